@@ -1,0 +1,68 @@
+# `make` alone says what there is. `make demo` and `make test` need nothing but Node.js 20.19 or
+# later: each installs what is missing on Debian, names it first, and skips it the next time.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+VMBUILD := node dist/cli/main.js
+
+# Which template `make build` builds, and the accelerator: kvm, tcg, or auto, which prefers kvm.
+NAME ?=
+ACCEL ?= auto
+# Not used yet: ENDPOINT and PASSWORD, which are to point `make test` at a deployed appliance.
+# Which test projects run, and on which other versions of Node.js.
+PROJECTS ?= unit integration e2e package
+NODES ?= 22 24
+
+.PHONY: help
+help: ## Say what can be made
+	@echo 'usage: make TARGET'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  %-12s %s\n' "$$name" "$$what"; done
+
+.PHONY: build
+build: dist/cli/main.js ## Compile vmbuild; with NAME=demo, then build that image too
+ifneq ($(NAME),)
+	@scripts/setup build
+	$(VMBUILD) run $(NAME) --accel $(ACCEL)
+endif
+
+.PHONY: demo
+demo: ## Set up this host, then build the demo image and say how to use it
+	@scripts/setup build packages
+	@$(MAKE) --no-print-directory dist/cli/main.js
+	@scripts/demo $(ACCEL)
+
+.PHONY: test
+test: ## Set up this host, then run every test; PROJECTS='unit integration' for some
+	@scripts/setup build test packages
+	@$(MAKE) --no-print-directory dist/cli/main.js
+	@node scripts/test.js $(PROJECTS)
+
+.PHONY: test-nodes
+test-nodes: ## Run the unit and integration tests on other versions of Node.js: NODES='22 24'
+	@scripts/setup build test packages
+	@$(MAKE) --no-print-directory dist/cli/main.js
+	@for node in $(NODES); do npx --yes --package=node@$$node node scripts/test.js unit integration || exit; done
+
+.PHONY: lint
+lint: ## Check format, types, lint rules, unused code, the package, and shell scripts
+	@scripts/setup lint packages
+	@$(MAKE) --no-print-directory dist/cli/main.js
+	@scripts/lint
+
+.PHONY: checksum
+checksum: ## Verify the sums of the images under output/, and write those that are missing
+	@scripts/checksum
+
+.PHONY: clean
+clean: ## Remove what was compiled and the images under output/; caches stay
+	rm -rf dist output
+
+# Compiled from scratch, so that nothing of a deleted source file stays behind. Folders count as
+# sources: they change when a file in them goes.
+dist/cli/main.js: $(shell find src) tsconfig.json tsconfig.build.json package.json package-lock.json
+	@scripts/setup packages
+	@rm -rf dist
+	npm run --silent build

@@ -1,0 +1,133 @@
+/** `manifest.json`: what an artifact is, what it was made from, and how long each part took. */
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { VmbuildError, messageOf, systemCode } from "../errors.js";
+import { COMPRESSIONS } from "./compact.js";
+import { ALGORITHMS } from "./digest.js";
+
+/** The file's name in the output folder. */
+export const MANIFEST_NAME = "manifest.json";
+/** Changes when a field changes its meaning; fields may be added without. */
+export const MANIFEST_VERSION = 1;
+
+const digest = z
+  .string()
+  .regex(/^(sha256|sha512|sha1|md5):[0-9a-f]+$/, 'a digest is "sha256:<hex>"')
+  .describe("algorithm and lower-case hexadecimal");
+const bytes = z.int().nonnegative().describe("bytes");
+const milliseconds = z.number().nonnegative().describe("milliseconds");
+
+const file = z.object({
+  name: z
+    .string()
+    .regex(/^(?!\.{1,2}$)[^/\0]+$/, "a name without folders")
+    .describe("beside the manifest"),
+  format: z.string().describe("qcow2, raw, or what else the file is"),
+  compression: z.enum(COMPRESSIONS).optional(),
+  size: bytes,
+  virtualSize: bytes.optional().describe("bytes that a guest sees; disk images only"),
+  checksums: z
+    .partialRecord(
+      z.enum(ALGORITHMS),
+      z.string().regex(/^[0-9a-f]+$/, "not lower-case hexadecimal"),
+    )
+    .describe("by algorithm, lower-case hexadecimal"),
+});
+
+/** The schema of `manifest.json`. Keys that it does not know are ignored, for later versions. */
+export const manifestSchema = z.object({
+  manifestVersion: z.literal(MANIFEST_VERSION),
+  name: z.string().min(1),
+  version: z.string(),
+  created: z.iso.datetime().describe("UTC"),
+  template: z.object({
+    path: z.string().optional().describe("as it was given"),
+    digest,
+  }),
+  base: z.object({
+    kind: z.enum(["url", "path", "bootstrap", "appliance"]),
+    origin: z.string().describe("address, path, suite or appliance"),
+    digest: digest.optional(),
+  }),
+  inputs: z.array(
+    z.object({
+      name: z.string(),
+      origin: z.string().describe("address or path"),
+      digest: digest.optional(),
+      commit: z.string().optional().describe("of a git tree"),
+    }),
+  ),
+  vmbuild: z.object({ version: z.string() }),
+  qemu: z.object({ version: z.string() }),
+  accelerator: z.string(),
+  host: z.object({ arch: z.string(), os: z.string() }).optional(),
+  files: z.array(file).min(1),
+  steps: z.array(
+    z.object({
+      name: z.string(),
+      durationMs: milliseconds,
+      restored: z.boolean().optional().describe("taken from a checkpoint, not run this time"),
+    }),
+  ),
+});
+
+/** What `manifest.json` says. */
+export type Manifest = z.infer<typeof manifestSchema>;
+/** One file of an artifact, as the manifest has it. */
+export type ManifestFile = z.infer<typeof file>;
+
+/**
+ * The manifest as text: checked, keys in the schema's order, two spaces deep.
+ * @throws {VmbuildError} DEFECT when it does not fit its own schema.
+ */
+export function formatManifest(manifest: Manifest): string {
+  const result = manifestSchema.safeParse(manifest);
+  if (result.success) return `${JSON.stringify(result.data, undefined, 2)}\n`;
+  throw new VmbuildError("DEFECT", "a manifest that does not fit its own schema", {
+    lines: placesOf(result.error),
+  });
+}
+
+function placesOf(error: z.ZodError): string[] {
+  return error.issues.map(
+    (issue) => `${z.core.toDotPath(issue.path) || "(top)"}: ${issue.message}`,
+  );
+}
+
+function invalid(
+  path: string,
+  problem: string,
+  lines: string[] = [],
+  cause?: unknown,
+): VmbuildError {
+  return new VmbuildError("ARTIFACT_INVALID", `${path} ${problem}`, { lines, cause });
+}
+
+/**
+ * Reads and checks a manifest.
+ * @throws {VmbuildError} ARTIFACT_INVALID when it is missing, no JSON, of another version, or
+ *   does not fit the schema; every wrong place is listed.
+ */
+export async function readManifest(path: string): Promise<Manifest> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw invalid(path, "is no JSON", [error.message], error);
+    const missing = systemCode(error) === "ENOENT";
+    throw invalid(path, missing ? "is not there" : "cannot be read", [messageOf(error)], error);
+  }
+  const version = z.looseObject({ manifestVersion: z.unknown() }).safeParse(content);
+  const found = version.success ? version.data.manifestVersion : undefined;
+  if (found !== MANIFEST_VERSION) {
+    throw invalid(
+      path,
+      found === undefined
+        ? "is no manifest of vmbuild: it has no manifestVersion"
+        : `has manifestVersion ${JSON.stringify(found)}; this vmbuild reads ${MANIFEST_VERSION}`,
+    );
+  }
+  const result = manifestSchema.safeParse(content);
+  if (result.success) return result.data;
+  throw invalid(path, "does not describe an artifact", placesOf(result.error));
+}

@@ -1,0 +1,50 @@
+/** An artifact that is already there: whether it is whole, without reading its images. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { VmbuildError, systemCode } from "../errors.js";
+import { statIfThere } from "../host/files.js";
+import { checksumPath, formatChecksum } from "./checksum-files.js";
+import type { Algorithm } from "./digest.js";
+import { MANIFEST_NAME, readManifest } from "./manifest.js";
+import type { Manifest, ManifestFile } from "./manifest.js";
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function problemsOf(folder: string, file: ManifestFile): Promise<string[]> {
+  const path = join(folder, file.name);
+  const status = await statIfThere(path);
+  if (!status) return [`${file.name} is not there`];
+  const problems: string[] = [];
+  if (Number(status.size) !== file.size) {
+    problems.push(`${file.name} has ${status.size} bytes, not ${file.size}`);
+  }
+  for (const [algorithm, hex] of Object.entries(file.checksums) as [Algorithm, string][]) {
+    const text = await textOf(checksumPath(path, algorithm));
+    if (text === undefined) problems.push(`${file.name}.${algorithm} is not there`);
+    else if (text !== formatChecksum(hex, file.name)) {
+      problems.push(`${file.name}.${algorithm} holds another sum than the manifest`);
+    }
+  }
+  return problems;
+}
+
+/**
+ * The manifest of the artifact in `folder`, once its files, sizes and sums files fit it. The
+ * images' content is not read; `sha256sum -c` does that.
+ * @throws {VmbuildError} ARTIFACT_INVALID, with each thing that is wrong.
+ */
+export async function readPublished(folder: string): Promise<Manifest> {
+  const manifest = await readManifest(join(folder, MANIFEST_NAME));
+  const problems = await Promise.all(manifest.files.map((file) => problemsOf(folder, file)));
+  if (problems.flat().length === 0) return manifest;
+  throw new VmbuildError("ARTIFACT_INVALID", `the artifact in ${folder} is not whole`, {
+    lines: problems.flat(),
+  });
+}

@@ -1,0 +1,126 @@
+/** A base from the distribution's packages alone: `{"bootstrap": {"suite", "packages"}}`. */
+import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { VmbuildError } from "../../errors.js";
+import type { Emit } from "../../events/types.js";
+import { requireSpace, statIfThere } from "../../host/files.js";
+import type { ProgramName } from "../../host/programs.js";
+import { convertDisk, makeDisk } from "./disk.js";
+import { planDisk } from "./layout.js";
+import type { Rights } from "./namespace.js";
+import { findRights, runAsOwner } from "./namespace.js";
+import type { Source } from "./sources.js";
+import { archiveKeyring, formatSources, hostSources } from "./sources.js";
+import { emitProgress } from "./stages.js";
+import type { BootstrapSpec } from "./spec.js";
+import { checkSpec } from "./spec.js";
+import { makeTree } from "./tree.js";
+
+export { bootstrapKey, describeBootstrap } from "./spec.js";
+export type { BootstrapKey, BootstrapSpec } from "./spec.js";
+
+/** What a bootstrap is given to work with. */
+export interface BootstrapContext {
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** Scratch: exists, private, absolute. The caller removes it. */
+  readonly workFolder: string;
+}
+
+/** What is known of a base afterwards, for the manifest. */
+export interface BootstrapFacts {
+  readonly suite: string;
+  /** Every installed package as `name=version`, sorted. */
+  readonly packages: readonly string[];
+  /** The kernel's release, as `uname -r` prints it. */
+  readonly kernel: string;
+  /** The archives; their addresses are the host's own affair and left out. */
+  readonly sources: readonly Pick<Source, "suite" | "components">[];
+}
+
+/** The host's programs that a bootstrap runs. */
+export const BOOTSTRAP_PROGRAMS: readonly ProgramName[] = [
+  "mmdebstrap",
+  "mkfs.ext4",
+  "mkfs.vfat",
+  "mcopy",
+  "sfdisk",
+  "qemu-img",
+  "setpriv",
+  "bash",
+];
+
+/** Bytes: the tree, the raw image and the qcow2 hold the same files, about 1 GiB each. */
+const SPACE_TREE = 1.5 * 2 ** 30;
+const SPACE_IMAGE = 1.5 * 2 ** 30;
+
+/**
+ * A folder for the tree. Its owner in a user namespace is neither the caller nor root, and could
+ * not pass the private folders above a work folder.
+ */
+async function treeFolder(rights: Rights, workFolder: string): Promise<string> {
+  if (!rights.mapped) return await mkdtemp(join(workFolder, "tree-"));
+  const folder = await mkdtemp(join(process.env["TMPDIR"] ?? "/var/tmp", "vmbuild-bootstrap-"));
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** Removes the tree, whoever its files belong to. Not abortable: it is what an abort leads to. */
+async function removeTree(rights: Rights, folder: string): Promise<void> {
+  const tree = join(folder, "tree");
+  if (rights.mapped && (await statIfThere(tree)) !== undefined) {
+    await runAsOwner(rights, "rm", ["-rf", "--one-file-system", "--", tree]);
+  }
+  await rm(folder, { recursive: true, force: true });
+}
+
+/**
+ * Makes the image at `destination` (qcow2), whole or not at all.
+ * @throws {VmbuildError} BASE_BOOTSTRAP, HOST_SPACE, HOST_UNSUPPORTED, HOST_PROGRAM_MISSING, or
+ *   the signal's reason.
+ */
+export async function bootstrapBase(
+  spec: BootstrapSpec,
+  destination: string,
+  context: BootstrapContext,
+): Promise<BootstrapFacts> {
+  const { emit, signal, workFolder } = context;
+  checkSpec(spec);
+  if (process.arch !== "x64") {
+    throw new VmbuildError("HOST_UNSUPPORTED", "bases can only be bootstrapped on amd64");
+  }
+  await requireSpace(destination, SPACE_IMAGE, "a bootstrapped base");
+  const rights = await findRights(signal);
+  const sources = await hostSources(spec.suite, workFolder, signal);
+  if (sources.length === 0) {
+    emit({ type: "note", message: "this host's apt has no Debian mirror; mmdebstrap's is used" });
+  }
+  const layout = planDisk(spec);
+  const out = join(workFolder, "out");
+  await mkdir(out);
+  const folder = await treeFolder(rights, workFolder);
+  try {
+    await requireSpace(join(folder, "tree"), SPACE_TREE, "a bootstrapped base");
+    const job = { layout, rights, emit, signal, tree: join(folder, "tree") };
+    const text = formatSources(sources, await archiveKeyring());
+    await makeTree({ ...job, spec, sources: text, out });
+    const copied = join(out, ".vmbuild-out");
+    const raw = join(workFolder, "disk.raw");
+    const disk = { ...job, out: copied, raw };
+    await makeDisk(disk);
+    emitProgress(spec.suite, emit, 96);
+    await convertDisk(disk, destination);
+    emitProgress(spec.suite, emit, 100);
+    const packages = await readFile(join(copied, "packages"), "utf8");
+    return {
+      suite: spec.suite,
+      packages: packages.trim().split("\n").toSorted(),
+      kernel: await readFile(join(copied, "kernel"), "utf8"),
+      sources: sources.map(({ suite, components }) => ({ suite, components })),
+    };
+  } finally {
+    await removeTree(rights, folder);
+    await rm(join(workFolder, "disk.raw"), { force: true });
+    await rm(out, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,131 @@
+/** From a root file system in a folder to a disk image, without root, loop devices or mounts. */
+import { open, readFile, rm, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { VmbuildError } from "../../errors.js";
+import type { Emit } from "../../events/types.js";
+import { publish, temporaryBeside } from "../../host/files.js";
+import type { RunOptions, RunResult } from "../../host/programs.js";
+import { endOf, runProgram } from "../../host/programs.js";
+import { embedGrub } from "./grub.js";
+import type { Layout } from "./layout.js";
+import { SECTOR } from "./layout.js";
+import type { Rights } from "./namespace.js";
+
+/** What the disk is made of. Paths are absolute. */
+export interface DiskJob {
+  readonly layout: Layout;
+  readonly rights: Rights;
+  /** The root file system. */
+  readonly tree: string;
+  /** Holds core.img, boot.img and BOOTX64.EFI. */
+  readonly out: string;
+  /** The raw image to write. */
+  readonly raw: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** The superuser's folders: a normal user's PATH often lacks them. */
+const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+
+async function must(
+  job: Pick<DiskJob, "emit" | "signal">,
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const result = await runProgram(file, args, {
+    ...options,
+    signal: job.signal,
+    env: { PATH, ...options.env },
+    onLine: (line, stream) => job.emit({ type: "output", source: file, stream, line }),
+  });
+  if (result.exitCode === 0) return result;
+  const full = result.lastLines.some((line) => line.includes("Could not allocate block"));
+  throw new VmbuildError("BASE_BOOTSTRAP", `${file} failed (${endOf(result)})`, {
+    lines: result.lastLines,
+    hint: full ? "The packages do not fit: give the bootstrap a larger size." : undefined,
+  });
+}
+
+/**
+ * Fills the root partition. The program that owns the tree's files may not enter the caller's
+ * private folder, so it is handed the open image and reaches it through /proc/self/fd.
+ */
+async function fillRoot(job: DiskJob): Promise<void> {
+  const { root, rootUuid } = job.layout;
+  const mkfs = ["mkfs.ext4", "-q", "-F", "-L", "root", "-U", rootUuid, "-m", "1"];
+  // Features that older e2fsprogs and GRUB do not know are left out; nothing is left for the
+  // guest to initialise, which would only blow up each disk that starts from this one.
+  const features = ["-O", "^orphan_file,^metadata_csum_seed"];
+  const extended = [
+    `offset=${root.offset}`,
+    "lazy_itable_init=0",
+    "lazy_journal_init=0",
+    "nodiscard",
+    "root_owner=0:0",
+  ];
+  const command = [
+    ...(job.rights.mapped ? ["mmdebstrap", "--unshare-helper"] : []),
+    ...mkfs,
+    ...features,
+    ...["-E", extended.join(","), "-d", job.tree],
+    ...["/proc/self/fd/9", `${root.size / 1024}k`],
+  ];
+  await must(job, "bash", ["-c", 'exec 9<>"$1"; shift; exec "$@"', "bash", job.raw, ...command]);
+}
+
+/** Makes the EFI system partition in place and puts GRUB where UEFI looks on any disk. */
+async function fillEsp(job: DiskJob): Promise<void> {
+  const { esp, espSerial } = job.layout;
+  await must(job, "mkfs.vfat", [
+    ...[
+      "-F",
+      "16",
+      "--offset",
+      String(esp.offset / SECTOR),
+      "-i",
+      espSerial,
+      "-n",
+      "ESP",
+      "--invariant",
+    ],
+    ...[job.raw, String(esp.size / 1024)],
+  ]);
+  const image = `${job.raw}@@${esp.offset}`;
+  await must(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
+  const loader = join(job.out, "BOOTX64.EFI");
+  await must(job, "mcopy", ["-i", image, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
+}
+
+/** Writes the whole raw image: partition table, file systems, boot loaders. */
+export async function makeDisk(job: DiskJob): Promise<void> {
+  const file = await open(job.raw, "wx", 0o600);
+  try {
+    await truncate(job.raw, job.layout.size);
+    // Only for /proc/self/fd; the folder around it is closed to others.
+    await file.chmod(0o666);
+    const sfdisk = ["--quiet", "--no-reread", "--no-tell-kernel", job.raw];
+    await must(job, "sfdisk", sfdisk, { input: job.layout.sfdisk });
+    await fillEsp(job);
+    await fillRoot(job);
+    const boot = await readFile(join(job.out, "boot.img"));
+    const core = await readFile(join(job.out, "core.img"));
+    await embedGrub(file, job.layout.biosBoot, boot, core);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes the raw image as a sparse, uncompressed qcow2, which is the quickest to start from. */
+export async function convertDisk(job: DiskJob, destination: string): Promise<void> {
+  const temporary = temporaryBeside(destination);
+  try {
+    const formats = ["-f", "raw", "-O", "qcow2"];
+    // The raw file was just written and is in the page cache.
+    await must(job, "qemu-img", ["convert", ...formats, "-W", "-m", "8", job.raw, temporary]);
+    await publish(temporary, destination);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}

@@ -1,0 +1,133 @@
+/** What is written into the root file system beside the packages, and the shell that does it. */
+import { shellQuote } from "../../host/programs.js";
+import type { Layout } from "./layout.js";
+
+/** Last `console=` wins /dev/console: the serial line, which the run's console log records. */
+const KERNEL_ARGUMENTS = "console=tty0 console=ttyS0,115200";
+
+/** Where results for the host lie in the tree until they are copied out. */
+export const OUT = "/.vmbuild-out";
+
+/** Files of the image, by path. Mode 0644. */
+export function guestFiles(layout: Layout): Record<string, string> {
+  return {
+    "/etc/fstab": [
+      `UUID=${layout.rootUuid} / ext4 errors=remount-ro 0 1`,
+      // Only boot loader updates need it: `mount /boot/efi` first.
+      `PARTUUID=${layout.espPartitionUuid} /boot/efi vfat umask=0077,noauto 0 0`,
+      "",
+    ].join("\n"),
+    "/etc/hostname": "debian\n",
+    "/etc/hosts": [
+      "127.0.0.1 localhost",
+      "::1 localhost ip6-localhost ip6-loopback",
+      "ff02::1 ip6-allnodes",
+      "ff02::2 ip6-allrouters",
+      "",
+    ].join("\n"),
+    "/etc/default/locale": "LANG=C.UTF-8\n",
+    "/etc/default/grub.d/50-vmbuild.cfg": [
+      "# A virtual machine: nobody waits at the menu, and the console is a serial line too.",
+      "GRUB_TIMEOUT=0",
+      "GRUB_DISTRIBUTOR=Debian",
+      'GRUB_CMDLINE_LINUX_DEFAULT=""',
+      `GRUB_CMDLINE_LINUX="${KERNEL_ARGUMENTS}"`,
+      'GRUB_TERMINAL="console serial"',
+      'GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"',
+      "GRUB_DISABLE_OS_PROBER=true",
+      "",
+    ].join("\n"),
+    // The network also comes up where cloud-init has been removed; its own file sorts first.
+    "/etc/systemd/network/90-default-dhcp.network": [
+      "[Match]",
+      "Name=en* eth*",
+      "",
+      "[Network]",
+      "DHCP=yes",
+      "",
+    ].join("\n"),
+    "/etc/cloud/cloud.cfg.d/90-vmbuild.cfg": [
+      "# ds-identify picks the first one that is there; None lets the boot go on without any.",
+      "datasource_list: [NoCloud, ConfigDrive, OpenNebula, OpenStack, Ec2, None]",
+      "",
+    ].join("\n"),
+    // Modules of cloud-config may take long and do nothing for SSH; one thing after the other.
+    "/etc/systemd/system/cloud-config.service.d/after-ssh.conf": [
+      "[Unit]",
+      "After=ssh.service",
+      "",
+    ].join("\n"),
+  };
+}
+
+/** GRUB's modules inside core.img and BOOTX64.EFI: enough to read the menu from ext4 on GPT. */
+const MODULES = [
+  ...["part_gpt", "part_msdos", "ext2", "search", "search_fs_uuid", "normal", "configfile"],
+  ...["linux", "echo", "test", "minicmd", "serial", "terminal", "gzio", "reboot", "halt"],
+].join(" ");
+
+/** The first menu; `update-grub` in the guest writes a longer one in its place. */
+function grubMenu(layout: Layout): string {
+  return [
+    "set default=0",
+    "set timeout=0",
+    "serial --unit=0 --speed=115200",
+    "terminal_output console serial",
+    `search --no-floppy --fs-uuid --set=root ${layout.rootUuid}`,
+    "menuentry 'Debian GNU/Linux' {",
+    `  linux /boot/vmlinuz-@KERNEL@ root=UUID=${layout.rootUuid} ro ${KERNEL_ARGUMENTS}`,
+    "  initrd /boot/initrd.img-@KERNEL@",
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** Run by `sh -e` with the tree's path as $1, outside of the tree. */
+export function writeFilesScript(layout: Layout): string {
+  const writes = Object.entries(guestFiles(layout)).map(
+    ([path, content]) =>
+      `printf %s ${shellQuote(content)} | install -D -m 0644 /dev/stdin "$1"${path}`,
+  );
+  return writes.join("\n");
+}
+
+/** Run by `sh -e` inside the tree: initramfs, boot loader, and facts for the host. */
+export function finishScript(layout: Layout): string {
+  const early = [`search.fs_uuid ${layout.rootUuid} root`, "set prefix=($root)/boot/grub", ""].join(
+    "\n",
+  );
+  return `kernel=$(ls /boot | sed -n 's/^vmlinuz-//p' | sort -V | tail -n 1)
+test -n "$kernel"
+unset INITRD
+update-initramfs -c -k "$kernel"
+mkdir -p ${OUT} /boot/grub /boot/efi
+printf %s ${shellQuote(early)} > ${OUT}/early.cfg
+printf %s ${shellQuote(grubMenu(layout))} | sed "s/@KERNEL@/$kernel/g" > /boot/grub/grub.cfg
+chmod 0600 /boot/grub/grub.cfg
+for platform in i386-pc x86_64-efi; do
+  mkdir -p /boot/grub/$platform
+  cp /usr/lib/grub/$platform/*.mod /usr/lib/grub/$platform/*.lst /boot/grub/$platform/
+done
+grub-mkimage -O i386-pc -c ${OUT}/early.cfg -p /boot/grub -o ${OUT}/core.img biosdisk ${MODULES}
+cp /usr/lib/grub/i386-pc/boot.img ${OUT}/boot.img
+grub-mkimage -O x86_64-efi -c ${OUT}/early.cfg -p /boot/grub -o ${OUT}/BOOTX64.EFI ${MODULES}
+dpkg-query -W -f '\${Package}=\${Version}\\n' > ${OUT}/packages
+printf %s "$kernel" > ${OUT}/kernel
+systemctl --quiet enable systemd-networkd.service systemd-resolved.service
+# Looks for LVM snapshots at each boot; there is no LVM.
+systemctl --quiet disable e2scrub_reap.service e2scrub_all.timer
+chmod -R a+rX ${OUT}`;
+}
+
+/** Run by `sh -e` with the tree's path as $1: takes away what must not be in an image. */
+export function tidyScript(): string {
+  return `rm -rf "$1"${OUT}
+rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub
+rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
+rm -f "$1"/var/lib/systemd/random-seed "$1"/var/lib/systemd/credential.secret
+rm -f "$1"/etc/resolv.conf
+ln -s ../run/systemd/resolve/stub-resolv.conf "$1"/etc/resolv.conf
+rm -rf "$1"/var/lib/cloud/instance "$1"/var/lib/cloud/instances
+find "$1"/var/log -type f -delete
+find "$1"/var/cache/debconf -name '*-old' -delete`;
+}

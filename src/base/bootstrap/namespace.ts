@@ -1,0 +1,47 @@
+/** How a root file system is made here: which rights there are, and programs run with them. */
+import { VmbuildError } from "../../errors.js";
+import type { RunOptions, RunResult } from "../../host/programs.js";
+import { runProgram } from "../../host/programs.js";
+
+/** mmdebstrap's modes that this host can do; see {@link findRights}. */
+export interface Rights {
+  readonly mode: "unshare" | "root";
+  /** Whether files of the tree belong to other users than the caller: then only they remove it. */
+  readonly mapped: boolean;
+}
+
+/**
+ * Finds the way that this host allows. `unshare` keeps every mount in a namespace that ends with
+ * mmdebstrap; a normal user also gets a user namespace, through newuidmap and /etc/subuid. Root
+ * in a container that forbids mount namespaces falls back to `root`.
+ * @throws {VmbuildError} HOST_UNSUPPORTED for a normal user without user namespaces.
+ */
+export async function findRights(signal: AbortSignal): Promise<Rights> {
+  if (process.getuid?.() === 0) {
+    const args = ["--mount", "--propagation", "unchanged", "--", "true"];
+    const tried = await runProgram("unshare", args, { signal });
+    return { mode: tried.exitCode === 0 ? "unshare" : "root", mapped: false };
+  }
+  const tried = await runProgram("mmdebstrap", ["--unshare-helper", "true"], { signal });
+  if (tried.exitCode === 0) return { mode: "unshare", mapped: true };
+  throw new VmbuildError("HOST_UNSUPPORTED", "a base cannot be bootstrapped by this user here", {
+    lines: tried.lastLines,
+    hint:
+      "It needs user namespaces: apt-get install uidmap, one line for the user in each of " +
+      "/etc/subuid and /etc/subgid, and a kernel that allows them " +
+      "(sysctl kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns)." +
+      " As root it works without.",
+  });
+}
+
+/** Runs a program as the owner of the tree's files. */
+export async function runAsOwner(
+  rights: Rights,
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  return rights.mapped
+    ? await runProgram("mmdebstrap", ["--unshare-helper", file, ...args], options)
+    : await runProgram(file, args, options);
+}

@@ -1,0 +1,150 @@
+/** Runs mmdebstrap: from a list of packages to a root file system in a folder. */
+import { VmbuildError } from "../../errors.js";
+import type { Emit } from "../../events/types.js";
+import { endOf, runProgram, shellQuote } from "../../host/programs.js";
+import { finishScript, OUT, tidyScript, writeFilesScript } from "./guest.js";
+import { followStages } from "./stages.js";
+import type { Layout } from "./layout.js";
+import type { Rights } from "./namespace.js";
+import type { BootstrapSpec } from "./spec.js";
+import { allPackages } from "./spec.js";
+
+/** What {@link makeTree} works with. Paths are absolute. */
+export interface TreeJob {
+  readonly spec: BootstrapSpec;
+  readonly layout: Layout;
+  readonly rights: Rights;
+  /** deb822 text; empty for mmdebstrap's own default mirror. */
+  readonly sources: string;
+  /** Where the root file system goes; must not be there yet. */
+  readonly tree: string;
+  /** Where GRUB's images and the list of packages go. */
+  readonly out: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Settings of the host's apt that reach its mirror. They hold while mmdebstrap runs and are then
+ * removed with the rest of 99mmdebstrap; proxies come along in the environment.
+ */
+const APT_OPTIONS = [
+  'Acquire::Languages "none"',
+  'Acquire::Retries "3"',
+  // The tree lies in a private folder, which apt's own user could not enter.
+  'APT::Sandbox::User "root"',
+  'Dir::Etc::netrc "/etc/apt/auth.conf"',
+  'Dir::Etc::netrcparts "/etc/apt/auth.conf.d"',
+];
+
+/** The scripts of the hooks. Not in the arguments, which mmdebstrap prints as it comes by them. */
+function hookScripts(layout: Layout): Record<string, string> {
+  return {
+    VMBUILD_WRITE_FILES: writeFilesScript(layout),
+    VMBUILD_FINISH: finishScript(layout),
+    VMBUILD_TIDY: tidyScript(),
+  };
+}
+
+/** The argument list of mmdebstrap. Pure. */
+export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): string[] {
+  const hook = (script: string) => `--customize-hook=${script}`;
+  return [
+    `--mode=${job.rights.mode}`,
+    "--format=directory",
+    "--variant=minbase",
+    "--architectures=amd64",
+    `--include=${allPackages(job.spec).join(",")}`,
+    ...APT_OPTIONS.map((option) => `--aptopt=${option}`),
+    // Nothing of a tree that is thrown away after a crash needs to survive one.
+    "--dpkgopt=force-unsafe-io",
+    hook('sh -ec "$VMBUILD_WRITE_FILES" sh "$1"'),
+    hook('chroot "$1" sh -ec "$VMBUILD_FINISH"'),
+    hook(`copy-out ${OUT} ${shellQuote(job.out)}`),
+    hook('sh -ec "$VMBUILD_TIDY" sh "$1"'),
+    job.spec.suite,
+    job.tree,
+    ...(job.sources === "" ? [] : ["-"]),
+  ];
+}
+
+/** What went wrong, by apt's own words; the first that fits is the cause of later ones. */
+const FAILURES: readonly {
+  readonly pattern: RegExp;
+  readonly message: (suite: string, subject: string) => string;
+  readonly hint: string;
+}[] = [
+  {
+    pattern: /Could not resolve|Temporary failure|Could not connect|Connection (?:refused|timed)/,
+    message: () => "the mirror of this host's apt cannot be reached",
+    hint: "Check the network, and that `apt-get update` works on this host.",
+  },
+  {
+    pattern: /NO_PUBKEY|is not signed|couldn't be verified|EXPKEYSIG/,
+    message: (suite) => `this host cannot check the signature of ${suite}`,
+    hint: "Its keys may be newer than the host's: apt-get install debian-archive-keyring",
+  },
+  {
+    pattern: /does not have a Release file|404 +Not Found/,
+    message: (suite) => `the mirror of this host's apt has no suite ${suite}`,
+    hint: "Check the suite's name; bookworm and trixie are known to work.",
+  },
+  {
+    pattern: /Unable to locate package (\S+)/,
+    message: (suite, subject) => `${suite} has no package ${subject}`,
+    hint: "Check the names in base.bootstrap.packages.",
+  },
+  {
+    pattern: /Package '?([^\s']+)'? has no installation candidate/,
+    message: (suite, subject) => `${suite} has no package ${subject}`,
+    hint: "It may be in a component that this host's apt does not use, such as contrib.",
+  },
+  {
+    pattern: /No space left on device/,
+    message: () => "the disk became full while the packages were unpacked",
+    hint: "Free some space, or set TMPDIR to a folder that has some.",
+  },
+];
+
+/** A message, and a hint where the cause is known, from mmdebstrap's lines. */
+export function explainFailure(
+  suite: string,
+  lines: readonly string[],
+): { message: string; hint?: string } {
+  for (const { pattern, message, hint } of FAILURES) {
+    const match = lines.map((line) => pattern.exec(line)).find((found) => found !== null);
+    if (match) return { message: message(suite, match[1] ?? ""), hint };
+  }
+  return { message: `mmdebstrap could not make a root file system of ${suite}` };
+}
+
+/** Lines that tell how apt's own parts went wrong; the tail alone may hold only consequences. */
+const TELLING = /^(E|W|Err):|Unable to|Could not|error:/;
+
+/**
+ * Makes the tree. Its files belong to other users where `rights.mapped` is set.
+ * @throws {VmbuildError} BASE_BOOTSTRAP with mmdebstrap's last lines.
+ */
+export async function makeTree(job: TreeJob): Promise<void> {
+  const telling: string[] = [];
+  const progress = followStages(job.spec.suite, job.emit);
+  const result = await runProgram("mmdebstrap", mmdebstrapArguments(job), {
+    signal: job.signal,
+    input: job.sources,
+    // The initramfs is made once, by the finishing script, not by the kernel's own hook too.
+    env: { ...hookScripts(job.layout), INITRD: "No", TMPDIR: undefined },
+    onLine: (line, stream) => {
+      progress(line);
+      if (TELLING.test(line) && telling.length < 20) telling.push(line);
+      job.emit({ type: "output", source: "mmdebstrap", stream, line });
+    },
+  });
+  if (result.exitCode === 0) return;
+  const lines = [...new Set([...telling, ...result.lastLines])];
+  const { message, hint } = explainFailure(job.spec.suite, lines);
+  throw new VmbuildError("BASE_BOOTSTRAP", message, {
+    hint,
+    lines,
+    details: { suite: job.spec.suite, end: endOf(result) },
+  });
+}

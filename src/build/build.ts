@@ -1,0 +1,137 @@
+/** A build from first to last. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { VmbuildError, asVmbuildError } from "../errors.js";
+import { reportError } from "../events/report.js";
+import type { RunResult } from "../events/result.js";
+import { createFileSink } from "../events/sinks/file.js";
+import { runtimeFolder } from "../host/paths.js";
+import { quitMachine } from "../machine/stop.js";
+import { bootMachine, connectGuest } from "./boot.js";
+import { createContext } from "./context.js";
+import type { BuildOptions, RunContext } from "./context.js";
+import { openControl } from "./control.js";
+import type { Control } from "./control.js";
+import { makeArtifact, seal, shutDown } from "./finish.js";
+import { Meter } from "./meter.js";
+import { pause } from "./pause.js";
+import { planOutput } from "./plan.js";
+import { prepare } from "./prepare.js";
+import type { Prepared } from "./prepare.js";
+import { runSteps } from "./run-steps.js";
+import type { StepRecord } from "./run-steps.js";
+import { openWorkspace } from "./workspace.js";
+import type { Workspace } from "./workspace.js";
+
+export type { BuildOptions } from "./context.js";
+
+/**
+ * Builds a template's image.
+ * @returns what was made; it is also the `result` of the `run.finished` event.
+ * @throws {VmbuildError} whatever ended the run; the same is the `error` of `run.failed`.
+ */
+export async function build(options: BuildOptions): Promise<RunResult> {
+  const meter = new Meter();
+  const { template, bus, secrets } = options;
+  for (const secret of template.secrets) secrets.add(secret);
+  await using workspace = await openWorkspace(template);
+  bus.attach(createFileSink(workspace.run.events));
+  const output = planOutput(template, options.outputDirectory);
+  const context = createContext(options, workspace, output, meter);
+  announce(context);
+  try {
+    const result = await runBuild(context);
+    await succeed(context, result);
+    return result;
+  } catch (thrown) {
+    throw await fail(context, asVmbuildError(thrown));
+  }
+}
+
+async function runBuild(context: RunContext): Promise<RunResult> {
+  const prepared = await prepare(context);
+  const steps = await runMachine(context, prepared);
+  return makeArtifact(context, prepared, steps);
+}
+
+/** The part of a run in which there is a machine: from its start to its end. */
+async function runMachine(context: RunContext, prepared: Prepared): Promise<StepRecord[]> {
+  const { options, emit, workspace } = context;
+  await using control = await openControl(join(await runtimeFolder(), `${workspace.runId}.ctl`));
+  await using machine = await bootMachine(context, prepared, control);
+  const signal = AbortSignal.any([options.signal, machine.death]);
+  const stop = (reason: string): Promise<void> => pauseRun(context, control, reason, signal);
+  try {
+    const guest = await connectGuest(context, prepared, machine);
+    const steps = await runSteps(context, guest, signal, stop);
+    await seal(context, guest, prepared);
+    await shutDown(context, machine, guest);
+    guest.close();
+    return steps;
+  } catch (error) {
+    if (options.onError === "pause" && !signal.aborted) await pauseOnError(context, error, stop);
+    if (!machine.death.aborted) await quitMachine(machine, emit);
+    throw error;
+  }
+}
+
+async function pauseRun(
+  context: RunContext,
+  control: Control,
+  reason: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { options, emit, workspace, template } = context;
+  const onChange = (paused: boolean): Promise<void> =>
+    workspace.update({ state: paused ? "paused" : "running" });
+  const { waitForEnter } = options;
+  await pause(reason, { name: template.name, emit, control, waitForEnter, onChange }, signal);
+}
+
+/** Whatever ends the pause, the error before it is the one that counts. */
+async function pauseOnError(
+  context: RunContext,
+  thrown: unknown,
+  stop: (reason: string) => Promise<void>,
+): Promise<void> {
+  const error = asVmbuildError(thrown);
+  for (const line of error.lines) context.emit({ type: "note", message: line });
+  await stop(`${error.code}: ${error.message}`).catch((later: unknown) => {
+    context.emit({ type: "note", message: `The pause ended: ${asVmbuildError(later).message}` });
+  });
+}
+
+function announce({ emit, template, workspace }: RunContext): void {
+  const { name, version } = template;
+  const { runId, run, tidied } = workspace;
+  emit({ type: "run.started", name, version, runId, runFolder: run.folder });
+  for (const message of tidied) emit({ type: "note", message: `tidied: ${message}` });
+}
+
+async function succeed(context: RunContext, result: RunResult): Promise<void> {
+  const { options, workspace, meter, emit } = context;
+  if (!options.keepWork) await removeWork(workspace);
+  await endRecord(workspace, { state: "done", artifact: result.artifact.path });
+  emit({ type: "run.finished", durationMs: meter.totalMs, ownMs: meter.ownMs, result });
+}
+
+async function fail(context: RunContext, error: VmbuildError): Promise<VmbuildError> {
+  const { workspace, meter, emit } = context;
+  await endRecord(workspace, { state: "failed", outcome: error.code });
+  emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
+  return error;
+}
+
+async function endRecord(
+  workspace: Workspace,
+  end: { state: "done" | "failed"; outcome?: string; artifact?: string },
+): Promise<void> {
+  const endedAt = new Date().toISOString();
+  await workspace.update({ ...end, endedAt, machine: undefined });
+}
+
+/** What a run that ended well leaves on this host is the artifact and its logs. */
+async function removeWork({ build, run }: Workspace): Promise<void> {
+  const paths = [build.disk, build.seed, build.firmwareVariables, build.keys, run.outputs];
+  for (const path of paths) await rm(path, { recursive: true, force: true });
+}

@@ -1,0 +1,61 @@
+/** The small socket by which `vmbuild ssh` tells a paused run that it is done with the machine. */
+import { once } from "node:events";
+import { chmod, rm } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { VmbuildError, messageOf } from "../errors.js";
+
+/** A run's end of the socket. */
+export interface Control extends AsyncDisposable {
+  readonly path: string;
+  /** Resolves at the next release. */
+  released(): Promise<void>;
+}
+
+const RELEASE = "release";
+
+/** Listens for releases. The path is at most 107 bytes, the kernel's limit. */
+export async function openControl(path: string): Promise<Control> {
+  await rm(path, { force: true });
+  const waiting = new Set<() => void>();
+  const server = createServer((socket) => {
+    socket.setEncoding("utf8");
+    // A client that goes away in the middle has released nothing.
+    socket.on("error", () => {});
+    socket.once("data", (text: string) => {
+      if (text.trim() !== RELEASE) return socket.destroy();
+      for (const resolve of waiting) resolve();
+      waiting.clear();
+      return socket.end("ok\n");
+    });
+  });
+  server.listen(path);
+  await once(server, "listening");
+  await chmod(path, 0o600);
+  return {
+    path,
+    released: () => new Promise<void>((resolve) => waiting.add(resolve)),
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await rm(path, { force: true });
+    },
+  };
+}
+
+/**
+ * Tells the run at the other end to go on.
+ * @throws {VmbuildError} BUILD_UNKNOWN when nobody listens there.
+ */
+export async function sendRelease(path: string): Promise<void> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    socket.end(`${RELEASE}\n`);
+    await once(socket.resume(), "close");
+  } catch (cause) {
+    throw new VmbuildError("BUILD_UNKNOWN", `The run no longer listens: ${messageOf(cause)}`, {
+      cause,
+    });
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,90 @@
+/** Looks at the host before anything is fetched or started. */
+import { access, constants, readFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { totalmem } from "node:os";
+import { VmbuildError } from "../errors.js";
+import { requireSpace } from "../host/files.js";
+import { formatBytes } from "../host/format.js";
+import { missingProgram } from "../host/programs.js";
+import { decideAccelerator } from "../machine/accelerator.js";
+import type { DecidedAccelerator } from "../machine/accelerator.js";
+import { requireUefi } from "../machine/firmware.js";
+import type { UefiFirmware } from "../machine/firmware.js";
+import { qemuVersion } from "../machine/qemu-version.js";
+import type { QemuVersion } from "../machine/qemu-version.js";
+import type { Template } from "../template/load.js";
+import { programsFor } from "./programs.js";
+
+/** What is known of a host that can do the job. */
+export interface HostFacts extends DecidedAccelerator {
+  readonly qemu: QemuVersion;
+  readonly uefi: UefiFirmware | undefined;
+}
+
+/** A build's working disk, logs and seed take at least this much; the rest is the steps' affair. */
+const STATE_SPACE = 2 * 2 ** 30;
+const OUTPUT_SPACE = 256 * 2 ** 20;
+
+/** The program's path, or undefined. */
+export async function findProgram(name: string): Promise<string | undefined> {
+  const folders = name.includes("/") ? [""] : (process.env["PATH"] ?? "").split(delimiter);
+  // Where Debian keeps what an ordinary user's PATH leaves out.
+  for (const folder of [...folders, "/usr/sbin", "/sbin"]) {
+    const path = folder === "" ? name : join(folder, name);
+    const usable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (usable) return path;
+  }
+  return undefined;
+}
+
+/** Bytes that programs can have without swapping, as the kernel estimates it (proc(5)). */
+export async function availableMemory(): Promise<number> {
+  const text = await readFile("/proc/meminfo", "utf8");
+  const kibibytes = /^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1];
+  return kibibytes === undefined ? totalmem() : Number(kibibytes) * 1024;
+}
+
+async function requirePrograms(template: Template): Promise<void> {
+  for (const name of programsFor(template)) {
+    if (!(await findProgram(name))) throw missingProgram(name);
+  }
+}
+
+async function requireMemory(memory: number): Promise<void> {
+  const available = await availableMemory();
+  if (memory <= available) return;
+  throw new VmbuildError(
+    "HOST_MEMORY",
+    `The machine asks for ${formatBytes(memory)} of memory, and ${formatBytes(available)} are available`,
+    {
+      hint: "Lower it for this run: --memory 4G (or --set machine.memory=4G).",
+      details: { memory, available },
+    },
+  );
+}
+
+/**
+ * Checks that this host can run the build.
+ * @param folders where the build's state and its output go.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING, HOST_KVM_UNUSABLE, HOST_MEMORY, HOST_SPACE.
+ */
+export async function checkHost(
+  template: Template,
+  folders: { readonly state: string; readonly output: string },
+  signal: AbortSignal,
+): Promise<HostFacts> {
+  const { machine } = template;
+  await requirePrograms(template);
+  await requireMemory(machine.memory);
+  await requireSpace(join(folders.state, "disk"), STATE_SPACE, "The build's working disk");
+  await requireSpace(join(folders.output, "image"), OUTPUT_SPACE, "The image");
+  const [qemu, decided, uefi] = await Promise.all([
+    qemuVersion(machine.binary, signal),
+    decideAccelerator(machine.accelerator, machine.binary, machine.cpu, signal),
+    machine.firmware === "uefi" ? requireUefi() : undefined,
+  ]);
+  return { qemu, uefi, ...decided };
+}

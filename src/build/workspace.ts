@@ -1,0 +1,210 @@
+/** One build's folder on this host, one run's folder inside it, and what a dead run left behind. */
+import { randomBytes } from "node:crypto";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { VmbuildError } from "../errors.js";
+import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
+import { lockHolder, tryLock } from "../host/lock.js";
+import type { HeldLock } from "../host/lock.js";
+import { hostPaths } from "../host/paths.js";
+
+/** The places of one build. Absolute. */
+export interface BuildPaths {
+  readonly folder: string;
+  readonly lock: string;
+  /** The overlay that the machine writes to. */
+  readonly disk: string;
+  readonly seed: string;
+  readonly firmwareVariables: string;
+  readonly keys: string;
+  readonly runs: string;
+}
+
+/** The places of one run. Absolute. */
+export interface RunPaths {
+  readonly folder: string;
+  readonly record: string;
+  readonly events: string;
+  readonly console: string;
+  readonly qemuLog: string;
+  readonly qemu: string;
+  readonly steps: string;
+  /** What actions make for the output folder; it moves there with the artifact. */
+  readonly outputs: string;
+  readonly scratch: string;
+}
+
+const recordSchema = z.object({
+  runId: z.string(),
+  name: z.string(),
+  version: z.string(),
+  template: z.string(),
+  pid: z.number(),
+  startedAt: z.string(),
+  endedAt: z.string().optional(),
+  /** `interrupted` is written by a later run that finds a dead one. */
+  state: z.enum(["running", "paused", "done", "failed", "interrupted"]),
+  /** The error's code, or the artifact's path. */
+  outcome: z.string().optional(),
+  failedStep: z.string().optional(),
+  artifact: z.string().optional(),
+  /** Where `vmbuild ssh` gets in while the machine runs. */
+  machine: z
+    .object({ pid: z.number(), sshPort: z.number(), user: z.string(), control: z.string() })
+    .optional(),
+});
+
+/** What a run says of itself, for `list`, `ssh` and `logs`. */
+export type RunRecord = z.infer<typeof recordSchema>;
+
+/** The places of a build by name. Pure. */
+export function buildPaths(name: string): BuildPaths {
+  const folder = join(hostPaths().builds, name);
+  return {
+    folder,
+    lock: join(folder, "lock"),
+    disk: join(folder, "disk.qcow2"),
+    seed: join(folder, "seed.iso"),
+    firmwareVariables: join(folder, "efivars.fd"),
+    keys: join(folder, "keys"),
+    runs: join(folder, "runs"),
+  };
+}
+
+/** The places of a run. Pure. */
+export function runPaths(build: BuildPaths, runId: string): RunPaths {
+  const folder = join(build.runs, runId);
+  return {
+    folder,
+    record: join(folder, "run.json"),
+    events: join(folder, "events.ndjson"),
+    console: join(folder, "console.log"),
+    qemuLog: join(folder, "qemu.log"),
+    qemu: join(folder, "qemu.json"),
+    steps: join(folder, "steps"),
+    outputs: join(folder, "outputs"),
+    scratch: join(folder, "scratch"),
+  };
+}
+
+/** `20260214-170400-3f9a1c`: sorts by time, and is a file name. */
+function makeRunId(now: Date): string {
+  const stamp = now.toISOString().replaceAll(/[-:]/g, "").replace("T", "-").slice(0, 15);
+  return `${stamp}-${randomBytes(3).toString("hex")}`;
+}
+
+/** All runs of a build that left a record, oldest first. */
+export async function readRuns(build: BuildPaths): Promise<RunRecord[]> {
+  if (!(await statIfThere(build.runs))) return [];
+  const records: RunRecord[] = [];
+  for (const runId of (await readdir(build.runs)).toSorted()) {
+    const record = await readRecord(runPaths(build, runId).record);
+    if (record) records.push(record);
+  }
+  return records;
+}
+
+async function readRecord(path: string): Promise<RunRecord | undefined> {
+  try {
+    return recordSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
+  } catch {
+    // No record, or one of which only a part was written before this version wrote them whole.
+    return undefined;
+  }
+}
+
+/** A run that has its build's lock and a folder of its own. */
+export interface Workspace extends AsyncDisposable {
+  readonly runId: string;
+  readonly build: BuildPaths;
+  readonly run: RunPaths;
+  /** What was tidied after runs that died. */
+  readonly tidied: readonly string[];
+  /** Changes the run's record on disk. */
+  update(changes: Partial<RunRecord>): Promise<void>;
+}
+
+/** Marks dead runs and removes what a killed run could not. Only for the lock's holder. */
+async function tidy(build: BuildPaths): Promise<string[]> {
+  const tidied: string[] = [];
+  for (const record of await readRuns(build)) {
+    if (record.state !== "running" && record.state !== "paused") continue;
+    const paths = runPaths(build, record.runId);
+    const { machine: _machine, ...rest } = record;
+    await writeRecord(paths.record, { ...rest, state: "interrupted" });
+    for (const leftover of [paths.scratch, paths.outputs]) {
+      await rm(leftover, { recursive: true, force: true });
+    }
+    if (record.machine) await rm(record.machine.control, { force: true });
+    tidied.push(`run ${record.runId} was killed; its logs are kept in ${paths.folder}`);
+  }
+  for (const name of await readdir(build.folder)) {
+    if (!name.startsWith(".seed-") && !name.endsWith(".part")) continue;
+    await rm(join(build.folder, name), { recursive: true, force: true });
+    tidied.push(`removed ${name}`);
+  }
+  return tidied;
+}
+
+function writeRecord(path: string, record: RunRecord): Promise<void> {
+  return writeWhole(path, `${JSON.stringify(record, null, 2)}\n`, 0o600);
+}
+
+async function takeLock(name: string, build: BuildPaths): Promise<HeldLock> {
+  const lock = await tryLock(build.lock);
+  if (lock) return lock;
+  const holder = await lockHolder(build.lock);
+  throw new VmbuildError("BUILD_LOCKED", `Another run of ${name} is under way`, {
+    details: { pid: holder },
+    hint: `Wait for it${holder ? ` (process ${holder})` : ""}, or look inside: vmbuild ssh ${name}`,
+  });
+}
+
+/**
+ * Opens a build's folder for one run.
+ * @throws {VmbuildError} BUILD_LOCKED when another run of the same build is under way.
+ */
+export async function openWorkspace(
+  template: { name: string; version: string; path: string },
+  now = new Date(),
+): Promise<Workspace> {
+  const build = buildPaths(template.name);
+  await makePrivateFolder(build.folder);
+  const lock = await takeLock(template.name, build);
+  try {
+    const tidied = await tidy(build);
+    const runId = makeRunId(now);
+    const run = runPaths(build, runId);
+    for (const folder of [run.folder, run.steps, run.outputs, run.scratch]) {
+      await makePrivateFolder(folder);
+    }
+    let record: RunRecord = {
+      runId,
+      name: template.name,
+      version: template.version,
+      template: template.path,
+      pid: process.pid,
+      startedAt: now.toISOString(),
+      state: "running",
+    };
+    await writeRecord(run.record, record);
+    return {
+      runId,
+      build,
+      run,
+      tidied,
+      async update(changes) {
+        record = { ...record, ...changes };
+        await writeRecord(run.record, record);
+      },
+      async [Symbol.asyncDispose]() {
+        await rm(run.scratch, { recursive: true, force: true });
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+/** Every command: its words here, its work in a file that is loaded when it is called. */
+import { Option } from "commander";
+import type { Command } from "commander";
+import { addOutputOptions, addTemplateOptions, collect, parseCount } from "./options.js";
+
+/** Adds all commands to the root, in the order in which help lists them. */
+export function addCommands(root: Command, setExitCode: (code: number) => void): void {
+  addRun(root, setExitCode);
+}
+
+function addRun(root: Command, setExitCode: (code: number) => void): void {
+  const command = root
+    .command("run")
+    .description("build the image of one or more templates")
+    .argument("<template...>", "paths of templates, or names under appliances/")
+    .option("--output <dir>", "where the image goes, in place of the template's folder")
+    .addOption(
+      new Option(
+        "--on-error <what>",
+        "after a failure: end, or leave the machine up until you are done",
+      )
+        .choices(["fail", "pause"])
+        .default("fail"),
+    )
+    .option("--break <place>", "stop at before:STEP or after:STEP (repeatable)", collect)
+    .option("--debug", "stop after every step")
+    .option("--parallel <n>", "how many templates to build at the same time", parseCount, 1)
+    .option("--offline", "use cached inputs without asking whether they changed")
+    .option("--keep-work", "keep the working disk, the seed and the keys")
+    .option("--json", "print the result as one JSON object");
+  addTemplateOptions(command);
+  addOutputOptions(command).addHelpText(
+    "after",
+    `
+Examples:
+  vmbuild run demo
+  vmbuild run slm-copilot.json --accel tcg --memory 4G
+  vmbuild run demo --break after:packages        then look inside: vmbuild ssh demo
+  vmbuild run debian-12 debian-13 --parallel 2 --json`,
+  );
+  command.action(async (names: string[], flags) => {
+    const { run } = await import("./run.js");
+    setExitCode(await run(names, flags as Parameters<typeof run>[1]));
+  });
+}

@@ -1,0 +1,125 @@
+/** Options that several commands share, and how they become a loaded template. */
+import { InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
+import { VmbuildError } from "../errors.js";
+import type { Template } from "../template/load.js";
+import type { Override } from "../template/overrides.js";
+import { COLOR_CHOICES, LOG_FORMATS } from "./output.js";
+import type { ColorChoice, LogFormat } from "./output.js";
+
+/** Collects an option that may be given several times. */
+export function collect(value: string, previous: string[] = []): string[] {
+  return [...previous, value];
+}
+
+/** Parses a whole number of at least 1. */
+export function parseCount(value: string): number {
+  const count = Number(value);
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new InvalidArgumentError("It is a whole number of at least 1.");
+}
+
+/** What {@link addTemplateOptions} parses. */
+export interface TemplateFlags {
+  readonly var?: string[];
+  readonly varFile?: string[];
+  readonly input?: string[];
+  readonly set?: string[];
+  readonly base?: string;
+  readonly accel?: string;
+  readonly cpus?: number;
+  readonly memory?: string;
+  readonly disk?: string;
+  readonly appliances?: string;
+}
+
+/** What {@link addOutputOptions} parses. */
+export interface OutputFlags {
+  readonly logFormat?: LogFormat;
+  readonly color?: ColorChoice;
+}
+
+/** Everything that changes what a template means in this call. */
+export function addTemplateOptions(command: Command): Command {
+  return command
+    .option("--var <name=value>", "set a variable (repeatable)", collect)
+    .option("--var-file <file>", "set variables from a JSON file (repeatable)", collect)
+    .option("--input <name=path>", "use a local file or folder for an input (repeatable)", collect)
+    .option(
+      "--set <path=value>",
+      "replace any value, such as machine.memory=8G (repeatable)",
+      collect,
+    )
+    .option("--base <base>", "another base: bootstrap:SUITE, or the path of an image")
+    .addOption(new Option("--accel <kind>", "how the guest runs").choices(["kvm", "tcg", "auto"]))
+    .option("--cpus <n>", "virtual CPUs", parseCount)
+    .option("--memory <size>", "the machine's memory, such as 4G")
+    .option("--disk <size>", "the size of the machine's disk, such as 20G")
+    .option("--appliances <dir>", "where bare names are looked up");
+}
+
+/** How a command speaks. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--log-format <format>", "how progress is shown on stderr")
+        .choices(LOG_FORMATS)
+        .default("auto"),
+    )
+    .addOption(new Option("--color <when>", "colours").choices(COLOR_CHOICES).default("auto"));
+}
+
+/** `NAME=VALUE` options as a record. */
+function parsePairs(flag: string, pairs: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair): [string, string] => {
+      const at = pair.indexOf("=");
+      if (at < 1) throw new VmbuildError("USAGE", `${flag} ${pair}: write NAME=VALUE`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+/** `--base`: a suite to bootstrap, or a file. */
+export function parseBase(text: string, resolvePath: (path: string) => string): unknown {
+  const suite = /^bootstrap:(.+)$/.exec(text)?.[1];
+  if (suite !== undefined) return { bootstrap: { suite } };
+  if (/^https?:/.test(text)) {
+    throw new VmbuildError("USAGE", "--base takes no address: a download needs a checksum", {
+      hint: `Use --set 'base={"url":"…","checksum":"sha256:…"}'.`,
+    });
+  }
+  return { path: resolvePath(text) };
+}
+
+async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
+  const { parseOverride } = await import("../template/overrides.js");
+  const { resolve } = await import("node:path");
+  const direct: [string, (string | number)[], unknown][] = [
+    ["--accel", ["machine", "accelerator"], flags.accel],
+    ["--cpus", ["machine", "cpus"], flags.cpus],
+    ["--memory", ["machine", "memory"], flags.memory],
+    ["--disk", ["machine", "disk"], flags.disk],
+    ["--base", ["base"], flags.base && parseBase(flags.base, (path) => resolve(path))],
+  ];
+  const given = direct.filter(([, , value]) => value !== undefined);
+  const fromSet = (flags.set ?? []).map(parseOverride);
+  return [...fromSet, ...given.map(([source, path, value]) => ({ source, path, value }))];
+}
+
+/**
+ * Finds and loads a template as a command's user meant it.
+ * @throws {VmbuildError} USAGE, TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, VARIABLE_INVALID.
+ */
+export async function loadFor(name: string, flags: TemplateFlags): Promise<Template> {
+  const { findTemplate } = await import("../template/find.js");
+  const { loadTemplate } = await import("../template/load.js");
+  const places = { currentFolder: process.cwd(), appliances: flags.appliances };
+  const path = await findTemplate(name, places);
+  return loadTemplate(path, {
+    overrides: await overridesOf(flags),
+    variables: parsePairs("--var", flags.var),
+    variableFiles: flags.varFile ?? [],
+    inputs: parsePairs("--input", flags.input),
+  });
+}

@@ -1,0 +1,158 @@
+/** `vmbuild run`: builds, shows how it goes, prints what came of it. */
+import { createInterface } from "node:readline";
+import { build } from "../build/build.js";
+import { readPublished } from "../artifact/published.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
+import { createBus } from "../events/bus.js";
+import type { RunResult } from "../events/result.js";
+import { reportError } from "../events/report.js";
+import { Secrets } from "../events/secrets.js";
+import { createSummary } from "../events/sinks/summary.js";
+import { planOutput } from "../build/plan.js";
+import type { Breakpoint } from "../build/pause.js";
+import type { Template } from "../template/load.js";
+import { loadFor } from "./options.js";
+import type { OutputFlags, TemplateFlags } from "./options.js";
+import { createOutput } from "./output.js";
+import type { Output } from "./output.js";
+import { interruptible } from "./interrupt.js";
+
+/** The command's flags. */
+export interface RunFlags extends TemplateFlags, OutputFlags {
+  readonly output?: string;
+  readonly onError: "fail" | "pause";
+  readonly break?: string[];
+  readonly debug?: boolean;
+  readonly parallel: number;
+  readonly offline?: boolean;
+  readonly keepWork?: boolean;
+  readonly json?: boolean;
+}
+
+type Outcome = { readonly result: RunResult } | { readonly error: VmbuildError };
+
+function parseBreakpoint(text: string, template: Template): Breakpoint {
+  const match = /^(before|after):(.+)$/.exec(text);
+  const [, when, step] = match ?? [];
+  const names = template.steps.map(({ name }) => name);
+  if ((when === "before" || when === "after") && step !== undefined && names.includes(step)) {
+    return { when, step };
+  }
+  throw new VmbuildError("USAGE", `--break ${text}: write before:STEP or after:STEP`, {
+    hint: `The steps of ${template.name} are ${names.join(", ")}.`,
+  });
+}
+
+/** Resolves at the next line that somebody types; only where a terminal is there to type at. */
+function enterAtTerminal(): ((signal: AbortSignal) => Promise<void>) | undefined {
+  if (process.stdin.isTTY !== true) return undefined;
+  return (signal) =>
+    new Promise((resolve, reject) => {
+      const lines = createInterface({ input: process.stdin });
+      lines.once("line", () => {
+        lines.close();
+        resolve();
+      });
+      signal.addEventListener("abort", () => {
+        lines.close();
+        reject(signal.reason as Error);
+      });
+    });
+}
+
+async function findArtifact(name: string, flags: TemplateFlags) {
+  const { appliances } = flags;
+  const template = await loadFor(name, appliances === undefined ? {} : { appliances });
+  const { folder } = planOutput(template);
+  const manifest = await readPublished(folder).catch((cause: unknown) => {
+    throw new VmbuildError("INPUT_MISSING", `The base ${name} has no artifact in ${folder}`, {
+      cause,
+      hint: `Build it first: vmbuild run ${name}`,
+    });
+  });
+  const { resolve } = await import("node:path");
+  const [file] = manifest.files;
+  const digest = file?.checksums.sha256;
+  return { path: resolve(folder, file?.name ?? ""), ...(digest ? { digest } : {}) };
+}
+
+async function buildOne(
+  template: Template,
+  flags: RunFlags,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const secrets = new Secrets();
+  const summary = createSummary();
+  const bus = createBus(template.name, secrets, [output.createSink(flags.parallel > 1), summary]);
+  try {
+    const result = await build({
+      template,
+      bus,
+      secrets,
+      signal,
+      outputDirectory: flags.output,
+      offline: flags.offline ?? false,
+      onError: flags.onError,
+      breakpoints: (flags.break ?? []).map((text) => parseBreakpoint(text, template)),
+      pauseAfterEachStep: flags.debug ?? false,
+      keepWork: flags.keepWork ?? false,
+      waitForEnter: enterAtTerminal(),
+      findArtifact: (name) => findArtifact(name, flags),
+    });
+    return { result };
+  } catch (thrown) {
+    return { error: asVmbuildError(thrown) };
+  } finally {
+    await bus.close();
+    output.tell(summary.render({ color: output.color, columns: output.columns }));
+  }
+}
+
+/** Builds all, at most `parallel` at a time, in the order given. One failure does not stop others. */
+async function buildAll(
+  templates: readonly Template[],
+  flags: RunFlags,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const queue = [...templates.entries()];
+  const worker = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const [index, template] = next;
+      outcomes[index] = await buildOne(template, flags, output, signal);
+      if (signal.aborted) return;
+    }
+  };
+  await Promise.all(Array.from({ length: flags.parallel }, worker));
+  return outcomes.filter((outcome) => outcome !== undefined);
+}
+
+function requireDifferentNames(templates: readonly Template[]): void {
+  const names = templates.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw new VmbuildError("USAGE", `Two of the templates are called ${twice}`);
+}
+
+/** Runs the command; returns the exit code, that of the first failure where several fail. */
+export async function run(names: readonly string[], flags: RunFlags): Promise<number> {
+  const output = createOutput(flags);
+  const templates: Template[] = [];
+  for (const name of names) templates.push(await loadFor(name, flags));
+  requireDifferentNames(templates);
+  const outcomes = await interruptible((signal) => buildAll(templates, flags, output, signal));
+  if (flags.json) {
+    const reports = outcomes.map((outcome) =>
+      "result" in outcome ? outcome.result : { error: reportError(outcome.error) },
+    );
+    output.printJson(reports.length === 1 ? reports[0] : { results: reports });
+  } else {
+    for (const outcome of outcomes) {
+      if ("result" in outcome) output.print(outcome.result.artifact.path);
+    }
+  }
+  const failed = outcomes.find((outcome) => "error" in outcome);
+  return failed ? failed.error.exitCode : 0;
+}

@@ -1,0 +1,139 @@
+/** Draws the live area: a few lines, never wider than the terminal, that say what goes on. */
+import { PHASES } from "../types.js";
+import type { Phase } from "../types.js";
+import { formatElapsed } from "./clock.js";
+import type { TaskProgress } from "./progress.js";
+import type { Marks, Paint, Style } from "./style.js";
+import { cleanText, cutText, displayWidth, padText } from "./text.js";
+import type { LiveRun } from "./view.js";
+
+/** How lines are drawn. */
+export interface Look {
+  readonly style: Style;
+  readonly marks: Marks;
+  /** Columns that may be used. */
+  readonly columns: number;
+  /** The build's name in front of each line, or empty. */
+  readonly build: string;
+}
+
+/** A piece of a line, and its colour. */
+type Piece = readonly [text: string, paint?: Paint];
+
+/** The width of the column that durations stand in, right-aligned. */
+const DURATION_COLUMNS = 7;
+const PHASE_COLUMNS = Math.max(...PHASES.map((phase) => phase.length));
+const MOST_TASKS = 6;
+const MOST_BAR_COLUMNS = 30;
+const LEAST_BAR_COLUMNS = 8;
+
+/** A phase's name, filled up so that details begin in one column. */
+export function phaseTitle(phase: Phase): string {
+  return padText(phase, PHASE_COLUMNS);
+}
+
+/** Joins pieces and cuts the line to the terminal; colours count nothing. */
+function joinPieces(pieces: readonly Piece[], columns: number): string {
+  let left = columns;
+  let line = "";
+  for (const [text, paint] of pieces) {
+    const shown = cutText(text, left);
+    line += paint ? paint(shown) : shown;
+    left -= displayWidth(shown);
+    if (shown !== text || left <= 0) break;
+  }
+  return line;
+}
+
+/** ` ✓  12.3s  title  detail`: the shape of each line with a duration. */
+export function entryLine(
+  look: Look,
+  mark: Piece,
+  duration: string,
+  title: Piece,
+  detail = "",
+): string {
+  const pieces: Piece[] = [
+    [" "],
+    mark,
+    [` ${duration.padStart(DURATION_COLUMNS)}  `, look.style.dim],
+    ...buildPiece(look),
+    title,
+    ...(detail === "" ? [] : [[`  ${cleanText(detail)}`, look.style.dim] as const]),
+  ];
+  return joinPieces(pieces, look.columns).trimEnd();
+}
+
+/** Spaces up to where titles begin. */
+export function indentOf(look: Look): string {
+  return " ".repeat(DURATION_COLUMNS + (look.columns < 60 ? 0 : 5));
+}
+
+function buildPiece(look: Look): Piece[] {
+  return look.build === "" ? [] : [[`${cleanText(look.build)}  `, look.style.cyan]];
+}
+
+/** The live lines of one run. `tick` moves the busy mark on. */
+export function drawRun(run: LiveRun, look: Look, now: number, tick: number): string[] {
+  const { style, marks } = look;
+  const busy: Piece = [marks.busy[tick % marks.busy.length] ?? "", style.cyan];
+  const indent = indentOf(look);
+  const lines: string[] = [];
+  for (const [phase, { startedAt, detail }] of run.phases) {
+    if (phase === "steps" && run.step) continue;
+    lines.push(entryLine(look, busy, formatElapsed(now - startedAt), [phaseTitle(phase)], detail));
+  }
+  if (run.step) {
+    const { name, index, total, startedAt, activity } = run.step;
+    const title: Piece = [`[${index}/${total}] ${cleanText(name)}`, style.bold];
+    lines.push(entryLine(look, busy, formatElapsed(now - startedAt), title));
+    if (activity !== "") lines.push(joinPieces([[indent], [cleanText(activity)]], look.columns));
+  }
+  lines.push(...drawTasks([...run.tasks.values()], look, now));
+  if (run.lastLine !== "") {
+    const text = `${marks.gutter} ${cleanText(run.lastLine)}`;
+    lines.push(joinPieces([[indent], [text, style.dim]], look.columns));
+  }
+  if (lines.length > 0) {
+    const total = `total ${formatElapsed(now - run.startedAt)}`;
+    lines.push(joinPieces([[indent], [total, style.dim]], look.columns));
+  }
+  return lines;
+}
+
+function drawTasks(tasks: readonly TaskProgress[], look: Look, now: number): string[] {
+  const shown = tasks.slice(0, MOST_TASKS);
+  const widest = Math.max(0, ...shown.map((task) => displayWidth(cleanText(task.label))));
+  const labelColumns = Math.min(widest, Math.max(10, Math.floor(look.columns / 4)));
+  const lines = shown.map((task) => drawTask(task, labelColumns, look, now));
+  if (tasks.length <= shown.length) return lines;
+  const more = `and ${tasks.length - shown.length} more`;
+  return [...lines, joinPieces([[indentOf(look)], [more, look.style.dim]], look.columns)];
+}
+
+/** `label ━━━━──── 42%  1.2 of 14.3 GiB  45 MiB/s  3m left`; what finds no room is left out. */
+function drawTask(task: TaskProgress, labelColumns: number, look: Look, now: number): string {
+  const { style, marks } = look;
+  const indent = indentOf(look);
+  const label = padText(cutText(cleanText(task.label), labelColumns), labelColumns);
+  const { fraction } = task;
+  const percent = fraction === null ? "" : `${Math.floor(fraction * 100)}%`.padStart(4);
+  let room = look.columns - indent.length - labelColumns - 2 - percent.length;
+  if (fraction !== null) room -= LEAST_BAR_COLUMNS + 1;
+  let facts = "";
+  // By worth: time left, then rate, then amounts; drawn in the order amount, rate, time left.
+  const wanted = [task.timeLeft(now), task.speed(now), task.amount].filter((fact) => fact !== "");
+  for (const fact of wanted) {
+    if (facts.length + fact.length + 2 > room) break;
+    facts = `  ${fact}${facts}`;
+  }
+  const pieces: Piece[] = [[indent], [label]];
+  if (fraction !== null) {
+    // Room for the facts is held back, so that the bar's length does not jump with them.
+    const columns = Math.min(MOST_BAR_COLUMNS, LEAST_BAR_COLUMNS + Math.max(0, room - 44));
+    const done = Math.round(fraction * columns);
+    pieces.push(["  "], [marks.barDone.repeat(done), style.cyan]);
+    pieces.push([marks.barLeft.repeat(columns - done), style.dim], [" "], [percent]);
+  }
+  return joinPieces([...pieces, [facts, style.dim]], look.columns);
+}

@@ -1,0 +1,86 @@
+/** The live view on a terminal: what is done stays, what goes on is redrawn in place. */
+import type { RunEvent, Sink } from "../types.js";
+import { drawRun } from "./frame.js";
+import type { Look } from "./frame.js";
+import { permanentLines } from "./permanent.js";
+import { Screen } from "./screen.js";
+import type { TerminalStream } from "./screen.js";
+import { createMarks, createStyle } from "./style.js";
+import { applyEvent, createLiveRun } from "./view.js";
+import type { LiveRun } from "./view.js";
+
+/** Where and how the live view is drawn. */
+export interface TerminalSinkOptions {
+  readonly stream: TerminalStream;
+  readonly color: boolean;
+  /** For terminals that cannot show ✓ and the like; on by default. */
+  readonly unicode?: boolean;
+  /** Name the build on each line: for several builds at once. */
+  readonly showBuild?: boolean;
+  /** Used where the stream does not know its own width. */
+  readonly columns?: number;
+  /** The clock that ticks, milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** Fast enough to look alive, slow enough to stay calm and cheap. */
+const REDRAW_MS = 100;
+
+/** Draws the runs whose events it is handed. The cursor comes back however the process ends. */
+export function createTerminalSink(options: TerminalSinkOptions): Sink {
+  const { stream, now = Date.now } = options;
+  const style = createStyle(options.color);
+  const marks = createMarks(options.unicode ?? true);
+  const screen = new Screen(stream, options.columns ?? 80);
+  const runs = new Map<string, LiveRun>();
+  let tick = 0;
+  let closed = false;
+
+  const lookOf = (build: string): Look => ({
+    style,
+    marks,
+    // The last column stays free: some terminals wrap as soon as it is filled.
+    columns: screen.columns - 1,
+    build: options.showBuild ? build : "",
+  });
+  const draw = (): void => {
+    const all = [...runs];
+    if (all.some(([, run]) => run.paused)) return screen.rest();
+    screen.draw(all.flatMap(([build, run]) => drawRun(run, lookOf(build), now(), tick)));
+  };
+  const onResize = (): void => {
+    screen.forgetReflowed();
+    draw();
+  };
+  const timer = setInterval(() => {
+    tick++;
+    draw();
+  }, REDRAW_MS).unref();
+  stream.on("resize", onResize);
+
+  const take = (event: RunEvent): void => {
+    let run = runs.get(event.build);
+    if (!run) runs.set(event.build, (run = createLiveRun(Date.parse(event.time))));
+    // A step may print a million lines; they are looked at ten times a second.
+    const quiet = event.type === "output" || event.type === "progress";
+    const lines = quiet ? [] : permanentLines(event, run, lookOf(event.build));
+    applyEvent(run, event);
+    if (lines.length > 0) {
+      screen.print(lines);
+      draw();
+    }
+  };
+
+  return {
+    handle(event) {
+      if (!closed) take(event);
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      clearInterval(timer);
+      stream.off("resize", onResize);
+      screen.close();
+    },
+  };
+}

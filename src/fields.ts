@@ -1,0 +1,111 @@
+/** The kinds of value that templates and flags share: sizes, durations, names, checksums. */
+import { z } from "zod";
+
+const SIZE_UNITS = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 } as const;
+const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/**
+ * Bytes from `512M`, `16G`, `50GiB`, `1.5T` or a plain number of bytes. All units are powers
+ * of 1024, as QEMU has them. Undefined when the text is not a size.
+ */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?|B)?$/i.exec(text.trim());
+  if (!match) return undefined;
+  const unit = (match[2] ?? "").toUpperCase() as keyof typeof SIZE_UNITS;
+  // 1.1G is no whole number of bytes; 1.5 bytes are nothing at all.
+  const exact = Number(match[1]) * SIZE_UNITS[unit];
+  const bytes = unit === "" ? exact : Math.round(exact);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
+}
+
+/**
+ * Milliseconds from `90s`, `30m`, `1h30m`, `500ms`, `2d`. A unit is required, since a bare
+ * number would leave it open whether seconds or milliseconds are meant. Undefined otherwise.
+ */
+export function parseDuration(text: string): number | undefined {
+  const compact = text.replaceAll(/\s+/g, "").toLowerCase();
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(compact)) return undefined;
+  let total = 0;
+  for (const [, amount, unit] of compact.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+    total += Number(amount) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
+  }
+  return Math.round(total);
+}
+
+/** The longest time that a timer can hold; setTimeout fires at once beyond it. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** A size in a template: text with a unit, or a number of bytes. Parsed to bytes. */
+export const size = z
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    const bytes = parseSize(String(value));
+    if (bytes !== undefined) return bytes;
+    context.addIssue({
+      code: "custom",
+      message: `not a size: ${JSON.stringify(value)}; write for example "16G" or "512M"`,
+    });
+    return z.NEVER;
+  })
+  .describe('a size, such as "16G" or "512M" (powers of 1024)');
+
+/** A duration in a template. Parsed to milliseconds. */
+export const duration = z
+  .string()
+  .transform((value, context) => {
+    const milliseconds = parseDuration(value);
+    if (milliseconds !== undefined && milliseconds <= LONGEST_MS) return milliseconds;
+    const problem = milliseconds === undefined ? "not a duration" : "longer than 24 days";
+    context.addIssue({
+      code: "custom",
+      message: `${problem}: ${JSON.stringify(value)}; write for example "90s", "30m" or "1h30m"`,
+    });
+    return z.NEVER;
+  })
+  .describe('a duration, such as "90s", "30m" or "1h30m"');
+
+/** A name that is also a file name: of a build, a step, an input. */
+export const identifier = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    "a name has letters, digits, dots, dashes and underscores, begins with a letter or digit, and has at most 64 characters",
+  );
+
+/** A checksum as templates write it. */
+export const checksum = z
+  .string()
+  .regex(
+    /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32}|file:.+|none)$/i,
+    'a checksum is "sha256:<hex>", "sha512:<hex>", "md5:<hex>", "file:<url of a sums file>", or "none"',
+  )
+  .describe(
+    '"sha256:<hex>", "sha512:<hex>", "md5:<hex>", "file:<url or path of a sums file>", or "none" (which warns)',
+  );
+
+/** A file mode in octal. Parsed to a number. */
+export const fileMode = z
+  .string()
+  .regex(/^0?[0-7]{3,4}$/, 'a mode is octal text, such as "0644"')
+  .transform((text) => Number.parseInt(text, 8))
+  .describe('octal, such as "0644"');
+
+/** A place inside the guest. */
+export const guestPath = z
+  .string()
+  .startsWith("/", "a path in the guest is absolute")
+  .describe("an absolute path in the guest");
+
+/** One command, or several that run as one script. */
+export const commands = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+  .transform((value) => (Array.isArray(value) ? value : [value]))
+  .describe("one command, or a list that runs as one script");
+
+/** The environment of commands. */
+export const environment = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a name for an environment variable"),
+    z.union([z.string(), z.number(), z.boolean()]).transform(String),
+  )
+  .describe("environment variables for the commands");

@@ -1,0 +1,133 @@
+/** One command on one SSH channel: its output, its end, and what it means when there is none. */
+import type { Readable, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ClientChannel } from "ssh2";
+import { VmbuildError, messageOf } from "../errors.js";
+import type { Connection } from "./connection.js";
+
+/** What to run, as the remote user's shell gets it, and where its output goes. */
+export interface ChannelCommand {
+  readonly command: string;
+  /** Standard input; empty otherwise. */
+  readonly stdin?: Readable | Buffer | string;
+  readonly onStdout?: (chunk: Buffer) => void;
+  readonly onStderr?: (chunk: Buffer) => void;
+  /** Takes standard output with back-pressure, in place of `onStdout`. */
+  readonly stdoutTo?: Writable;
+  readonly signal: AbortSignal;
+}
+
+/** How a command ended in the guest. Exactly one of the two is set. */
+export interface ChannelEnd {
+  readonly exitCode: number | null;
+  /** Without `SIG`, as SSH has it: `KILL`. */
+  readonly signal: string | null;
+}
+
+/**
+ * After its end, a command's background children may hold its output open. We read on until it
+ * has been silent for the first of these, and for the second at most.
+ */
+const SILENCE_MS = 1000;
+const DRAIN_MS = 15_000;
+
+function openChannel(connection: Connection, command: string): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    connection.client.exec(command, (error, channel) => {
+      if (error) {
+        reject(
+          new VmbuildError("GUEST_LOST", `The guest opened no channel: ${error.message}`, {
+            cause: error,
+          }),
+        );
+      } else {
+        resolve(channel);
+      }
+    });
+  });
+}
+
+function feed(channel: ClientChannel, stdin: ChannelCommand["stdin"]): Promise<void> {
+  if (stdin === undefined || typeof stdin === "string" || Buffer.isBuffer(stdin)) {
+    channel.end(stdin ?? "");
+    return Promise.resolve();
+  }
+  return pipeline(stdin, channel);
+}
+
+/** Closes a channel whose command has ended, once its output is read or nobody will end it. */
+function closeWhenSilent(channel: ClientChannel): void {
+  const started = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const rearm = (): void => {
+    if (performance.now() - started > DRAIN_MS) return channel.close();
+    clearTimeout(timer);
+    timer = setTimeout(() => channel.close(), SILENCE_MS);
+  };
+  channel.on("data", rearm);
+  channel.stderr.on("data", rearm);
+  channel.once("close", () => clearTimeout(timer));
+  rearm();
+}
+
+/** Resolves with the exit event, and rejects when the channel closes without one. */
+function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
+  return new Promise((resolve, reject) => {
+    let end: ChannelEnd | undefined;
+    channel.once("exit", (exitCode: number | null, signal?: string) => {
+      end = { exitCode, signal: signal ?? null };
+      closeWhenSilent(channel);
+    });
+    channel.once("close", () => {
+      if (end) return resolve(end);
+      const message = "The connection was lost while a command ran in the guest";
+      reject(new VmbuildError("GUEST_LOST", message));
+    });
+  });
+}
+
+/**
+ * Runs a command to its end.
+ * @throws {VmbuildError} GUEST_LOST when the connection went before the command's end was known;
+ *   the signal's own reason when it was aborted (the channel is closed, the remote process is
+ *   not ended: `script.ts` does that).
+ */
+export async function runOnChannel(
+  connection: Connection,
+  options: ChannelCommand,
+): Promise<ChannelEnd> {
+  const signal = AbortSignal.any([options.signal, connection.lost]);
+  signal.throwIfAborted();
+  const channel = await openChannel(connection, options.command);
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      channel.close();
+      channel.destroy();
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    const ended = waitForEnd(channel);
+    // Both streams are read whether or not somebody listens: an unread one blocks the other.
+    channel.stderr.on("data", (chunk: Buffer) => options.onStderr?.(chunk));
+    const written = options.stdoutTo ? pipeline(channel, options.stdoutTo) : undefined;
+    if (!written) channel.on("data", (chunk: Buffer) => options.onStdout?.(chunk));
+    // A command may end without reading all its input; its exit code then tells, not the pipe.
+    const fed = feed(channel, options.stdin).catch((error: unknown) => error);
+    const end = await Promise.race([ended, aborted]);
+    const [, feedError] = await Promise.all([written, fed]);
+    if (end.exitCode === 0 && feedError !== undefined && options.stdin !== undefined) {
+      throw new VmbuildError("GUEST_LOST", `Input was cut short: ${messageOf(feedError)}`, {
+        cause: feedError,
+      });
+    }
+    return end;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

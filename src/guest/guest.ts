@@ -1,0 +1,117 @@
+/** The guest as steps see it: run, upload, download, reboot, over whatever connection there is. */
+import { randomUUID } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Emit } from "../events/types.js";
+import type { Connection } from "./connection.js";
+import { downloadFile, downloadTree, kindInGuest } from "./download.js";
+import { PAYLOAD_FROM, uploadLargeFile, uploadLargeTree } from "./payload.js";
+import type { DiskSlot } from "./payload.js";
+import { reconnectAfterReboot } from "./reboot.js";
+import { requireSuccess, runQuietly, runScript } from "./script.js";
+import type { GuestScript, ScriptEnd } from "./script.js";
+import { listTree } from "./tree.js";
+import { destinationOf, uploadFile, uploadTree, writeFile } from "./upload.js";
+import type { Ownership, TransferContext } from "./upload.js";
+
+/** What a guest is reached with. */
+export interface GuestOptions {
+  readonly connection: Connection;
+  /** Connects anew, after a reboot; waits until the guest is ready. */
+  readonly connect: (timeoutMs: number, signal: AbortSignal) => Promise<Connection>;
+  /** Where large uploads are plugged in; without one everything goes over SSH. */
+  readonly slot: DiskSlot | undefined;
+  /** Run everything as root through sudo. */
+  readonly sudo: boolean;
+  /** For scratch files of the host. */
+  readonly scratchFolder: string;
+  readonly emit: Emit;
+  /** Aborts when the run is cancelled or the machine dies. */
+  readonly signal: AbortSignal;
+}
+
+/** A guest that lets the build in. */
+export class Guest {
+  readonly #options: GuestOptions;
+  #connection: Connection;
+
+  constructor(options: GuestOptions) {
+    this.#options = options;
+    this.#connection = options.connection;
+  }
+
+  /** Runs a script to its end; a non-zero exit is a result, not an error. */
+  run(script: Omit<GuestScript, "signal" | "sudo">): Promise<ScriptEnd> {
+    const { signal, sudo } = this.#options;
+    return runScript(this.#connection, { ...script, signal, sudo });
+  }
+
+  /** Runs a short command of vmbuild's own and returns its lines. STEP_FAILED when it fails. */
+  async ask(command: string, what: string, timeoutMs = 60_000): Promise<string[]> {
+    const { signal, sudo } = this.#options;
+    const { end, lines } = await runQuietly(this.#connection, command, signal, { sudo, timeoutMs });
+    requireSuccess(end, what, lines);
+    return lines;
+  }
+
+  /**
+   * Uploads a file (to the very path, or into `to` when that ends in a slash) or what a folder
+   * holds (into the folder `to`). Single files are checked by size and sha256.
+   */
+  async upload(source: string, to: string, ownership: Ownership = {}): Promise<void> {
+    const status = await stat(source);
+    const context = this.#transfer();
+    const { slot } = this.#options;
+    if (status.isDirectory()) {
+      const entries = await listTree(source);
+      const size = entries.reduce((sum, entry) => sum + entry.size, 0);
+      if (!slot || size < PAYLOAD_FROM) return uploadTree(context, source, to, ownership.owner);
+      const scratch = join(this.#options.scratchFolder, `${randomUUID()}.tar`);
+      return uploadLargeTree(context, slot, source, to, scratch, ownership.owner);
+    }
+    const path = destinationOf(source, to);
+    if (!slot || status.size < PAYLOAD_FROM) return uploadFile(context, source, path, ownership);
+    return uploadLargeFile(context, slot, source, path, ownership);
+  }
+
+  /** Writes text to a file. */
+  write(content: string, to: string, ownership: Ownership): Promise<void> {
+    return writeFile(this.#transfer(), Buffer.from(content), to, ownership);
+  }
+
+  /** Downloads a file or a folder to `to`, an absolute path of the host. */
+  async download(from: string, to: string): Promise<void> {
+    const context = this.#transfer();
+    const kind = await kindInGuest(context, from);
+    return kind === "file" ? downloadFile(context, from, to) : downloadTree(context, from, to);
+  }
+
+  /** Restarts the guest and returns when it answers with another boot id. */
+  async reboot(timeoutMs: number): Promise<void> {
+    const { connect, signal, sudo } = this.#options;
+    const old = this.#connection;
+    this.#connection = await reconnectAfterReboot({
+      connection: old,
+      connect,
+      timeoutMs,
+      signal,
+      sudo,
+    });
+  }
+
+  /** Tells the guest to switch itself off. Returns when it has taken the order. */
+  async poweroff(): Promise<void> {
+    const command = "sync; (sleep 0.2; systemctl poweroff || poweroff) >/dev/null 2>&1 &";
+    await this.ask(command, "poweroff", 20_000);
+  }
+
+  /** Lets go of the connection. */
+  close(): void {
+    this.#connection.close();
+  }
+
+  #transfer(): TransferContext {
+    const { signal, emit, sudo } = this.#options;
+    return { connection: this.#connection, signal, emit, sudo };
+  }
+}

@@ -1,0 +1,58 @@
+/** The keys of one build: one pair that opens the guest, one that the guest proves itself with. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import ssh2 from "ssh2";
+import { makePrivateFolder, writeWhole } from "../host/files.js";
+
+/** A key pair in OpenSSH's formats. */
+export interface KeyPair {
+  readonly private: string;
+  /** One line: type, base64, comment. */
+  readonly public: string;
+}
+
+/** Both pairs of a build. The seed carries the host's pair and the client's public half. */
+export interface BuildKeys {
+  readonly client: KeyPair;
+  readonly host: KeyPair;
+}
+
+/** The comment of the client's key, by which a leftover is recognised. */
+export const CLIENT_KEY_COMMENT = "vmbuild-build-key";
+const HOST_KEY_COMMENT = "vmbuild-host-key";
+
+function makePair(comment: string): KeyPair {
+  const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
+  return { private: pair.private, public: pair.public };
+}
+
+/** Makes new keys; ed25519 takes a millisecond. */
+export function makeBuildKeys(): BuildKeys {
+  return { client: makePair(CLIENT_KEY_COMMENT), host: makePair(HOST_KEY_COMMENT) };
+}
+
+/** The base64 part of a public key: what SSH calls the key blob. */
+export function publicBlob(pair: Pick<KeyPair, "public">): string {
+  return pair.public.split(" ")[1] ?? "";
+}
+
+const NAMES = { client: "id_ed25519", host: "host_ed25519" } as const;
+
+/** Keeps the keys in a private folder, 0600 each, for `vmbuild ssh`. Returns the client key's path. */
+export async function saveKeys(keys: BuildKeys, folder: string): Promise<string> {
+  await makePrivateFolder(folder);
+  for (const role of ["client", "host"] as const) {
+    await writeWhole(join(folder, NAMES[role]), keys[role].private, 0o600);
+    await writeWhole(join(folder, `${NAMES[role]}.pub`), `${keys[role].public}\n`, 0o600);
+  }
+  return join(folder, NAMES.client);
+}
+
+/** Reads what {@link saveKeys} kept. */
+export async function loadKeys(folder: string): Promise<BuildKeys> {
+  const read = async (name: string): Promise<KeyPair> => ({
+    private: await readFile(join(folder, name), "utf8"),
+    public: (await readFile(join(folder, `${name}.pub`), "utf8")).trim(),
+  });
+  return { client: await read(NAMES.client), host: await read(NAMES.host) };
+}

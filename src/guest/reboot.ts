@@ -1,0 +1,64 @@
+/** Restarts the guest, and does not take the old boot for the new one. */
+import { setTimeout as delay } from "node:timers/promises";
+import { VmbuildError } from "../errors.js";
+import { formatDuration } from "../host/format.js";
+import type { Connection } from "./connection.js";
+import { requireSuccess, runQuietly } from "./script.js";
+
+/** What a restart needs. Times are milliseconds. */
+export interface RebootOptions {
+  readonly connection: Connection;
+  readonly connect: (timeoutMs: number, signal: AbortSignal) => Promise<Connection>;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly sudo: boolean;
+}
+
+async function readBootId(connection: Connection, signal: AbortSignal): Promise<string> {
+  const command = "cat /proc/sys/kernel/random/boot_id";
+  const { end, lines } = await runQuietly(connection, command, signal);
+  requireSuccess(end, "reading the boot id", lines);
+  return lines[0] ?? "";
+}
+
+function untilLost(connection: Connection): Promise<void> {
+  return new Promise((resolve) => {
+    if (connection.lost.aborted) resolve();
+    connection.lost.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** How long a guest may go on answering after it was told to restart. */
+const GOING_DOWN_MS = 90_000;
+
+/**
+ * Tells the guest to restart, waits until it is gone and then until it answers with another
+ * boot id.
+ * @throws {VmbuildError} GUEST_TIMEOUT when it does not come back in time, or never goes down.
+ */
+export async function reconnectAfterReboot(options: RebootOptions): Promise<Connection> {
+  const { connection, connect, timeoutMs, signal, sudo } = options;
+  const started = performance.now();
+  const before = await readBootId(connection, signal);
+  const order = "(sleep 0.2; systemctl reboot || reboot) >/dev/null 2>&1 &";
+  const { end, lines } = await runQuietly(connection, order, signal, { sudo });
+  requireSuccess(end, "reboot", lines);
+
+  const patience = Math.min(GOING_DOWN_MS, timeoutMs);
+  await Promise.race([untilLost(connection), delay(patience, undefined, { signal })]);
+  connection.close();
+  for (;;) {
+    const left = timeoutMs - (performance.now() - started);
+    if (left <= 0) {
+      throw new VmbuildError(
+        "GUEST_TIMEOUT",
+        `The guest did not restart within ${formatDuration(timeoutMs)}: it still runs its old boot`,
+      );
+    }
+    const next = await connect(left, signal);
+    if ((await readBootId(next, signal)) !== before) return next;
+    // sshd of the old boot let us in once more; it is about to end.
+    await Promise.race([untilLost(next), delay(1000, undefined, { signal })]);
+    next.close();
+  }
+}

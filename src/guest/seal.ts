@@ -1,0 +1,102 @@
+/**
+ * Takes what the build put into the guest out of it again, and proves that it is gone: the
+ * build's key, its host key, cloud-init's memory of the build, machine-id and random seed.
+ */
+import { VmbuildError } from "../errors.js";
+import type { Guest } from "./guest.js";
+import { publicBlob } from "./keys.js";
+import type { BuildKeys } from "./keys.js";
+import { shellQuote } from "../host/programs.js";
+
+/** Where something of the build could have been copied to; the rest of an image is packages. */
+const SEARCHED = "/boot /etc /home /opt /root /srv /tmp /usr/local /var";
+
+function remover(keys: BuildKeys): string {
+  return `
+key=${shellQuote(publicBlob(keys.client))}
+hostkey=${shellQuote(publicBlob(keys.host))}
+for file in /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys; do
+  [ -f "$file" ] && grep -qF "$key" "$file" || continue
+  rest=$(grep -vF "$key" "$file" || true)
+  if [ -n "$rest" ]; then printf '%s\\n' "$rest" >"$file"; else rm -f "$file"; fi
+done
+for file in /etc/ssh/ssh_host_*_key.pub; do
+  [ -f "$file" ] && grep -qF "$hostkey" "$file" || continue
+  rm -f "$file" "\${file%.pub}"
+done
+if command -v cloud-init >/dev/null 2>&1; then
+  cloud-init clean --logs >/dev/null 2>&1 || true
+  rm -f /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init
+fi
+rm -rf /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem
+rm -rf /var/lib/cloud/seed /var/log/cloud-init.log /var/log/cloud-init-output.log
+systemctl stop systemd-random-seed.service 2>/dev/null || true
+rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
+[ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
+[ ! -e /etc/machine-id ] || : >/etc/machine-id
+`;
+}
+
+/** Prints each file that still holds something of the build, one a line. */
+function finder(keys: BuildKeys): string {
+  const privateLines = keys.host.private.split("\n").slice(2, 4);
+  const patterns = [publicBlob(keys.client), publicBlob(keys.host), ...privateLines];
+  const options = patterns
+    .filter((pattern) => pattern !== "" && !pattern.startsWith("-----"))
+    .map((pattern) => `-e ${shellQuote(pattern)}`)
+    .join(" ");
+  return `
+for place in ${SEARCHED}; do
+  [ -d "$place" ] || continue
+  find "$place" -xdev -type f -size -1024k -exec grep -lF ${options} {} + 2>/dev/null || true
+done
+[ ! -s /etc/machine-id ] || echo "/etc/machine-id is not empty"
+true
+`;
+}
+
+/** What a seal found out beside its work. */
+export interface SealResult {
+  readonly warnings: readonly { readonly message: string; readonly hint: string }[];
+}
+
+const NO_HOST_KEYS = {
+  message:
+    "The image has no SSH host keys, and nothing in it that would make them at its first boot",
+  hint: "Leave cloud-init in the image, or enable a unit that runs `ssh-keygen -A` before ssh.",
+};
+
+/** Says `lost` where sshd is there but neither host keys nor anything that makes them. */
+const HOST_KEY_CHECK = `
+[ -x /usr/sbin/sshd ] || exit 0
+ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 && exit 0
+command -v cloud-init >/dev/null 2>&1 && exit 0
+grep -rqsE 'ssh-keygen|dpkg-reconfigure.*openssh' /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system /etc/one-context.d /etc/rc.local && exit 0
+echo lost
+`;
+
+/**
+ * Seals the guest; the build's own connection stays open until the machine stops.
+ * @throws {VmbuildError} SEAL_FAILED, with each file in which something of the build was found.
+ */
+export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResult> {
+  await guest.ask(remover(keys), "Removing the build's keys", 120_000);
+  const found = await guest.ask(finder(keys), "Looking for the build's keys", 300_000);
+  if (found.length > 0) {
+    throw new VmbuildError("SEAL_FAILED", "Something of the build is still inside the image", {
+      lines: found,
+      details: { files: found },
+    });
+  }
+  const answer = await guest.ask(HOST_KEY_CHECK, "Looking for host keys");
+  return { warnings: answer.includes("lost") ? [NO_HOST_KEYS] : [] };
+}
+
+/** Gives the file systems' free space back, where the guest has fstrim; conversion skips it then. */
+export async function trimGuest(guest: Guest): Promise<void> {
+  await guest.ask(
+    "sync; command -v fstrim >/dev/null 2>&1 && fstrim -a >/dev/null 2>&1; sync; true",
+    "fstrim",
+    600_000,
+  );
+}

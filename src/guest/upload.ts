@@ -1,0 +1,189 @@
+/** Files and folders into the guest, over SSH. Large ones go by `payload.ts`. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { Readable } from "node:stream";
+import { basename, posix } from "node:path";
+import { VmbuildError } from "../errors.js";
+import type { Emit } from "../events/types.js";
+import { shellQuote } from "../host/programs.js";
+import { runOnChannel } from "./channel.js";
+import type { Connection } from "./connection.js";
+import { listTree, packTree } from "./tree.js";
+
+/** What every transfer needs. */
+export interface TransferContext {
+  readonly connection: Connection;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+  /** Write as root through sudo. */
+  readonly sudo: boolean;
+}
+
+/** A file's owner and mode in the guest; root and the file's own mode otherwise. */
+export interface Ownership {
+  readonly mode?: number | undefined;
+  /** As `chown` takes it: `www-data:www-data`. */
+  readonly owner?: string | undefined;
+}
+
+/** Where a file ends up: inside `to` when that ends in a slash, under that very name otherwise. */
+export function destinationOf(source: string, to: string): string {
+  return to.endsWith("/") ? posix.join(to, basename(source)) : to;
+}
+
+/**
+ * A shell command that takes a file from standard input, through a temporary name beside it,
+ * and prints its size and sha256, so that the caller can compare before it counts as there.
+ */
+export function receiveCommand(to: string, from: string, { mode, owner }: Ownership): string {
+  const temporary = `${posix.dirname(to)}/.${posix.basename(to)}.vmbuild-part`;
+  return [
+    "set -e",
+    `to=${shellQuote(to)} part=${shellQuote(temporary)}`,
+    `[ ! -d "$to" ] || { echo "$to is a folder" >&2; exit 1; }`,
+    `mkdir -p ${shellQuote(posix.dirname(to))}`,
+    `trap 'rm -f "$part"' EXIT`,
+    `( umask 077; ${from} >"$part" )`,
+    `wc -c <"$part"`,
+    `sha256sum <"$part"`,
+    `chmod ${(mode ?? 0o644).toString(8)} "$part"`,
+    ...(owner === undefined ? [] : [`chown ${shellQuote(owner)} "$part"`]),
+    `mv -f "$part" "$to"`,
+  ].join("\n");
+}
+
+/** Runs a command in the guest and keeps the last of what it printed. */
+export async function runTransfer(
+  context: TransferContext,
+  command: string,
+  what: string,
+  stdin?: Readable | Buffer,
+): Promise<string> {
+  let stdout = "";
+  let stderr = "";
+  const shell = context.sudo ? "exec sudo -n /bin/sh -c" : "exec /bin/sh -c";
+  const end = await runOnChannel(context.connection, {
+    command: `${shell} ${shellQuote(command)}`,
+    ...(stdin === undefined ? {} : { stdin }),
+    onStdout: (chunk) => (stdout = (stdout + chunk.toString("utf8")).slice(-4096)),
+    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-4096)),
+    signal: context.signal,
+  });
+  if (end.exitCode === 0) return stdout;
+  throw new VmbuildError("STEP_FAILED", `${what} failed in the guest (exit ${end.exitCode})`, {
+    lines: stderr.split("\n").filter((line) => line !== ""),
+    hint: "Is there space left in the guest, and may the user write there?",
+  });
+}
+
+/**
+ * Compares what the guest says it received with what was sent.
+ * @throws {VmbuildError} STEP_FAILED when they differ.
+ */
+export function requireSame(answer: string, size: number, sha256: string, to: string): void {
+  const [foundSize = "", foundHash = ""] = answer.trim().split(/\s+/);
+  if (Number(foundSize) === size && foundHash === sha256) return;
+  throw new VmbuildError("STEP_FAILED", `${to} did not arrive as it was sent`, {
+    lines: [`sent      ${size} bytes, sha256 ${sha256}`, `received  ${answer.trim()}`],
+    hint: "Did the file change while it was uploaded?",
+  });
+}
+
+function hashing(source: Readable, onBytes: (bytes: number) => void) {
+  const hash = createHash("sha256");
+  let size = 0;
+  const stream = Readable.from(
+    (async function* () {
+      for await (const chunk of source as AsyncIterable<Buffer>) {
+        hash.update(chunk);
+        size += chunk.length;
+        onBytes(chunk.length);
+        yield chunk;
+      }
+    })(),
+    { objectMode: false },
+  );
+  return { stream, result: () => ({ size, sha256: hash.digest("hex") }) };
+}
+
+/** Counts bytes into a progress event. */
+export function progressCounter(emit: Emit, label: string, total: number): (bytes: number) => void {
+  let done = 0;
+  return (bytes) => {
+    done += bytes;
+    emit({ type: "progress", task: label, label, done, total, unit: "bytes" });
+  };
+}
+
+/** Uploads one file and checks size and sha256 in the guest before it gets its name. */
+export async function uploadFile(
+  context: TransferContext,
+  source: string,
+  to: string,
+  ownership: Ownership = {},
+): Promise<void> {
+  const status = await stat(source);
+  const onBytes = progressCounter(context.emit, `upload ${basename(source)}`, status.size);
+  const { stream, result } = hashing(
+    createReadStream(source, { highWaterMark: 256 * 1024 }),
+    onBytes,
+  );
+  const command = receiveCommand(to, "cat", {
+    mode: status.mode & 0o7777,
+    ...definedOf(ownership),
+  });
+  const answer = await runTransfer(context, command, `Uploading to ${to}`, stream);
+  const sent = result();
+  requireSame(answer, sent.size, sent.sha256, to);
+}
+
+/** Writes text or bytes to a file in the guest. */
+export async function writeFile(
+  context: TransferContext,
+  content: Buffer,
+  to: string,
+  ownership: Ownership = {},
+): Promise<void> {
+  const answer = await runTransfer(
+    context,
+    receiveCommand(to, "cat", ownership),
+    `Writing ${to}`,
+    content,
+  );
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  requireSame(answer, content.length, sha256, to);
+}
+
+/** The command that unpacks a tree in the guest, owned by root unless told otherwise. */
+export function unpackCommand(to: string, from: string, owner: string | undefined): string {
+  const target = shellQuote(to);
+  return [
+    "set -e",
+    `mkdir -p ${target}`,
+    `${from} | tar -xpf - -C ${target} --no-same-owner`,
+    ...(owner === undefined ? [] : [`chown -R ${shellQuote(owner)} ${target}`]),
+  ].join("\n");
+}
+
+/** Uploads what a folder holds into the folder `to`, with modes, dot files and links. */
+export async function uploadTree(
+  context: TransferContext,
+  source: string,
+  to: string,
+  owner?: string,
+): Promise<void> {
+  const entries = await listTree(source);
+  const total = entries.reduce((sum, entry) => sum + entry.size, 0);
+  const onBytes = progressCounter(context.emit, `upload ${basename(source)}/`, total);
+  await runTransfer(
+    context,
+    unpackCommand(to, "cat", owner),
+    `Uploading to ${to}`,
+    packTree(entries, onBytes),
+  );
+}
+
+function definedOf(ownership: Ownership): Ownership {
+  return Object.fromEntries(Object.entries(ownership).filter(([, value]) => value !== undefined));
+}

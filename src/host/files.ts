@@ -1,0 +1,83 @@
+/** Files that are whole or not there: temporary name, fsync, rename. */
+import { randomBytes } from "node:crypto";
+import { mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { VmbuildError, systemCode } from "../errors.js";
+import { formatBytes } from "./format.js";
+
+/** A name beside `path`, on the same file system, that nothing else uses. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.part`);
+}
+
+/** Makes a file's content, and its name in the folder, survive a power loss. */
+export async function syncToDisk(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Gives a finished temporary file its final name: fsync, rename, fsync of the folder. */
+export async function publish(temporary: string, path: string): Promise<void> {
+  await syncToDisk(temporary);
+  await rename(temporary, path);
+  await syncToDisk(dirname(path));
+}
+
+/** Writes a small file so that a reader sees the old content or the new, never a part. */
+export async function writeWhole(path: string, content: string, mode = 0o644): Promise<void> {
+  const temporary = temporaryBeside(path);
+  try {
+    const handle = await open(temporary, "wx", mode);
+    try {
+      await handle.writeFile(content);
+    } finally {
+      await handle.close();
+    }
+    await publish(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Makes a folder that only its owner may enter, with its parents. */
+export async function makePrivateFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+/** The file's status, or undefined when there is no such file. Other errors are thrown. */
+export async function statIfThere(
+  path: string,
+): Promise<Awaited<ReturnType<typeof stat>> | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Free bytes for this user on the file system that holds `path` or its nearest existing parent. */
+export async function freeSpace(path: string): Promise<number> {
+  let at = path;
+  while ((await statIfThere(at)) === undefined && dirname(at) !== at) at = dirname(at);
+  const { bavail, bsize } = await statfs(at);
+  return bavail * bsize;
+}
+
+/**
+ * Checks that `bytes` more fit beside `path`.
+ * @throws {VmbuildError} HOST_SPACE, naming what the space is for.
+ */
+export async function requireSpace(path: string, bytes: number, what: string): Promise<void> {
+  const free = await freeSpace(path);
+  if (free >= bytes) return;
+  throw new VmbuildError(
+    "HOST_SPACE",
+    `${what} needs ${formatBytes(bytes)} in ${dirname(path)}, where ${formatBytes(free)} are free`,
+    { details: { path, needed: bytes, free } },
+  );
+}

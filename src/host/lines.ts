@@ -1,0 +1,87 @@
+/** Bytes to lines: UTF-8 safe across chunks, in bounded memory. */
+import { StringDecoder } from "node:string_decoder";
+
+/** A longer line is handed on in pieces of at most this many characters. */
+const LONGEST_LINE = 16 * 1024;
+/** A word up to this long is not cut in two. */
+const LONGEST_WORD = 4 * 1024;
+
+/**
+ * Splits a byte stream into lines. `\n`, `\r\n` and a lone `\r` (progress bars) all end one.
+ * Call `end()` once, for a last line without an ending.
+ */
+export class LineSplitter {
+  readonly #decoder = new StringDecoder("utf8");
+  readonly #onLine: (line: string) => void;
+  #rest = "";
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  /** Takes the next chunk; calls back once for every line that it completes. */
+  write(chunk: Buffer): void {
+    this.#take(this.#decoder.write(chunk));
+  }
+
+  /** Hands on what is left. */
+  end(): void {
+    this.#take(this.#decoder.end());
+    const last = this.#rest.endsWith("\r") ? this.#rest.slice(0, -1) : this.#rest;
+    this.#rest = "";
+    if (last !== "") this.#onLine(last);
+  }
+
+  #take(text: string): void {
+    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) this.#hand(line);
+    this.#rest = this.#handPieces(this.#rest);
+  }
+
+  #hand(line: string): void {
+    this.#onLine(this.#handPieces(line));
+  }
+
+  /** Hands on pieces while the text is too long for one line; returns what is left. */
+  #handPieces(text: string): string {
+    let rest = text;
+    while (rest.length > LONGEST_LINE) {
+      const cut = cutPlace(rest);
+      this.#onLine(rest.slice(0, cut));
+      rest = rest.slice(cut);
+    }
+    return rest;
+  }
+}
+
+/**
+ * Where to cut a line that is too long: at a space near the limit, so that a word (which may be a
+ * secret that is yet to be masked) stays whole; never inside a surrogate pair.
+ */
+function cutPlace(text: string): number {
+  const space = text.lastIndexOf(" ", LONGEST_LINE - 1);
+  if (space > LONGEST_LINE - LONGEST_WORD) return space + 1;
+  const last = text.charCodeAt(LONGEST_LINE - 1);
+  return last >= 0xd800 && last <= 0xdbff ? LONGEST_LINE - 1 : LONGEST_LINE;
+}
+
+/** The last lines of something long. */
+export class Tail {
+  readonly #limit: number;
+  #lines: string[] = [];
+
+  constructor(limit = 20) {
+    this.#limit = limit;
+  }
+
+  push(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > 2 * this.#limit) this.#lines = this.#lines.slice(-this.#limit);
+  }
+
+  /** At most `limit` lines, oldest first. */
+  get lines(): string[] {
+    return this.#lines.slice(-this.#limit);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Locks that the kernel holds for us. A `flock` child keeps the lock for as long as its standard
+ * input is open, so the lock goes when this process goes, however it ends; nothing stale is left.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { systemCode } from "../errors.js";
+import { missingProgram } from "./programs.js";
+
+/** A lock that is held. `release` is idempotent. */
+export interface HeldLock extends AsyncDisposable {
+  release(): Promise<void>;
+}
+
+/** `flock --conflict-exit-code`: the lock is somebody else's. */
+const TAKEN = 75;
+
+async function acquire(
+  path: string,
+  wait: readonly string[],
+  signal?: AbortSignal,
+): Promise<HeldLock | undefined> {
+  signal?.throwIfAborted();
+  const child = spawn(
+    "flock",
+    [
+      ...wait,
+      "--conflict-exit-code",
+      String(TAKEN),
+      "--no-fork",
+      path,
+      "sh",
+      "-c",
+      "echo held; exec cat",
+    ],
+    { stdio: ["pipe", "pipe", "ignore"] },
+  );
+  // The holder may be gone before its input is closed; that is what closing it is for.
+  child.stdin.on("error", () => {});
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once("exit", (code) => resolve(code));
+    child.once("error", (error) => {
+      reject(systemCode(error) === "ENOENT" ? missingProgram("flock", error) : error);
+    });
+  });
+  const onAbort = (): void => void child.kill("SIGKILL");
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    const first = await Promise.race([
+      once(child.stdout, "data").then(() => "held" as const),
+      ended,
+    ]);
+    signal?.throwIfAborted();
+    if (first === TAKEN) return undefined;
+    if (first !== "held") throw new Error(`flock ${path} ended with ${first ?? "a signal"}`);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+  const release = async (): Promise<void> => {
+    child.stdin.end();
+    await ended;
+  };
+  return { release, [Symbol.asyncDispose]: release };
+}
+
+/**
+ * Takes the lock on `path` at once, or returns undefined when somebody holds it.
+ * A holder that was just killed is given half a second to be gone. The file holds the pid of
+ * its last taker, for messages.
+ */
+export async function tryLock(path: string): Promise<HeldLock | undefined> {
+  const lock = await acquire(path, ["--timeout", "0.5"]);
+  if (lock) await writeFile(path, `${process.pid}\n`, { mode: 0o600 });
+  return lock;
+}
+
+/** Waits for the lock on `path`, for as long as it takes or until the signal aborts. */
+export async function waitForLock(path: string, signal?: AbortSignal): Promise<HeldLock> {
+  const lock = await acquire(path, [], signal);
+  if (!lock) throw new Error(`flock ${path} gave up waiting`);
+  return lock;
+}
+
+/** Whether a lock is held now, by anybody. */
+export async function isLocked(path: string): Promise<boolean> {
+  const lock = await acquire(path, ["--nonblock"]);
+  await lock?.release();
+  return lock === undefined;
+}
+
+/** The pid that last took the lock, if it says one. */
+export async function lockHolder(path: string): Promise<number | undefined> {
+  const pid = Number.parseInt(await readFile(path, "utf8").catch(() => ""), 10);
+  return Number.isNaN(pid) ? undefined : pid;
+}

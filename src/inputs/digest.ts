@@ -1,0 +1,79 @@
+/** Digests of files and streams, in one pass and constant memory. */
+import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+
+/** The algorithms that checksums are written in, strongest first, with their length in hex. */
+export const ALGORITHMS = { sha512: 128, sha256: 64, sha1: 40, md5: 32 } as const;
+
+/** A digest's algorithm. */
+export type Algorithm = keyof typeof ALGORITHMS;
+
+/** A digest and how it was made. `hex` is in lower case. */
+export interface Digest {
+  readonly algorithm: Algorithm;
+  readonly hex: string;
+}
+
+/** A SHA-256 digest. */
+export interface Sha256 extends Digest {
+  readonly algorithm: "sha256";
+}
+
+/** Digests of one content by algorithm; SHA-256 is always among them. */
+export type Digests = Readonly<Partial<Record<Algorithm, string>>> & { readonly sha256: string };
+
+const READ_BYTES = 1024 * 1024;
+
+/** Computes several digests of the same bytes. */
+export class Hashers {
+  readonly #hashes: ReadonlyMap<Algorithm, Hash>;
+
+  /** @param algorithms beside SHA-256, which is always computed. */
+  constructor(algorithms: readonly Algorithm[]) {
+    const wanted = new Set<Algorithm>(["sha256", ...algorithms]);
+    this.#hashes = new Map([...wanted].map((algorithm) => [algorithm, createHash(algorithm)]));
+  }
+
+  /** Takes the next bytes. */
+  update(chunk: Buffer): void {
+    for (const hash of this.#hashes.values()) hash.update(chunk);
+  }
+
+  /** The digests. Nothing can be added afterwards. */
+  finish(): Digests {
+    const pairs = [...this.#hashes].map(([algorithm, hash]) => [algorithm, hash.digest("hex")]);
+    return Object.fromEntries(pairs) as Digests;
+  }
+}
+
+/**
+ * Feeds a file, or its first `length` bytes, to hashers.
+ * @param onBytes called with the number of bytes of each piece.
+ */
+export async function feedFile(
+  path: string,
+  hashers: Hashers,
+  signal: AbortSignal,
+  options: { length?: number; onBytes?: (bytes: number) => void } = {},
+): Promise<void> {
+  if (options.length === 0) return;
+  const end = options.length === undefined ? {} : { end: options.length - 1 };
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES, ...end })) {
+    signal.throwIfAborted();
+    hashers.update(chunk as Buffer);
+    options.onBytes?.((chunk as Buffer).length);
+  }
+}
+
+/** The digests of a file. */
+export async function hashFile(
+  path: string,
+  algorithms: readonly Algorithm[],
+  signal: AbortSignal,
+  onBytes?: (bytes: number) => void,
+): Promise<Digests> {
+  const hashers = new Hashers(algorithms);
+  await feedFile(path, hashers, signal, onBytes ? { onBytes } : {});
+  return hashers.finish();
+}

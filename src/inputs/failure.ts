@@ -1,0 +1,52 @@
+/** Why an address did not give its file, in words, and whether to ask again. */
+import { formatDuration } from "../host/format.js";
+import { messageOf, systemCode } from "../errors.js";
+import type { NetworkLimits } from "./context.js";
+
+/** One address failed. It stays inside this room: the caller makes an INPUT_DOWNLOAD of it. */
+export class AddressFailure extends Error {
+  override readonly name = "AddressFailure";
+  /** Whether the same address may answer better in a while. */
+  readonly retryable: boolean;
+  /** What the server asked for, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    options: { retryable: boolean; retryAfterMs?: number | undefined; cause?: unknown },
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** Codes of undici, Node and getaddrinfo that people should read as words. */
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection was reset",
+  EPIPE: "the connection was reset",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the host's name could not be looked up",
+  EHOSTUNREACH: "the host cannot be reached",
+  ENETUNREACH: "the network cannot be reached",
+  ETIMEDOUT: "the connection timed out",
+  UND_ERR_CONNECT_TIMEOUT: "the connection timed out",
+  UND_ERR_SOCKET: "the connection was cut",
+};
+
+/** Asking again does not help: the name does not exist, or the certificate is not trusted. */
+const FINAL =
+  /^(ENOTFOUND|ENOENT|EACCES|EISDIR|CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+/** Turns what undici or the file system threw into an {@link AddressFailure}. */
+export function asAddressFailure(error: unknown, limits: NetworkLimits): AddressFailure {
+  if (error instanceof AddressFailure) return error;
+  const code = systemCode(error) ?? "";
+  if (code === "UND_ERR_BODY_TIMEOUT") {
+    const message = `stalled: not a byte came for ${formatDuration(limits.idleTimeoutMs)}`;
+    return new AddressFailure(message, { retryable: true, cause: error });
+  }
+  const words = WORDS[code] ?? (messageOf(error) || code);
+  return new AddressFailure(words, { retryable: !FINAL.test(code), cause: error });
+}

@@ -1,0 +1,71 @@
+/** Small files whole, into memory: sums files and signatures. */
+import type { Dispatcher } from "undici";
+import { VmbuildError } from "../errors.js";
+import { formatBytes } from "../host/format.js";
+import { displayUrl } from "./address.js";
+import type { FullContext } from "./context.js";
+import { AddressFailure, asAddressFailure } from "./failure.js";
+import { pauseBeforeRetry } from "./retry.js";
+import { openSource } from "./source.js";
+
+/** A sums file of a large mirror has some 100 KB. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+async function attempt(address: string, agent: Dispatcher, context: FullContext): Promise<Buffer> {
+  const { limits, signal } = context;
+  const opened = await openSource(address, { from: 0 }, agent, limits, signal);
+  if (opened === "unchanged") throw new AddressFailure("no content", { retryable: false });
+  // Whoever stops reading early is not there to hear of the abort that follows.
+  opened.body.on("error", () => {});
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of opened.body) {
+      chunks.push(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      if (size > MOST_BYTES) {
+        const message = `longer than ${formatBytes(MOST_BYTES)}: not a sums file or signature`;
+        throw new AddressFailure(message, { retryable: false });
+      }
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asAddressFailure(error, limits);
+  } finally {
+    opened.body.destroy();
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * A small file's content, retried as downloads are.
+ * @param what for messages: `the sums file`, `the signature`.
+ * @throws {VmbuildError} INPUT_DOWNLOAD; the signal's own reason when it was aborted.
+ */
+export async function fetchSmall(
+  address: string,
+  what: string,
+  agent: Dispatcher,
+  context: FullContext,
+): Promise<Buffer> {
+  const { limits, signal } = context;
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await attempt(address, agent, context);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof AddressFailure)) throw error;
+      if (!error.retryable || failures >= limits.attempts) {
+        throw new VmbuildError(
+          "INPUT_DOWNLOAD",
+          `could not download ${what} ${displayUrl(address)}: ${error.message}`,
+          {
+            cause: error,
+            hint: "Check the address and the network; --offline uses what is cached.",
+          },
+        );
+      }
+      await pauseBeforeRetry(what, error, failures, context);
+    }
+  }
+}

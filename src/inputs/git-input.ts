@@ -1,0 +1,202 @@
+/** An input that is a git tree: one commit's files, without their history. */
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { VmbuildError } from "../errors.js";
+import { statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
+import { displayUrl } from "./address.js";
+import { cacheKey, lockEntry, readTreeMeta } from "./cache.js";
+import type { TreeMeta } from "./cache.js";
+import type { FullContext } from "./context.js";
+import { checkGitNames, gitError, isPassing, runGit } from "./git.js";
+import type { GitOptions } from "./git.js";
+import { pauseBeforeRetry } from "./retry.js";
+import type { GitSpec, ResolvedInput } from "./spec.js";
+
+const ATTEMPTS = 3;
+const FULL_COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
+
+/** Where the tree of `spec` lies, with its record and lock. Pure; all paths absolute. */
+export function gitEntry(
+  spec: GitSpec,
+  cacheFolder: string,
+): { folder: string; tree: string; meta: string; lock: string } {
+  const key = `${spec.url}#${spec.ref}${spec.submodules ? "#submodules" : ""}`;
+  const folder = join(cacheFolder, cacheKey(key));
+  const [tree, meta, lock] = ["tree", "meta.json", "lock"].map((name) => join(folder, name));
+  return { folder, tree: tree ?? "", meta: meta ?? "", lock: lock ?? "" };
+}
+
+function optionsFor(name: string, context: FullContext, cwd?: string): GitOptions {
+  return {
+    signal: context.signal,
+    allowFile: true,
+    onLine: (line) => context.emit({ type: "output", source: "git", stream: "stderr", line }),
+    ...(cwd === undefined ? {} : { cwd }),
+  };
+}
+
+/** Runs git against the remote, again when the network let it down. */
+async function runRemote(
+  name: string,
+  args: readonly string[],
+  options: GitOptions,
+  context: FullContext,
+): ReturnType<typeof runGit> {
+  for (let failures = 1; ; failures += 1) {
+    const result = await runGit(args, options);
+    if (result.exitCode === 0 || failures >= ATTEMPTS || !isPassing(result)) return result;
+    const message = result.lastLines.at(-1) ?? "git failed";
+    await pauseBeforeRetry(name, { message, retryAfterMs: undefined }, failures, context);
+  }
+}
+
+/** The commit that the remote's ref names now, by git's own order (gitrevisions(7)). */
+async function remoteCommit(
+  name: string,
+  spec: GitSpec,
+  context: FullContext,
+): Promise<string | undefined> {
+  const { onLine: _, ...options } = optionsFor(name, context);
+  const args = ["ls-remote", "--", spec.url, spec.ref, `${spec.ref}^{}`];
+  const result = await runRemote(name, args, options, context);
+  if (result.exitCode !== 0) throw gitError(`read ${displayUrl(spec.url)}`, result);
+  const refs = new Map(
+    result.stdout.split("\n").map((line) => {
+      const [commit = "", ref = ""] = line.split("\t");
+      return [ref, commit];
+    }),
+  );
+  const names = ["", "refs/", "refs/tags/", "refs/heads/"].map((prefix) => prefix + spec.ref);
+  // A tag with a message is an object of its own; ^{} is the commit that it points at.
+  return names.map((ref) => refs.get(`${ref}^{}`) ?? refs.get(ref)).find((commit) => commit);
+}
+
+/** Whether the cached commit is the one that is asked for, or can only be. */
+async function isCurrent(
+  meta: TreeMeta,
+  name: string,
+  spec: GitSpec,
+  context: FullContext,
+): Promise<boolean> {
+  if (context.offline || meta.commit === spec.ref.toLowerCase()) return true;
+  const commit = await remoteCommit(name, spec, context);
+  // A shortened commit id is not listed by any remote, and does not move.
+  if (commit === undefined) return meta.commit.startsWith(spec.ref.toLowerCase());
+  return commit === meta.commit;
+}
+
+/** Fetches the commit into the empty repository in `folder`, and names it. */
+async function fetchCommit(
+  name: string,
+  spec: GitSpec,
+  folder: string,
+  context: FullContext,
+): Promise<string> {
+  const options = optionsFor(name, context, folder);
+  const quiet = { ...options, onLine: () => {} };
+  for (const args of [
+    ["init", "--quiet"],
+    ["remote", "add", "--", "origin", spec.url],
+  ]) {
+    const result = await runGit(args, quiet);
+    if (result.exitCode !== 0) throw gitError(`prepare ${folder}`, result);
+  }
+  const doing = `fetch ${spec.ref} from ${displayUrl(spec.url)}`;
+  const shallow = ["fetch", "--quiet", "--no-tags", "--depth", "1", "origin", spec.ref];
+  let result = await runRemote(name, shallow, options, context);
+  let revision = "FETCH_HEAD";
+  if (result.exitCode !== 0 && /^[0-9a-f]{4,64}$/i.test(spec.ref)) {
+    // Some servers give out commits by the name of a branch or tag only: then all of them.
+    const all = ["fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"];
+    const whole = await runRemote(name, all, options, context);
+    if (whole.exitCode !== 0) throw gitError(doing, whole);
+    revision = spec.ref;
+    result = whole;
+  }
+  if (result.exitCode !== 0) throw gitError(doing, result);
+  const parsed = await runGit(["rev-parse", "--verify", "--quiet", `${revision}^{commit}`], quiet);
+  const commit = parsed.stdout.trim();
+  if (!FULL_COMMIT.test(commit)) {
+    throw new VmbuildError("INPUT_GIT", `${displayUrl(spec.url)} has no commit ${spec.ref}`);
+  }
+  const checkout = await runGit(["checkout", "--quiet", "--detach", commit], quiet);
+  if (checkout.exitCode !== 0) throw gitError(`check out ${commit}`, checkout);
+  return commit;
+}
+
+async function fetchSubmodules(
+  name: string,
+  spec: GitSpec,
+  folder: string,
+  context: FullContext,
+): Promise<void> {
+  // A tree from elsewhere must not copy this host's own repositories into an image.
+  const allowFile = spec.url.startsWith("/") || spec.url.startsWith("file:");
+  const args = ["submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1"];
+  const options = { ...optionsFor(name, context, folder), allowFile };
+  const result = await runRemote(name, args, options, context);
+  if (result.exitCode !== 0)
+    throw gitError(`fetch the submodules of ${displayUrl(spec.url)}`, result);
+}
+
+/** Removes every `.git`: an input is the commit's files, the same bytes on every host. */
+async function removeHistory(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.name === ".git") await rm(path, { recursive: true, force: true });
+    else if (entry.isDirectory()) await removeHistory(path);
+  }
+}
+
+/** Puts a whole new tree in the old one's place. */
+async function replaceTree(fresh: string, tree: string): Promise<void> {
+  const old = temporaryBeside(tree);
+  if (await statIfThere(tree)) await rename(tree, old);
+  await rename(fresh, tree);
+  await rm(old, { recursive: true, force: true });
+}
+
+/**
+ * Brings one commit's files here, or finds them in the cache. A full commit id is never asked
+ * for twice; a branch or tag is looked up on each run, and fetched again when it has moved.
+ * @throws {VmbuildError} INPUT_GIT with git's words; INPUT_DOWNLOAD when offline and not cached;
+ *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ */
+export async function resolveGit(
+  name: string,
+  spec: GitSpec,
+  context: FullContext,
+): Promise<ResolvedInput> {
+  checkGitNames(spec.url, spec.ref);
+  const entry = gitEntry(spec, context.cacheFolder);
+  const origin = displayUrl(spec.url);
+  const lock = await lockEntry(entry, name, context);
+  try {
+    const known = (await statIfThere(entry.tree)) ? await readTreeMeta(entry.meta) : undefined;
+    if (known && (await isCurrent(known, name, spec, context))) {
+      return { name, path: entry.tree, origin, commit: known.commit, fromCache: true };
+    }
+    if (context.offline) {
+      const message = `${origin} at ${spec.ref} is not in the cache, and this run is offline`;
+      throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
+    }
+    const fresh = temporaryBeside(entry.tree);
+    try {
+      await mkdir(fresh);
+      const commit = await fetchCommit(name, spec, fresh, context);
+      if (spec.submodules) await fetchSubmodules(name, spec, fresh, context);
+      await removeHistory(fresh);
+      // Between these two a crash leaves a tree without a record, which is fetched again.
+      await rm(entry.meta, { force: true });
+      await replaceTree(fresh, entry.tree);
+      const fetchedAt = new Date(context.clock.now()).toISOString();
+      const meta: TreeMeta = { url: origin, ref: spec.ref, commit, fetchedAt };
+      await writeWhole(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
+      return { name, path: entry.tree, origin, commit, fromCache: false };
+    } finally {
+      await rm(fresh, { recursive: true, force: true });
+    }
+  } finally {
+    await lock.release();
+  }
+}

@@ -1,0 +1,201 @@
+/** One GET over HTTP(S): proxies, redirects, ranges, conditions, and failures told apart. */
+import { EnvHttpProxyAgent, request } from "undici";
+import type { Dispatcher } from "undici";
+import { formatDuration } from "../host/format.js";
+import { displayUrl } from "./address.js";
+import { AddressFailure, asAddressFailure } from "./failure.js";
+import type { Opened, OpenRequest } from "./source.js";
+import type { NetworkLimits } from "./context.js";
+
+const MOST_REDIRECTS = 10;
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+type Response = Dispatcher.ResponseData;
+
+/**
+ * The agent of one download: HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read here. Its owner
+ * destroys it. No tunnel for plain HTTP, since proxies often allow CONNECT to port 443 alone.
+ */
+export function createAgent(): Dispatcher {
+  return new EnvHttpProxyAgent({ proxyTunnel: false });
+}
+
+/** Lets go of an answer whose body nobody reads. */
+function drop(response: Response): void {
+  // undici reports the abort that this is; nobody else is there to hear it.
+  response.body.on("error", () => {});
+  response.body.destroy();
+}
+
+function headerOf(response: Response, name: string): string | undefined {
+  const value = response.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** `Retry-After` in its two forms: seconds, or a date. */
+function retryAfterMs(response: Response, now: number): number | undefined {
+  const text = headerOf(response, "retry-after");
+  if (text === undefined) return undefined;
+  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isFinite(wait) ? Math.min(Math.max(0, wait), LONGEST_RETRY_AFTER_MS) : undefined;
+}
+
+function credentialsOf(url: URL): Record<string, string> {
+  if (url.username === "" && url.password === "") return {};
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+function headersFor(url: URL, start: URL, wanted: OpenRequest): Record<string, string> {
+  return {
+    // The bytes are kept and hashed as they lie on the server.
+    "accept-encoding": "identity",
+    "user-agent": "vmbuild",
+    ...(url.origin === start.origin ? credentialsOf(start) : {}),
+    ...(wanted.from > 0 ? { range: `bytes=${wanted.from}-` } : {}),
+    ...(wanted.from > 0 && wanted.ifRange !== undefined ? { "if-range": wanted.ifRange } : {}),
+    ...(wanted.unless?.etag === undefined ? {} : { "if-none-match": wanted.unless.etag }),
+    ...(wanted.unless?.lastModified === undefined
+      ? {}
+      : { "if-modified-since": wanted.unless.lastModified }),
+  };
+}
+
+/** Follows redirects until something else answers. */
+async function follow(
+  start: URL,
+  wanted: OpenRequest,
+  agent: Dispatcher,
+  limits: NetworkLimits,
+  signal: AbortSignal,
+): Promise<Response> {
+  let url = start;
+  for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
+    const response = await request(`${url.origin}${url.pathname}${url.search}`, {
+      dispatcher: agent,
+      headers: headersFor(url, start, wanted),
+      // The wait for the header has a timer of its own, since this one begins too late.
+      headersTimeout: 0,
+      bodyTimeout: limits.idleTimeoutMs,
+      signal,
+    });
+    const location = headerOf(response, "location");
+    if (![301, 302, 303, 307, 308].includes(response.statusCode) || location === undefined) {
+      return response;
+    }
+    await response.body.dump();
+    const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+    if (!next || !/^https?:$/.test(next.protocol)) {
+      throw new AddressFailure(`redirected to ${location}, which is no web address`, {
+        retryable: false,
+      });
+    }
+    if (url.protocol === "https:" && next.protocol === "http:") {
+      throw new AddressFailure(`redirected from https to ${displayUrl(next.href)}`, {
+        retryable: false,
+      });
+    }
+    url = next;
+  }
+  throw new AddressFailure(`more than ${MOST_REDIRECTS} redirects`, { retryable: false });
+}
+
+/** {@link follow}, with a deadline for the header alone; the body may take as long as it likes. */
+async function followInTime(
+  url: URL,
+  wanted: OpenRequest,
+  agent: Dispatcher,
+  limits: NetworkLimits,
+  signal: AbortSignal,
+): Promise<Response> {
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    const message = `no answer within ${formatDuration(limits.headersTimeoutMs)}`;
+    late.abort(new AddressFailure(message, { retryable: true }));
+  }, limits.headersTimeoutMs);
+  try {
+    return await follow(url, wanted, agent, limits, AbortSignal.any([signal, late.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where a partial answer begins and how long the whole is: `Content-Range: bytes 5-9/10`. */
+function partOf(response: Response): { from: number; total: number | undefined } | undefined {
+  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headerOf(response, "content-range") ?? "");
+  return match ? { from: Number(match[1]), total: numberOf(match[2]) } : undefined;
+}
+
+/** Whether a partial answer is of the file that the part in hand is of. */
+function isSameFile(response: Response, wanted: OpenRequest): boolean {
+  const part = partOf(response);
+  if (part?.from !== wanted.from) return false;
+  if (wanted.total !== undefined && part.total !== undefined && wanted.total !== part.total) {
+    return false;
+  }
+  // A server may overlook If-Range; its own validators then still tell.
+  if (wanted.ifRange === undefined) return true;
+  const current = [headerOf(response, "etag"), headerOf(response, "last-modified")];
+  return current.every((one) => one === undefined) || current.includes(wanted.ifRange);
+}
+
+/** Whether a whole answer is the file that we have, from a server that knows no conditions. */
+function isUnchanged(response: Response, wanted: OpenRequest): boolean {
+  if (wanted.unless?.etag !== undefined) return headerOf(response, "etag") === wanted.unless.etag;
+  return (
+    wanted.unless?.lastModified !== undefined &&
+    headerOf(response, "last-modified") === wanted.unless.lastModified &&
+    numberOf(headerOf(response, "content-length")) === wanted.unless.size
+  );
+}
+
+/**
+ * Asks for a file, or for the rest of one.
+ * @returns `unchanged` when the file is still the one that `wanted.unless` describes.
+ * @throws {AddressFailure} with the reason; the signal's own reason when it was aborted.
+ */
+export async function openHttp(
+  address: string,
+  wanted: OpenRequest,
+  agent: Dispatcher,
+  limits: NetworkLimits,
+  signal: AbortSignal,
+): Promise<Opened | "unchanged"> {
+  let response: Response;
+  try {
+    response = await followInTime(new URL(address), wanted, agent, limits, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asAddressFailure(error, limits);
+  }
+  const { statusCode: status } = response;
+  const wrongPart = status === 206 && !isSameFile(response, wanted);
+  if (wrongPart || (status === 416 && wanted.from > 0)) {
+    drop(response);
+    return openHttp(address, { from: 0 }, agent, limits, signal);
+  }
+  if (status === 304 || (status === 200 && isUnchanged(response, wanted))) {
+    drop(response);
+    return "unchanged";
+  }
+  if (status !== 200 && status !== 206) {
+    drop(response);
+    throw new AddressFailure(`the server answered ${status}`, {
+      retryable: [408, 425, 429].includes(status) || (status >= 500 && status !== 501),
+      retryAfterMs: retryAfterMs(response, Date.now()),
+    });
+  }
+  const total =
+    status === 206 ? partOf(response)?.total : numberOf(headerOf(response, "content-length"));
+  return {
+    from: status === 206 ? wanted.from : 0,
+    total,
+    etag: headerOf(response, "etag"),
+    lastModified: headerOf(response, "last-modified"),
+    body: response.body,
+  };
+}

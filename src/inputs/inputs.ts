@@ -1,0 +1,59 @@
+/** Inputs: whatever a template names, brought to this host, checked, and kept for the next run. */
+import { hostPaths } from "../host/paths.js";
+import { cacheEntry } from "./cache.js";
+import { fillContext } from "./context.js";
+import type { InputContext } from "./context.js";
+import { gitEntry, resolveGit } from "./git-input.js";
+import { resolvePath } from "./path-input.js";
+import type { InputSpec, ResolvedInput } from "./spec.js";
+import { unpackedPath } from "./unpack.js";
+import { resolveUrl } from "./url-input.js";
+
+export type { InputContext, NetworkLimits } from "./context.js";
+export type { Clock } from "./clock.js";
+export type {
+  GitSpec,
+  InputSpec,
+  PathSpec,
+  ResolvedInput,
+  SignatureSpec,
+  UrlSpec,
+} from "./spec.js";
+
+/** Where the input will lie, known before anything is fetched. Pure; absolute. */
+export function inputLocation(spec: InputSpec, cacheFolder: string = hostPaths().inputs): string {
+  switch (spec.kind) {
+    case "url": {
+      const { file } = cacheEntry(spec.url, cacheFolder);
+      return spec.unpack ? unpackedPath(file) : file;
+    }
+    case "git":
+      return gitEntry(spec, cacheFolder).tree;
+    case "path":
+      return spec.path;
+  }
+}
+
+/**
+ * Brings an input here, or finds it in the cache. Two runs that want the same one fetch it once.
+ * @param name as in the template; for messages and progress.
+ * @throws {VmbuildError} INPUT_MISSING, INPUT_DOWNLOAD, INPUT_CHECKSUM, INPUT_SIGNATURE,
+ *   INPUT_GIT, INPUT_UNPACK, HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own reason when it
+ *   was aborted, in which case what was received is kept for the next run.
+ */
+export async function resolveInput(
+  name: string,
+  spec: InputSpec,
+  context: InputContext,
+): Promise<ResolvedInput> {
+  const full = fillContext(context);
+  full.signal.throwIfAborted();
+  switch (spec.kind) {
+    case "url":
+      return resolveUrl(name, spec, full);
+    case "git":
+      return resolveGit(name, spec, full);
+    case "path":
+      return resolvePath(name, spec, full);
+  }
+}

@@ -1,0 +1,232 @@
+/** An input behind an address: from the cache where that holds, downloaded otherwise. */
+import type { Dispatcher } from "undici";
+import { VmbuildError } from "../errors.js";
+import { baseNameOf, displayUrl } from "./address.js";
+import { cacheEntry, isSameStamp, lockEntry, readMeta, stampOf, writeMeta } from "./cache.js";
+import type { CacheEntry, Meta } from "./cache.js";
+import { parseChecksum } from "./checksum.js";
+import type { Checksum } from "./checksum.js";
+import type { FullContext } from "./context.js";
+import { hashFile } from "./digest.js";
+import type { Digest } from "./digest.js";
+import { download } from "./download.js";
+import { fetchSmall } from "./fetch-small.js";
+import { createAgent } from "./http.js";
+import { PartFile } from "./part.js";
+import { createProgress } from "./progress.js";
+import { signatureProblem } from "./schema.js";
+import { verifySignature } from "./signature.js";
+import type { ResolvedInput, UrlSpec } from "./spec.js";
+import { findSum } from "./sums-file.js";
+import { unpack, unpackedPath } from "./unpack.js";
+
+/** One input on its way. */
+interface Job {
+  readonly name: string;
+  readonly spec: UrlSpec;
+  readonly checksum: Checksum;
+  readonly entry: CacheEntry;
+  readonly context: FullContext;
+}
+
+/** The sums file that `spec` trusts, as it is compared with what vouched for a cached file. */
+function voucherOf(spec: UrlSpec): NonNullable<Meta["vouched"]> {
+  return spec.signature
+    ? { checksum: spec.checksum, signature: `${spec.signature.url} ${spec.signature.keyring}` }
+    : { checksum: spec.checksum };
+}
+
+function isVouchedFor(meta: Meta, spec: UrlSpec): boolean {
+  return JSON.stringify(meta.vouched) === JSON.stringify(voucherOf(spec));
+}
+
+/** Whether the cached file, known to be intact, can be used without asking anybody. */
+function isGoodEnough(meta: Meta, { spec, checksum, context }: Job): boolean {
+  switch (checksum.kind) {
+    case "digest":
+      return meta.digests[checksum.digest.algorithm] === checksum.digest.hex;
+    case "sums":
+      return context.offline && isVouchedFor(meta, spec);
+    case "none":
+      return context.offline;
+  }
+}
+
+/** Whether the file at the input's final place is there and as it was recorded. */
+async function isIntact(meta: Meta, { spec, entry }: Job): Promise<boolean> {
+  if (!isSameStamp(await stampOf(entry.file), meta)) return false;
+  const target = unpackedPath(entry.file);
+  if (!spec.unpack || target === entry.file) return true;
+  if (meta.unpacked?.from !== meta.digests.sha256) return false;
+  return isSameStamp(await stampOf(target), meta.unpacked);
+}
+
+async function asResolved(job: Job, meta: Meta, fromCache: boolean): Promise<ResolvedInput> {
+  const { name, spec, checksum, entry } = job;
+  const path = spec.unpack ? unpackedPath(entry.file) : entry.file;
+  const stamp = await stampOf(path);
+  return {
+    name,
+    path,
+    origin: displayUrl(spec.url),
+    digest: { algorithm: "sha256", hex: meta.digests.sha256 },
+    fromCache,
+    ...(stamp ? { size: stamp.size } : {}),
+    ...(checksum.kind === "none" ? { checksumNone: true } : {}),
+  };
+}
+
+/** The digest that the content must have, from the template or from a sums file. */
+async function expectedDigest(job: Job, agent: Dispatcher): Promise<Digest | undefined> {
+  const { spec, checksum, context } = job;
+  if (checksum.kind === "digest") return checksum.digest;
+  if (checksum.kind === "none") return undefined;
+  const source = displayUrl(checksum.url);
+  const sums = await fetchSmall(checksum.url, "the sums file", agent, context);
+  if (spec.signature) {
+    const { url, keyring } = spec.signature;
+    const signature = await fetchSmall(url, "the signature", agent, context);
+    const key = await verifySignature(sums, signature, keyring, source, context.signal);
+    context.emit({ type: "note", message: `${source} is signed by ${key}` });
+  }
+  return findSum(sums.toString("utf8"), baseNameOf(spec.url), source);
+}
+
+/** What the cache holds, hashed again where it was touched since; undefined for nothing usable. */
+async function inspectCached(job: Job, expected: Digest | undefined): Promise<Meta | undefined> {
+  const { spec, entry, context } = job;
+  const stamp = await stampOf(entry.file);
+  if (!stamp) return undefined;
+  const meta = await readMeta(entry);
+  const lacking = expected !== undefined && meta?.digests[expected.algorithm] === undefined;
+  if (meta && isSameStamp(stamp, meta) && !lacking) return meta;
+  const algorithms = expected ? [expected.algorithm] : [];
+  const digests = await hashFile(entry.file, algorithms, context.signal);
+  const isAsRecorded = meta?.digests.sha256 === digests.sha256;
+  // Without a record it is the file of a run that ended between its last two writes.
+  const isAsExpected = expected !== undefined && digests[expected.algorithm] === expected.hex;
+  if (!isAsRecorded && !isAsExpected) return undefined;
+  const known = isAsRecorded ? meta : { url: spec.url, address: spec.url, digests };
+  const updated = { fetchedAt: now(context), ...known, ...stamp };
+  const whole = { ...updated, digests: { ...known.digests, ...digests } };
+  await writeMeta(entry, whole);
+  return whole;
+}
+
+function now({ clock }: FullContext): string {
+  return new Date(clock.now()).toISOString();
+}
+
+/** Downloads the file and publishes it, unless it is still the cached one. */
+async function fetchFile(
+  job: Job,
+  expected: Digest | undefined,
+  cached: Meta | undefined,
+  agent: Dispatcher,
+): Promise<Meta | "unchanged"> {
+  const { name, spec, entry, context } = job;
+  const label = baseNameOf(spec.url) || displayUrl(spec.url);
+  const progress = createProgress(context.emit, context.clock, `input:${name}`, label);
+  const algorithms = expected ? [expected.algorithm] : [];
+  const part = await PartFile.open(entry.part, algorithms, context.signal);
+  try {
+    const addresses = [spec.url, ...(spec.mirrors ?? [])];
+    const task = {
+      label,
+      addresses,
+      part,
+      expected,
+      progress,
+      cached: expected ? undefined : cached,
+    };
+    const result = await download(task, agent, context);
+    if (result === "unchanged") return "unchanged";
+    await part.publish(entry.file);
+    const { digests, address, etag, lastModified, size } = result;
+    const stamp = (await stampOf(entry.file)) ?? { size, mtimeMs: 0 };
+    const meta = { url: spec.url, address, etag, lastModified, digests, ...stamp };
+    progress.finish(size);
+    return { ...meta, fetchedAt: now(context) };
+  } finally {
+    await part.close();
+  }
+}
+
+/** Records the file, and unpacks it where that is asked for and not done. */
+async function finish(job: Job, meta: Meta, fromCache: boolean): Promise<ResolvedInput> {
+  const { name, spec, checksum, entry, context } = job;
+  const vouched = checksum.kind === "sums" && !context.offline ? voucherOf(spec) : meta.vouched;
+  let whole: Meta = { ...meta, vouched };
+  await writeMeta(entry, whole);
+  if (!(await isIntact(whole, job))) {
+    await unpack(entry.file, name, context);
+    const stamp = await stampOf(unpackedPath(entry.file));
+    if (stamp) whole = { ...whole, unpacked: { ...stamp, from: meta.digests.sha256 } };
+    await writeMeta(entry, whole);
+  }
+  return asResolved(job, whole, fromCache);
+}
+
+async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput> {
+  const { spec, checksum, context } = job;
+  if (context.offline) {
+    const fixed = checksum.kind === "digest" ? checksum.digest : undefined;
+    const cached = await inspectCached(job, fixed);
+    if (cached && isGoodEnough(cached, job)) return finish(job, cached, true);
+    throw new VmbuildError(
+      "INPUT_DOWNLOAD",
+      `${displayUrl(spec.url)} is not in the cache in the form that the template asks for, and this run is offline`,
+      { hint: "Run once without --offline." },
+    );
+  }
+  const expected = await expectedDigest(job, agent);
+  const cached = await inspectCached(job, expected);
+  if (cached && expected) {
+    if (cached.digests[expected.algorithm] === expected.hex) return finish(job, cached, true);
+    const message = `${displayUrl(spec.url)}: the cached file is of another version`;
+    context.emit({ type: "note", message });
+  }
+  const fetched = await fetchFile(job, expected, cached, agent);
+  if (fetched !== "unchanged") return finish(job, fetched, false);
+  if (cached) return finish(job, cached, true);
+  throw new Error(`${spec.url} is unchanged, and nothing is cached`);
+}
+
+/**
+ * Brings a file behind an address here, or finds it in the cache.
+ *
+ * With a fixed digest and an untouched cached file no network is touched. Without one the
+ * address, or its sums file, is asked on each run whether the cached file is still the one.
+ * @throws {VmbuildError} INPUT_DOWNLOAD, INPUT_CHECKSUM, INPUT_SIGNATURE, INPUT_UNPACK,
+ *   HOST_SPACE, HOST_PROGRAM_MISSING, TEMPLATE_INVALID; the signal's own reason when it was aborted.
+ */
+export async function resolveUrl(
+  name: string,
+  spec: UrlSpec,
+  context: FullContext,
+): Promise<ResolvedInput> {
+  const problem = signatureProblem(spec);
+  if (problem) throw new VmbuildError("TEMPLATE_INVALID", `${name}: ${problem}`);
+  const checksum = parseChecksum(spec.checksum);
+  const entry = cacheEntry(spec.url, context.cacheFolder);
+  const job: Job = { name, spec, checksum, entry, context };
+  if (checksum.kind === "none") {
+    context.emit({
+      type: "warning",
+      message: `${name}: ${displayUrl(spec.url)} is accepted without a checksum`,
+      hint: 'Give one: "checksum": "sha256:…", or "file:<url of a sums file>".',
+    });
+  }
+  const known = await readMeta(entry);
+  if (known && isGoodEnough(known, job) && (await isIntact(known, job))) {
+    return asResolved(job, known, true);
+  }
+  const lock = await lockEntry(entry, name, context);
+  const agent = createAgent();
+  try {
+    return await resolveLocked(job, agent);
+  } finally {
+    await agent.destroy();
+    await lock.release();
+  }
+}

@@ -1,0 +1,78 @@
+/** Plugs a read-only disk into a running machine and takes it out again. */
+import { randomBytes } from "node:crypto";
+import { VmbuildError } from "../errors.js";
+import { PAYLOAD_SLOT } from "./argv.js";
+import type { RunningMachine } from "./machine.js";
+
+/** A disk that is plugged in. */
+export interface PluggedDisk {
+  /** What the guest sees in a block device's `serial`: at most 20 characters for virtio-blk. */
+  readonly serial: string;
+  /** Takes it out, and waits until the guest has let go of it. */
+  unplug(): Promise<void>;
+}
+
+/** A guest that does not let go of a device would keep it in every later state of the machine. */
+const UNPLUG_DEADLINE_MS = 30_000;
+
+function waitForRemoval(machine: RunningMachine, device: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (error?: VmbuildError): void => {
+      clearTimeout(timer);
+      unsubscribe();
+      if (error) reject(error);
+      else resolve();
+    };
+    const timer = setTimeout(() => {
+      finish(
+        new VmbuildError("MACHINE_QMP", "The guest does not let go of a disk that was plugged in"),
+      );
+    }, UNPLUG_DEADLINE_MS);
+    const unsubscribe = machine.onEvent(({ event, data }) => {
+      if (event === "DEVICE_DELETED" && data["device"] === device) finish();
+    });
+  });
+}
+
+/**
+ * Plugs a file of the host into the machine as a read-only disk with the file's bytes, padded
+ * with zeros to whole sectors.
+ * @throws {VmbuildError} MACHINE_QMP when QEMU or the machine type cannot.
+ */
+export async function plugReadOnlyDisk(
+  machine: RunningMachine,
+  path: string,
+): Promise<PluggedDisk> {
+  const serial = `vmb${randomBytes(6).toString("hex")}`;
+  const node = `node-${serial}`;
+  const device = `dev-${serial}`;
+  const { qmp } = machine;
+  const hasSlot = machine.arguments.some((argument) => argument.includes(`id=${PAYLOAD_SLOT}`));
+  await qmp.execute("blockdev-add", {
+    driver: "raw",
+    "node-name": node,
+    "read-only": true,
+    file: { driver: "file", filename: path, "read-only": true },
+  });
+  try {
+    await qmp.execute("device_add", {
+      driver: "virtio-blk-pci",
+      id: device,
+      drive: node,
+      serial,
+      ...(hasSlot ? { bus: PAYLOAD_SLOT } : {}),
+    });
+  } catch (error) {
+    await qmp.execute("blockdev-del", { "node-name": node });
+    throw error;
+  }
+  return {
+    serial,
+    async unplug() {
+      const removed = waitForRemoval(machine, device);
+      await qmp.execute("device_del", { id: device });
+      await removed;
+      await qmp.execute("blockdev-del", { "node-name": node });
+    },
+  };
+}

@@ -1,0 +1,231 @@
+/** Starts QEMU and keeps hold of it: a running machine, its control socket and its end. */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import { VmbuildError, systemCode } from "../errors.js";
+import type { Emit } from "../events/types.js";
+import { LineSplitter, Tail } from "../host/lines.js";
+import { dyingWithParent, missingProgram } from "../host/programs.js";
+import { qemuArguments } from "./argv.js";
+import { freePort } from "./ports.js";
+import type { QemuVersion } from "./qemu-version.js";
+import { listenForQmp } from "./qmp.js";
+import type { Qmp, QmpEvent } from "./qmp.js";
+import type { MachineFiles, MachineShape } from "./shape.js";
+
+/** How QEMU ended. */
+export interface MachineEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The guest switched itself off, or asked for it. */
+  readonly byGuest: boolean;
+  /** The last lines that QEMU printed. */
+  readonly words: readonly string[];
+}
+
+/** What a start needs. Paths are absolute. */
+export interface LaunchOptions {
+  readonly shape: MachineShape;
+  readonly files: Omit<MachineFiles, "qmpSocket" | "sshPort">;
+  readonly version: QemuVersion;
+  /** A short, private folder for the control socket, and a name that no other run has. */
+  readonly runtimeFolder: string;
+  readonly runId: string;
+  /** QEMU's own words go here. */
+  readonly log: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** A machine that runs. Disposing of it ends it without ceremony; `stop.ts` does so gently. */
+export interface RunningMachine extends AsyncDisposable {
+  readonly pid: number;
+  readonly sshPort: number;
+  readonly arguments: readonly string[];
+  readonly qmp: Qmp;
+  /** Aborts with MACHINE_DIED when QEMU ends although nobody asked it to. */
+  readonly death: AbortSignal;
+  /** Resolves when QEMU has ended, however it did. Never rejects. */
+  readonly ended: Promise<MachineEnd>;
+  /** Calls back for each QMP event from now on. Returns what ends that. */
+  onEvent(listener: (event: QmpEvent) => void): () => void;
+  /** From now on, its end is what is wanted. */
+  expectEnd(): void;
+  /** SIGKILL. Idempotent. */
+  kill(): Promise<MachineEnd>;
+}
+
+const BIND_ATTEMPTS = 5;
+const COULD_NOT_BIND = /Could not set up host forwarding rule/;
+const CONNECT_DEADLINE_MS = 15_000;
+
+interface Process {
+  readonly child: ChildProcess;
+  readonly ended: Promise<MachineEnd>;
+  readonly listeners: Set<(event: QmpEvent) => void>;
+}
+
+function startProcess(
+  binary: string,
+  args: readonly string[],
+  log: string,
+  listeners: Process["listeners"],
+): Process {
+  const words = new Tail(20);
+  let byGuest = false;
+  const [file, wrapped] = dyingWithParent(binary, args);
+  // A session of its own: Ctrl-C in the terminal is for vmbuild, which then stops the machine.
+  const child = spawn(file, wrapped, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const logStream = createWriteStream(log, { flags: "a", mode: 0o600 });
+  const splitter = new LineSplitter((line) => words.push(line));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk: Buffer) => {
+      splitter.write(chunk);
+      logStream.write(chunk);
+    });
+  }
+  const ended = new Promise<MachineEnd>((resolve, reject) => {
+    child.once("error", (error) => {
+      reject(systemCode(error) === "ENOENT" ? missingProgram(file, error) : error);
+    });
+    child.once("close", (exitCode, signal) => {
+      splitter.end();
+      logStream.end();
+      resolve({ exitCode, signal, byGuest, words: words.lines });
+    });
+  });
+  listeners.add(({ event, data }) => {
+    if (event === "SHUTDOWN") byGuest = data["guest"] === true;
+  });
+  return { child, ended, listeners };
+}
+
+function describeEnd(end: MachineEnd): string {
+  if (end.signal) return `was ended by ${end.signal}`;
+  return end.exitCode === 0 ? "ended" : `ended with exit code ${end.exitCode}`;
+}
+
+function startError(shape: MachineShape, end: MachineEnd): VmbuildError {
+  const missing = end.words.some((line) => line.startsWith("setpriv: failed to execute"));
+  if (missing) return missingProgram(shape.binary);
+  const usesKvm = shape.accelerator === "kvm" && end.words.some((line) => /kvm|MSR/i.test(line));
+  return new VmbuildError(
+    usesKvm ? "HOST_KVM_UNUSABLE" : "MACHINE_START",
+    `QEMU did not start: it ${describeEnd(end)}`,
+    { lines: end.words, details: { exitCode: end.exitCode, signal: end.signal } },
+  );
+}
+
+function deathError(end: MachineEnd): VmbuildError {
+  const who = end.byGuest ? "The guest switched itself off" : `QEMU ${describeEnd(end)}`;
+  return new VmbuildError("MACHINE_DIED", `${who} while the build still needed it`, {
+    lines: end.words,
+    details: { exitCode: end.exitCode, signal: end.signal, byGuest: end.byGuest },
+    ...(end.byGuest
+      ? { hint: "Leave switching off to vmbuild; to restart the guest, use a reboot action." }
+      : {}),
+  });
+}
+
+async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port taken"> {
+  const { shape, version, emit } = options;
+  const sshPort = await freePort();
+  const qmpSocket = join(options.runtimeFolder, `${options.runId}.qmp`);
+  const args = qemuArguments(shape, { ...options.files, qmpSocket, sshPort }, version);
+  const listeners: Process["listeners"] = new Set();
+  await using listener = await listenForQmp(qmpSocket, (event) => {
+    for (const tell of listeners) tell(event);
+  });
+  const process = startProcess(shape.binary, args, options.log, listeners);
+  const { child, ended } = process;
+
+  const giveUp = AbortSignal.any([options.signal, AbortSignal.timeout(CONNECT_DEADLINE_MS)]);
+  const cancelled = new Promise<never>((_, reject) => {
+    giveUp.addEventListener("abort", () => reject(giveUp.reason), { once: true });
+  });
+  let first: Qmp | MachineEnd;
+  try {
+    first = await Promise.race([listener.connected, ended, cancelled]);
+  } catch (error) {
+    child.kill("SIGKILL");
+    options.signal.throwIfAborted();
+    if (error instanceof VmbuildError) throw error;
+    throw new VmbuildError("MACHINE_START", "QEMU started but did not open its control socket", {
+      cause: error,
+    });
+  }
+  if ("words" in first) {
+    if (first.words.some((line) => COULD_NOT_BIND.test(line))) return "port taken";
+    throw startError(shape, first);
+  }
+  const pid = child.pid ?? 0;
+  emit({ type: "machine.started", pid, sshPort, accelerator: shape.accelerator });
+  return new Machine(pid, sshPort, args, first, process);
+}
+
+class Machine implements RunningMachine {
+  readonly pid: number;
+  readonly sshPort: number;
+  readonly arguments: readonly string[];
+  readonly qmp: Qmp;
+  readonly ended: Promise<MachineEnd>;
+  readonly #death = new AbortController();
+  readonly #child: ChildProcess;
+  readonly #listeners: Process["listeners"];
+  #endExpected = false;
+
+  constructor(pid: number, port: number, args: readonly string[], qmp: Qmp, process: Process) {
+    this.pid = pid;
+    this.sshPort = port;
+    this.arguments = args;
+    this.qmp = qmp;
+    this.#child = process.child;
+    this.#listeners = process.listeners;
+    this.ended = process.ended;
+    void this.ended.then((end) => {
+      if (!this.#endExpected) this.#death.abort(deathError(end));
+    });
+  }
+
+  get death(): AbortSignal {
+    return this.#death.signal;
+  }
+
+  onEvent(listener: (event: QmpEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  expectEnd(): void {
+    this.#endExpected = true;
+  }
+
+  async kill(): Promise<MachineEnd> {
+    this.expectEnd();
+    this.#child.kill("SIGKILL");
+    const end = await this.ended;
+    this.qmp.close();
+    return end;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
+
+/**
+ * Starts QEMU and waits until it answers on its control socket; the guest has then not run yet
+ * for more than an instant.
+ * @throws {VmbuildError} MACHINE_START with QEMU's own words; HOST_KVM_UNUSABLE when they speak
+ *   of KVM; HOST_PROGRAM_MISSING when there is no such program.
+ */
+export async function launchMachine(options: LaunchOptions): Promise<RunningMachine> {
+  for (let attempt = 1; attempt <= BIND_ATTEMPTS; attempt++) {
+    const machine = await startOnce(options);
+    if (machine !== "port taken") return machine;
+  }
+  throw new VmbuildError("MACHINE_START", `No free port for SSH in ${BIND_ATTEMPTS} attempts`, {
+    hint: "Something on this host takes the free ports of 127.0.0.1 as fast as they are found.",
+  });
+}

@@ -1,0 +1,63 @@
+/** What differs between QEMU 6.2 and 10, in one place. */
+import { VmbuildError } from "../errors.js";
+import { endOf, runProgram } from "../host/programs.js";
+
+/** QEMU's version, and what follows from it. */
+export interface QemuVersion {
+  /** As QEMU prints it, such as `7.2.22`. */
+  readonly text: string;
+  readonly major: number;
+  readonly minor: number;
+  /**
+   * `-sandbox` children: before 7.0 `elevateprivileges=deny` was already there; all of the
+   * options that vmbuild uses exist from 2.11 on (qemu-options.hx).
+   */
+  readonly sandbox: string;
+  /** Hot-plugging below a root port needs ACPI hot-plug on q35, which came with 6.1. */
+  readonly hotplug: boolean;
+}
+
+/** The oldest QEMU that vmbuild is made for. */
+export const OLDEST_QEMU = { major: 6, minor: 2 } as const;
+
+/**
+ * Reads what `qemu-system-x86_64 --version` or `qemu-img --version` printed.
+ * Undefined when it is something else.
+ */
+export function parseQemuVersion(output: string): QemuVersion | undefined {
+  const match = /version (\d+)\.(\d+)(?:\.(\d+))?/.exec(output);
+  if (!match) return undefined;
+  const [, major = "0", minor = "0", patch = "0"] = match;
+  const number = Number(major) + Number(minor) / 100;
+  return {
+    text: `${major}.${minor}.${patch}`,
+    major: Number(major),
+    minor: Number(minor),
+    sandbox: "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+    hotplug: number >= 6.01,
+  };
+}
+
+/**
+ * Asks a QEMU program for its version.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING when it is not there or older than 6.2.
+ */
+export async function qemuVersion(binary: string, signal?: AbortSignal): Promise<QemuVersion> {
+  const result = await runProgram(binary, ["--version"], { signal, keepOutput: true });
+  const version = parseQemuVersion(result.stdout);
+  if (!version) {
+    throw new VmbuildError("HOST_PROGRAM_MISSING", `${binary} --version: ${endOf(result)}`, {
+      lines: result.lastLines,
+      hint: "Is this QEMU? Set machine.binary to the program that is.",
+    });
+  }
+  const tooOld =
+    version.major < OLDEST_QEMU.major ||
+    (version.major === OLDEST_QEMU.major && version.minor < OLDEST_QEMU.minor);
+  if (tooOld) {
+    throw new VmbuildError("HOST_PROGRAM_MISSING", `${binary} is version ${version.text}`, {
+      hint: `vmbuild needs QEMU ${OLDEST_QEMU.major}.${OLDEST_QEMU.minor} or later.`,
+    });
+  }
+  return version;
+}

@@ -1,0 +1,136 @@
+/**
+ * QEMU's control socket (docs/interop/qmp-spec.rst in QEMU's sources). vmbuild listens and QEMU
+ * connects, so there is nothing to poll for.
+ */
+import { createServer } from "node:net";
+import type { Server, Socket } from "node:net";
+import { chmod, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { VmbuildError, messageOf } from "../errors.js";
+import { LineSplitter } from "../host/lines.js";
+
+/** Something that QEMU tells unasked, such as `SHUTDOWN`. */
+export interface QmpEvent {
+  readonly event: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+interface Waiting {
+  readonly command: string;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface QmpMessage {
+  readonly id?: number;
+  readonly return?: unknown;
+  readonly error?: { readonly class: string; readonly desc: string };
+  readonly event?: string;
+  readonly data?: Record<string, unknown>;
+  readonly QMP?: unknown;
+}
+
+/** Commands go out, answers and events come in. Made by {@link listenForQmp}. */
+export class Qmp {
+  readonly #socket: Socket;
+  readonly #onEvent: (event: QmpEvent) => void;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #closed: VmbuildError | undefined;
+
+  constructor(socket: Socket, onEvent: (event: QmpEvent) => void, onGreeting: () => void) {
+    this.#socket = socket;
+    this.#onEvent = onEvent;
+    const lines = new LineSplitter((line) => this.#take(line, onGreeting));
+    socket.on("data", (chunk) => lines.write(chunk));
+    // QEMU's exit resets the connection; `close` follows, and there every wait is ended.
+    socket.on("error", () => {});
+    socket.on("close", () => this.#close());
+  }
+
+  /**
+   * Sends a command and returns its answer's `return`.
+   * @throws {VmbuildError} MACHINE_QMP when QEMU refuses it or has gone.
+   */
+  execute<T = unknown>(command: string, args: Record<string, unknown> = {}): Promise<T> {
+    if (this.#closed) return Promise.reject(this.#closed);
+    const id = this.#nextId++;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { command, resolve: (value) => resolve(value as T), reject });
+      this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+    });
+  }
+
+  /** Lets go of the socket. QEMU itself goes on. */
+  close(): void {
+    this.#socket.destroy();
+    this.#close();
+  }
+
+  #take(line: string, onGreeting: () => void): void {
+    const message = JSON.parse(line) as QmpMessage;
+    if (message.QMP !== undefined) onGreeting();
+    if (message.event !== undefined) {
+      this.#onEvent({ event: message.event, data: message.data ?? {} });
+    }
+    const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
+    if (!waiting || message.id === undefined) return;
+    this.#waiting.delete(message.id);
+    if (!message.error) return waiting.resolve(message.return);
+    const { class: kind, desc } = message.error;
+    waiting.reject(
+      new VmbuildError("MACHINE_QMP", `QEMU refused ${waiting.command}: ${desc}`, {
+        details: { command: waiting.command, class: kind },
+      }),
+    );
+  }
+
+  #close(): void {
+    this.#closed ??= new VmbuildError("MACHINE_QMP", "QEMU's control socket is closed");
+    for (const { reject } of this.#waiting.values()) reject(this.#closed);
+    this.#waiting.clear();
+  }
+}
+
+/** A socket that waits for QEMU. */
+export interface QmpListener extends AsyncDisposable {
+  /** Resolves when QEMU has connected and negotiated. */
+  readonly connected: Promise<Qmp>;
+}
+
+/**
+ * Listens on a unix socket for one QEMU.
+ * @param path at most 107 bytes, the kernel's limit.
+ * @param onEvent called for each event, from the first on.
+ */
+export async function listenForQmp(
+  path: string,
+  onEvent: (event: QmpEvent) => void,
+): Promise<QmpListener> {
+  await rm(path, { force: true });
+  const server: Server = createServer();
+  const connected = new Promise<Qmp>((resolve, reject) => {
+    server.once("connection", (socket) => {
+      server.close();
+      const qmp: Qmp = new Qmp(socket, onEvent, () => {
+        qmp.execute("qmp_capabilities").then(() => resolve(qmp), reject);
+      });
+    });
+  });
+  server.listen(path);
+  try {
+    await once(server, "listening");
+    await chmod(path, 0o600);
+  } catch (error) {
+    throw new VmbuildError("MACHINE_START", `Cannot listen on ${path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return {
+    connected,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await rm(path, { force: true });
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { commands } from "../fields.js";
+import { runProgram } from "../host/programs.js";
+import { Tail } from "../host/lines.js";
+import { defineAction } from "./action.js";
+import { summarizeCommands } from "./run.js";
+import { commandError } from "./run-in-guest.js";
+
+const schema = z
+  .strictObject({ local: commands })
+  .describe(
+    "runs commands on the host, in the template's folder, with bash and `set -eo pipefail`",
+  );
+
+/** Runs commands on the host. */
+export const local = defineAction<z.infer<typeof schema>>({
+  name: "local",
+  summary:
+    "Runs commands on the host, in the template's folder. VMBUILD_OUTPUT names the folder of files that appear with the artifact.",
+  example: '{ "local": "make -C ../../site dist" }',
+  schema,
+  describe: (action) => summarizeCommands(action.local),
+  sources: () => [],
+  async run(action, context) {
+    const tail = new Tail();
+    const deadline = AbortSignal.timeout(context.timeoutMs);
+    const what = `local: ${summarizeCommands(action.local)}`;
+    try {
+      const result = await runProgram("bash", ["-s"], {
+        input: `set -eo pipefail\n${action.local.join("\n")}\n`,
+        cwd: context.templateFolder,
+        env: { ...context.environment, VMBUILD_OUTPUT: context.outputFolder },
+        signal: AbortSignal.any([context.signal, deadline]),
+        onLine: (line, stream) => {
+          tail.push(line);
+          context.onLine(line, stream, "local");
+        },
+      });
+      if (result.exitCode === 0) return;
+      const signal = result.signal?.replace(/^SIG/, "") ?? null;
+      const end = { exitCode: result.exitCode, signal, timedOut: false };
+      throw commandError(what, end, context.timeoutMs, tail.lines);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (!deadline.aborted) throw error;
+      const end = { exitCode: null, signal: null, timedOut: true };
+      throw commandError(what, end, context.timeoutMs, tail.lines);
+    }
+  },
+});

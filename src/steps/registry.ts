@@ -1,0 +1,67 @@
+/** Every action there is. A new one is a file here and a line in this list. */
+import { z } from "zod";
+import { duration } from "../fields.js";
+import type { ActionType } from "./action.js";
+import { download } from "./download.js";
+import { local } from "./local.js";
+import { reboot } from "./reboot.js";
+import { run } from "./run.js";
+import { script } from "./script.js";
+import { upload } from "./upload.js";
+import { wait } from "./wait.js";
+import { write } from "./write.js";
+
+/** All actions, in the order in which the reference lists them. */
+export const ACTIONS = [script, run, upload, download, write, reboot, local, wait] as const;
+
+/** An action as the template's schema leaves it: its type's name beside its own fields. */
+export interface ParsedAction {
+  readonly type: ActionType<never>;
+  /** What the type's schema made of it. */
+  readonly value: unknown;
+  /** Milliseconds; the step's otherwise. */
+  readonly timeoutMs: number | undefined;
+}
+
+const NAMES = ACTIONS.map((action) => action.name);
+
+/** The action types whose marking key an object has. */
+function typesOf(value: unknown): ActionType<never>[] {
+  if (typeof value !== "object" || value === null) return [];
+  return ACTIONS.filter((action) => Object.hasOwn(value, action.name)) as ActionType<never>[];
+}
+
+const common = { timeout: duration.optional().describe("how long this action may take") };
+
+/** Each action's object with the fields that all have; for the JSON Schema and the reference. */
+export const ACTION_SCHEMAS = ACTIONS.map((action) => ({
+  name: action.name,
+  schema: (action.schema as unknown as z.ZodObject).extend(common),
+}));
+
+/** Parses an action by its marking key, so that an error names what is wrong with that one. */
+export const actionSchema = z.unknown().transform((input, context): ParsedAction => {
+  const [type, second] = typesOf(input);
+  if (!type || second) {
+    const found = type ? `both "${type.name}" and "${second?.name}"` : "none of them";
+    const message = `an action has exactly one of ${NAMES.map((name) => `"${name}"`).join(", ")}; found ${found}`;
+    context.addIssue({ code: "custom", message, input });
+    return z.NEVER;
+  }
+  const { timeout, ...own } = input as { timeout?: unknown };
+  const parsed = type.schema.safeParse(own);
+  const parsedTimeout = common.timeout.safeParse(timeout);
+  for (const issue of parsed.error?.issues ?? []) {
+    context.addIssue({ ...issue, input: own } as Parameters<typeof context.addIssue>[0]);
+  }
+  for (const issue of parsedTimeout.error?.issues ?? []) {
+    context.addIssue({ code: "custom", message: issue.message, path: ["timeout"], input });
+  }
+  if (!parsed.success || !parsedTimeout.success) return z.NEVER;
+  return { type, value: parsed.data, timeoutMs: parsedTimeout.data };
+});
+
+/** One line that tells a reader which action this is: `run: apt-get update`. */
+export function describeAction(action: ParsedAction): string {
+  return action.type.describe(action.value as never);
+}

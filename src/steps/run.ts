@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { commands } from "../fields.js";
+import { defineAction } from "./action.js";
+import { runInGuest } from "./run-in-guest.js";
+
+const schema = z
+  .strictObject({
+    run: commands,
+    shell: z
+      .enum(["sh", "bash"])
+      .default("sh")
+      .describe("the shell that runs them, with `set -e` (bash also with `-o pipefail`)"),
+  })
+  .describe("runs commands in the guest; the first that fails ends the step");
+
+const PREAMBLE = { sh: "set -e\n", bash: "set -eo pipefail\n" } as const;
+
+/** One line that stands for a list of commands. */
+export function summarizeCommands(list: readonly string[]): string {
+  const first = list[0]?.trim().split("\n")[0] ?? "";
+  return list.length > 1 ? `${first} (and ${list.length - 1} more)` : first;
+}
+
+/** Runs commands in the guest. */
+export const run = defineAction<z.infer<typeof schema>>({
+  name: "run",
+  summary: "Runs commands in the guest as one script; the first that fails ends the step.",
+  example: '{ "run": ["apt-get update", "apt-get install -y jq"] }',
+  schema,
+  describe: (action) => summarizeCommands(action.run),
+  sources: () => [],
+  run: (action, context) =>
+    runInGuest(context, {
+      what: summarizeCommands(action.run),
+      content: `${PREAMBLE[action.shell]}${action.run.join("\n")}\n`,
+      interpreter: [`/bin/${action.shell}`],
+    }),
+});

@@ -1,0 +1,35 @@
+import { readFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { z } from "zod";
+import { defineAction } from "./action.js";
+import { interpreterOf } from "./interpreter.js";
+import { runInGuest } from "./run-in-guest.js";
+
+const schema = z
+  .strictObject({
+    script: z.string().min(1).describe("a script of the host, relative to the template"),
+    arguments: z.array(z.string()).default([]).describe("arguments for the script"),
+  })
+  .describe("runs a script of the host in the guest, with the interpreter of its first line");
+
+/** Runs a local script in the guest. */
+export const script = defineAction<z.infer<typeof schema>>({
+  name: "script",
+  summary:
+    "Runs a script of the host in the guest, with the interpreter that its first line names.",
+  example: '{ "script": "../../provisioners/90-cleanup.sh", "arguments": ["--all"] }',
+  schema,
+  describe: (action) => [basename(action.script), ...action.arguments].join(" "),
+  sources: (action, folder) => [
+    { path: resolve(folder, action.script), kind: "file", script: true },
+  ],
+  async run(action, context) {
+    const content = await readFile(resolve(context.templateFolder, action.script));
+    await runInGuest(context, {
+      what: action.script,
+      content,
+      interpreter: interpreterOf(content),
+      arguments: action.arguments,
+    });
+  },
+});

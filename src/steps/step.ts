@@ -1,0 +1,115 @@
+/** Runs one step: its actions in order, then its post-conditions; retried as the template says. */
+import { VmbuildError, asVmbuildError, messageOf } from "../errors.js";
+import type { Emit } from "../events/types.js";
+import type { Guest } from "../guest/guest.js";
+import type { Step } from "../template/schema.js";
+import type { ActionContext } from "./action.js";
+import { describeAction } from "./registry.js";
+import type { ParsedAction } from "./registry.js";
+import { verifyStep } from "./verify.js";
+
+/** Where a step stands, and what it works with. */
+export interface StepContext {
+  readonly guest: Guest;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** Counted from 1. */
+  readonly index: number;
+  readonly total: number;
+  readonly templateFolder: string;
+  readonly outputFolder: string;
+  /** The step's log: where it is, and what takes a line into it. */
+  readonly log: { readonly path: string; write(line: string): void };
+}
+
+function actionContext(step: Step, action: ParsedAction, context: StepContext): ActionContext {
+  return {
+    ...context,
+    step: step.name,
+    environment: step.environment,
+    timeoutMs: action.timeoutMs ?? step.timeout,
+    onLine(line, stream, source = "guest") {
+      context.log.write(line);
+      context.emit({ type: "output", source, stream, line, step: step.name });
+    },
+  };
+}
+
+/** Names the step and the action in an error that comes from inside, and where its log is. */
+function located(thrown: unknown, step: Step, where: string, context: StepContext): VmbuildError {
+  const error = asVmbuildError(thrown);
+  const message = `Step "${step.name}", ${where}: ${error.message}`;
+  return new VmbuildError(error.code, message, {
+    cause: error.cause ?? (thrown instanceof VmbuildError ? undefined : thrown),
+    lines: error.lines,
+    hint: error.hint,
+    details: { ...error.details, step: step.name, log: context.log.path },
+  });
+}
+
+async function runAction(step: Step, index: number, context: StepContext): Promise<void> {
+  const action = step.actions[index];
+  if (!action) return;
+  const { emit, signal } = context;
+  const summary = describeAction(action);
+  const event = { step: step.name, action: action.type.name, index: index + 1 };
+  const started = performance.now();
+  signal.throwIfAborted();
+  emit({ type: "action.started", ...event, summary });
+  context.log.write(`# action ${index + 1}, ${action.type.name}: ${summary}`);
+  try {
+    await action.type.run(action.value as never, actionContext(step, action, context));
+  } catch (error) {
+    // The first cause is kept: a cancelled run or a dead machine, not what it did to the action.
+    signal.throwIfAborted();
+    throw located(error, step, `action ${index + 1} (${action.type.name})`, context);
+  }
+  emit({ type: "action.finished", ...event, durationMs: performance.now() - started });
+}
+
+async function runOnce(step: Step, context: StepContext): Promise<void> {
+  for (const index of step.actions.keys()) await runAction(step, index, context);
+  await verifyStep(step, context);
+}
+
+/**
+ * Runs a step to its end.
+ * @throws {VmbuildError} STEP_FAILED, STEP_TIMEOUT or VERIFY_FAILED after the last try, naming
+ *   step, action, command, exit code, last lines and log; GUEST_LOST and MACHINE_DIED at once.
+ */
+export async function runStep(step: Step, context: StepContext): Promise<{ durationMs: number }> {
+  const { emit, index, total } = context;
+  const place = { step: step.name, index, total };
+  const started = performance.now();
+  emit({ type: "step.started", ...place });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await runOnce(step, context);
+      const durationMs = performance.now() - started;
+      emit({ type: "step.finished", ...place, durationMs });
+      return { durationMs };
+    } catch (error) {
+      context.log.write(`# failed: ${messageOf(error)}`);
+      if (attempt > step.retries || !isRetryable(error) || context.signal.aborted) {
+        emit({ type: "step.failed", ...place, durationMs: performance.now() - started });
+        throw error;
+      }
+      const reason = messageOf(error);
+      emit({
+        type: "step.retried",
+        step: step.name,
+        attempt: attempt + 1,
+        of: step.retries + 1,
+        reason,
+      });
+    }
+  }
+}
+
+/** A step may be tried again; a lost guest may not, since what it did is not known. */
+function isRetryable(error: unknown): boolean {
+  return (
+    error instanceof VmbuildError &&
+    ["STEP_FAILED", "STEP_TIMEOUT", "VERIFY_FAILED"].includes(error.code)
+  );
+}

@@ -1,0 +1,69 @@
+/** A step's post-conditions: every one is tried, and any that fails ends the run. */
+import { VmbuildError } from "../errors.js";
+import { Tail } from "../host/lines.js";
+import type { Step } from "../template/schema.js";
+import type { StepContext } from "./step.js";
+
+/** A post-condition is a look, not work. Milliseconds. */
+const DEADLINE_MS = 120_000;
+const SHOWN_LINES = 10;
+
+interface Failed {
+  readonly command: string;
+  readonly how: string;
+  readonly lines: readonly string[];
+}
+
+async function verifyOne(step: Step, command: string, context: StepContext) {
+  const { guest, emit, log } = context;
+  const tail = new Tail(SHOWN_LINES);
+  const started = performance.now();
+  log.write(`# verify: ${command}`);
+  const end = await guest.run({
+    content: `${command}\n`,
+    interpreter: ["/bin/sh"],
+    environment: step.environment,
+    timeoutMs: Math.min(step.timeout, DEADLINE_MS),
+    onLine(line, stream) {
+      tail.push(line);
+      log.write(line);
+      emit({ type: "output", source: "verify", stream, line, step: step.name });
+    },
+  });
+  const ok = end.exitCode === 0;
+  const durationMs = performance.now() - started;
+  emit({ type: "verify.finished", step: step.name, command, ok, durationMs });
+  if (ok) return undefined;
+  const how = end.timedOut
+    ? "did not end in time"
+    : end.signal
+      ? `was ended by SIG${end.signal}`
+      : `exit code ${end.exitCode}`;
+  return { command, how, lines: tail.lines };
+}
+
+/**
+ * Checks a step's post-conditions.
+ * @throws {VmbuildError} VERIFY_FAILED with each command that failed, and what it printed.
+ */
+export async function verifyStep(step: Step, context: StepContext): Promise<void> {
+  const failed: Failed[] = [];
+  for (const command of step.verify) {
+    context.signal.throwIfAborted();
+    const failure = await verifyOne(step, command, context);
+    if (failure) failed.push(failure);
+  }
+  if (failed.length === 0) return;
+  const count = `${failed.length} of ${step.verify.length} post-conditions`;
+  throw new VmbuildError("VERIFY_FAILED", `Step "${step.name}": ${count} do not hold`, {
+    lines: failed.flatMap(({ command, how, lines }) => [
+      `${command}  (${how})`,
+      ...lines.map((line) => `  ${line}`),
+    ]),
+    details: {
+      step: step.name,
+      commands: failed.map(({ command }) => command),
+      log: context.log.path,
+    },
+  });
+}

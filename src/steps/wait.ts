@@ -1,0 +1,46 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import { duration } from "../fields.js";
+import { Tail } from "../host/lines.js";
+import { defineAction } from "./action.js";
+import { commandError } from "./run-in-guest.js";
+
+const schema = z
+  .strictObject({
+    wait: z.string().min(1).describe("a command that succeeds when the waiting is over"),
+    every: duration.default(1000).describe('the pause between tries; "1s" otherwise'),
+  })
+  .describe("waits until a command succeeds in the guest, within the step's timeout");
+
+/** Waits for a condition in the guest. */
+export const wait = defineAction<z.infer<typeof schema>>({
+  name: "wait",
+  summary: "Tries a command in the guest until it succeeds, or the timeout passes.",
+  example: '{ "wait": "curl -fsS http://localhost:8080/readyz", "every": "2s", "timeout": "5m" }',
+  schema,
+  describe: (action) => `until: ${action.wait}`,
+  sources: () => [],
+  async run(action, context) {
+    const started = performance.now();
+    const tail = new Tail();
+    for (;;) {
+      const left = context.timeoutMs - (performance.now() - started);
+      if (left <= 0) {
+        const end = { exitCode: null, signal: null, timedOut: true };
+        throw commandError(`waiting for: ${action.wait}`, end, context.timeoutMs, tail.lines);
+      }
+      const end = await context.guest.run({
+        content: `${action.wait}\n`,
+        interpreter: ["/bin/sh"],
+        environment: context.environment,
+        timeoutMs: left,
+        onLine: (line, stream) => {
+          tail.push(line);
+          context.onLine(line, stream);
+        },
+      });
+      if (end.exitCode === 0) return;
+      await delay(Math.min(action.every, Math.max(left, 1)), undefined, { signal: context.signal });
+    }
+  },
+});

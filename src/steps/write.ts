@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { fileMode, guestPath } from "../fields.js";
+import { defineAction } from "./action.js";
+
+const schema = z
+  .strictObject({
+    write: guestPath.describe("the file's path in the guest"),
+    content: z.union([z.string(), z.array(z.string())]).describe("its text; a list is its lines"),
+    mode: fileMode.optional().describe('its mode; "0644" otherwise'),
+    owner: z.string().optional().describe('such as "www-data:www-data"; root otherwise'),
+  })
+  .describe("writes a file in the guest");
+
+/** The text of a `write` action. */
+function textOf(content: string | readonly string[]): string {
+  return typeof content === "string" ? content : content.map((line) => `${line}\n`).join("");
+}
+
+/** Writes a file from text in the template. */
+export const write = defineAction<z.infer<typeof schema>>({
+  name: "write",
+  summary: "Writes text to a file in the guest, with a mode and an owner.",
+  example: '{ "write": "/etc/motd", "content": "built by ${name} ${version}\\n", "mode": "0644" }',
+  schema,
+  describe: (action) => action.write,
+  sources: () => [],
+  run: (action, context) =>
+    context.guest.write(textOf(action.content), action.write, {
+      mode: action.mode,
+      owner: action.owner,
+    }),
+});

@@ -1,0 +1,104 @@
+/** A JSON document that knows where each of its places is, for messages. */
+import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } from "jsonc-parser";
+import type { Node, ParseError } from "jsonc-parser";
+
+/** The way to a place: keys and indexes from the root. */
+export type JsonPath = readonly (string | number)[];
+
+/** Something that is wrong with a place in a document. */
+export interface Problem {
+  readonly path: JsonPath;
+  readonly message: string;
+  /** Text inside the place's own, to point at exactly. */
+  readonly excerpt?: string;
+  /** Where the value came from, when not from the file: `--set machine.memory`. */
+  readonly source?: string;
+  /** Known already for syntax errors. */
+  readonly offset?: number;
+}
+
+/** `steps[2].actions[0].script`. */
+export function formatPath(path: JsonPath): string {
+  const text = path
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`))
+    .join("")
+    .replace(/^\./, "");
+  return text === "" ? "(the whole document)" : text;
+}
+
+/** A parsed document. Comments and trailing commas are accepted. */
+export class JsonDocument {
+  readonly file: string;
+  readonly text: string;
+  readonly syntaxProblems: readonly Problem[];
+  readonly #root: Node | undefined;
+
+  constructor(file: string, text: string) {
+    this.file = file;
+    this.text = text;
+    const errors: ParseError[] = [];
+    this.#root = parseTree(text, errors, { allowTrailingComma: true });
+    this.syntaxProblems = [
+      ...errors.map((error) => ({
+        path: [],
+        message: `not JSON: ${printParseErrorCode(error.error)}`,
+        offset: error.offset,
+      })),
+      ...(this.#root ? duplicateKeys(this.#root) : []),
+    ];
+  }
+
+  /** The document as plain values. */
+  get value(): unknown {
+    return this.#root ? (getNodeValue(this.#root) as unknown) : undefined;
+  }
+
+  /** `file:line:column: path: message`, counted from 1. */
+  format(problem: Problem): string {
+    const place = formatPath(problem.path);
+    const where = problem.offset === undefined ? `${place}: ` : "";
+    if (problem.source) return `${problem.source}: ${where}${problem.message}`;
+    const offset = problem.offset ?? this.#offsetOf(problem);
+    const before = this.text.slice(0, offset).split("\n");
+    const column = (before.at(-1)?.length ?? 0) + 1;
+    return `${this.file}:${before.length}:${column}: ${where}${problem.message}`;
+  }
+
+  /** The place itself, or the nearest one around it that is there. */
+  #offsetOf(problem: Problem): number {
+    for (let length = problem.path.length; length >= 0 && this.#root; length--) {
+      const node = findNodeAtLocation(this.#root, problem.path.slice(0, length));
+      if (!node) continue;
+      if (length < problem.path.length) return this.#keyOffset(node);
+      if (problem.excerpt === undefined) return node.offset;
+      const inside = this.text.indexOf(problem.excerpt, node.offset);
+      return inside === -1 || inside > node.offset + node.length ? node.offset : inside;
+    }
+    return 0;
+  }
+
+  /** A missing key is shown where its object begins, at the object's own key when it has one. */
+  #keyOffset(node: Node): number {
+    const key = node.parent?.type === "property" ? node.parent.children?.[0] : undefined;
+    return (key ?? node).offset;
+  }
+}
+
+/** JSON says nothing of a key that stands twice; here it would hide what somebody wrote. */
+function duplicateKeys(node: Node, path: JsonPath = []): Problem[] {
+  const problems: Problem[] = [];
+  const seen = new Set<string>();
+  for (const [index, child] of (node.children ?? []).entries()) {
+    if (node.type === "array") problems.push(...duplicateKeys(child, [...path, index]));
+    const [key, value] = child.children ?? [];
+    if (node.type !== "object" || !key || !value) continue;
+    const name = String(key.value);
+    if (seen.has(name)) {
+      const message = `the key "${name}" stands here a second time`;
+      problems.push({ path: [...path, name], message, offset: key.offset });
+    }
+    seen.add(name);
+    problems.push(...duplicateKeys(value, [...path, name]));
+  }
+  return problems;
+}

@@ -1,0 +1,89 @@
+/**
+ * Replaces `${var.x}`, `${input.x}`, `${name}` and `${version}` in every string of a template.
+ * `$${` stands for `${`. In shell text (commands, written files) any other `${…}` is the shell's
+ * own and stays; elsewhere it is a mistake.
+ */
+import type { JsonPath, Problem } from "./document.js";
+
+/** What references may name. A lookup that answers undefined is an error at its place. */
+export interface References {
+  readonly name: string | undefined;
+  readonly version: string | undefined;
+  readonly variable: (name: string) => string | number | boolean | undefined;
+  readonly input: (name: string) => string | undefined;
+  /** For messages. */
+  readonly known: { readonly variables: readonly string[]; readonly inputs: readonly string[] };
+}
+
+const REFERENCE = /\$?\$\{([^{}]*)\}/g;
+const OURS = /^(?:name|version|(?:var|input)\..*)$/;
+const SHELL_KEYS = new Set(["run", "verify", "wait", "local", "content"]);
+
+const isShellText = (path: JsonPath): boolean =>
+  path[0] === "steps" && path.some((part) => typeof part === "string" && SHELL_KEYS.has(part));
+
+function lookUp(reference: string, references: References): string | number | boolean | undefined {
+  if (reference === "name") return references.name;
+  if (reference === "version") return references.version;
+  const [kind, ...rest] = reference.split(".");
+  const key = rest.join(".");
+  return kind === "var" ? references.variable(key) : references.input(key);
+}
+
+function unknownMessage(reference: string, references: References): string {
+  const { variables, inputs } = references.known;
+  const list = (names: readonly string[]): string => (names.length > 0 ? names.join(", ") : "none");
+  if (reference.startsWith("var.")) {
+    return `\${${reference}}: no such variable; the template declares ${list(variables)}`;
+  }
+  if (reference.startsWith("input.")) {
+    return `\${${reference}}: no such input; the template declares ${list(inputs)}`;
+  }
+  if (reference === "name" || reference === "version") return `\${${reference}} has no value here`;
+  return (
+    `\${${reference}} means nothing here; there are \${var.…}, \${input.…}, \${name} and ` +
+    `\${version}, and $\${ for a plain \${`
+  );
+}
+
+function replaceIn(
+  text: string,
+  path: JsonPath,
+  references: References,
+  problems: Problem[],
+): string | number | boolean {
+  const resolveOne = (whole: string, reference: string): string | number | boolean => {
+    if (whole.startsWith("$$")) return whole.slice(1);
+    if (!OURS.test(reference) && isShellText(path)) return whole;
+    const value = OURS.test(reference) ? lookUp(reference, references) : undefined;
+    if (value !== undefined) return value;
+    problems.push({ path, message: unknownMessage(reference, references), excerpt: whole });
+    return whole;
+  };
+  const only = /^\$\{([^{}]*)\}$/.exec(text);
+  // A reference that is the whole string keeps its value's type: "${var.cpus}" is a number.
+  if (only?.[1] !== undefined) return resolveOne(text, only[1]);
+  return text.replace(REFERENCE, (whole, reference: string) =>
+    String(resolveOne(whole, reference)),
+  );
+}
+
+/** A copy of the value with every string's references replaced; what is wrong goes to `problems`. */
+export function interpolate(
+  value: unknown,
+  path: JsonPath,
+  references: References,
+  problems: Problem[],
+): unknown {
+  if (typeof value === "string") return replaceIn(value, path, references, problems);
+  if (Array.isArray(value)) {
+    return value.map((item, index) => interpolate(item, [...path, index], references, problems));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      interpolate(item, [...path, key], references, problems),
+    ]),
+  );
+}

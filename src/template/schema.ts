@@ -1,0 +1,263 @@
+/** The template's schema: written once, here; the JSON Schema and the reference come from it. */
+import { z } from "zod";
+import { ALGORITHMS } from "../artifact/digest.js";
+import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/compact.js";
+import { duration, environment, identifier, size } from "../fields.js";
+import { inputSchema, signatureProblem, urlSourceFields } from "../inputs/schema.js";
+import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
+import { actionSchema } from "../steps/registry.js";
+
+const GIB = 2 ** 30;
+const MINUTE_MS = 60_000;
+
+/** The mission's machine, and how long things may take where a template does not say. */
+export const DEFAULTS = {
+  cpus: 4,
+  memory: 16 * GIB,
+  disk: 50 * GIB,
+  machineType: "q35",
+  sshTimeoutMs: 30 * MINUTE_MS,
+  stepTimeoutMs: 60 * MINUTE_MS,
+  shutdownTimeoutMs: 2 * MINUTE_MS,
+} as const;
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+
+/** How a variable is declared. */
+export const variableSchema = z
+  .strictObject({
+    type: z
+      .enum(["string", "number", "boolean"])
+      .optional()
+      .describe("the default's type unless given, else string"),
+    default: scalar.optional().describe("its value where nobody gives one; without it, one must"),
+    description: z.string().optional().describe("what it is for"),
+    sensitive: z
+      .boolean()
+      .default(false)
+      .describe("a secret: masked in every log, never in an argument list"),
+    allowed: z.array(scalar).min(1).optional().describe("the values that it may have"),
+    pattern: z
+      .string()
+      .optional()
+      .describe("a regular expression (JavaScript's) that the whole value must fit"),
+  })
+  .describe("a value that a user may give");
+
+const bootstrapSchema = z
+  .strictObject({
+    suite: z.string().min(1).describe('Debian\'s code name, such as "bookworm" or "trixie"'),
+    packages: z
+      .array(z.string())
+      .default([])
+      .describe("packages beside those that make it boot and answer over SSH"),
+    size: size.optional().describe("the base's own virtual size; the machine's disk grows it"),
+  })
+  .describe("a base made from Debian's packages alone, on this host");
+
+const urlBase = z
+  .strictObject(urlSourceFields)
+  .superRefine((source, context) => {
+    const message = signatureProblem(source);
+    if (message) context.addIssue({ code: "custom", path: ["signature"], message });
+  })
+  .describe("a disk image that is downloaded; .xz, .gz and .zst are unpacked once");
+
+const baseSchema = z
+  .union(
+    [
+      urlBase,
+      z
+        .strictObject({
+          path: z.string().min(1).describe("a qcow2 or raw image, relative to the template"),
+        })
+        .describe("a disk image of this host"),
+      z.strictObject({ bootstrap: bootstrapSchema }).describe("a base made from packages"),
+      z
+        .strictObject({ appliance: z.string().min(1).describe("another template's name or path") })
+        .describe("another template's finished artifact"),
+    ],
+    { error: "a base is {url, checksum}, {path}, {bootstrap: {suite}} or {appliance}" },
+  )
+  .describe("the disk image that the build starts from");
+
+const machineSchema = z
+  .strictObject({
+    cpus: z.int().min(1).max(255).default(DEFAULTS.cpus).describe("virtual CPUs; 4 by default"),
+    memory: size.default(DEFAULTS.memory).describe('"16G" by default'),
+    disk: size.default(DEFAULTS.disk).describe('"50G" by default; at least the base\'s size'),
+    accelerator: z
+      .enum(ACCELERATOR_CHOICES)
+      .default("kvm")
+      .describe("kvm (the default), tcg (emulation, slow), or auto: kvm, else tcg with a warning"),
+    cpu: z
+      .string()
+      .optional()
+      .describe("QEMU's CPU model; host with KVM, max under emulation unless given"),
+    type: z
+      .string()
+      .default(DEFAULTS.machineType)
+      .describe('QEMU\'s machine type; "q35" by default'),
+    firmware: z.enum(["bios", "uefi"]).default("bios").describe("bios by default"),
+    network: z
+      .enum(["user", "isolated"])
+      .default("user")
+      .describe("isolated: no way out for the guest, while the build still reaches it"),
+    arguments: z
+      .array(z.string())
+      .default([])
+      .describe("appended to QEMU's argument list; nothing is dropped for it"),
+    binary: z
+      .string()
+      .default("qemu-system-x86_64")
+      .describe("the QEMU program: a name on PATH, or a path"),
+  })
+  .describe("the machine that the build runs in");
+
+const sshSchema = z
+  .strictObject({
+    user: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "not a user's name")
+      .default("root")
+      .describe("who logs in; root by default. Another user needs sudo without a password"),
+    timeout: duration
+      .default(DEFAULTS.sshTimeoutMs)
+      .describe('how long the guest may take to answer; "30m" by default'),
+  })
+  .describe("how the guest is reached");
+
+const seedSchema = z
+  .strictObject({
+    userData: z
+      .string()
+      .optional()
+      .describe(
+        "a #cloud-config file of your own: all of cloud-init's modules run, and the build waits for them",
+      ),
+    networkConfig: z.string().optional().describe("a network-config file of your own"),
+  })
+  .describe("what cloud-init is told beside what the build needs");
+
+/** One step. */
+export const stepSchema = z
+  .strictObject({
+    name: identifier,
+    description: z.string().optional(),
+    actions: z.array(actionSchema).default([]).describe("what it does, in order"),
+    environment: environment.default({}),
+    timeout: duration
+      .default(DEFAULTS.stepTimeoutMs)
+      .describe('how long each of its actions may take; "1h" by default'),
+    retries: z
+      .int()
+      .min(0)
+      .max(20)
+      .default(0)
+      .describe("how many times a failed step is tried again, from its first action"),
+    verify: z
+      .array(z.string().min(1))
+      .default([])
+      .describe("commands in the guest that must succeed afterwards: the step's post-conditions"),
+  })
+  .describe("a named group of actions, with its post-conditions");
+
+const fileName = z
+  .string()
+  .regex(/^[^/\0]+$/, "a file name without folders")
+  .refine((name) => name !== "." && name !== "..", "a file name");
+
+const outputSchema = z
+  .strictObject({
+    directory: z
+      .string()
+      .default("output/${name}")
+      .describe('relative to the current folder; "output/${name}" by default'),
+    filename: fileName
+      .optional()
+      .describe('"${name}-${version}.qcow2" by default, with the format\'s ending'),
+    format: z.enum(IMAGE_FORMATS).default("qcow2").describe("qcow2 by default"),
+    compression: z
+      .enum(COMPRESSIONS)
+      .optional()
+      .describe("zstd by default (QEMU 5.1 and later read it); zlib for older readers; none"),
+    reproducible: z
+      .boolean()
+      .default(false)
+      .describe("the same disk always becomes the same bytes; conversion takes longer"),
+    checksums: z
+      .array(z.enum(ALGORITHMS))
+      .default(["sha256", "md5"])
+      .describe('["sha256", "md5"] by default; each becomes a file beside the image'),
+  })
+  .superRefine((output, context) => {
+    if (
+      output.format === "raw" &&
+      output.compression !== undefined &&
+      output.compression !== "none"
+    ) {
+      context.addIssue({
+        code: "custom",
+        path: ["compression"],
+        message: "a raw image cannot be compressed",
+      });
+    }
+  })
+  .describe("the artifact");
+
+/** The whole template. */
+export const templateSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe("for editors; ignored"),
+    name: identifier.describe("the build's name: of its folder, its artifact, its state"),
+    version: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9.+~_-]*$/, "a version has letters, digits and . + ~ _ -")
+      .default("0.0.0"),
+    description: z.string().optional(),
+    variables: z
+      .record(
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a name for a variable"),
+        variableSchema,
+      )
+      .default({})
+      .describe("values that a user may give: --var, --var-file, VMBUILD_VAR_<name>"),
+    inputs: z
+      .record(identifier, inputSchema)
+      .default({})
+      .describe("files and trees that steps use"),
+    base: baseSchema,
+    machine: machineSchema.prefault({}),
+    ssh: sshSchema.prefault({}),
+    seed: seedSchema.prefault({}),
+    steps: z.array(stepSchema).default([]),
+    seal: z
+      .boolean()
+      .default(true)
+      .describe("remove what the build put into the guest, and prove that it is gone"),
+    shutdown: z
+      .strictObject({
+        timeout: duration
+          .default(DEFAULTS.shutdownTimeoutMs)
+          .describe('how long the guest may take to switch off; "2m" by default'),
+      })
+      .prefault({}),
+    output: outputSchema.prefault({}),
+  })
+  .superRefine((template, context) => {
+    const seen = new Set<string>();
+    for (const [index, step] of template.steps.entries()) {
+      if (seen.has(step.name)) {
+        const message = `another step is already called "${step.name}"`;
+        context.addIssue({ code: "custom", path: ["steps", index, "name"], message });
+      }
+      seen.add(step.name);
+    }
+  });
+
+/** A template after variables, defaults and units. Sizes are bytes, durations milliseconds. */
+export type TemplateValues = z.infer<typeof templateSchema>;
+/** One step of it. */
+export type Step = z.infer<typeof stepSchema>;
+/** A variable's declaration. */
+export type VariableDeclaration = z.infer<typeof variableSchema>;

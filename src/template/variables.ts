@@ -1,0 +1,106 @@
+/** The values of a template's variables: default, environment, --var-file, --var, rising. */
+import type { VariableDeclaration } from "./schema.js";
+
+/** A variable's value in one run. */
+export type VariableValue = string | number | boolean;
+
+/** A value that somebody gave, and where. */
+export interface GivenValue {
+  readonly value: unknown;
+  /** For messages: `--var model`, `values.json`, `VMBUILD_VAR_model`. */
+  readonly source: string;
+}
+
+/** What is wrong with a variable. */
+export interface VariableProblem {
+  readonly name: string;
+  readonly message: string;
+  readonly source: string;
+}
+
+/** All values, and all that is wrong with them. */
+export interface ResolvedVariables {
+  readonly values: ReadonlyMap<string, VariableValue>;
+  readonly problems: readonly VariableProblem[];
+}
+
+/** The environment variable that sets a template's variable. */
+export const environmentName = (name: string): string => `VMBUILD_VAR_${name}`;
+
+function typeOf(declaration: VariableDeclaration): "string" | "number" | "boolean" {
+  if (declaration.type) return declaration.type;
+  const kind = typeof declaration.default;
+  return kind === "number" || kind === "boolean" ? kind : "string";
+}
+
+/** The value in the declared type, or undefined when it does not fit it. */
+function convert(given: unknown, type: "string" | "number" | "boolean"): VariableValue | undefined {
+  if (typeof given === type) return given as VariableValue;
+  if (type === "string")
+    return typeof given === "number" || typeof given === "boolean" ? String(given) : undefined;
+  if (typeof given !== "string") return undefined;
+  if (type === "boolean") return given === "true" ? true : given === "false" ? false : undefined;
+  const number = Number(given);
+  return given.trim() === "" || Number.isNaN(number) ? undefined : number;
+}
+
+function problemOf(declaration: VariableDeclaration, given: unknown): string | undefined {
+  const type = typeOf(declaration);
+  const shown = declaration.sensitive ? "its value" : JSON.stringify(given);
+  const value = convert(given, type);
+  if (value === undefined) return `${shown} is not a ${type}`;
+  const { allowed, pattern } = declaration;
+  if (allowed && !allowed.includes(value)) {
+    return `${shown} is not one of ${allowed.map((item) => JSON.stringify(item)).join(", ")}`;
+  }
+  if (pattern === undefined) return undefined;
+  const fits = new RegExp(`^(?:${pattern})$`, "u").test(String(value));
+  return fits ? undefined : `${shown} does not fit the pattern ${pattern}`;
+}
+
+/** Whether a declaration's own pattern is a regular expression. */
+export function patternProblem(declaration: VariableDeclaration): string | undefined {
+  try {
+    if (declaration.pattern !== undefined) new RegExp(declaration.pattern, "u");
+    return undefined;
+  } catch (error) {
+    return `not a regular expression: ${(error as Error).message}`;
+  }
+}
+
+/**
+ * Settles every declared variable.
+ * @param given by name, the strongest source last.
+ */
+export function resolveVariables(
+  declarations: Readonly<Record<string, VariableDeclaration>>,
+  given: ReadonlyMap<string, readonly GivenValue[]>,
+): ResolvedVariables {
+  const values = new Map<string, VariableValue>();
+  const problems: VariableProblem[] = [];
+  for (const [name, sources] of given) {
+    if (Object.hasOwn(declarations, name)) continue;
+    const known = Object.keys(declarations);
+    const list = known.length > 0 ? `it declares ${known.join(", ")}` : "it declares none";
+    const source = sources.at(-1)?.source ?? name;
+    problems.push({
+      name,
+      source,
+      message: `the template declares no variable "${name}"; ${list}`,
+    });
+  }
+  for (const [name, declaration] of Object.entries(declarations)) {
+    if (patternProblem(declaration)) continue;
+    const strongest = given.get(name)?.at(-1);
+    const chosen = strongest ?? { value: declaration.default, source: `the default of ${name}` };
+    if (chosen.value === undefined) {
+      const message = `the variable "${name}" has no value; give --var ${name}=… or ${environmentName(name)}`;
+      problems.push({ name, source: "variables", message });
+      continue;
+    }
+    const message = problemOf(declaration, chosen.value);
+    if (message) problems.push({ name, source: chosen.source, message: `"${name}": ${message}` });
+    else values.set(name, convert(chosen.value, typeOf(declaration)) as VariableValue);
+  }
+  return { values, problems };
+}

@@ -1,0 +1,331 @@
+import { randomBytes } from "node:crypto";
+import { readFile, readdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { VmbuildError } from "../../../src/errors.js";
+import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
+import type { UrlSpec } from "../../../src/inputs/inputs.js";
+import { startFileServer } from "../../support/http-server.js";
+import type { FileServer } from "../../support/http-server.js";
+import { createInputsBench, errorOf, hexOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import type { InputsBench } from "../../support/inputs.js";
+
+const MIB = 1024 * 1024;
+const content = randomBytes(5 * MIB + 123);
+const other = randomBytes(5 * MIB + 123);
+
+let server: FileServer;
+let bench: InputsBench;
+
+beforeEach(async () => {
+  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
+});
+
+afterEach(async () => {
+  await server.close();
+  await bench[Symbol.asyncDispose]();
+});
+
+function spec(url: string, more: Partial<UrlSpec> = {}): UrlSpec {
+  return { kind: "url", url, checksum: sha256Of(content), ...more };
+}
+
+/** Downloads until `server` cuts, as a run that is then stopped. */
+async function interruptedRun(url: string, after: number, checksum?: string): Promise<void> {
+  const path = new URL(url).pathname;
+  server.misbehave(path, { kind: "cut", after });
+  const limits = { attempts: 1 };
+  const changes = checksum === undefined ? {} : { checksum };
+  const error = await errorOf(resolveInput("x", spec(url, changes), bench.context({ limits })));
+  expect(error.code).toBe("INPUT_DOWNLOAD");
+}
+
+describe("a download", () => {
+  it("ends whole under its own name, where it was announced to be", async () => {
+    const url = server.serve("/images/base%20image.qcow2", { content });
+    const resolved = await resolveInput("base", spec(url), bench.context());
+    expect(resolved).toEqual({
+      name: "base",
+      path: inputLocation(spec(url), bench.cacheFolder),
+      origin: url,
+      digest: { algorithm: "sha256", hex: hexOf("sha256", content) },
+      size: content.length,
+      fromCache: false,
+    });
+    expect(resolved.path).toMatch(/\/[0-9a-f]{20}\/base image\.qcow2$/);
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect((await readdir(dirname(resolved.path))).toSorted()).toEqual([
+      "base image.qcow2",
+      "lock",
+      "meta.json",
+    ]);
+  });
+
+  it("tells its progress, and that it ended", async () => {
+    const url = server.serve("/a", content);
+    await resolveInput("one", spec(url), bench.context());
+    const progress = bench.events.filter((event) => event.type === "progress");
+    expect(progress[0]).toMatchObject({ task: "input:one", label: "a", total: content.length });
+    expect(progress.at(-1)).toMatchObject({ done: content.length, total: content.length });
+  });
+
+  it.each(["sha512", "sha1", "md5"])("is checked by %s too", async (algorithm) => {
+    const url = server.serve("/a", content);
+    const checksum = `${algorithm}:${hexOf(algorithm, content).toUpperCase()}`;
+    await resolveInput("x", spec(url, { checksum }), bench.context());
+    const again = await resolveInput("x", spec(url, { checksum }), bench.context());
+    expect(again.fromCache).toBe(true);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("comes without a size from servers that tell none, and may be empty", async () => {
+    const url = server.serve("/a", { content, tellsLength: false });
+    const empty = server.serve("/empty", Buffer.alloc(0));
+    await resolveInput("x", spec(url), bench.context());
+    const checksum = sha256Of(Buffer.alloc(0));
+    const resolved = await resolveInput("y", spec(empty, { checksum }), bench.context());
+    expect(resolved.size).toBe(0);
+    expect(await readFile(resolved.path)).toHaveLength(0);
+  });
+
+  it("follows redirects", async () => {
+    server.serve("/real", content);
+    const url = server.redirect("/latest", "/real");
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(resolved.path).toMatch(/\/latest$/);
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+  });
+
+  it("gives up on redirects in a circle", async () => {
+    const url = server.redirect("/a", "/a");
+    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    expect(error.message).toContain("more than 10 redirects");
+  });
+
+  it("sends the address's user and password, and shows them to nobody", async () => {
+    server.serve("/a", content);
+    const url = `${server.origin.replace("//", "//me:s%40fe@")}/a`;
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    const sent = `Basic ${Buffer.from("me:s@fe").toString("base64")}`;
+    expect(server.requests[0]?.headers.authorization).toBe(sent);
+    expect(resolved.origin).toBe(`${server.origin}/a`);
+    expect(JSON.stringify(bench.events)).not.toContain("s%40fe");
+  });
+});
+
+describe("a cut download", () => {
+  it.each([
+    ["a strong ETag", { etag: '"v1"' }, '"v1"'],
+    ["a date", { lastModified: "Wed, 01 Jan 2025 00:00:00 GMT" }, "Wed, 01 Jan 2025 00:00:00 GMT"],
+    [
+      "a weak ETag beside a date",
+      { etag: 'W/"1"', lastModified: "Wed, 01 Jan 2025 00:00:00 GMT" },
+      "Wed, 01 Jan 2025 00:00:00 GMT",
+    ],
+  ])("goes on where it stopped, by %s", async (_, validators, condition) => {
+    const url = server.serve("/a", { content, ...validators });
+    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    const [, second] = server.requestsOf("/a");
+    expect(second?.status).toBe(206);
+    expect(second?.headers.range).toBe(`bytes=${2 * MIB}-`);
+    expect(second?.headers["if-range"]).toBe(condition);
+    expect(bench.messages("note")[0]).toMatch(/^a: .* trying again in 500ms$/);
+  });
+
+  it("goes on in the next run, hashing what was kept", async () => {
+    const url = server.serve("/a", { content, etag: '"v1"' });
+    await interruptedRun(url, 3 * MIB);
+    expect(await bench.cached()).toEqual([
+      expect.stringMatching(/\/a\.part$/),
+      expect.stringMatching(/\/part\.json$/),
+    ]);
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requestsOf("/a")[1]?.headers.range).toBe(`bytes=${3 * MIB}-`);
+    expect(server.requestsOf("/a")[1]?.status).toBe(206);
+    expect((await bench.cached()).some((path) => path.includes("part"))).toBe(false);
+  });
+
+  it("starts anew when the file has changed since", async () => {
+    const url = server.serve("/a", { content: other, etag: '"v1"' });
+    await interruptedRun(url, 3 * MIB);
+    server.serve("/a", { content, etag: '"v2"' });
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requestsOf("/a")[1]?.status).toBe(200);
+  });
+
+  it("starts anew when the server overlooks that the file has changed", async () => {
+    const url = server.serve("/a", { content: other, etag: '"v1"' });
+    await interruptedRun(url, 3 * MIB, "none");
+    // This one has another validator than was asked for, and sends the part all the same.
+    server.serve("/a", { content, etag: '"v2"', lastModified: '"v1"' });
+    const resolved = await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+  });
+
+  it("starts anew when the kept part was spoilt on the disk", async () => {
+    const url = server.serve("/a", { content: other, etag: '"v1"' });
+    await interruptedRun(url, 3 * MIB);
+    server.serve("/a", { content, etag: '"v1"' });
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, 206, 200]);
+  });
+
+  it("starts anew at a server without ranges", async () => {
+    const url = server.serve("/a", { content, etag: '"v1"', ranges: false });
+    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, 200]);
+  });
+
+  it("starts anew where nothing tells one version from another", async () => {
+    const url = server.serve("/a", { content, etag: 'W/"v1"' });
+    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    expect(server.requestsOf("/a")[1]?.headers.range).toBeUndefined();
+  });
+
+  it("may be cut any number of times, as long as each attempt brings something new", async () => {
+    const url = server.serve("/a", { content, etag: '"v1"' });
+    const cut = { kind: "cut", after: MIB } as const;
+    server.misbehave("/a", cut, cut, cut, cut, cut);
+    const limits = { attempts: 2 };
+    const resolved = await resolveInput("x", spec(url), bench.context({ limits }));
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requestsOf("/a")).toHaveLength(6);
+  });
+
+  it("is taken up again after a stall", async () => {
+    const url = server.serve("/a", { content, etag: '"v1"' });
+    server.misbehave("/a", { kind: "stall", after: 2 * MIB }, { kind: "silent" });
+    const limits = { idleTimeoutMs: 150, headersTimeoutMs: 150 };
+    const resolved = await resolveInput("x", spec(url), bench.context({ limits }));
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(bench.messages("note")).toEqual([
+      expect.stringContaining("stalled: not a byte came for 150ms"),
+      expect.stringContaining("no answer within 150ms"),
+    ]);
+    expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, undefined, 206]);
+  });
+
+  it("that is aborted keeps its part for later, and nothing else", async () => {
+    const url = server.serve("/a", { content, etag: '"v1"' });
+    server.misbehave("/a", { kind: "stall", after: 2 * MIB });
+    const controller = new AbortController();
+    const signal = controller.signal;
+    const context = bench.context({
+      signal,
+      emit: (event) => {
+        if (event.type !== "progress" || event.done < 2 * MIB) return;
+        controller.abort(new VmbuildError("INTERRUPTED", "stop"));
+      },
+    });
+    const error = await errorOf(resolveInput("x", spec(url), context));
+    expect(error.code).toBe("INTERRUPTED");
+    expect(await bench.cached()).toEqual([
+      expect.stringMatching(/\/a\.part$/),
+      expect.stringMatching(/\/part\.json$/),
+    ]);
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requestsOf("/a")[1]?.status).toBe(206);
+  });
+});
+
+describe("a server that fails", () => {
+  it("is asked again after a growing pause", async () => {
+    const url = server.serve("/a", content);
+    const busy = { kind: "status", status: 503 } as const;
+    server.misbehave("/a", busy, busy, { kind: "status", status: 500 });
+    await resolveInput("x", spec(url), bench.context());
+    expect(bench.pauses).toEqual([500, 1000, 2000]);
+  });
+
+  it("is given the time that it asks for", async () => {
+    const url = server.serve("/a", content);
+    server.misbehave("/a", { kind: "status", status: 429, headers: { "retry-after": "7" } });
+    await resolveInput("x", spec(url), bench.context());
+    expect(bench.pauses).toEqual([7000]);
+  });
+
+  it("is left for good after so many attempts", async () => {
+    const url = server.serve("/a", content);
+    const busy = { kind: "status", status: 503 } as const;
+    server.misbehave("/a", busy, busy, busy, busy, busy, busy);
+    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    expect(error.code).toBe("INPUT_DOWNLOAD");
+    expect(error.message).toBe(`could not download ${url}: the server answered 503 (5 attempts)`);
+    expect(server.requests).toHaveLength(5);
+    expect(await bench.cached()).toEqual([]);
+  });
+
+  it("is not asked again for a file that it does not have", async () => {
+    const url = `${server.origin}/none`;
+    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    expect(error.message).toBe(`could not download ${url}: the server answered 404`);
+    expect(bench.pauses).toEqual([]);
+  });
+});
+
+describe("mirrors", () => {
+  it("are tried in order", async () => {
+    const missing = `${server.origin}/one/a`;
+    const mirrors = [server.serve("/two/a", content), server.serve("/three/a", content)];
+    await resolveInput("x", spec(missing, { mirrors }), bench.context());
+    expect(server.requests.map(({ url }) => url)).toEqual(["/one/a", "/two/a"]);
+    expect(bench.messages("warning")).toEqual([
+      `${missing}: the server answered 404; trying the next address`,
+    ]);
+  });
+
+  it("go on with the part of another address, since the checksum tells", async () => {
+    const url = server.serve("/one/a", { content, etag: '"v1"' });
+    const mirrors = [server.serve("/two/a", { content, etag: '"of another server"' })];
+    server.misbehave("/one/a", { kind: "cut", after: 3 * MIB }, { kind: "status", status: 404 });
+    const resolved = await resolveInput("x", spec(url, { mirrors }), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requestsOf("/two/a").map(({ status }) => status)).toEqual([206]);
+  });
+
+  it("stand in for an address with the wrong content", async () => {
+    const url = server.serve("/one/a", other);
+    const mirrors = [server.serve("/two/a", content)];
+    const resolved = await resolveInput("x", spec(url, { mirrors }), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+  });
+
+  it("are listed with their reasons when all of them fail", async () => {
+    const url = `${server.origin}/one/a`;
+    const dead = await startFileServer();
+    await dead.close();
+    const mirrors = [`${dead.origin}/a`, "http://name.invalid/a"];
+    const limits = { attempts: 2 };
+    const error = await errorOf(
+      resolveInput("x", spec(url, { mirrors }), bench.context({ limits })),
+    );
+    expect(error.code).toBe("INPUT_DOWNLOAD");
+    expect(error.lines).toEqual([
+      `${url}: the server answered 404`,
+      `${dead.origin}/a: connection refused (2 attempts)`,
+      expect.stringMatching(/^http:\/\/name\.invalid\/a: .*(no such host|looked up)/),
+    ]);
+  });
+});
+
+describe("a wrong checksum", () => {
+  it("says what was expected and found, and keeps nothing", async () => {
+    const url = server.serve("/a", { content: other, etag: '"v1"' });
+    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    expect(error.code).toBe("INPUT_CHECKSUM");
+    expect(error.exitCode).toBe(4);
+    expect(error.message).toBe(
+      `${url} has the wrong checksum: expected sha256 ${hexOf("sha256", content)}, found ${hexOf("sha256", other)}`,
+    );
+    expect(await bench.cached()).toEqual([]);
+  });
+});

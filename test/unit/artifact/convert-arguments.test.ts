@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { convertArguments } from "../../../src/artifact/compact.js";
+import type { CompactOptions } from "../../../src/artifact/compact.js";
+
+type Choice = Pick<CompactOptions, "format" | "compression" | "reproducible">;
+
+const ROWS: [why: string, choice: Choice, flags: string][] = [
+  [
+    "the default: parallel, out of order",
+    { format: "qcow2", compression: "zstd", reproducible: false },
+    "-f qcow2 -O qcow2 -c -o compression_type=zstd -W -m 16",
+  ],
+  [
+    "zlib is qcow2's own default type, which the oldest readers know",
+    { format: "qcow2", compression: "zlib", reproducible: false },
+    "-f qcow2 -O qcow2 -c -W",
+  ],
+  [
+    "nothing compressed",
+    { format: "qcow2", compression: "none", reproducible: false },
+    "-f qcow2 -O qcow2 -W -m 16",
+  ],
+  [
+    "reproducible: in order, so nothing depends on which thread is ready first",
+    { format: "qcow2", compression: "zstd", reproducible: true },
+    "-f qcow2 -O qcow2 -c -o compression_type=zstd",
+  ],
+  [
+    "raw cannot be compressed, whatever the setting",
+    { format: "raw", compression: "zstd", reproducible: true },
+    "-f qcow2 -O raw",
+  ],
+];
+
+describe("convertArguments", () => {
+  it.each(ROWS)("%s", (_why, choice, flags) => {
+    const args = convertArguments({ ...choice, source: "/d/disk.qcow2", destination: "/o/.x" });
+    expect(args.join(" ")).toBe(`convert -p ${flags} /d/disk.qcow2 /o/.x`);
+  });
+
+  it("makes names absolute, since qemu-img takes a:b for a protocol", () => {
+    const choice: Choice = { format: "raw", compression: "none", reproducible: true };
+    const args = convertArguments({ ...choice, source: "a:b.qcow2", destination: "c:d" });
+    expect(args.slice(-2)).toEqual([`${process.cwd()}/a:b.qcow2`, `${process.cwd()}/c:d`]);
+  });
+});

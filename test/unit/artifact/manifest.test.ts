@@ -1,0 +1,67 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { formatManifest, readManifest } from "../../../src/artifact/manifest.js";
+import { exampleManifest } from "./example.js";
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "vmbuild-manifest-"));
+  path = join(folder, "manifest.json");
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe("manifest.json", () => {
+  it("reads back as it was written", async () => {
+    await writeFile(path, formatManifest(exampleManifest()));
+    expect(await readManifest(path)).toEqual(exampleManifest());
+  });
+
+  it("comes out the same whatever order its maker had", () => {
+    const { name, ...rest } = exampleManifest();
+    expect(formatManifest({ ...rest, name })).toBe(formatManifest(exampleManifest()));
+  });
+
+  it("is read with fields that a later version may add", async () => {
+    await writeFile(path, JSON.stringify({ ...exampleManifest(), signature: "…" }));
+    expect(await readManifest(path)).toEqual(exampleManifest());
+  });
+
+  it("is never written when it does not fit", () => {
+    expect(() => formatManifest({ ...exampleManifest(), files: [] })).toThrow(
+      expect.objectContaining({ code: "DEFECT", lines: [expect.stringMatching(/^files: /)] }),
+    );
+  });
+
+  it.each([
+    ["nothing there", undefined, "is not there"],
+    ["cut short", '{"manifestVersion": 1, "na', "is no JSON"],
+    ["another tool's", '{"builds": []}', "is no manifest of vmbuild: it has no manifestVersion"],
+    ["not an object", "[1]", "is no manifest of vmbuild: it has no manifestVersion"],
+    ["a later version", '{"manifestVersion": 9}', "has manifestVersion 9; this vmbuild reads 1"],
+  ])("%s", async (_what, content, problem) => {
+    if (content !== undefined) await writeFile(path, content);
+    await expect(readManifest(path)).rejects.toMatchObject({
+      code: "ARTIFACT_INVALID",
+      message: `${path} ${problem}`,
+    });
+  });
+
+  it("lists every wrong place at once", async () => {
+    const file = { ...exampleManifest().files[0], name: "../escape.qcow2", size: -1 };
+    await writeFile(
+      path,
+      JSON.stringify({ ...exampleManifest(), files: [file], created: "today" }),
+    );
+    await expect(readManifest(path)).rejects.toMatchObject({
+      code: "ARTIFACT_INVALID",
+      lines: [
+        expect.stringMatching(/^created: /),
+        "files[0].name: a name without folders",
+        expect.stringMatching(/^files\[0\]\.size: /),
+      ],
+    });
+  });
+});

@@ -1,0 +1,115 @@
+import { Writable } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { createOutput } from "../../../src/cli/output.js";
+import type { OutputHost, OutputOptions, OutputStream } from "../../../src/cli/output.js";
+import { VmbuildError } from "../../../src/errors.js";
+import { Secrets } from "../../../src/events/secrets.js";
+import { Kept, eventAt } from "./support.js";
+
+function setUp(options: OutputOptions = {}, env: OutputHost["env"] = {}, isTTY = false) {
+  const stdout = new Kept();
+  const stderr = new Kept();
+  stdout.isTTY = isTTY;
+  stderr.isTTY = isTTY;
+  return { stdout, stderr, output: createOutput(options, { stdout, stderr, env }) };
+}
+
+describe("the way out", () => {
+  it.each<[OutputOptions["logFormat"], boolean, OutputHost["env"], string]>([
+    ["auto", true, { TERM: "xterm" }, "terminal"],
+    ["auto", false, { TERM: "xterm" }, "plain"],
+    ["auto", true, { TERM: "dumb" }, "plain"],
+    ["auto", true, { CI: "true" }, "plain"],
+    ["auto", true, { CI: "" }, "terminal"],
+    ["auto", true, { CI: "false" }, "terminal"],
+    ["plain", true, {}, "plain"],
+    ["terminal", false, {}, "terminal"],
+    ["json", true, {}, "json"],
+  ])("shows %s with isTTY %s and %j as %s", (logFormat, isTTY, env, format) => {
+    expect(setUp({ logFormat }, env, isTTY).output.format).toBe(format);
+  });
+
+  it.each<[OutputOptions["color"], boolean, OutputHost["env"], boolean]>([
+    ["auto", true, {}, true],
+    ["auto", false, {}, false],
+    ["auto", true, { TERM: "dumb" }, false],
+    ["auto", true, { NO_COLOR: "1" }, false],
+    ["auto", true, { NO_COLOR: "" }, true],
+    ["auto", false, { FORCE_COLOR: "1" }, true],
+    ["auto", true, { FORCE_COLOR: "0" }, false],
+    ["auto", true, { FORCE_COLOR: "1", NO_COLOR: "1" }, false],
+    ["always", false, { NO_COLOR: "1" }, true],
+    ["never", true, { FORCE_COLOR: "1" }, false],
+  ])("colours %s with isTTY %s and %j: %s", (color, isTTY, env, expected) => {
+    expect(setUp({ color }, env, isTTY).output.color).toBe(expected);
+  });
+
+  it.each(["plain", "json", "terminal"] as const)(
+    "makes a %s sink on stderr",
+    async (logFormat) => {
+      const { stdout, stderr, output } = setUp({ logFormat });
+      const sink = output.createSink();
+      sink.handle(eventAt(0, { type: "note", message: "hello there" }));
+      await sink.close();
+      expect(stderr.text).toContain("hello there");
+      expect(stdout.text).toBe("");
+    },
+  );
+
+  it("puts results on stdout and the story on stderr", () => {
+    const { stdout, stderr, output } = setUp();
+    output.printJson({ path: "/out/\u009bx" });
+    output.print("text");
+    output.tell("story");
+    expect(stdout.text).toBe('{"path":"/out/\\u009bx"}\ntext\n');
+    expect(stderr.text).toBe("story\n");
+  });
+
+  it("reports errors of the family, and defects with their origin", () => {
+    const { stderr, output } = setUp();
+    const error = new VmbuildError("TEMPLATE_INVALID", "demo.json has 2 errors\nin all", {
+      hint: "Correct them.",
+      lines: ["3:4 name: required", "9:1 steps: empty"],
+    });
+    output.printError(error);
+    expect(stderr.lines).toEqual([
+      "error: demo.json has 2 errors [TEMPLATE_INVALID]",
+      "  in all",
+      "  3:4 name: required",
+      "  9:1 steps: empty",
+      "hint: Correct them.",
+    ]);
+    stderr.text = "";
+    output.printError(new TypeError("x is undefined"));
+    expect(stderr.text).toMatch(/^error: x is undefined \[DEFECT\]\n {2}at .*output\.test/);
+  });
+
+  it("masks secrets in errors, and keeps stderr to JSON for programs", () => {
+    const secrets = new Secrets();
+    secrets.add("hunter22");
+    const { stderr, output } = setUp({ logFormat: "json" });
+    output.tell("not for programs");
+    output.printError(new VmbuildError("USAGE", "no option --hunter22", { hint: "h" }), secrets);
+    expect(JSON.parse(stderr.text)).toMatchObject({
+      v: 1,
+      type: "error",
+      error: { code: "USAGE", exit: 2, message: "no option --***", hint: "h" },
+    });
+  });
+
+  it("does not crash when a reader goes away, and says that stdout's has", async () => {
+    const broken = (): OutputStream =>
+      new Writable({
+        write: (_chunk, _encoding, done) =>
+          done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" })),
+      });
+    const output = createOutput({}, { stdout: broken(), stderr: broken(), env: {} });
+    output.print("to nobody");
+    output.tell("to nobody");
+    await new Promise(setImmediate);
+    expect(output.stdoutGone.aborted).toBe(true);
+    output.print("again");
+    output.printError(new VmbuildError("USAGE", "again"));
+    await new Promise(setImmediate);
+  });
+});

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import {
+  cleanText,
+  cutText,
+  displayWidth,
+  padText,
+  wrapText,
+} from "../../../src/events/sinks/text.js";
+import { formatClock, formatElapsed } from "../../../src/events/sinks/clock.js";
+
+describe("cleanText", () => {
+  it.each([
+    ["colours", "\u001b[1;32mgreen\u001b[0m text", "green text"],
+    ["cursor movements", "a\u001b[2J\u001b[10;5Hb", "ab"],
+    ["a title", "\u001b]0;evil\u0007text", "text"],
+    ["a link", "\u001b]8;;https://x\u001b\\text\u001b]8;;\u001b\\", "text"],
+    ["8-bit controls", "a\u009b31mb", "ab"],
+    ["a lone escape", "a\u001b", "a"],
+    ["bells and backspaces", "a\u0007\bb\u0000", "ab"],
+    ["tabs", "a\tb", "a  b"],
+    ["text that runs backwards", "a\u202eb\u2066c", "abc"],
+    ["line separators", "a\u2028b\u0085c", "abc"],
+    ["nothing of plain text", "grüße 🎉 日本", "grüße 🎉 日本"],
+  ])("takes out %s", (_, text, clean) => {
+    expect(cleanText(text)).toBe(clean);
+  });
+});
+
+describe("widths", () => {
+  it("count columns, not characters", () => {
+    expect(displayWidth("abc")).toBe(3);
+    expect(displayWidth("日本")).toBe(4);
+    expect(displayWidth("🎉")).toBe(2);
+    expect(displayWidth("e\u0301")).toBe(1);
+    expect(padText("日", 4)).toBe("日  ");
+  });
+
+  it("cut to columns, with an ellipsis", () => {
+    expect(cutText("abcdef", 6)).toBe("abcdef");
+    expect(cutText("abcdefg", 6)).toBe("abcde…");
+    expect(cutText("日本語", 4)).toBe("日…");
+    expect(cutText("abc", 0)).toBe("");
+    expect(cutText("x".repeat(1_000_000), 5)).toBe("xxxx…");
+  });
+
+  it("wrap at spaces, and leave long words whole", () => {
+    expect(wrapText("one two three", 8)).toEqual(["one two", "three"]);
+    expect(wrapText("see https://a.very.long/address now", 10)).toEqual([
+      "see",
+      "https://a.very.long/address",
+      "now",
+    ]);
+    expect(wrapText("", 10)).toEqual([""]);
+  });
+});
+
+describe("times", () => {
+  it("tick in whole seconds", () => {
+    expect([0, 999, 12_900, 65_000].map(formatElapsed)).toEqual(["0s", "0s", "12s", "1m 5s"]);
+  });
+
+  it("read as a clock", () => {
+    expect([0, 61_500, 3_723_000].map(formatClock)).toEqual(["00:00", "01:01", "1:02:03"]);
+  });
+});
