@@ -1,7 +1,8 @@
 /** A build from first to last. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { VmbuildError, asVmbuildError } from "../errors.js";
+import { asVmbuildError } from "../errors.js";
+import type { VmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";

@@ -3,7 +3,7 @@ import type { Bus } from "../events/bus.js";
 import type { Secrets } from "../events/secrets.js";
 import type { Emit, Phase } from "../events/types.js";
 import type { Template } from "../template/load.js";
-import { Meter } from "./meter.js";
+import type { Meter } from "./meter.js";
 import type { Breakpoint } from "./pause.js";
 import type { OutputPlan } from "./plan.js";
 import type { Workspace } from "./workspace.js";

@@ -5,7 +5,7 @@ import { totalmem } from "node:os";
 import { VmbuildError } from "../errors.js";
 import { requireSpace } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
-import { missingProgram } from "../host/programs.js";
+import { missingProgram, searchPath } from "../host/programs.js";
 import { decideAccelerator } from "../machine/accelerator.js";
 import type { DecidedAccelerator } from "../machine/accelerator.js";
 import { requireUefi } from "../machine/firmware.js";
@@ -27,9 +27,8 @@ const OUTPUT_SPACE = 256 * 2 ** 20;
 
 /** The program's path, or undefined. */
 export async function findProgram(name: string): Promise<string | undefined> {
-  const folders = name.includes("/") ? [""] : (process.env["PATH"] ?? "").split(delimiter);
-  // Where Debian keeps what an ordinary user's PATH leaves out.
-  for (const folder of [...folders, "/usr/sbin", "/sbin"]) {
+  const folders = name.includes("/") ? [""] : searchPath().split(delimiter);
+  for (const folder of folders) {
     const path = folder === "" ? name : join(folder, name);
     const usable = await access(path, constants.X_OK).then(
       () => true,

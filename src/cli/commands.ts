@@ -6,6 +6,7 @@ import { addOutputOptions, addTemplateOptions, collect, parseCount } from "./opt
 /** Adds all commands to the root, in the order in which help lists them. */
 export function addCommands(root: Command, setExitCode: (code: number) => void): void {
   addRun(root, setExitCode);
+  addSsh(root, setExitCode);
 }
 
 function addRun(root: Command, setExitCode: (code: number) => void): void {
@@ -42,4 +43,28 @@ Examples:
     const { run } = await import("./run.js");
     setExitCode(await run(names, flags as Parameters<typeof run>[1]));
   });
+}
+
+function addSsh(root: Command, setExitCode: (code: number) => void): void {
+  root
+    .command("ssh")
+    .description("go into a build that runs or is paused, or run one command there")
+    .argument("[name]", "the build; the only one with a machine up, unless given")
+    .argument("[command...]", "a command, after --; its exit code is passed on")
+    .option("--keep", "leave a paused run paused afterwards")
+    .option("--release", "let a paused run go on, also after one command")
+    .addHelpText(
+      "after",
+      `
+A paused run (--break, --debug, --on-error pause) goes on when an interactive session ends.
+
+Examples:
+  vmbuild ssh                       into the only one
+  vmbuild ssh demo                  a shell in demo's guest
+  vmbuild ssh demo -- journalctl -b one command`,
+    )
+    .action(async (name: string | undefined, words: string[], flags) => {
+      const { ssh } = await import("./ssh.js");
+      setExitCode(await ssh(name, words, flags as Parameters<typeof ssh>[2]));
+    });
 }

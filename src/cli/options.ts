@@ -1,4 +1,5 @@
 /** Options that several commands share, and how they become a loaded template. */
+import { resolve } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import { VmbuildError } from "../errors.js";
@@ -94,7 +95,6 @@ export function parseBase(text: string, resolvePath: (path: string) => string): 
 
 async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
   const { parseOverride } = await import("../template/overrides.js");
-  const { resolve } = await import("node:path");
   const direct: [string, (string | number)[], unknown][] = [
     ["--accel", ["machine", "accelerator"], flags.accel],
     ["--cpus", ["machine", "cpus"], flags.cpus],

@@ -1,4 +1,5 @@
 /** `vmbuild run`: builds, shows how it goes, prints what came of it. */
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "../build/build.js";
 import { readPublished } from "../artifact/published.js";
@@ -8,6 +9,8 @@ import type { RunResult } from "../events/result.js";
 import { reportError } from "../events/report.js";
 import { Secrets } from "../events/secrets.js";
 import { createSummary } from "../events/sinks/summary.js";
+import type { Summary } from "../events/sinks/summary.js";
+import type { Sink } from "../events/types.js";
 import { planOutput } from "../build/plan.js";
 import type { Breakpoint } from "../build/pause.js";
 import type { Template } from "../template/load.js";
@@ -45,7 +48,7 @@ function parseBreakpoint(text: string, template: Template): Breakpoint {
 
 /** Resolves at the next line that somebody types; only where a terminal is there to type at. */
 function enterAtTerminal(): ((signal: AbortSignal) => Promise<void>) | undefined {
-  if (process.stdin.isTTY !== true) return undefined;
+  if (!process.stdin.isTTY) return undefined;
   return (signal) =>
     new Promise((resolve, reject) => {
       const lines = createInterface({ input: process.stdin });
@@ -70,7 +73,6 @@ async function findArtifact(name: string, flags: TemplateFlags) {
       hint: `Build it first: vmbuild run ${name}`,
     });
   });
-  const { resolve } = await import("node:path");
   const [file] = manifest.files;
   const digest = file?.checksums.sha256;
   return { path: resolve(folder, file?.name ?? ""), ...(digest ? { digest } : {}) };
@@ -79,12 +81,15 @@ async function findArtifact(name: string, flags: TemplateFlags) {
 async function buildOne(
   template: Template,
   flags: RunFlags,
-  output: Output,
+  view: Sink,
+  summaries: Summary[],
   signal: AbortSignal,
 ): Promise<Outcome> {
   const secrets = new Secrets();
   const summary = createSummary();
-  const bus = createBus(template.name, secrets, [output.createSink(flags.parallel > 1), summary]);
+  // The view is shared by all builds; whoever made it closes it.
+  const shared: Sink = { handle: (event) => view.handle(event), close: () => {} };
+  const bus = createBus(template.name, secrets, [shared, summary]);
   try {
     const result = await build({
       template,
@@ -105,7 +110,7 @@ async function buildOne(
     return { error: asVmbuildError(thrown) };
   } finally {
     await bus.close();
-    output.tell(summary.render({ color: output.color, columns: output.columns }));
+    summaries.push(summary);
   }
 }
 
@@ -117,15 +122,21 @@ async function buildAll(
   signal: AbortSignal,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
+  const summaries: Summary[] = [];
+  const view = output.createSink(templates.length > 1);
   const queue = [...templates.entries()];
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [index, template] = next;
-      outcomes[index] = await buildOne(template, flags, output, signal);
+      outcomes[index] = await buildOne(template, flags, view, summaries, signal);
       if (signal.aborted) return;
     }
   };
   await Promise.all(Array.from({ length: flags.parallel }, worker));
+  await view.close();
+  for (const summary of summaries) {
+    output.tell(summary.render({ color: output.color, columns: output.columns }));
+  }
   return outcomes.filter((outcome) => outcome !== undefined);
 }
 

@@ -102,7 +102,7 @@ export async function unpackTree(source: Readable, root: string): Promise<void> 
   const modes: [path: string, mode: number][] = [];
   const links: [path: string, target: string][] = [];
   for await (const entry of archive) {
-    const { name, type, mode = 0o644, linkname } = entry.header;
+    const { name, type, mode, linkname } = entry.header;
     const path = placeInside(root, name);
     await mkdir(type === "directory" ? path : dirname(path), { recursive: true });
     if (type === "directory") modes.push([path, mode]);

@@ -1,5 +1,6 @@
 /** Runs the host's programs: streamed, bounded, cancellable, and never outliving this process. */
 import { execa } from "execa";
+import { delimiter } from "node:path";
 import type { Readable } from "node:stream";
 import { VmbuildError, systemCode } from "../errors.js";
 import { LineSplitter, Tail } from "./lines.js";
@@ -55,6 +56,11 @@ export interface RunResult {
 
 const FORCE_AFTER_MS = 2000;
 
+/** The search path, with the folders that Debian keeps from ordinary users (`mkfs.ext4`, `sfdisk`). */
+export function searchPath(): string {
+  return [process.env["PATH"] ?? "/usr/bin:/bin", "/usr/sbin", "/sbin"].join(delimiter);
+}
+
 /** Wraps an argument list so that the kernel kills the program when this process dies. */
 export function dyingWithParent(file: string, args: readonly string[]): [string, string[]] {
   return ["setpriv", ["--pdeathsig", "KILL", "--", file, ...args]];
@@ -91,7 +97,7 @@ export async function runProgram(
     stripFinalNewline: false,
     forceKillAfterDelay: FORCE_AFTER_MS,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.env === undefined ? {} : { env: options.env }),
+    env: { PATH: searchPath(), ...options.env },
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
   });

@@ -22,9 +22,9 @@ const digestsSchema = z.object({
 const stampSchema = z.object({ size: z.number(), mtimeMs: z.number() });
 
 const metaSchema = z.object({
-  /** The template's address. */
+  /** The template's address, without credentials. */
   url: z.string(),
-  /** The address that gave the file: `url` or a mirror. */
+  /** The address that gave the file, a mirror perhaps; without credentials. */
   address: z.string(),
   etag: z.string().optional(),
   lastModified: z.string().optional(),
@@ -33,8 +33,8 @@ const metaSchema = z.object({
   digests: digestsSchema,
   /** ISO 8601. */
   fetchedAt: z.string(),
-  /** The sums file that vouched for the content last, and the signature that vouched for it. */
-  vouched: z.object({ checksum: z.string(), signature: z.string().optional() }).optional(),
+  /** Stands for the sums file and the signature that vouched for the content last. */
+  vouchedBy: z.string().optional(),
   /** The unpacked form, and the digest of the archive that it came from. */
   unpacked: stampSchema.extend({ from: hex }).optional(),
 });

@@ -28,6 +28,7 @@ export interface DownloadJob {
 
 /** A whole, checked file; it still lies in the part. */
 export interface Downloaded extends Validators {
+  /** Without credentials. */
   readonly address: string;
   readonly digests: Digests;
   readonly size: number;
@@ -50,14 +51,14 @@ class WrongContent extends AddressFailure {
 function requestFor(job: DownloadJob, address: string): OpenRequest {
   const { record, position } = job.part;
   if (record && position > 0) {
-    const ifRange = record.address === address ? rangeValidator(record) : undefined;
+    const ifRange = record.address === displayUrl(address) ? rangeValidator(record) : undefined;
     // Another address's validators say nothing here, but a checksum will.
     const sameBySum = job.expected !== undefined && record.total !== undefined;
     if (ifRange !== undefined || sameBySum) {
       return { from: position, ifRange, total: record.total };
     }
   }
-  return { from: 0, unless: job.cached?.address === address ? job.cached : undefined };
+  return { from: 0, unless: job.cached?.address === displayUrl(address) ? job.cached : undefined };
 }
 
 /**
@@ -99,7 +100,7 @@ async function receive(
   // The connection may be cut before anybody reads; the reading itself tells then.
   opened.body.on("error", () => {});
   try {
-    const record = { address, etag, lastModified, total };
+    const record = { address: displayUrl(address), etag, lastModified, total };
     if (opened.from > 0) await part.resume(record);
     else await part.restart(record);
     if (total !== undefined) await requireSpace(part.path, total - part.position, job.label);
@@ -140,7 +141,8 @@ async function attempt(
     context.emit({ type: "note", message: `${job.label}: the part kept before does not fit` });
     return attempt(job, address, agent, context);
   }
-  return { address, etag: opened.etag, lastModified: opened.lastModified, digests, size };
+  const { etag, lastModified } = opened;
+  return { address: displayUrl(address), etag, lastModified, digests, size };
 }
 
 /** Attempts at one address, with growing pauses, for as long as they bring something new. */

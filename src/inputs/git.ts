@@ -35,15 +35,20 @@ const CALLERS = [
   "GIT_PREFIX",
 ];
 
+/** A line of git's without the credentials that an address in it may hold. */
+function withoutCredentials(line: string): string {
+  return line.replaceAll(/(?<=:\/\/)[^/@\s]+@/g, "");
+}
+
 /** Runs git; how it ended is the answer. */
 export async function runGit(args: readonly string[], options: GitOptions): Promise<RunResult> {
   const { cwd, signal, onLine, allowFile } = options;
   const settings = SETTINGS.flatMap((setting) => ["-c", setting]);
-  return runProgram("git", [...settings, ...args], {
+  const result = await runProgram("git", [...settings, ...args], {
     signal,
     keepOutput: true,
     ...(cwd === undefined ? {} : { cwd }),
-    ...(onLine === undefined ? {} : { onLine }),
+    ...(onLine === undefined ? {} : { onLine: (line) => onLine(withoutCredentials(line)) }),
     env: {
       ...Object.fromEntries(CALLERS.map((name) => [name, undefined])),
       LC_ALL: "C",
@@ -54,6 +59,7 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
       GIT_ALLOW_PROTOCOL: `${allowFile ? "file:" : ""}git:http:https:ssh`,
     },
   });
+  return { ...result, lastLines: result.lastLines.map(withoutCredentials) };
 }
 
 /** The error for a git that failed, with its words. */

@@ -139,8 +139,9 @@ function isSameFile(response: Response, wanted: OpenRequest): boolean {
   }
   // A server may overlook If-Range; its own validators then still tell.
   if (wanted.ifRange === undefined) return true;
-  const current = [headerOf(response, "etag"), headerOf(response, "last-modified")];
-  return current.every((one) => one === undefined) || current.includes(wanted.ifRange);
+  const kind = wanted.ifRange.startsWith('"') ? "etag" : "last-modified";
+  const current = headerOf(response, kind);
+  return current === undefined || current === wanted.ifRange;
 }
 
 /** Whether a whole answer is the file that we have, from a server that knows no conditions. */

@@ -2,7 +2,15 @@
 import type { Dispatcher } from "undici";
 import { VmbuildError } from "../errors.js";
 import { baseNameOf, displayUrl } from "./address.js";
-import { cacheEntry, isSameStamp, lockEntry, readMeta, stampOf, writeMeta } from "./cache.js";
+import {
+  cacheEntry,
+  cacheKey,
+  isSameStamp,
+  lockEntry,
+  readMeta,
+  stampOf,
+  writeMeta,
+} from "./cache.js";
 import type { CacheEntry, Meta } from "./cache.js";
 import { parseChecksum } from "./checksum.js";
 import type { Checksum } from "./checksum.js";
@@ -29,15 +37,10 @@ interface Job {
   readonly context: FullContext;
 }
 
-/** The sums file that `spec` trusts, as it is compared with what vouched for a cached file. */
-function voucherOf(spec: UrlSpec): NonNullable<Meta["vouched"]> {
-  return spec.signature
-    ? { checksum: spec.checksum, signature: `${spec.signature.url} ${spec.signature.keyring}` }
-    : { checksum: spec.checksum };
-}
-
-function isVouchedFor(meta: Meta, spec: UrlSpec): boolean {
-  return JSON.stringify(meta.vouched) === JSON.stringify(voucherOf(spec));
+/** Stands for the sums file and the signature that `spec` trusts; as a hash, since addresses may
+ * hold credentials. */
+function voucherOf({ checksum, signature }: UrlSpec): string {
+  return cacheKey([checksum, signature?.url, signature?.keyring].join("\n"));
 }
 
 /** Whether the cached file, known to be intact, can be used without asking anybody. */
@@ -46,7 +49,7 @@ function isGoodEnough(meta: Meta, { spec, checksum, context }: Job): boolean {
     case "digest":
       return meta.digests[checksum.digest.algorithm] === checksum.digest.hex;
     case "sums":
-      return context.offline && isVouchedFor(meta, spec);
+      return context.offline && meta.vouchedBy === voucherOf(spec);
     case "none":
       return context.offline;
   }
@@ -102,11 +105,12 @@ async function inspectCached(job: Job, expected: Digest | undefined): Promise<Me
   if (meta && isSameStamp(stamp, meta) && !lacking) return meta;
   const algorithms = expected ? [expected.algorithm] : [];
   const digests = await hashFile(entry.file, algorithms, context.signal);
+  const url = displayUrl(spec.url);
   const isAsRecorded = meta?.digests.sha256 === digests.sha256;
   // Without a record it is the file of a run that ended between its last two writes.
   const isAsExpected = expected !== undefined && digests[expected.algorithm] === expected.hex;
   if (!isAsRecorded && !isAsExpected) return undefined;
-  const known = isAsRecorded ? meta : { url: spec.url, address: spec.url, digests };
+  const known = isAsRecorded ? meta : { url, address: url, digests };
   const updated = { fetchedAt: now(context), ...known, ...stamp };
   const whole = { ...updated, digests: { ...known.digests, ...digests } };
   await writeMeta(entry, whole);
@@ -144,7 +148,7 @@ async function fetchFile(
     await part.publish(entry.file);
     const { digests, address, etag, lastModified, size } = result;
     const stamp = (await stampOf(entry.file)) ?? { size, mtimeMs: 0 };
-    const meta = { url: spec.url, address, etag, lastModified, digests, ...stamp };
+    const meta = { url: displayUrl(spec.url), address, etag, lastModified, digests, ...stamp };
     progress.finish(size);
     return { ...meta, fetchedAt: now(context) };
   } finally {
@@ -155,8 +159,8 @@ async function fetchFile(
 /** Records the file, and unpacks it where that is asked for and not done. */
 async function finish(job: Job, meta: Meta, fromCache: boolean): Promise<ResolvedInput> {
   const { name, spec, checksum, entry, context } = job;
-  const vouched = checksum.kind === "sums" && !context.offline ? voucherOf(spec) : meta.vouched;
-  let whole: Meta = { ...meta, vouched };
+  const isVouched = checksum.kind === "sums" && !context.offline;
+  let whole: Meta = { ...meta, ...(isVouched ? { vouchedBy: voucherOf(spec) } : {}) };
   await writeMeta(entry, whole);
   if (!(await isIntact(whole, job))) {
     await unpack(entry.file, name, context);
@@ -189,7 +193,7 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
   const fetched = await fetchFile(job, expected, cached, agent);
   if (fetched !== "unchanged") return finish(job, fetched, false);
   if (cached) return finish(job, cached, true);
-  throw new Error(`${spec.url} is unchanged, and nothing is cached`);
+  throw new Error(`${displayUrl(spec.url)} is unchanged, and nothing is cached`);
 }
 
 /**

@@ -66,8 +66,9 @@ async function readTemplateFile(path: string): Promise<string> {
 function mergeConfig(own: Record<string, unknown>, build: Record<string, unknown>) {
   const merged: Record<string, unknown> = { ...own };
   for (const [key, value] of Object.entries(build)) {
-    const existing = own[key];
-    merged[key] = Array.isArray(value) && Array.isArray(existing) ? [...value, ...existing] : value;
+    const existing: unknown = own[key];
+    const both = Array.isArray(value) && Array.isArray(existing);
+    merged[key] = both ? (value as unknown[]).concat(existing) : value;
   }
   return merged;
 }
@@ -126,7 +127,7 @@ export async function writeSeed(
   const files = await composeSeed(options);
   const folder = await mkdtemp(join(dirname(destination), ".seed-"));
   try {
-    for (const [name, content] of Object.entries(files)) {
+    for (const [name, content] of Object.entries(files) as [string, string][]) {
       await writeFile(join(folder, name), content, { mode: 0o600 });
     }
     await writeIso(folder, "CIDATA", destination, signal);

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
 import { VmbuildError, messageOf } from "../errors.js";
 import { inputSpec } from "../inputs/definition.js";
 import { inputLocation } from "../inputs/inputs.js";

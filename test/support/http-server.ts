@@ -12,6 +12,8 @@ export interface ServedFile {
   lastModified?: string | undefined;
   /** False for a server that overlooks `Range`. */
   ranges?: boolean;
+  /** False for a server that overlooks `If-Range`. */
+  ifRange?: boolean;
   /** False for a server that overlooks `If-None-Match` and `If-Modified-Since`. */
   conditions?: boolean;
   /** False for a server that does not tell the size. */
@@ -77,7 +79,10 @@ function rangeStart(request: IncomingMessage, file: ServedFile): number | undefi
   const start = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
   const condition = request.headers["if-range"];
   const holds =
-    condition === undefined || condition === file.etag || condition === file.lastModified;
+    file.ifRange === false ||
+    condition === undefined ||
+    condition === file.etag ||
+    condition === file.lastModified;
   return start !== undefined && holds ? Number(start) : undefined;
 }
 

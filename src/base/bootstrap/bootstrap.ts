@@ -1,14 +1,14 @@
 /** A base from the distribution's packages alone: `{"bootstrap": {"suite", "packages"}}`. */
-import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
-import { requireSpace, statIfThere } from "../../host/files.js";
+import { requireSpace } from "../../host/files.js";
 import type { ProgramName } from "../../host/programs.js";
 import { convertDisk, makeDisk } from "./disk.js";
 import { planDisk } from "./layout.js";
-import type { Rights } from "./namespace.js";
-import { findRights, runAsOwner } from "./namespace.js";
+import { findRights } from "./namespace.js";
+import { makeScratch, removeScratch, tidyScratch } from "./scratch.js";
 import type { Source } from "./sources.js";
 import { archiveKeyring, formatSources, hostSources } from "./sources.js";
 import { emitProgress } from "./stages.js";
@@ -55,26 +55,6 @@ const SPACE_TREE = 1.5 * 2 ** 30;
 const SPACE_IMAGE = 1.5 * 2 ** 30;
 
 /**
- * A folder for the tree. Its owner in a user namespace is neither the caller nor root, and could
- * not pass the private folders above a work folder.
- */
-async function treeFolder(rights: Rights, workFolder: string): Promise<string> {
-  if (!rights.mapped) return await mkdtemp(join(workFolder, "tree-"));
-  const folder = await mkdtemp(join(process.env["TMPDIR"] ?? "/var/tmp", "vmbuild-bootstrap-"));
-  await chmod(folder, 0o755);
-  return folder;
-}
-
-/** Removes the tree, whoever its files belong to. Not abortable: it is what an abort leads to. */
-async function removeTree(rights: Rights, folder: string): Promise<void> {
-  const tree = join(folder, "tree");
-  if (rights.mapped && (await statIfThere(tree)) !== undefined) {
-    await runAsOwner(rights, "rm", ["-rf", "--one-file-system", "--", tree]);
-  }
-  await rm(folder, { recursive: true, force: true });
-}
-
-/**
  * Makes the image at `destination` (qcow2), whole or not at all.
  * @throws {VmbuildError} BASE_BOOTSTRAP, HOST_SPACE, HOST_UNSUPPORTED, HOST_PROGRAM_MISSING, or
  *   the signal's reason.
@@ -91,6 +71,7 @@ export async function bootstrapBase(
   }
   await requireSpace(destination, SPACE_IMAGE, "a bootstrapped base");
   const rights = await findRights(signal);
+  await tidyScratch(rights, emit);
   const sources = await hostSources(spec.suite, workFolder, signal);
   if (sources.length === 0) {
     emit({ type: "note", message: "this host's apt has no Debian mirror; mmdebstrap's is used" });
@@ -98,7 +79,7 @@ export async function bootstrapBase(
   const layout = planDisk(spec);
   const out = join(workFolder, "out");
   await mkdir(out);
-  const folder = await treeFolder(rights, workFolder);
+  const folder = await makeScratch(rights, workFolder);
   try {
     await requireSpace(join(folder, "tree"), SPACE_TREE, "a bootstrapped base");
     const job = { layout, rights, emit, signal, tree: join(folder, "tree") };
@@ -119,7 +100,7 @@ export async function bootstrapBase(
       sources: sources.map(({ suite, components }) => ({ suite, components })),
     };
   } finally {
-    await removeTree(rights, folder);
+    await removeScratch(rights, folder);
     await rm(join(workFolder, "disk.raw"), { force: true });
     await rm(out, { recursive: true, force: true });
   }

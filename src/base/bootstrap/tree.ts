@@ -1,7 +1,9 @@
 /** Runs mmdebstrap: from a list of packages to a root file system in a folder. */
+import { dirname } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import { endOf, runProgram, shellQuote } from "../../host/programs.js";
+import { explainFailure, TELLING } from "./failures.js";
 import { finishScript, OUT, tidyScript, writeFilesScript } from "./guest.js";
 import { followStages } from "./stages.js";
 import type { Layout } from "./layout.js";
@@ -56,6 +58,8 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
     "--architectures=amd64",
     `--include=${allPackages(job.spec).join(",")}`,
     ...APT_OPTIONS.map((option) => `--aptopt=${option}`),
+    // The sources name their keyring; looking for one leaves a folder behind when killed.
+    ...(job.sources === "" ? [] : ["--skip=check/signed-by"]),
     // Nothing of a tree that is thrown away after a crash needs to survive one.
     "--dpkgopt=force-unsafe-io",
     hook('sh -ec "$VMBUILD_WRITE_FILES" sh "$1"'),
@@ -68,59 +72,6 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
   ];
 }
 
-/** What went wrong, by apt's own words; the first that fits is the cause of later ones. */
-const FAILURES: readonly {
-  readonly pattern: RegExp;
-  readonly message: (suite: string, subject: string) => string;
-  readonly hint: string;
-}[] = [
-  {
-    pattern: /Could not resolve|Temporary failure|Could not connect|Connection (?:refused|timed)/,
-    message: () => "the mirror of this host's apt cannot be reached",
-    hint: "Check the network, and that `apt-get update` works on this host.",
-  },
-  {
-    pattern: /NO_PUBKEY|is not signed|couldn't be verified|EXPKEYSIG/,
-    message: (suite) => `this host cannot check the signature of ${suite}`,
-    hint: "Its keys may be newer than the host's: apt-get install debian-archive-keyring",
-  },
-  {
-    pattern: /does not have a Release file|404 +Not Found/,
-    message: (suite) => `the mirror of this host's apt has no suite ${suite}`,
-    hint: "Check the suite's name; bookworm and trixie are known to work.",
-  },
-  {
-    pattern: /Unable to locate package (\S+)/,
-    message: (suite, subject) => `${suite} has no package ${subject}`,
-    hint: "Check the names in base.bootstrap.packages.",
-  },
-  {
-    pattern: /Package '?([^\s']+)'? has no installation candidate/,
-    message: (suite, subject) => `${suite} has no package ${subject}`,
-    hint: "It may be in a component that this host's apt does not use, such as contrib.",
-  },
-  {
-    pattern: /No space left on device/,
-    message: () => "the disk became full while the packages were unpacked",
-    hint: "Free some space, or set TMPDIR to a folder that has some.",
-  },
-];
-
-/** A message, and a hint where the cause is known, from mmdebstrap's lines. */
-export function explainFailure(
-  suite: string,
-  lines: readonly string[],
-): { message: string; hint?: string } {
-  for (const { pattern, message, hint } of FAILURES) {
-    const match = lines.map((line) => pattern.exec(line)).find((found) => found !== null);
-    if (match) return { message: message(suite, match[1] ?? ""), hint };
-  }
-  return { message: `mmdebstrap could not make a root file system of ${suite}` };
-}
-
-/** Lines that tell how apt's own parts went wrong; the tail alone may hold only consequences. */
-const TELLING = /^(E|W|Err):|Unable to|Could not|error:/;
-
 /**
  * Makes the tree. Its files belong to other users where `rights.mapped` is set.
  * @throws {VmbuildError} BASE_BOOTSTRAP with mmdebstrap's last lines.
@@ -132,7 +83,7 @@ export async function makeTree(job: TreeJob): Promise<void> {
     signal: job.signal,
     input: job.sources,
     // The initramfs is made once, by the finishing script, not by the kernel's own hook too.
-    env: { ...hookScripts(job.layout), INITRD: "No", TMPDIR: undefined },
+    env: { ...hookScripts(job.layout), INITRD: "No", TMPDIR: dirname(job.tree) },
     onLine: (line, stream) => {
       progress(line);
       if (TELLING.test(line) && telling.length < 20) telling.push(line);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { explainFailure } from "../../../src/base/bootstrap/failures.js";
 import { patchBootImage, patchCoreImage } from "../../../src/base/bootstrap/grub.js";
 import { finishScript, guestFiles } from "../../../src/base/bootstrap/guest.js";
 import { planDisk } from "../../../src/base/bootstrap/layout.js";
@@ -10,7 +11,7 @@ import {
   derivedUuid,
 } from "../../../src/base/bootstrap/spec.js";
 import { followStages } from "../../../src/base/bootstrap/stages.js";
-import { explainFailure, mmdebstrapArguments } from "../../../src/base/bootstrap/tree.js";
+import { mmdebstrapArguments } from "../../../src/base/bootstrap/tree.js";
 import { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
 

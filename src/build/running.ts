@@ -1,0 +1,67 @@
+/** The machines that runs of this host have up now, for `vmbuild ssh`. */
+import { readdir } from "node:fs/promises";
+import { VmbuildError } from "../errors.js";
+import { statIfThere } from "../host/files.js";
+import { isLocked } from "../host/lock.js";
+import { hostPaths } from "../host/paths.js";
+import { buildPaths, readRuns } from "./workspace.js";
+import type { BuildPaths, RunRecord } from "./workspace.js";
+
+/** A run whose machine is up. */
+export interface ReachableRun {
+  readonly record: RunRecord & { readonly machine: NonNullable<RunRecord["machine"]> };
+  readonly build: BuildPaths;
+}
+
+/** The names of all builds that this host knows. */
+export async function buildNames(): Promise<string[]> {
+  const { builds } = hostPaths();
+  if (!(await statIfThere(builds))) return [];
+  const entries = await readdir(builds, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .toSorted();
+}
+
+async function reachable(name: string): Promise<ReachableRun | undefined> {
+  const build = buildPaths(name);
+  const record = (await readRuns(build)).at(-1);
+  if (!record?.machine || (record.state !== "running" && record.state !== "paused"))
+    return undefined;
+  // A record that says so may be a dead run's; the lock is not.
+  if (!(await isLocked(build.lock))) return undefined;
+  return { record: { ...record, machine: record.machine }, build };
+}
+
+/**
+ * The run to go into: the named build's, or the only one there is.
+ * @throws {VmbuildError} BUILD_UNKNOWN, saying what there is.
+ */
+export async function findRunning(name: string | undefined): Promise<ReachableRun> {
+  const names = await buildNames();
+  if (name !== undefined && !names.includes(name)) {
+    throw new VmbuildError("BUILD_UNKNOWN", `There is no build ${name} on this host`, {
+      hint: names.length > 0 ? `There are ${names.join(", ")}.` : "Nothing was built here yet.",
+    });
+  }
+  const found: ReachableRun[] = [];
+  for (const candidate of name === undefined ? names : [name]) {
+    const run = await reachable(candidate);
+    if (run) found.push(run);
+  }
+  const [only, second] = found;
+  if (only && !second) return only;
+  if (!only) {
+    const which = name === undefined ? "No build" : `No run of ${name}`;
+    throw new VmbuildError("BUILD_UNKNOWN", `${which} has a machine up now`, {
+      hint:
+        `To stop inside one: vmbuild run ${name ?? "NAME"} --break after:STEP, or --on-error pause ` +
+        "to stay in it after a failure.",
+    });
+  }
+  const list = found.map(({ record }) => record.name).join(", ");
+  throw new VmbuildError("BUILD_UNKNOWN", `Several builds have a machine up: ${list}`, {
+    hint: `Name one: vmbuild ssh ${only.record.name}`,
+  });
+}

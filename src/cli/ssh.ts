@@ -1,0 +1,47 @@
+/** `vmbuild ssh`: into a build that runs or is paused. */
+import { findRunning } from "../build/running.js";
+import { sendRelease } from "../build/control.js";
+import { connectOnce, AttemptFailure } from "../guest/connection.js";
+import { loadKeys } from "../guest/keys.js";
+import { STAGE_HINTS } from "../guest/readiness.js";
+import { attachTerminal } from "../guest/terminal.js";
+import { VmbuildError } from "../errors.js";
+import { createOutput } from "./output.js";
+
+/** The command's flags. */
+export interface SshFlags {
+  readonly keep?: boolean;
+  readonly release?: boolean;
+}
+
+const CONNECT_MS = 30_000;
+
+/** Runs the command; returns the remote command's exit code. */
+export async function ssh(
+  name: string | undefined,
+  words: readonly string[],
+  flags: SshFlags,
+): Promise<number> {
+  const { record, build } = await findRunning(name);
+  const { sshPort: port, user, control } = record.machine;
+  const target = { port, user, keys: await loadKeys(build.keys) };
+  const connection = await connectOnce(target, CONNECT_MS, AbortSignal.timeout(CONNECT_MS)).catch(
+    (error: unknown) => {
+      if (!(error instanceof AttemptFailure)) throw error;
+      const { problem, hint } = STAGE_HINTS[error.stage];
+      throw new VmbuildError("GUEST_TIMEOUT", `The guest lets nobody in yet: ${problem}`, {
+        cause: error,
+        hint,
+      });
+    },
+  );
+  const command = words.length > 0 ? words.join(" ") : undefined;
+  const exitCode = await attachTerminal(connection, command, process);
+  connection.close();
+  const done = flags.release ?? (command === undefined && !flags.keep);
+  if (record.state === "paused" && done) {
+    await sendRelease(control);
+    createOutput().tell(`The run of ${record.name} goes on. (--keep leaves it paused.)`);
+  }
+  return exitCode;
+}

@@ -1,0 +1,69 @@
+/** A person's terminal in the guest: a shell with resize, or one command with its exit code. */
+import type { ClientChannel } from "ssh2";
+import type { Connection } from "./connection.js";
+import { VmbuildError } from "../errors.js";
+
+/** The terminal at hand: this process's streams, or a test's. */
+export interface LocalTerminal {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+const sizeOf = ({ stdout }: LocalTerminal) => ({ cols: stdout.columns, rows: stdout.rows });
+
+function open(connection: Connection, command: string | undefined, terminal: LocalTerminal) {
+  const { client } = connection;
+  const pty = { term: process.env["TERM"] ?? "xterm", ...sizeOf(terminal) };
+  const isTerminal = terminal.stdin.isTTY && terminal.stdout.isTTY;
+  return new Promise<ClientChannel>((resolve, reject) => {
+    const done = (error: Error | undefined, channel: ClientChannel): void => {
+      if (error)
+        reject(new VmbuildError("GUEST_LOST", `No channel: ${error.message}`, { cause: error }));
+      else resolve(channel);
+    };
+    if (command === undefined) client.shell(isTerminal ? pty : false, done);
+    else client.exec(command, { pty: isTerminal ? pty : false }, done);
+  });
+}
+
+/**
+ * Connects the terminal with a shell, or with one command, until it ends.
+ * @returns the exit code; 128 and more for a signal, as shells have it.
+ * @throws {VmbuildError} GUEST_LOST when the connection goes first.
+ */
+export async function attachTerminal(
+  connection: Connection,
+  command: string | undefined,
+  terminal: LocalTerminal,
+): Promise<number> {
+  const channel = await open(connection, command, terminal);
+  const { stdin, stdout, stderr } = terminal;
+  const raw = stdin.isTTY && stdout.isTTY;
+  const onResize = (): void => {
+    const { cols, rows } = sizeOf(terminal);
+    channel.setWindow(rows, cols, 0, 0);
+  };
+  if (raw) stdin.setRawMode(true);
+  stdout.on("resize", onResize);
+  stdin.pipe(channel);
+  channel.pipe(stdout, { end: false });
+  channel.stderr.pipe(stderr, { end: false });
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      let exitCode: number | undefined;
+      channel.once("exit", (code: number | null, signal?: string) => {
+        exitCode = code ?? 128 + (signal === "KILL" ? 9 : 15);
+      });
+      channel.once("close", () => {
+        if (exitCode !== undefined) resolve(exitCode);
+        else reject(new VmbuildError("GUEST_LOST", "The connection to the guest was lost"));
+      });
+    });
+  } finally {
+    stdout.off("resize", onResize);
+    stdin.unpipe(channel);
+    if (raw) stdin.setRawMode(false);
+    stdin.pause();
+  }
+}

@@ -1,0 +1,22 @@
+/** The public library: what the command line is made of. */
+export { build } from "./build/build.js";
+export type { BuildOptions } from "./build/build.js";
+export type { Breakpoint } from "./build/pause.js";
+export { readPublished } from "./artifact/published.js";
+export { manifestSchema, readManifest } from "./artifact/manifest.js";
+export type { Manifest, ManifestFile } from "./artifact/manifest.js";
+export { ERRORS, VmbuildError } from "./errors.js";
+export type { ErrorCode } from "./errors.js";
+export { createBus } from "./events/bus.js";
+export type { Bus } from "./events/bus.js";
+export type { ArtifactReport, RunResult } from "./events/result.js";
+export { Secrets } from "./events/secrets.js";
+export { createFileSink } from "./events/sinks/file.js";
+export { createNdjsonSink } from "./events/sinks/ndjson.js";
+export { createPlainSink } from "./events/sinks/plain.js";
+export { createSummary } from "./events/sinks/summary.js";
+export { createTerminalSink } from "./events/sinks/terminal.js";
+export type { Emit, ErrorReport, EventBody, Phase, RunEvent, Sink } from "./events/types.js";
+export { findTemplate } from "./template/find.js";
+export { loadTemplate } from "./template/load.js";
+export type { LoadOptions, Template } from "./template/load.js";

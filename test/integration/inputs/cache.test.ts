@@ -1,0 +1,257 @@
+import { randomBytes } from "node:crypto";
+import { appendFile, mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { resolveInput } from "../../../src/inputs/inputs.js";
+import type { UrlSpec } from "../../../src/inputs/inputs.js";
+import { startFileServer } from "../../support/http-server.js";
+import type { FileServer } from "../../support/http-server.js";
+import { createInputsBench, errorOf, hexOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import type { InputsBench } from "../../support/inputs.js";
+
+const content = randomBytes(300_000);
+const other = randomBytes(300_000);
+
+let server: FileServer;
+let bench: InputsBench;
+
+beforeEach(async () => {
+  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
+});
+
+afterEach(async () => {
+  await server.close();
+  await bench[Symbol.asyncDispose]();
+});
+
+function spec(url: string, more: Partial<UrlSpec> = {}): UrlSpec {
+  return { kind: "url", url, checksum: sha256Of(content), ...more };
+}
+
+describe("a file with a fixed checksum", () => {
+  it("is fetched once, and then without any network", async () => {
+    const url = server.serve("/a", content);
+    await resolveInput("x", spec(url), bench.context());
+    await server.close();
+    const again = await resolveInput("x", spec(url), bench.context());
+    expect(again).toMatchObject({ fromCache: true, size: content.length });
+  });
+
+  it("is fetched once by two that want it at the same time", async () => {
+    const url = server.serve("/a", content);
+    const results = await Promise.all([
+      resolveInput("x", spec(url), bench.context()),
+      resolveInput("y", spec(url), bench.context()),
+    ]);
+    expect(server.requests).toHaveLength(1);
+    expect(results.map(({ fromCache }) => fromCache).toSorted()).toEqual([false, true]);
+  });
+
+  it("is hashed again when only its time has changed", async () => {
+    const url = server.serve("/a", content);
+    const { path } = await resolveInput("x", spec(url), bench.context());
+    await utimes(path, 1, 1);
+    const again = await resolveInput("x", spec(url), bench.context());
+    expect(again.fromCache).toBe(true);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("is fetched again when the cached one was tampered with", async () => {
+    const url = server.serve("/a", content);
+    const { path } = await resolveInput("x", spec(url), bench.context());
+    await appendFile(path, "more");
+    const again = await resolveInput("x", spec(url), bench.context());
+    expect(again.fromCache).toBe(false);
+    expect(await sha256OfFile(path)).toBe(sha256Of(content));
+  });
+
+  it("is not fetched again when only its record was lost", async () => {
+    const url = server.serve("/a", content);
+    const { path } = await resolveInput("x", spec(url), bench.context());
+    await rm(join(dirname(path), "meta.json"));
+    const again = await resolveInput("x", spec(url), bench.context());
+    expect(again.fromCache).toBe(true);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it("keeps the older version until the promised one is there", async () => {
+    const url = server.serve("/a", other);
+    const { path } = await resolveInput(
+      "x",
+      spec(url, { checksum: sha256Of(other) }),
+      bench.context(),
+    );
+    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    expect(error.code).toBe("INPUT_CHECKSUM");
+    expect(await sha256OfFile(path)).toBe(sha256Of(other));
+    server.serve("/a", content);
+    await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(path)).toBe(sha256Of(content));
+  });
+});
+
+describe("a file without a checksum", () => {
+  it.each([
+    ["an ETag", { etag: '"v1"' }, { etag: '"v2"' }],
+    [
+      "a date",
+      { lastModified: "Wed, 01 Jan 2025 00:00:00 GMT" },
+      { lastModified: "Thu, 02 Jan 2025 00:00:00 GMT" },
+    ],
+  ])("warns, and is asked for again on each run, by %s", async (_, first, second) => {
+    const url = server.serve("/a", { content, ...first });
+    const unchecked = spec(url, { checksum: "none" });
+    const fetched = await resolveInput("x", unchecked, bench.context());
+    expect(fetched).toMatchObject({ checksumNone: true, fromCache: false });
+    expect(fetched.digest?.hex).toBe(hexOf("sha256", content));
+    expect(bench.messages("warning")).toEqual([`x: ${url} is accepted without a checksum`]);
+
+    expect((await resolveInput("x", unchecked, bench.context())).fromCache).toBe(true);
+    expect(server.requests.at(-1)?.status).toBe(304);
+
+    server.serve("/a", { content: other, ...second });
+    const changed = await resolveInput("x", unchecked, bench.context());
+    expect(changed.fromCache).toBe(false);
+    expect(await sha256OfFile(changed.path)).toBe(sha256Of(other));
+  });
+
+  it("is not taken twice from a server that overlooks conditions", async () => {
+    const url = server.serve("/a", { content, etag: '"v1"', conditions: false });
+    await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    const again = await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    expect(again.fromCache).toBe(true);
+  });
+
+  it("does not stand in for one with a checksum", async () => {
+    const url = server.serve("/a", other);
+    await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    const context = bench.context({ offline: true });
+    expect((await errorOf(resolveInput("x", spec(url), context))).code).toBe("INPUT_DOWNLOAD");
+  });
+});
+
+describe("a file with a sums file", () => {
+  const hex = hexOf("sha256", content);
+  it.each([
+    ["GNU, text", `${hexOf("sha256", other)}  b.img\n${hex}  a.img\n`],
+    ["GNU, binary", `${hexOf("sha256", other)} *b.img\n${hex} *a.img\n`],
+    [
+      "BSD",
+      `# a.img: 300000 bytes\nSHA256 (b.img) = ${hexOf("sha256", other)}\nSHA256 (a.img) = ${hex}\n`,
+    ],
+    ["bare", `${hexOf("sha512", content)}\n`],
+  ])("is checked by it: %s", async (_, sums) => {
+    const url = server.serve("/a.img", content);
+    const checksum = `file:${server.serve("/SHA256SUMS", Buffer.from(sums))}`;
+    const resolved = await resolveInput("x", spec(url, { checksum }), bench.context());
+    expect(resolved.digest?.hex).toBe(hex);
+    const wrong = server.serve("/b/a.img", other);
+    const error = await errorOf(resolveInput("x", spec(wrong, { checksum }), bench.context()));
+    expect(error.code).toBe("INPUT_CHECKSUM");
+  });
+
+  it("is fetched again when the sums file has changed, and only then", async () => {
+    const url = server.serve("/a", content);
+    const checksum = `file:${server.serve("/sums", Buffer.from(`${hex}  a\n`))}`;
+    await resolveInput("x", spec(url, { checksum }), bench.context());
+    expect((await resolveInput("x", spec(url, { checksum }), bench.context())).fromCache).toBe(
+      true,
+    );
+    expect(server.requestsOf("/a")).toHaveLength(1);
+    server.serve("/sums", Buffer.from(`${hexOf("sha256", other)}  a\n`));
+    server.serve("/a", other);
+    const changed = await resolveInput("x", spec(url, { checksum }), bench.context());
+    expect(changed.digest?.hex).toBe(hexOf("sha256", other));
+  });
+
+  it("may have both on this host", async () => {
+    await writeFile(join(bench.folder, "a.img"), content);
+    await writeFile(join(bench.folder, "sums"), `${hex}  a.img\n`);
+    const url = pathToFileURL(join(bench.folder, "a.img")).href;
+    const checksum = `file:${join(bench.folder, "sums")}`;
+    const resolved = await resolveInput("x", spec(url, { checksum }), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+  });
+
+  it("tells when there is no sums file", async () => {
+    const url = server.serve("/a", content);
+    const checksum = `file:${server.origin}/none`;
+    const error = await errorOf(resolveInput("x", spec(url, { checksum }), bench.context()));
+    expect(error.message).toBe(
+      `could not download the sums file ${server.origin}/none: the server answered 404`,
+    );
+  });
+});
+
+describe("offline", () => {
+  it("uses what is cached as it is, and touches no network", async () => {
+    const url = server.serve("/a", content);
+    const sums = `file:${server.serve("/sums", Buffer.from(`${hexOf("sha256", content)}  a\n`))}`;
+    for (const checksum of ["none", sums, sha256Of(content)]) {
+      await resolveInput("x", spec(url, { checksum }), bench.context());
+      const before = server.requests.length;
+      const context = bench.context({ offline: true });
+      expect((await resolveInput("x", spec(url, { checksum }), context)).fromCache).toBe(true);
+      expect(server.requests).toHaveLength(before);
+    }
+  });
+
+  it("does not trust a cached file that the sums file never vouched for", async () => {
+    const url = server.serve("/a", content);
+    await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    const context = bench.context({ offline: true });
+    const checksum = `file:${server.origin}/sums`;
+    const error = await errorOf(resolveInput("x", spec(url, { checksum }), context));
+    expect(error.code).toBe("INPUT_DOWNLOAD");
+    expect(error.message).toContain("offline");
+  });
+
+  it("says what is missing", async () => {
+    const context = bench.context({ offline: true });
+    const error = await errorOf(resolveInput("x", spec(`${server.origin}/a`), context));
+    expect(error.code).toBe("INPUT_DOWNLOAD");
+    expect(server.requests).toHaveLength(0);
+  });
+});
+
+describe("a local path", () => {
+  it("gets a digest when it is a file, which is remembered until the file changes", async () => {
+    const path = join(bench.folder, "local.img");
+    await writeFile(path, content);
+    const first = await resolveInput("x", { kind: "path", path }, bench.context());
+    expect(first).toMatchObject({ path, origin: path, size: content.length });
+    expect(first.digest?.hex).toBe(hexOf("sha256", content));
+    const told = bench.events.length;
+    await resolveInput("x", { kind: "path", path }, bench.context());
+    expect(bench.events).toHaveLength(told);
+    await writeFile(path, other);
+    const changed = await resolveInput("x", { kind: "path", path }, bench.context());
+    expect(changed.digest?.hex).toBe(hexOf("sha256", other));
+  });
+
+  it("may be a folder", async () => {
+    const path = join(bench.folder, "tree");
+    await mkdir(path);
+    const resolved = await resolveInput("x", { kind: "path", path }, bench.context());
+    expect(resolved).toEqual({ name: "x", path, origin: path, fromCache: true });
+  });
+
+  it("must be there", async () => {
+    const path = join(bench.folder, "nothing");
+    const error = await errorOf(resolveInput("x", { kind: "path", path }, bench.context()));
+    expect(error.code).toBe("INPUT_MISSING");
+    expect(error.message).toBe(`input x should be ${path}, but it is not there`);
+  });
+});
+
+describe("the record of a cached file", () => {
+  it("is readable, and holds no credentials", async () => {
+    server.serve("/a", { content, etag: '"v1"' });
+    const url = `${server.origin.replace("//", "//me:secret@")}/a`;
+    const { path } = await resolveInput("x", spec(url), bench.context());
+    const text = await readFile(join(dirname(path), "meta.json"), "utf8");
+    expect(JSON.parse(text)).toMatchObject({ etag: '"v1"', size: content.length });
+    expect(text).not.toContain("secret");
+  });
+});

@@ -1,0 +1,232 @@
+/** What lies around a download: proxies, other processes, full disks, signatures. */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, request as httpRequest } from "node:http";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa, execaSync } from "execa";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { resolveInput } from "../../../src/inputs/inputs.js";
+import type { UrlSpec } from "../../../src/inputs/inputs.js";
+import { listenOnLoopback, startFileServer } from "../../support/http-server.js";
+import type { FileServer } from "../../support/http-server.js";
+import { createInputsBench, errorOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import type { InputsBench } from "../../support/inputs.js";
+
+const MIB = 1024 * 1024;
+const content = randomBytes(3 * MIB);
+
+let server: FileServer;
+let bench: InputsBench;
+
+beforeEach(async () => {
+  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await server.close();
+  await bench[Symbol.asyncDispose]();
+});
+
+function spec(url: string, more: Partial<UrlSpec> = {}): UrlSpec {
+  return { kind: "url", url, checksum: sha256Of(content), ...more };
+}
+
+describe("a proxy in the environment", () => {
+  it("carries the download, unless NO_PROXY leaves the host out", async () => {
+    const seen: string[] = [];
+    const proxy = createServer((request, response) => {
+      seen.push(request.url ?? "");
+      const target = new URL(request.url ?? "");
+      const to = httpRequest(
+        { host: "127.0.0.1", port: target.port, path: target.pathname, headers: request.headers },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 500, answer.headers);
+          answer.pipe(response);
+        },
+      );
+      request.pipe(to);
+    });
+    const port = await listenOnLoopback(proxy);
+    for (const name of ["http_proxy", "https_proxy", "no_proxy"]) vi.stubEnv(name, undefined);
+    vi.stubEnv("HTTP_PROXY", `http://127.0.0.1:${port}`);
+    vi.stubEnv("NO_PROXY", "");
+    try {
+      server.serve("/a", content);
+      // A name that only the proxy can make something of.
+      const url = `${server.origin.replace("127.0.0.1", "files.invalid")}/a`;
+      const resolved = await resolveInput("x", spec(url), bench.context());
+      expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+      expect(seen).toEqual([url]);
+
+      vi.stubEnv("NO_PROXY", "127.0.0.1");
+      await resolveInput("y", spec(`${server.origin}/a`), bench.context());
+      expect(seen).toHaveLength(1);
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+      await once(proxy, "close");
+    }
+  });
+});
+
+describe("another run", () => {
+  it("that fetches the same file is waited for", async () => {
+    const url = server.serve("/a", { content, etag: '"v1"' });
+    // It is held up until this run waits for its lock.
+    server.misbehave("/a", { kind: "stall", after: MIB });
+    const first = new AbortController();
+    let running: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((started) => {
+      const context = bench.context({
+        signal: first.signal,
+        emit: (event) => event.type === "progress" && event.done >= MIB && started(),
+      });
+      running = resolveInput("x", spec(url), context).catch(() => undefined);
+    });
+    const second = resolveInput(
+      "y",
+      spec(url),
+      bench.context({
+        emit: (event) => event.type === "note" && first.abort(new Error("the first run ends")),
+      }),
+    );
+    const resolved = await second;
+    await running;
+    expect(resolved.fromCache).toBe(false);
+    expect(server.requestsOf("/a")[1]?.headers.range).toBe(`bytes=${MIB}-`);
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+  });
+});
+
+const isRoot = process.getuid?.() === 0;
+
+describe("a disk that is too small", () => {
+  let mount: string;
+
+  beforeEach(async () => {
+    mount = await mkdtemp(join(bench.folder, "small-"));
+    if (isRoot) await execa("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", mount]);
+  });
+
+  afterEach(async () => {
+    if (isRoot) await execa("umount", [mount]);
+  });
+
+  it.skipIf(!isRoot)("is noticed before anything is written (needs root)", async () => {
+    const url = server.serve("/a", content);
+    const error = await errorOf(
+      resolveInput("x", spec(url), bench.context({ cacheFolder: join(mount, "cache") })),
+    );
+    expect(error.code).toBe("HOST_SPACE");
+    expect(error.message).toMatch(/^a needs 3 MiB in .*, where [\d.]+ MiB are free$/);
+  });
+
+  it.skipIf(!isRoot)("is told apart from the network when it fills up (needs root)", async () => {
+    const url = server.serve("/a", { content, tellsLength: false });
+    const error = await errorOf(
+      resolveInput("x", spec(url), bench.context({ cacheFolder: join(mount, "cache") })),
+    );
+    expect(error.code).toBe("HOST_SPACE");
+    expect(error.exitCode).toBe(3);
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it.skipIf(!isRoot)("is told when it fills up while a file is unpacked (needs root)", async () => {
+    const path = join(bench.folder, "big");
+    await writeFile(path, Buffer.alloc(4 * MIB, "x"));
+    await execa("gzip", [path]);
+    const archive = await readFile(`${path}.gz`);
+    const url = server.serve("/big.gz", archive);
+    const wanted = spec(url, { checksum: sha256Of(archive), unpack: true });
+    const context = bench.context({ cacheFolder: join(mount, "cache") });
+    const error = await errorOf(resolveInput("x", wanted, context));
+    expect(error.code).toBe("HOST_SPACE");
+  });
+});
+
+const hasGpg = execaSync("gpg", ["--version"], { reject: false }).exitCode === 0;
+
+describe("a signed sums file", () => {
+  const sums = Buffer.from(`${sha256Of(content).slice(7)}  a\n`);
+
+  /** Makes a throwaway key; gives its keyring and what signs with it. */
+  async function makeKey(
+    name: string,
+    armour: string[],
+  ): Promise<{ keyring: string; home: string }> {
+    const home = join(bench.folder, name);
+    await mkdir(home, { mode: 0o700 });
+    const gpg = ["--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback"];
+    const user = `${name}@localhost`;
+    await execa("gpg", [...gpg, "--passphrase", "", "--quick-gen-key", user, "ed25519", "sign"]);
+    const keyring = join(bench.folder, `${name}.gpg`);
+    await execa("gpg", [...gpg, ...armour, "--output", keyring, "--export", user]);
+    return { keyring, home };
+  }
+
+  async function sign(home: string, armour: string[]): Promise<Buffer> {
+    const args = ["--homedir", home, "--batch", "--quiet", ...armour, "--detach-sign"];
+    const { stdout } = await execa("gpg", args, { input: sums, encoding: "buffer" });
+    return Buffer.from(stdout);
+  }
+
+  afterEach(async () => {
+    for (const name of ["signer", "stranger"]) {
+      const home = join(bench.folder, name);
+      await execa("gpgconf", ["--homedir", home, "--kill", "all"], { reject: false });
+      await rm(home, { recursive: true, force: true });
+    }
+  });
+
+  it.skipIf(!hasGpg).each([
+    ["binary", []],
+    ["armoured", ["--armor"]],
+  ])("vouches for the download (%s; needs gpg)", async (_, armour) => {
+    const { keyring, home } = await makeKey("signer", armour);
+    const url = server.serve("/a", content);
+    const checksum = `file:${server.serve("/sums", sums)}`;
+    const signature = { url: server.serve("/sums.gpg", await sign(home, armour)), keyring };
+    await resolveInput("x", spec(url, { checksum, signature }), bench.context());
+    expect(bench.messages("note")).toEqual([
+      expect.stringMatching(/^http:\/\/127.0.0.1:\d+\/sums is signed by [0-9A-F]{40}$/),
+    ]);
+    const context = bench.context({ offline: true });
+    const again = await resolveInput("x", spec(url, { checksum, signature }), context);
+    expect(again.fromCache).toBe(true);
+  });
+
+  it.skipIf(!hasGpg)("is refused when somebody else signed it (needs gpg)", async () => {
+    const { keyring } = await makeKey("signer", []);
+    const stranger = await makeKey("stranger", []);
+    const url = server.serve("/a", content);
+    const checksum = `file:${server.serve("/sums", sums)}`;
+    const signature = { url: server.serve("/sums.gpg", await sign(stranger.home, [])), keyring };
+    const error = await errorOf(
+      resolveInput("x", spec(url, { checksum, signature }), bench.context()),
+    );
+    expect(error.code).toBe("INPUT_SIGNATURE");
+    expect(error.lines.join("\n")).toContain("No public key");
+    expect(server.requestsOf("/a")).toHaveLength(0);
+  });
+
+  it.skipIf(!hasGpg)("is refused when it was changed afterwards (needs gpg)", async () => {
+    const { keyring, home } = await makeKey("signer", []);
+    const url = server.serve("/a", content);
+    const signature = { url: server.serve("/sums.gpg", await sign(home, [])), keyring };
+    const checksum = `file:${server.serve("/sums", Buffer.concat([sums, Buffer.from("\n")]))}`;
+    const error = await errorOf(
+      resolveInput("x", spec(url, { checksum, signature }), bench.context()),
+    );
+    expect(error.lines.join("\n")).toContain("BAD signature");
+  });
+
+  it("is needed where a signature is given", async () => {
+    const signature = { url: `${server.origin}/sig`, keyring: fileURLToPath(import.meta.url) };
+    const url = server.serve("/a", content);
+    const error = await errorOf(resolveInput("x", spec(url, { signature }), bench.context()));
+    expect(error.message).toContain("the signature is one of a sums file");
+  });
+});

@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import { readFile, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
+import type { UrlSpec } from "../../../src/inputs/inputs.js";
+import { startFileServer } from "../../support/http-server.js";
+import type { FileServer } from "../../support/http-server.js";
+import { createInputsBench, errorOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import type { InputsBench } from "../../support/inputs.js";
+
+// A hole in the middle and at the end, as disk images have them.
+const hole = Buffer.alloc(1_000_000);
+const content = Buffer.concat([randomBytes(200_000), hole, randomBytes(1000), hole]);
+
+let server: FileServer;
+let bench: InputsBench;
+
+beforeEach(async () => {
+  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
+});
+
+afterEach(async () => {
+  await server.close();
+  await bench[Symbol.asyncDispose]();
+});
+
+async function packed(program: string): Promise<Buffer> {
+  const path = join(bench.folder, "image.raw");
+  await writeFile(path, content);
+  await execa(program, ["-k", "-f", path]);
+  const suffix = { xz: "xz", gzip: "gz", zstd: "zst" }[program] ?? "";
+  return readFile(`${path}.${suffix}`);
+}
+
+function specOf(url: string, archive: Buffer): UrlSpec {
+  return { kind: "url", url, checksum: sha256Of(archive), unpack: true };
+}
+
+describe("a compressed file", () => {
+  it.each([
+    ["xz", ".xz"],
+    ["gzip", ".gz"],
+    ["zstd", ".zst"],
+  ])("made by %s is unpacked once", async (program, suffix) => {
+    const archive = await packed(program);
+    const url = server.serve(`/image.raw${suffix}`, archive);
+    const spec = specOf(url, archive);
+    const resolved = await resolveInput("base", spec, bench.context());
+    expect(resolved.path).toBe(inputLocation(spec, bench.cacheFolder));
+    expect(resolved.path).toMatch(/\/image\.raw$/);
+    expect(resolved.size).toBe(content.length);
+    expect(resolved.digest?.hex).toBe(sha256Of(archive).slice("sha256:".length));
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    const told = bench.events.length;
+    const again = await resolveInput("base", spec, bench.context());
+    expect(again.fromCache).toBe(true);
+    expect(bench.events).toHaveLength(told);
+  });
+
+  it("is left as it is unless asked otherwise", async () => {
+    const archive = await packed("gzip");
+    const spec = { ...specOf(server.serve("/a.gz", archive), archive), unpack: false };
+    const resolved = await resolveInput("x", spec, bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(archive));
+  });
+
+  it("is unpacked again when another one takes its place", async () => {
+    const archive = await packed("gzip");
+    const url = server.serve("/a.raw.gz", { content: archive, etag: '"1"' });
+    const spec = { ...specOf(url, archive), checksum: "none" };
+    await resolveInput("x", spec, bench.context());
+    await writeFile(join(bench.folder, "b"), "another");
+    await execa("gzip", [join(bench.folder, "b")]);
+    server.serve("/a.raw.gz", { content: await readFile(join(bench.folder, "b.gz")), etag: '"2"' });
+    const resolved = await resolveInput("x", spec, bench.context());
+    expect(await readFile(resolved.path, "utf8")).toBe("another");
+  });
+
+  it("that is broken leaves nothing half unpacked, and shows the program's words", async () => {
+    const archive = (await packed("xz")).subarray(0, 100_000);
+    const url = server.serve("/a.raw.xz", archive);
+    const error = await errorOf(resolveInput("x", specOf(url, archive), bench.context()));
+    expect(error.code).toBe("INPUT_UNPACK");
+    expect(error.message).toBe("a.raw.xz could not be unpacked: xz ended with exit 1");
+    expect(error.lines.join("\n")).toContain("Unexpected end of input");
+    const folder = dirname(inputLocation(specOf(url, archive), bench.cacheFolder));
+    expect((await readdir(folder)).toSorted()).toEqual(["a.raw.xz", "lock", "meta.json"]);
+  });
+});

@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { parseChecksum } from "../../../src/inputs/checksum.js";
+import { inputSpec } from "../../../src/inputs/definition.js";
+import { inputLocation } from "../../../src/inputs/inputs.js";
+import { inputSchema, urlInputSchema } from "../../../src/inputs/schema.js";
+
+const sum = `sha256:${"a".repeat(64)}`;
+const url = "https://example.org/images/a.qcow2.xz";
+const templateFolder = "/templates/demo";
+
+describe("inputSchema", () => {
+  it.each([
+    [{ url, checksum: sum }],
+    [{ url, checksum: "none", mirrors: ["http://b.example.org/a"], unpack: true, env: "A_FILE" }],
+    [{ url, checksum: "file:SUMS", signature: { url: `${url}.gpg`, keyring: "keys.gpg" } }],
+    [{ git: "https://example.org/a.git", ref: "v1", submodules: true, description: "tools" }],
+    [{ path: "../files" }],
+  ])("accepts %j", (definition) => {
+    expect(inputSchema.parse(definition)).toEqual(definition);
+  });
+
+  it.each([
+    ["a download without a checksum", { url }],
+    ["an unknown key", { path: "a", checksum: sum }],
+    ["two sources", { path: "a", git: "b", ref: "c" }],
+    ["another scheme", { url: "ftp://example.org/a", checksum: sum }],
+    ["a short checksum", { url, checksum: "sha256:abc" }],
+    ["an option as a ref", { git: "https://example.org/a.git", ref: "--upload-pack=x" }],
+    ["an option as a repository", { git: "--upload-pack=x", ref: "main" }],
+  ])("refuses %s", (_, definition) => {
+    expect(inputSchema.safeParse(definition).success).toBe(false);
+  });
+
+  it("says how to do without a checksum", () => {
+    const message = urlInputSchema.safeParse({ url }).error?.issues[0]?.message;
+    expect(message).toBe(
+      'a download needs a checksum; write "none" to accept an unverified download',
+    );
+  });
+
+  it("wants a sums file beside a signature", () => {
+    const signature = { url: `${url}.gpg`, keyring: "keys.gpg" };
+    const message = urlInputSchema.safeParse({ url, checksum: sum, signature }).error?.issues[0];
+    expect(message?.path).toEqual(["signature"]);
+  });
+});
+
+describe("inputSpec", () => {
+  it("makes paths absolute, from the template's folder", () => {
+    const signature = { url: `${url}.gpg`, keyring: "keys/signer.gpg" };
+    const definition = inputSchema.parse({ url, checksum: "file:SUMS", signature });
+    expect(inputSpec(definition, { templateFolder, environment: {} })).toEqual({
+      kind: "url",
+      url,
+      checksum: "file:/templates/demo/SUMS",
+      signature: { url: `${url}.gpg`, keyring: "/templates/demo/keys/signer.gpg" },
+    });
+    expect(inputSpec({ path: "../files" }, { templateFolder })).toEqual({
+      kind: "path",
+      path: "/templates/files",
+    });
+    expect(inputSpec({ git: "../tools", ref: "main" }, { templateFolder })).toEqual({
+      kind: "git",
+      url: "/templates/tools",
+      ref: "main",
+    });
+  });
+
+  it("puts the flag before the environment before the template", () => {
+    const definition = { git: "https://example.org/a.git", ref: "v1", env: "TOOLS" };
+    const environment = { TOOLS: "/from/environment" };
+    const spec = (override?: string, env: Record<string, string> = environment) =>
+      inputSpec(definition, { templateFolder, override, environment: env });
+    expect(spec("/from/flag")).toEqual({ kind: "path", path: "/from/flag" });
+    expect(spec()).toEqual({ kind: "path", path: "/from/environment" });
+    expect(spec(undefined, { TOOLS: "" })).toMatchObject({ kind: "git" });
+  });
+});
+
+describe("inputLocation", () => {
+  it.each([
+    ["a download", { url }, /^\/cache\/[0-9a-f]{20}\/a\.qcow2\.xz$/],
+    ["an unpacked one", { url, unpack: true }, /^\/cache\/[0-9a-f]{20}\/a\.qcow2$/],
+    ["a query", { url: "https://example.org/a.img?b=c/d" }, /\/a\.img$/],
+    ["no name", { url: "https://example.org/" }, /\/download$/],
+    ["a hidden path", { url: "https://example.org/..%2f..%2fetc" }, /\/[0-9a-f]{20}\/\.\._\.\._etc$/],
+    ["a name of ours", { url: "https://example.org/meta.json" }, /\/input-meta\.json$/],
+  ])("is inside the cache: %s", (_, source, expected) => {
+    expect(inputLocation({ kind: "url", checksum: "none", ...source }, "/cache")).toMatch(expected);
+  });
+
+  it("differs by address, ref and submodules", () => {
+    const git = { kind: "git", url: "https://example.org/a.git", ref: "v1" } as const;
+    const places = [git, { ...git, ref: "v2" }, { ...git, submodules: true }].map((spec) =>
+      inputLocation(spec, "/cache"),
+    );
+    expect(new Set(places).size).toBe(3);
+    expect(places[0]).toMatch(/^\/cache\/[0-9a-f]{20}\/tree$/);
+  });
+});
+
+describe("parseChecksum", () => {
+  it.each([
+    [sum.toUpperCase(), { kind: "digest", digest: { algorithm: "sha256", hex: "a".repeat(64) } }],
+    ["NONE", { kind: "none" }],
+    ["file:https://example.org/SUMS", { kind: "sums", url: "https://example.org/SUMS" }],
+    ["file:/srv/SUMS", { kind: "sums", url: "file:///srv/SUMS" }],
+    ["file:///srv/SUMS", { kind: "sums", url: "file:///srv/SUMS" }],
+  ])("reads %s", (text, expected) => {
+    expect(parseChecksum(text)).toEqual(expected);
+  });
+
+  it.each(["", "sha256:", "sha256:xyz", `md5:${"a".repeat(64)}`, "crc:1", "a".repeat(64)])(
+    "refuses %j",
+    (text) => {
+      expect(() => parseChecksum(text)).toThrow("not a checksum");
+    },
+  );
+});
