@@ -49,8 +49,11 @@ export class Guest {
   /** Runs a short command of vmbuild's own and returns its lines. STEP_FAILED when it fails. */
   async ask(command: string, what: string, timeoutMs = 60_000): Promise<string[]> {
     const { signal, sudo } = this.#options;
-    const { end, lines } = await runQuietly(this.#connection, command, signal, { sudo, timeoutMs });
-    requireSuccess(end, what, lines);
+    const { end, lines, words } = await runQuietly(this.#connection, command, signal, {
+      sudo,
+      timeoutMs,
+    });
+    requireSuccess(end, what, words);
     return lines;
   }
 

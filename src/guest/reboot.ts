@@ -16,8 +16,8 @@ export interface RebootOptions {
 
 async function readBootId(connection: Connection, signal: AbortSignal): Promise<string> {
   const command = "cat /proc/sys/kernel/random/boot_id";
-  const { end, lines } = await runQuietly(connection, command, signal);
-  requireSuccess(end, "reading the boot id", lines);
+  const { end, lines, words } = await runQuietly(connection, command, signal);
+  requireSuccess(end, "reading the boot id", words);
   return lines[0] ?? "";
 }
 
@@ -41,8 +41,8 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Conn
   const started = performance.now();
   const before = await readBootId(connection, signal);
   const order = "(sleep 0.2; systemctl reboot || reboot) >/dev/null 2>&1 &";
-  const { end, lines } = await runQuietly(connection, order, signal, { sudo });
-  requireSuccess(end, "reboot", lines);
+  const { end, words } = await runQuietly(connection, order, signal, { sudo });
+  requireSuccess(end, "reboot", words);
 
   const patience = Math.min(GOING_DOWN_MS, timeoutMs);
   await Promise.race([untilLost(connection), delay(patience, undefined, { signal })]);

@@ -49,7 +49,8 @@ function wrapper(id: string, { interpreter, arguments: args = [] }: GuestScript)
     `for p in ${PARENTS.join(" ")}; do d=$p/${id}; mkdir -m 700 "$d" 2>/dev/null && break; d=; done`,
     `[ -n "$d" ] || { echo "vmbuild: no folder for scripts in ${PARENTS.join(" or ")}" >&2; exit 97; }`,
     `echo $$ >"$d/pid"`,
-    `tar -xf - -C "$d" || { rm -rf "$d"; exit 97; }`,
+    // -m: the guest's clock may be behind, and tar would complain about the future.
+    `tar -xmf - -C "$d" || { rm -rf "$d"; exit 97; }`,
     `umask 022`,
     `(. "$d/environment" && exec ${words.join(" ")}) </dev/null`,
     `c=$?; rm -rf "$d"; exit $c`,
@@ -158,23 +159,27 @@ function startDeadline(
   return state;
 }
 
-/** Runs a short command of vmbuild's own and returns what it printed, both streams in order. */
+/** Runs a short command of vmbuild's own; `lines` are standard output's, `words` all of it. */
 export async function runQuietly(
   connection: Connection,
   command: string,
   signal: AbortSignal,
   options: { readonly sudo?: boolean; readonly timeoutMs?: number } = {},
-): Promise<{ end: ScriptEnd; lines: string[] }> {
+): Promise<{ end: ScriptEnd; lines: string[]; words: string[] }> {
   const lines: string[] = [];
+  const words: string[] = [];
   const end = await runScript(connection, {
     content: command,
     interpreter: ["/bin/sh"],
     signal,
     timeoutMs: options.timeoutMs ?? 60_000,
     sudo: options.sudo ?? false,
-    onLine: (line) => lines.push(line),
+    onLine(line, stream) {
+      words.push(line);
+      if (stream === "stdout") lines.push(line);
+    },
   });
-  return { end, lines };
+  return { end, lines, words };
 }
 
 /** Checks that a command of vmbuild's own succeeded. */

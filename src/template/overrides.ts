@@ -35,20 +35,32 @@ export function parseOverride(text: string): Override {
   return { path, value: parseValue(text.slice(at + 1)), source: `--set ${formatPath(path)}` };
 }
 
-/** Sets a value inside a copy of the document; objects on the way are made. */
-export function applyOverride(document: unknown, { path, value }: Override): unknown {
-  const [key, ...rest] = path;
-  if (key === undefined) return value;
-  if (Array.isArray(document) && typeof key === "number") {
-    return document.map((item: unknown, index) =>
-      index === key ? applyOverride(item, { path: rest, value, source: "" }) : item,
-    );
-  }
-  const object = typeof document === "object" && document !== null ? document : {};
-  const child: unknown = Object.hasOwn(object, key)
-    ? (object as Record<string, unknown>)[key]
-    : undefined;
-  return { ...object, [key]: applyOverride(child, { path: rest, value, source: "" }) };
+/**
+ * Sets a value inside a copy of the document; objects on the way are made.
+ * @throws {VmbuildError} USAGE when the way leads through a plain value, or past a list's end.
+ */
+export function applyOverride(document: unknown, { path, value, source }: Override): unknown {
+  const set = (at: unknown, [key, ...rest]: JsonPath, done: JsonPath): unknown => {
+    if (key === undefined) return value;
+    const here = [...done, key];
+    if (Array.isArray(at)) {
+      if (typeof key === "number" && key < at.length) {
+        return at.map((item: unknown, index) => (index === key ? set(item, rest, here) : item));
+      }
+      throw noPlace(source, `${formatPath(done)} is a list with ${at.length} entries, from 0 on`);
+    }
+    if (at !== undefined && (typeof at !== "object" || at === null)) {
+      throw noPlace(source, `${formatPath(done)} is a plain value`);
+    }
+    const object = (at ?? {}) as Record<string, unknown>;
+    const child = Object.hasOwn(object, key) ? object[key] : undefined;
+    return { ...object, [key]: set(child, rest, here) };
+  };
+  return set(document, path, []);
+}
+
+function noPlace(source: string, reason: string): VmbuildError {
+  return new VmbuildError("USAGE", `${source}: there is no such place: ${reason}`);
 }
 
 /** The override that a place's value came from, if any: the deepest one at or above it. */

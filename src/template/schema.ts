@@ -3,9 +3,10 @@ import { z } from "zod";
 import { ALGORITHMS } from "../artifact/digest.js";
 import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/compact.js";
 import { duration, environment, identifier, size } from "../fields.js";
-import { inputSchema, signatureProblem, urlSourceFields } from "../inputs/schema.js";
+import { inputSchema } from "../inputs/schema.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { actionSchema } from "../steps/registry.js";
+import { baseSchema } from "./base-schema.js";
 
 const GIB = 2 ** 30;
 const MINUTE_MS = 60_000;
@@ -43,43 +44,6 @@ export const variableSchema = z
       .describe("a regular expression (JavaScript's) that the whole value must fit"),
   })
   .describe("a value that a user may give");
-
-const bootstrapSchema = z
-  .strictObject({
-    suite: z.string().min(1).describe('Debian\'s code name, such as "bookworm" or "trixie"'),
-    packages: z
-      .array(z.string())
-      .default([])
-      .describe("packages beside those that make it boot and answer over SSH"),
-    size: size.optional().describe("the base's own virtual size; the machine's disk grows it"),
-  })
-  .describe("a base made from Debian's packages alone, on this host");
-
-const urlBase = z
-  .strictObject(urlSourceFields)
-  .superRefine((source, context) => {
-    const message = signatureProblem(source);
-    if (message) context.addIssue({ code: "custom", path: ["signature"], message });
-  })
-  .describe("a disk image that is downloaded; .xz, .gz and .zst are unpacked once");
-
-const baseSchema = z
-  .union(
-    [
-      urlBase,
-      z
-        .strictObject({
-          path: z.string().min(1).describe("a qcow2 or raw image, relative to the template"),
-        })
-        .describe("a disk image of this host"),
-      z.strictObject({ bootstrap: bootstrapSchema }).describe("a base made from packages"),
-      z
-        .strictObject({ appliance: z.string().min(1).describe("another template's name or path") })
-        .describe("another template's finished artifact"),
-    ],
-    { error: "a base is {url, checksum}, {path}, {bootstrap: {suite}} or {appliance}" },
-  )
-  .describe("the disk image that the build starts from");
 
 const machineSchema = z
   .strictObject({
@@ -142,8 +106,8 @@ const seedSchema = z
 /** One step. */
 export const stepSchema = z
   .strictObject({
-    name: identifier,
-    description: z.string().optional(),
+    name: identifier.describe("the step's name, in logs and for --break"),
+    description: z.string().optional().describe("what the step is for"),
     actions: z.array(actionSchema).default([]).describe("what it does, in order"),
     environment: environment.default({}),
     timeout: duration
@@ -213,8 +177,9 @@ export const templateSchema = z
     version: z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9.+~_-]*$/, "a version has letters, digits and . + ~ _ -")
-      .default("0.0.0"),
-    description: z.string().optional(),
+      .default("0.0.0")
+      .describe("the image's version; part of the artifact's name"),
+    description: z.string().optional().describe("what the image is for"),
     variables: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a name for a variable"),
@@ -230,7 +195,7 @@ export const templateSchema = z
     machine: machineSchema.prefault({}),
     ssh: sshSchema.prefault({}),
     seed: seedSchema.prefault({}),
-    steps: z.array(stepSchema).default([]),
+    steps: z.array(stepSchema).default([]).describe("what is done in the guest, in order"),
     seal: z
       .boolean()
       .default(true)
@@ -241,7 +206,8 @@ export const templateSchema = z
           .default(DEFAULTS.shutdownTimeoutMs)
           .describe('how long the guest may take to switch off; "2m" by default'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe("how the machine is stopped"),
     output: outputSchema.prefault({}),
   })
   .superRefine((template, context) => {

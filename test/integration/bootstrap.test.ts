@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -70,7 +70,9 @@ describe("a bootstrapped base", () => {
   });
 
   it("starts by BIOS and by UEFI", async () => {
-    const sector = (await readFile(raw)).subarray(0, 512);
+    const sector = Buffer.alloc(512);
+    const file = await open(raw);
+    await file.read(sector).finally(() => file.close());
     expect(sector.readBigUInt64LE(0x5c)).toBe(BigInt(layout.biosBoot.offset / 512));
     const esp = ["-i", `${raw}@@${layout.esp.offset}`, "-b", "::/EFI/BOOT"];
     expect(await run("mdir", esp)).toContain("BOOTX64.EFI");

@@ -1,5 +1,5 @@
 /** A base from the distribution's packages alone: `{"bootstrap": {"suite", "packages"}}`. */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
@@ -83,8 +83,11 @@ export async function bootstrapBase(
   try {
     await requireSpace(join(folder, "tree"), SPACE_TREE, "a bootstrapped base");
     const job = { layout, rights, emit, signal, tree: join(folder, "tree") };
-    const text = formatSources(sources, await archiveKeyring());
-    await makeTree({ ...job, spec, sources: text, out });
+    const file = sources.length === 0 ? undefined : join(out, "host.sources");
+    if (file !== undefined) {
+      await writeFile(file, formatSources(sources, await archiveKeyring()));
+    }
+    await makeTree({ ...job, spec, sources: file, out });
     const copied = join(out, ".vmbuild-out");
     const raw = join(workFolder, "disk.raw");
     const disk = { ...job, out: copied, raw };

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
-import { endOf, runProgram, shellQuote } from "../../host/programs.js";
+import { endOf, shellQuote } from "../../host/programs.js";
 import { explainFailure, TELLING } from "./failures.js";
 import { finishScript, OUT, tidyScript, writeFilesScript } from "./guest.js";
 import { followStages } from "./stages.js";
@@ -10,14 +10,15 @@ import type { Layout } from "./layout.js";
 import type { Rights } from "./namespace.js";
 import type { BootstrapSpec } from "./spec.js";
 import { allPackages } from "./spec.js";
+import { runSupervised } from "./supervise.js";
 
 /** What {@link makeTree} works with. Paths are absolute. */
 export interface TreeJob {
   readonly spec: BootstrapSpec;
   readonly layout: Layout;
   readonly rights: Rights;
-  /** deb822 text; empty for mmdebstrap's own default mirror. */
-  readonly sources: string;
+  /** A file in deb822 form; undefined for mmdebstrap's own default mirror. */
+  readonly sources: string | undefined;
   /** Where the root file system goes; must not be there yet. */
   readonly tree: string;
   /** Where GRUB's images and the list of packages go. */
@@ -59,7 +60,7 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
     `--include=${allPackages(job.spec).join(",")}`,
     ...APT_OPTIONS.map((option) => `--aptopt=${option}`),
     // The sources name their keyring; looking for one leaves a folder behind when killed.
-    ...(job.sources === "" ? [] : ["--skip=check/signed-by"]),
+    ...(job.sources === undefined ? [] : ["--skip=check/signed-by"]),
     // Nothing of a tree that is thrown away after a crash needs to survive one.
     "--dpkgopt=force-unsafe-io",
     hook('sh -ec "$VMBUILD_WRITE_FILES" sh "$1"'),
@@ -68,7 +69,7 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
     hook('sh -ec "$VMBUILD_TIDY" sh "$1"'),
     job.spec.suite,
     job.tree,
-    ...(job.sources === "" ? [] : ["-"]),
+    ...(job.sources === undefined ? [] : [job.sources]),
   ];
 }
 
@@ -79,9 +80,8 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
 export async function makeTree(job: TreeJob): Promise<void> {
   const telling: string[] = [];
   const progress = followStages(job.spec.suite, job.emit);
-  const result = await runProgram("mmdebstrap", mmdebstrapArguments(job), {
+  const result = await runSupervised("mmdebstrap", mmdebstrapArguments(job), {
     signal: job.signal,
-    input: job.sources,
     // The initramfs is made once, by the finishing script, not by the kernel's own hook too.
     env: { ...hookScripts(job.layout), INITRD: "No", TMPDIR: dirname(job.tree) },
     onLine: (line, stream) => {

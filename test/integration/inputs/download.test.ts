@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readFile, readdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile, readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
@@ -129,7 +129,9 @@ describe("a cut download", () => {
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     const [, second] = server.requestsOf("/a");
     expect(second?.status).toBe(206);
-    expect(second?.headers.range).toBe(`bytes=${2 * MIB}-`);
+    const from = Number(/^bytes=(\d+)-$/.exec(second?.headers.range ?? "")?.[1]);
+    expect(from).toBeGreaterThan(MIB);
+    expect(from).toBeLessThanOrEqual(2 * MIB);
     expect(second?.headers["if-range"]).toBe(condition);
     expect(bench.messages("note")[0]).toMatch(/^a: .* trying again in 500ms$/);
   });
@@ -141,9 +143,12 @@ describe("a cut download", () => {
       expect.stringMatching(/\/a\.part$/),
       expect.stringMatching(/\/part\.json$/),
     ]);
+    const [part = ""] = await bench.cached();
+    const { size } = await stat(join(bench.cacheFolder, part));
     const resolved = await resolveInput("x", spec(url), bench.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
-    expect(server.requestsOf("/a")[1]?.headers.range).toBe(`bytes=${3 * MIB}-`);
+    expect(size).toBeGreaterThan(MIB);
+    expect(server.requestsOf("/a")[1]?.headers.range).toBe(`bytes=${size}-`);
     expect(server.requestsOf("/a")[1]?.status).toBe(206);
     expect((await bench.cached()).some((path) => path.includes("part"))).toBe(false);
   });
@@ -191,12 +196,12 @@ describe("a cut download", () => {
 
   it("may be cut any number of times, as long as each attempt brings something new", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
-    const cut = { kind: "cut", after: MIB } as const;
-    server.misbehave("/a", cut, cut, cut, cut, cut);
+    const cut = { kind: "cut", after: 1.5 * MIB } as const;
+    server.misbehave("/a", cut, cut, cut);
     const limits = { attempts: 2 };
     const resolved = await resolveInput("x", spec(url), bench.context({ limits }));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
-    expect(server.requestsOf("/a")).toHaveLength(6);
+    expect(server.requestsOf("/a")).toHaveLength(4);
   });
 
   it("is taken up again after a stall", async () => {

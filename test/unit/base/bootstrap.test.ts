@@ -177,7 +177,7 @@ describe("mmdebstrap's part", () => {
     spec: SPEC,
     layout: planDisk(SPEC),
     rights: { mode: "unshare", mapped: true },
-    sources: "Types: deb\n",
+    sources: "/scratch/host.sources",
     tree: "/scratch/tree",
     out: "/scratch/with space",
   } as const;
@@ -186,12 +186,12 @@ describe("mmdebstrap's part", () => {
     const args = mmdebstrapArguments(job);
     expect(args).toContain("--mode=unshare");
     expect(args).toContain(`--include=${allPackages(SPEC).join(",")}`);
-    expect(args.slice(-3)).toEqual(["bookworm", "/scratch/tree", "-"]);
+    expect(args.slice(-3)).toEqual(["bookworm", "/scratch/tree", "/scratch/host.sources"]);
     expect(args).toContain("--customize-hook=copy-out /.vmbuild-out '/scratch/with space'");
   });
 
   it("takes mmdebstrap's own mirror where the host has none", () => {
-    expect(mmdebstrapArguments({ ...job, sources: "" }).at(-1)).toBe("/scratch/tree");
+    expect(mmdebstrapArguments({ ...job, sources: undefined }).at(-1)).toBe("/scratch/tree");
   });
 
   it("writes a menu and file table for this very file system", () => {

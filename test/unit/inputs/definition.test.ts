@@ -83,7 +83,11 @@ describe("inputLocation", () => {
     ["an unpacked one", { url, unpack: true }, /^\/cache\/[0-9a-f]{20}\/a\.qcow2$/],
     ["a query", { url: "https://example.org/a.img?b=c/d" }, /\/a\.img$/],
     ["no name", { url: "https://example.org/" }, /\/download$/],
-    ["a hidden path", { url: "https://example.org/..%2f..%2fetc" }, /\/[0-9a-f]{20}\/\.\._\.\._etc$/],
+    [
+      "a hidden path",
+      { url: "https://example.org/..%2f..%2fetc" },
+      /\/[0-9a-f]{20}\/\.\._\.\._etc$/,
+    ],
     ["a name of ours", { url: "https://example.org/meta.json" }, /\/input-meta\.json$/],
   ])("is inside the cache: %s", (_, source, expected) => {
     expect(inputLocation({ kind: "url", checksum: "none", ...source }, "/cache")).toMatch(expected);

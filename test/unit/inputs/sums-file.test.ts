@@ -23,7 +23,12 @@ describe("findSum", () => {
     ["the top before folders", `${other}  x/a\n${sha256}  ./a\n`, "sha256", sha256],
     ["the strongest of several", `MD5 (a) = ${md5}\nSHA256 (a) = ${sha256}\n`, "sha256", sha256],
     ["the same twice", `${sha256}  a\n${sha256} *a\n`, "sha256", sha256],
-    ["between comments", `# a: 5 bytes\n-----BEGIN PGP SIGNED MESSAGE-----\n\nSHA256 (a) = ${sha256}\n`, "sha256", sha256],
+    [
+      "between comments",
+      `# a: 5 bytes\n-----BEGIN PGP SIGNED MESSAGE-----\n\nSHA256 (a) = ${sha256}\n`,
+      "sha256",
+      sha256,
+    ],
   ])("reads %s", (_, text, algorithm, expected) => {
     expect(findSum(text, "a", "sums")).toEqual({ algorithm, hex: expected });
   });

@@ -1,0 +1,71 @@
+/** The values that a user gave for a template's variables, from every source. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { VmbuildError, messageOf } from "../errors.js";
+import { JsonDocument } from "./document.js";
+import { environmentName } from "./variables.js";
+import type { GivenValue } from "./variables.js";
+
+/** Where values can come from beside the template. */
+export interface ValueSources {
+  /** `--var NAME=VALUE`. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Paths of `--var-file`, in the order given. */
+  readonly variableFiles?: readonly string[];
+  /** Where `VMBUILD_VAR_<name>` is looked up; the process's own by default. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * A file's text.
+ * @throws {VmbuildError} TEMPLATE_NOT_FOUND, beginning with `what`.
+ */
+export async function readText(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new VmbuildError(
+      "TEMPLATE_NOT_FOUND",
+      `${what} ${path} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+async function readVariablesFile(file: string): Promise<[string, unknown][]> {
+  const document = new JsonDocument(file, await readText(resolve(file), "The variables file"));
+  const [syntax] = document.syntaxProblems;
+  if (syntax) throw new VmbuildError("VARIABLE_INVALID", document.format(syntax));
+  const { value } = document;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new VmbuildError("VARIABLE_INVALID", `${file}: not an object of names and values`);
+  }
+  return Object.entries(value);
+}
+
+/**
+ * All values by name, the strongest source last: environment, `--var-file`, `--var`. Of the
+ * environment only declared names are read, since it is full of other things.
+ * @throws {VmbuildError} TEMPLATE_NOT_FOUND or VARIABLE_INVALID for a file of values.
+ */
+export async function gatherValues(
+  declared: readonly string[],
+  sources: ValueSources,
+): Promise<Map<string, GivenValue[]>> {
+  const given = new Map<string, GivenValue[]>();
+  const add = (name: string, value: unknown, source: string): void => {
+    given.set(name, [...(given.get(name) ?? []), { value, source }]);
+  };
+  const environment = sources.environment ?? process.env;
+  for (const name of declared) {
+    const value = environment[environmentName(name)];
+    if (value !== undefined) add(name, value, environmentName(name));
+  }
+  for (const file of sources.variableFiles ?? []) {
+    for (const [name, value] of await readVariablesFile(file)) add(name, value, file);
+  }
+  for (const [name, value] of Object.entries(sources.variables ?? {})) {
+    add(name, value, `--var ${name}`);
+  }
+  return given;
+}

@@ -1,0 +1,117 @@
+/** Puts variables and the places of inputs into a template's text: from raw JSON to plain JSON. */
+import { inputSpec } from "../inputs/definition.js";
+import { inputLocation } from "../inputs/inputs.js";
+import type { InputSpec } from "../inputs/inputs.js";
+import { inputSchema } from "../inputs/schema.js";
+import type { Problem } from "./document.js";
+import { interpolate } from "./interpolate.js";
+import type { References } from "./interpolate.js";
+import type { VariableValue } from "./variables.js";
+
+/** What settling is given. */
+export interface Surroundings {
+  /** What paths of the template are relative to; absolute. */
+  readonly folder: string;
+  /** The names of the declared variables. */
+  readonly declared: readonly string[];
+  /** Those that have a sound value. */
+  readonly values: ReadonlyMap<string, VariableValue>;
+  /** `--input NAME=PATH`. */
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** A template without references. */
+export interface Settled {
+  readonly value: unknown;
+  readonly inputSpecs: ReadonlyMap<string, InputSpec>;
+  /** Each reference that leads nowhere, and each `--input` that fits none. */
+  readonly problems: readonly Problem[];
+}
+
+type RawObject = Readonly<Record<string, unknown>>;
+
+/** Whether the value is an object of JSON, and no list. */
+export function isObject(value: unknown): value is RawObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const field = (value: unknown, key: string): unknown =>
+  isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+
+/** The references that need no inputs: variables, name, version. */
+function plainReferences(raw: RawObject, surroundings: Surroundings): References {
+  const { values, declared } = surroundings;
+  const known = { variables: declared, inputs: Object.keys(field(raw, "inputs") ?? {}) };
+  // One that has a problem of its own is not reported a second time where it is used.
+  const variable = (name: string): VariableValue | undefined =>
+    values.get(name) ?? (declared.includes(name) ? "" : undefined);
+  const onlyVariables: References = {
+    name: undefined,
+    version: undefined,
+    variable,
+    input: () => undefined,
+    known,
+  };
+  const textOf = (key: string): string | undefined => {
+    const value = field(raw, key);
+    // A name or version may itself be made of variables; what is wrong with it shows at its place.
+    return typeof value === "string"
+      ? String(interpolate(value, [key], onlyVariables, []))
+      : undefined;
+  };
+  return { ...onlyVariables, name: textOf("name"), version: textOf("version") ?? "0.0.0" };
+}
+
+/** The inputs that are sound, as they will be found; their strings may name variables only. */
+function readInputs(
+  raw: RawObject,
+  references: References,
+  { folder, inputs, environment }: Surroundings,
+): Map<string, InputSpec> {
+  const specs = new Map<string, InputSpec>();
+  const settled = interpolate(field(raw, "inputs") ?? {}, ["inputs"], references, []);
+  for (const [name, value] of Object.entries(settled ?? {})) {
+    const parsed = inputSchema.safeParse(value);
+    if (!parsed.success) continue;
+    const override = inputs[name];
+    specs.set(name, inputSpec(parsed.data, { templateFolder: folder, override, environment }));
+  }
+  return specs;
+}
+
+/** The default folder has a reference in it, so it must be there before references are replaced. */
+function withDefaultDirectory(raw: RawObject): RawObject {
+  const output = raw["output"] ?? {};
+  return isObject(output) ? { ...raw, output: { directory: "output/${name}", ...output } } : raw;
+}
+
+function strangeInputs(known: readonly string[], given: Surroundings["inputs"]): Problem[] {
+  return Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({
+      path: ["inputs"],
+      message: `the template declares no input "${name}"; it declares ${known.join(", ") || "none"}`,
+      source: `--input ${name}`,
+    }));
+}
+
+/** Replaces every reference. Declarations of variables stay as they are: a pattern may have `${`. */
+export function settle(raw: RawObject, surroundings: Surroundings): Settled {
+  const plain = plainReferences(raw, surroundings);
+  const inputSpecs = readInputs(raw, plain, surroundings);
+  const input = (name: string): string | undefined => {
+    const spec = inputSpecs.get(name);
+    if (spec) return inputLocation(spec);
+    // One that is not sound is reported where it is declared.
+    return plain.known.inputs.includes(name) ? "" : undefined;
+  };
+  const problems: Problem[] = [];
+  const { variables, ...rest } = withDefaultDirectory(raw);
+  const settled = interpolate(rest, [], { ...plain, input }, problems) as RawObject;
+  return {
+    value: variables === undefined ? settled : { ...settled, variables },
+    inputSpecs,
+    problems: [...problems, ...strangeInputs(plain.known.inputs, surroundings.inputs)],
+  };
+}
