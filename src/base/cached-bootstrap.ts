@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Emit } from "../events/types.js";
-import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
+import { makePrivateFolder, markUsed, statIfThere, writeWhole } from "../host/files.js";
 import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 import { bootstrapBase, bootstrapKey, describeBootstrap } from "./bootstrap/bootstrap.js";
@@ -89,9 +89,12 @@ export async function resolveBootstrap(
   context: BootstrapCacheContext,
 ): Promise<CachedBase> {
   const path = bootstrapLocation(spec);
-  const cached = await readCached(path);
-  if (cached) return cached;
   const folder = folderOf(spec);
+  const cached = await readCached(path);
+  if (cached) {
+    await markUsed(folder);
+    return cached;
+  }
   await makePrivateFolder(hostPaths().bases);
   await mkdir(folder, { recursive: true });
   await using _lock = await waitForLock(join(folder, "lock"), context.signal);

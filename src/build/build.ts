@@ -133,6 +133,13 @@ async function endRecord(
 
 /** What a run that ended well leaves on this host is the artifact and its logs. */
 async function removeWork({ build, run }: Workspace): Promise<void> {
-  const paths = [build.disk, build.seed, build.firmwareVariables, build.keys, run.outputs];
+  const paths = [
+    build.disk,
+    build.base,
+    build.seed,
+    build.firmwareVariables,
+    build.keys,
+    run.outputs,
+  ];
   for (const path of paths) await rm(path, { recursive: true, force: true });
 }

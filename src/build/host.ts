@@ -22,7 +22,7 @@ export interface HostFacts extends DecidedAccelerator {
 }
 
 /** A build's working disk, logs and seed take at least this much; the rest is the steps' affair. */
-const STATE_SPACE = 2 * 2 ** 30;
+export const STATE_SPACE = 2 * 2 ** 30;
 const OUTPUT_SPACE = 256 * 2 ** 20;
 
 /** The program's path, or undefined. */

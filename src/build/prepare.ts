@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { requireFit, resolveBase } from "../base/base.js";
 import type { Base } from "../base/base.js";
+import { pinBase } from "../base/pin.js";
 import { makeBuildKeys, saveKeys } from "../guest/keys.js";
 import type { BuildKeys } from "../guest/keys.js";
 import { resolveInput } from "../inputs/inputs.js";
@@ -117,10 +118,11 @@ export function hostnameOf(name: string): string {
 
 async function prepareDisk(context: RunContext, base: Base, host: HostFacts): Promise<void> {
   const { emit, template, workspace, options, meter } = context;
-  const { disk: path, firmwareVariables } = workspace.build;
+  const { disk: path, base: pin, firmwareVariables } = workspace.build;
   const size = template.machine.disk;
-  const overlay = { path, backing: base.path, backingFormat: base.format, size };
   await phase(emit, "disk", async () => {
+    const backing = await meter.waitFor(() => pinBase(base.path, pin));
+    const overlay = { path, backing, backingFormat: base.format, size };
     await meter.waitFor(() => createOverlay({ ...overlay, signal: options.signal }));
     if (host.uefi) await copyVariables(host.uefi, firmwareVariables);
   });

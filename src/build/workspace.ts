@@ -15,6 +15,8 @@ export interface BuildPaths {
   readonly lock: string;
   /** The overlay that the machine writes to. */
   readonly disk: string;
+  /** The base under a name of the build's own, which keeps it from being replaced. */
+  readonly base: string;
   readonly seed: string;
   readonly firmwareVariables: string;
   readonly keys: string;
@@ -65,6 +67,7 @@ export function buildPaths(name: string): BuildPaths {
     folder,
     lock: join(folder, "lock"),
     disk: join(folder, "disk.qcow2"),
+    base: join(folder, "base.img"),
     seed: join(folder, "seed.iso"),
     firmwareVariables: join(folder, "efivars.fd"),
     keys: join(folder, "keys"),

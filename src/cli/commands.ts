@@ -7,6 +7,7 @@ import { addOutputOptions, addTemplateOptions, collect, parseCount } from "./opt
 export function addCommands(root: Command, setExitCode: (code: number) => void): void {
   addRun(root, setExitCode);
   addSsh(root, setExitCode);
+  addBoot(root, setExitCode);
 }
 
 function addRun(root: Command, setExitCode: (code: number) => void): void {
@@ -67,4 +68,35 @@ Examples:
       const { ssh } = await import("./ssh.js");
       setExitCode(await ssh(name, words, flags as Parameters<typeof ssh>[2]));
     });
+}
+
+function addBoot(root: Command, setExitCode: (code: number) => void): void {
+  const command = root
+    .command("boot")
+    .description("start a finished image on a throwaway layer, to look inside")
+    .argument("<template>", "the template whose image it is")
+    .argument("[command...]", "a command to run there, after --; its exit code is passed on")
+    .option("--ssh", "go in with a shell; otherwise the console is shown until the machine stops")
+    .option(
+      "--forward <host:guest>",
+      "lead a port of 127.0.0.1 into the guest (repeatable)",
+      collect,
+    )
+    .option("--output <dir>", "where the image is, when it is not in the template's folder");
+  addTemplateOptions(command);
+  addOutputOptions(command).addHelpText(
+    "after",
+    `
+The image is not changed. Getting in needs cloud-init in the image, which takes a new key.
+
+Examples:
+  vmbuild boot demo                          its console
+  vmbuild boot demo --ssh                    a shell
+  vmbuild boot demo -- systemctl --failed    one command
+  vmbuild boot demo --forward 8080:80`,
+  );
+  command.action(async (name: string, words: string[], flags) => {
+    const { boot } = await import("./boot.js");
+    setExitCode(await boot(name, words, flags as Parameters<typeof boot>[2]));
+  });
 }

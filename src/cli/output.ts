@@ -50,6 +50,8 @@ export interface Output {
   readonly format: Exclude<LogFormat, "auto">;
   /** Whether stderr gets colours. */
   readonly color: boolean;
+  /** Whether stdout gets colours. */
+  readonly stdoutColor: boolean;
   /** Colours for what a command prints on stdout. */
   readonly stdoutStyle: Style;
   /** The width of stderr's terminal, 80 where there is none. */
@@ -73,6 +75,7 @@ export function createOutput(options: OutputOptions = {}, host: OutputHost = pro
   const { stdout, stderr, env } = host;
   const format = chooseFormat(options.logFormat ?? "auto", stderr, env);
   const color = chooseColor(options.color ?? "auto", stderr, env);
+  const stdoutColor = chooseColor(options.color ?? "auto", stdout, env);
   const style = createStyle(color);
   const gone = new AbortController();
   // Nobody reads any more: not an error of ours, and no reason to end a build.
@@ -84,7 +87,8 @@ export function createOutput(options: OutputOptions = {}, host: OutputHost = pro
   return {
     format,
     color,
-    stdoutStyle: createStyle(chooseColor(options.color ?? "auto", stdout, env)),
+    stdoutColor,
+    stdoutStyle: createStyle(stdoutColor),
     get columns() {
       return columnsOf();
     },

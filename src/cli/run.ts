@@ -1,8 +1,6 @@
 /** `vmbuild run`: builds, shows how it goes, prints what came of it. */
-import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "../build/build.js";
-import { readPublished } from "../artifact/published.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import type { RunResult } from "../events/result.js";
@@ -11,9 +9,9 @@ import { Secrets } from "../events/secrets.js";
 import { createSummary } from "../events/sinks/summary.js";
 import type { Summary } from "../events/sinks/summary.js";
 import type { Sink } from "../events/types.js";
-import { planOutput } from "../build/plan.js";
 import type { Breakpoint } from "../build/pause.js";
 import type { Template } from "../template/load.js";
+import { findArtifact } from "./find-artifact.js";
 import { loadFor } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
@@ -61,21 +59,6 @@ function enterAtTerminal(): ((signal: AbortSignal) => Promise<void>) | undefined
         reject(signal.reason as Error);
       });
     });
-}
-
-async function findArtifact(name: string, flags: TemplateFlags) {
-  const { appliances } = flags;
-  const template = await loadFor(name, appliances === undefined ? {} : { appliances });
-  const { folder } = planOutput(template);
-  const manifest = await readPublished(folder).catch((cause: unknown) => {
-    throw new VmbuildError("INPUT_MISSING", `The base ${name} has no artifact in ${folder}`, {
-      cause,
-      hint: `Build it first: vmbuild run ${name}`,
-    });
-  });
-  const [file] = manifest.files;
-  const digest = file?.checksums.sha256;
-  return { path: resolve(folder, file?.name ?? ""), ...(digest ? { digest } : {}) };
 }
 
 async function buildOne(

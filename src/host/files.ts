@@ -1,6 +1,6 @@
 /** Files that are whole or not there: temporary name, fsync, rename. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import { formatBytes } from "./format.js";
@@ -60,6 +60,15 @@ export async function statIfThere(
   }
 }
 
+/**
+ * Notes that a folder of a cache was used now, as its own time of change: `vmbuild prune` keeps
+ * what was used last. A folder of somebody else, or one that is gone, stays as it is.
+ */
+export async function markUsed(folder: string): Promise<void> {
+  const now = new Date();
+  await utimes(folder, now, now).catch(() => {}); // Only the order in which caches go is at stake.
+}
+
 /** Free bytes for this user on the file system that holds `path` or its nearest existing parent. */
 export async function freeSpace(path: string): Promise<number> {
   let at = path;
@@ -80,4 +89,20 @@ export async function requireSpace(path: string, bytes: number, what: string): P
     `${what} needs ${formatBytes(bytes)} in ${dirname(path)}, where ${formatBytes(free)} are free`,
     { details: { path, needed: bytes, free } },
   );
+}
+
+/** Bytes that a file, or a folder with all that it holds, takes on its disk; 0 for none. */
+export async function sizeOnDisk(path: string): Promise<number> {
+  try {
+    const status = await lstat(path);
+    const own = status.blocks * 512;
+    if (!status.isDirectory()) return own;
+    const names = await readdir(path);
+    const sizes = await Promise.all(names.map((name) => sizeOnDisk(join(path, name))));
+    return sizes.reduce((sum, size) => sum + size, own);
+  } catch (error) {
+    // Gone meanwhile, or somebody else's: then it does not count.
+    if (["ENOENT", "ENOTDIR", "EACCES"].includes(systemCode(error) ?? "")) return 0;
+    throw error;
+  }
 }

@@ -1,4 +1,6 @@
 /** Inputs: whatever a template names, brought to this host, checked, and kept for the next run. */
+import { dirname } from "node:path";
+import { markUsed } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
 import { cacheEntry } from "./cache.js";
 import { fillContext } from "./context.js";
@@ -48,12 +50,9 @@ export async function resolveInput(
 ): Promise<ResolvedInput> {
   const full = fillContext(context);
   full.signal.throwIfAborted();
-  switch (spec.kind) {
-    case "url":
-      return resolveUrl(name, spec, full);
-    case "git":
-      return resolveGit(name, spec, full);
-    case "path":
-      return resolvePath(name, spec, full);
-  }
+  if (spec.kind === "path") return resolvePath(name, spec, full);
+  const work = spec.kind === "url" ? resolveUrl(name, spec, full) : resolveGit(name, spec, full);
+  const input = await work;
+  await markUsed(dirname(input.path));
+  return input;
 }

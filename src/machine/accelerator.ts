@@ -1,6 +1,7 @@
 /** Decides how the guest's instructions are run: never silently by another way than was asked. */
 import { access, constants } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
+import { recallProblem, rememberProblem } from "./kvm-memory.js";
 import { probeGuest } from "./kvm-probe.js";
 import { defaultCpuModel } from "./shape.js";
 import type { Accelerator } from "./shape.js";
@@ -82,8 +83,12 @@ export async function decideAccelerator(
   signal?: AbortSignal,
 ): Promise<DecidedAccelerator> {
   if (choice === "tcg") return { accelerator: "tcg" };
-  const problem = await findKvmProblem(binary, cpuModel ?? defaultCpuModel("kvm"), signal);
+  const model = cpuModel ?? defaultCpuModel("kvm");
+  // Whoever insists on KVM may just have mended it; `auto` believes what it found last time.
+  const known = choice === "auto" ? await recallProblem(binary, model) : undefined;
+  const problem = known ?? (await findKvmProblem(binary, model, signal));
   if (!problem) return { accelerator: "kvm" };
   if (choice === "kvm") throw problem;
+  await rememberProblem(binary, model, problem);
   return { accelerator: "tcg", fallback: problem };
 }

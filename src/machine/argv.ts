@@ -54,10 +54,13 @@ function disks(files: MachineFiles): string[] {
 }
 
 function network(shape: MachineShape, files: MachineFiles): string[] {
+  const forwards = (files.forwards ?? [])
+    .map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`)
+    .join("");
   const restrict = shape.network === "isolated" ? "restrict=on," : "";
   return [
     "-netdev",
-    `user,id=net,${restrict}hostfwd=tcp:127.0.0.1:${files.sshPort}-:22`,
+    `user,id=net,${restrict}hostfwd=tcp:127.0.0.1:${files.sshPort}-:22${forwards}`,
     // No option ROM: iPXE would only cost time before the disk boots.
     ...["-device", `virtio-net-pci,netdev=net,mac=${GUEST_MAC},romfile=`],
   ];
@@ -79,7 +82,9 @@ export function qemuArguments(
     ...["-name", `guest=${escapeCommas(shape.name)},debug-threads=on`],
     ...["-nodefaults", "-no-user-config"],
     ...["-sandbox", version.sandbox],
-    ...["-machine", shape.machineType],
+    // Without graphics the firmware speaks on the serial console, so that a disk that does not
+    // boot says so there.
+    ...["-machine", `${shape.machineType},graphics=off`],
     ...accelerator(shape),
     ...["-smp", String(shape.cpus)],
     ...["-m", `${Math.ceil(shape.memory / 2 ** 20)}M`],

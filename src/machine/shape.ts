@@ -35,6 +35,8 @@ export interface MachineFiles {
   readonly console: string;
   /** The port on 127.0.0.1 that leads to the guest's port 22. */
   readonly sshPort: number;
+  /** Further ports on 127.0.0.1 that lead into the guest. */
+  readonly forwards?: readonly { readonly host: number; readonly guest: number }[];
 }
 
 /** The CPU model where a template names none: all that the host has, or all that QEMU can emulate. */

@@ -8,7 +8,7 @@ import type { ProgramName } from "../../host/programs.js";
 import { convertDisk, makeDisk } from "./disk.js";
 import { planDisk } from "./layout.js";
 import { findRights } from "./namespace.js";
-import { makeScratch, removeScratch, tidyScratch } from "./scratch.js";
+import { makeScratch, tidyScratch } from "./scratch.js";
 import type { Source } from "./sources.js";
 import { archiveKeyring, formatSources, hostSources } from "./sources.js";
 import { emitProgress } from "./stages.js";
@@ -47,6 +47,7 @@ export const BOOTSTRAP_PROGRAMS: readonly ProgramName[] = [
   "sfdisk",
   "qemu-img",
   "setpriv",
+  "flock",
   "bash",
 ];
 
@@ -79,10 +80,10 @@ export async function bootstrapBase(
   const layout = planDisk(spec);
   const out = join(workFolder, "out");
   await mkdir(out);
-  const folder = await makeScratch(rights, workFolder);
+  const scratch = await makeScratch(rights, workFolder);
   try {
-    await requireSpace(join(folder, "tree"), SPACE_TREE, "a bootstrapped base");
-    const job = { layout, rights, emit, signal, tree: join(folder, "tree") };
+    await requireSpace(scratch.tree, SPACE_TREE, "a bootstrapped base");
+    const job = { layout, rights, emit, signal, tree: scratch.tree };
     const file = sources.length === 0 ? undefined : join(out, "host.sources");
     if (file !== undefined) {
       await writeFile(file, formatSources(sources, await archiveKeyring()));
@@ -103,7 +104,7 @@ export async function bootstrapBase(
       sources: sources.map(({ suite, components }) => ({ suite, components })),
     };
   } finally {
-    await removeScratch(rights, folder);
+    await scratch.remove();
     await rm(join(workFolder, "disk.raw"), { force: true });
     await rm(out, { recursive: true, force: true });
   }

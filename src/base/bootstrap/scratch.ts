@@ -1,13 +1,23 @@
 /** The folder in which a root file system is unpacked, and its removal, come what may. */
 import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { systemCode } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import { statIfThere } from "../../host/files.js";
+import { isLocked, tryLock } from "../../host/lock.js";
 import type { Rights } from "./namespace.js";
 import { runAsOwner } from "./namespace.js";
 
+/** A place for one tree. */
+export interface Scratch {
+  /** Where the tree goes; not there yet. */
+  readonly tree: string;
+  /** Removes all of it. Takes no signal: aborts end here. */
+  remove(): Promise<void>;
+}
+
 const PREFIX = "vmbuild-bootstrap-";
+/** Held by the run that uses the folder; its presence tells a folder that is ready to be judged. */
+const LOCK = "lock";
 
 /** Where a tree goes that its owner must reach from outside of the caller's private folders. */
 function publicFolder(): string {
@@ -15,19 +25,8 @@ function publicFolder(): string {
   return process.env["TMPDIR"] ?? "/var/tmp";
 }
 
-/**
- * Makes an empty folder for the tree. Its owner in a user namespace is neither the caller nor
- * root, and could not pass the private folders above a work folder.
- */
-export async function makeScratch(rights: Rights, workFolder: string): Promise<string> {
-  if (!rights.mapped) return await mkdtemp(join(workFolder, "tree-"));
-  const folder = await mkdtemp(join(publicFolder(), `${PREFIX}${process.pid}-`));
-  await chmod(folder, 0o755);
-  return folder;
-}
-
-/** Removes a scratch folder, whoever its files belong to. Takes no signal: aborts end here. */
-export async function removeScratch(rights: Rights, folder: string): Promise<void> {
+/** Removes a folder whose tree may belong to others. */
+async function removeFolder(rights: Rights, folder: string): Promise<void> {
   const tree = join(folder, "tree");
   if (rights.mapped && (await statIfThere(tree)) !== undefined) {
     await runAsOwner(rights, "rm", ["-rf", "--one-file-system", "--", tree]);
@@ -35,24 +34,38 @@ export async function removeScratch(rights: Rights, folder: string): Promise<voi
   await rm(folder, { recursive: true, force: true });
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) !== "ESRCH";
+/**
+ * Makes an empty folder for the tree: in the work folder, or, where the tree's owner is neither
+ * the caller nor root and could not pass the private folders above it, in a public one.
+ */
+export async function makeScratch(rights: Rights, workFolder: string): Promise<Scratch> {
+  if (!rights.mapped) {
+    const folder = await mkdtemp(join(workFolder, "tree-"));
+    return { tree: join(folder, "tree"), remove: () => removeFolder(rights, folder) };
   }
+  const folder = await mkdtemp(join(publicFolder(), PREFIX));
+  const lock = await tryLock(join(folder, LOCK));
+  await chmod(folder, 0o755);
+  const remove = async (): Promise<void> => {
+    await removeFolder(rights, folder);
+    await lock?.release();
+  };
+  return { tree: join(folder, "tree"), remove };
 }
 
-/** Removes what runs that were killed outright left in the public folder, and says so. */
+/** Removes what this user's runs left in the public folder when they were killed, and says so. */
 export async function tidyScratch(rights: Rights, emit: Emit): Promise<void> {
   if (!rights.mapped) return;
-  for (const name of await readdir(publicFolder())) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    const folder = join(publicFolder(), name);
-    if ((await stat(folder)).uid !== process.getuid?.()) continue;
-    await removeScratch(rights, folder);
+  const names = (await readdir(publicFolder())).filter((name) => name.startsWith(PREFIX));
+  for (const folder of names.map((name) => join(publicFolder(), name))) {
+    const lock = join(folder, LOCK);
+    const owner = await stat(folder).then(
+      (status) => status.uid,
+      () => undefined, // another run has just removed it
+    );
+    if (owner !== process.getuid?.() || (await statIfThere(lock)) === undefined) continue;
+    if (await isLocked(lock)) continue;
+    await removeFolder(rights, folder);
     emit({ type: "note", message: `removed ${folder}, left by a run that was killed` });
   }
 }

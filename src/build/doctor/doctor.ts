@@ -1,0 +1,56 @@
+/** Looks at everything that a build needs of this host. */
+import type { Template } from "../../template/load.js";
+import { DEFAULTS } from "../../template/schema.js";
+import { programsFor } from "../programs.js";
+import type { Check } from "./check.js";
+import {
+  checkBootstrapRights,
+  checkFirmware,
+  checkMemory,
+  checkNode,
+  checkSpace,
+  checkSshBinding,
+} from "./host.js";
+import { checkKvm, checkKvmGroup } from "./kvm.js";
+import { checkPrograms } from "./programs.js";
+
+export type { Check } from "./check.js";
+
+/** The job that the host is examined for. */
+export interface Job {
+  /** Absent: the default machine, and everything that any template may need. */
+  readonly template?: Template;
+  /** The default job's accelerator, where there is no template. */
+  readonly accelerator?: Template["machine"]["accelerator"];
+}
+
+/**
+ * Looks at each prerequisite; what the job cannot do without is a failure.
+ * @throws the signal's reason.
+ */
+export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[]> {
+  const { template } = job;
+  const machine = template?.machine;
+  const accelerator = machine?.accelerator ?? job.accelerator ?? "kvm";
+  const bootstraps = template === undefined || "bootstrap" in template.base;
+  const wish = {
+    binary: machine?.binary ?? "qemu-system-x86_64",
+    cpuModel: machine?.cpu,
+    required: accelerator === "kvm",
+  };
+  const checks = await Promise.all([
+    checkNode(),
+    checkSshBinding(),
+    checkPrograms(template && programsFor(template), signal),
+    accelerator === "tcg" ? [] : [checkKvm(wish, signal), checkKvmGroup()],
+    checkMemory(machine?.memory ?? DEFAULTS.memory, template !== undefined),
+    checkSpace(),
+    template === undefined || machine?.firmware === "uefi"
+      ? checkFirmware(template !== undefined)
+      : [],
+    bootstraps ? checkBootstrapRights(template !== undefined, signal) : [],
+  ]);
+  const flat = await Promise.all(checks.flat());
+  signal.throwIfAborted();
+  return flat.filter((check) => check !== undefined);
+}

@@ -1,0 +1,86 @@
+/** `vmbuild boot`: starts a finished image on a throwaway layer, to look inside. */
+import { createReadStream } from "node:fs";
+import { watch } from "node:fs/promises";
+import { bootImage } from "../build/boot-image.js";
+import type { BootedImage } from "../build/boot-image.js";
+import { findArtifact } from "../build/find-artifact.js";
+import { planMachine } from "../build/plan.js";
+import { VmbuildError } from "../errors.js";
+import { createBus } from "../events/bus.js";
+import { Secrets } from "../events/secrets.js";
+import { attachTerminal } from "../guest/terminal.js";
+import { interruptible } from "./interrupt.js";
+import { loadFor } from "./options.js";
+import type { OutputFlags, TemplateFlags } from "./options.js";
+import { createOutput } from "./output.js";
+
+/** The command's flags. */
+export interface BootFlags extends TemplateFlags, OutputFlags {
+  readonly output?: string;
+  readonly forward?: string[];
+  readonly ssh?: boolean;
+}
+
+function parseForward(text: string): { host: number; guest: number } {
+  const [host = 0, guest = 0] = text.split(":").map(Number);
+  const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65536;
+  if (/^\d+:\d+$/.test(text) && isPort(host) && isPort(guest)) return { host, guest };
+  throw new VmbuildError("USAGE", `--forward ${text}: write HOST:GUEST, such as 8443:443`);
+}
+
+/** Copies the console to stdout as it grows, until the machine ends. */
+async function followConsole(
+  { console, machine }: BootedImage,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  void machine.ended.then(() => over.abort());
+  const either = AbortSignal.any([signal, over.signal]);
+  let position = 0;
+  const copy = async (): Promise<void> => {
+    for await (const chunk of createReadStream(console, { start: position })) {
+      position += (chunk as Buffer).length;
+      process.stdout.write(chunk as Buffer);
+    }
+  };
+  try {
+    for await (const _change of watch(console, { signal: either })) await copy();
+  } catch (error) {
+    if (!either.aborted) throw error;
+  }
+  signal.throwIfAborted();
+  await copy();
+}
+
+/** Runs the command; returns the exit code of the command in the guest, or 0. */
+export async function boot(
+  name: string,
+  words: readonly string[],
+  flags: BootFlags,
+): Promise<number> {
+  const output = createOutput(flags);
+  const template = await loadFor(name, flags);
+  const { path: image } = await findArtifact(template, flags.output);
+  const bus = createBus(template.name, new Secrets(), [output.createSink()]);
+  const { accelerator } = template.machine;
+  return interruptible(async (signal) => {
+    await using booted = await bootImage({
+      image,
+      shape: planMachine(template, "tcg"),
+      accelerator,
+      cpuModel: template.machine.cpu,
+      forwards: (flags.forward ?? []).map(parseForward),
+      emit: bus.emit,
+      signal,
+    });
+    if (!flags.ssh && words.length === 0) {
+      await bus.close();
+      await followConsole(booted, signal);
+      return 0;
+    }
+    const connection = await booted.connect(template.ssh.timeout);
+    await bus.close();
+    const command = words.length > 0 ? words.join(" ") : undefined;
+    return attachTerminal(connection, command, process);
+  });
+}

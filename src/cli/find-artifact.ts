@@ -1,0 +1,14 @@
+/** Another template's artifact, as a base. */
+import { findArtifact as findArtifactOf } from "../build/find-artifact.js";
+import type { FoundArtifact } from "../build/find-artifact.js";
+import { loadFor } from "./options.js";
+import type { TemplateFlags } from "./options.js";
+
+/**
+ * Finds what an earlier run of another template published.
+ * @throws {VmbuildError} INPUT_MISSING when it was not built yet; those of loading it.
+ */
+export async function findArtifact(name: string, flags: TemplateFlags): Promise<FoundArtifact> {
+  const { appliances } = flags;
+  return findArtifactOf(await loadFor(name, appliances === undefined ? {} : { appliances }));
+}

@@ -1,0 +1,69 @@
+/** `vmbuild init`: a new appliance's folder, which validates and builds as it is. */
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { VmbuildError } from "../errors.js";
+import { identifier } from "../fields.js";
+import { statIfThere } from "../host/files.js";
+import { shellQuote } from "../host/programs.js";
+import { newAppliance } from "./init-files.js";
+import { createOutput } from "./output.js";
+import { shortPath } from "./places.js";
+import { alignRows, indent } from "./table.js";
+
+/** The command's flags. */
+export interface InitFlags {
+  readonly dir?: string;
+}
+
+/** vmbuild's own schema, where the appliance lies in the same tree as vmbuild. */
+async function schemaFor(folder: string): Promise<string | undefined> {
+  const schema = fileURLToPath(new URL("../../schemas/template.schema.json", import.meta.url));
+  const root = dirname(dirname(schema));
+  const isInside = !relative(root, folder).startsWith("..");
+  return isInside && (await statIfThere(schema)) ? relative(folder, schema) : undefined;
+}
+
+function folderOf(name: string, flags: InitFlags): string {
+  const here = process.cwd();
+  const inAppliances = basename(here) === "appliances";
+  return resolve(flags.dir ?? (inAppliances ? here : "appliances"), name);
+}
+
+/**
+ * Runs the command; returns the exit code.
+ * @throws {VmbuildError} USAGE for a name that is none, or a folder that is not empty.
+ */
+export async function init(name: string, flags: InitFlags): Promise<number> {
+  const output = createOutput();
+  const parsed = identifier.safeParse(name);
+  if (!parsed.success) {
+    const message = parsed.error.issues[0]?.message ?? "not a name";
+    throw new VmbuildError("USAGE", `${JSON.stringify(name)}: ${message}`);
+  }
+  const folder = folderOf(name, flags);
+  if ((await statIfThere(folder)) && (await readdir(folder)).length > 0) {
+    throw new VmbuildError("USAGE", `${shortPath(folder)} is there already, and not empty`, {
+      hint: "Take another name, or remove the folder first; init overwrites nothing.",
+    });
+  }
+  await mkdir(folder, { recursive: true });
+  const files = newAppliance(name, await schemaFor(folder));
+  for (const { path, content, mode } of files) {
+    // wx: whatever appeared meanwhile is not overwritten.
+    await writeFile(join(folder, path), content, { mode, flag: "wx" });
+  }
+  // A bare name is found below this folder only.
+  const found = basename(dirname(folder)) === "appliances" && flags.dir === undefined;
+  const what = found ? name : shellQuote(shortPath(join(folder, `${name}.json`)));
+  output.print(`Made ${shortPath(folder)}:`);
+  output.print(indent(alignRows(files.map(({ path, purpose }) => [path, purpose]))).join("\n"));
+  output.print("\nNext:");
+  const next = [
+    [`vmbuild validate ${what}`, "check it, without a machine"],
+    [`vmbuild doctor ${what}`, "what this host lacks for it"],
+    [`vmbuild run ${what}`, "build the image"],
+  ];
+  output.print(indent(alignRows(next)).join("\n"));
+  return 0;
+}

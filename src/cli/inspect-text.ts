@@ -1,0 +1,124 @@
+/** An inspection as people read it. */
+import type { Inspection, StepInspection } from "../build/inspect.js";
+import type { SourceInspection } from "../build/inspect-sources.js";
+import type { Style } from "../events/sinks/style.js";
+import { cleanText } from "../events/sinks/text.js";
+import { formatBytes, formatDuration } from "../host/format.js";
+import { shellQuote } from "../host/programs.js";
+import { shortPath } from "./places.js";
+import { alignRows, indent } from "./table.js";
+
+function section(title: string, lines: readonly string[], style: Style): string[] {
+  return lines.length === 0 ? [] : ["", style.bold(title), ...indent(lines)];
+}
+
+function sourceLines(source: SourceInspection, style: Style): string[] {
+  const { kind, origin, pinned, path, here } = source;
+  const state =
+    kind === "path"
+      ? here
+        ? "here"
+        : "NOT THERE"
+      : kind === "appliance"
+        ? "another template's artifact"
+        : here
+          ? `cached in ${shortPath(path ?? "")}`
+          : kind === "bootstrap"
+            ? "not made yet: takes some minutes, once"
+            : "not fetched yet";
+  const rows = [
+    [kind, cleanText(kind === "path" ? shortPath(origin) : origin)],
+    ...(pinned === undefined ? [] : [[kind === "git" ? "ref" : "checksum", cleanText(pinned)]]),
+    ["state", state],
+  ];
+  return alignRows(rows.map(([name = "", value = ""]) => [style.dim(name), value]));
+}
+
+function inputLines(inputs: readonly SourceInspection[], style: Style): string[] {
+  return inputs.flatMap((input) => [cleanText(input.name), ...indent(sourceLines(input, style))]);
+}
+
+function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[] {
+  const { asked, shown, problem } = accelerator;
+  const how =
+    asked === shown
+      ? asked
+      : `${asked}: ${problem === undefined ? "KVM where it works (shown below), else tcg" : shown}`;
+  return alignRows([
+    ["cpus", `${machine.cpus} (${machine.cpuModel})`],
+    ["memory", formatBytes(machine.memory)],
+    ["disk", formatBytes(machine.disk)],
+    ["accelerator", how],
+    ...(problem === undefined ? [] : [["", cleanText(problem)]]),
+    ["firmware", machine.firmware],
+    ["network", machine.network === "isolated" ? "isolated (no way out)" : machine.network],
+    ["ssh", `${ssh.user}, within ${formatDuration(ssh.timeoutMs)}`],
+    ["cloud-init", seed.userData ?? "only what the build needs"],
+  ]);
+}
+
+/** One option a line, so that it reads well and can be pasted into a shell. */
+function qemuLines({ program, arguments: args }: Inspection["qemu"]): string[] {
+  const lines = [program];
+  for (const argument of args) {
+    if (argument.startsWith("-") || lines.length === 1) lines.push(argument);
+    else lines[lines.length - 1] += ` ${shellQuote(argument)}`;
+  }
+  return lines.map((line, index) => {
+    const start = index === 0 ? line : `  ${line}`;
+    return index === lines.length - 1 ? start : `${start} \\`;
+  });
+}
+
+function stepLines(step: StepInspection, index: number, style: Style): string[] {
+  const limits = [
+    ...(step.retries > 0 ? [`${step.retries} retries`] : []),
+    `${formatDuration(step.timeoutMs)} at most`,
+  ].join(", ");
+  const environment = Object.keys(step.environment);
+  const rows = [
+    ...(environment.length > 0 ? [["environment", environment.join(", ")]] : []),
+    ...step.actions.map(({ type, summary }) => [type, summary]),
+    ...step.verify.map((command) => ["verify", command]),
+  ];
+  return [
+    `${index + 1}. ${style.bold(cleanText(step.name))}  ${style.dim(limits)}`,
+    ...indent(alignRows(rows.map(([name = "", value = ""]) => [style.dim(name), oneLine(value)]))),
+  ];
+}
+
+function oneLine(text: string): string {
+  const [first = "", ...more] = text.split("\n");
+  return cleanText(first) + (more.length > 0 ? " …" : "");
+}
+
+/** The lines of the whole, without a final newline. */
+export function renderInspection(inspection: Inspection, style: Style): string[] {
+  const { name, version, description, template, qemu, output } = inspection;
+  const variables = inspection.variables.map(({ name, value, sensitive }) => [
+    cleanText(name),
+    cleanText(JSON.stringify(value)),
+    ...(sensitive ? [style.dim("sensitive")] : []),
+  ]);
+  const qemuTitle = `qemu ${qemu.version ?? "(not installed; as for 7.2)"}`;
+  return [
+    `${style.bold(cleanText(name))} ${cleanText(version)}  ${style.dim(shortPath(template))}`,
+    ...(description === undefined ? [] : indent([cleanText(description)])),
+    ...section("variables", alignRows(variables), style),
+    ...section("base", sourceLines(inspection.base, style), style),
+    ...section("inputs", inputLines(inspection.inputs, style), style),
+    ...section("machine", machineLines(inspection), style),
+    ...section(qemuTitle, qemuLines(qemu), style),
+    ...section(
+      "steps",
+      inspection.steps.flatMap((step, index) => stepLines(step, index, style)),
+      style,
+    ),
+    ...section(
+      `output (${[output.format, ...(output.compression === "none" ? [] : [output.compression])].join(", ")})`,
+      output.files.map(shortPath),
+      style,
+    ),
+    ...(inspection.seal ? [] : ["", style.yellow('The image is not sealed: "seal" is false.')]),
+  ];
+}

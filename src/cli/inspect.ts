@@ -1,0 +1,30 @@
+/** `vmbuild inspect`: what a run would do, without doing it. */
+import { inspectTemplate } from "../build/inspect.js";
+import { createOutput } from "./output.js";
+import { interruptible } from "./interrupt.js";
+import { loadFor } from "./options.js";
+import type { OutputFlags, TemplateFlags } from "./options.js";
+import { renderInspection } from "./inspect-text.js";
+
+/** The command's flags. */
+export interface InspectFlags extends TemplateFlags, OutputFlags {
+  readonly output?: string;
+  readonly probe?: boolean;
+  readonly json?: boolean;
+}
+
+/** Runs the command; returns the exit code. */
+export async function inspect(name: string, flags: InspectFlags): Promise<number> {
+  const output = createOutput(flags);
+  const template = await loadFor(name, flags);
+  const inspection = await interruptible((signal) =>
+    inspectTemplate(template, {
+      signal,
+      outputDirectory: flags.output,
+      probe: flags.probe ?? false,
+    }),
+  );
+  if (flags.json) output.printJson(inspection);
+  else output.print(renderInspection(inspection, output.stdoutStyle).join("\n"));
+  return 0;
+}

@@ -1,0 +1,86 @@
+/** `vmbuild logs`: the story of a run, its guest's console, a step's output, QEMU's own words. */
+import { findRun, findStepLog, isUnderWay } from "../build/records.js";
+import type { FoundRun } from "../build/records.js";
+import { VmbuildError } from "../errors.js";
+import { createPlainSink } from "../events/sinks/plain.js";
+import { cleanText } from "../events/sinks/text.js";
+import type { RunEvent, Sink } from "../events/types.js";
+import { readLines } from "./follow.js";
+import { interruptible } from "./interrupt.js";
+import { createOutput } from "./output.js";
+import type { Output } from "./output.js";
+
+/** The command's flags. */
+export interface LogsFlags {
+  readonly run?: string;
+  readonly console?: boolean;
+  readonly qemu?: boolean;
+  readonly step?: string;
+  readonly follow?: boolean;
+  readonly json?: boolean;
+  readonly color?: "auto" | "always" | "never";
+}
+
+/** The file that was asked for. */
+async function chooseFile(found: FoundRun, flags: LogsFlags): Promise<string> {
+  const asked = [flags.console, flags.qemu, flags.step !== undefined, flags.json];
+  if (asked.filter(Boolean).length > 1) {
+    throw new VmbuildError("USAGE", "--console, --qemu, --step and --json exclude each other");
+  }
+  if (flags.console) return found.paths.console;
+  if (flags.qemu) return found.paths.qemuLog;
+  if (flags.step !== undefined) return findStepLog(found, flags.step);
+  return found.paths.events;
+}
+
+/** Shows an event as `vmbuild run` did on a plain stream; a broken last line is left out. */
+function showEvent(sink: Sink, line: string): void {
+  let event: unknown;
+  try {
+    event = JSON.parse(line);
+  } catch {
+    // The run was killed while it wrote this line.
+    return;
+  }
+  if (typeof event === "object" && event !== null && "type" in event) {
+    sink.handle(event as RunEvent);
+  }
+}
+
+/** What takes each line, and what is to be done at the end. */
+function openView(
+  flags: LogsFlags,
+  output: Output,
+): { take: (line: string) => void; close: () => void | Promise<void> } {
+  const isRaw = flags.console || flags.qemu || flags.step !== undefined || flags.json;
+  if (isRaw) {
+    // A guest's console must not act on the terminal of whoever reads it.
+    const clean = process.stdout.isTTY && !flags.json;
+    return { take: (line) => output.print(clean ? cleanText(line) : line), close: () => {} };
+  }
+  const sink = createPlainSink({ stream: process.stdout, color: output.stdoutColor });
+  return { take: (line) => showEvent(sink, line), close: () => sink.close() };
+}
+
+/** Runs the command; returns the exit code. */
+export async function logs(name: string, flags: LogsFlags): Promise<number> {
+  const output = createOutput({ color: flags.color });
+  const found = await findRun(name, flags.run);
+  const path = await chooseFile(found, flags);
+  const view = openView(flags, output);
+  const { runId } = found.record;
+  const isOver = async (): Promise<boolean> => !isUnderWay((await findRun(name, runId)).record);
+  const exitCode = await interruptible(async (interrupted) => {
+    const signal = AbortSignal.any([interrupted, output.stdoutGone]);
+    try {
+      await readLines(path, view.take, { signal, ...(flags.follow ? { isOver } : {}) });
+      return 0;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      // Whoever reads has had enough, which is no failure of the run that is read about.
+      return interrupted.aborted ? (interrupted.reason as VmbuildError).exitCode : 0;
+    }
+  });
+  await view.close();
+  return exitCode;
+}

@@ -1,0 +1,121 @@
+/** `vmbuild validate`: all that can be known of templates without a machine. */
+import { checkTemplate } from "../build/check/check.js";
+import type { Findings } from "../build/check/check.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
+import { reportError } from "../events/report.js";
+import { Secrets } from "../events/secrets.js";
+import { wrapText } from "../events/sinks/text.js";
+import type { Template } from "../template/load.js";
+import { findArtifact } from "./find-artifact.js";
+import { interruptible } from "./interrupt.js";
+import { loadFor } from "./options.js";
+import type { OutputFlags, TemplateFlags } from "./options.js";
+import { createOutput } from "./output.js";
+import type { Output } from "./output.js";
+import { shortPath } from "./places.js";
+import { countOf } from "./table.js";
+
+/** The command's flags. */
+export interface ValidateFlags extends TemplateFlags, OutputFlags {
+  readonly json?: boolean;
+}
+
+/** What is known of one template. */
+interface Outcome {
+  /** As it was given. */
+  readonly name: string;
+  readonly template?: Template;
+  readonly findings: Findings;
+  readonly error?: VmbuildError;
+}
+
+const NOTHING: Findings = { problems: [], warnings: [], notes: [] };
+
+async function artifactOf(name: string, flags: TemplateFlags) {
+  try {
+    return await findArtifact(name, flags);
+  } catch (error) {
+    if (error instanceof VmbuildError && error.code === "INPUT_MISSING") return undefined;
+    throw error;
+  }
+}
+
+/** A template may be wrong in one place and a secret stand in the message about it. */
+function masked(findings: Findings, template: Template): Findings {
+  const secrets = new Secrets();
+  for (const secret of template.secrets) secrets.add(secret);
+  const { problems, warnings, notes } = findings;
+  return secrets.maskAll({ problems, warnings, notes });
+}
+
+async function validateOne(
+  name: string,
+  flags: ValidateFlags,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  let template: Template;
+  try {
+    template = await loadFor(name, flags);
+  } catch (thrown) {
+    return { name, findings: NOTHING, error: asVmbuildError(thrown) };
+  }
+  const found = await checkTemplate(template, {
+    signal,
+    findArtifact: (appliance) => artifactOf(appliance, flags),
+  });
+  const findings = masked(found, template);
+  const { problems } = findings;
+  if (problems.length === 0) return { name, template, findings };
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  const message = `${shortPath(template.path)} has ${count}`;
+  const error = new VmbuildError("TEMPLATE_INVALID", message, {
+    lines: problems,
+    hint: "Correct each of the listed places.",
+  });
+  return { name, template, findings, error };
+}
+
+function jsonOf({ name, template, findings, error }: Outcome): unknown {
+  return {
+    template: template?.path ?? name,
+    ...(template ? { name: template.name, version: template.version } : {}),
+    valid: error === undefined,
+    ...(error ? { error: reportError(error) } : {}),
+    problems: error?.lines ?? [],
+    warnings: findings.warnings,
+    notes: findings.notes,
+  };
+}
+
+function show({ template, findings, error }: Outcome, output: Output): void {
+  for (const [kind, lines] of Object.entries({
+    warning: findings.warnings,
+    note: findings.notes,
+  })) {
+    for (const line of lines) output.tell(wrapText(`${kind}: ${line}`, output.columns).join("\n"));
+  }
+  if (error) output.printError(error);
+  else if (template) {
+    const { steps, inputSpecs } = template;
+    const counts = [countOf(steps.length, "step"), countOf(inputSpecs.size, "input")].join(", ");
+    output.print(`${shortPath(template.path)}: ${output.stdoutStyle.green("valid")} (${counts})`);
+  }
+}
+
+/** Runs the command; returns the exit code: 0, or that of the first template that is not valid. */
+export async function validate(names: readonly string[], flags: ValidateFlags): Promise<number> {
+  const output = createOutput(flags);
+  const outcomes: Outcome[] = [];
+  await interruptible(async (signal) => {
+    for (const name of names) {
+      const outcome = await validateOne(name, flags, signal);
+      outcomes.push(outcome);
+      if (!flags.json) show(outcome, output);
+    }
+  });
+  if (flags.json) {
+    const reports = outcomes.map(jsonOf);
+    output.printJson(reports.length === 1 ? reports[0] : { results: reports });
+  }
+  return outcomes.find(({ error }) => error)?.error?.exitCode ?? 0;
+}

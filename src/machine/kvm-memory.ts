@@ -1,0 +1,60 @@
+/**
+ * Remembers that KVM did not work, so that `auto` does not wait for the probe's deadline on each
+ * run. What is remembered holds until the host restarts or the device is made anew (which
+ * loading the module does).
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { VmbuildError } from "../errors.js";
+import { writeWhole } from "../host/files.js";
+import { hostPaths } from "../host/paths.js";
+
+const recordSchema = z.object({
+  key: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  lines: z.array(z.string()),
+});
+
+const recordPath = (): string => join(dirname(hostPaths().bases), "kvm.json");
+
+/** Changes whenever the probe could come to another answer. Undefined without a device. */
+async function situation(binary: string, cpuModel: string): Promise<string | undefined> {
+  try {
+    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
+    const device = await stat("/dev/kvm");
+    const facts = [boot, device.ctimeMs, device.mode, process.getuid?.(), binary, cpuModel];
+    return createHash("sha256").update(facts.join("\n")).digest("hex");
+  } catch {
+    // No device: that is found out at once, without memory.
+    return undefined;
+  }
+}
+
+/** The problem that was found in this same situation before, if any. */
+export async function recallProblem(
+  binary: string,
+  cpuModel: string,
+): Promise<VmbuildError | undefined> {
+  const key = await situation(binary, cpuModel);
+  const text = await readFile(recordPath(), "utf8").catch(() => "null");
+  const record = recordSchema.safeParse(JSON.parse(text)).data;
+  if (key === undefined || record?.key !== key) return undefined;
+  const { message, hint, lines } = record;
+  return new VmbuildError("HOST_KVM_UNUSABLE", message, { hint, lines });
+}
+
+/** Keeps a problem for {@link recallProblem}. */
+export async function rememberProblem(
+  binary: string,
+  cpuModel: string,
+  problem: VmbuildError,
+): Promise<void> {
+  const key = await situation(binary, cpuModel);
+  if (key === undefined) return;
+  const { message, hint, lines } = problem;
+  await mkdir(dirname(recordPath()), { recursive: true });
+  await writeWhole(recordPath(), `${JSON.stringify({ key, message, hint, lines })}\n`);
+}
