@@ -98,5 +98,5 @@ export async function resolveBootstrap(
   await makePrivateFolder(hostPaths().bases);
   await mkdir(folder, { recursive: true });
   await using _lock = await waitForLock(join(folder, "lock"), context.signal);
-  return (await readCached(path)) ?? make(spec, path, context);
+  return (await readCached(path)) ?? (await make(spec, path, context));
 }

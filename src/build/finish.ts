@@ -41,12 +41,16 @@ export async function shutDown(
   machine: RunningMachine,
   guest: Guest,
 ): Promise<void> {
-  const { template, emit, meter } = context;
+  const { template, emit, meter, options } = context;
   const deadlines = { ...DEFAULT_STOP_DEADLINES, guest: template.shutdown.timeout };
   await phase(
     emit,
     "shutdown",
-    () => meter.waitFor(() => stopMachine(machine, emit, () => guest.poweroff(), deadlines)),
+    () => {
+      const poweroff = (): Promise<void> => guest.poweroff();
+      const { signal } = options;
+      return meter.waitFor(() => stopMachine(machine, { emit, signal, poweroff, deadlines }));
+    },
     ({ method }) => `by ${method}`,
   );
 }
@@ -63,7 +67,8 @@ async function stageOutputs(context: RunContext, staging: Staging): Promise<stri
   for (const name of names) {
     const target = staging.reserve(name, "companion");
     const entry = join(outputs, name);
-    await cp(entry, target, { recursive: true, preserveTimestamps: true });
+    const asItIs = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+    await cp(entry, target, asItIs);
   }
   return names;
 }
@@ -156,7 +161,8 @@ export async function makeArtifact(
   const checksums = await phase(emit, "digest", () =>
     digestFile(destination, output.checksums, { emit, signal }),
   );
-  return phase(emit, "describe", async () => {
+  // Awaited here: the staging is let go of when this function returns.
+  return await phase(emit, "describe", async () => {
     await stageOutputs(context, staging);
     for (const [algorithm, hex] of Object.entries(checksums) as [keyof Digests, string][]) {
       const name = checksumPath(filename, algorithm);

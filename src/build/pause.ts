@@ -36,6 +36,8 @@ export async function pause(
   options.emit({ type: "paused", reason, release: `${enter}vmbuild ssh ${options.name}` });
   try {
     await new Promise<void>((resolve, reject) => {
+      // It may have been cancelled while the record was written.
+      if (signal.aborted) reject(signal.reason as Error);
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
       void options.control.released().then(resolve);
       // Rejects when the pause is over by another way.

@@ -1,6 +1,8 @@
 /** Every command: its words here, its work in a file that is loaded when it is called. */
 import { Option } from "commander";
 import type { Command } from "commander";
+import { addCompletion, addDoctor, addList, addLogs, addPrune } from "./commands-host.js";
+import { addInit, addInspect, addSchema, addValidate } from "./commands-template.js";
 import { addOutputOptions, addTemplateOptions, collect, parseCount } from "./options.js";
 
 /** Adds all commands to the root, in the order in which help lists them. */
@@ -8,6 +10,15 @@ export function addCommands(root: Command, setExitCode: (code: number) => void):
   addRun(root, setExitCode);
   addSsh(root, setExitCode);
   addBoot(root, setExitCode);
+  addValidate(root, setExitCode);
+  addInspect(root, setExitCode);
+  addInit(root, setExitCode);
+  addDoctor(root, setExitCode);
+  addList(root, setExitCode);
+  addLogs(root, setExitCode);
+  addPrune(root, setExitCode);
+  addSchema(root, setExitCode);
+  addCompletion(root, setExitCode);
 }
 
 function addRun(root: Command, setExitCode: (code: number) => void): void {

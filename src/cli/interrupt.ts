@@ -1,4 +1,5 @@
 /** Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once. */
+import { setMaxListeners } from "node:events";
 import { VmbuildError } from "../errors.js";
 
 const KINDS = {
@@ -13,6 +14,8 @@ const KINDS = {
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
+  // Each program that runs listens, and a command may run many at once: no leak.
+  setMaxListeners(0, controller.signal);
   const onSignal = (name: NodeJS.Signals): void => {
     const kind = KINDS[name as keyof typeof KINDS];
     const error = new VmbuildError(kind.code, kind.message);

@@ -2,7 +2,7 @@
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ClientChannel } from "ssh2";
-import { VmbuildError, messageOf } from "../errors.js";
+import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import type { Connection } from "./connection.js";
 
 /** What to run, as the remote user's shell gets it, and where its output goes. */
@@ -86,11 +86,33 @@ function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
   });
 }
 
+/** Rejects with the signal's reason; `stop` ends the listening. */
+function whenAborted(signal: AbortSignal): { readonly aborted: Promise<never>; stop(): void } {
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    stop = () => signal.removeEventListener("abort", onAbort);
+  });
+  return { aborted, stop };
+}
+
+/** Hands on what failed on this side; that the channel was closed early is the other side's affair. */
+async function ofThisSide(work: Promise<unknown> | undefined): Promise<never> {
+  try {
+    await work;
+  } catch (error) {
+    if (systemCode(error) !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+  }
+  return new Promise<never>(() => {});
+}
+
 /**
  * Runs a command to its end.
  * @throws {VmbuildError} GUEST_LOST when the connection went before the command's end was known;
  *   the signal's own reason when it was aborted (the channel is closed, the remote process is
- *   not ended: `script.ts` does that).
+ *   not ended: `script.ts` does that). What the streams given in `options` fail with is thrown
+ *   as it is.
  */
 export async function runOnChannel(
   connection: Connection,
@@ -98,25 +120,21 @@ export async function runOnChannel(
 ): Promise<ChannelEnd> {
   const signal = AbortSignal.any([options.signal, connection.lost]);
   signal.throwIfAborted();
-  const channel = await openChannel(connection, options.command);
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      channel.close();
-      channel.destroy();
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
+  const { aborted, stop } = whenAborted(signal);
+  let channel: ClientChannel | undefined;
   try {
+    // A guest that hangs answers nothing, not even this.
+    channel = await Promise.race([openChannel(connection, options.command), aborted]);
     const ended = waitForEnd(channel);
     // Both streams are read whether or not somebody listens: an unread one blocks the other.
     channel.stderr.on("data", (chunk: Buffer) => options.onStderr?.(chunk));
     const written = options.stdoutTo ? pipeline(channel, options.stdoutTo) : undefined;
     if (!written) channel.on("data", (chunk: Buffer) => options.onStdout?.(chunk));
+    const feeding = feed(channel, options.stdin);
     // A command may end without reading all its input; its exit code then tells, not the pipe.
-    const fed = feed(channel, options.stdin).catch((error: unknown) => error);
-    const end = await Promise.race([ended, aborted]);
+    const fed = feeding.catch((error: unknown) => error);
+    const failed = [ofThisSide(written), ofThisSide(feeding)];
+    const end = await Promise.race([ended, aborted, ...failed]);
     const [, feedError] = await Promise.all([written, fed]);
     if (end.exitCode === 0 && feedError !== undefined && options.stdin !== undefined) {
       throw new VmbuildError("GUEST_LOST", `Input was cut short: ${messageOf(feedError)}`, {
@@ -125,9 +143,11 @@ export async function runOnChannel(
     }
     return end;
   } catch (error) {
+    channel?.close();
+    channel?.destroy();
     signal.throwIfAborted();
     throw error;
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    stop();
   }
 }

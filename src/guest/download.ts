@@ -5,7 +5,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PassThrough, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { VmbuildError } from "../errors.js";
+import { VmbuildError, systemCode } from "../errors.js";
 import { publish, temporaryBeside } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
@@ -31,6 +31,16 @@ async function stream(
   throw new VmbuildError("STEP_FAILED", `${what} failed in the guest (exit ${end.exitCode})`, {
     lines: stderr.split("\n").filter((line) => line !== ""),
   });
+}
+
+/** Runs a download, and says of a full disk what it is. */
+export async function intoSpace(to: string, download: () => Promise<void>): Promise<void> {
+  try {
+    await download();
+  } catch (cause) {
+    if (systemCode(cause) !== "ENOSPC" && systemCode(cause) !== "EDQUOT") throw cause;
+    throw new VmbuildError("HOST_SPACE", `The disk that holds ${dirname(to)} is full`, { cause });
+  }
 }
 
 /** Whether a path in the guest is a file or a folder. */

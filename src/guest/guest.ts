@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Emit } from "../events/types.js";
 import type { Connection } from "./connection.js";
-import { downloadFile, downloadTree, kindInGuest } from "./download.js";
+import { downloadFile, downloadTree, intoSpace, kindInGuest } from "./download.js";
 import { PAYLOAD_FROM, uploadLargeFile, uploadLargeTree } from "./payload.js";
 import type { DiskSlot } from "./payload.js";
 import { reconnectAfterReboot } from "./reboot.js";
@@ -86,7 +86,8 @@ export class Guest {
   async download(from: string, to: string): Promise<void> {
     const context = this.#transfer();
     const kind = await kindInGuest(context, from);
-    return kind === "file" ? downloadFile(context, from, to) : downloadTree(context, from, to);
+    const transfer = kind === "file" ? downloadFile : downloadTree;
+    return intoSpace(to, () => transfer(context, from, to));
   }
 
   /** Restarts the guest and returns when it answers with another boot id. */

@@ -21,11 +21,25 @@ async function readBootId(connection: Connection, signal: AbortSignal): Promise<
   return lines[0] ?? "";
 }
 
-function untilLost(connection: Connection): Promise<void> {
-  return new Promise((resolve) => {
-    if (connection.lost.aborted) resolve();
-    connection.lost.addEventListener("abort", () => resolve(), { once: true });
-  });
+/** Waits until the connection is lost, but not longer than so many milliseconds. */
+async function untilLost(
+  connection: Connection,
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const either = AbortSignal.any([signal, connection.lost]);
+  await delay(milliseconds, undefined, { signal: either }).catch(() => signal.throwIfAborted());
+}
+
+/** Whether this is the boot from before: it may let us in once more, and end while we ask. */
+async function isOldBoot(connection: Connection, before: string, signal: AbortSignal) {
+  try {
+    return (await readBootId(connection, signal)) === before;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof VmbuildError && error.code === "GUEST_LOST") return true;
+    throw error;
+  }
 }
 
 /** How long a guest may go on answering after it was told to restart. */
@@ -44,8 +58,7 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Conn
   const { end, words } = await runQuietly(connection, order, signal, { sudo });
   requireSuccess(end, "reboot", words);
 
-  const patience = Math.min(GOING_DOWN_MS, timeoutMs);
-  await Promise.race([untilLost(connection), delay(patience, undefined, { signal })]);
+  await untilLost(connection, Math.min(GOING_DOWN_MS, timeoutMs), signal);
   connection.close();
   for (;;) {
     const left = timeoutMs - (performance.now() - started);
@@ -56,9 +69,8 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Conn
       );
     }
     const next = await connect(left, signal);
-    if ((await readBootId(next, signal)) !== before) return next;
-    // sshd of the old boot let us in once more; it is about to end.
-    await Promise.race([untilLost(next), delay(1000, undefined, { signal })]);
+    if (!(await isOldBoot(next, before, signal))) return next;
+    await untilLost(next, 1000, signal);
     next.close();
   }
 }

@@ -43,7 +43,8 @@ const PARENTS = ["/run", "/tmp"] as const;
  * empty. 97 says that the folder could not be made.
  */
 function wrapper(id: string, { interpreter, arguments: args = [] }: GuestScript): string {
-  const words = [...interpreter.map(shellQuote), `"$d/script"`, ...args.map(shellQuote)];
+  // $1, since the environment may have any name for a variable, also $d.
+  const words = [...interpreter.map(shellQuote), `"$1/script"`, ...args.map(shellQuote)];
   return [
     "umask 077",
     `for p in ${PARENTS.join(" ")}; do d=$p/${id}; mkdir -m 700 "$d" 2>/dev/null && break; d=; done`,
@@ -51,8 +52,8 @@ function wrapper(id: string, { interpreter, arguments: args = [] }: GuestScript)
     `echo $$ >"$d/pid"`,
     // -m: the guest's clock may be behind, and tar would complain about the future.
     `tar -xmf - -C "$d" || { rm -rf "$d"; exit 97; }`,
-    `umask 022`,
-    `(. "$d/environment" && exec ${words.join(" ")}) </dev/null`,
+    `umask 022; set -- "$d"`,
+    `(. "$1/environment" && exec ${words.join(" ")}) </dev/null`,
     `c=$?; rm -rf "$d"; exit $c`,
   ].join("\n");
 }
@@ -107,7 +108,7 @@ async function endSession(connection: Connection, id: string, script: GuestScrip
 /**
  * Runs a script to its end or its deadline.
  * @throws {VmbuildError} GUEST_LOST when the connection went first; the signal's reason when it
- *   aborted, after the remote processes were told to end.
+ *   aborted: the machine is about to end then, and its processes with it.
  */
 export async function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
   const id = `vmbuild-${randomBytes(6).toString("hex")}`;
@@ -132,7 +133,6 @@ export async function runScript(connection: Connection, script: GuestScript): Pr
     if (deadline.passed && !script.signal.aborted && !connection.lost.aborted) {
       return { exitCode: null, signal: null, timedOut: true };
     }
-    if (script.signal.aborted && !connection.lost.aborted) await endSession(connection, id, script);
     throw error;
   } finally {
     finished.abort();

@@ -1,4 +1,5 @@
 /** A person's terminal in the guest: a shell with resize, or one command with its exit code. */
+import { constants } from "node:os";
 import type { ClientChannel } from "ssh2";
 import type { Connection } from "./connection.js";
 import { VmbuildError } from "../errors.js";
@@ -9,6 +10,8 @@ export interface LocalTerminal {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
 }
+
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = constants.signals;
 
 const sizeOf = ({ stdout }: LocalTerminal) => ({ cols: stdout.columns, rows: stdout.rows });
 
@@ -53,7 +56,7 @@ export async function attachTerminal(
     return await new Promise<number>((resolve, reject) => {
       let exitCode: number | undefined;
       channel.once("exit", (code: number | null, signal?: string) => {
-        exitCode = code ?? 128 + (signal === "KILL" ? 9 : 15);
+        exitCode = code ?? 128 + (SIGNAL_NUMBERS[`SIG${signal}`] ?? constants.signals.SIGTERM);
       });
       channel.once("close", () => {
         if (exitCode !== undefined) resolve(exitCode);

@@ -1,6 +1,6 @@
 /** A folder of the host as a tar stream, and a tar stream as a folder of the host. */
 import { createReadStream, createWriteStream } from "node:fs";
-import { chmod, lstat, mkdir, readdir, readlink, symlink } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, readdir, readlink, symlink } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -99,19 +99,27 @@ function placeInside(root: string, name: string): string {
 export async function unpackTree(source: Readable, root: string): Promise<void> {
   const archive = extract();
   const done = pipeline(source, archive);
+  // Where the loop fails first, its error counts; this one is then a consequence.
+  done.catch(() => {});
   const modes: [path: string, mode: number][] = [];
+  const hardLinks: [path: string, target: string][] = [];
   const links: [path: string, target: string][] = [];
   for await (const entry of archive) {
     const { name, type, mode, linkname } = entry.header;
     const path = placeInside(root, name);
     await mkdir(type === "directory" ? path : dirname(path), { recursive: true });
-    if (type === "directory") modes.push([path, mode]);
+    if (type === "directory") modes.push([path, mode | 0o700]);
+    // Without the bits that would let others run it as us.
+    if (type === "file") modes.push([path, mode & 0o777]);
+    if (type === "link") hardLinks.push([path, placeInside(root, linkname ?? "")]);
     if (type === "symlink") links.push([path, linkname ?? ""]);
-    if (type === "file") await pipeline(entry, createWriteStream(path, { flags: "wx", mode }));
+    if (type === "file") await pipeline(entry, createWriteStream(path, { flags: "wx" }));
     else entry.resume();
   }
   await done;
+  for (const [path, target] of hardLinks) await link(target, path);
+  // After all else, so that a folder that may not be written to can be filled first; before
+  // symbolic links, so that none is followed.
+  for (const [path, mode] of modes.toReversed()) await chmod(path, mode);
   for (const [path, target] of links) await symlink(target, path);
-  // Last, so that a folder that may not be written to can be filled first.
-  for (const [path, mode] of modes.toReversed()) await chmod(path, mode | 0o700);
 }

@@ -39,6 +39,11 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for each line as it is printed. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /**
+   * The signal ends the program's children too: they share a process group of its own. Without
+   * it, a child that is left keeps the output open, and the end is not seen before its own.
+   */
+  readonly wholeGroup?: boolean;
   /** Keep all of standard output in the result (for JSON answers, not for logs). */
   readonly keepOutput?: boolean;
 }
@@ -76,6 +81,20 @@ export function missingProgram(name: string, cause?: unknown): VmbuildError {
   });
 }
 
+/** Ends a process group like execa does a process: SIGTERM, and SIGKILL two seconds later. */
+function killGroup(leader: number): void {
+  const send = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(-leader, signal);
+    } catch (error) {
+      // Nobody of it is left: what was wanted.
+      if (systemCode(error) !== "ESRCH") throw error;
+    }
+  };
+  send("SIGTERM");
+  setTimeout(() => send("SIGKILL"), FORCE_AFTER_MS).unref();
+}
+
 /**
  * Runs a program to its end and tells how it ended; a non-zero exit is a result, not an error.
  * @throws {VmbuildError} HOST_PROGRAM_MISSING when there is no such program; the signal's own
@@ -96,11 +115,17 @@ export async function runProgram(
     extendEnv: true,
     stripFinalNewline: false,
     forceKillAfterDelay: FORCE_AFTER_MS,
+    detached: options.wholeGroup ?? false,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { PATH: searchPath(), ...options.env },
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
   });
+  const leader = options.wholeGroup ? child.pid : undefined;
+  const onAbort = (): void => {
+    if (leader !== undefined) killGroup(leader);
+  };
+  options.signal?.addEventListener("abort", onAbort, { once: true });
   const splitters = (["stdout", "stderr"] as const).map((name) => {
     const splitter = new LineSplitter((line) => {
       tail.push(line);
@@ -113,6 +138,7 @@ export async function runProgram(
     return splitter;
   });
   const result = await child;
+  options.signal?.removeEventListener("abort", onAbort);
   for (const splitter of splitters) splitter.end();
   options.signal?.throwIfAborted();
   if (systemCode(result) === "ENOENT") throw missingProgram(wrapped, result);

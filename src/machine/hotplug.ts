@@ -23,11 +23,12 @@ function waitForRemoval(machine: RunningMachine, device: string): Promise<void> 
       if (error) reject(error);
       else resolve();
     };
-    const timer = setTimeout(() => {
-      finish(
-        new VmbuildError("MACHINE_QMP", "The guest does not let go of a disk that was plugged in"),
-      );
-    }, UNPLUG_DEADLINE_MS);
+    const failed = (message: string) => finish(new VmbuildError("MACHINE_QMP", message));
+    const timer = setTimeout(
+      () => failed("The guest does not let go of a disk that was plugged in"),
+      UNPLUG_DEADLINE_MS,
+    );
+    void machine.ended.then(() => failed("QEMU ended before a disk was unplugged"));
     const unsubscribe = machine.onEvent(({ event, data }) => {
       if (event === "DEVICE_DELETED" && data["device"] === device) finish();
     });
@@ -70,8 +71,7 @@ export async function plugReadOnlyDisk(
     serial,
     async unplug() {
       const removed = waitForRemoval(machine, device);
-      await qmp.execute("device_del", { id: device });
-      await removed;
+      await Promise.all([qmp.execute("device_del", { id: device }), removed]);
       await qmp.execute("blockdev-del", { "node-name": node });
     },
   };

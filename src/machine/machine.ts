@@ -78,6 +78,8 @@ function startProcess(
   // A session of its own: Ctrl-C in the terminal is for vmbuild, which then stops the machine.
   const child = spawn(file, wrapped, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const logStream = createWriteStream(log, { flags: "a", mode: 0o600 });
+  // A disk that is full must not end the build here; QEMU's last words are kept anyway.
+  logStream.on("error", () => {});
   const splitter = new LineSplitter((line) => words.push(line));
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (chunk: Buffer) => {
@@ -117,7 +119,8 @@ function startError(shape: MachineShape, end: MachineEnd): VmbuildError {
   );
 }
 
-function deathError(end: MachineEnd): VmbuildError {
+/** The error for a machine that ended although it was still needed. */
+export function deathError(end: MachineEnd): VmbuildError {
   const who = end.byGuest ? "The guest switched itself off" : `QEMU ${describeEnd(end)}`;
   return new VmbuildError("MACHINE_DIED", `${who} while the build still needed it`, {
     lines: end.words,

@@ -7,7 +7,7 @@ import type { Server, Socket } from "node:net";
 import { chmod, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { VmbuildError, messageOf } from "../errors.js";
-import { LineSplitter } from "../host/lines.js";
+import { StringDecoder } from "node:string_decoder";
 
 /** Something that QEMU tells unasked, such as `SHUTDOWN`. */
 export interface QmpEvent {
@@ -41,8 +41,14 @@ export class Qmp {
   constructor(socket: Socket, onEvent: (event: QmpEvent) => void, onGreeting: () => void) {
     this.#socket = socket;
     this.#onEvent = onEvent;
-    const lines = new LineSplitter((line) => this.#take(line, onGreeting));
-    socket.on("data", (chunk) => lines.write(chunk));
+    const decoder = new StringDecoder("utf8");
+    let rest = "";
+    socket.on("data", (chunk) => {
+      // Answers are whole lines of any length: LineSplitter, made for people, cuts long ones.
+      const lines = (rest + decoder.write(chunk)).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line.trim() !== "") this.#take(line, onGreeting);
+    });
     // QEMU's exit resets the connection; `close` follows, and there every wait is ended.
     socket.on("error", () => {});
     socket.on("close", () => this.#close());

@@ -1,5 +1,7 @@
 /** Ends a machine: gently, then with a deadline, then by force, and says which way worked. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Emit, StopMethod } from "../events/types.js";
+import { deathError } from "./machine.js";
 import type { MachineEnd, RunningMachine } from "./machine.js";
 
 /** How long each way may take. Milliseconds. */
@@ -21,15 +23,36 @@ const QUIT_DEADLINE_MS = 5000;
 /** The deadlines where a template sets none. */
 export const DEFAULT_STOP_DEADLINES: StopDeadlines = { guest: 120_000, quit: QUIT_DEADLINE_MS };
 
-async function endedWithin(machine: RunningMachine, milliseconds: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), milliseconds);
-  });
+/** What ending a machine gently needs. */
+export interface StopOptions {
+  /** Says why a way was given up, and which one worked. */
+  readonly emit: Emit;
+  /** Cancels the waiting; the machine then still runs. */
+  readonly signal: AbortSignal;
+  /**
+   * Asks the guest over SSH. Without it, and when the guest ignores the power button too, its
+   * disk may be cut off in the middle of something.
+   */
+  readonly poweroff?: () => Promise<void>;
+  readonly deadlines?: StopDeadlines;
+}
+
+/** How the machine ended, or undefined when it did not in so many milliseconds. */
+async function endedWithin(
+  machine: RunningMachine,
+  milliseconds: number,
+  signal?: AbortSignal,
+): Promise<MachineEnd | undefined> {
+  const over = new AbortController();
+  const either = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
+  const late = delay(milliseconds, undefined, { signal: either });
   try {
-    return await Promise.race([machine.ended.then(() => true), late]);
+    return await Promise.race([machine.ended, late]);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   } finally {
-    clearTimeout(timer);
+    over.abort();
   }
 }
 
@@ -41,16 +64,14 @@ interface Way {
 
 /**
  * Stops a machine for good.
- * @param poweroff asks the guest over SSH; leave it out when there is no connection, and the
- *   guest's disk may be cut off in the middle of something when it ignores the power button.
- * @param emit says why a way was given up, and which one worked.
+ * @throws {VmbuildError} MACHINE_DIED when QEMU was killed meanwhile: the disk may lack what the
+ *   guest wrote last; the signal's reason when it aborted.
  */
 export async function stopMachine(
   machine: RunningMachine,
-  emit: Emit,
-  poweroff?: () => Promise<void>,
-  deadlines: StopDeadlines = DEFAULT_STOP_DEADLINES,
+  options: StopOptions,
 ): Promise<StopResult> {
+  const { emit, signal, poweroff, deadlines = DEFAULT_STOP_DEADLINES } = options;
   const started = performance.now();
   machine.expectEnd();
   const powerdown = () => machine.qmp.execute("system_powerdown");
@@ -73,7 +94,10 @@ export async function stopMachine(
       () => false,
     );
     const accepted = await Promise.race([asked, machine.ended.then(() => true)]);
-    if (accepted && (await endedWithin(machine, way.deadline))) return stopped(way.method);
+    signal.throwIfAborted();
+    const end = accepted ? await endedWithin(machine, way.deadline, signal) : undefined;
+    if (end?.signal) throw deathError(end);
+    if (end) return stopped(way.method);
     emit({ type: "warning", message: `${WAY_NAMES[way.method]} did not stop the machine` });
   }
   await machine.kill();

@@ -1,0 +1,66 @@
+/** `vmbuild prune`: frees what builds left on this host. */
+import { prune as pruneHost } from "../build/prune/prune.js";
+import type { Removal } from "../build/prune/prune.js";
+import { VmbuildError } from "../errors.js";
+import { cleanText } from "../events/sinks/text.js";
+import { parseDuration, parseSize } from "../fields.js";
+import { formatBytes } from "../host/format.js";
+import { interruptible } from "./interrupt.js";
+import { createOutput } from "./output.js";
+import { alignRows, countOf } from "./table.js";
+
+/** The command's flags. */
+export interface PruneFlags {
+  readonly keep: number;
+  readonly olderThan: string;
+  readonly maxSize: string;
+  readonly all?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+function parseAs(
+  flag: string,
+  text: string,
+  parse: (text: string) => number | undefined,
+  example: string,
+): number {
+  const value = parse(text);
+  if (value !== undefined) return value;
+  throw new VmbuildError("USAGE", `${flag} ${text}: write for example ${example}`);
+}
+
+/** Runs the command; returns the exit code. */
+export async function prune(flags: PruneFlags): Promise<number> {
+  const output = createOutput();
+  const dryRun = flags.dryRun ?? false;
+  const limits = {
+    keep: flags.keep,
+    olderThanMs: parseAs("--older-than", flags.olderThan, parseDuration, "30d"),
+    maxSize: flags.maxSize === "0" ? 0 : parseAs("--max-size", flags.maxSize, parseSize, "20G"),
+    all: flags.all ?? false,
+    now: Date.now(),
+    dryRun,
+  };
+  const removed: Removal[] = [];
+  const busy = await interruptible((signal) =>
+    pruneHost({ ...limits, signal }, (removal) => removed.push(removal)),
+  );
+  const freed = removed.reduce((sum, { size }) => sum + size, 0);
+  if (flags.json) {
+    output.printJson({ dryRun, freed, removed, busy });
+    return 0;
+  }
+  const rows = removed.map(({ kind, label, size, reason }) => [
+    kind,
+    size === 0 ? "" : formatBytes(size),
+    `${cleanText(label)}  ${output.stdoutStyle.dim(`(${cleanText(reason)})`)}`,
+  ]);
+  if (rows.length > 0) output.print(alignRows(rows).join("\n"));
+  for (const name of busy) output.tell(`note: ${name} runs now; its files were left alone`);
+  const things = countOf(removed.length, "thing");
+  const amount = formatBytes(freed);
+  if (removed.length === 0) output.print("Nothing to remove.");
+  else output.print(dryRun ? `Would free ${amount} (${things}).` : `Freed ${amount} (${things}).`);
+  return 0;
+}

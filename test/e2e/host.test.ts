@@ -1,0 +1,89 @@
+/** What ends a run before any guest boots. */
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { findKvmProblem } from "../../src/machine/accelerator.js";
+import type { Bench } from "../support/e2e.js";
+import { createBench, processesOf } from "../support/e2e.js";
+import { startFileServer } from "../support/http-server.js";
+import { sha256Of } from "../support/inputs.js";
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await createBench();
+});
+afterEach(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+/** A disk of 8 MiB with noise in it, as a download. */
+async function noisyImage(): Promise<Buffer> {
+  const path = join(bench.folder, "noise.qcow2");
+  const raw = join(bench.folder, "noise.raw");
+  execFileSync("dd", ["if=/dev/urandom", `of=${raw}`, "bs=1M", "count=8", "status=none"]);
+  execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, path]);
+  return readFile(path);
+}
+
+describe("a base behind an address", () => {
+  it("resumes a download that was cut, and boots from it", async () => {
+    await using server = await startFileServer();
+    const content = await noisyImage();
+    const url = server.serve("/base.qcow2", { content, etag: '"1"' });
+    server.misbehave("/base.qcow2", { kind: "cut", after: 3_000_000 });
+    const base = { url, checksum: sha256Of(content) };
+    // QEMU itself refuses to start, so that nothing has to boot to show that the base was whole.
+    const machine = { arguments: ["-device", "no-such-device"] };
+    const template = await bench.template({ name: "resume", base, machine });
+    bench.env["XDG_CACHE_HOME"] = join(bench.folder, "cache");
+    const { exitCode, stderr } = await bench.build(template).ended;
+    expect(stderr).toContain("base done");
+    expect(exitCode).toBe(5);
+    const requests = server.requestsOf("/base.qcow2");
+    expect(requests.map(({ status }) => status)).toEqual([200, 206]);
+    expect(requests[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  it("refuses one with another checksum, and says both", async () => {
+    await using server = await startFileServer();
+    const content = await noisyImage();
+    const url = server.serve("/base.qcow2", content);
+    const expected = "0".repeat(64);
+    const base = { url, checksum: `sha256:${expected}` };
+    const template = await bench.template({ name: "wrong-sum", base });
+    bench.env["XDG_CACHE_HOME"] = join(bench.folder, "cache");
+    const { exitCode, stderr } = await bench.build(template).ended;
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain("[INPUT_CHECKSUM]");
+    expect(stderr).toContain(expected);
+    expect(stderr).toContain(sha256Of(content).slice("sha256:".length));
+    expect(stderr).not.toContain("QEMU tcg, process");
+  });
+});
+
+describe("a machine that does not start", () => {
+  it("ends with QEMU's own words", async () => {
+    const machine = { arguments: ["-device", "no-such-device"] };
+    const template = await bench.template({ name: "refused", machine });
+    const { exitCode, stderr } = await bench.build(template).ended;
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain("[MACHINE_START]");
+    expect(stderr).toContain("'no-such-device' is not a valid device model name");
+    expect(await processesOf(bench.folder)).toEqual([]);
+  });
+
+  it("ends within seconds where KVM was asked for and cannot be had", async (context) => {
+    const problem = await findKvmProblem("qemu-system-x86_64", "host");
+    if (!problem) context.skip("KVM works here");
+    const template = await bench.template({ name: "no-kvm" });
+    const { exitCode, stderr } = await bench.build(template, "--accel", "kvm").ended;
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain("[HOST_KVM_UNUSABLE]");
+    expect(stderr).toContain("--accel tcg");
+    // Nothing was waited for that the machine's absence made useless.
+    expect(stderr).not.toContain("base done");
+    const disk = await stat(join(bench.buildFolder("no-kvm"), "disk.qcow2")).catch(() => undefined);
+    expect(disk).toBeUndefined();
+  });
+});

@@ -1,0 +1,19 @@
+/** Before the first guest: the compiled vmbuild is there, and the base that all tests share. */
+import { access } from "node:fs/promises";
+import { bootstrapSpec, resolveBootstrap } from "../../src/base/cached-bootstrap.js";
+import { CLI } from "../support/e2e.js";
+
+/** Called once by vitest, whatever the number of workers. */
+export default async function setup(): Promise<void> {
+  await access(CLI).catch(() => {
+    throw new Error(`${CLI} is not there: npm run build`);
+  });
+  const spec = bootstrapSpec({ suite: "bookworm", packages: [] });
+  const { signal } = new AbortController();
+  await resolveBootstrap(spec, {
+    signal,
+    emit: (event) => {
+      if (event.type === "note") console.log(event.message);
+    },
+  });
+}
