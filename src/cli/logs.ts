@@ -68,12 +68,17 @@ export async function logs(name: string, flags: LogsFlags): Promise<number> {
   const found = await findRun(name, flags.run);
   const path = await chooseFile(found, flags);
   const view = openView(flags, output);
+  let lines = 0;
+  const take = (line: string): void => {
+    lines++;
+    view.take(line);
+  };
   const { runId } = found.record;
   const isOver = async (): Promise<boolean> => !isUnderWay((await findRun(name, runId)).record);
   const exitCode = await interruptible(async (interrupted) => {
     const signal = AbortSignal.any([interrupted, output.stdoutGone]);
     try {
-      await readLines(path, view.take, { signal, ...(flags.follow ? { isOver } : {}) });
+      await readLines(path, take, { signal, ...(flags.follow ? { isOver } : {}) });
       return 0;
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -82,5 +87,6 @@ export async function logs(name: string, flags: LogsFlags): Promise<number> {
     }
   });
   await view.close();
+  if (lines === 0 && exitCode === 0) output.tell(`note: nothing is in ${path}`);
   return exitCode;
 }

@@ -42,11 +42,16 @@ export interface ReadinessOptions {
 }
 
 const RETRY_MS = 200;
-/** Shorter than slirp's second SYN, so that a guest whose network just came up is seen soon. */
-const FIRST_BANNER_MS = 1500;
+/**
+ * While the guest's network is not there yet, an attempt hangs: QEMU sends its first packet again
+ * only after seconds, so that a new attempt notices sooner when the network comes up.
+ */
+const HASTY_BANNER_MS = 1500;
 /** Once something was there to refuse us, a slow banner is worth waiting for. */
 const PATIENT_BANNER_MS = 20_000;
-const BANNER_GROWTH = 1.25;
+/** A slow guest may never refuse and never be quick: now and then it gets more time, and ever more. */
+const PATIENT_EVERY = 6;
+const PATIENCE_GROWTH_MS = 100;
 /** A key that is refused for this long will not be accepted later. */
 const AUTHENTICATION_GRACE_MS = 120_000;
 const CONSOLE_CHECK_MS = 2000;
@@ -93,11 +98,12 @@ function timeoutError(
 
 class Waiting {
   readonly #options: ReadinessOptions;
-  #bannerMs = FIRST_BANNER_MS;
+  #bannerMs = HASTY_BANNER_MS;
   #lastFailure: AttemptFailure | undefined;
   #lastStage: Stage | undefined;
   #refusedSince: number | undefined;
   #consoleCheckedAt = 0;
+  #wasHeard = false;
   attempts = 0;
 
   constructor(options: ReadinessOptions) {
@@ -134,12 +140,17 @@ class Waiting {
       this.#lastStage = failure.stage;
       this.#options.emit({ type: "guest.stage", stage: failure.stage, attempt: this.attempts });
     }
-    this.#bannerMs =
-      failure.stage === "banner"
-        ? Math.min(this.#bannerMs * BANNER_GROWTH, PATIENT_BANNER_MS)
-        : PATIENT_BANNER_MS;
+    if (failure.stage !== "banner") this.#wasHeard = true;
+    this.#bannerMs = this.#nextBannerMs();
     this.#giveUpOnRefusal(failure);
     await this.#giveUpOnConsole();
+  }
+
+  #nextBannerMs(): number {
+    if (this.#wasHeard) return PATIENT_BANNER_MS;
+    if (this.attempts % PATIENT_EVERY !== 0) return HASTY_BANNER_MS;
+    const patience = 2 * HASTY_BANNER_MS + this.attempts * PATIENCE_GROWTH_MS;
+    return Math.min(patience, PATIENT_BANNER_MS);
   }
 
   #giveUpOnRefusal(failure: AttemptFailure): void {

@@ -149,7 +149,9 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   });
   let first: Qmp | MachineEnd;
   try {
-    first = await Promise.race([listener.connected, ended, cancelled]);
+    // A QEMU that ends during its start closes the socket first; how it ended says why.
+    const connected = listener.connected.catch(() => ended);
+    first = await Promise.race([connected, ended, cancelled]);
   } catch (error) {
     child.kill("SIGKILL");
     options.signal.throwIfAborted();

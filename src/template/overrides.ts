@@ -47,7 +47,7 @@ export function applyOverride(document: unknown, { path, value, source }: Overri
       if (typeof key === "number" && key < at.length) {
         return at.map((item: unknown, index) => (index === key ? set(item, rest, here) : item));
       }
-      throw noPlace(source, `${formatPath(done)} is a list with ${at.length} entries, from 0 on`);
+      throw noPlace(source, `${formatPath(done)} is a list of ${at.length}, counted from 0`);
     }
     if (at !== undefined && (typeof at !== "object" || at === null)) {
       throw noPlace(source, `${formatPath(done)} is a plain value`);

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { JsonPath, Problem } from "./document.js";
 
 type Issue = z.core.$ZodIssue;
+type UnionIssue = Extract<Issue, { code: "invalid_union" }>;
 
 /** What is wrong, one problem for each place, with the closest branch of a union standing for it. */
 export function problemsOf(issues: readonly Issue[], prefix: JsonPath = []): Problem[] {
@@ -14,42 +15,70 @@ export function problemsOf(issues: readonly Issue[], prefix: JsonPath = []): Pro
       case "invalid_key":
         return [{ path, message: issue.issues[0]?.message ?? issue.message }];
       case "invalid_union": {
-        const branch = closestBranch(issue.errors);
-        return branch ? problemsOf(branch, path) : [{ path, message: issue.message }];
+        const branch = closestBranch(issue);
+        return branch ? problemsOf(branch, path) : [{ path, message: unionMessage(issue) }];
       }
-      case "invalid_type":
-        return [{ path, message: typeMessage(issue) }];
       default:
-        return [{ path, message: issue.message }];
+        return [{ path, message: messageOf(issue) }];
     }
   });
 }
 
-/** `Invalid input: expected string, received undefined` in words that fit a template. */
-function typeMessage(issue: Extract<Issue, { code: "invalid_type" }>): string {
-  if (!issue.message.startsWith("Invalid input")) return issue.message;
-  const expected = issue.expected === "record" ? "object" : issue.expected;
-  if (issue.input === undefined) return `is missing; it is ${article(expected)}`;
-  return `expected ${article(expected)}, found ${article(kindOf(issue.input))}`;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  return Array.isArray(value) ? "array" : typeof value;
+/** zod's general messages in words that fit a template; messages of ours stay. */
+function messageOf(issue: Issue): string {
+  if (issue.code === "invalid_type" && issue.message.startsWith("Invalid input: expected")) {
+    const received = /received (.+)$/.exec(issue.message)?.[1] ?? "something else";
+    const expected = article(issue.expected);
+    if (received === "undefined") return `is missing; it is ${expected}`;
+    return `expected ${expected}, found ${article(received)}`;
+  }
+  if (issue.code === "invalid_value" && issue.message.startsWith("Invalid")) {
+    const values = issue.values.map((value) => JSON.stringify(value));
+    return `expected ${values.length > 1 ? "one of " : ""}${values.join(", ")}`;
+  }
+  return issue.message;
 }
 
 function article(kind: string): string {
   if (kind === "int") return "a whole number";
-  if (kind === "null") return "null";
-  return `${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind}`;
+  if (kind === "null" || kind === "NaN") return kind;
+  const name = kind === "record" ? "object" : kind;
+  return `${/^[aeiou]/.test(name) ? "an" : "a"} ${name}`;
 }
 
-/** The alternative that a user meant: the one that lacks nothing and knows the most keys. */
-function closestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
-  const isStrange = (issue: Issue): boolean =>
-    issue.path.length === 0 || (issue.code === "invalid_type" && issue.input === undefined);
-  const scored = branches
-    .map((issues) => ({ issues, strange: issues.filter(isStrange).length }))
-    .toSorted((a, b) => a.strange - b.strange || a.issues.length - b.issues.length);
-  return scored[0]?.strange === 0 ? scored[0].issues : undefined;
+/** The union's own words, or the kinds of value that its branches take. */
+function unionMessage(issue: UnionIssue): string {
+  if (issue.message !== "Invalid input") return issue.message;
+  const roots = issue.errors.flatMap((branch) => branch.filter((one) => one.path.length === 0));
+  const kinds = roots.flatMap((root) => (root.code === "invalid_type" ? [root] : []));
+  const [first] = kinds;
+  if (!first) return issue.message;
+  const expected = kinds.map((kind) => article(kind.expected)).join(" or ");
+  const received = /received (.+)$/.exec(first.message)?.[1];
+  if (received === "undefined") return `is missing; it is ${expected}`;
+  return `expected ${expected}${received === undefined ? "" : `, found ${article(received)}`}`;
+}
+
+/**
+ * The alternative that a user meant: the one that knows the most of the keys that are there.
+ * Undefined when none knows any of them.
+ */
+function closestBranch({ errors, input }: UnionIssue): readonly Issue[] | undefined {
+  const keys = typeof input === "object" && input !== null ? Object.keys(input).length : 0;
+  const scored = errors
+    .map((issues) => ({ issues, unknown: unknownKeys(issues) }))
+    .toSorted((a, b) => a.unknown - b.unknown || a.issues.length - b.issues.length);
+  const [best] = scored;
+  return best && best.unknown < keys ? best.issues : undefined;
+}
+
+/** How many keys of the value itself a branch does not know; all, when it takes no object. */
+function unknownKeys(issues: readonly Issue[]): number {
+  let count = 0;
+  for (const issue of issues) {
+    if (issue.path.length > 0) continue;
+    if (issue.code === "unrecognized_keys") count += issue.keys.length;
+    else if (issue.code === "invalid_type") return Infinity;
+  }
+  return count;
 }

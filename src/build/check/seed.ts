@@ -18,6 +18,9 @@ export async function checkSeed(collector: Collector): Promise<void> {
   }
 }
 
+/** YAML's messages go on with a picture of the place. */
+const firstLine = (text: string): string => text.split("\n")[0] ?? "";
+
 async function checkUserData(collector: Collector, path: string): Promise<void> {
   const place = ["seed", "userData"];
   if (!(await checkFile(collector, place, path, "file"))) return;
@@ -25,7 +28,7 @@ async function checkUserData(collector: Collector, path: string): Promise<void> 
     parseUserData(await readFile(path, "utf8"), shown(path));
   } catch (thrown) {
     const { message, lines } = asVmbuildError(thrown);
-    collector.problem(place, [message, ...lines].join(": "));
+    collector.problem(place, [message, ...lines.map(firstLine)].join(": "));
   }
 }
 
@@ -33,6 +36,6 @@ async function checkNetworkConfig(collector: Collector, path: string): Promise<v
   const place = ["seed", "networkConfig"];
   if (!(await checkFile(collector, place, path, "file"))) return;
   for (const error of parseDocument(await readFile(path, "utf8")).errors) {
-    collector.problem(place, `${shown(path)} is not YAML: ${error.message.split("\n")[0] ?? ""}`);
+    collector.problem(place, `${shown(path)} is not YAML: ${firstLine(error.message)}`);
   }
 }

@@ -8,6 +8,8 @@ import { shown } from "./files.js";
 
 /** More of an interpreter's words than this are not shown. */
 const MOST_LINES = 3;
+/** Points at a column of the line above, which means nothing in one line. */
+const POINTER = /^[\^~ ]*$/;
 
 /**
  * Checks a script's syntax with its own interpreter, where that can and is installed.
@@ -32,7 +34,11 @@ export async function checkSyntax(
       ...("text" in script ? { input: `${script.text}\n` } : {}),
     });
     if (result.exitCode === 0) return;
-    const words = result.lastLines.slice(-MOST_LINES).join("; ");
+    const words = result.lastLines
+      .map((line) => ("path" in script ? line.replaceAll(script.path, what) : line).trim())
+      .filter((line) => !POINTER.test(line))
+      .slice(-MOST_LINES)
+      .join("; ");
     collector.problem(place, words === "" ? `${program}: ${endOf(result)}` : words);
   } catch (error) {
     collector.signal.throwIfAborted();

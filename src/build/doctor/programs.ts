@@ -18,9 +18,9 @@ const VERSION_ARGUMENTS: Readonly<Record<string, string>> = {
   "mkfs.vfat": "--help",
 };
 
-async function versionOf(name: string, signal: AbortSignal): Promise<string> {
+async function versionOf(name: string, path: string, signal: AbortSignal): Promise<string> {
   const lines: string[] = [];
-  await runProgram(name, [VERSION_ARGUMENTS[name] ?? "--version"], {
+  await runProgram(path, [VERSION_ARGUMENTS[name] ?? "--version"], {
     signal,
     env: { LC_ALL: "C" },
     onLine: (line) => lines.push(line),
@@ -49,7 +49,7 @@ async function checkProgram(name: string, required: boolean, signal: AbortSignal
   const path = await findProgram(name);
   if (path === undefined) return lacking(name, required, { found: "not installed", cost, fix });
   try {
-    const version = await versionOf(path, signal);
+    const version = await versionOf(name, path, signal);
     if (!name.startsWith("qemu-")) return ok(name, version);
     const qemu = parseQemuVersion(`version ${version}`);
     const { major, minor } = OLDEST_QEMU;

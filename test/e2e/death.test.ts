@@ -1,0 +1,77 @@
+/** Ends that nobody planned: of QEMU, of vmbuild, and by the user's hand. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Bench } from "../support/e2e.js";
+import { createBench, eventually, isAlive, machinePid, processesOf } from "../support/e2e.js";
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await createBench();
+});
+afterEach(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+/** A build that is soon in the middle of a step, and stays there. */
+async function longStep(name: string): Promise<string> {
+  return bench.template({
+    name,
+    steps: [{ name: "long", actions: [{ run: "echo in the middle; sleep 600" }] }],
+  });
+}
+const IN_STEP = /\| in the middle/;
+
+/** Nothing of vmbuild's is left: no QEMU, no lock's holder, no socket. */
+async function expectNothingLeft(): Promise<void> {
+  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await readdir(join(bench.runtime, "vmbuild"))).toEqual([]);
+}
+
+it("ends soon after QEMU was killed, and names the signal", async () => {
+  const running = bench.build(await longStep("killed-qemu"));
+  await running.until(IN_STEP);
+  const killedAt = Date.now();
+  process.kill(await machinePid(bench, "killed-qemu"), "SIGKILL");
+  const { exitCode, stderr, at } = await running.ended;
+  console.log(`exit ${at - killedAt} ms after QEMU's death`);
+  expect(exitCode).toBe(5);
+  expect(stderr).toContain("QEMU was ended by SIGKILL while the build still needed it");
+  expect(stderr).toContain("[MACHINE_DIED]");
+  // The promise is two seconds; this host may be busy.
+  expect(at - killedAt).toBeLessThan(10_000);
+  await expectNothingLeft();
+});
+
+it("leaves nothing running after SIGKILL, and tidies in the next run, which SIGTERM ends", async () => {
+  const template = await longStep("killed-vmbuild");
+  const first = bench.build(template);
+  await first.until(IN_STEP);
+  const pid = await machinePid(bench, "killed-vmbuild");
+  process.kill(first.pid, "SIGKILL");
+  await first.ended;
+  await eventually(async () => (await processesOf(bench.folder)).length === 0);
+  expect(await isAlive(pid)).toBe(false);
+
+  const second = bench.build(template);
+  const [line] = await second.until(/tidied: .*/);
+  expect(line).toMatch(/run \S+ was killed; its logs are kept in /);
+  await second.until(/process \d+, SSH port/);
+  process.kill(second.pid, "SIGTERM");
+  const { exitCode, stderr } = await second.ended;
+  expect(exitCode).toBe(143);
+  expect(stderr).toContain("[TERMINATED]");
+  await expectNothingLeft();
+});
+
+it("ends at Ctrl-C in the middle of a step, and cleans up", async () => {
+  const running = bench.build(await longStep("interrupted"));
+  await running.until(IN_STEP);
+  const pressedAt = Date.now();
+  process.kill(running.pid, "SIGINT");
+  const { exitCode, stderr, at } = await running.ended;
+  console.log(`exit ${at - pressedAt} ms after Ctrl-C`);
+  expect(exitCode).toBe(130);
+  expect(stderr).toContain("[INTERRUPTED]");
+  await expectNothingLeft();
+});

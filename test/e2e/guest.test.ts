@@ -1,0 +1,66 @@
+/** Guests that never become ready, each for another reason. */
+import { execFileSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Bench } from "../support/e2e.js";
+import { createBench, processesOf } from "../support/e2e.js";
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await createBench();
+});
+afterEach(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+async function userData(...lines: string[]): Promise<{ userData: string }> {
+  const path = join(bench.folder, "user-data.yaml");
+  await writeFile(path, ["#cloud-config", ...lines, ""].join("\n"));
+  return { userData: path };
+}
+
+it("refuses a guest that answers with another host key", async () => {
+  const seed = await userData(
+    "bootcmd:",
+    "  - [ssh-keygen, -q, -t, ed25519, -N, '', -f, /etc/ssh/other_key]",
+    "  - echo 'HostKey /etc/ssh/other_key' >/etc/ssh/sshd_config.d/00-other.conf",
+  );
+  const template = await bench.template({ name: "impostor", seed });
+  const { exitCode, stderr } = await bench.build(template).ended;
+  expect(exitCode).toBe(6);
+  expect(stderr).toContain("[GUEST_HOST_KEY]");
+  const [, expected, found] =
+    /expected {2}ssh-ed25519 (\S+)\n\s+found {5}(?:ssh-ed25519 )?(\S+)\n/.exec(stderr) ?? [];
+  expect(expected).toMatch(/^AAAAC3NzaC1lZDI1NTE5/);
+  expect(found).toMatch(/^AAAAC3NzaC1lZDI1NTE5/);
+  expect(found).not.toBe(expected);
+  expect(await processesOf(bench.folder)).toEqual([]);
+});
+
+it("runs all of cloud-init with user-data of one's own, and reports its errors", async () => {
+  const seed = await userData("runcmd:", "  - echo ran >/dev/ttyS0", "  - exit 7");
+  const template = await bench.template({ name: "bad-user-data", seed });
+  const { exitCode, stderr } = await bench.build(template).ended;
+  expect(exitCode).toBe(6);
+  expect(stderr).toContain("[GUEST_CLOUD_INIT]");
+  expect(stderr).toContain('cloud-init\'s status is "error"');
+  // The module that failed is named.
+  expect(stderr).toContain("scripts");
+});
+
+describe.each([
+  { firmware: "bios", words: /No bootable device/ },
+  { firmware: "uefi", words: /No bootable option or device was found/ },
+])("an empty disk under $firmware", ({ firmware, words }) => {
+  it("is given up as soon as the console says so", async () => {
+    const path = join(bench.folder, "empty.qcow2");
+    execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", path, "64M"]);
+    const name = `empty-${firmware}`;
+    const template = await bench.template({ name, base: { path }, machine: { firmware } });
+    const { exitCode, stderr } = await bench.build(template).ended;
+    expect(exitCode).toBe(6);
+    expect(stderr).toContain("[GUEST_BOOT]");
+    expect(stderr).toMatch(words);
+  });
+});

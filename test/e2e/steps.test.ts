@@ -1,0 +1,116 @@
+/** Steps that go wrong in a real guest: what a user is told, and what is left to look at. */
+import { existsSync } from "node:fs";
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Bench } from "../support/e2e.js";
+import { createBench, isAlive, machinePid, processesOf } from "../support/e2e.js";
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await createBench();
+});
+afterEach(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+/** The lines of a text from the first that contains `start` on. */
+function from(text: string, start: string): string {
+  return text.slice(text.indexOf(start));
+}
+
+it("names a failed step's action, command, exit code, last lines and log", async () => {
+  const template = await bench.template({
+    name: "failing",
+    steps: [
+      { name: "good", actions: [{ run: "echo fine" }] },
+      { name: "bad", actions: [{ run: ["echo before the end", "exit 3", "echo never"] }] },
+      { name: "later", actions: [{ run: "echo not reached" }] },
+    ],
+  });
+  const running = bench.build(template);
+  await running.until(/process \d+, SSH port/);
+  const pid = await machinePid(bench, "failing");
+  const { exitCode, stderr, stdout } = await running.ended;
+  expect(exitCode).toBe(7);
+  expect(stdout).toBe("");
+  const error = from(stderr, "error:");
+  expect(error).toContain('Step "bad", action 1 (run): echo before the end (and 2 more)');
+  expect(error).toContain("ended with exit code 3");
+  expect(error).toContain("[STEP_FAILED]");
+  expect(error).toContain("  before the end\n");
+  expect(stderr).not.toContain("not reached");
+
+  const log = /log: {2}(.+)/.exec(error)?.[1] ?? "";
+  expect(await readFile(log, "utf8")).toContain("before the end\n");
+  expect(await isAlive(pid)).toBe(false);
+  expect(await processesOf(bench.folder)).toEqual([]);
+  // The disk stays for a look; nothing appears in the output.
+  expect(await readdir(bench.buildFolder("failing"))).toContain("disk.qcow2");
+  expect(existsSync(join(bench.output, "manifest.json"))).toBe(false);
+});
+
+it("ends a step that takes too long, and stays in it until it is released", async () => {
+  const template = await bench.template({
+    name: "slow",
+    steps: [
+      {
+        name: "hang",
+        timeout: "5s",
+        actions: [{ run: "echo started; trap '' TERM; setsid sleep 4242 & sleep 4343" }],
+      },
+    ],
+  });
+  const running = bench.build(template, "--on-error", "pause");
+  await running.until(/paused: STEP_TIMEOUT/);
+
+  const other = await bench.build(template).ended;
+  expect(other.exitCode).toBe(3);
+  expect(other.stderr).toContain("[BUILD_LOCKED]");
+  expect(other.stderr).toContain(`process ${running.pid}`);
+
+  const inside = await bench.vmbuild("ssh", "slow", "--", "pgrep -x sleep -a; exit 42");
+  expect(inside.exitCode).toBe(42);
+  // What made itself a session of its own is beyond reach; everything else is gone.
+  expect(inside.stdout).not.toContain("4343");
+
+  const released = await bench.vmbuild("ssh", "slow", "--release", "--", "true");
+  expect(released.stderr).toContain("goes on");
+  expect(released.exitCode).toBe(0);
+  const { exitCode, stderr } = await running.ended;
+  expect(exitCode).toBe(7);
+  expect(from(stderr, "error:")).toContain("[STEP_TIMEOUT]");
+  expect(from(stderr, "error:")).toContain("did not end within 5s");
+  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await readdir(join(bench.runtime, "vmbuild"))).toEqual([]);
+});
+
+it("tries a step again, and shows every post-condition that does not hold", async () => {
+  const template = await bench.template({
+    name: "verifying",
+    steps: [
+      {
+        name: "second-time-lucky",
+        retries: 2,
+        actions: [{ run: "echo attempt; test -e /root/tried || { touch /root/tried; exit 1; }" }],
+        verify: ["test -e /root/tried"],
+      },
+      {
+        name: "unkept",
+        actions: [{ run: "true" }],
+        verify: ["test -d /etc", "echo first words; exit 4", "ls /no/such/file", "test -e /etc/passwd"],
+      },
+    ],
+  });
+  const { exitCode, stderr } = await bench.build(template).ended;
+  expect(stderr).toContain("step second-time-lucky: attempt 2 of 3");
+  expect(stderr).toContain("step [1/2] second-time-lucky done");
+  expect(stderr).toContain("  verified: test -e /root/tried\n");
+  expect(exitCode).toBe(8);
+  const error = from(stderr, "error:");
+  expect(error).toContain('Step "unkept": 2 of 4 post-conditions do not hold [VERIFY_FAILED]');
+  expect(error).toContain("  echo first words; exit 4  (exit code 4)\n    first words\n");
+  expect(error).toContain("  ls /no/such/file  (exit code 2)\n");
+  expect(error).toContain("cannot access '/no/such/file'");
+  expect(error).not.toContain("/etc/passwd");
+});
