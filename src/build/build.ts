@@ -35,7 +35,12 @@ export async function build(options: BuildOptions): Promise<RunResult> {
   const meter = new Meter();
   const { template, bus, secrets } = options;
   for (const secret of template.secrets) secrets.add(secret);
-  await using workspace = await openWorkspace(template);
+  await using workspace = await openWorkspace(template).catch((thrown: unknown) => {
+    // A run that may not even begin ends like any other: somebody has to be told.
+    const error = asVmbuildError(thrown);
+    bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
+    throw error;
+  });
   bus.attach(createFileSink(workspace.run.events));
   const output = planOutput(template, options.outputDirectory);
   const context = createContext(options, workspace, output, meter);

@@ -85,6 +85,8 @@ export async function connectOnce(
   signal: AbortSignal,
 ): Promise<Connection> {
   const socket = await openSocket(target.port);
+  if (signal.aborted) socket.destroy();
+  signal.throwIfAborted();
   const onAbort = (): void => void socket.destroy();
   signal.addEventListener("abort", onAbort, { once: true });
   const pinned = publicBlob(target.keys.host);

@@ -71,6 +71,19 @@ export function dyingWithParent(file: string, args: readonly string[]): [string,
   return ["setpriv", ["--pdeathsig", "KILL", "--", file, ...args]];
 }
 
+/**
+ * A shell that leads a process group and takes all of it along when this process dies: the
+ * kernel's signal reaches only the shell itself, and what it runs may have children.
+ */
+const GROUP_LEADER = `trap 'trap "" TERM; kill -TERM 0; sleep 0.5; kill -KILL 0' TERM
+"$@" <&0 &
+wait "$!"`;
+
+function dyingAsGroup(file: string, args: readonly string[]): [string, string[]] {
+  const shell = ["bash", "-c", GROUP_LEADER, "bash"];
+  return ["setpriv", ["--pdeathsig", "TERM", "--", ...shell, file, ...args]];
+}
+
 /** The error for a program that is not installed. */
 export function missingProgram(name: string, cause?: unknown): VmbuildError {
   const known = name in PROGRAMS ? PROGRAMS[name as ProgramName] : undefined;
@@ -108,7 +121,8 @@ export async function runProgram(
   options.signal?.throwIfAborted();
   const tail = new Tail();
   const kept: Buffer[] = [];
-  const [wrapped, wrappedArgs] = dyingWithParent(file, args);
+  const wrap = options.wholeGroup ? dyingAsGroup : dyingWithParent;
+  const [wrapped, wrappedArgs] = wrap(file, args);
   const child = execa(wrapped, wrappedArgs, {
     buffer: false,
     reject: false,

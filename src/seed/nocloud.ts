@@ -1,6 +1,7 @@
 /** The NoCloud seed: what cloud-init in the guest is told, on a disk. */
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseDocument, stringify } from "yaml";
 import { VmbuildError } from "../errors.js";
 import type { BuildKeys } from "../guest/keys.js";
@@ -26,15 +27,8 @@ export interface SeedFiles {
   readonly "network-config"?: string;
 }
 
-/**
- * All that a build needs of cloud-init: disk grown, host key set, key authorised. The rest costs
- * nearly half of the time to SSH (facts: cloud-init).
- */
-const NEEDED_MODULES = {
-  cloud_init_modules: ["seed_random", "bootcmd", "growpart", "resizefs", "users-groups", "ssh"],
-  cloud_config_modules: [],
-  cloud_final_modules: [],
-};
+/** The user-data of a build whose template has none; its comments say why it is so short. */
+const MINIMAL = fileURLToPath(new URL("../../cloud-init/minimal.yml", import.meta.url));
 
 const HEADER = "#cloud-config\n";
 
@@ -101,13 +95,8 @@ export function parseUserData(text: string, path: string): Record<string, unknow
 /** The seed's files as text. */
 export async function composeSeed(options: SeedOptions): Promise<SeedFiles> {
   const build = buildConfig(options);
-  const config =
-    options.userData === undefined
-      ? { users: [], ...build, ...NEEDED_MODULES }
-      : mergeConfig(
-          parseUserData(await readTemplateFile(options.userData), options.userData),
-          build,
-        );
+  const path = options.userData ?? MINIMAL;
+  const config = mergeConfig(parseUserData(await readTemplateFile(path), path), build);
   const metaData = { "instance-id": options.instanceId, "local-hostname": options.hostname };
   return {
     "user-data": HEADER + stringify(config, { lineWidth: 0 }),

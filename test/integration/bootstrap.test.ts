@@ -40,12 +40,12 @@ describe("a bootstrapped base", () => {
   const run = async (file: string, args: readonly string[]): Promise<string> => {
     const env = { PATH: `${process.env["PATH"]}:/usr/sbin:/sbin`, MTOOLS_SKIP_CHECK: "1" };
     const result = await runProgram(file, args, { keepOutput: true, env });
-    expect(result.exitCode, result.lastLines.join("\n")).toBe(0);
+    if (result.exitCode !== 0) throw new Error([file, ...result.lastLines].join("\n"));
     return result.stdout;
   };
   /** What debugfs prints about the root file system. */
-  const inspect = async (request: string): Promise<string> =>
-    await run("debugfs", ["-R", request, `${raw}?offset=${layout.root.offset}`]);
+  const inspect = (request: string): Promise<string> =>
+    run("debugfs", ["-R", request, `${raw}?offset=${layout.root.offset}`]);
 
   beforeAll(async () => {
     image = join(scratch, "base.qcow2");
@@ -72,7 +72,8 @@ describe("a bootstrapped base", () => {
   it("starts by BIOS and by UEFI", async () => {
     const sector = Buffer.alloc(512);
     const file = await open(raw);
-    await file.read(sector).finally(() => file.close());
+    await file.read(sector);
+    await file.close();
     expect(sector.readBigUInt64LE(0x5c)).toBe(BigInt(layout.biosBoot.offset / 512));
     const esp = ["-i", `${raw}@@${layout.esp.offset}`, "-b", "::/EFI/BOOT"];
     expect(await run("mdir", esp)).toContain("BOOTX64.EFI");

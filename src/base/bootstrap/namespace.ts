@@ -35,13 +35,13 @@ export async function findRights(signal: AbortSignal): Promise<Rights> {
 }
 
 /** Runs a program as the owner of the tree's files. */
-export async function runAsOwner(
+export function runAsOwner(
   rights: Rights,
   file: string,
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
   return rights.mapped
-    ? await runProgram("mmdebstrap", ["--unshare-helper", file, ...args], options)
-    : await runProgram(file, args, options);
+    ? runProgram("mmdebstrap", ["--unshare-helper", file, ...args], options)
+    : runProgram(file, args, options);
 }

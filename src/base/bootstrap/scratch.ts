@@ -29,6 +29,7 @@ function publicFolder(): string {
 async function removeFolder(rights: Rights, folder: string): Promise<void> {
   const tree = join(folder, "tree");
   if (rights.mapped && (await statIfThere(tree)) !== undefined) {
+    // It may empty the tree's own folder but not remove it, which is ours: no matter.
     await runAsOwner(rights, "rm", ["-rf", "--one-file-system", "--", tree]);
   }
   await rm(folder, { recursive: true, force: true });

@@ -101,5 +101,5 @@ export async function hostSources(
   await mkdir(join(lists, "partial"), { recursive: true });
   const options = ["-o", `Dir::State::Lists=${lists}`, "-o", "Debug::NoLocking=1"];
   await runProgram("apt-get", [...options, "-qq", "update"], { signal });
-  return await ask(options);
+  return ask(options);
 }

@@ -13,7 +13,7 @@ export interface BootstrapSpec {
 }
 
 /** Raised whenever the same spec would give another image; part of the cache key. */
-export const RECIPE = 1;
+export const RECIPE = 2;
 
 /** Virtual bytes. The file is sparse, and the build's overlay is grown to the machine's disk. */
 export const DEFAULT_SIZE = 3 * 2 ** 30;

@@ -6,17 +6,18 @@ import { runProgram } from "../../host/programs.js";
 /**
  * The program runs in a process group of its own. mmdebstrap answers a signal only when apt is
  * through, and its children outlive it, so the whole group is killed: on SIGTERM, which is how an
- * abort comes, and when standard input ends, which is how the death of vmbuild shows. One of the
- * group is the first process of mmdebstrap's PID namespace, and takes everything in it along.
+ * abort comes, and when standard input ends, which is how the death of vmbuild shows (the watcher
+ * has a group of its own too, so that it outlives a kill of ours). One of the program's group is
+ * the first process of mmdebstrap's PID namespace, and takes everything in it along.
  */
 const SUPERVISOR = `
 exec 3<&0 </dev/null
 set -m
-"$@" 3<&- & job=$!
-set +m
 end() { kill -KILL -- "-$job"; } 2>/dev/null
+trap end TERM INT HUP
+"$@" 3<&- & job=$!
 (read -r _ <&3; end) >/dev/null 2>&1 & watcher=$!
-trap end TERM
+set +m
 wait "$job"
 status=$?
 kill "$watcher" 2>/dev/null

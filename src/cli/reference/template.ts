@@ -8,7 +8,7 @@ import { cell, code, GENERATED, table } from "./markdown.js";
 function typeOf(schema: JsonSchema): string {
   if ("const" in schema) return code(JSON.stringify(schema["const"]));
   if (schema.enum) return `one of ${schema.enum.map((value) => code(String(value))).join(", ")}`;
-  if (schema.anyOf) return schema.anyOf.map(typeOf).join(" or ");
+  if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(" or ");
   if (Array.isArray(schema.type)) return schema.type.map(nameOf).join(" or ");
   if (schema.type === "array") return `list of ${schema.items ? typeOf(schema.items) : "anything"}`;
   if (schema.type === "object") return "object";
@@ -23,7 +23,13 @@ function nameOf(type: string): string {
 /** A default that says something; empty ones go without saying. */
 function defaultOf(schema: JsonSchema): string {
   const { default: value } = schema;
-  if (value === undefined || JSON.stringify(value) === "{}" || JSON.stringify(value) === "[]") {
+  if (value === undefined) {
+    // Sizes and durations become numbers, so their defaults stand in the description alone.
+    const told = /(?:^|[;\s])("[^"]*"|false|zstd) (?:by default|otherwise)/;
+    const text = told.exec(schema.description ?? "")?.[1];
+    return text === undefined ? "" : code(text);
+  }
+  if (JSON.stringify(value) === "{}" || JSON.stringify(value) === "[]") {
     return "";
   }
   return code(JSON.stringify(value));
@@ -53,7 +59,7 @@ function section(path: string, schema: JsonSchema, level: number): string[] {
   const forms = shape.anyOf ?? [shape];
   return [
     `${"#".repeat(level)} ${code(name)}`,
-    `${sentence(about.join("; "))}`,
+    `${cell(sentence(about.join("; ")))}`,
     ...forms.flatMap((form) => [
       ...(forms.length > 1 ? [`**${sentence(form.description ?? "")}**`] : []),
       keyTable(form),

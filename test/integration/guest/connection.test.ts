@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
@@ -65,7 +65,7 @@ describe("connectOnce", () => {
   });
 
   it("sees that something else than SSH answers", async () => {
-    const port = await listen((socket) => socket.write("220 mail.example ESMTP\r\n".repeat(100)));
+    const port = await listen((socket) => socket.end("220 mail.example ESMTP\r\n".repeat(9)));
     expect(await failureOf(port)).toMatchObject({ stage: "handshake" });
   });
 
@@ -154,12 +154,13 @@ describe("waitUntilReady", () => {
     let most = 0;
     await using sshd = await startSshd();
     // A port that behaves like QEMU's: it accepts, and leads on only from the third time on.
-    const { connect } = await import("node:net");
     const port = await listen((socket) => {
       most = Math.max(most, ++open);
       socket.on("close", () => open--);
-      if (++attempts < 3) return void socket.end();
-      socket.pipe(connect(sshd.target.port, "127.0.0.1")).pipe(socket);
+      if (++attempts < 3) return void socket.resume().end();
+      const inner = connect(sshd.target.port, "127.0.0.1");
+      inner.on("error", () => socket.destroy());
+      socket.pipe(inner).pipe(socket);
     });
     const connection = await waitUntilReady({
       target: { ...sshd.target, port },

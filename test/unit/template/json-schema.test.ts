@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { ACTIONS } from "../../../src/steps/registry.js";
+import { templateJsonSchema } from "../../../src/template/json-schema.js";
+
+type Json = Record<string, unknown>;
+
+/** Every object inside a value. */
+function* objectsIn(value: unknown): Generator<Json> {
+  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value)) yield value as Json;
+  for (const item of Object.values(value)) yield* objectsIn(item);
+}
+
+describe("the JSON Schema", () => {
+  const schema = templateJsonSchema();
+  const definitions = schema["$defs"] as Json;
+
+  it("has each action, told apart by its required key", () => {
+    for (const { name } of ACTIONS) {
+      const action = definitions[`action-${name}`] as Json;
+      expect(action["required"]).toContain(name);
+      expect(action["additionalProperties"]).toBe(false);
+      expect(action["properties"]).toHaveProperty("timeout");
+    }
+  });
+
+  it("refers only to what it defines", () => {
+    const refs = [...objectsIn(schema)].flatMap(({ $ref }) =>
+      typeof $ref === "string" ? [$ref] : [],
+    );
+    expect(refs.length).toBeGreaterThan(ACTIONS.length);
+    for (const ref of refs) expect(definitions).toHaveProperty(ref.replace("#/$defs/", ""));
+  });
+
+  it("accepts a reference where a number or a word is wanted", () => {
+    const { cpus } = schema.properties?.["machine"]?.properties ?? {};
+    expect(cpus).toMatchObject({
+      anyOf: [{ type: "integer", minimum: 1 }, { $ref: "#/$defs/reference" }],
+    });
+    const { pattern } = definitions["reference"] as { pattern: string };
+    const reference = new RegExp(pattern, "u");
+    expect(reference.test("${var.cpus}")).toBe(true);
+    expect(reference.test("x-${name}")).toBe(true);
+    expect(reference.test("${HOME}")).toBe(false);
+  });
+
+  it("describes every key, since that is what editors show", () => {
+    const bare = [...objectsIn(schema)].flatMap((object) =>
+      Object.entries((object["properties"] ?? {}) as Record<string, Json>)
+        .filter(([, property]) => typeof property !== "object" || !property["description"])
+        .map(([key]) => key),
+    );
+    expect(bare).toEqual([]);
+  });
+});
