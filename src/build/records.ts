@@ -29,7 +29,7 @@ async function isActive(paths: BuildPaths): Promise<boolean> {
 }
 
 /** One build, with its runs as they are now. */
-export async function summarizeBuild(name: string): Promise<BuildSummary> {
+async function summarizeBuild(name: string): Promise<BuildSummary> {
   const paths = buildPaths(name);
   const recorded = await readRuns(paths);
   const active = recorded.some(isUnderWay) && (await isActive(paths));

@@ -60,7 +60,7 @@ const HELP: CompletedOption = {
 };
 
 /** The commands with their options and arguments, as the help lists them. */
-export function describeCommands(root: Command): CompletedCommand[] {
+function describeCommands(root: Command): CompletedCommand[] {
   return root.commands.map((command) => ({
     name: command.name(),
     description: command.description(),

@@ -48,10 +48,11 @@ export async function readLines(
       splitter.write(buffer.subarray(0, bytesRead));
     }
   };
+  const nothingMore = isOver ?? (() => Promise.resolve(true));
   try {
     await readOn();
-    for (let looks = 0; isOver; looks++) {
-      const over = looks % LOOKS_PER_CHECK === 0 && (await isOver());
+    for (let looks = 0; ; looks++) {
+      const over = looks % LOOKS_PER_CHECK === 0 && (await nothingMore());
       // What was written before it was over is read after that is known.
       await readOn();
       if (over) break;

@@ -114,12 +114,13 @@ async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
 export async function loadFor(name: string, flags: TemplateFlags): Promise<Template> {
   const { findTemplate } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
-  const places = { currentFolder: process.cwd(), appliances: flags.appliances };
-  const path = await findTemplate(name, places);
-  return loadTemplate(path, {
+  // What is wrong with the command line is said before any file is looked for.
+  const options = {
     overrides: await overridesOf(flags),
     variables: parsePairs("--var", flags.var),
     variableFiles: flags.varFile ?? [],
     inputs: parsePairs("--input", flags.input),
-  });
+  };
+  const places = { currentFolder: process.cwd(), appliances: flags.appliances };
+  return loadTemplate(await findTemplate(name, places), options);
 }

@@ -20,7 +20,7 @@ export interface ChannelCommand {
 /** How a command ended in the guest. Exactly one of the two is set. */
 export interface ChannelEnd {
   readonly exitCode: number | null;
-  /** Without `SIG`, as SSH has it: `KILL`. */
+  /** Without `SIG`, as SSH has it (RFC 4254, 6.10): `KILL`. */
   readonly signal: string | null;
 }
 
@@ -75,7 +75,8 @@ function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
   return new Promise((resolve, reject) => {
     let end: ChannelEnd | undefined;
     channel.once("exit", (exitCode: number | null, signal?: string) => {
-      end = { exitCode, signal: signal ?? null };
+      // ssh2 puts `SIG` in front of it.
+      end = { exitCode, signal: signal?.replace(/^SIG/, "") ?? null };
       closeWhenSilent(channel);
     });
     channel.once("close", () => {

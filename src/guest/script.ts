@@ -95,7 +95,7 @@ const asRoot = (command: string, sudo: boolean | undefined): string =>
 const KILL_DEADLINE_MS = 20_000;
 
 async function endSession(connection: Connection, id: string, script: GuestScript): Promise<void> {
-  const signal = AbortSignal.timeout(KILL_DEADLINE_MS);
+  const signal = AbortSignal.any([script.signal, AbortSignal.timeout(KILL_DEADLINE_MS)]);
   try {
     await runOnChannel(connection, { command: asRoot(killer(id), script.sudo), signal });
   } catch (error) {
@@ -128,9 +128,11 @@ export async function runScript(connection: Connection, script: GuestScript): Pr
       onStderr: (chunk) => stderr.write(chunk),
       signal: AbortSignal.any([script.signal, over.signal]),
     });
+    if (deadline.passed) await deadline.over;
     return { ...end, timedOut: deadline.passed };
   } catch (error) {
     if (deadline.passed && !script.signal.aborted && !connection.lost.aborted) {
+      await deadline.over;
       return { exitCode: null, signal: null, timedOut: true };
     }
     throw error;
@@ -141,14 +143,15 @@ export async function runScript(connection: Connection, script: GuestScript): Pr
   }
 }
 
+/** `over` resolves once what its passing set off is done, or the script ended first. */
 function startDeadline(
   milliseconds: number | undefined,
   finished: AbortSignal,
   onPassed: () => Promise<void>,
-): { readonly passed: boolean } {
-  const state = { passed: false };
+): { readonly passed: boolean; readonly over: Promise<void> } {
+  const state = { passed: false, over: Promise.resolve() };
   if (milliseconds === undefined) return state;
-  void delay(milliseconds, undefined, { signal: finished }).then(
+  state.over = delay(milliseconds, undefined, { signal: finished }).then(
     () => {
       state.passed = true;
       return onPassed();

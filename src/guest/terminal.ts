@@ -55,8 +55,9 @@ export async function attachTerminal(
   try {
     return await new Promise<number>((resolve, reject) => {
       let exitCode: number | undefined;
+      // ssh2 gives the signal's name with `SIG` in front.
       channel.once("exit", (code: number | null, signal?: string) => {
-        exitCode = code ?? 128 + (SIGNAL_NUMBERS[`SIG${signal}`] ?? constants.signals.SIGTERM);
+        exitCode = code ?? 128 + (SIGNAL_NUMBERS[signal ?? ""] ?? constants.signals.SIGTERM);
       });
       channel.once("close", () => {
         if (exitCode !== undefined) resolve(exitCode);

@@ -46,21 +46,22 @@ function plainReferences(raw: RawObject, surroundings: Surroundings): References
   // One that has a problem of its own is not reported a second time where it is used.
   const variable = (name: string): VariableValue | undefined =>
     values.get(name) ?? (declared.includes(name) ? "" : undefined);
-  const onlyVariables: References = {
+  const none: References = {
     name: undefined,
     version: undefined,
     variable,
     input: () => undefined,
     known,
   };
-  const textOf = (key: string): string | undefined => {
+  const textOf = (key: string, references: References): string | undefined => {
     const value = field(raw, key);
-    // A name or version may itself be made of variables; what is wrong with it shows at its place.
-    return typeof value === "string"
-      ? String(interpolate(value, [key], onlyVariables, []))
-      : undefined;
+    if (typeof value !== "string") return undefined;
+    // It may itself be made of variables; what is wrong with it shows at its own place.
+    return String(interpolate(value, [key], references, []));
   };
-  return { ...onlyVariables, name: textOf("name"), version: textOf("version") ?? "0.0.0" };
+  // One that is missing is reported as such, and not again where it is used.
+  const named: References = { ...none, name: textOf("name", none) ?? "" };
+  return { ...named, version: textOf("version", named) ?? "0.0.0" };
 }
 
 /** The inputs that are sound, as they will be found; their strings may name variables only. */

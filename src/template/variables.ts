@@ -44,6 +44,14 @@ function convert(given: unknown, type: "string" | "number" | "boolean"): Variabl
   return given.trim() === "" || Number.isNaN(number) ? undefined : number;
 }
 
+/** The expression that a whole value must fit. Throws a SyntaxError when it is none. */
+function patternOf({ pattern }: VariableDeclaration): RegExp | undefined {
+  if (pattern === undefined) return undefined;
+  // By itself first: "a)(b" is none, although it would be one inside the parentheses.
+  const own = new RegExp(pattern, "u");
+  return new RegExp(`^(?:${own.source})$`, "u");
+}
+
 function problemOf(declaration: VariableDeclaration, given: unknown): string | undefined {
   const type = typeOf(declaration);
   const shown = declaration.sensitive ? "its value" : JSON.stringify(given);
@@ -54,14 +62,15 @@ function problemOf(declaration: VariableDeclaration, given: unknown): string | u
     return `${shown} is not one of ${allowed.map((item) => JSON.stringify(item)).join(", ")}`;
   }
   if (pattern === undefined) return undefined;
-  const fits = new RegExp(`^(?:${pattern})$`, "u").test(String(value));
-  return fits ? undefined : `${shown} does not fit the pattern ${pattern}`;
+  return patternOf(declaration)?.test(String(value))
+    ? undefined
+    : `${shown} does not fit the pattern ${pattern}`;
 }
 
 /** Whether a declaration's own pattern is a regular expression. */
 export function patternProblem(declaration: VariableDeclaration): string | undefined {
   try {
-    if (declaration.pattern !== undefined) new RegExp(declaration.pattern, "u");
+    patternOf(declaration);
     return undefined;
   } catch (error) {
     return `not a regular expression: ${(error as Error).message}`;

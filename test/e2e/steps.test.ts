@@ -98,7 +98,12 @@ it("tries a step again, and shows every post-condition that does not hold", asyn
       {
         name: "unkept",
         actions: [{ run: "true" }],
-        verify: ["test -d /etc", "echo first words; exit 4", "ls /no/such/file", "test -e /etc/passwd"],
+        verify: [
+          "test -d /etc",
+          "echo first words; exit 4",
+          "ls /no/such/file",
+          "test -e /etc/passwd",
+        ],
       },
     ],
   });

@@ -38,19 +38,18 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
     cpuModel: machine?.cpu,
     required: accelerator === "kvm",
   };
-  const checks = await Promise.all([
-    checkNode(),
-    checkSshBinding(),
+  const required = template !== undefined;
+  const wantsUefi = template === undefined || machine?.firmware === "uefi";
+  const [programs, kvm, group, memory, space, firmware, rights] = await Promise.all([
     checkPrograms(template && programsFor(template), signal),
-    accelerator === "tcg" ? [] : [checkKvm(wish, signal), checkKvmGroup()],
-    checkMemory(machine?.memory ?? DEFAULTS.memory, template !== undefined),
+    accelerator === "tcg" ? undefined : checkKvm(wish, signal),
+    accelerator === "tcg" ? undefined : checkKvmGroup(),
+    checkMemory(machine?.memory ?? DEFAULTS.memory, required),
     checkSpace(),
-    template === undefined || machine?.firmware === "uefi"
-      ? checkFirmware(template !== undefined)
-      : [],
-    bootstraps ? checkBootstrapRights(template !== undefined, signal) : [],
+    wantsUefi ? checkFirmware(required) : undefined,
+    bootstraps ? checkBootstrapRights(required, signal) : undefined,
   ]);
-  const flat = await Promise.all(checks.flat());
   signal.throwIfAborted();
-  return flat.filter((check) => check !== undefined);
+  const all = [checkNode(), checkSshBinding(), ...programs, kvm, group, memory, ...space];
+  return [...all, firmware, rights].filter((check) => check !== undefined);
 }

@@ -1,4 +1,5 @@
 /** Small pieces of Markdown. */
+import { displayWidth } from "../../events/sinks/text.js";
 
 /** Stands at the top of each page that is made from code. */
 export const GENERATED = "<!-- Made by `npm run generate` from the code; do not edit. -->";
@@ -20,7 +21,7 @@ export function cell(text: string): string {
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, index) =>
-    Math.max(3, ...all.map((row) => [...(row[index] ?? "")].length)),
+    Math.max(3, ...all.map((row) => displayWidth(row[index] ?? ""))),
   );
   const line = (row: readonly string[]): string =>
     `| ${widths.map((width, index) => pad(row[index] ?? "", width)).join(" | ")} |`;
@@ -29,5 +30,5 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 }
 
 function pad(text: string, width: number): string {
-  return text + " ".repeat(width - [...text].length);
+  return text + " ".repeat(width - displayWidth(text));
 }

@@ -59,7 +59,7 @@ function section(path: string, schema: JsonSchema, level: number): string[] {
   const forms = shape.anyOf ?? [shape];
   return [
     `${"#".repeat(level)} ${code(name)}`,
-    `${cell(sentence(about.join("; ")))}`,
+    cell(sentence(about.join("; "))),
     ...forms.flatMap((form) => [
       ...(forms.length > 1 ? [`**${sentence(form.description ?? "")}**`] : []),
       keyTable(form),

@@ -12,8 +12,8 @@ function placeOf(text: string, excerpt: string): string {
 const cases: { what: string; text: string; lines: [excerpt: string, message: string][] }[] = [
   {
     what: "text that is no JSON",
-    text: '{\n  "name": "demo",\n  "base" {}\n}',
-    lines: [["{}", "not JSON: ColonExpected"]],
+    text: '{\n  "name": "demo",\n  "base": \n}',
+    lines: [["}", "not JSON: ValueExpected"]],
   },
   {
     what: "a key that stands twice",
@@ -85,7 +85,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
             { run: "x", script: "y" },
             { run: 3 },
             { upload: "x" },
-            { upload: "x", to: "y" },
+            { upload: "x", to: "rel" },
             { reboot: false },
             { wait: "x", timeout: "soon" },
           ],
@@ -103,7 +103,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
       ],
       ["3}", "steps[0].actions[2].run: expected a string or an array, found a number"],
       ['{"upload":"x"}', "steps[0].actions[3].to: is missing; it is a string"],
-      ['"y"}', "steps[0].actions[4].to: a path in the guest is absolute"],
+      ['"rel"', "steps[0].actions[4].to: a path in the guest is absolute"],
       ["false", "steps[0].actions[5].reboot: expected true"],
       [
         '"soon"',

@@ -8,7 +8,7 @@ describe("references", () => {
   it("are replaced in every text, and leave types alone where they are all of it", async () => {
     const template = await load(
       templateText({
-        version: "1.${var.count}",
+        version: "${name}.${var.count}",
         variables: VARIABLES,
         description: "${name} ${version} ${var.word}${var.count}",
         machine: { cpus: "${var.count}" },
@@ -16,8 +16,8 @@ describe("references", () => {
       }),
     );
     expect(template).toMatchObject({
-      version: "1.3",
-      description: "demo 1.3 w3",
+      version: "demo.3",
+      description: "demo demo.3 w3",
       machine: { cpus: 3 },
       seal: false,
       output: { directory: "output/demo" },

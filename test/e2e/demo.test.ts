@@ -1,0 +1,113 @@
+/** The demo appliance, from its template to a guest that was booted from the finished image. */
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { z } from "zod";
+import { readPublished } from "../../src/artifact/published.js";
+import { loadKeys, publicBlob } from "../../src/guest/keys.js";
+import type { BuildKeys } from "../../src/guest/keys.js";
+import type { Bench, Ended } from "../support/e2e.js";
+import { createBench, processesOf } from "../support/e2e.js";
+import { bootImage, textsInFile } from "../support/e2e-guest.js";
+
+const NAME = "demo-1.0.0.qcow2";
+let bench: Bench;
+let ended: Ended;
+let keys: BuildKeys;
+
+beforeAll(async () => {
+  bench = await createBench();
+  const demo = resolve("appliances/demo/demo.json");
+  // The working folder is kept for its keys: they are what must not be in the image.
+  ended = await bench.build(demo, "--accel", "tcg", "--keep-work").ended;
+  if (ended.exitCode !== 0) throw new Error(ended.stderr);
+  keys = await loadKeys(join(bench.buildFolder("demo"), "keys"));
+});
+afterAll(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+/** What of the build must not be found: both public keys, and lines of the private ones. */
+function traces(): string[] {
+  const lines = [keys.client, keys.host].flatMap((pair) => pair.private.split("\n").slice(2, 4));
+  return [publicBlob(keys.client), publicBlob(keys.host), ...lines].filter((text) => text !== "");
+}
+
+it("ends well, and says where the image is", async () => {
+  expect(ended.exitCode).toBe(0);
+  expect(ended.stdout).toBe(`${join(bench.output, NAME)}\n`);
+  expect(ended.stderr).toMatch(/demo 1\.0\.0 built in /);
+  expect(ended.stderr).toContain("shutdown done");
+  expect(await processesOf(bench.folder)).toEqual([]);
+});
+
+it("leaves the image, its sums, what it downloaded, and a manifest", async () => {
+  expect((await readdir(bench.output)).toSorted()).toEqual([
+    NAME,
+    `${NAME}.md5`,
+    `${NAME}.sha256`,
+    "index.html",
+    "manifest.json",
+  ]);
+  const manifest = await readPublished(bench.output);
+  expect(manifest).toMatchObject({ name: "demo", version: "1.0.0", accelerator: "tcg" });
+  expect(manifest.steps.map(({ name }) => name)).toEqual([
+    "packages",
+    "site",
+    "service",
+    "cleanup",
+  ]);
+  expect(await readFile(join(bench.output, "index.html"), "utf8")).toContain("Hello from vmbuild");
+});
+
+it("leaves sums that the usual programs accept, and a sound image", () => {
+  const check = (program: string, ...args: string[]): string =>
+    execFileSync(program, args, { cwd: bench.output, encoding: "utf8" });
+  expect(check("sha256sum", "-c", `${NAME}.sha256`)).toBe(`${NAME}: OK\n`);
+  expect(check("md5sum", "-c", `${NAME}.md5`)).toBe(`${NAME}: OK\n`);
+  expect(check("qemu-img", "check", NAME)).toContain("No errors were found");
+  const info = z
+    .object({ "virtual-size": z.number(), "backing-filename": z.string().optional() })
+    .parse(JSON.parse(check("qemu-img", "info", "--output=json", NAME)));
+  expect(info).toEqual({ "virtual-size": 4 * 2 ** 30 });
+});
+
+it("has nothing of the build on its disk", async () => {
+  const raw = join(bench.folder, "image.raw");
+  execFileSync("qemu-img", ["convert", "-O", "raw", join(bench.output, NAME), raw]);
+  // The search finds what is there: the kernel's name, for one.
+  expect(await textsInFile(raw, ["GNU GRUB", ...traces()])).toEqual(["GNU GRUB"]);
+
+  const table = z
+    .object({ partitiontable: z.object({ partitions: z.array(z.looseObject({})) }) })
+    .parse(JSON.parse(execFileSync("sfdisk", ["-J", raw], { encoding: "utf8" })));
+  const sizes = z.array(z.object({ start: z.number(), size: z.number() }));
+  const partitions = sizes.parse(table.partitiontable.partitions);
+  const root = partitions.toSorted((a, b) => b.size - a.size)[0];
+  const at = `${raw}?offset=${(root?.start ?? 0) * 512}`;
+  const debugfs = (command: string): string =>
+    execFileSync("debugfs", ["-R", command, at], { encoding: "utf8", stdio: "pipe" });
+  expect(debugfs("stat /etc/machine-id")).toMatch(/\bSize: 0\b/);
+  expect(debugfs("ls -p /etc/ssh")).not.toContain("ssh_host_");
+  expect(debugfs("ls -p /root/.ssh")).not.toContain("authorized_keys");
+});
+
+it("boots again with another seed, as a machine of its own", async () => {
+  const folder = join(bench.folder, "again");
+  await mkdir(folder, { mode: 0o700 });
+  // Answering at all proves that cloud-init ran once more, and took a new host key from its seed.
+  await using image = await bootImage(join(bench.output, NAME), folder);
+  expect(await image.ask("hostname")).toBe("again");
+  expect(await image.ask("cat /etc/machine-id")).toMatch(/^[0-9a-f]{32}$/);
+  expect(await image.ask("cat /etc/motd")).toContain("demo 1.0.0, built by vmbuild");
+  await image.ask("systemctl is-active --wait nginx");
+  const page = await image.ask(
+    "exec 3<>/dev/tcp/127.0.0.1/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3",
+  );
+  expect(page).toContain("200 OK");
+  expect(page).toContain("Hello from vmbuild");
+  const places = "/boot /etc /home /opt /root /srv /tmp /usr/local /var";
+  const patterns = traces().map((text) => `-e '${text}'`);
+  expect(await image.ask(`grep -rlF ${patterns.join(" ")} ${places} || true`)).toBe("");
+});

@@ -1,0 +1,113 @@
+/** What a run gives to programs, and what it does when the output has no room. */
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { z } from "zod";
+import { readPublished } from "../../src/artifact/published.js";
+import type { Bench } from "../support/e2e.js";
+import { createBench, processesOf } from "../support/e2e.js";
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await createBench();
+});
+afterEach(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+const eventSchema = z.looseObject({
+  v: z.literal(1),
+  time: z.iso.datetime(),
+  build: z.string(),
+  type: z.string(),
+});
+
+it("builds two templates side by side, and tells programs about it", async () => {
+  const userData = join(bench.folder, "user-data.yaml");
+  // write_files and runcmd are modules of the three stages that a build of its own leaves out.
+  const lines = [
+    "#cloud-config",
+    "write_files: [{path: /root/written, content: by cloud-init}]",
+    "runcmd: [touch /root/ran]",
+  ];
+  await writeFile(userData, `${lines.join("\n")}\n`);
+  const left = await bench.template({
+    name: "left",
+    seed: { userData },
+    output: { directory: join(bench.output, "left") },
+    steps: [{ name: "look", verify: ["test -s /root/written", "test -e /root/ran"] }],
+  });
+  const right = await bench.template({
+    name: "right",
+    output: { directory: join(bench.output, "right"), format: "raw", checksums: ["sha512"] },
+    steps: [{ name: "say", actions: [{ run: "echo right" }] }],
+  });
+  const args = ["--parallel", "2", "--json", "--log-format", "json"];
+  const { exitCode, stdout, stderr } = await bench.vmbuild("run", left, right, ...args);
+  const events = stderr
+    .trimEnd()
+    .split("\n")
+    .map((line) => eventSchema.parse(JSON.parse(line)));
+  expect(events.filter(({ type }) => type === "run.failed")).toEqual([]);
+  expect(exitCode).toBe(0);
+
+  const of = (build: string, type: string): number =>
+    events.findIndex((event) => event.build === build && event.type === type);
+  expect(of("left", "machine.started")).toBeLessThan(of("right", "machine.stopped"));
+  expect(of("right", "machine.started")).toBeLessThan(of("left", "machine.stopped"));
+
+  expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+  const { results } = z
+    .object({ results: z.array(z.object({ name: z.string(), manifest: z.string() })) })
+    .parse(JSON.parse(stdout));
+  expect(results.map(({ name }) => name)).toEqual(["left", "right"]);
+  await readPublished(join(bench.output, "left"));
+  const manifest = await readPublished(join(bench.output, "right"));
+  expect(manifest.files[0]).toMatchObject({ format: "raw", virtualSize: 4 * 2 ** 30 });
+  expect(Object.keys(manifest.files[0]?.checksums ?? {})).toEqual(["sha512"]);
+});
+
+/** Runs a program as root, or fails. */
+function asRoot(...words: string[]): void {
+  const [program = "", ...args] = process.getuid?.() === 0 ? words : ["sudo", "-n", ...words];
+  execFileSync(program, args, { stdio: "pipe" });
+}
+
+/** Whether this user can mount, here. */
+function canMount(folder: string): boolean {
+  try {
+    asRoot("mount", "-t", "tmpfs", "-o", "size=300M,mode=0777", "tmpfs", folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it("keeps the old artifact when the disk for the new one is full", async (context) => {
+  await mkdir(bench.output);
+  if (!canMount(bench.output)) context.skip("a file system cannot be mounted here");
+  try {
+    const image = join(bench.output, "full-disk-0.0.0.qcow2");
+    await writeFile(image, "the old image");
+    await writeFile(join(bench.output, "manifest.json"), "the old manifest");
+    const template = await bench.template({
+      name: "full-disk",
+      // The room is there when the run begins; something else takes it meanwhile.
+      steps: [{ name: "fill", actions: [{ local: "head -c 280M /dev/zero >../output/filler" }] }],
+    });
+    const { exitCode, stderr } = await bench.build(template).ended;
+    expect(stderr).toContain("[ARTIFACT_SPACE]");
+    expect(exitCode).toBe(9);
+    expect(await readFile(image, "utf8")).toBe("the old image");
+    expect(await readdir(bench.output)).toEqual(
+      expect.arrayContaining(["filler", "full-disk-0.0.0.qcow2", "manifest.json"]),
+    );
+    expect(await readdir(bench.output)).toHaveLength(3);
+    // What was built is not lost.
+    expect(await readdir(bench.buildFolder("full-disk"))).toContain("disk.qcow2");
+    expect(await processesOf(bench.folder)).toEqual([]);
+  } finally {
+    asRoot("umount", bench.output);
+  }
+});

@@ -1,0 +1,240 @@
+/** validate, inspect, schema and init, as processes. */
+import { execFileSync } from "node:child_process";
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { makeCliHome } from "../../support/cli.js";
+import type { CliHome } from "../../support/cli.js";
+
+let home: CliHome;
+beforeEach(async () => {
+  home = await makeCliHome();
+});
+afterEach(() => home[Symbol.asyncDispose]());
+
+const TEMPLATE = { name: "t", base: { bootstrap: { suite: "bookworm" } } };
+
+describe("vmbuild validate", () => {
+  it("says in a line that a template is sound", async () => {
+    await home.write({
+      "t.json": { ...TEMPLATE, steps: [{ name: "a", actions: [{ script: "a.sh" }] }] },
+      "a.sh": "#!/bin/sh\ntrue\n",
+    });
+    expect(await home.run("validate", "t.json")).toEqual({
+      exitCode: 0,
+      stdout: "t.json: valid (1 step, 0 inputs)",
+      stderr: "",
+    });
+  });
+
+  it("lists every file that is missing and every script that cannot be read, at once", async () => {
+    await home.write({
+      "t.json": {
+        ...TEMPLATE,
+        inputs: {
+          here: { path: "nowhere" },
+          later: { git: "https://example.org/x.git", ref: "v1" },
+          sums: { url: "https://example.org/x", checksum: "file:SUMS" },
+        },
+        machine: { disk: "1G" },
+        seed: { userData: "user-data", networkConfig: "network" },
+        steps: [
+          {
+            name: "a",
+            actions: [
+              { script: "missing.sh" },
+              { script: "broken.sh" },
+              { script: "plain" },
+              { script: "other.xyz" },
+              { script: "${input.later}/x.sh" },
+              { run: ["if true", "echo ${HOME}"] },
+              { run: "[[ a == a ]] && x=(1 2)", shell: "bash" },
+              { write: "/x.sh", content: ["#!/bin/bash", "fi"] },
+              { upload: "nothing", to: "/x" },
+              { local: "make thing" },
+              { upload: "thing", to: "/x" },
+            ],
+            verify: ["true )"],
+          },
+        ],
+      },
+      "broken.sh": "#!/bin/bash\nif\n",
+      plain: "true\n",
+      "other.xyz": "#!/usr/bin/env frobnicate\n",
+      "user-data": "packages: [jq]\n",
+      network: "a: [\n",
+    });
+    const { exitCode, stdout, stderr } = await home.run("validate", "t.json");
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    const text = stderr.replaceAll(/t\.json:\d+:\d+: /g, "");
+    for (const line of [
+      "machine.disk: 1 GiB cannot hold the base, which has 3 GiB",
+      "inputs.here: there is no nowhere",
+      "inputs.sums.checksum: there is no SUMS",
+      "seed.userData: user-data: does not begin with #cloud-config",
+      "seed.networkConfig: network is not YAML",
+      "steps[0].actions[0].script: there is no missing.sh",
+      "steps[0].actions[1].script: broken.sh: line 3: syntax error",
+      "steps[0].actions[5].run: sh: 3: ",
+      "steps[0].actions[7].content: bash: line 2: syntax error",
+      "steps[0].actions[8].upload: there is no nothing",
+      "steps[0].verify[0]: sh: 1: ",
+      "warning: steps[0].actions[2].script: plain does not begin with #!",
+      "note: other.xyz: /usr/bin/env frobnicate has no syntax check",
+      "note: the input later is not here yet",
+      "note: thing is not there; an earlier local action may make it",
+    ]) {
+      expect(text).toContain(line);
+    }
+    expect(text).toContain("error: t.json has 11 problems [TEMPLATE_INVALID]");
+  });
+
+  it("reports several templates as one object, and never a secret", async () => {
+    await home.write({
+      "good.json": TEMPLATE,
+      "bad.json": {
+        ...TEMPLATE,
+        variables: { token: { default: "S3CRET-token", sensitive: true } },
+        steps: [{ name: "a", actions: [{ script: "${var.token}.sh" }] }],
+      },
+    });
+    const { exitCode, stdout, stderr } = await home.run(
+      "validate",
+      "good.json",
+      "bad.json",
+      "--json",
+    );
+    expect(exitCode).toBe(2);
+    expect(stdout + stderr).not.toContain("S3CRET");
+    const { results } = JSON.parse(stdout) as { results: unknown[] };
+    expect(results).toMatchObject([
+      { name: "t", valid: true, problems: [] },
+      { valid: false, problems: [expect.stringContaining("there is no ***.sh")] },
+    ]);
+  });
+
+  it("compares the disk with a local base", async () => {
+    execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", join(home.folder, "b.qcow2"), "2G"]);
+    await home.write({ "t.json": { name: "t", base: { path: "b.qcow2" } } });
+    expect((await home.run("validate", "t.json")).exitCode).toBe(0);
+    const { exitCode, stderr } = await home.run("validate", "t.json", "--disk", "1G");
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("--disk: machine.disk: 1 GiB cannot hold the base, which has 2 GiB");
+  });
+});
+
+describe("vmbuild inspect", () => {
+  it("shows the mission's machine where a template says nothing", async () => {
+    await home.write({ "t.json": TEMPLATE });
+    const { exitCode, stdout } = await home.run("inspect", "t.json", "--json");
+    expect(exitCode).toBe(0);
+    const { qemu, machine, output } = JSON.parse(stdout) as {
+      qemu: { program: string; arguments: string[] };
+      machine: unknown;
+      output: { files: string[] };
+    };
+    expect(qemu.program).toBe("qemu-system-x86_64");
+    const line = qemu.arguments.join(" ");
+    for (const part of ["-enable-kvm -cpu host", "-smp 4", "-m 16384M"]) {
+      expect(line).toContain(part);
+    }
+    expect(machine).toMatchObject({ disk: 50 * 2 ** 30, memory: 16 * 2 ** 30 });
+    expect(output.files).toEqual(
+      ["t-0.0.0.qcow2", "t-0.0.0.qcow2.sha256", "t-0.0.0.qcow2.md5", "manifest.json"].map((name) =>
+        join(home.folder, "output", "t", name),
+      ),
+    );
+  });
+
+  it("tells people the same, without secrets", async () => {
+    await home.write({
+      "t.json": {
+        ...TEMPLATE,
+        variables: { token: { default: "S3CRET-token", sensitive: true }, n: { default: 2 } },
+        inputs: { site: { git: "https://user:pw@example.org/x.git", ref: "v1" } },
+        machine: { accelerator: "auto", cpus: "${var.n}" },
+        steps: [
+          {
+            name: "first",
+            actions: [{ run: "use ${var.token}" }],
+            verify: ["test -e /x"],
+            retries: 2,
+          },
+        ],
+      },
+    });
+    const { stdout } = await home.run("inspect", "t.json");
+    expect(stdout).not.toMatch(/S3CRET|user:pw/);
+    for (const part of [
+      /^t 0\.0\.0 {2}t\.json$/m,
+      /^ {2}token {2}"\*\*\*" +sensitive$/m,
+      /^ {4}git +https:\/\/example\.org\/x\.git$/m,
+      /^ {4}ref +v1$/m,
+      /^ {2}accelerator +auto: KVM where it works/m,
+      /^ {4}-smp 2 \\$/m,
+      /^ {2}1\. first {2}2 retries, 1h at most$/m,
+      /^ {4}run +use \*\*\*$/m,
+      /^ {4}verify +test -e \/x$/m,
+      /^ {2}output\/t\/t-0\.0\.0\.qcow2$/m,
+    ]) {
+      expect(stdout).toMatch(part);
+    }
+  });
+
+  it("prints an argument list that a shell takes apart as it was", async () => {
+    await home.write({
+      "t.json": { ...TEMPLATE, name: "t", machine: { arguments: ["-x", "a 'b' $c"] } },
+    });
+    const { stdout } = await home.run("inspect", "t.json");
+    const command = /^qemu .*\n([^]*?)\n\n/m.exec(stdout)?.[1] ?? "";
+    const script = `qemu-system-x86_64() { printf '%s\\n' "$@"; }\n${command}`;
+    const words = execFileSync("bash", ["-c", script], { encoding: "utf8" }).trimEnd().split("\n");
+    const json = JSON.parse((await home.run("inspect", "t.json", "--json")).stdout) as {
+      qemu: { arguments: string[] };
+    };
+    expect(words).toEqual(json.qemu.arguments);
+  });
+
+  it("needs no QEMU", async () => {
+    await home.write({ "t.json": { ...TEMPLATE, machine: { binary: "qemu-none" } } });
+    const { exitCode, stdout } = await home.run("inspect", "t.json");
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("qemu (not installed; as for 7.2)");
+  });
+});
+
+describe("vmbuild schema", () => {
+  it("prints what lies under schemas/", async () => {
+    const { stdout } = await home.run("schema");
+    const path = new URL("../../../schemas/template.schema.json", import.meta.url);
+    expect(`${stdout}\n`).toBe(await readFile(path, "utf8"));
+  });
+});
+
+describe("vmbuild init", () => {
+  it("makes an appliance that validates, and is found by its name", async () => {
+    const { exitCode, stdout } = await home.run("init", "my-image");
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("vmbuild run my-image");
+    const folder = join(home.folder, "appliances", "my-image");
+    expect((await readdir(folder)).toSorted()).toEqual(
+      [".gitignore", "README.md", "my-image.json", "setup.sh"].toSorted(),
+    );
+    expect(await home.run("validate", "my-image")).toEqual({
+      exitCode: 0,
+      stdout: "appliances/my-image/my-image.json: valid (1 step, 0 inputs)",
+      stderr: "",
+    });
+  });
+
+  it("overwrites nothing, and refuses names that are none", async () => {
+    await home.write({ "images/x/mine": "precious" });
+    const again = await home.run("init", "x", "--dir", "images");
+    expect(again.exitCode).toBe(2);
+    expect(again.stderr).toContain("images/x is there already, and not empty");
+    expect(await readdir(join(home.folder, "images/x"))).toEqual(["mine"]);
+    const wrong = await home.run("init", "../x");
+    expect(wrong.exitCode).toBe(2);
+    expect(wrong.stderr).toContain('"../x": a name has letters');
+  });
+});

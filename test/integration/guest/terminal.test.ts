@@ -1,0 +1,100 @@
+import { PassThrough, Writable } from "node:stream";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Connection } from "../../../src/guest/connection.js";
+import { attachTerminal } from "../../../src/guest/terminal.js";
+import type { LocalTerminal } from "../../../src/guest/terminal.js";
+import { errorOf } from "../../support/inputs.js";
+import { kill, startSshd } from "./sshd.js";
+import type { Sshd } from "./sshd.js";
+
+let sshd: Sshd;
+let connection: Connection;
+beforeAll(async () => {
+  sshd = await startSshd();
+  connection = await sshd.connect();
+});
+afterAll(async () => {
+  await sshd[Symbol.asyncDispose]();
+});
+
+class Kept extends Writable {
+  text = "";
+  isTTY = false;
+  columns = 80;
+  rows = 24;
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString("utf8");
+    this.emit("text");
+    done();
+  }
+  /** Resolves when something like this was written. */
+  async until(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.text)) await new Promise((resolve) => this.once("text", resolve));
+  }
+}
+
+/** Streams that stand for a terminal, or for pipes. */
+function makeTerminal(isTTY: boolean) {
+  const modes: boolean[] = [];
+  const stdin = Object.assign(new PassThrough(), {
+    isTTY,
+    setRawMode: (on: boolean) => modes.push(on),
+  });
+  const stdout = Object.assign(new Kept(), { isTTY });
+  const stderr = Object.assign(new Kept(), { isTTY });
+  const terminal = { stdin, stdout, stderr } as unknown as LocalTerminal;
+  return { terminal, stdin, stdout, stderr, modes };
+}
+
+describe("one command", () => {
+  it("passes on its output, by stream, and its exit code", async () => {
+    const { terminal, stdout, stderr } = makeTerminal(false);
+    expect(await attachTerminal(connection, "echo out; echo err >&2; exit 42", terminal)).toBe(42);
+    expect(stdout.text).toBe("out\n");
+    expect(stderr.text).toBe("err\n");
+  });
+
+  it("reads what is piped into it", async () => {
+    const { terminal, stdin, stdout } = makeTerminal(false);
+    stdin.end("piped\n");
+    expect(await attachTerminal(connection, "tr a-z A-Z", terminal)).toBe(0);
+    expect(stdout.text).toBe("PIPED\n");
+  });
+
+  it.each([
+    ["TERM", 143],
+    ["KILL", 137],
+    ["SEGV", 139],
+  ])("ends with 128 and more for SIG%s", async (signal, code) => {
+    const { terminal } = makeTerminal(false);
+    expect(await attachTerminal(connection, `kill -${signal} $$`, terminal)).toBe(code);
+  });
+
+  it("is not a success when the connection goes", async () => {
+    await using other = await startSshd();
+    const lost = await other.connect();
+    const { terminal, stdout } = makeTerminal(false);
+    const running = attachTerminal(lost, "echo ready; sleep 30", terminal);
+    await stdout.until(/ready/);
+    for (const pid of await other.sessions()) kill(pid);
+    expect(await errorOf(running)).toMatchObject({ code: "GUEST_LOST" });
+  });
+});
+
+describe("a shell", () => {
+  it("has a terminal of the user's size, which follows when that changes", async () => {
+    const { terminal, stdin, stdout, modes } = makeTerminal(true);
+    const running = attachTerminal(connection, undefined, terminal);
+    stdin.write("stty size; tty\n");
+    await stdout.until(/24 80[\s\S]*\/dev\/pts\//);
+    stdout.columns = 132;
+    stdout.rows = 43;
+    stdout.emit("resize");
+    stdin.write("until [ \"$(stty size)\" = '43 132' ]; do :; done; echo resi''zed\n");
+    await stdout.until(/resized/);
+    stdin.write("exit 7\n");
+    expect(await running).toBe(7);
+    // The terminal is given back as it was.
+    expect(modes).toEqual([true, false]);
+  });
+});

@@ -1,0 +1,64 @@
+/** Runs the compiled command line as a process of its own, with state folders of its own. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** How a command ended. */
+export interface CliResult {
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A place to run commands in. Dispose of it. */
+export interface CliHome extends AsyncDisposable {
+  /** The current folder of commands; absolute. */
+  readonly folder: string;
+  /** `$XDG_STATE_HOME/vmbuild/builds` and `$XDG_CACHE_HOME/vmbuild`. */
+  readonly builds: string;
+  readonly cache: string;
+  readonly runtime: string;
+  readonly env: Readonly<Record<string, string>>;
+  run(...args: string[]): Promise<CliResult>;
+  /** Writes files, folders made on the way; values that are no text become JSON. */
+  write(files: Readonly<Record<string, unknown>>): Promise<void>;
+}
+
+/** Makes a place with empty state, cache and runtime folders. */
+export async function makeCliHome(): Promise<CliHome> {
+  const root = await mkdtemp(join(tmpdir(), "vmbuild-cli-"));
+  const at = (name: string): string => join(root, name);
+  for (const name of ["work", "state", "cache", "run"]) await mkdir(at(name), { mode: 0o700 });
+  const env = {
+    PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+    HOME: root,
+    XDG_STATE_HOME: at("state"),
+    XDG_CACHE_HOME: at("cache"),
+    XDG_RUNTIME_DIR: at("run"),
+    LANG: "C.UTF-8",
+  };
+  return {
+    folder: at("work"),
+    builds: join(root, "state", "vmbuild", "builds"),
+    cache: join(root, "cache", "vmbuild"),
+    runtime: join(root, "run", "vmbuild"),
+    env,
+    async run(...args) {
+      const options = { cwd: at("work"), env, extendEnv: false, reject: false } as const;
+      const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], options);
+      return { exitCode, stdout, stderr };
+    },
+    async write(files) {
+      for (const [path, content] of Object.entries(files)) {
+        const target = path.startsWith("/") ? path : join(at("work"), path);
+        await mkdir(dirname(target), { recursive: true });
+        await writeFile(target, typeof content === "string" ? content : JSON.stringify(content));
+      }
+    },
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,110 @@
+/** A finished image, booted again as a user would: a fresh overlay, a new seed, new keys. */
+import { randomUUID } from "node:crypto";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { Guest } from "../../src/guest/guest.js";
+import { makeBuildKeys } from "../../src/guest/keys.js";
+import { waitUntilReady } from "../../src/guest/readiness.js";
+import { readConsoleTail } from "../../src/machine/console.js";
+import { createOverlay } from "../../src/machine/disk.js";
+import { launchMachine } from "../../src/machine/machine.js";
+import { qemuVersion } from "../../src/machine/qemu-version.js";
+import { writeSeed } from "../../src/seed/nocloud.js";
+
+/** A guest that runs. Disposing of it ends its machine. */
+export interface BootedImage extends AsyncDisposable {
+  /** Runs a script with bash as root; gives what it printed, or throws when it failed. */
+  ask(script: string): Promise<string>;
+}
+
+/**
+ * Boots an image under emulation and waits until it answers with the host key that its new seed
+ * gave it; the image itself stays as it is.
+ * @param folder an empty folder for the overlay, the seed and the sockets.
+ */
+export async function bootImage(image: string, folder: string): Promise<BootedImage> {
+  const keys = makeBuildKeys();
+  const disk = join(folder, "overlay.qcow2");
+  const seed = join(folder, "seed.iso");
+  const console = join(folder, "console.log");
+  const { signal } = new AbortController();
+  const emit = (): void => {};
+  await createOverlay({ path: disk, backing: image, backingFormat: "qcow2" });
+  await writeSeed({ instanceId: randomUUID(), hostname: "again", user: "root", keys }, seed);
+  const binary = "qemu-system-x86_64";
+  const machine = await launchMachine({
+    shape: {
+      name: "again",
+      binary,
+      cpus: 1,
+      memory: 768 * 2 ** 20,
+      accelerator: "tcg",
+      cpuModel: "max",
+      machineType: "q35",
+      firmware: "bios",
+      network: "user",
+      extraArguments: [],
+    },
+    files: { disk, readOnlyDisks: [seed], console },
+    version: await qemuVersion(binary),
+    runtimeFolder: folder,
+    runId: "again",
+    log: join(folder, "qemu.log"),
+    emit,
+    signal,
+  });
+  try {
+    const connection = await waitUntilReady({
+      target: { port: machine.sshPort, user: "root", keys },
+      timeoutMs: 300_000,
+      emit,
+      signal: machine.death,
+      readConsole: () => readConsoleTail(console),
+    });
+    const guest = new Guest({
+      connection,
+      connect: () => Promise.reject(new Error("it is not restarted")),
+      slot: undefined,
+      sudo: false,
+      scratchFolder: folder,
+      emit,
+      signal: machine.death,
+    });
+    return {
+      async ask(script) {
+        const lines: string[] = [];
+        const onLine = (line: string): number => lines.push(line);
+        const interpreter = ["/bin/bash", "-eu"];
+        const { exitCode } = await guest.run({ content: script, interpreter, onLine });
+        if (exitCode !== 0) throw new Error(`${script}\nexit ${exitCode}\n${lines.join("\n")}`);
+        return lines.join("\n");
+      },
+      async [Symbol.asyncDispose]() {
+        guest.close();
+        await machine.kill();
+      },
+    };
+  } catch (error) {
+    await machine.kill();
+    throw error;
+  }
+}
+
+const CHUNK = 4 * 2 ** 20;
+
+/** Which of the texts are somewhere in a file's bytes. */
+export async function textsInFile(path: string, texts: readonly string[]): Promise<string[]> {
+  const found = new Set<string>();
+  const overlap = Math.max(...texts.map((text) => text.length));
+  await using handle = await open(path, "r");
+  const buffer = Buffer.alloc(CHUNK + overlap);
+  let kept = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, kept, CHUNK);
+    if (bytesRead === 0) return [...found];
+    const here = buffer.subarray(0, kept + bytesRead);
+    for (const text of texts) if (here.includes(text)) found.add(text);
+    kept = Math.min(overlap, here.length);
+    buffer.copyWithin(0, here.length - kept, here.length);
+  }
+}
