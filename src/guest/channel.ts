@@ -88,7 +88,10 @@ function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
 }
 
 /** Rejects with the signal's reason; `stop` ends the listening. */
-function whenAborted(signal: AbortSignal): { readonly aborted: Promise<never>; stop(): void } {
+function whenAborted(signal: AbortSignal): {
+  readonly aborted: Promise<never>;
+  readonly stop: () => void;
+} {
   let stop = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);

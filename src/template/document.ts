@@ -17,6 +17,17 @@ export interface Problem {
   readonly offset?: number;
 }
 
+/** What lies at a place of a plain value; undefined where there is nothing. */
+export function valueAt(value: unknown, path: JsonPath): unknown {
+  return path.reduce<unknown>(
+    (at, part) =>
+      typeof at === "object" && at !== null && Object.hasOwn(at, part)
+        ? (at as Record<string | number, unknown>)[part]
+        : undefined,
+    value,
+  );
+}
+
 /** `steps[2].actions[0].script`. */
 export function formatPath(path: JsonPath): string {
   const text = path

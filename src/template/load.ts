@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { dirname, relative } from "node:path";
 import { VmbuildError } from "../errors.js";
 import type { InputSpec } from "../inputs/inputs.js";
-import { JsonDocument } from "./document.js";
+import { JsonDocument, valueAt } from "./document.js";
 import type { Problem } from "./document.js";
 import { gatherValues, readText } from "./given.js";
 import type { ValueSources } from "./given.js";
@@ -59,6 +59,11 @@ function readDeclarations(raw: unknown): {
   return { declarations, problems };
 }
 
+/** Whether a text is made of a variable that has no value: that is reported once, as its own. */
+function usesAny(text: unknown, variables: readonly string[]): boolean {
+  return typeof text === "string" && variables.some((name) => text.includes(`\${var.${name}}`));
+}
+
 async function openDocument(path: string): Promise<JsonDocument> {
   const text = await readText(path, "The template");
   const shown = relative(process.cwd(), path);
@@ -107,9 +112,11 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
     : { value: raw, inputSpecs: new Map<string, InputSpec>(), problems: [] };
   const parsed = templateSchema.safeParse(settled.value, { reportInput: true });
 
-  const lines = [...problems, ...settled.problems, ...problemsOf(parsed.error?.issues ?? [])].map(
-    describeProblem,
+  const unset = declared.filter((name) => !values.has(name));
+  const found = problemsOf(parsed.error?.issues ?? []).filter(
+    ({ path }) => !usesAny(valueAt(raw, path), unset),
   );
+  const lines = [...problems, ...settled.problems, ...found].map(describeProblem);
   const variableLines = variableProblems.map(({ source, message }) => `${source}: ${message}`);
   if (!parsed.success || lines.length + variableLines.length > 0) {
     const code = lines.length > 0 ? "TEMPLATE_INVALID" : "VARIABLE_INVALID";
