@@ -85,7 +85,8 @@ export class Staging implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const left = [...this.#files.values()];
     this.#files.clear();
-    await Promise.all(left.map((file) => rm(file.temporary, { force: true })));
+    const gone = { recursive: true, force: true };
+    await Promise.all(left.map((file) => rm(file.temporary, gone)));
   }
 
   /** The old manifest, and the old sums of these images that nothing new replaces. */
@@ -99,6 +100,10 @@ export class Staging implements AsyncDisposable {
 
   async #moveIntoPlace(files: readonly StagedFile[]): Promise<void> {
     for (const file of files) {
+      // A folder takes the place of another only when that is empty.
+      if ((await statIfThere(file.temporary))?.isDirectory()) {
+        await rm(file.path, { recursive: true, force: true });
+      }
       await rename(file.temporary, file.path);
       this.#files.delete(basename(file.path));
     }

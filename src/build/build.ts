@@ -1,12 +1,14 @@
 /** A build from first to last. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { asVmbuildError } from "../errors.js";
 import type { VmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
+import type { RunningMachine } from "../machine/machine.js";
 import { quitMachine } from "../machine/stop.js";
 import { bootMachine, connectGuest } from "./boot.js";
 import { createContext } from "./context.js";
@@ -74,11 +76,23 @@ async function runMachine(context: RunContext, prepared: Prepared): Promise<Step
     await shutDown(context, machine, guest);
     guest.close();
     return steps;
-  } catch (error) {
+  } catch (thrown) {
+    const error = await firstCause(thrown, machine);
     if (options.onError === "pause" && !signal.aborted) await pauseOnError(context, error, stop);
     if (!machine.death.aborted) await quitMachine(machine, emit);
     throw error;
   }
+}
+
+/** Whoever talks to a machine that dies may notice before its end does. Milliseconds. */
+const DEATH_SHOWS_MS = 1000;
+
+/** What ended the part of a run that has a machine: its death, where the rest follows from that. */
+async function firstCause(thrown: unknown, machine: RunningMachine): Promise<unknown> {
+  const { code } = asVmbuildError(thrown);
+  if (code !== "GUEST_LOST" && code !== "MACHINE_QMP") return thrown;
+  await Promise.race([machine.ended, delay(DEATH_SHOWS_MS, undefined, { ref: false })]);
+  return machine.death.aborted ? machine.death.reason : thrown;
 }
 
 async function pauseRun(

@@ -111,8 +111,8 @@ export function hostnameOf(name: string): string {
     name
       .toLowerCase()
       .replaceAll(/[^a-z0-9]+/g, "-")
-      .replaceAll(/^-|-$/g, "")
-      .slice(0, 63) || "vmbuild"
+      .slice(0, 63)
+      .replaceAll(/^-|-$/g, "") || "vmbuild"
   );
 }
 

@@ -101,11 +101,12 @@ function makeRunId(now: Date): string {
 export async function readRuns(build: BuildPaths): Promise<RunRecord[]> {
   if (!(await statIfThere(build.runs))) return [];
   const records: RunRecord[] = [];
-  for (const runId of (await readdir(build.runs)).toSorted()) {
+  for (const runId of await readdir(build.runs)) {
     const record = await readRecord(runPaths(build, runId).record);
     if (record) records.push(record);
   }
-  return records;
+  // Not by name: two runs may begin within a second.
+  return records.toSorted((one, other) => one.startedAt.localeCompare(other.startedAt));
 }
 
 async function readRecord(path: string): Promise<RunRecord | undefined> {

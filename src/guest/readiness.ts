@@ -61,6 +61,8 @@ const HOPELESS = [
   /Kernel panic - not syncing/,
   /No bootable device/,
   /BdsDxe: No bootable option or device was found/,
+  // Where UEFI firmware ends up that has nothing else to start, once it found no startup.nsh.
+  /^Shell>/,
   /You are in emergency mode/,
   /^grub rescue>/,
   /Give root password for maintenance/,

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseDocument, stringify } from "yaml";
-import { VmbuildError } from "../errors.js";
+import { VmbuildError, messageOf } from "../errors.js";
 import type { BuildKeys } from "../guest/keys.js";
 import { writeIso } from "./iso.js";
 
@@ -77,7 +77,7 @@ export function parseUserData(text: string, path: string): Record<string, unknow
       lines,
       hint: "vmbuild adds its keys to the user-data, so it has to be a #cloud-config mapping.",
     });
-  if (!/^#cloud-config\b/.test(text)) throw problem("does not begin with #cloud-config");
+  if (!/^#cloud-config(\s|$)/.test(text)) throw problem("does not begin with #cloud-config");
   const document = parseDocument(text);
   if (document.errors.length > 0) {
     throw problem(
@@ -85,7 +85,13 @@ export function parseUserData(text: string, path: string): Record<string, unknow
       document.errors.map((error) => error.message),
     );
   }
-  const value: unknown = document.toJS() ?? {};
+  let value: unknown;
+  try {
+    value = document.toJS() ?? {};
+  } catch (error) {
+    // An alias without its anchor, or one that grows without bounds.
+    throw problem("is not YAML", [messageOf(error)]);
+  }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw problem("is not a mapping");
   }

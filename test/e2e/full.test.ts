@@ -73,7 +73,7 @@ it("does all that a template can ask for", async () => {
           {
             run: [
               'printf %s "$TOKEN" >/run/pattern',
-              "! cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -qF -f /run/pattern",
+              "if cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -qF -f /run/pattern; then exit 1; fi",
               "sha256sum </run/pattern >/root/secret.sum; rm /run/pattern; echo in the middle",
               "sleep 2",
             ],

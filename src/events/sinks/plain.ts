@@ -1,4 +1,5 @@
 /** Plain lines, for logs of CI systems and for pipes: every line says when, nothing is redrawn. */
+import { stageWords } from "./stages.js";
 import type { Writable } from "node:stream";
 import { formatDuration } from "../../host/format.js";
 import type { RunEvent, Sink } from "../types.js";
@@ -111,7 +112,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
     case "machine.stopped":
       return [`  machine stopped by ${event.method} ${took(event.durationMs)}`];
     case "guest.stage":
-      return [`  guest: ${cleanText(event.stage)}`];
+      return [`  guest: ${stageWords(event.stage)}`];
     case "guest.ready":
       return [`  guest answers ${took(event.durationMs)}`];
     case "paused":

@@ -1,0 +1,26 @@
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { loadKeys, makeBuildKeys, publicBlob, saveKeys } from "../../../src/guest/keys.js";
+
+it("makes new keys for each build, in OpenSSH's formats", () => {
+  const [one, other] = [makeBuildKeys(), makeBuildKeys()];
+  expect(one.client.public).toMatch(/^ssh-ed25519 AAAA\S+ vmbuild-build-key$/);
+  expect(one.host.private).toMatch(/^-----BEGIN OPENSSH PRIVATE KEY-----\n/);
+  const blobs = [one.client, one.host, other.client, other.host].map(publicBlob);
+  expect(new Set(blobs).size).toBe(4);
+});
+
+it("keeps them where only their owner reads them", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "vmbuild-keys-"));
+  try {
+    const keys = makeBuildKeys();
+    const path = await saveKeys(keys, join(folder, "keys"));
+    expect(await loadKeys(join(folder, "keys"))).toEqual(keys);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect((await stat(join(folder, "keys"))).mode & 0o777).toBe(0o700);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

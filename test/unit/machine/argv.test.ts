@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { qemuArguments } from "../../../src/machine/argv.js";
+import { parseQemuVersion } from "../../../src/machine/qemu-version.js";
+import type { QemuVersion } from "../../../src/machine/qemu-version.js";
+import { defaultCpuModel } from "../../../src/machine/shape.js";
+import type { MachineFiles, MachineShape } from "../../../src/machine/shape.js";
+
+const GIB = 2 ** 30;
+const version = parseQemuVersion("QEMU emulator version 7.2.22") as QemuVersion;
+
+/** The mission's machine. */
+const kvm: MachineShape = {
+  name: "vmbuild-demo",
+  binary: "qemu-system-x86_64",
+  cpus: 4,
+  memory: 16 * GIB,
+  accelerator: "kvm",
+  cpuModel: defaultCpuModel("kvm"),
+  machineType: "q35",
+  firmware: "bios",
+  network: "user",
+  extraArguments: [],
+};
+const files: MachineFiles = {
+  disk: "/b/disk.qcow2",
+  readOnlyDisks: ["/b/seed.iso"],
+  qmpSocket: "/r/x.qmp",
+  console: "/b/console.log",
+  sshPort: 4022,
+};
+
+function argumentsOf(shape: Partial<MachineShape> = {}, more: Partial<MachineFiles> = {}) {
+  return qemuArguments({ ...kvm, ...shape }, { ...files, ...more }, version);
+}
+
+/** Whether the words follow each other. */
+function has(args: readonly string[], words: readonly string[]): boolean {
+  return args.some((_, at) => words.every((word, i) => args[at + i] === word));
+}
+
+const tcg: Partial<MachineShape> = { accelerator: "tcg", cpuModel: defaultCpuModel("tcg") };
+const uefi: Partial<MachineFiles> = { firmware: { code: "/o/CODE.fd", variables: "/b/vars.fd" } };
+
+describe("qemuArguments", () => {
+  it.each<[reason: string, args: string[], words: string[]]>([
+    ["KVM as the mission has it", argumentsOf(), ["-enable-kvm", "-cpu", "host"]],
+    ["its CPUs", argumentsOf(), ["-smp", "4"]],
+    ["its memory, in MiB", argumentsOf(), ["-m", "16384M"]],
+    ["memory is rounded up", argumentsOf({ memory: GIB + 1 }), ["-m", "1025M"]],
+    ["emulation on threads", argumentsOf(tcg), ["-accel", "tcg,thread=multi", "-cpu", "max"]],
+    ["a CPU model of its own", argumentsOf({ cpuModel: "Haswell-v4" }), ["-cpu", "Haswell-v4"]],
+    ["the firmware speaks on the console", argumentsOf(), ["-machine", "q35,graphics=off"]],
+    ["nothing that QEMU adds by itself", argumentsOf(), ["-nodefaults", "-no-user-config"]],
+    ["no window", argumentsOf(), ["-display", "none"]],
+    [
+      "QEMU's own sandbox",
+      argumentsOf(),
+      ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ],
+    [
+      "SSH on loopback only",
+      argumentsOf(),
+      ["-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:4022-:22"],
+    ],
+    [
+      "no way out for an isolated guest, and still a way in",
+      argumentsOf({ network: "isolated" }),
+      ["-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:4022-:22"],
+    ],
+    [
+      "no option ROM, which would look for a network boot first",
+      argumentsOf(),
+      ["-device", "virtio-net-pci,netdev=net,mac=52:54:00:76:6d:62,romfile="],
+    ],
+    [
+      "the seed as virtio: cloud kernels have no AHCI",
+      argumentsOf(),
+      ["-device", "virtio-blk-pci,drive=ro0"],
+    ],
+    ["the disk boots first", argumentsOf(), ["-device", "virtio-blk-pci,drive=disk,bootindex=1"]],
+    [
+      "a slot to plug uploads into",
+      argumentsOf(),
+      ["-device", "pcie-root-port,id=payload-slot,chassis=1,slot=1"],
+    ],
+    [
+      "free pages go back to the host",
+      argumentsOf(),
+      ["-device", "virtio-balloon-pci,free-page-reporting=on"],
+    ],
+    ["entropy", argumentsOf(), ["-device", "virtio-rng-pci,rng=rng"]],
+    [
+      "UEFI code, which nobody writes to",
+      argumentsOf({}, uefi),
+      ["-drive", "if=pflash,format=raw,unit=0,readonly=on,file=/o/CODE.fd"],
+    ],
+    [
+      "UEFI variables of the machine's own",
+      argumentsOf({}, uefi),
+      ["-drive", "if=pflash,format=raw,unit=1,file=/b/vars.fd"],
+    ],
+    [
+      "commas in a console's path are doubled",
+      argumentsOf({}, { console: "/a,b/c" }),
+      ["-chardev", "file,id=console,path=/a,,b/c"],
+    ],
+    [
+      "commas in a socket's path are doubled",
+      argumentsOf({}, { qmpSocket: "/a,b/q" }),
+      ["-chardev", "socket,id=qmp,path=/a,,b/q"],
+    ],
+    [
+      "commas in a firmware's path are doubled",
+      argumentsOf({}, { firmware: { code: "/a,b", variables: "/c,d" } }),
+      ["-drive", "if=pflash,format=raw,unit=1,file=/c,,d"],
+    ],
+  ])("has %s", (_, args, words) => {
+    expect(has(args, words)).toBe(true);
+  });
+
+  it("gives disks as JSON, in which a comma is a comma, and frees what the guest trims", () => {
+    const [disk, seed] = argumentsOf({}, { disk: "/a,b/d", readOnlyDisks: ["/a,b/s"] })
+      .filter((word) => word.startsWith("{"))
+      .map((word) => JSON.parse(word) as unknown);
+    expect(disk).toMatchObject({
+      driver: "qcow2",
+      discard: "unmap",
+      "detect-zeroes": "unmap",
+      file: { filename: "/a,b/d" },
+    });
+    expect(seed).toMatchObject({
+      "read-only": true,
+      file: { filename: "/a,b/s", "read-only": true },
+    });
+  });
+
+  it("appends a template's own arguments, and drops nothing for them", () => {
+    const extraArguments = ["-cpu", "qemu64", "-device", "usb-ehci"];
+    const args = argumentsOf({ extraArguments });
+    expect(args.slice(-4)).toEqual(extraArguments);
+    expect(args.slice(0, -4)).toEqual(argumentsOf());
+  });
+
+  it("is the same each time", () => {
+    expect(argumentsOf()).toEqual(argumentsOf());
+  });
+
+  it.each([["pc"], ["pc-i440fx-7.2"]])("needs no root port on %s", (machineType) => {
+    expect(argumentsOf({ machineType }).join(" ")).not.toContain("pcie-root-port");
+  });
+
+  it("listens nowhere else: no VNC, no monitor over TCP", () => {
+    const text = argumentsOf().join(" ");
+    expect(text).not.toMatch(/-vnc|-monitor|tcp:(?!127\.0\.0\.1:)|0\.0\.0\.0/);
+  });
+
+  it("names no firmware for BIOS", () => {
+    expect(argumentsOf().join(" ")).not.toContain("pflash");
+  });
+});

@@ -1,0 +1,35 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readConsoleTail } from "../../../src/machine/console.js";
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "vmbuild-console-"));
+  path = join(folder, "console.log");
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe("readConsoleTail", () => {
+  it("is empty before the guest has printed anything", async () => {
+    expect(await readConsoleTail(path)).toEqual([]);
+    await writeFile(path, "");
+    expect(await readConsoleTail(path)).toEqual([]);
+  });
+
+  it("gives the last lines, without colours, cursor movements and empty lines", async () => {
+    const esc = "\u001b";
+    const text = `${esc}[2J${esc}[0mSeaBIOS\r\n\r\n\r\n[${esc}[32m  OK  ${esc}[0m] Started ssh.  \r\nlogin: `;
+    await writeFile(path, text);
+    expect(await readConsoleTail(path)).toEqual(["SeaBIOS", "[  OK  ] Started ssh.", "login:"]);
+  });
+
+  it("reads the end of a long one only", async () => {
+    const lines = Array.from({ length: 50_000 }, (_, index) => `line ${index}`);
+    await writeFile(path, lines.join("\n"));
+    expect(await readConsoleTail(path, 3)).toEqual(["line 49997", "line 49998", "line 49999"]);
+    expect(await readConsoleTail(path)).toHaveLength(15);
+  });
+});

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { VmbuildError } from "../../../src/errors.js";
+import type { EventBody } from "../../../src/events/types.js";
+import type { Guest } from "../../../src/guest/guest.js";
+import type { GuestScript, ScriptEnd } from "../../../src/guest/script.js";
+import { runStep } from "../../../src/steps/step.js";
+import { stepSchema } from "../../../src/template/schema.js";
+import { errorOf } from "../../support/inputs.js";
+
+const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
+
+/** A step in a guest of which each command ends as `answer` says. */
+function bench(answer: (script: string, attempt: number) => ScriptEnd | Promise<ScriptEnd>) {
+  const events: EventBody[] = [];
+  const log: string[] = [];
+  const scripts: string[] = [];
+  const cancel = new AbortController();
+  const guest = {
+    async run({ content, onLine }: GuestScript) {
+      const script = content.toString().replace("set -e\n", "").trim();
+      scripts.push(script);
+      onLine?.(`printed by ${script}`, "stdout");
+      return answer(script, scripts.filter((one) => one === script).length);
+    },
+  } as unknown as Guest;
+  const context = {
+    guest,
+    emit: (event: EventBody) => void events.push(event),
+    signal: cancel.signal,
+    index: 2,
+    total: 3,
+    templateFolder: "/templates",
+    outputFolder: "/outputs",
+    log: { path: "/runs/steps/02-it.log", write: (line: string) => void log.push(line) },
+  };
+  const run = (step: object) => runStep(stepSchema.parse({ name: "it", ...step }), context);
+  return { run, events, log, scripts, cancel };
+}
+
+const ends = (exitCode: number | null, more: Partial<ScriptEnd> = {}): ScriptEnd => ({
+  ...OK,
+  exitCode,
+  ...more,
+});
+
+describe("runStep", () => {
+  it("does its actions in order, then its post-conditions", async () => {
+    const { run, events, scripts, log } = bench(() => OK);
+    await run({ actions: [{ run: "one" }, { run: "two" }], verify: ["three"] });
+    expect(scripts).toEqual(["one", "two", "three"]);
+    expect(events.map(({ type }) => type)).toEqual([
+      "step.started",
+      ...["action.started", "output", "action.finished"],
+      ...["action.started", "output", "action.finished"],
+      ...["output", "verify.finished"],
+      "step.finished",
+    ]);
+    expect(log).toContain("printed by two");
+  });
+
+  it.each([
+    [ends(3), "STEP_FAILED", "two ended with exit code 3"],
+    [ends(null, { signal: "SEGV" }), "STEP_FAILED", "two was ended by SIGSEGV"],
+    [ends(null, { timedOut: true }), "STEP_TIMEOUT", "two did not end within 1m"],
+  ])("names what failed, how, the last lines and the log: %j", async (end, code, how) => {
+    const { run, events } = bench((script) => (script === "two" ? end : OK));
+    const error = await errorOf(
+      run({ timeout: "1m", actions: [{ run: "one" }, { run: "two" }, { run: "three" }] }),
+    );
+    expect(error.code).toBe(code);
+    expect(error.message).toBe(`Step "it", action 2 (run): ${how}`);
+    expect(error.lines).toEqual(["printed by two"]);
+    expect(error.details).toMatchObject({ step: "it", log: "/runs/steps/02-it.log" });
+    expect(events.at(-1)).toMatchObject({ type: "step.failed", step: "it" });
+  });
+
+  it("tries again from its first action, as often as it is told", async () => {
+    const { run, events, scripts } = bench((script, attempt) =>
+      script === "two" && attempt < 3 ? ends(1) : OK,
+    );
+    await run({ retries: 2, actions: [{ run: "one" }, { run: "two" }] });
+    expect(scripts).toEqual(["one", "two", "one", "two", "one", "two"]);
+    expect(events.filter(({ type }) => type === "step.retried")).toMatchObject([
+      { attempt: 2, of: 3 },
+      { attempt: 3, of: 3 },
+    ]);
+  });
+
+  it("tries again after a post-condition, and gives up in the end", async () => {
+    const { run, scripts } = bench((script) => (script === "check" ? ends(1) : OK));
+    const step = { retries: 1, actions: [{ run: "one" }], verify: ["check"] };
+    expect(await errorOf(run(step))).toMatchObject({ code: "VERIFY_FAILED", exitCode: 8 });
+    expect(scripts).toEqual(["one", "check", "one", "check"]);
+  });
+
+  it("does not try again when the guest was lost: what it did is not known", async () => {
+    const { run, scripts } = bench(() => {
+      throw new VmbuildError("GUEST_LOST", "lost");
+    });
+    const error = await errorOf(run({ retries: 5, actions: [{ run: "one" }] }));
+    expect(error.code).toBe("GUEST_LOST");
+    expect(scripts).toEqual(["one"]);
+  });
+
+  it("reports what ended the run, not what that did to the action", async () => {
+    const reason = new VmbuildError("MACHINE_DIED", "QEMU was ended by SIGKILL");
+    const { run, cancel } = bench(() => {
+      cancel.abort(reason);
+      throw new VmbuildError("GUEST_LOST", "lost");
+    });
+    await expect(run({ retries: 5, actions: [{ run: "one" }] })).rejects.toBe(reason);
+  });
+
+  it("tries every post-condition, and lists all that fail", async () => {
+    const { run, events } = bench((script) =>
+      script === "b" ? ends(2) : script === "d" ? ends(null, { timedOut: true }) : OK,
+    );
+    const error = await errorOf(run({ verify: ["a", "b", "c", "d"] }));
+    expect(error.message).toBe('Step "it": 2 of 4 post-conditions do not hold');
+    expect(error.lines).toEqual([
+      "b  (exit code 2)",
+      "  printed by b",
+      "d  (did not end in time)",
+      "  printed by d",
+    ]);
+    const verified = events.filter((event) => event.type === "verify.finished");
+    expect(verified.map(({ ok }) => ok)).toEqual([true, false, true, false]);
+  });
+
+  it("waits until a command succeeds, and says what it waited for when it never does", async () => {
+    const patient = bench((_, attempt) => (attempt < 3 ? ends(1) : OK));
+    await patient.run({ actions: [{ wait: "ready", every: "1ms" }] });
+    expect(patient.scripts).toEqual(["ready", "ready", "ready"]);
+    const vain = bench(() => ends(1));
+    const error = await errorOf(
+      vain.run({ actions: [{ wait: "ready", every: "1ms", timeout: "30ms" }] }),
+    );
+    expect(error).toMatchObject({ code: "STEP_TIMEOUT" });
+    expect(error.message).toContain("waiting for: ready did not end within 30ms");
+    expect(error.lines).toContain("printed by ready");
+  });
+});
