@@ -11,7 +11,6 @@ VMBUILD := node dist/cli/main.js
 # Which template `make build` builds, and the accelerator: kvm, tcg, or auto, which prefers kvm.
 NAME ?=
 ACCEL ?= auto
-# Not used yet: ENDPOINT and PASSWORD, which are to point `make test` at a deployed appliance.
 # Which test projects run, and on which other versions of Node.js.
 PROJECTS ?= unit integration e2e package
 NODES ?= 22 24

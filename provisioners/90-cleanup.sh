@@ -61,7 +61,10 @@ cloud_init_files() {
   printf '%s\n' /var/lib/cloud/{instance,instances,data,sem,seed}/* /var/log/cloud-init*.log
 }
 clean_cloud-init() {
-  if command -v cloud-init >/dev/null; then cloud-init clean --logs; fi
+  # It may still be at work on its last stages, and would write its state once more.
+  if command -v systemctl >/dev/null; then
+    systemctl stop cloud-config.service cloud-final.service 2>/dev/null || true
+  fi
   cloud_init_files | remove_lines
 }
 left_cloud-init() { cloud_init_files; }

@@ -15,7 +15,7 @@ import { createContext } from "./context.js";
 import type { BuildOptions, RunContext } from "./context.js";
 import { openControl } from "./control.js";
 import type { Control } from "./control.js";
-import { makeArtifact, seal, shutDown } from "./finish.js";
+import { makeArtifact, scrub, seal, shutDown } from "./finish.js";
 import { Meter } from "./meter.js";
 import { pause } from "./pause.js";
 import { planOutput } from "./plan.js";
@@ -59,6 +59,7 @@ export async function build(options: BuildOptions): Promise<RunResult> {
 async function runBuild(context: RunContext): Promise<RunResult> {
   const prepared = await prepare(context);
   const steps = await runMachine(context, prepared);
+  await scrub(context, prepared);
   return makeArtifact(context, prepared, steps);
 }
 

@@ -1,7 +1,7 @@
 /** From a guest whose steps are done to an artifact: seal, shut down, compact, digest, describe. */
 import { cp, mkdir, readdir } from "node:fs/promises";
 import { arch, release } from "node:os";
-import { join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { compact } from "../artifact/compact.js";
 import type { CompactedImage } from "../artifact/compact.js";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
@@ -12,8 +12,10 @@ import type { Manifest } from "../artifact/manifest.js";
 import { Staging, removeAbandoned } from "../artifact/publish.js";
 import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
-import { sealGuest, trimGuest } from "../guest/seal.js";
+import { tracesOf } from "../guest/keys.js";
+import { LAST_COMMAND, sealGuest, trimGuest } from "../guest/seal.js";
 import type { RunningMachine } from "../machine/machine.js";
+import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
 import { vmbuildVersion } from "../version.js";
 import { phase } from "./context.js";
@@ -47,11 +49,25 @@ export async function shutDown(
     emit,
     "shutdown",
     () => {
-      const poweroff = (): Promise<void> => guest.poweroff();
+      const poweroff = (): Promise<void> =>
+        guest.poweroff(template.seal ? LAST_COMMAND : undefined);
       const { signal } = options;
       return meter.waitFor(() => stopMachine(machine, { emit, signal, poweroff, deadlines }));
     },
     ({ method }) => `by ${method}`,
+  );
+}
+
+/** Overwrites what the build left in blocks of the disk that belong to no file any more. */
+export async function scrub(context: RunContext, { keys }: Prepared): Promise<void> {
+  const { template, workspace, emit, meter, options } = context;
+  if (!template.seal) return;
+  const work = () => scrubDisk(workspace.build.disk, tracesOf(keys), options.signal);
+  await phase(
+    emit,
+    "seal",
+    () => meter.waitFor(work),
+    (count) => `${count} traces overwritten in free blocks`,
   );
 }
 
@@ -73,6 +89,12 @@ async function stageOutputs(context: RunContext, staging: Staging): Promise<stri
   return names;
 }
 
+/** As seen from here, or its bare name: what an image carries along says nothing of this host. */
+function shownPath(path: string): string {
+  const shown = relative(process.cwd(), path);
+  return shown.startsWith("..") ? basename(path) : shown;
+}
+
 function describe(
   context: RunContext,
   prepared: Prepared,
@@ -86,7 +108,7 @@ function describe(
     name: template.name,
     version: template.version,
     created: new Date().toISOString(),
-    template: { path: template.path, digest: `sha256:${template.digest}` },
+    template: { path: shownPath(template.path), digest: `sha256:${template.digest}` },
     base: { kind: base.kind, origin: base.origin, ...(base.digest ? { digest: base.digest } : {}) },
     inputs: inputs.map(({ name, origin, digest, commit }) => ({
       name,

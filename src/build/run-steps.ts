@@ -1,5 +1,6 @@
 /** The template's steps, one after the other, with the pauses that a user asked for. */
 import { join } from "node:path";
+import { messageOf } from "../errors.js";
 import type { Guest } from "../guest/guest.js";
 import { createLineFile } from "../host/line-file.js";
 import { runStep } from "../steps/step.js";
@@ -45,7 +46,12 @@ export async function runSteps(
     if (isBreak(context, "before", step))
       await meter.waitFor(() => stop(`before step ${step.name}`));
     const path = join(workspace.run.steps, stepLogName(index, step.name));
-    const log = createLineFile(path, (line) => options.secrets.mask(line));
+    const log = createLineFile(
+      path,
+      (line) => options.secrets.mask(line),
+      (error) =>
+        emit({ type: "warning", message: `The log ${path} ends here: ${messageOf(error)}` }),
+    );
     try {
       const place = {
         index,

@@ -64,7 +64,7 @@ function addSsh(root: Command, setExitCode: (code: number) => void): void {
     .argument("[name]", "the build; the only one with a machine up, unless given")
     .argument("[command...]", "a command, after --; its exit code is passed on")
     .option("--keep", "leave a paused run paused afterwards")
-    .option("--release", "let a paused run go on, also after one command")
+    .option("--release", "let a paused run go on: after the command, or without going in")
     .addHelpText(
       "after",
       `
@@ -73,7 +73,7 @@ A paused run (--break, --debug, --on-error pause) goes on when an interactive se
 Examples:
   vmbuild ssh                       into the only one
   vmbuild ssh demo                  a shell in demo's guest
-  vmbuild ssh demo -- journalctl -b one command`,
+  vmbuild ssh demo -- journalctl -b    one command`,
     )
     .action(async (name: string | undefined, words: string[], flags) => {
       const { ssh } = await import("./ssh.js");

@@ -1,5 +1,6 @@
 /** `vmbuild ssh`: into a build that runs or is paused. */
 import { findRunning } from "../build/running.js";
+import type { ReachableRun } from "../build/running.js";
 import { sendRelease } from "../build/control.js";
 import { connectOnce, AttemptFailure } from "../guest/connection.js";
 import { loadKeys } from "../guest/keys.js";
@@ -23,7 +24,8 @@ export async function ssh(
   flags: SshFlags,
 ): Promise<number> {
   const { record, build } = await findRunning(name);
-  const { sshPort: port, user, control } = record.machine;
+  if (flags.release && words.length === 0) return release(record);
+  const { sshPort: port, user } = record.machine;
   const target = { port, user, keys: await loadKeys(build.keys) };
   const connection = await connectOnce(target, CONNECT_MS, AbortSignal.timeout(CONNECT_MS)).catch(
     (error: unknown) => {
@@ -39,9 +41,14 @@ export async function ssh(
   const exitCode = await attachTerminal(connection, command, process);
   connection.close();
   const done = flags.release ?? (command === undefined && !flags.keep);
-  if (record.state === "paused" && done) {
-    await sendRelease(control);
-    createOutput().tell(`The run of ${record.name} goes on. (--keep leaves it paused.)`);
-  }
+  if (done) await release(record);
   return exitCode;
+}
+
+/** Lets a paused run go on; one that is not paused goes on anyway. */
+async function release(record: ReachableRun["record"]): Promise<number> {
+  if (record.state !== "paused") return 0;
+  await sendRelease(record.machine.control);
+  createOutput().tell(`The run of ${record.name} goes on. (--keep leaves it paused.)`);
+  return 0;
 }

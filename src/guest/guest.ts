@@ -103,9 +103,12 @@ export class Guest {
     });
   }
 
-  /** Tells the guest to switch itself off. Returns when it has taken the order. */
-  async poweroff(): Promise<void> {
-    const command = "sync; (sleep 0.2; systemctl poweroff || poweroff) >/dev/null 2>&1 &";
+  /**
+   * Tells the guest to switch itself off. Returns when it has taken the order.
+   * @param last a command before that, when nothing will need the connection's rights any more.
+   */
+  async poweroff(last = "true"): Promise<void> {
+    const command = `${last}; sync; (sleep 0.2; systemctl poweroff || poweroff) >/dev/null 2>&1 &`;
     await this.ask(command, "poweroff", 20_000);
   }
 

@@ -36,6 +36,19 @@ export function publicBlob(pair: Pick<KeyPair, "public">): string {
   return pair.public.split(" ")[1] ?? "";
 }
 
+/**
+ * What of the keys reaches the guest, as texts without line breaks: both public blobs, and each
+ * line of the host's private key. The client's private half never leaves this host.
+ */
+export function tracesOf(keys: BuildKeys): string[] {
+  const secret = keys.host.private
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("-----"));
+  // The first line is the format's own, the same in every key.
+  return [publicBlob(keys.client), publicBlob(keys.host), ...secret.slice(1)];
+}
+
 const NAMES = { client: "id_ed25519", host: "host_ed25519" } as const;
 
 /** Keeps the keys in a private folder, 0600 each, for `vmbuild ssh`. Returns the client key's path. */

@@ -114,7 +114,8 @@ class Waiting {
 
   async run(): Promise<Connection> {
     const { target, signal, timeoutMs } = this.#options;
-    const deadline = AbortSignal.timeout(timeoutMs);
+    // It takes whole numbers only.
+    const deadline = AbortSignal.timeout(Math.ceil(timeoutMs));
     const either = AbortSignal.any([signal, deadline]);
     try {
       for (;;) {

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
+import { runOnChannel } from "./channel.js";
 import type { Connection } from "./connection.js";
 import { requireSuccess, runQuietly } from "./script.js";
 
@@ -14,11 +15,13 @@ export interface RebootOptions {
   readonly sudo: boolean;
 }
 
+/** The kernel's id of its boot; empty when the guest did not say it. */
 async function readBootId(connection: Connection, signal: AbortSignal): Promise<string> {
   const command = "cat /proc/sys/kernel/random/boot_id";
-  const { end, lines, words } = await runQuietly(connection, command, signal);
-  requireSuccess(end, "reading the boot id", words);
-  return lines[0] ?? "";
+  let text = "";
+  const onStdout = (chunk: Buffer): void => void (text += chunk.toString("utf8"));
+  await runOnChannel(connection, { command, onStdout, signal });
+  return text.trim();
 }
 
 /** Waits until the connection is lost, but not longer than so many milliseconds. */
@@ -31,19 +34,28 @@ async function untilLost(
   await delay(milliseconds, undefined, { signal: either }).catch(() => signal.throwIfAborted());
 }
 
+/** How long a guest that has just let us in may take to say which boot it is. */
+const ANSWER_MS = 20_000;
+
 /** Whether this is the boot from before: it may let us in once more, and end while we ask. */
 async function isOldBoot(connection: Connection, before: string, signal: AbortSignal) {
+  const patience = AbortSignal.timeout(ANSWER_MS);
   try {
-    return (await readBootId(connection, signal)) === before;
+    const found = await readBootId(connection, AbortSignal.any([signal, patience]));
+    return found === "" || found === before;
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof VmbuildError && error.code === "GUEST_LOST") return true;
+    const gone = error instanceof VmbuildError && error.code === "GUEST_LOST";
+    if (gone || patience.aborted) return true;
     throw error;
   }
 }
 
-/** How long a guest may go on answering after it was told to restart. */
-const GOING_DOWN_MS = 90_000;
+/**
+ * How long we wait for the connection to end. A guest without libpam-systemd stops its network
+ * without a word to us; what answers to a new connection then shows which boot it is.
+ */
+const GOING_DOWN_MS = 3000;
 
 /**
  * Tells the guest to restart, waits until it is gone and then until it answers with another
@@ -68,9 +80,9 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Conn
         `The guest did not restart within ${formatDuration(timeoutMs)}: it still runs its old boot`,
       );
     }
-    const next = await connect(left, signal);
+    const next = await connect(Math.ceil(left), signal);
     if (!(await isOldBoot(next, before, signal))) return next;
-    await untilLost(next, 1000, signal);
+    await untilLost(next, GOING_DOWN_MS, signal);
     next.close();
   }
 }

@@ -4,32 +4,56 @@
  */
 import { VmbuildError } from "../errors.js";
 import type { Guest } from "./guest.js";
-import { publicBlob } from "./keys.js";
+import { publicBlob, tracesOf } from "./keys.js";
 import type { BuildKeys } from "./keys.js";
 import { shellQuote } from "../host/programs.js";
 
 /** Where something of the build could have been copied to; the rest of an image is packages. */
 const SEARCHED = "/boot /etc /home /opt /root /srv /tmp /usr/local /var";
 
+/** Home folders of root and of everybody, one a line. */
+const HOMES = "getent passwd | cut -d: -f6 | sort -u";
+
+/**
+ * What goes. Files with keys are overwritten before they are removed: their blocks may share a
+ * cluster of the disk with others, which then cannot be given back to the host.
+ */
 function remover(keys: BuildKeys): string {
   return `
 key=${shellQuote(publicBlob(keys.client))}
 hostkey=${shellQuote(publicBlob(keys.host))}
-for file in /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys; do
-  [ -f "$file" ] && grep -qF "$key" "$file" || continue
-  rest=$(grep -vF "$key" "$file" || true)
-  if [ -n "$rest" ]; then printf '%s\\n' "$rest" >"$file"; else rm -f "$file"; fi
+erase() { shred -n 0 -z -u -- "$@" 2>/dev/null || rm -f -- "$@"; }
+
+# A short build is here before cloud-init is done; it would write its state once more.
+systemctl stop cloud-config.service cloud-final.service 2>/dev/null || true
+
+${HOMES} | while read -r home; do
+  for file in "$home"/.ssh/authorized_keys "$home"/.ssh/authorized_keys2; do
+    [ -f "$file" ] && grep -qF "$key" "$file" || continue
+    rest=$(grep -vF "$key" "$file" || true)
+    mode=$(stat -c %a "$file") owner=$(stat -c %u:%g "$file")
+    erase "$file"
+    [ -n "$rest" ] || continue
+    printf '%s\n' "$rest" >"$file"
+    chmod "$mode" "$file"
+    chown "$owner" "$file"
+  done
 done
 for file in /etc/ssh/ssh_host_*_key.pub; do
   [ -f "$file" ] && grep -qF "$hostkey" "$file" || continue
-  rm -f "$file" "\${file%.pub}"
+  erase "$file" "\${file%.pub}"
 done
+for state in instances data sem seed; do
+  [ -d "/var/lib/cloud/$state" ] || continue
+  find "/var/lib/cloud/$state" -type f -size -1024k -exec shred -n 0 -z {} + 2>/dev/null || true
+  rm -rf "/var/lib/cloud/$state"
+done
+rm -rf /var/lib/cloud/instance /var/log/cloud-init.log /var/log/cloud-init-output.log
 if command -v cloud-init >/dev/null 2>&1; then
-  cloud-init clean --logs >/dev/null 2>&1 || true
+  # The network as the build had it; cloud-init writes it anew for each machine.
   rm -f /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init
+  rm -f /etc/systemd/network/10-cloud-init-*.network
 fi
-rm -rf /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem
-rm -rf /var/lib/cloud/seed /var/log/cloud-init.log /var/log/cloud-init-output.log
 systemctl stop systemd-random-seed.service 2>/dev/null || true
 rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
 [ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
@@ -37,7 +61,7 @@ rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
 `;
 }
 
-/** Prints each file that still holds something of the build, one a line. */
+/** Prints each place that still holds something of the build, one a line. */
 function finder(keys: BuildKeys): string {
   const privateLines = keys.host.private.split("\n").slice(2, 4);
   const patterns = [publicBlob(keys.client), publicBlob(keys.host), ...privateLines];
@@ -46,14 +70,21 @@ function finder(keys: BuildKeys): string {
     .map((pattern) => `-e ${shellQuote(pattern)}`)
     .join(" ");
   return `
-for place in ${SEARCHED}; do
+for place in ${SEARCHED} $(${HOMES} | grep -Ev '^/(home|root)?(/|$)'); do
   [ -d "$place" ] || continue
   find "$place" -xdev -type f -size -1024k -exec grep -lF ${options} {} + 2>/dev/null || true
 done
+ls -d /var/lib/cloud/instances/* 2>/dev/null
 [ ! -s /etc/machine-id ] || echo "/etc/machine-id is not empty"
 true
 `;
 }
+
+/**
+ * What must wait for the last command of all: cloud-init let the build's user become root without
+ * a password, and everything up to here needed that.
+ */
+export const LAST_COMMAND = "rm -f /etc/sudoers.d/90-cloud-init-users";
 
 /** What a seal found out beside its work. */
 export interface SealResult {

@@ -15,8 +15,13 @@ const FLUSH_AFTER_MS = 200;
 /**
  * Opens a log, 0600, for appending.
  * @param mask applied to each line before it is written.
+ * @param onError told once when the file cannot be written any more; later lines are dropped.
  */
-export function createLineFile(path: string, mask: (line: string) => string): LineFile {
+export function createLineFile(
+  path: string,
+  mask: (line: string) => string,
+  onError: (error: unknown) => void = () => {},
+): LineFile {
   let descriptor: number | undefined = openSync(path, "a", 0o600);
   let batch = "";
   let timer: NodeJS.Timeout | undefined;
@@ -26,11 +31,19 @@ export function createLineFile(path: string, mask: (line: string) => string): Li
     if (descriptor === undefined || batch === "") return;
     const bytes = Buffer.from(batch);
     batch = "";
-    for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      // A full disk ends the log, not the step.
+      closeSync(descriptor);
+      descriptor = undefined;
+      onError(error);
+    }
   };
   return {
     path,
     write(line) {
+      if (descriptor === undefined) return;
       batch += `${mask(line)}\n`;
       if (batch.length >= BATCH_CHARACTERS) flush();
       else timer ??= setTimeout(flush, FLUSH_AFTER_MS).unref();

@@ -66,7 +66,7 @@ export async function findKvmProblem(
       lines: probe.words,
       hint:
         "On a virtual host, its own host must allow nested virtualisation; on a real one, see " +
-        `dmesg and reload the module (modprobe -r kvm_intel && modprobe kvm_intel); ${EMULATE}.`,
+        `dmesg and reload the module (modprobe -r kvm_intel && modprobe kvm_intel; kvm_amd on AMD); ${EMULATE}.`,
     },
   );
 }

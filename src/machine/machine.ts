@@ -131,6 +131,12 @@ export function deathError(end: MachineEnd): VmbuildError {
   });
 }
 
+function noSpaceError(): VmbuildError {
+  return new VmbuildError("HOST_SPACE", "The guest wrote more than the host's disk can hold", {
+    hint: "The build's working disk lies under XDG_STATE_HOME; `vmbuild prune` frees space.",
+  });
+}
+
 async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port taken"> {
   const { shape, version, emit } = options;
   const sshPort = await freePort();
@@ -188,6 +194,10 @@ class Machine implements RunningMachine {
     this.#child = process.child;
     this.#listeners = process.listeners;
     this.ended = process.ended;
+    // QEMU stops the guest when its disk's file cannot grow (werror=enospc, QEMU's default).
+    this.onEvent(({ event, data }) => {
+      if (event === "BLOCK_IO_ERROR" && data["nospace"] === true) this.#death.abort(noSpaceError());
+    });
     void this.ended.then((end) => {
       if (!this.#endExpected) this.#death.abort(deathError(end));
     });

@@ -32,6 +32,11 @@ const MINIMAL = fileURLToPath(new URL("../../cloud-init/minimal.yml", import.met
 
 const HEADER = "#cloud-config\n";
 
+/** A user as the builds of cloud images know them: made where there is none, root without password. */
+function sudoer(name: string): Record<string, unknown> {
+  return { name, shell: "/bin/bash", sudo: "ALL=(ALL) NOPASSWD:ALL", lock_passwd: true };
+}
+
 /** What the build itself tells cloud-init, in either case. */
 function buildConfig(options: SeedOptions): Record<string, unknown> {
   const { client, host } = options.keys;
@@ -39,7 +44,7 @@ function buildConfig(options: SeedOptions): Record<string, unknown> {
   const users =
     options.user === "root"
       ? { ssh_authorized_keys: authorized }
-      : { users: [{ name: options.user, ssh_authorized_keys: authorized }] };
+      : { users: [{ ...sudoer(options.user), ssh_authorized_keys: authorized }] };
   return {
     disable_root: false,
     ssh_pwauth: false,

@@ -10,6 +10,7 @@ import type { ValueSources } from "./given.js";
 import { applyOverride, overrideAt } from "./overrides.js";
 import type { Override } from "./overrides.js";
 import { problemsOf } from "./problems.js";
+import { secretsInArguments } from "./sensitive.js";
 import { templateSchema, variableSchema } from "./schema.js";
 import type { TemplateValues, VariableDeclaration } from "./schema.js";
 import { isObject, settle } from "./settle.js";
@@ -116,15 +117,15 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
   const found = problemsOf(parsed.error?.issues ?? []).filter(
     ({ path }) => !usesAny(valueAt(raw, path), unset),
   );
-  const lines = [...problems, ...settled.problems, ...found].map(describeProblem);
+  const sensitive = declared.filter((name) => declarations[name]?.sensitive);
+  const exposed = secretsInArguments(raw, sensitive);
+  const lines = [...problems, ...settled.problems, ...exposed, ...found].map(describeProblem);
   const variableLines = variableProblems.map(({ source, message }) => `${source}: ${message}`);
   if (!parsed.success || lines.length + variableLines.length > 0) {
     const code = lines.length > 0 ? "TEMPLATE_INVALID" : "VARIABLE_INVALID";
     throw invalid(document, code, [...lines, ...variableLines]);
   }
-  const secrets = Object.entries(declarations)
-    .filter(([, declaration]) => declaration.sensitive)
-    .map(([name]) => String(values.get(name) ?? ""));
+  const secrets = sensitive.map((name) => String(values.get(name) ?? ""));
   const digest = createHash("sha256").update(document.text).digest("hex");
   const { inputSpecs } = settled;
   return { ...parsed.data, path, folder, digest, values, secrets, inputSpecs, describeProblem };

@@ -75,7 +75,7 @@ async function pruneBuild(
     await remove({ kind: "run", path, label: `${name} ${runId}`, size, reason }, options, report);
   }
   if (!options.all) return;
-  for (const path of [paths.disk, paths.seed, paths.firmwareVariables, paths.keys]) {
+  for (const path of [paths.disk, paths.base, paths.seed, paths.firmwareVariables, paths.keys]) {
     if (!(await statIfThere(path))) continue;
     const size = await sizeOnDisk(path);
     const label = `${name} ${path.slice(paths.folder.length + 1)}`;

@@ -1,0 +1,26 @@
+/** Keeps secrets out of argument lists, which every user of a machine can read. */
+import type { JsonPath, Problem } from "./document.js";
+
+function walk(value: unknown, path: JsonPath, visit: (text: string, path: JsonPath) => void): void {
+  if (typeof value === "string") return visit(value, path);
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, item] of Object.entries(value)) {
+    walk(item, [...path, Array.isArray(value) ? Number(key) : key], visit);
+  }
+}
+
+/** Each place where a sensitive variable would become an argument: of a script, or of QEMU. */
+export function secretsInArguments(raw: unknown, sensitive: readonly string[]): Problem[] {
+  const problems: Problem[] = [];
+  walk(raw, [], (text, path) => {
+    if (!path.includes("arguments")) return;
+    const name = sensitive.find((candidate) => text.includes(`\${var.${candidate}}`));
+    if (name === undefined) return;
+    problems.push({
+      path,
+      excerpt: `\${var.${name}}`,
+      message: `"${name}" is sensitive, and arguments can be read by everybody; pass it in the step's environment`,
+    });
+  });
+  return problems;
+}
