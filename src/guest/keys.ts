@@ -36,6 +36,9 @@ export function publicBlob(pair: Pick<KeyPair, "public">): string {
   return pair.public.split(" ")[1] ?? "";
 }
 
+/** Characters of a line that is full of a key. */
+const WHOLE_LINE = 60;
+
 /**
  * What of the keys reaches the guest, as texts without line breaks: both public blobs, and each
  * line of the host's private key. The client's private half never leaves this host.
@@ -44,8 +47,8 @@ export function tracesOf(keys: BuildKeys): string[] {
   const secret = keys.host.private
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("-----"));
-  // The first line is the format's own, the same in every key.
+    .filter((line) => line.length >= WHOLE_LINE && !line.startsWith("-----"));
+  // The first line is the format's own, the same in every key; so is what ends a comment.
   return [publicBlob(keys.client), publicBlob(keys.host), ...secret.slice(1)];
 }
 

@@ -63,11 +63,8 @@ rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
 
 /** Prints each place that still holds something of the build, one a line. */
 function finder(keys: BuildKeys): string {
-  const privateLines = keys.host.private.split("\n").slice(2, 4);
-  const patterns = [publicBlob(keys.client), publicBlob(keys.host), ...privateLines];
-  const options = patterns
-    .filter((pattern) => pattern !== "" && !pattern.startsWith("-----"))
-    .map((pattern) => `-e ${shellQuote(pattern)}`)
+  const options = tracesOf(keys)
+    .map((text) => `-e ${shellQuote(text)}`)
     .join(" ");
   return `
 for place in ${SEARCHED} $(${HOMES} | grep -Ev '^/(home|root)?(/|$)'); do

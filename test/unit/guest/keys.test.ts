@@ -2,7 +2,13 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { loadKeys, makeBuildKeys, publicBlob, saveKeys } from "../../../src/guest/keys.js";
+import {
+  loadKeys,
+  makeBuildKeys,
+  publicBlob,
+  saveKeys,
+  tracesOf,
+} from "../../../src/guest/keys.js";
 
 it("makes new keys for each build, in OpenSSH's formats", () => {
   const [one, other] = [makeBuildKeys(), makeBuildKeys()];
@@ -23,4 +29,15 @@ it("keeps them where only their owner reads them", async () => {
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+it("knows what of them reaches the guest, and nothing that other keys have too", () => {
+  const [keys, other] = [makeBuildKeys(), makeBuildKeys()];
+  const traces = tracesOf(keys);
+  expect(traces.slice(0, 2)).toEqual([publicBlob(keys.client), publicBlob(keys.host)]);
+  expect(traces.length).toBeGreaterThanOrEqual(5);
+  const guests = keys.host.private + keys.host.public + keys.client.public;
+  for (const trace of traces) expect(guests).toContain(trace);
+  const others = Object.values(other).map((pair) => pair.private + pair.public);
+  for (const trace of traces) expect(others.join()).not.toContain(trace);
 });
