@@ -13,7 +13,15 @@ function unpackerOf(url: string): ProgramName[] {
 /** The names of all programs that a run of the template may start, the machine's first. */
 export function programsFor(template: Template): string[] {
   const { base, machine, inputSpecs, steps } = template;
-  const names: string[] = [machine.binary, "qemu-img", "qemu-io", "xorriso", "setpriv", "flock"];
+  const names: string[] = [
+    machine.binary,
+    "qemu-img",
+    "qemu-io",
+    "qemu-io",
+    "xorriso",
+    "setpriv",
+    "flock",
+  ];
   if ("bootstrap" in base) names.push(...BOOTSTRAP_PROGRAMS);
   if ("url" in base) names.push(...unpackerOf(base.url), ...(base.signature ? ["gpgv"] : []));
   for (const spec of inputSpecs.values()) {

@@ -15,7 +15,7 @@ export interface StepRecord {
 }
 
 /** The file that a step's output goes to: `steps/03-directories.log`. */
-export function stepLogName(index: number, name: string): string {
+function stepLogName(index: number, name: string): string {
   return `${String(index).padStart(2, "0")}-${name}.log`;
 }
 

@@ -82,7 +82,7 @@ function parsePairs(flag: string, pairs: readonly string[] = []): Record<string,
 }
 
 /** `--base`: a suite to bootstrap, or a file. */
-export function parseBase(text: string, resolvePath: (path: string) => string): unknown {
+function parseBase(text: string, resolvePath: (path: string) => string): unknown {
   const suite = /^bootstrap:(.+)$/.exec(text)?.[1];
   if (suite !== undefined) return { bootstrap: { suite } };
   if (/^https?:/.test(text)) {

@@ -18,7 +18,7 @@ export interface BuildKeys {
 }
 
 /** The comment of the client's key, by which a leftover is recognised. */
-export const CLIENT_KEY_COMMENT = "vmbuild-build-key";
+const CLIENT_KEY_COMMENT = "vmbuild-build-key";
 const HOST_KEY_COMMENT = "vmbuild-host-key";
 
 function makePair(comment: string): KeyPair {

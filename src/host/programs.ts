@@ -9,7 +9,7 @@ import { LineSplitter, Tail } from "./lines.js";
 export const PROGRAMS = {
   "qemu-system-x86_64": { package: "qemu-system-x86", purpose: "runs the machine" },
   "qemu-img": { package: "qemu-utils", purpose: "makes and compresses disk images" },
-  "qemu-io": { package: "qemu-utils", purpose: "overwrites traces of the build in its disk" },
+  "qemu-io": { package: "qemu-utils", purpose: "overwrites what a build left in free blocks" },
   xorriso: { package: "xorriso", purpose: "makes the seed disk" },
   setpriv: { package: "util-linux", purpose: "ends QEMU when vmbuild is killed" },
   flock: { package: "util-linux", purpose: "keeps two runs of one build apart" },

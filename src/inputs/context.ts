@@ -15,7 +15,7 @@ export interface NetworkLimits {
 }
 
 /** The limits of an ordinary run. */
-export const NETWORK_LIMITS: NetworkLimits = {
+const NETWORK_LIMITS: NetworkLimits = {
   headersTimeoutMs: 30_000,
   idleTimeoutMs: 30_000,
   attempts: 5,

@@ -11,16 +11,8 @@ import type { InputSpec, ResolvedInput } from "./spec.js";
 import { unpackedPath } from "./unpack.js";
 import { resolveUrl } from "./url-input.js";
 
-export type { InputContext, NetworkLimits } from "./context.js";
-export type { Clock } from "./clock.js";
-export type {
-  GitSpec,
-  InputSpec,
-  PathSpec,
-  ResolvedInput,
-  SignatureSpec,
-  UrlSpec,
-} from "./spec.js";
+export type { InputContext } from "./context.js";
+export type { GitSpec, InputSpec, ResolvedInput, UrlSpec } from "./spec.js";
 
 /** Where the input will lie, known before anything is fetched. Pure; absolute. */
 export function inputLocation(spec: InputSpec, cacheFolder: string = hostPaths().inputs): string {

@@ -69,7 +69,7 @@ export const urlInputSchema = z
   .describe("a file that is downloaded");
 
 /** An input that is a git tree. */
-export const gitInputSchema = z
+const gitInputSchema = z
   .strictObject({
     git: z
       .string()
@@ -85,7 +85,7 @@ export const gitInputSchema = z
   .describe("the files of one commit of a git repository, without its history");
 
 /** An input that lies on this host. */
-export const pathInputSchema = z
+const pathInputSchema = z
   .strictObject({
     path: z.string().min(1).describe("a file or folder, relative to the template"),
     ...commonFields,

@@ -8,7 +8,7 @@ import { runProgram } from "../host/programs.js";
 const ARMOUR_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
 /** gpgv reads binary keyrings alone: takes the ASCII armour off (RFC 9580, section 6). */
-export function dearmour(keyring: Buffer): Buffer {
+function dearmour(keyring: Buffer): Buffer {
   const text = keyring.toString("latin1");
   if (!text.trimStart().startsWith(ARMOUR_BEGIN)) return keyring;
   const blocks = text.split(ARMOUR_BEGIN).slice(1);

@@ -23,7 +23,7 @@ const FULL_BELOW_BYTES = 1024 * 1024;
 export type PackedSuffix = keyof typeof UNPACKERS;
 
 /** The ending by which a file is known to be packed; undefined for others. */
-export function packedSuffix(name: string): PackedSuffix | undefined {
+function packedSuffix(name: string): PackedSuffix | undefined {
   const suffixes = Object.keys(UNPACKERS) as PackedSuffix[];
   return suffixes.find((suffix) => name.toLowerCase().endsWith(suffix));
 }

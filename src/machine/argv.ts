@@ -6,7 +6,7 @@ import type { MachineFiles, MachineShape } from "./shape.js";
 export const PAYLOAD_SLOT = "payload-slot";
 
 /** The address of the guest's network card; the same in each start, so that leases and names stay. */
-export const GUEST_MAC = "52:54:00:76:6d:62";
+const GUEST_MAC = "52:54:00:76:6d:62";
 
 const blockdev = (options: Record<string, unknown>): string[] => [
   "-blockdev",

@@ -17,7 +17,7 @@ import { checkSpec } from "./spec.js";
 import { makeTree } from "./tree.js";
 
 export { bootstrapKey, describeBootstrap } from "./spec.js";
-export type { BootstrapKey, BootstrapSpec } from "./spec.js";
+export type { BootstrapSpec } from "./spec.js";
 
 /** What a bootstrap is given to work with. */
 export interface BootstrapContext {

@@ -13,7 +13,7 @@ export interface BootstrapSpec {
 }
 
 /** Raised whenever the same spec would give another image; part of the cache key. */
-export const RECIPE = 2;
+const RECIPE = 2;
 
 /** Virtual bytes. The file is sparse, and the build's overlay is grown to the machine's disk. */
 export const DEFAULT_SIZE = 3 * 2 ** 30;
@@ -25,7 +25,7 @@ const SMALLEST_SIZE = 2 ** 31;
  * What every base has: kernel, boot loader, init, network, SSH and cloud-init. The list keeps to
  * what makes a bare image boot, be reached and be provisioned; the rest is the template's.
  */
-export const ESSENTIAL_PACKAGES: readonly string[] = [
+const ESSENTIAL_PACKAGES: readonly string[] = [
   "ca-certificates",
   "cloud-guest-utils",
   "cloud-init",

@@ -28,7 +28,7 @@ export interface LiveRun {
 }
 
 /** How many last lines a failure shows. */
-export const TAIL_LINES = 12;
+const TAIL_LINES = 12;
 
 /** A run of which nothing is known yet. */
 export function createLiveRun(time: number): LiveRun {

@@ -49,7 +49,13 @@ describe("without user-data", () => {
   it("gives another user than root the key", async () => {
     const config = await configOf({ user: "builder" });
     expect(config["users"]).toEqual([
-      { name: "builder", ssh_authorized_keys: [keys.client.public] },
+      {
+        name: "builder",
+        shell: "/bin/bash",
+        sudo: "ALL=(ALL) NOPASSWD:ALL",
+        lock_passwd: true,
+        ssh_authorized_keys: [keys.client.public],
+      },
     ]);
     expect(config["ssh_authorized_keys"]).toBeUndefined();
   });
