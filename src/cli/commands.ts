@@ -26,7 +26,10 @@ function addRun(root: Command, setExitCode: (code: number) => void): void {
     .command("run")
     .description("build the image of one or more templates")
     .argument("<template...>", "paths of templates, or names under appliances/")
-    .option("--output <dir>", "where the image goes, in place of the template's folder")
+    .option(
+      "--output <dir>",
+      "where the image goes, in place of the template's folder; with several, DIR/NAME",
+    )
     .addOption(
       new Option(
         "--on-error <what>",

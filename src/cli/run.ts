@@ -1,4 +1,5 @@
 /** `vmbuild run`: builds, shows how it goes, prints what came of it. */
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "../build/build.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
@@ -111,7 +112,10 @@ async function buildAll(
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [index, template] = next;
-      outcomes[index] = await buildOne(template, flags, view, summaries, signal);
+      // Each image has a manifest of its own beside it, so that several need a folder each.
+      const own = flags.output !== undefined && templates.length > 1;
+      const ofThis = own ? { ...flags, output: join(flags.output, template.name) } : flags;
+      outcomes[index] = await buildOne(template, ofThis, view, summaries, signal);
       if (signal.aborted) return;
     }
   };

@@ -34,7 +34,7 @@ export function destinationOf(source: string, to: string): string {
 
 /**
  * A shell command that takes a file from standard input, through a temporary name beside it,
- * and prints its size and sha256, so that the caller can compare before it counts as there.
+ * and prints its size and sha256, for the caller to compare.
  */
 export function receiveCommand(to: string, from: string, { mode, owner }: Ownership): string {
   const temporary = `${posix.dirname(to)}/.${posix.basename(to)}.vmbuild-part`;
@@ -116,7 +116,7 @@ export function progressCounter(emit: Emit, label: string, total: number): (byte
   };
 }
 
-/** Uploads one file and checks size and sha256 in the guest before it gets its name. */
+/** Uploads one file, and fails when its size or sha256 in the guest is not what was sent. */
 export async function uploadFile(
   context: TransferContext,
   source: string,

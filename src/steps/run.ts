@@ -11,7 +11,10 @@ const schema = z
       .default("sh")
       .describe("the shell that runs them, with `set -e` (bash also with `-o pipefail`)"),
   })
-  .describe("runs commands in the guest; the first that fails ends the step");
+  .describe(
+    "runs commands in the guest; the first that fails ends the step (but for `! command`, which " +
+      "no shell lets end anything: put those under verify)",
+  );
 
 const PREAMBLE = { sh: "set -e\n", bash: "set -eo pipefail\n" } as const;
 
