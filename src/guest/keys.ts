@@ -21,9 +21,20 @@ export interface BuildKeys {
 const CLIENT_KEY_COMMENT = "vmbuild-build-key";
 const HOST_KEY_COMMENT = "vmbuild-host-key";
 
+/** string "ssh-ed25519", string of 32 bytes (RFC 8709). */
+const BLOB_BYTES = 4 + 11 + 4 + 32;
+
+/**
+ * ssh2 1.17 drops a public key's leading zero bytes (lib/keygen.js): one key in 256 is malformed,
+ * OpenSSH refuses to load it, and the guest is left without a host key. Such a key is thrown away.
+ */
 function makePair(comment: string): KeyPair {
-  const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
-  return { private: pair.private, public: pair.public };
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
+    if (Buffer.from(publicBlob(pair), "base64").length === BLOB_BYTES) {
+      return { private: pair.private, public: pair.public };
+    }
+  }
 }
 
 /** Makes new keys; ed25519 takes a millisecond. */
