@@ -57,7 +57,7 @@ const machineSchema = z
     cpu: z
       .string()
       .optional()
-      .describe("QEMU's CPU model; host with KVM, max under emulation unless given"),
+      .describe("QEMU's CPU model; unless given, host with KVM and x86-64-v2 under emulation"),
     type: z
       .string()
       .default(DEFAULTS.machineType)

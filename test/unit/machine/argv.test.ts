@@ -47,7 +47,11 @@ describe("qemuArguments", () => {
     ["its CPUs", argumentsOf(), ["-smp", "4"]],
     ["its memory, in MiB", argumentsOf(), ["-m", "16384M"]],
     ["memory is rounded up", argumentsOf({ memory: GIB + 1 }), ["-m", "1025M"]],
-    ["emulation on threads", argumentsOf(tcg), ["-accel", "tcg,thread=multi", "-cpu", "max"]],
+    [
+      "emulation on threads",
+      argumentsOf(tcg),
+      ["-accel", "tcg,thread=multi", "-cpu", defaultCpuModel("tcg")],
+    ],
     ["a CPU model of its own", argumentsOf({ cpuModel: "Haswell-v4" }), ["-cpu", "Haswell-v4"]],
     ["the firmware speaks on the console", argumentsOf(), ["-machine", "q35,graphics=off"]],
     ["nothing that QEMU adds by itself", argumentsOf(), ["-nodefaults", "-no-user-config"]],
