@@ -5,7 +5,9 @@ import { closeSync, openSync, writeSync } from "node:fs";
 export interface LineFile {
   readonly path: string;
   write(line: string): void;
-  /** Writes what is left. Idempotent. */
+  /** Writes now what is gathered. */
+  flush(): void;
+  /** Writes what is left and lets go of the file. Idempotent. */
   close(): void;
 }
 
@@ -42,6 +44,7 @@ export function createLineFile(
   };
   return {
     path,
+    flush,
     write(line) {
       if (descriptor === undefined) return;
       batch += `${mask(line)}\n`;

@@ -1,11 +1,8 @@
 /** events.ndjson in a run's folder. */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { createLineFile } from "../../host/line-file.js";
 import type { Sink } from "../types.js";
 import { atExit } from "./atexit.js";
 import { encodeJsonLine } from "./ndjson.js";
-
-const BATCH_CHARACTERS = 64 * 1024;
-const FLUSH_AFTER_MS = 200;
 
 /**
  * Appends each event as one line of JSON to a file of mode 0600. Output is gathered into batches
@@ -15,42 +12,17 @@ const FLUSH_AFTER_MS = 200;
  * @throws the system's error when the file cannot be opened.
  */
 export function createFileSink(path: string, onError: (error: unknown) => void = () => {}): Sink {
-  let descriptor: number | undefined = openSync(path, "a", 0o600);
-  let batch = "";
-  let timer: NodeJS.Timeout | undefined;
-
-  const flush = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (descriptor === undefined || batch === "") return;
-    const bytes = Buffer.from(batch, "utf8");
-    batch = "";
-    try {
-      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
-    } catch (error) {
-      // A full disk ends the log, not the build.
-      letGo();
-      onError(error);
-    }
-  };
-  const letGo = (): void => {
-    cancelAtExit();
-    if (descriptor !== undefined) closeSync(descriptor);
-    descriptor = undefined;
-  };
-  const cancelAtExit = atExit(flush);
-
+  // The bus has masked what needs masking.
+  const file = createLineFile(path, (line) => line, onError);
+  const cancelAtExit = atExit(() => file.flush());
   return {
     handle(event) {
-      if (descriptor === undefined) return;
-      batch += `${encodeJsonLine(event)}\n`;
-      if (event.type !== "output" && event.type !== "progress") flush();
-      else if (batch.length >= BATCH_CHARACTERS) flush();
-      else timer ??= setTimeout(flush, FLUSH_AFTER_MS).unref();
+      file.write(encodeJsonLine(event));
+      if (event.type !== "output" && event.type !== "progress") file.flush();
     },
     close() {
-      flush();
-      letGo();
+      file.close();
+      cancelAtExit();
     },
   };
 }
