@@ -169,7 +169,12 @@ describe("a signed sums file", () => {
 
   async function sign(home: string, armour: string[]): Promise<Buffer> {
     const args = ["--homedir", home, "--batch", "--quiet", ...armour, "--detach-sign"];
-    const { stdout } = await execa("gpg", args, { input: sums, encoding: "buffer" });
+    const { stdout } = await execa("gpg", args, {
+      input: sums,
+      encoding: "buffer",
+      // A binary signature may end with the byte of a newline.
+      stripFinalNewline: false,
+    });
     return Buffer.from(stdout);
   }
 
