@@ -1,6 +1,4 @@
 /** Bootstrapped bases, made once for each key and then shared by every build. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -8,6 +6,7 @@ import type { Emit } from "../events/types.js";
 import { makePrivateFolder, markUsed, statIfThere, writeWhole } from "../host/files.js";
 import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
+import { hashFile } from "../inputs/digest.js";
 import { bootstrapBase, bootstrapKey, describeBootstrap } from "./bootstrap/bootstrap.js";
 import type { BootstrapSpec } from "./bootstrap/bootstrap.js";
 
@@ -54,14 +53,6 @@ async function readCached(path: string): Promise<CachedBase | undefined> {
   return fits ? { path, digest: record.digest } : undefined;
 }
 
-async function hash(path: string, signal: AbortSignal): Promise<string> {
-  const sha256 = createHash("sha256");
-  for await (const chunk of createReadStream(path, { signal, highWaterMark: 2 ** 20 })) {
-    sha256.update(chunk as Buffer);
-  }
-  return sha256.digest("hex");
-}
-
 async function make(spec: BootstrapSpec, path: string, context: BootstrapCacheContext) {
   const { emit, signal } = context;
   const workFolder = await mkdtemp(join(folderOf(spec), ".work-"));
@@ -69,7 +60,7 @@ async function make(spec: BootstrapSpec, path: string, context: BootstrapCacheCo
     const label = `making a ${spec.suite} base from packages (once; it is kept)`;
     emit({ type: "note", message: label });
     const facts = await bootstrapBase(spec, path, { emit, signal, workFolder });
-    const digest = await hash(path, signal);
+    const { sha256: digest } = await hashFile(path, [], signal);
     const status = await statIfThere(path);
     const record = { digest, size: status?.size, mtimeMs: status?.mtimeMs };
     const text = JSON.stringify({ ...record, key: describeBootstrap(spec), facts }, null, 2);

@@ -2,11 +2,11 @@
  * Large files and folders into the guest, over a read-only disk that is plugged in for the
  * purpose: at the speed of the page cache, where SSH would have to encrypt every byte.
  */
-import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { hashFile } from "../inputs/digest.js";
 import { listTree, packTree } from "./tree.js";
 import {
   progressCounter,
@@ -46,16 +46,6 @@ async function withDisk<T>(slot: DiskSlot, path: string, use: (serial: string) =
   }
 }
 
-async function hashFile(path: string, signal: AbortSignal, onBytes: (n: number) => void) {
-  const hash = createHash("sha256");
-  const source = createReadStream(path, { highWaterMark: 2 ** 20, signal });
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    onBytes(chunk.length);
-  }
-  return hash.digest("hex");
-}
-
 /** Uploads one large file; its sha256 is computed on both sides at the same time. */
 export async function uploadLargeFile(
   context: TransferContext,
@@ -69,9 +59,9 @@ export async function uploadLargeFile(
   await withDisk(slot, source, async (serial) => {
     const owned = { mode: ownership.mode ?? mode & 0o7777, owner: ownership.owner };
     const command = receiveCommand(to, readDisk(serial, size), owned);
-    const [answer, sha256] = await Promise.all([
+    const [answer, { sha256 }] = await Promise.all([
       runTransfer(context, command, `Uploading to ${to}`),
-      hashFile(source, context.signal, onBytes),
+      hashFile(source, [], context.signal, onBytes),
     ]);
     requireSame(answer, size, sha256, to);
   });
