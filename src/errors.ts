@@ -49,6 +49,11 @@ export const ERRORS = {
     meaning: "No build of that name, or no run of it, is known on this host.",
     remedy: "`vmbuild list` shows the builds of this host.",
   },
+  CHECKPOINT_UNKNOWN: {
+    exit: 2,
+    meaning: "The build has no checkpoint of that step, or none that can be used.",
+    remedy: "`vmbuild checkpoints NAME` shows which there are.",
+  },
   HOST_PROGRAM_MISSING: {
     exit: 3,
     meaning: "A program that the job needs is not installed, or is too old.",
@@ -133,6 +138,11 @@ export const ERRORS = {
     exit: 5,
     meaning: "QEMU refused or did not answer a command on its control socket.",
     remedy: "The run's qemu.log holds QEMU's own words.",
+  },
+  CHECKPOINT_UNUSABLE: {
+    exit: 5,
+    meaning: "A checkpoint could not be saved, loaded or removed.",
+    remedy: "`vmbuild run NAME --force` starts from the base and makes new ones.",
   },
   GUEST_TIMEOUT: {
     exit: 6,

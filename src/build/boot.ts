@@ -3,6 +3,7 @@ import { Guest } from "../guest/guest.js";
 import { waitForCloudInit } from "../guest/cloud-init.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import type { Connection } from "../guest/connection.js";
+import type { BuildKeys } from "../guest/keys.js";
 import { writeWhole } from "../host/files.js";
 import { runtimeFolder } from "../host/paths.js";
 import { readConsoleTail } from "../machine/console.js";
@@ -15,43 +16,48 @@ import type { RunContext } from "./context.js";
 import { planMachine } from "./plan.js";
 import type { Prepared } from "./prepare.js";
 
-/** Starts the machine and tells `vmbuild ssh` where it is. */
+/**
+ * Starts the machine and tells `vmbuild ssh` where it is.
+ * @param options `paused`: it stands still, for a state to be loaded.
+ */
 export async function bootMachine(
   context: RunContext,
   prepared: Prepared,
   control: Control,
+  { paused = false }: { readonly paused?: boolean } = {},
 ): Promise<RunningMachine> {
   const { template, workspace, emit, options } = context;
-  const { build, run, runId } = workspace;
+  const { work, run, runId } = workspace;
   const { host } = prepared;
   const shape = planMachine(template, host.accelerator);
-  const firmware = host.uefi && { code: host.uefi.code, variables: build.firmwareVariables };
-  const machine = await phase(
-    emit,
-    "boot",
-    async () =>
-      launchMachine({
-        shape,
-        version: host.qemu,
-        files: {
-          disk: build.disk,
-          readOnlyDisks: [build.seed],
-          console: run.console,
-          ...(firmware ? { firmware } : {}),
-        },
-        runtimeFolder: await runtimeFolder(),
-        runId,
-        log: run.qemuLog,
-        emit,
-        signal: options.signal,
-      }),
-    ({ pid }) => `QEMU runs as process ${pid}`,
-  );
+  const firmware = host.uefi && { code: host.uefi.code, variables: work.firmwareVariables };
+  const launch = async (): Promise<RunningMachine> =>
+    launchMachine({
+      shape,
+      version: host.qemu,
+      files: {
+        disk: work.disk,
+        readOnlyDisks: [work.seed],
+        console: run.console,
+        ...(firmware ? { firmware } : {}),
+      },
+      runtimeFolder: await runtimeFolder(),
+      runId,
+      log: run.qemuLog,
+      emit,
+      signal: options.signal,
+      paused,
+    });
+  const machine = paused
+    ? await launch()
+    : await phase(emit, "boot", launch, ({ pid }) => `QEMU runs as process ${pid}`);
   const { pid, sshPort } = machine;
   const { user } = template.ssh;
   const qemu = { program: shape.binary, arguments: machine.arguments, pid, sshPort };
   await writeWhole(run.qemu, `${JSON.stringify(qemu, null, 2)}\n`, 0o600);
-  await workspace.update({ machine: { pid, sshPort, user, control: control.path } });
+  await workspace.update({
+    machine: { pid, sshPort, user, control: control.path, keys: work.keys },
+  });
   return machine;
 }
 
@@ -63,12 +69,14 @@ export async function connectGuest(
   context: RunContext,
   prepared: Prepared,
   machine: RunningMachine,
+  keys: BuildKeys,
+  timeoutMs: number = context.template.ssh.timeout,
 ): Promise<Guest> {
   const { template, workspace, emit, options, meter } = context;
   const signal = AbortSignal.any([options.signal, machine.death]);
   const connect = (timeoutMs: number, either: AbortSignal): Promise<Connection> =>
     waitUntilReady({
-      target: { port: machine.sshPort, user: template.ssh.user, keys: prepared.keys },
+      target: { port: machine.sshPort, user: template.ssh.user, keys },
       timeoutMs,
       emit,
       signal: either,
@@ -77,7 +85,7 @@ export async function connectGuest(
   return phase(emit, "connect", () =>
     meter.waitFor(async () => {
       const guest = new Guest({
-        connection: await connect(template.ssh.timeout, signal),
+        connection: await connect(timeoutMs, signal),
         connect,
         slot: prepared.host.qemu.hotplug
           ? { plug: (path) => plugReadOnlyDisk(machine, path) }

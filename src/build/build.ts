@@ -8,9 +8,12 @@ import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
+import type { BuildKeys } from "../guest/keys.js";
 import type { RunningMachine } from "../machine/machine.js";
 import { quitMachine } from "../machine/stop.js";
-import { bootMachine, connectGuest } from "./boot.js";
+import { announcePlan, planRun } from "./checkpoints/plan-run.js";
+import type { RunPlan } from "./checkpoints/plan-run.js";
+import type { Saver } from "./checkpoints/save.js";
 import { createContext } from "./context.js";
 import type { BuildOptions, RunContext } from "./context.js";
 import { openControl } from "./control.js";
@@ -22,7 +25,9 @@ import { planOutput } from "./plan.js";
 import { prepare } from "./prepare.js";
 import type { Prepared } from "./prepare.js";
 import { runSteps } from "./run-steps.js";
-import type { StepRecord } from "./run-steps.js";
+import type { StepsEnd } from "./run-steps.js";
+import { meetGuest, startMachine } from "./start.js";
+import { presentImage, rememberImage, stoppedResult, tidyDisk } from "./keep.js";
 import { openWorkspace } from "./workspace.js";
 import type { Workspace } from "./workspace.js";
 
@@ -37,7 +42,8 @@ export async function build(options: BuildOptions): Promise<RunResult> {
   const meter = new Meter();
   const { template, bus, secrets } = options;
   for (const secret of template.secrets) secrets.add(secret);
-  await using workspace = await openWorkspace(template).catch((thrown: unknown) => {
+  const once = options.checkpoints === false || template.checkpoints === false;
+  await using workspace = await openWorkspace(template, { once }).catch((thrown: unknown) => {
     // A run that may not even begin ends like any other: somebody has to be told.
     const error = asVmbuildError(thrown);
     bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
@@ -57,32 +63,72 @@ export async function build(options: BuildOptions): Promise<RunResult> {
 }
 
 async function runBuild(context: RunContext): Promise<RunResult> {
+  const { options } = context;
   const prepared = await prepare(context);
-  const steps = await runMachine(context, prepared);
-  await scrub(context, prepared);
-  return makeArtifact(context, prepared, steps);
+  const plan = await planRun(context, prepared, options);
+  try {
+    announcePlan(context, plan);
+    if (plan.upToDate) return presentImage(context, plan.upToDate);
+    const { keys, records, key } = await runMachine(context, prepared, plan);
+    if (options.until !== undefined) return stoppedResult(context, records);
+    await scrub(context, keys);
+    const result = await makeArtifact(context, prepared, records);
+    await rememberImage(context, result, key);
+    await tidyDisk(context, plan);
+    return result;
+  } finally {
+    await plan.store.settle();
+  }
+}
+
+/** What is known when the machine has stopped. */
+interface Stopped extends StepsEnd {
+  readonly keys: BuildKeys;
 }
 
 /** The part of a run in which there is a machine: from its start to its end. */
-async function runMachine(context: RunContext, prepared: Prepared): Promise<StepRecord[]> {
+async function runMachine(
+  context: RunContext,
+  prepared: Prepared,
+  plan: RunPlan,
+): Promise<Stopped> {
   const { options, emit, workspace } = context;
   await using control = await openControl(join(await runtimeFolder(), `${workspace.runId}.ctl`));
-  await using machine = await bootMachine(context, prepared, control);
+  const start = { context, prepared, plan, control };
+  await using started = await startMachine(start);
+  const { machine, saver, keys } = started;
   const signal = AbortSignal.any([options.signal, machine.death]);
   const stop = (reason: string): Promise<void> => pauseRun(context, control, reason, signal);
   try {
-    const guest = await connectGuest(context, prepared, machine);
-    const steps = await runSteps(context, guest, signal, stop);
-    await seal(context, guest, prepared);
-    await shutDown(context, machine, guest);
+    const guest = await meetGuest(start, started);
+    const steps = await runSteps(context, plan, started, guest, signal, stop);
+    if (options.until === undefined) {
+      await seal(context, guest, keys);
+      await shutDown(context, machine, guest);
+    } else {
+      await quitMachine(machine, emit);
+    }
     guest.close();
-    return steps;
+    await saver?.finish();
+    return { ...steps, keys };
   } catch (thrown) {
     const error = await firstCause(thrown, machine);
     if (options.onError === "pause" && !signal.aborted) await pauseOnError(context, error, stop);
+    if (!signal.aborted) await keepFailure(context, saver, error);
     if (!machine.death.aborted) await quitMachine(machine, emit);
+    await saver?.finish();
     throw error;
   }
+}
+
+/** The state in which a step failed is kept, for `vmbuild ssh`. */
+async function keepFailure(
+  { workspace }: RunContext,
+  saver: Saver | undefined,
+  thrown: unknown,
+): Promise<void> {
+  const { failedStep } = workspace;
+  if (failedStep !== undefined) await saver?.saveFailed(failedStep, asVmbuildError(thrown));
 }
 
 /** Whoever talks to a machine that dies may notice before its end does. Milliseconds. */
@@ -131,8 +177,9 @@ function announce({ emit, template, workspace }: RunContext): void {
 
 async function succeed(context: RunContext, result: RunResult): Promise<void> {
   const { options, workspace, meter, emit } = context;
-  if (!options.keepWork) await removeWork(workspace);
-  await endRecord(workspace, { state: "done", artifact: result.artifact.path });
+  if (!options.keepWork) await rm(workspace.run.outputs, { recursive: true, force: true });
+  const artifact = result.artifact?.path;
+  await endRecord(workspace, { state: "done", ...(artifact === undefined ? {} : { artifact }) });
   emit({ type: "run.finished", durationMs: meter.totalMs, ownMs: meter.ownMs, result });
 }
 
@@ -149,17 +196,4 @@ async function endRecord(
 ): Promise<void> {
   const endedAt = new Date().toISOString();
   await workspace.update({ ...end, endedAt, machine: undefined });
-}
-
-/** What a run that ended well leaves on this host is the artifact and its logs. */
-async function removeWork({ build, run }: Workspace): Promise<void> {
-  const paths = [
-    build.disk,
-    build.base,
-    build.seed,
-    build.firmwareVariables,
-    build.keys,
-    run.outputs,
-  ];
-  for (const path of paths) await rm(path, { recursive: true, force: true });
 }

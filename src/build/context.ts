@@ -26,6 +26,16 @@ export interface BuildOptions {
   readonly pauseAfterEachStep?: boolean;
   /** Keep the working disk, seed and keys of a run that ended well. */
   readonly keepWork?: boolean;
+  /** Everything again, from the base on: nothing that is kept is used. */
+  readonly force?: boolean;
+  /** `false`: states are neither used nor saved. */
+  readonly checkpoints?: boolean;
+  /** Run this step and all after it again. */
+  readonly from?: string | undefined;
+  /** Stop after this step, with its state saved, and make no image. */
+  readonly until?: string | undefined;
+  /** Read an image that seems up to date, and compare its sums. */
+  readonly check?: boolean;
   readonly waitForEnter?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Where another template's artifact lies, for a base that is one. */
   readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;

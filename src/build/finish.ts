@@ -13,6 +13,7 @@ import { Staging, removeAbandoned } from "../artifact/publish.js";
 import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
 import { tracesOf } from "../guest/keys.js";
+import type { BuildKeys } from "../guest/keys.js";
 import { LAST_COMMAND, sealGuest, trimGuest } from "../guest/seal.js";
 import type { RunningMachine } from "../machine/machine.js";
 import { scrubDisk } from "../machine/scrub.js";
@@ -24,12 +25,12 @@ import type { Prepared } from "./prepare.js";
 import type { StepRecord } from "./run-steps.js";
 
 /** Takes the build's traces out of the guest, and gives free space back to the host. */
-export async function seal(context: RunContext, guest: Guest, prepared: Prepared): Promise<void> {
+export async function seal(context: RunContext, guest: Guest, keys: BuildKeys): Promise<void> {
   const { template, emit, meter } = context;
   await phase(emit, "seal", () =>
     meter.waitFor(async () => {
       if (template.seal) {
-        const { warnings } = await sealGuest(guest, prepared.keys);
+        const { warnings } = await sealGuest(guest, keys);
         for (const warning of warnings) emit({ type: "warning", ...warning });
       }
       await trimGuest(guest);
@@ -59,10 +60,10 @@ export async function shutDown(
 }
 
 /** Overwrites what the build left in blocks of the disk that belong to no file any more. */
-export async function scrub(context: RunContext, { keys }: Prepared): Promise<void> {
+export async function scrub(context: RunContext, keys: BuildKeys): Promise<void> {
   const { template, workspace, emit, meter, options } = context;
   if (!template.seal) return;
-  const work = () => scrubDisk(workspace.build.disk, tracesOf(keys), options.signal);
+  const work = () => scrubDisk(workspace.work.disk, tracesOf(keys), options.signal);
   await phase(
     emit,
     "seal",
@@ -130,7 +131,11 @@ function describe(
         checksums,
       },
     ],
-    steps: steps.map(({ name, durationMs }) => ({ name, durationMs: Math.round(durationMs) })),
+    steps: steps.map(({ name, durationMs, restored }) => ({
+      name,
+      durationMs: Math.round(durationMs),
+      ...(restored ? { restored } : {}),
+    })),
   };
 }
 
@@ -171,7 +176,7 @@ export async function makeArtifact(
   await using staging = new Staging(output.folder);
   const destination = staging.reserve(filename, "image");
   const conversion = {
-    source: workspace.build.disk,
+    source: workspace.work.disk,
     destination,
     format,
     compression,

@@ -50,6 +50,18 @@ export function sizeOfBuild({ paths }: BuildSummary): Promise<number> {
   return sizeOnDisk(paths.folder);
 }
 
+/**
+ * The step in which a build's last run failed.
+ * @throws {VmbuildError} BUILD_UNKNOWN when it did not fail in a step.
+ */
+export async function failedStepOf(name: string): Promise<string> {
+  const last = (await readRuns(buildPaths(name))).at(-1);
+  if (last?.failedStep !== undefined) return last.failedStep;
+  throw new VmbuildError("BUILD_UNKNOWN", `No step of ${name} failed in its last run`, {
+    hint: `Go on where it ended: vmbuild run ${name}. From a step of your choice: --from STEP.`,
+  });
+}
+
 /** A run's places, with its record. */
 export interface FoundRun {
   readonly record: RunRecord;

@@ -35,10 +35,11 @@ async function reachable(name: string): Promise<ReachableRun | undefined> {
 }
 
 /**
- * The run to go into: the named build's, or the only one there is.
+ * The run to go into: the named build's, or the only one there is. Undefined where the named
+ * build has no machine up.
  * @throws {VmbuildError} BUILD_UNKNOWN, saying what there is.
  */
-export async function findRunning(name: string | undefined): Promise<ReachableRun> {
+export async function findRunning(name: string | undefined): Promise<ReachableRun | undefined> {
   const names = await buildNames();
   if (name !== undefined && !names.includes(name)) {
     throw new VmbuildError("BUILD_UNKNOWN", `There is no build ${name} on this host`, {
@@ -52,12 +53,10 @@ export async function findRunning(name: string | undefined): Promise<ReachableRu
   }
   const [only, second] = found;
   if (only && !second) return only;
+  if (!only && name !== undefined) return undefined;
   if (!only) {
-    const which = name === undefined ? "No build" : `No run of ${name}`;
-    throw new VmbuildError("BUILD_UNKNOWN", `${which} has a machine up now`, {
-      hint:
-        `To stop inside one: vmbuild run ${name ?? "NAME"} --break after:STEP, or --on-error pause ` +
-        "to stay in it after a failure.",
+    throw new VmbuildError("BUILD_UNKNOWN", "No build has a machine up now", {
+      hint: "Name a build to open its last state: vmbuild ssh NAME. `vmbuild list` shows all.",
     });
   }
   const list = found.map(({ record }) => record.name).join(", ");

@@ -3,24 +3,24 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { workPaths } from "../checkpoints/records.js";
+import type { WorkPaths } from "../checkpoints/records.js";
 import { VmbuildError } from "../errors.js";
 import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
 import { lockHolder, tryLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 
-/** The places of one build. Absolute. */
-export interface BuildPaths {
-  readonly folder: string;
+/** The places of one build, its working disk's among them. Absolute. */
+export interface BuildPaths extends WorkPaths {
   readonly lock: string;
-  /** The overlay that the machine writes to. */
-  readonly disk: string;
-  /** The base under a name of the build's own, which keeps it from being replaced. */
-  readonly base: string;
-  readonly seed: string;
-  readonly firmwareVariables: string;
-  readonly keys: string;
   readonly runs: string;
+  /** Small texts that went into checkpoints, to compare later ones with. */
+  readonly texts: string;
+  /** What the last finished run published, and the key of what it was made from. */
+  readonly published: string;
+  /** The working disk of a run that leaves no checkpoints, so that it spoils none. */
+  readonly once: WorkPaths;
 }
 
 /** The places of one run. Absolute. */
@@ -53,7 +53,14 @@ const recordSchema = z.object({
   artifact: z.string().optional(),
   /** Where `vmbuild ssh` gets in while the machine runs. */
   machine: z
-    .object({ pid: z.number(), sshPort: z.number(), user: z.string(), control: z.string() })
+    .object({
+      pid: z.number(),
+      sshPort: z.number(),
+      user: z.string(),
+      control: z.string(),
+      /** The folder of the keys that open it. */
+      keys: z.string(),
+    })
     .optional(),
 });
 
@@ -64,14 +71,12 @@ export type RunRecord = z.infer<typeof recordSchema>;
 export function buildPaths(name: string): BuildPaths {
   const folder = join(hostPaths().builds, name);
   return {
-    folder,
+    ...workPaths(folder),
     lock: join(folder, "lock"),
-    disk: join(folder, "disk.qcow2"),
-    base: join(folder, "base.img"),
-    seed: join(folder, "seed.iso"),
-    firmwareVariables: join(folder, "efivars.fd"),
-    keys: join(folder, "keys"),
     runs: join(folder, "runs"),
+    texts: join(folder, "texts"),
+    published: join(folder, "published.json"),
+    once: workPaths(join(folder, "once")),
   };
 }
 
@@ -123,8 +128,12 @@ export interface Workspace extends AsyncDisposable {
   readonly runId: string;
   readonly build: BuildPaths;
   readonly run: RunPaths;
+  /** Where this run's machine has its disk. */
+  readonly work: WorkPaths;
   /** What was tidied after runs that died. */
   readonly tidied: readonly string[];
+  /** The step that failed in this run, if one did. */
+  readonly failedStep: string | undefined;
   /** Changes the run's record on disk. */
   update(changes: Partial<RunRecord>): Promise<void>;
 }
@@ -143,6 +152,7 @@ async function tidy(build: BuildPaths): Promise<string[]> {
     if (record.machine) await rm(record.machine.control, { force: true });
     tidied.push(`run ${record.runId} was killed; its logs are kept in ${paths.folder}`);
   }
+  await rm(build.once.folder, { recursive: true, force: true });
   for (const name of await readdir(build.folder)) {
     if (!name.startsWith(".seed-") && !name.endsWith(".part")) continue;
     await rm(join(build.folder, name), { recursive: true, force: true });
@@ -155,24 +165,31 @@ function writeRecord(path: string, record: RunRecord): Promise<void> {
   return writeWhole(path, `${JSON.stringify(record, null, 2)}\n`, 0o600);
 }
 
-async function takeLock(name: string, build: BuildPaths): Promise<HeldLock> {
-  const lock = await tryLock(build.lock);
-  if (lock) return lock;
-  const holder = await lockHolder(build.lock);
-  throw new VmbuildError("BUILD_LOCKED", `Another run of ${name} is under way`, {
+/** The error for a build that somebody works with. */
+export async function lockError(name: string, path: string): Promise<VmbuildError> {
+  const holder = await lockHolder(path);
+  return new VmbuildError("BUILD_LOCKED", `Another run of ${name} is under way`, {
     details: { pid: holder },
     hint: `Wait for it${holder ? ` (process ${holder})` : ""}, or look inside: vmbuild ssh ${name}`,
   });
 }
 
+async function takeLock(name: string, build: BuildPaths): Promise<HeldLock> {
+  const lock = await tryLock(build.lock);
+  if (lock) return lock;
+  throw await lockError(name, build.lock);
+}
+
 /**
  * Opens a build's folder for one run.
+ * @param options `once`: the run leaves no checkpoints, and works apart from those that are there.
  * @throws {VmbuildError} BUILD_LOCKED when another run of the same build is under way.
  */
 export async function openWorkspace(
   template: { name: string; version: string; path: string },
-  now = new Date(),
+  options: { readonly once?: boolean; readonly now?: Date } = {},
 ): Promise<Workspace> {
+  const { now = new Date() } = options;
   const build = buildPaths(template.name);
   await makePrivateFolder(build.folder);
   const lock = await takeLock(template.name, build);
@@ -180,7 +197,8 @@ export async function openWorkspace(
     const tidied = await tidy(build);
     const runId = makeRunId(now);
     const run = runPaths(build, runId);
-    for (const folder of [run.folder, run.steps, run.outputs, run.scratch]) {
+    const work = options.once ? build.once : build;
+    for (const folder of [work.folder, run.folder, run.steps, run.outputs, run.scratch]) {
       await makePrivateFolder(folder);
     }
     let record: RunRecord = {
@@ -197,7 +215,11 @@ export async function openWorkspace(
       runId,
       build,
       run,
+      work,
       tidied,
+      get failedStep() {
+        return record.failedStep;
+      },
       async update(changes) {
         record = { ...record, ...changes };
         await writeRecord(run.record, record);

@@ -12,6 +12,8 @@ import type { Summary } from "../events/sinks/summary.js";
 import type { Sink } from "../events/types.js";
 import type { Breakpoint } from "../build/pause.js";
 import type { Template } from "../template/load.js";
+import { failedStepOf } from "../build/records.js";
+import { explain } from "./explain.js";
 import { findArtifact } from "./find-artifact.js";
 import { loadFor } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
@@ -28,6 +30,14 @@ export interface RunFlags extends TemplateFlags, OutputFlags {
   readonly parallel: number;
   readonly offline?: boolean;
   readonly keepWork?: boolean;
+  readonly force?: boolean;
+  /** False with `--no-checkpoints`. */
+  readonly checkpoints: boolean;
+  readonly from?: string;
+  readonly until?: string;
+  readonly retry?: boolean;
+  readonly check?: boolean;
+  readonly explain?: boolean;
   readonly json?: boolean;
 }
 
@@ -43,6 +53,31 @@ function parseBreakpoint(text: string, template: Template): Breakpoint {
   throw new VmbuildError("USAGE", `--break ${text}: write before:STEP or after:STEP`, {
     hint: `The steps of ${template.name} are ${names.join(", ")}.`,
   });
+}
+
+/**
+ * A step that a flag names.
+ * @throws {VmbuildError} USAGE when the template has no such step.
+ */
+function requireStep(flag: string, step: string | undefined, template: Template) {
+  const names = template.steps.map(({ name }) => name);
+  if (step === undefined || names.includes(step)) return step;
+  throw new VmbuildError("USAGE", `${flag} ${step}: ${template.name} has no such step`, {
+    hint: `Its steps are ${names.join(", ")}.`,
+  });
+}
+
+/** The step to begin with: the one that is named, or the one in which the last run failed. */
+async function firstStep(template: Template, flags: RunFlags): Promise<string | undefined> {
+  if (flags.from !== undefined) return requireStep("--from", flags.from, template);
+  if (!flags.retry) return undefined;
+  const step = await failedStepOf(template.name);
+  return requireStep("--retry of step", step, template);
+}
+
+async function wishesOf(template: Template, flags: RunFlags) {
+  const until = requireStep("--until", flags.until, template);
+  return { from: await firstStep(template, flags), until };
 }
 
 /** Resolves at the next line that somebody types; only where a terminal is there to type at. */
@@ -75,8 +110,14 @@ async function buildOne(
   const shared: Sink = { handle: (event) => view.handle(event), close: () => {} };
   const bus = createBus(template.name, secrets, [shared, summary]);
   try {
+    const { from, until } = await wishesOf(template, flags);
     const result = await build({
       template,
+      force: flags.force ?? false,
+      checkpoints: flags.checkpoints,
+      from,
+      until,
+      check: flags.check ?? false,
       bus,
       secrets,
       signal,
@@ -134,12 +175,25 @@ function requireDifferentNames(templates: readonly Template[]): void {
   throw new VmbuildError("USAGE", `Two of the templates are called ${twice}`);
 }
 
+function requireSense({ force, from, retry, checkpoints }: RunFlags): void {
+  const given = [
+    ...(force ? ["--force"] : []),
+    ...(from === undefined ? [] : ["--from"]),
+    ...(retry ? ["--retry"] : []),
+    ...(checkpoints ? [] : ["--no-checkpoints"]),
+  ];
+  if (given.length < 2 || (given.length === 2 && force && !checkpoints)) return;
+  throw new VmbuildError("USAGE", `${given.join(" and ")} do not go together`);
+}
+
 /** Runs the command; returns the exit code, that of the first failure where several fail. */
 export async function run(names: readonly string[], flags: RunFlags): Promise<number> {
   const output = createOutput(flags);
   const templates: Template[] = [];
   for (const name of names) templates.push(await loadFor(name, flags));
   requireDifferentNames(templates);
+  requireSense(flags);
+  if (flags.explain) return explain(templates, flags, (one) => wishesOf(one, flags), output);
   const outcomes = await interruptible((signal) => buildAll(templates, flags, output, signal));
   if (flags.json) {
     const reports = outcomes.map((outcome) =>
@@ -148,7 +202,8 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
     output.printJson(reports.length === 1 ? reports[0] : { results: reports });
   } else {
     for (const outcome of outcomes) {
-      if ("result" in outcome) output.print(outcome.result.artifact.path);
+      const path = "result" in outcome ? outcome.result.artifact?.path : undefined;
+      if (path !== undefined) output.print(path);
     }
   }
   const failed = outcomes.find((outcome) => "error" in outcome);

@@ -1,4 +1,5 @@
 /** `vmbuild ssh`: into a build that runs or is paused. */
+import { enterState } from "../build/checkpoints/enter.js";
 import { findRunning } from "../build/running.js";
 import type { ReachableRun } from "../build/running.js";
 import { sendRelease } from "../build/control.js";
@@ -7,12 +8,16 @@ import { loadKeys } from "../guest/keys.js";
 import { STAGE_HINTS } from "../guest/readiness.js";
 import { attachTerminal } from "../guest/terminal.js";
 import { VmbuildError } from "../errors.js";
+import type { Emit } from "../events/types.js";
+import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
 
 /** The command's flags. */
 export interface SshFlags {
   readonly keep?: boolean;
   readonly release?: boolean;
+  readonly step?: string;
+  readonly save?: boolean;
 }
 
 const CONNECT_MS = 30_000;
@@ -23,10 +28,17 @@ export async function ssh(
   words: readonly string[],
   flags: SshFlags,
 ): Promise<number> {
-  const { record, build } = await findRunning(name);
+  const running = await findRunning(name);
+  if (!running || flags.step !== undefined) {
+    return lookInside(name ?? running?.record.name ?? "", words, flags);
+  }
+  const { record } = running;
+  if (flags.save) {
+    throw new VmbuildError("USAGE", "--save is for a saved state; a run keeps what you change");
+  }
   if (flags.release && words.length === 0) return release(record);
   const { sshPort: port, user } = record.machine;
-  const target = { port, user, keys: await loadKeys(build.keys) };
+  const target = { port, user, keys: await loadKeys(record.machine.keys) };
   const connection = await connectOnce(target, CONNECT_MS, AbortSignal.timeout(CONNECT_MS)).catch(
     (error: unknown) => {
       if (!(error instanceof AttemptFailure)) throw error;
@@ -43,6 +55,29 @@ export async function ssh(
   const done = flags.release ?? (command === undefined && !flags.keep);
   if (done) await release(record);
   return exitCode;
+}
+
+/** Opens a saved state: the failed one, or the one after a step. */
+async function lookInside(
+  name: string,
+  words: readonly string[],
+  { step, save = false, keep, release: released }: SshFlags,
+): Promise<number> {
+  if (keep || released) {
+    throw new VmbuildError("USAGE", `${keep ? "--keep" : "--release"} is for a run that is paused`);
+  }
+  const output = createOutput();
+  const emit: Emit = (event) => {
+    if (event.type === "warning" || event.type === "note") output.tell(event.message);
+  };
+  return interruptible((signal) =>
+    enterState({ name, step, save, emit, signal }, async ({ connection, title }) => {
+      const fate = save ? "What you change is kept." : "What you change is gone afterwards.";
+      output.tell(`${name}, ${title}. ${fate}`);
+      const command = words.length > 0 ? words.join(" ") : undefined;
+      return attachTerminal(connection, command, process);
+    }),
+  );
 }
 
 /** Lets a paused run go on; one that is not paused goes on anyway. */

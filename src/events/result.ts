@@ -16,11 +16,19 @@ export interface RunResult {
   readonly version: string;
   /** True when nothing had changed and the earlier artifact was kept. */
   readonly upToDate: boolean;
-  readonly artifact: ArtifactReport;
+  /** Absent when the run was told to stop after a step. */
+  readonly artifact?: ArtifactReport;
   /** The path of manifest.json. */
-  readonly manifest: string;
+  readonly manifest?: string;
+  /** The step after which the run was told to stop. */
+  readonly until?: string;
   readonly runFolder: string;
-  readonly steps: readonly { readonly name: string; readonly durationMs: number }[];
+  /** `restored`: taken from a checkpoint; its duration is that of the run in which it ran. */
+  readonly steps: readonly {
+    readonly name: string;
+    readonly durationMs: number;
+    readonly restored?: boolean;
+  }[];
   readonly warnings: readonly string[];
   /** What to do with the image now: one command or sentence each. */
   readonly hints?: readonly string[];
@@ -29,6 +37,7 @@ export interface RunResult {
 /** The parts of a {@link RunResult} that are shown, as far as they are there. */
 export interface ShownResult {
   readonly upToDate: boolean;
+  readonly until: string | undefined;
   readonly artifact: Partial<ArtifactReport>;
   readonly manifest: string | undefined;
   readonly runFolder: string | undefined;
@@ -42,6 +51,7 @@ export function readResult(value: unknown): ShownResult {
   const checksums = Object.entries(asRecord(artifact["checksums"])).filter(isTextEntry);
   return {
     upToDate: result["upToDate"] === true,
+    until: asText(result["until"]),
     artifact: {
       ...(typeof artifact["path"] === "string" ? { path: artifact["path"] } : {}),
       ...(typeof artifact["size"] === "number" ? { size: artifact["size"] } : {}),

@@ -15,6 +15,7 @@ export const PHASES = [
   "base",
   "seed",
   "disk",
+  "resume",
   "boot",
   "connect",
   "steps",
@@ -60,6 +61,13 @@ export type EventBody =
   | { type: "step.started"; step: string; index: number; total: number }
   | { type: "step.finished"; step: string; index: number; total: number; durationMs: number }
   | { type: "step.failed"; step: string; index: number; total: number; durationMs: number }
+  | {
+      /** A checkpoint holds what the step did; `reason` of the next one that runs says why. */
+      type: "step.kept";
+      step: string;
+      index: number;
+      total: number;
+    }
   | { type: "step.retried"; step: string; attempt: number; of: number; reason: string }
   | { type: "action.started"; step: string; action: string; index: number; summary: string }
   | { type: "action.finished"; step: string; action: string; index: number; durationMs: number }
@@ -76,6 +84,16 @@ export type EventBody =
   | { type: "machine.stopped"; method: StopMethod; durationMs: number }
   | { type: "guest.stage"; stage: string; attempt: number }
   | { type: "guest.ready"; durationMs: number; attempts: number }
+  | {
+      /** The machine's state after a step; `index` 0 is the one before the first. */
+      type: "checkpoint.saved";
+      step: string;
+      index: number;
+      durationMs: number;
+      memoryBytes: number;
+      diskBytes: number;
+    }
+  | { type: "checkpoint.failed"; step: string; durationMs: number; memoryBytes: number }
   | { type: "paused"; reason: string; release: string }
   | { type: "resumed" }
   | { type: "warning"; message: string; hint?: string }

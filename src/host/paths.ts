@@ -12,6 +12,8 @@ export interface HostPaths {
   readonly bases: string;
   /** One folder per build. */
   readonly builds: string;
+  /** States of guests that are ready for their first step, by key. */
+  readonly ready: string;
 }
 
 /** The folders under XDG_CACHE_HOME and XDG_STATE_HOME, read anew on each call. */
@@ -22,6 +24,7 @@ export function hostPaths(): HostPaths {
     inputs: join(cache, "inputs"),
     bases: join(cache, "bases"),
     builds: join(log, "builds"),
+    ready: join(log, "ready"),
   };
 }
 

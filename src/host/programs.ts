@@ -13,6 +13,8 @@ export const PROGRAMS = {
   xorriso: { package: "xorriso", purpose: "makes the seed disk" },
   setpriv: { package: "util-linux", purpose: "ends QEMU when vmbuild is killed" },
   flock: { package: "util-linux", purpose: "keeps two runs of one build apart" },
+  sync: { package: "coreutils", purpose: "brings saved states to the host's disk" },
+  fallocate: { package: "util-linux", purpose: "keeps room on the disk while a state is saved" },
   mmdebstrap: { package: "mmdebstrap", purpose: "makes a base from Debian's packages" },
   "mkfs.ext4": { package: "e2fsprogs", purpose: "fills the file system of a bootstrapped base" },
   "mkfs.vfat": { package: "dosfstools", purpose: "makes a bootstrapped base's EFI partition" },

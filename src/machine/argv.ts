@@ -100,7 +100,7 @@ export function qemuArguments(
     ...payloadSlot(shape),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom"],
     ...["-device", "virtio-rng-pci,rng=rng"],
-    ...["-device", "virtio-balloon-pci,free-page-reporting=on"],
+    ...["-device", "virtio-balloon-pci,id=balloon,free-page-reporting=on"],
     ...shape.extraArguments,
   ];
 }

@@ -1,6 +1,6 @@
 /** Disk images through qemu-img: what one is, an overlay on one, and whether one is sound. */
 import { rename, rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
@@ -109,7 +109,10 @@ export async function imageInfo(
 /** What an overlay is made of. */
 export interface OverlayOptions {
   readonly path: string;
-  /** The image below it; recorded by its absolute path, which must then stay. */
+  /**
+   * The image below it. Recorded by its absolute path, which must then stay; or by its name
+   * alone where the two lie in one folder, so that they can be moved and copied together.
+   */
   readonly backing: string;
   /** Recorded too: a probed raw image could pass itself off as another format. */
   readonly backingFormat: string;
@@ -134,7 +137,9 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
     );
   }
   const temporary = temporaryBeside(resolve(path));
-  const args = ["create", "-q", "-f", "qcow2", "-F", backingFormat, "-b", resolve(backing)];
+  const beside = dirname(resolve(backing)) === dirname(resolve(path));
+  const recorded = beside ? basename(backing) : resolve(backing);
+  const args = ["create", "-q", "-f", "qcow2", "-F", backingFormat, "-b", recorded];
   try {
     const result = await run([...args, temporary, ...(size ? [String(size)] : [])], signal);
     if (result.exitCode !== 0) {

@@ -36,6 +36,8 @@ export interface LaunchOptions {
   readonly log: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** Start with the guest standing still, for a state to be loaded. */
+  readonly paused?: boolean;
 }
 
 /** A machine that runs. Disposing of it ends it without ceremony; `stop.ts` does so gently. */
@@ -141,7 +143,8 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   const { shape, version, emit } = options;
   const sshPort = await freePort();
   const qmpSocket = join(options.runtimeFolder, `${options.runId}.qmp`);
-  const args = qemuArguments(shape, { ...options.files, qmpSocket, sshPort }, version);
+  const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort }, version);
+  const args = options.paused ? [...all, "-S"] : all;
   const listeners: Process["listeners"] = new Set();
   await using listener = await listenForQmp(qmpSocket, (event) => {
     for (const tell of listeners) tell(event);

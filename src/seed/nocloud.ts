@@ -11,7 +11,8 @@ import { writeIso } from "./iso.js";
 export interface SeedOptions {
   /** New for each build, or cloud-init takes the instance for one it knows and does nothing. */
   readonly instanceId: string;
-  readonly hostname: string;
+  /** {@link PLACEHOLDER_HOSTNAME} unless given. */
+  readonly hostname?: string;
   /** Who is to be let in by the build's key. */
   readonly user: string;
   readonly keys: BuildKeys;
@@ -31,6 +32,12 @@ export interface SeedFiles {
 const MINIMAL = fileURLToPath(new URL("../../cloud-init/minimal.yml", import.meta.url));
 
 const HEADER = "#cloud-config\n";
+
+/**
+ * The name of a guest that has none yet. A build's own is set once it is up, so that builds with
+ * different names can start from the same state.
+ */
+export const PLACEHOLDER_HOSTNAME = "vmbuild-guest";
 
 /** A user as the builds of cloud images know them: made where there is none, root without password. */
 function sudoer(name: string): Record<string, unknown> {
@@ -108,7 +115,10 @@ export async function composeSeed(options: SeedOptions): Promise<SeedFiles> {
   const build = buildConfig(options);
   const path = options.userData ?? MINIMAL;
   const config = mergeConfig(parseUserData(await readTemplateFile(path), path), build);
-  const metaData = { "instance-id": options.instanceId, "local-hostname": options.hostname };
+  const metaData = {
+    "instance-id": options.instanceId,
+    "local-hostname": options.hostname ?? PLACEHOLDER_HOSTNAME,
+  };
   return {
     "user-data": HEADER + stringify(config, { lineWidth: 0 }),
     "meta-data": stringify(metaData),

@@ -10,6 +10,10 @@ const schema = z
       .string()
       .min(1)
       .describe("where it goes: relative to the output folder, where it appears with the artifact"),
+    cache: z
+      .boolean()
+      .default(false)
+      .describe("true: a later run that keeps this step takes the file that was downloaded then"),
   })
   .describe("downloads a file or folder of the guest");
 

@@ -7,7 +7,13 @@ import { summarizeCommands } from "./run.js";
 import { commandError } from "./run-in-guest.js";
 
 const schema = z
-  .strictObject({ local: commands })
+  .strictObject({
+    local: commands,
+    cache: z
+      .boolean()
+      .default(false)
+      .describe("true: a later run that keeps this step does not run it again"),
+  })
   .describe(
     "runs commands on the host, in the template's folder, with bash and `set -eo pipefail`",
   );

@@ -67,6 +67,20 @@ async function runAction(step: Step, index: number, context: StepContext): Promi
   emit({ type: "action.finished", ...event, durationMs: performance.now() - started });
 }
 
+/**
+ * Runs one action of a step that is otherwise kept: what a local action or a download does is on
+ * the host, where no checkpoint holds it. A local action needs no guest.
+ * @param index of the action, from 0.
+ * @throws {VmbuildError} as {@link runStep}.
+ */
+export function rerunAction(
+  step: Step,
+  index: number,
+  context: Omit<StepContext, "guest"> & { readonly guest: Guest | undefined },
+): Promise<void> {
+  return runAction(step, index, context as StepContext);
+}
+
 async function runOnce(step: Step, context: StepContext): Promise<void> {
   for (const index of step.actions.keys()) await runAction(step, index, context);
   await verifyStep(step, context);

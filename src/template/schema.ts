@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../artifact/digest.js";
 import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/compact.js";
+import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { duration, environment, identifier, size } from "../fields.js";
 import { inputSchema } from "../inputs/schema.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
@@ -123,6 +124,10 @@ export const stepSchema = z
       .array(z.string().min(1))
       .default([])
       .describe("commands in the guest that must succeed afterwards: the step's post-conditions"),
+    cache: z
+      .boolean()
+      .default(true)
+      .describe("false: this step and all after it run each time, and leave no checkpoints"),
   })
   .describe("a named group of actions, with its post-conditions");
 
@@ -169,6 +174,25 @@ const outputSchema = z
   })
   .describe("the artifact");
 
+const checkpointsSchema = z
+  .union([
+    z.boolean(),
+    z.strictObject({
+      keep: z
+        .int()
+        .min(1)
+        .default(DEFAULT_LIMITS.count)
+        .describe(`how many are kept; ${DEFAULT_LIMITS.count} by default`),
+      size: size
+        .default(DEFAULT_LIMITS.size)
+        .describe('how much room they may take; "20G" by default'),
+    }),
+  ])
+  .default(true)
+  .describe(
+    "states of the machine, memory too, from which a later run goes on; false: none are kept",
+  );
+
 /** The whole template. */
 export const templateSchema = z
   .strictObject({
@@ -196,6 +220,7 @@ export const templateSchema = z
     ssh: sshSchema.prefault({}),
     seed: seedSchema.prefault({}),
     steps: z.array(stepSchema).default([]).describe("what is done in the guest, in order"),
+    checkpoints: checkpointsSchema,
     seal: z
       .boolean()
       .default(true)

@@ -11,6 +11,8 @@ export interface Failure {
   readonly name: string;
   readonly runFolder: string;
   readonly durationMs: number;
+  /** The machine's state is kept. */
+  readonly kept?: boolean;
 }
 
 /** A line of an error is shown up to here; the log has it whole. */
@@ -33,10 +35,16 @@ export function renderError(error: ErrorReport, style: Style, columns: number): 
 
 /** The end of a run that failed: its error, and where what it left lies. */
 export function renderFailure(failure: Failure, style: Style, columns: number): string[] {
-  const { error, name, runFolder, durationMs } = failure;
+  const { error, name, runFolder, durationMs, kept = false } = failure;
+  const inside = `vmbuild ssh ${cleanText(name)}`;
+  const again = `vmbuild run ${cleanText(name)} --retry`;
   return [
     ...renderError(error, style, columns),
     ...(runFolder === "" ? [] : [`${style.dim("run:")}  ${cleanText(runFolder)}`]),
+    ...(kept
+      ? [`${style.dim("look:")} ${inside}  ${style.dim("(the machine as it failed)")}`]
+      : []),
+    ...(kept ? [`${style.dim("then:")} ${again}`] : []),
     style.dim(`${cleanText(name)} failed after ${formatDuration(durationMs)}`.trimStart()),
   ];
 }

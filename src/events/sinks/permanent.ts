@@ -20,6 +20,8 @@ export function permanentLines(event: RunEvent, run: LiveRun, look: Look): strin
       return [entryLine(look, done, took(event), [phaseTitle(event.phase)], event.detail ?? "")];
     case "step.finished":
       return [entryLine(look, done, took(event), [stepTitle(event)])];
+    case "step.kept":
+      return [entryLine(look, [marks.done, style.dim], "kept", [stepTitle(event), style.dim])];
     case "step.failed":
       return [entryLine(look, failed, took(event), [stepTitle(event), style.red])];
     case "step.retried": {

@@ -1,7 +1,7 @@
 /** Plain lines, for logs of CI systems and for pipes: every line says when, nothing is redrawn. */
 import { stageWords } from "./stages.js";
 import type { Writable } from "node:stream";
-import { formatDuration } from "../../host/format.js";
+import { formatBytes, formatDuration } from "../../host/format.js";
 import type { RunEvent, Sink } from "../types.js";
 import { formatClock } from "./clock.js";
 import { TaskProgress, isTaskEnd } from "./progress.js";
@@ -93,6 +93,15 @@ function linesOf(event: RunEvent, style: Style): string[] {
       return [`${stepTitle(event)} done ${took(event.durationMs)}`];
     case "step.failed":
       return [style.red(`${stepTitle(event)} failed ${took(event.durationMs)}`)];
+    case "step.kept":
+      return [`${stepTitle(event)} kept`];
+    case "checkpoint.saved": {
+      const { memoryBytes, diskBytes } = event;
+      const sizes = `${formatBytes(memoryBytes)} memory, ${formatBytes(diskBytes)} disk`;
+      return [`  checkpoint ${took(event.durationMs)}: ${sizes}`];
+    }
+    case "checkpoint.failed":
+      return [`  the machine is kept as it failed ${took(event.durationMs)}`];
     case "step.retried":
       return [
         style.yellow(

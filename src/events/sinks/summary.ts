@@ -21,6 +21,13 @@ export interface Summary extends Sink {
   render(options: RenderOptions): string;
 }
 
+/** What the checkpoints of a run cost. */
+function savedText({ saved }: Story): string {
+  if (saved.count === 0) return "";
+  const count = saved.count === 1 ? "1 checkpoint" : `${saved.count} checkpoints`;
+  return `; ${count}: ${formatDuration(saved.durationMs)}, ${formatBytes(saved.bytes)}`;
+}
+
 /** More distinct warnings than this are only counted. */
 const MOST_WARNINGS = 50;
 
@@ -30,7 +37,11 @@ interface Story {
   version: string;
   runFolder: string;
   readonly phases: Map<string, number>;
-  readonly steps: { name: string; durationMs: number; failed: boolean }[];
+  readonly steps: { name: string; time: string; note: string }[];
+  /** What saving states cost. */
+  readonly saved: { count: number; bytes: number; durationMs: number };
+  /** The machine is kept as it failed. */
+  failedState: boolean;
   /** Each warning with its hint, once. */
   readonly warnings: Map<string, string | undefined>;
   unlistedWarnings: number;
@@ -48,6 +59,8 @@ export function createSummary(): Summary {
     runFolder: "",
     phases: new Map(),
     steps: [],
+    saved: { count: 0, bytes: 0, durationMs: 0 },
+    failedState: false,
     warnings: new Map(),
     unlistedWarnings: 0,
     end: undefined,
@@ -63,7 +76,12 @@ export function createSummary(): Summary {
         : [
             ...warningLines(story, style, options.columns),
             ...renderFailure(
-              { ...story.end, name: story.name, runFolder: story.runFolder },
+              {
+                ...story.end,
+                name: story.name,
+                runFolder: story.runFolder,
+                kept: story.failedState,
+              },
               style,
               options.columns,
             ),
@@ -86,11 +104,16 @@ function gather(story: Story, event: RunEvent): void {
       break;
     case "step.finished":
     case "step.failed":
-      story.steps.push({
-        name: event.step,
-        durationMs: event.durationMs,
-        failed: event.type === "step.failed",
-      });
+      story.steps.push({ name: event.step, time: formatDuration(event.durationMs), note: "" });
+      break;
+    case "step.kept":
+      story.steps.push({ name: event.step, time: "kept", note: "" });
+      break;
+    case "checkpoint.saved":
+      noteCheckpoint(story, event);
+      break;
+    case "checkpoint.failed":
+      story.failedState = true;
       break;
     case "warning":
       if (story.warnings.size < MOST_WARNINGS) story.warnings.set(event.message, event.hint);
@@ -109,6 +132,19 @@ function gather(story: Story, event: RunEvent): void {
   }
 }
 
+type CheckpointSaved = Extract<RunEvent, { type: "checkpoint.saved" }>;
+
+function noteCheckpoint(story: Story, event: CheckpointSaved): void {
+  const { step, durationMs, memoryBytes, diskBytes } = event;
+  const { saved } = story;
+  saved.count++;
+  saved.bytes += memoryBytes + diskBytes;
+  saved.durationMs += durationMs;
+  const row = story.steps.findLast(({ name }) => name === step);
+  const cost = `+ ${formatDuration(durationMs)} checkpoint, ${formatBytes(memoryBytes)}`;
+  if (row && step !== "") row.note = cost;
+}
+
 function successLines(
   story: Story,
   end: { durationMs: number; ownMs: number; result: ShownResult },
@@ -116,40 +152,46 @@ function successLines(
 ): string[] {
   const title = style.bold(cleanText(`${story.name} ${story.version}`.trim()));
   const took = formatDuration(end.durationMs);
-  const headline = end.result.upToDate
+  const { upToDate, until } = end.result;
+  const headline = upToDate
     ? `${title} is up to date ${style.dim(`(checked in ${took})`)}`
-    : `${title} ${style.green(`built in ${took}`)}`;
+    : until === undefined
+      ? `${title} ${style.green(`built in ${took}`)}`
+      : `${title} ${style.green(`stopped after ${cleanText(until)}, as asked, in ${took}`)}`;
   const times = end.result.upToDate ? [] : ["", ...timeTable(story, style)];
   const own = `vmbuild's own share: ${(end.ownMs / 1000).toFixed(1)}s`;
   const image = artifactLines(story, end.result, style);
   return [
     headline,
     ...times,
-    ...(end.result.upToDate ? [] : [`  ${own}`]),
+    ...(end.result.upToDate ? [] : [`  ${own}${savedText(story)}`]),
     ...(image.length > 0 ? ["", ...image] : []),
     ...(end.result.hints.length > 0 ? [""] : []),
     ...end.result.hints.map((hint) => `  ${cleanText(hint)}`),
   ];
 }
 
+const AFTER_STEPS: ReadonlySet<string> = new Set(["seal", "shutdown", "compact"]);
+
 /** Phases with their times, the steps below the phase that ran them. */
 function timeTable(story: Story, style: Style): string[] {
-  const rows: { name: string; durationMs: number; step: boolean }[] = [];
-  const steps = story.steps.map(({ name, durationMs }) => ({
-    name: `  ${name}`,
-    durationMs,
-    step: true,
-  }));
+  const rows: { name: string; time: string; note: string; step: boolean }[] = [];
+  const steps = story.steps.map((step) => ({ ...step, name: `  ${step.name}`, step: true }));
+  let placed = false;
   for (const [name, durationMs] of story.phases) {
-    rows.push({ name, durationMs, step: false });
-    if (name === "steps") rows.push(...steps);
+    // Sealing is the first thing that happens to a guest whose steps are done.
+    if (!placed && AFTER_STEPS.has(name)) {
+      rows.push(...steps);
+      placed = true;
+    }
+    rows.push({ name, time: formatDuration(durationMs), note: "", step: false });
   }
-  if (!story.phases.has("steps")) rows.push(...steps);
+  if (!placed) rows.push(...steps);
   const nameColumns = Math.max(0, ...rows.map((row) => displayWidth(cleanText(row.name))));
-  const times = rows.map((row) => formatDuration(row.durationMs));
-  const timeColumns = Math.max(0, ...times.map((time) => time.length));
-  return rows.map((row, index) => {
-    const text = `  ${padText(cleanText(row.name), nameColumns)}  ${(times[index] ?? "").padStart(timeColumns)}`;
+  const timeColumns = Math.max(0, ...rows.map((row) => row.time.length));
+  return rows.map((row) => {
+    const name = padText(cleanText(row.name), nameColumns);
+    const text = `  ${name}  ${row.time.padStart(timeColumns)}  ${row.note}`.trimEnd();
     return row.step ? style.dim(text) : text;
   });
 }

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 function run(commands: string[], more: Partial<ActionContext> = {}): Promise<void> {
-  return local.run({ local: commands }, {
+  return local.run({ local: commands, cache: false }, {
     environment: {},
     timeoutMs: 30_000,
     templateFolder: folder,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import { together } from "../../../src/build/context.js";
 import { Meter } from "../../../src/build/meter.js";
-import { hostnameOf } from "../../../src/build/prepare.js";
+import { hostnameOf } from "../../../src/build/disk.js";
 
 /** Ends when it is cancelled, with that reason. */
 const untilCancelled = (signal: AbortSignal): Promise<never> =>

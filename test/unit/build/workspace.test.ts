@@ -21,7 +21,9 @@ afterEach(async () => {
 
 describe("openWorkspace", () => {
   it("makes private folders, and a record that says that the run is under way", async () => {
-    await using workspace = await openWorkspace(template, new Date("2026-02-14T17:04:00Z"));
+    await using workspace = await openWorkspace(template, {
+      now: new Date("2026-02-14T17:04:00Z"),
+    });
     const { build, run, runId } = workspace;
     expect(build.folder).toBe(join(folder, "vmbuild/builds/demo"));
     expect(runId).toMatch(/^20260214-170400-[0-9a-f]{6}$/);
@@ -50,7 +52,7 @@ describe("openWorkspace", () => {
     const killed = await openWorkspace(template);
     const control = join(folder, "x.ctl");
     await writeFile(control, "");
-    await killed.update({ machine: { pid: 1, sshPort: 2, user: "root", control } });
+    await killed.update({ machine: { pid: 1, sshPort: 2, user: "root", control, keys: "/keys" } });
     await writeFile(killed.run.console, "booting");
     await writeFile(join(killed.build.folder, ".seed.iso.0123abcd.part"), "half");
     // Its record goes on saying that it runs, as a killed process leaves it.
@@ -92,7 +94,7 @@ describe("openWorkspace", () => {
 });
 
 describe("findRunning", () => {
-  const machine = { pid: 1, sshPort: 2, user: "root", control: "/x" };
+  const machine = { pid: 1, sshPort: 2, user: "root", control: "/x", keys: "/keys" };
 
   it("finds the only one there is, by name and without", async () => {
     await using workspace = await openWorkspace(template);

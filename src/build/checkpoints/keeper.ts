@@ -1,0 +1,67 @@
+/** Follows the key of the machine's state from step to step, and has each state saved. */
+import { differencesOf, keyOf } from "../../checkpoints/manifest.js";
+import type { Manifest } from "../../checkpoints/manifest.js";
+import type { Guest } from "../../guest/guest.js";
+import type { Step } from "../../template/schema.js";
+import type { RunContext } from "../context.js";
+import type { Started } from "../start.js";
+import { stepManifest } from "./chain.js";
+import { parentKeyOf } from "./decide.js";
+import type { RunPlan } from "./plan-run.js";
+
+/** Knows what the machine's present state was made from, as long as that is certain. */
+export class StateKeeper {
+  readonly #plan: RunPlan;
+  readonly #started: Started;
+  /** Undefined once it is not certain any more. */
+  #key: string | undefined;
+  #before: Manifest = {};
+  #saves = true;
+
+  constructor(plan: RunPlan, started: Started) {
+    this.#plan = plan;
+    this.#started = started;
+    const { from } = started;
+    this.#key = from ? parentKeyOf(from) : plan.decision.keys[0];
+  }
+
+  /** The key of the present state. */
+  get key(): string | undefined {
+    return this.#key;
+  }
+
+  /** Looks at what a step will use, just before it does. */
+  async before(step: Step): Promise<void> {
+    this.#before = await stepManifest(step, this.#plan.describer);
+  }
+
+  /** Saves the state after a step, where it is certain what that was made from. */
+  async after(
+    context: RunContext,
+    step: Step,
+    index: number,
+    stepMs: number,
+    guest: Guest,
+  ): Promise<void> {
+    if (this.#key === undefined) return;
+    const manifest = await stepManifest(step, this.#plan.describer);
+    const changed = differencesOf(this.#before, manifest);
+    // A local action may make what the step then uses; anything else changed under its feet.
+    const isOwn = step.actions.some((action) => action.type.name === "local");
+    if (changed.length > 0 && !isOwn) {
+      const names = changed.map(({ name }) => name).join(", ");
+      context.emit({
+        type: "warning",
+        message: `${names} changed while step ${step.name} ran: from here on nothing is kept`,
+        hint: "The next run starts again before this step.",
+      });
+      this.#key = undefined;
+      return;
+    }
+    const key = keyOf(this.#key, manifest);
+    this.#key = key;
+    if (!step.cache) this.#saves = false;
+    if (!this.#saves) return;
+    await this.#started.saver?.save({ index, step: step.name, key, manifest, stepMs }, guest);
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * States of guests that are ready for their first step, shared by all builds with the same base,
+ * machine and seed: a template that never ran need not boot either. Each lies in a folder of its
+ * own, with the disk, the base, the seed and the keys that belong to it.
+ */
+import { cp, mkdir, rename, rm } from "node:fs/promises";
+import { copyFile, constants } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Checkpoint, WorkPaths } from "../../checkpoints/records.js";
+import { readRecords, workPaths, writeRecords } from "../../checkpoints/records.js";
+import type { Records } from "../../checkpoints/records.js";
+import { hostBootId, identityOf, readTrusted } from "../../checkpoints/trust.js";
+import { messageOf, systemCode } from "../../errors.js";
+import { makePrivateFolder, markUsed, statIfThere, temporaryBeside } from "../../host/files.js";
+import { tryLock, waitForLock } from "../../host/lock.js";
+import { hostPaths } from "../../host/paths.js";
+import { pinBase } from "../../base/pin.js";
+import type { RunningMachine } from "../../machine/machine.js";
+import { whilePaused } from "../../machine/snapshot.js";
+
+/** The folder of the shared state with this key. Pure. */
+export function readyFolder(key: string): string {
+  return join(hostPaths().ready, key.slice(0, 20));
+}
+
+const lockOf = (folder: string): string => join(dirname(folder), `.${key(folder)}.lock`);
+const key = (folder: string): string => folder.split("/").at(-1) ?? "";
+
+/** A copy that shares its blocks where the file system can. */
+function copyDisk(from: string, to: string): Promise<void> {
+  return copyFile(from, to, constants.COPYFILE_FICLONE);
+}
+
+async function copyBeside(from: WorkPaths, to: WorkPaths): Promise<void> {
+  await pinBase(from.base, to.base);
+  await copyFile(from.seed, to.seed);
+  await cp(from.keys, to.keys, { recursive: true });
+  if (await statIfThere(from.firmwareVariables)) {
+    await copyFile(from.firmwareVariables, to.firmwareVariables);
+  }
+}
+
+/**
+ * Shares a working disk whose only state is the one before the first step. The guest stands still
+ * while the disk is copied.
+ */
+export async function shareReady(
+  work: WorkPaths,
+  records: Records,
+  checkpoint: Checkpoint,
+  machine: RunningMachine,
+): Promise<void> {
+  const folder = readyFolder(checkpoint.key);
+  await makePrivateFolder(dirname(folder));
+  if (await statIfThere(folder)) return;
+  const temporary = temporaryBeside(folder);
+  const shared = workPaths(temporary);
+  try {
+    await mkdir(temporary, { mode: 0o700 });
+    await copyBeside(work, shared);
+    await whilePaused(machine, () => copyDisk(work.disk, shared.disk));
+    const { failed: _failed, ...rest } = records;
+    await writeRecords(shared, {
+      ...rest,
+      base: await identityOf(shared.base),
+      disk: await identityOf(shared.disk),
+      hostBoot: await hostBootId(),
+      checkpoints: [checkpoint],
+    });
+    await rename(temporary, folder);
+  } catch (error) {
+    // Another build shared the same state first.
+    if (systemCode(error) !== "ENOTEMPTY" && systemCode(error) !== "EEXIST") throw error;
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Whether there is a shared state with this key. */
+export async function isShared(key: string): Promise<boolean> {
+  return (await readRecords(workPaths(readyFolder(key)))) !== undefined;
+}
+
+/**
+ * Copies a shared state to where a build works, in place of what is there.
+ * @returns its records, or why it cannot be used.
+ */
+export async function takeReady(
+  stateKey: string,
+  work: WorkPaths,
+  signal: AbortSignal,
+): Promise<{ records: Records } | { problem: string } | undefined> {
+  const folder = readyFolder(stateKey);
+  if (!(await statIfThere(folder))) return undefined;
+  await using _lock = await waitForLock(lockOf(folder), signal);
+  const shared = workPaths(folder);
+  const { records, losses } = await readTrusted(shared, signal);
+  const checkpoint = records?.checkpoints.find((one) => one.key === stateKey);
+  if (!records || !checkpoint) {
+    await rm(folder, { recursive: true, force: true });
+    return { problem: losses[0] ?? "it has no state that fits" };
+  }
+  try {
+    await rm(work.keys, { recursive: true, force: true });
+    await copyBeside(shared, work);
+    await copyDisk(shared.disk, work.disk);
+    await markUsed(folder);
+    return { records: { ...records, checkpoints: [checkpoint] } };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { problem: messageOf(error) };
+  }
+}
+
+/** Removes a shared state that nobody copies just now. */
+export async function removeReady(folder: string): Promise<boolean> {
+  const lock = await tryLock(lockOf(folder));
+  if (!lock) return false;
+  try {
+    await rm(folder, { recursive: true, force: true });
+    await rm(lockOf(folder), { force: true });
+    return true;
+  } finally {
+    await lock.release();
+  }
+}

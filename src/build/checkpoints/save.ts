@@ -1,0 +1,249 @@
+/** Saves the machine's state after a step, and sees to it that this never costs the build. */
+import { randomBytes } from "node:crypto";
+import { cp, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Manifest } from "../../checkpoints/manifest.js";
+import type { Checkpoint } from "../../checkpoints/records.js";
+import { chooseVictims, sizeOfState } from "../../checkpoints/retention.js";
+import type { Limits } from "../../checkpoints/retention.js";
+import type { CheckpointStore } from "../../checkpoints/store.js";
+import { VmbuildError, asVmbuildError } from "../../errors.js";
+import type { Emit } from "../../events/types.js";
+import type { Guest } from "../../guest/guest.js";
+import { withBallast } from "../../host/ballast.js";
+import { freeSpace, sizeOnDisk } from "../../host/files.js";
+import { formatBytes } from "../../host/format.js";
+import { runProgram } from "../../host/programs.js";
+import { imageInfo } from "../../machine/disk.js";
+import type { RunningMachine } from "../../machine/machine.js";
+import { cachedBytes, waitUntilShrunk } from "../../machine/memory.js";
+import { deleteState, saveState } from "../../machine/snapshot.js";
+
+/** What is saved, and what led to it. */
+export interface SavedStep {
+  /** 0 is the state before the first step. */
+  readonly index: number;
+  readonly step: string;
+  readonly key: string;
+  readonly manifest: Manifest;
+  /** Milliseconds that the step took. */
+  readonly stepMs: number;
+}
+
+/** What saving works with. */
+export interface SaverOptions {
+  readonly machine: RunningMachine;
+  readonly store: CheckpointStore;
+  readonly limits: Limits;
+  /** What steps made for the output folder so far. */
+  readonly outputs: string;
+  /** The keys of the present template's states; the others go first. */
+  readonly currentKeys: () => ReadonlySet<string>;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** A page cache above this is dropped before saving: reading it again is cheaper than keeping it. */
+const CACHE_WORTH_DROPPING = 512 * 2 ** 20;
+/** What the guest must still be able to write after a state has filled the disk. */
+const RESERVE = 512 * 2 ** 20;
+/** A state of which nothing is known yet takes about as much. */
+const FIRST_STATE = 512 * 2 ** 20;
+
+/** Milliseconds that a run's end may be put off so that a power loss would cost nothing. */
+const SYNC_PATIENCE_MS = 2000;
+
+const makeTag = (): string => `vmb-${randomBytes(6).toString("hex")}`;
+
+/** Saves states into the working disk of one machine. */
+export class Saver {
+  readonly #options: SaverOptions;
+  #syncing: Promise<void> = Promise.resolve();
+  #lastMemory = FIRST_STATE;
+  #diskBefore: number | undefined;
+  #saved: { count: number; bytes: number; durationMs: number } = {
+    count: 0,
+    bytes: 0,
+    durationMs: 0,
+  };
+
+  constructor(options: SaverOptions) {
+    this.#options = options;
+  }
+
+  /** How many states were saved, their bytes, and the milliseconds it took. */
+  get saved(): { readonly count: number; readonly bytes: number; readonly durationMs: number } {
+    return this.#saved;
+  }
+
+  /** Saves the state after a step; a state that cannot be saved is a warning. */
+  async save(saved: SavedStep, guest: Guest): Promise<void> {
+    const { store, emit, signal } = this.#options;
+    const started = performance.now();
+    try {
+      const diskBytes = await this.#grownBy();
+      const { tag, memoryBytes, date } = await this.#saveState(guest);
+      await this.#keepOutputs(tag);
+      const durationMs = performance.now() - started;
+      const now = new Date().toISOString();
+      const checkpoint: Checkpoint = {
+        ...saved,
+        tag,
+        createdAt: now,
+        usedAt: now,
+        saveMs: Math.round(durationMs),
+        stepMs: Math.round(saved.stepMs),
+        memoryBytes,
+        diskBytes,
+        date,
+        synced: false,
+      };
+      const replaced = await store.add(checkpoint);
+      const { step, index } = saved;
+      emit({ type: "checkpoint.saved", step, index, durationMs, memoryBytes, diskBytes });
+      this.#note(durationMs, sizeOfState(checkpoint));
+      await this.#remove(replaced);
+      await this.#retain();
+      this.#sync(tag);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      await this.#giveUp(saved.step, asVmbuildError(thrown));
+    }
+  }
+
+  /** Saves the state in which a step failed, in place of an earlier one. */
+  async saveFailed(step: string, error: VmbuildError, guest?: Guest): Promise<void> {
+    const { store, emit } = this.#options;
+    const started = performance.now();
+    try {
+      const { tag, memoryBytes, date } = await this.#saveState(guest);
+      const createdAt = new Date().toISOString();
+      const reason = `${error.code}: ${error.message}`;
+      const failed = { tag, step, createdAt, memoryBytes, date, reason, synced: false };
+      const before = await store.setFailed(failed);
+      const durationMs = performance.now() - started;
+      emit({ type: "checkpoint.failed", step, durationMs, memoryBytes });
+      if (before !== undefined) await deleteState(this.#options.machine, before);
+      this.#sync(tag);
+    } catch (thrown) {
+      await this.#giveUp(step, asVmbuildError(thrown));
+    }
+  }
+
+  /** Waits a little until what was saved is on the host's disk. */
+  async finish(): Promise<void> {
+    await Promise.race([this.#syncing, delay(SYNC_PATIENCE_MS, undefined, { ref: false })]);
+  }
+
+  #note(durationMs: number, bytes: number): void {
+    const before = this.#saved;
+    this.#saved = {
+      count: before.count + 1,
+      bytes: before.bytes + bytes,
+      durationMs: before.durationMs + durationMs,
+    };
+  }
+
+  /** Bytes that the disk grew by since the last state. */
+  async #grownBy(): Promise<number> {
+    const { store } = this.#options;
+    const size = await sizeOnDisk(store.paths.disk);
+    return this.#diskBefore === undefined ? 0 : Math.max(0, size - this.#diskBefore);
+  }
+
+  async #saveState(
+    guest: Guest | undefined,
+  ): Promise<{ tag: string; memoryBytes: number; date: number }> {
+    const { machine, store, signal } = this.#options;
+    const { folder, disk } = store.paths;
+    await this.#requireRoom();
+    if (guest && (await cachedBytes(machine)) > CACHE_WORTH_DROPPING) {
+      await guest.ask("sync; echo 3 >/proc/sys/vm/drop_caches", "Dropping the page cache");
+      await waitUntilShrunk(machine, signal);
+    }
+    const tag = makeTag();
+    await withBallast(join(folder, ".ballast.part"), RESERVE, signal, () =>
+      saveState(machine, tag),
+    );
+    const { snapshots } = await imageInfo(disk, signal);
+    const snapshot = snapshots.find((one) => one.tag === tag);
+    if (!snapshot) throw new VmbuildError("CHECKPOINT_UNUSABLE", `The disk has no ${tag}`);
+    this.#lastMemory = snapshot.vmStateSize;
+    this.#diskBefore = await sizeOnDisk(disk);
+    const date = Math.floor(snapshot.date.getTime() / 1000);
+    return { tag, memoryBytes: snapshot.vmStateSize, date };
+  }
+
+  /** A state that would fill the disk is not begun. */
+  async #requireRoom(): Promise<void> {
+    const { folder } = this.#options.store.paths;
+    const needed = Math.round(1.5 * this.#lastMemory) + 2 * RESERVE;
+    const free = await freeSpace(folder);
+    if (free >= needed) return;
+    throw new VmbuildError(
+      "HOST_SPACE",
+      `${formatBytes(free)} are free in ${folder}, and a state needs about ${formatBytes(needed)}`,
+    );
+  }
+
+  /** What steps made for the output folder belongs to the state: a later run cannot make it again. */
+  async #keepOutputs(tag: string): Promise<void> {
+    const { outputs, store } = this.#options;
+    if ((await readdir(outputs)).length === 0) return;
+    await cp(outputs, store.outputsOf(tag), {
+      recursive: true,
+      preserveTimestamps: true,
+      verbatimSymlinks: true,
+    });
+  }
+
+  async #remove(tags: readonly string[]): Promise<void> {
+    const { store, machine } = this.#options;
+    if (tags.length === 0) return;
+    await store.remove(tags);
+    for (const tag of tags) await deleteState(machine, tag);
+  }
+
+  async #retain(): Promise<void> {
+    const { store, limits, currentKeys, emit } = this.#options;
+    const victims = chooseVictims(store.checkpoints, currentKeys(), limits);
+    if (victims.length === 0) return;
+    await this.#remove(victims.map(({ tag }) => tag));
+    const freed = victims.reduce((sum, victim) => sum + sizeOfState(victim), 0);
+    const names = victims.map(({ step, index }) => (index === 0 ? "the first boot" : step));
+    emit({
+      type: "note",
+      message: `Removed ${victims.length} old checkpoints (${formatBytes(freed)}): ${names.join(", ")}`,
+    });
+  }
+
+  /** A power loss costs what is only in the host's cache; the build does not wait for the disk. */
+  #sync(tag: string): void {
+    const { store } = this.#options;
+    this.#syncing = this.#syncing
+      .then(async () => {
+        const { signal } = this.#options;
+        const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
+        if (exitCode === 0) await store.update(tag, { synced: true });
+      })
+      // Then a power loss would cost this state, which is what its record says.
+      .catch(() => {});
+  }
+
+  /** A full disk is made less full, so that the guest itself can go on writing. */
+  async #giveUp(step: string, error: VmbuildError): Promise<void> {
+    const { store, emit, machine } = this.#options;
+    const where = step === "" ? "before the first step" : `after ${step}`;
+    emit({
+      type: "warning",
+      message: `No checkpoint ${where}: ${error.message}`,
+      hint: 'The build goes on. `vmbuild prune` frees space; "checkpoints": false keeps none.',
+    });
+    if (error.code !== "HOST_SPACE" || machine.death.aborted) return;
+    const useless = store.checkpoints.filter(({ key }) => !this.#options.currentKeys().has(key));
+    await this.#remove(useless.map(({ tag }) => tag)).catch((thrown: unknown) => {
+      emit({ type: "note", message: asVmbuildError(thrown).message });
+    });
+  }
+}

@@ -1,0 +1,67 @@
+/** A new working disk: an overlay on the base, and the seed with the keys that open its guest. */
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pinBase } from "../base/pin.js";
+import { makeBuildKeys, saveKeys } from "../guest/keys.js";
+import type { BuildKeys } from "../guest/keys.js";
+import { createOverlay } from "../machine/disk.js";
+import { copyVariables } from "../machine/firmware.js";
+import { writeSeed } from "../seed/nocloud.js";
+import { phase } from "./context.js";
+import type { RunContext } from "./context.js";
+import type { Prepared } from "./prepare.js";
+
+async function prepareSeed(context: RunContext): Promise<BuildKeys> {
+  const { signal } = context.options;
+  const { emit, template, workspace, meter } = context;
+  return phase(emit, "seed", async () => {
+    const keys = makeBuildKeys();
+    const { userData, networkConfig } = template.seed;
+    const inTemplate = (path: string | undefined): string | undefined =>
+      path === undefined ? undefined : resolve(template.folder, path);
+    await rm(workspace.work.keys, { recursive: true, force: true });
+    const seed = {
+      instanceId: `vmbuild-${randomUUID()}`,
+      user: template.ssh.user,
+      keys,
+      userData: inTemplate(userData),
+      networkConfig: inTemplate(networkConfig),
+    };
+    const written = meter.waitFor(() => writeSeed(seed, workspace.work.seed, signal));
+    await Promise.all([saveKeys(keys, workspace.work.keys), written]);
+    return keys;
+  });
+}
+
+/** A template's name as a host name: letters, digits and dashes (RFC 1123). */
+export function hostnameOf(name: string): string {
+  return (
+    name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-")
+      .slice(0, 63)
+      .replaceAll(/^-|-$/g, "") || "vmbuild"
+  );
+}
+
+async function prepareOverlay(context: RunContext, { base, host }: Prepared): Promise<void> {
+  const { emit, template, workspace, options, meter } = context;
+  const { disk: path, base: pin, firmwareVariables } = workspace.work;
+  const size = template.machine.disk;
+  await phase(emit, "disk", async () => {
+    const backing = await meter.waitFor(() => pinBase(base.path, pin));
+    const overlay = { path, backing, backingFormat: base.format, size };
+    await meter.waitFor(() => createOverlay({ ...overlay, signal: options.signal }));
+    if (host.uefi) await copyVariables(host.uefi, firmwareVariables);
+  });
+}
+
+/**
+ * Makes disk, seed and keys anew, in place of what is there.
+ * @throws {VmbuildError} BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE, TEMPLATE_INVALID.
+ */
+export async function prepareDisk(context: RunContext, prepared: Prepared): Promise<BuildKeys> {
+  const [keys] = await Promise.all([prepareSeed(context), prepareOverlay(context, prepared)]);
+  return keys;
+}

@@ -1,0 +1,73 @@
+/** What the host's files hold, as a manifest: content, modes and links count, time stamps do not. */
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isUtf8 } from "node:buffer";
+import { listTree } from "../guest/tree.js";
+import type { TreeEntry } from "../guest/tree.js";
+import { statIfThere } from "../host/files.js";
+import { rememberedDigest } from "../inputs/remembered.js";
+import type { Manifest } from "./manifest.js";
+
+/** Larger files' digests are remembered by size and times; smaller ones are quick to read. */
+const REMEMBER_FROM = 4 * 2 ** 20;
+/** Texts up to this size are kept, so that a later run can say how many lines changed. */
+const TEXT_UP_TO = 256 * 1024;
+/** A tree with more entries counts as one: its manifest would be longer than anybody reads. */
+const LISTED_ENTRIES = 200;
+
+/** Takes the content of a small text under its digest. */
+export type KeepText = (sha256: string, content: Buffer) => Promise<void>;
+
+/** What reading needs beside the path. */
+export interface ContentContext {
+  readonly signal: AbortSignal;
+  readonly keepText?: KeepText | undefined;
+}
+
+const hex = (content: Buffer | string): string =>
+  createHash("sha256").update(content).digest("hex");
+
+const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");
+
+/** A file's digest in hex. */
+export async function digestOf(path: string, context: ContentContext): Promise<string> {
+  const status = await stat(path, { bigint: true });
+  if (status.size >= REMEMBER_FROM) return rememberedDigest(path, status, context.signal);
+  const content = await readFile(path);
+  const sha256 = hex(content);
+  const isText = content.length <= TEXT_UP_TO && isUtf8(content) && !content.includes(0);
+  if (isText) await context.keepText?.(sha256, content);
+  return sha256;
+}
+
+async function describeEntry(entry: TreeEntry, context: ContentContext): Promise<string> {
+  if (entry.type === "symlink") return `link to ${entry.linkname ?? ""}`;
+  if (entry.type === "directory") return `${octal(entry.mode)} folder`;
+  return `${octal(entry.mode)} sha256:${await digestOf(entry.path, context)}`;
+}
+
+/**
+ * What lies at `path`, under the name `label`: one line for a file, one for each entry of a tree.
+ * What is not there counts as that: a local action may make it later.
+ */
+export async function describeContent(
+  path: string,
+  label: string,
+  context: ContentContext,
+): Promise<Manifest> {
+  const status = await statIfThere(path);
+  if (!status) return { [label]: "not there" };
+  if (!status.isDirectory()) {
+    const mode = octal(Number(status.mode));
+    return { [label]: `${mode} sha256:${await digestOf(path, context)}` };
+  }
+  const manifest: Record<string, string> = {};
+  for (const entry of await listTree(path)) {
+    context.signal.throwIfAborted();
+    manifest[join(label, entry.name)] = await describeEntry(entry, context);
+  }
+  const count = Object.keys(manifest).length;
+  if (count <= LISTED_ENTRIES) return { [`${label}/`]: "folder", ...manifest };
+  return { [`${label}/`]: `${count} entries, sha256:${hex(JSON.stringify(manifest))}` };
+}

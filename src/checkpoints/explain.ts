@@ -1,0 +1,76 @@
+/** Says in words what makes a state no longer fit. */
+import { readFile } from "node:fs/promises";
+import { diffLines } from "diff";
+import { systemCode } from "../errors.js";
+import { differencesOf } from "./manifest.js";
+import type { Difference, Manifest } from "./manifest.js";
+
+/** Where the text with a digest was kept. */
+export type TextPath = (sha256: string) => string;
+
+const FILE = /^(?<mode>[0-7]{4}) sha256:(?<hex>[0-9a-f]{64})$/;
+/** Longer values say nothing in a line. */
+const SHOWN = 40;
+/** More differences than these are counted. */
+const NAMED = 3;
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    // A binary or large file was not kept; then its lines are not counted.
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** How many lines differ, where both texts were kept: those that came or those that went. */
+async function countLines(
+  before: string,
+  now: string,
+  textPath: TextPath,
+): Promise<number | undefined> {
+  const [old, current] = await Promise.all([textOf(textPath(before)), textOf(textPath(now))]);
+  if (old === undefined || current === undefined) return undefined;
+  const count = { added: 0, removed: 0 };
+  for (const part of diffLines(old, current)) {
+    if (part.added) count.added += part.count;
+    if (part.removed) count.removed += part.count;
+  }
+  return Math.max(count.added, count.removed);
+}
+
+async function describe({ name, before, now }: Difference, textPath: TextPath): Promise<string> {
+  if (before === undefined) return `${name} is new`;
+  if (now === undefined) return `${name} is gone`;
+  const [old, current] = [FILE.exec(before)?.groups, FILE.exec(now)?.groups];
+  if (old?.["hex"] && current?.["hex"]) {
+    if (old["hex"] === current["hex"]) {
+      return `${name} changed (mode ${old["mode"]} to ${current["mode"]})`;
+    }
+    const lines = await countLines(old["hex"], current["hex"], textPath);
+    if (lines === undefined) return `${name} changed`;
+    return `${name} changed (${lines} ${lines === 1 ? "line" : "lines"})`;
+  }
+  const short = before.length <= SHOWN && now.length <= SHOWN && !/sha256:|<secret/.test(now);
+  if (short) return `${name} changed (${before} to ${now})`;
+  if (now.includes("<secret") && maskTokens(before) === maskTokens(now)) {
+    return `a secret in ${name} changed`;
+  }
+  return `${name} changed`;
+}
+
+const maskTokens = (text: string): string => text.replaceAll(/<secret [0-9a-f]+>/g, "<secret>");
+
+/** What changed from one manifest to the other, in a phrase; empty when nothing did. */
+export async function explainDifferences(
+  before: Manifest,
+  now: Manifest,
+  textPath: TextPath,
+): Promise<string> {
+  const differences = differencesOf(before, now);
+  const named = differences.slice(0, NAMED);
+  const phrases = await Promise.all(named.map((difference) => describe(difference, textPath)));
+  const more = differences.length - named.length;
+  return [...phrases, ...(more > 0 ? [`${more} more`] : [])].join(", ");
+}

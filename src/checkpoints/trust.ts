@@ -1,0 +1,158 @@
+/**
+ * Which of the recorded states are still what they were. A machine's state that is loaded where
+ * it does not belong becomes a wrong image, so whatever cannot be explained is not trusted.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { VmbuildError, messageOf } from "../errors.js";
+import { statIfThere } from "../host/files.js";
+import { endOf, runProgram } from "../host/programs.js";
+import { checkImage, imageInfo } from "../machine/disk.js";
+import type { DiskSnapshot } from "../machine/disk.js";
+import { readRecords } from "./records.js";
+import type { Checkpoint, FailedState, FileIdentity, Records, WorkPaths } from "./records.js";
+
+/** What a working disk holds that can be used. */
+export interface TrustedStates {
+  /** The records, reduced to what holds; undefined when nothing does. */
+  readonly records: Records | undefined;
+  /** Why states were lost, one sentence each. */
+  readonly losses: readonly string[];
+  /** Snapshots in the disk that no record names: of a run that was killed. */
+  readonly orphans: readonly string[];
+}
+
+/** Changes with each start of the host's kernel. */
+export async function hostBootId(): Promise<string> {
+  return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+}
+
+/** What a file is now, for a later look at whether it was touched. */
+export async function identityOf(path: string): Promise<FileIdentity> {
+  const { ino, size, mtimeNs } = await stat(path, { bigint: true });
+  return { ino: String(ino), size: String(size), mtimeNs: String(mtimeNs) };
+}
+
+const same = (one: FileIdentity, other: FileIdentity): boolean =>
+  one.ino === other.ino && one.size === other.size && one.mtimeNs === other.mtimeNs;
+
+async function missingFile(paths: WorkPaths, records: Records): Promise<string | undefined> {
+  const needed = [paths.disk, paths.base, paths.seed, paths.keys];
+  if (records.machine.firmwareCode !== undefined) needed.push(paths.firmwareVariables);
+  for (const path of needed) if (!(await statIfThere(path))) return path;
+  return undefined;
+}
+
+/** Why nothing of the disk can be used, if so. */
+async function findDamage(
+  paths: WorkPaths,
+  records: Records,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const missing = await missingFile(paths, records);
+  if (missing !== undefined) return `${missing} is gone`;
+  if (!same(records.base, await identityOf(paths.base))) {
+    return "the base below it was changed";
+  }
+  if (records.disk && !same(records.disk, await identityOf(paths.disk))) {
+    return "something else wrote to it since the last run";
+  }
+  return undefined;
+}
+
+/** The disk's own structure: what is in it, and whether it reads as it was written. */
+async function inspectDisk(
+  paths: WorkPaths,
+  signal: AbortSignal,
+): Promise<{ snapshots: readonly DiskSnapshot[] } | { damage: string }> {
+  try {
+    const info = await imageInfo(paths.disk, signal);
+    const ours = info.format === "qcow2" && info.backingFile === paths.base && !info.dataFile;
+    if (!ours) return { damage: "it is not the disk that vmbuild made" };
+    const check = await checkImage(paths.disk, signal);
+    if (check.corruptions > 0)
+      return { damage: `qemu-img finds ${check.corruptions} errors in it` };
+    if (check.leaks > 0) await repairLeaks(paths.disk, signal);
+    return { snapshots: info.snapshots };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { damage: `qemu-img cannot read it: ${messageOf(error)}` };
+  }
+}
+
+/** A machine that was killed leaves blocks that belong to nothing. */
+async function repairLeaks(disk: string, signal: AbortSignal): Promise<void> {
+  await runProgram("qemu-img", ["check", "-q", "-f", "qcow2", "-r", "leaks", disk], { signal });
+}
+
+type State = Pick<Checkpoint | FailedState, "tag" | "memoryBytes" | "date" | "synced">;
+
+/** Whether the disk holds the very snapshot that was recorded. */
+function isThere(state: State, snapshots: readonly DiskSnapshot[]): boolean {
+  return snapshots.some(
+    ({ tag, vmStateSize, date }) =>
+      tag === state.tag &&
+      vmStateSize === state.memoryBytes &&
+      Math.floor(date.getTime() / 1000) === state.date,
+  );
+}
+
+const nothing = (...losses: string[]): TrustedStates => ({
+  records: undefined,
+  losses,
+  orphans: [],
+});
+
+/**
+ * Reads the records of a working disk and compares them with it. Only for whoever holds the lock:
+ * a disk that is in use looks damaged.
+ */
+export async function readTrusted(paths: WorkPaths, signal: AbortSignal): Promise<TrustedStates> {
+  const records = await readRecords(paths);
+  if (!records) return nothing();
+  const count = records.checkpoints.length;
+  if (count === 0 && !records.failed) return nothing();
+  const lost = (why: string): TrustedStates =>
+    nothing(`The working disk's ${count} checkpoints cannot be used: ${why}`);
+  const damage = await findDamage(paths, records, signal);
+  if (damage !== undefined) return lost(damage);
+  const inspected = await inspectDisk(paths, signal);
+  if ("damage" in inspected) return lost(inspected.damage);
+
+  const { snapshots } = inspected;
+  // After a restart of the host, what was only in its cache may be lost.
+  const restarted = records.hostBoot !== (await hostBootId());
+  const holds = (state: State): boolean =>
+    isThere(state, snapshots) && !(restarted && !state.synced);
+  const checkpoints = records.checkpoints.filter(holds);
+  const failed = records.failed && holds(records.failed) ? records.failed : undefined;
+  const { failed: _old, ...rest } = records;
+  const kept: Records = { ...rest, checkpoints, ...(failed ? { failed } : {}) };
+  const known = new Set([...checkpoints, ...(failed ? [failed] : [])].map(({ tag }) => tag));
+  const orphans = snapshots.map(({ tag }) => tag).filter((tag) => !known.has(tag));
+  const fewer = count - checkpoints.length;
+  const losses =
+    fewer > 0 ? [`${fewer} of ${count} checkpoints were not whole, and are not used`] : [];
+  return { records: kept, losses, orphans };
+}
+
+/**
+ * Removes snapshots from a disk that no machine uses.
+ * @throws {VmbuildError} CHECKPOINT_UNUSABLE when qemu-img cannot.
+ */
+export async function removeSnapshots(
+  disk: string,
+  tags: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const tag of tags) {
+    const result = await runProgram("qemu-img", ["snapshot", "-d", tag, disk], { signal });
+    if (result.exitCode === 0) continue;
+    throw new VmbuildError(
+      "CHECKPOINT_UNUSABLE",
+      `qemu-img cannot remove ${tag}: ${endOf(result)}`,
+      {
+        lines: result.lastLines,
+      },
+    );
+  }
+}

@@ -1,0 +1,145 @@
+/** `vmbuild checkpoints`: the states that a build keeps, whether each still holds, and their removal. */
+import { removeCheckpoints } from "../build/checkpoints/look.js";
+import { buildNames } from "../build/running.js";
+import { buildPaths } from "../build/workspace.js";
+import type { Records } from "../checkpoints/records.js";
+import { readRecords } from "../checkpoints/records.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
+import { sizeOnDisk } from "../host/files.js";
+import { formatBytes } from "../host/format.js";
+import { interruptible } from "./interrupt.js";
+import { formatAge } from "./list.js";
+import { look } from "./look.js";
+import { loadFor } from "./options.js";
+import type { TemplateFlags } from "./options.js";
+import { createOutput } from "./output.js";
+import type { Output } from "./output.js";
+import { alignRows } from "./table.js";
+
+/** The command's flags. */
+export interface CheckpointsFlags extends TemplateFlags {
+  readonly json?: boolean;
+}
+
+/** One state as it is listed. Sizes are bytes. */
+interface Row {
+  readonly index: number | null;
+  readonly step: string;
+  readonly createdAt: string;
+  readonly memoryBytes: number;
+  readonly diskBytes: number | null;
+  /** Null where it cannot be told, since there is no template to compare with. */
+  readonly valid: boolean | null;
+  readonly reason: string;
+}
+
+/** What the present template makes of the states. */
+interface Verdict {
+  readonly name: string;
+  readonly keys: readonly string[] | undefined;
+  readonly records: Records | undefined;
+  readonly why: string;
+}
+
+/** The template's verdict; a build whose template is gone is listed without one. */
+async function judge(nameOrPath: string, flags: TemplateFlags, output: Output): Promise<Verdict> {
+  let template;
+  try {
+    template = await loadFor(nameOrPath, flags);
+  } catch (thrown) {
+    const error = asVmbuildError(thrown);
+    const known = (await buildNames()).includes(nameOrPath);
+    if (error.code !== "TEMPLATE_NOT_FOUND" || !known) throw error;
+    const records = await readRecords(buildPaths(nameOrPath));
+    return { name: nameOrPath, keys: undefined, records, why: "its template was not found" };
+  }
+  const found = template;
+  const { plan } = await interruptible((signal) => look(found, flags, {}, output, signal));
+  const first = plan.decision.steps.find(({ kept }) => !kept);
+  const why = first ? `step ${first.index} (${first.step}): ${first.reason}` : "";
+  return { name: found.name, keys: plan.decision.keys, records: plan.store.records, why };
+}
+
+function rowsOf({ keys, records, why }: Verdict): Row[] {
+  if (!records) return [];
+  const states = records.checkpoints
+    .toSorted(
+      (one, other) => one.index - other.index || one.createdAt.localeCompare(other.createdAt),
+    )
+    .map((state): Row => {
+      const { index, createdAt, memoryBytes, diskBytes, changedByHand } = state;
+      const valid = keys ? keys[index] === state.key : null;
+      const byHand = changedByHand === undefined ? "" : "changed by hand";
+      const reason = valid === true ? byHand : why;
+      const step = index === 0 ? "(booted)" : state.step;
+      return { index, step, createdAt, memoryBytes, diskBytes, valid, reason };
+    });
+  const { failed } = records;
+  if (!failed) return states;
+  const { step, createdAt, memoryBytes, reason } = failed;
+  const row = { index: null, step: `${step} (failed)`, createdAt, memoryBytes, diskBytes: null };
+  return [...states, { ...row, valid: null, reason }];
+}
+
+async function list(nameOrPath: string, flags: CheckpointsFlags): Promise<number> {
+  const output = createOutput();
+  const verdict = await judge(nameOrPath, flags, output);
+  const rows = rowsOf(verdict);
+  const size = await sizeOnDisk(buildPaths(verdict.name).disk);
+  if (flags.json) {
+    output.printJson({ name: verdict.name, diskSize: size, checkpoints: rows });
+    return 0;
+  }
+  if (rows.length === 0) {
+    output.tell(`${verdict.name} has no checkpoints.`);
+    return 0;
+  }
+  const style = output.stdoutStyle;
+  const validity = ({ valid, index }: Row): string => {
+    if (index === null) return style.dim("for ssh");
+    if (valid === null) return style.dim("unknown");
+    return valid ? style.green("valid") : style.yellow("stale");
+  };
+  const head = ["", "STEP", "AGE", "MEMORY", "DISK", "", ""].map(style.dim);
+  const cells = rows.map((row) => [
+    row.index === null ? "" : String(row.index),
+    row.step,
+    formatAge(Date.now() - Date.parse(row.createdAt)),
+    formatBytes(row.memoryBytes),
+    row.diskBytes === null ? "" : formatBytes(row.diskBytes),
+    validity(row),
+    row.reason.split("\n")[0] ?? "",
+  ]);
+  output.print(alignRows([head, ...cells]).join("\n"));
+  output.print(style.dim(`The working disk takes ${formatBytes(size)}.`));
+  return 0;
+}
+
+async function remove(nameOrPath: string, steps: readonly string[], flags: TemplateFlags) {
+  const output = createOutput();
+  const names = await buildNames();
+  const name = names.includes(nameOrPath) ? nameOrPath : (await loadFor(nameOrPath, flags)).name;
+  const records = await readRecords(buildPaths(name));
+  const known = new Set(records?.checkpoints.map(({ step }) => step));
+  const unknown = steps.find((step) => !known.has(step));
+  if (unknown !== undefined) {
+    throw new VmbuildError("CHECKPOINT_UNKNOWN", `${name} has no checkpoint after ${unknown}`, {
+      hint: known.size > 0 ? `There are ${[...known].filter(Boolean).join(", ")}.` : undefined,
+    });
+  }
+  const count = await interruptible((signal) => removeCheckpoints(name, steps, signal));
+  output.tell(`Removed ${count} checkpoints of ${name}.`);
+  return 0;
+}
+
+/** Runs the command; returns the exit code. */
+export async function checkpoints(
+  nameOrPath: string,
+  action: string | undefined,
+  steps: readonly string[],
+  flags: CheckpointsFlags,
+): Promise<number> {
+  if (action === undefined) return list(nameOrPath, flags);
+  if (action === "rm") return remove(nameOrPath, steps, flags);
+  throw new VmbuildError("USAGE", `checkpoints ${nameOrPath} ${action}: write rm, or nothing`);
+}

@@ -1,0 +1,101 @@
+/** `vmbuild run --explain`: which steps would be kept, which would run, and what changed. */
+import type { Outlook } from "../build/checkpoints/look.js";
+import type { BuildOptions } from "../build/context.js";
+import type { Style } from "../events/sinks/style.js";
+import type { Template } from "../template/load.js";
+import { interruptible } from "./interrupt.js";
+import { look } from "./look.js";
+import type { TemplateFlags } from "./options.js";
+import type { Output } from "./output.js";
+import { alignRows } from "./table.js";
+
+/** What of `run`'s flags matters here. */
+export interface ExplainFlags extends TemplateFlags {
+  readonly force?: boolean;
+  readonly checkpoints: boolean;
+  readonly output?: string;
+  readonly offline?: boolean;
+  readonly check?: boolean;
+  readonly json?: boolean;
+}
+
+/** The outlook as one object; the same facts as the text. */
+function reportOf(template: Template, { plan, sharedReady }: Outlook, until: string | undefined) {
+  const { decision, upToDate, alteration } = plan;
+  const last = template.steps.findIndex(({ name }) => name === until);
+  const steps = last === -1 ? decision.steps : decision.steps.slice(0, last + 1);
+  return {
+    name: template.name,
+    upToDate: upToDate !== undefined,
+    image: alteration ?? null,
+    start: startOf(decision.candidates[0]?.index, sharedReady),
+    kept: decision.kept,
+    steps: steps.map(({ step, index, kept, reason }) => ({
+      index,
+      step,
+      kept: kept || upToDate !== undefined,
+      reason: upToDate ? "" : reason,
+    })),
+  };
+}
+
+type Report = ReturnType<typeof reportOf>;
+
+function startOf(index: number | undefined, sharedReady: boolean) {
+  if (index !== undefined && index > 0) return "checkpoint" as const;
+  return index === 0 || sharedReady ? ("booted guest" as const) : ("boot" as const);
+}
+
+function render(report: Report, style: Style): string[] {
+  const { steps, kept } = report;
+  const rows = steps.map(({ index, step, kept: isKept, reason }) => [
+    `  ${index}`,
+    step,
+    isKept ? style.green("kept") : style.yellow("runs"),
+    reason,
+  ]);
+  const first = steps.find((step) => !step.kept);
+  const after = kept === 0 ? "" : `; first run after ${kept} kept steps`;
+  const verdict = report.upToDate
+    ? `${report.name} is up to date: nothing would run`
+    : first === undefined
+      ? `no step runs; the image is made ${report.image === null ? "" : `again (${report.image}) `}from the last state`
+      : `step ${first.index} runs: ${first.reason}${after}`;
+  const starts = {
+    checkpoint: "The machine goes on from a checkpoint.",
+    "booted guest": "The machine goes on from a booted guest that is kept.",
+    boot: "The machine boots.",
+  };
+  const start = report.upToDate ? [] : [style.dim(starts[report.start])];
+  return [style.bold(verdict), ...alignRows(rows), ...start];
+}
+
+/** Runs the command; returns the exit code. */
+export async function explain(
+  templates: readonly Template[],
+  flags: ExplainFlags,
+  wishes: (template: Template) => Promise<Pick<BuildOptions, "from" | "until">>,
+  output: Output,
+): Promise<number> {
+  const reports: Report[] = [];
+  for (const template of templates) {
+    const { from, until } = await wishes(template);
+    const more: Partial<BuildOptions> = {
+      force: flags.force ?? false,
+      checkpoints: flags.checkpoints,
+      offline: flags.offline ?? false,
+      check: flags.check ?? false,
+      outputDirectory: flags.output,
+      from,
+      until,
+    };
+    const outlook = await interruptible((signal) => look(template, flags, more, output, signal));
+    reports.push(reportOf(template, outlook, until));
+  }
+  if (flags.json) output.printJson(reports.length === 1 ? reports[0] : { results: reports });
+  else {
+    const texts = reports.map((report) => render(report, output.stdoutStyle).join("\n"));
+    output.print(texts.join("\n\n"));
+  }
+  return 0;
+}

@@ -1,0 +1,41 @@
+/** Opens a build for a look at its checkpoints, as `run --explain` and `checkpoints` do. */
+import type { Outlook } from "../build/checkpoints/look.js";
+import { lookAhead } from "../build/checkpoints/look.js";
+import type { BuildOptions } from "../build/context.js";
+import { createBus } from "../events/bus.js";
+import { Secrets } from "../events/secrets.js";
+import type { Sink } from "../events/types.js";
+import type { Template } from "../template/load.js";
+import { findArtifact } from "./find-artifact.js";
+import type { TemplateFlags } from "./options.js";
+import type { Output } from "./output.js";
+
+/** Decides what a run would do; warnings go to stderr. */
+export async function look(
+  template: Template,
+  flags: TemplateFlags,
+  more: Partial<BuildOptions>,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Outlook> {
+  const secrets = new Secrets();
+  for (const secret of template.secrets) secrets.add(secret);
+  const sink: Sink = {
+    handle: (event) => event.type === "warning" && output.tell(`warning: ${event.message}`),
+    close: () => {},
+  };
+  const bus = createBus(template.name, secrets, [sink]);
+  const options: BuildOptions = {
+    template,
+    bus,
+    secrets,
+    signal,
+    findArtifact: (name) => findArtifact(name, flags),
+    ...more,
+  };
+  try {
+    return await lookAhead(options);
+  } finally {
+    await bus.close();
+  }
+}
