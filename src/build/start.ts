@@ -1,5 +1,6 @@
 /** From what is prepared to a guest that lets the build in: from a saved state where one holds. */
 import { VmbuildError, asVmbuildError } from "../errors.js";
+import { openDoor } from "../guest/door.js";
 import type { Guest } from "../guest/guest.js";
 import { loadKeys } from "../guest/keys.js";
 import type { BuildKeys } from "../guest/keys.js";
@@ -8,7 +9,7 @@ import type { RunningMachine } from "../machine/machine.js";
 import { watchMemory } from "../machine/memory.js";
 import { loadState, resumeMachine } from "../machine/snapshot.js";
 import type { Checkpoint } from "../checkpoints/records.js";
-import { bootMachine, connectGuest } from "./boot.js";
+import { bootMachine, connectGuest, reconnectGuest } from "./boot.js";
 import { downloadAgain } from "./checkpoints/host-actions.js";
 import type { RunPlan } from "./checkpoints/plan-run.js";
 import { shareReady, takeReady } from "./checkpoints/ready.js";
@@ -41,9 +42,6 @@ export interface Start {
   readonly plan: RunPlan;
   readonly control: Control;
 }
-
-/** A guest out of a saved state answers at once, unless its host is very busy. Milliseconds. */
-const ANSWERS_WITHIN_MS = 180_000;
 
 function createSaver({ context, plan }: Start, machine: RunningMachine): Saver | undefined {
   const { limits, store, decision } = plan;
@@ -85,7 +83,7 @@ async function resume(start: Start, checkpoint: Checkpoint): Promise<Started> {
   );
   try {
     await watchMemory(machine);
-    const guest = await connectGuest(context, prepared, machine, keys, ANSWERS_WITHIN_MS);
+    const guest = await reconnectGuest(context, prepared, machine, keys);
     const hostname = hostnameOf(template.name);
     const { seeded } = await meter.waitFor(() => wakeGuest(guest, { hostname, restored: true }));
     if (!seeded) {
@@ -240,6 +238,7 @@ export async function meetGuest(start: Start, started: Started): Promise<Guest> 
   const { machine, keys, saver } = started;
   await watchMemory(machine);
   const guest = await connectGuest(context, prepared, machine, keys);
+  await meter.waitFor(() => openDoor(guest, keys, template.ssh.user));
   const [key = ""] = plan.decision.keys;
   const ready = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
   await meter.waitFor(async () => saver?.save(ready, guest));

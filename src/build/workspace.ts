@@ -56,6 +56,8 @@ const recordSchema = z.object({
     .object({
       pid: z.number(),
       sshPort: z.number(),
+      /** Leads to the build's own SSH server, which outlives a clean-up of the guest's. */
+      secondPort: z.number().optional(),
       user: z.string(),
       control: z.string(),
       /** The folder of the keys that open it. */

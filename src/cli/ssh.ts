@@ -4,7 +4,9 @@ import { findRunning } from "../build/running.js";
 import type { ReachableRun } from "../build/running.js";
 import { sendRelease } from "../build/control.js";
 import { connectOnce, AttemptFailure } from "../guest/connection.js";
+import type { Connection } from "../guest/connection.js";
 import { loadKeys } from "../guest/keys.js";
+import type { BuildKeys } from "../guest/keys.js";
 import { STAGE_HINTS } from "../guest/readiness.js";
 import { attachTerminal } from "../guest/terminal.js";
 import { VmbuildError } from "../errors.js";
@@ -37,24 +39,38 @@ export async function ssh(
     throw new VmbuildError("USAGE", "--save is for a saved state; a run keeps what you change");
   }
   if (flags.release && words.length === 0) return release(record);
-  const { sshPort: port, user } = record.machine;
-  const target = { port, user, keys: await loadKeys(record.machine.keys) };
-  const connection = await connectOnce(target, CONNECT_MS, AbortSignal.timeout(CONNECT_MS)).catch(
-    (error: unknown) => {
-      if (!(error instanceof AttemptFailure)) throw error;
-      const { problem, hint } = STAGE_HINTS[error.stage];
-      throw new VmbuildError("GUEST_TIMEOUT", `The guest lets nobody in yet: ${problem}`, {
-        cause: error,
-        hint,
-      });
-    },
-  );
+  const { sshPort, secondPort, user } = record.machine;
+  const keys = await loadKeys(record.machine.keys);
+  const connection = await connectToAny([secondPort, sshPort], user, keys);
   const command = words.length > 0 ? words.join(" ") : undefined;
   const exitCode = await attachTerminal(connection, command, process);
   connection.close();
   const done = flags.release ?? (command === undefined && !flags.keep);
   if (done) await release(record);
   return exitCode;
+}
+
+/** Connects to the first port that lets us in: the build's own server, then the guest's. */
+async function connectToAny(
+  ports: readonly (number | undefined)[],
+  user: string,
+  keys: BuildKeys,
+): Promise<Connection> {
+  let last: unknown;
+  for (const port of ports) {
+    if (port === undefined) continue;
+    try {
+      return await connectOnce({ port, user, keys }, CONNECT_MS, AbortSignal.timeout(CONNECT_MS));
+    } catch (error) {
+      last = error;
+    }
+  }
+  if (!(last instanceof AttemptFailure)) throw last;
+  const { problem, hint } = STAGE_HINTS[last.stage];
+  throw new VmbuildError("GUEST_TIMEOUT", `The guest lets nobody in yet: ${problem}`, {
+    cause: last,
+    hint,
+  });
 }
 
 /** Opens a saved state: the failed one, or the one after a step. */

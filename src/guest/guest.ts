@@ -19,6 +19,8 @@ export interface GuestOptions {
   readonly connection: Connection;
   /** Connects anew, after a reboot; waits until the guest is ready. */
   readonly connect: (timeoutMs: number, signal: AbortSignal) => Promise<Connection>;
+  /** What a restart took from the guest, and the build needs. */
+  readonly afterReboot?: (guest: Guest) => Promise<void>;
   /** Where large uploads are plugged in; without one everything goes over SSH. */
   readonly slot: DiskSlot | undefined;
   /** Run everything as root through sudo. */
@@ -101,6 +103,7 @@ export class Guest {
       signal,
       sudo,
     });
+    await this.#options.afterReboot?.(this);
   }
 
   /**

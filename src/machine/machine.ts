@@ -38,12 +38,16 @@ export interface LaunchOptions {
   readonly signal: AbortSignal;
   /** Start with the guest standing still, for a state to be loaded. */
   readonly paused?: boolean;
+  /** A second port of the guest to lead a port of 127.0.0.1 to. */
+  readonly secondPort?: number;
 }
 
 /** A machine that runs. Disposing of it ends it without ceremony; `stop.ts` does so gently. */
 export interface RunningMachine extends AsyncDisposable {
   readonly pid: number;
   readonly sshPort: number;
+  /** Leads to the guest's {@link LaunchOptions.secondPort}. */
+  readonly secondPort: number | undefined;
   readonly arguments: readonly string[];
   readonly qmp: Qmp;
   /** Aborts with MACHINE_DIED when QEMU ends although nobody asked it to. */
@@ -143,7 +147,12 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   const { shape, version, emit } = options;
   const sshPort = await freePort();
   const qmpSocket = join(options.runtimeFolder, `${options.runId}.qmp`);
-  const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort }, version);
+  const second =
+    options.secondPort === undefined
+      ? undefined
+      : { host: await freePort(), guest: options.secondPort };
+  const forwards = [...(options.files.forwards ?? []), ...(second ? [second] : [])];
+  const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort, forwards }, version);
   const args = options.paused ? [...all, "-S"] : all;
   const listeners: Process["listeners"] = new Set();
   await using listener = await listenForQmp(qmpSocket, (event) => {
@@ -175,12 +184,13 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   }
   const pid = child.pid ?? 0;
   emit({ type: "machine.started", pid, sshPort, accelerator: shape.accelerator });
-  return new Machine(pid, sshPort, args, first, process);
+  return new Machine(pid, { ssh: sshPort, second: second?.host }, args, first, process);
 }
 
 class Machine implements RunningMachine {
   readonly pid: number;
   readonly sshPort: number;
+  readonly secondPort: number | undefined;
   readonly arguments: readonly string[];
   readonly qmp: Qmp;
   readonly ended: Promise<MachineEnd>;
@@ -189,9 +199,16 @@ class Machine implements RunningMachine {
   readonly #listeners: Process["listeners"];
   #endExpected = false;
 
-  constructor(pid: number, port: number, args: readonly string[], qmp: Qmp, process: Process) {
+  constructor(
+    pid: number,
+    ports: { readonly ssh: number; readonly second: number | undefined },
+    args: readonly string[],
+    qmp: Qmp,
+    process: Process,
+  ) {
     this.pid = pid;
-    this.sshPort = port;
+    this.sshPort = ports.ssh;
+    this.secondPort = ports.second;
     this.arguments = args;
     this.qmp = qmp;
     this.#child = process.child;

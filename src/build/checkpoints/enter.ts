@@ -7,19 +7,19 @@ import { CheckpointStore } from "../../checkpoints/store.js";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import type { Connection } from "../../guest/connection.js";
+import { DOOR_PORT } from "../../guest/door.js";
 import { Guest } from "../../guest/guest.js";
 import { loadKeys } from "../../guest/keys.js";
-import { waitUntilReady } from "../../guest/readiness.js";
 import { wakeGuest } from "../../guest/wake.js";
 import { tryLock } from "../../host/lock.js";
 import { runtimeFolder } from "../../host/paths.js";
-import { readConsoleTail } from "../../machine/console.js";
 import { imageInfo } from "../../machine/disk.js";
 import { launchMachine } from "../../machine/machine.js";
 import type { RunningMachine } from "../../machine/machine.js";
 import { qemuVersion } from "../../machine/qemu-version.js";
 import { deleteState, loadState, resumeMachine, saveState } from "../../machine/snapshot.js";
 import { quitMachine } from "../../machine/stop.js";
+import { connectToRestored, connectToServer } from "../boot.js";
 import { hostnameOf } from "../disk.js";
 import { buildPaths, lockError } from "../workspace.js";
 
@@ -109,6 +109,7 @@ async function launch(
     emit: options.emit,
     signal: options.signal,
     paused: true,
+    secondPort: DOOR_PORT,
   });
 }
 
@@ -171,25 +172,16 @@ export async function enterState<T>(
     await loadState(machine, state.tag);
     await resumeMachine(machine);
     const either = AbortSignal.any([signal, machine.death]);
-    const target = {
-      port: machine.sshPort,
-      user: records.machine.user,
-      keys: await loadKeys(build.keys),
-    };
-    const connect = (timeoutMs: number, cancel: AbortSignal): Promise<Connection> =>
-      waitUntilReady({
-        target,
-        timeoutMs,
-        emit,
-        signal: cancel,
-        readConsole: () => readConsoleTail(join(folder, "console.log")),
-      });
-    const connection = await connect(ANSWERS_WITHIN_MS, either);
+    const { user } = records.machine;
+    const console = join(folder, "console.log");
+    const keys = await loadKeys(build.keys);
+    const reach = { machine, keys, user, console, emit, signal: either };
+    const connection = await connectToRestored(reach, ANSWERS_WITHIN_MS);
     const guest = new Guest({
       connection,
-      connect,
+      connect: (timeoutMs, cancel) => connectToServer(reach, timeoutMs, cancel),
       slot: undefined,
-      sudo: target.user !== "root",
+      sudo: user !== "root",
       scratchFolder: folder,
       emit,
       signal: either,

@@ -99,7 +99,7 @@ describe("findRunning", () => {
   it("finds the only one there is, by name and without", async () => {
     await using workspace = await openWorkspace(template);
     await workspace.update({ machine });
-    expect((await findRunning(undefined)).record.runId).toBe(workspace.runId);
+    expect((await findRunning(undefined))?.record.runId).toBe(workspace.runId);
     expect((await findRunning("demo")).record.machine).toEqual(machine);
   });
 
@@ -107,7 +107,8 @@ describe("findRunning", () => {
     const workspace = await openWorkspace(template);
     await workspace.update({ machine, state: "paused" });
     await workspace[Symbol.asyncDispose]();
-    expect(await errorOf(findRunning("demo"))).toMatchObject({ code: "BUILD_UNKNOWN" });
+    expect(await findRunning("demo")).toBeUndefined();
+    expect(await errorOf(findRunning("nobody"))).toMatchObject({ code: "BUILD_UNKNOWN" });
   });
 
   it("asks for a name where there are several", async () => {
@@ -117,7 +118,7 @@ describe("findRunning", () => {
     await two.update({ machine });
     const error = await errorOf(findRunning(undefined));
     expect(error.message).toContain("demo, two");
-    expect((await findRunning("two")).record.name).toBe("two");
+    expect((await findRunning("two"))?.record.name).toBe("two");
   });
 
   it("says what there is", async () => {
