@@ -28,7 +28,7 @@ import { runSteps } from "./run-steps.js";
 import type { StepsEnd } from "./run-steps.js";
 import { meetGuest, startMachine } from "./start.js";
 import { presentImage, rememberImage, stoppedResult, tidyDisk } from "./keep.js";
-import { openWorkspace } from "./workspace.js";
+import { SEAL, openWorkspace } from "./workspace.js";
 import type { Workspace } from "./workspace.js";
 
 export type { BuildOptions } from "./context.js";
@@ -103,7 +103,10 @@ async function runMachine(
     const guest = await meetGuest(start, started);
     const steps = await runSteps(context, plan, started, guest, signal, stop);
     if (options.until === undefined) {
-      await seal(context, guest, keys);
+      await seal(context, guest, keys).catch(async (error: unknown) => {
+        await workspace.update({ failedStep: SEAL });
+        throw error;
+      });
       await shutDown(context, machine, guest);
     } else {
       await quitMachine(machine, emit);

@@ -29,11 +29,9 @@ export async function seal(context: RunContext, guest: Guest, keys: BuildKeys): 
   const { template, emit, meter } = context;
   await phase(emit, "seal", () =>
     meter.waitFor(async () => {
-      if (template.seal) {
-        const { warnings } = await sealGuest(guest, keys);
-        for (const warning of warnings) emit({ type: "warning", ...warning });
-      }
-      await trimGuest(guest);
+      if (!template.seal) return trimGuest(guest);
+      const { warnings } = await sealGuest(guest, keys);
+      for (const warning of warnings) emit({ type: "warning", ...warning });
     }),
   );
 }

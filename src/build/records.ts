@@ -5,7 +5,7 @@ import { VmbuildError } from "../errors.js";
 import { sizeOnDisk, statIfThere } from "../host/files.js";
 import { isLocked } from "../host/lock.js";
 import { buildNames } from "./running.js";
-import { buildPaths, readRuns, runPaths } from "./workspace.js";
+import { SEAL, buildPaths, readRuns, runPaths } from "./workspace.js";
 import type { BuildPaths, RunPaths, RunRecord } from "./workspace.js";
 
 /** One build of this host. */
@@ -56,7 +56,7 @@ export function sizeOfBuild({ paths }: BuildSummary): Promise<number> {
  */
 export async function failedStepOf(name: string): Promise<string> {
   const last = (await readRuns(buildPaths(name))).at(-1);
-  if (last?.failedStep !== undefined) return last.failedStep;
+  if (last?.failedStep !== undefined && last.failedStep !== SEAL) return last.failedStep;
   throw new VmbuildError("BUILD_UNKNOWN", `No step of ${name} failed in its last run`, {
     hint: `Go on where it ended: vmbuild run ${name}. From a step of your choice: --from STEP.`,
   });

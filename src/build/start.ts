@@ -98,6 +98,7 @@ async function resume(start: Start, checkpoint: Checkpoint): Promise<Started> {
       await downloadAgain(context, step, position + 1, guest);
     }
     const saver = createSaver(start, machine);
+    await saver?.measure();
     return started({
       machine,
       guest,

@@ -23,6 +23,9 @@ export interface BuildPaths extends WorkPaths {
   readonly once: WorkPaths;
 }
 
+/** What `failedStep` says when the steps were done and sealing failed; no step may be called so. */
+export const SEAL = "(seal)";
+
 /** The places of one run. Absolute. */
 export interface RunPaths {
   readonly folder: string;

@@ -193,6 +193,11 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
   for (const name of names) templates.push(await loadFor(name, flags));
   requireDifferentNames(templates);
   requireSense(flags);
+  // What is wrong with a flag is said before anything is built.
+  for (const template of templates) {
+    for (const text of flags.break ?? []) parseBreakpoint(text, template);
+    await wishesOf(template, flags);
+  }
   if (flags.explain) return explain(templates, flags, (one) => wishesOf(one, flags), output);
   const outcomes = await interruptible((signal) => buildAll(templates, flags, output, signal));
   if (flags.json) {

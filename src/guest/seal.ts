@@ -11,6 +11,10 @@ import { shellQuote } from "../host/programs.js";
 /** Where something of the build could have been copied to; the rest of an image is packages. */
 const SEARCHED = "/boot /etc /home /opt /root /srv /tmp /usr/local /var";
 
+/** Marks what the guest answers. */
+const FOUND = "vmbuild-found";
+const LOST = "vmbuild-no-host-keys";
+
 /** Home folders of root and of everybody, one a line. */
 const HOMES = "getent passwd | cut -d: -f6 | sort -u";
 
@@ -61,19 +65,22 @@ rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
 `;
 }
 
-/** Prints each place that still holds something of the build, one a line. */
+/** Prints each place that still holds something of the build, one a line, after a mark. */
 function finder(keys: BuildKeys): string {
   const options = tracesOf(keys)
     .map((text) => `-e ${shellQuote(text)}`)
     .join(" ");
   return `
-for place in ${SEARCHED} $(${HOMES} | grep -Ev '^/(home|root)?(/|$)'); do
-  [ -d "$place" ] || continue
-  find "$place" -xdev -type f -size -1024k -exec grep -lF ${options} {} + 2>/dev/null || true
+for program in find grep sed; do
+  command -v "$program" >/dev/null 2>&1 || echo "${FOUND} the guest has no $program to search with"
 done
-ls -d /var/lib/cloud/instances/* 2>/dev/null
-[ ! -s /etc/machine-id ] || echo "/etc/machine-id is not empty"
-true
+{
+  # One search over all of it: a guest that is emulated starts a program in a tenth of a second.
+  find ${SEARCHED} $(${HOMES} | grep -Ev '^/(home|root)?(/|$)') \\
+    -xdev -type f -size -1024k -exec grep -lF ${options} {} + 2>/dev/null || true
+  ls -d /var/lib/cloud/instances/* 2>/dev/null
+  [ ! -s /etc/machine-id ] || echo "/etc/machine-id is not empty"
+} | sed 's/^/${FOUND} /'
 `;
 }
 
@@ -94,37 +101,42 @@ const NO_HOST_KEYS = {
   hint: "Leave cloud-init in the image, or enable a unit that runs `ssh-keygen -A` before ssh.",
 };
 
-/** Says `lost` where sshd is there but neither host keys nor anything that makes them. */
+/** Says so where sshd is there but neither host keys nor anything that makes them. */
 const HOST_KEY_CHECK = `
-[ -x /usr/sbin/sshd ] || exit 0
-ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 && exit 0
-command -v cloud-init >/dev/null 2>&1 && exit 0
-grep -rqsE 'ssh-keygen|dpkg-reconfigure.*openssh' /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system /etc/one-context.d /etc/rc.local && exit 0
-echo lost
+host_keys_come() {
+  [ -x /usr/sbin/sshd ] || return 0
+  ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 && return 0
+  command -v cloud-init >/dev/null 2>&1 && return 0
+  grep -rqsE 'ssh-keygen|dpkg-reconfigure.*openssh' /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system /etc/one-context.d /etc/rc.local
+}
+host_keys_come || echo ${LOST}
 `;
 
+/** Gives the file systems' free space back, where the guest has fstrim; conversion skips it then. */
+const TRIM = "sync; command -v fstrim >/dev/null 2>&1 && fstrim -a >/dev/null 2>&1; sync; true";
+
+/** A guest with many files is searched for minutes. */
+const DEADLINE_MS = 900_000;
+
 /**
- * Seals the guest; the build's own connection stays open until the machine stops.
+ * Seals the guest and trims it; the build's own connection stays open until the machine stops.
  * @throws {VmbuildError} SEAL_FAILED, with each file in which something of the build was found.
  */
 export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResult> {
-  await guest.ask(remover(keys), "Removing the build's keys", 120_000);
-  const found = await guest.ask(finder(keys), "Looking for the build's keys", 300_000);
+  const script = [remover(keys), finder(keys), HOST_KEY_CHECK, TRIM].join("\n");
+  const lines = await guest.ask(script, "Removing the build's keys", DEADLINE_MS);
+  const mark = `${FOUND} `;
+  const found = lines.flatMap((line) => (line.startsWith(mark) ? [line.slice(mark.length)] : []));
   if (found.length > 0) {
     throw new VmbuildError("SEAL_FAILED", "Something of the build is still inside the image", {
       lines: found,
       details: { files: found },
     });
   }
-  const answer = await guest.ask(HOST_KEY_CHECK, "Looking for host keys");
-  return { warnings: answer.includes("lost") ? [NO_HOST_KEYS] : [] };
+  return { warnings: lines.includes(LOST) ? [NO_HOST_KEYS] : [] };
 }
 
-/** Gives the file systems' free space back, where the guest has fstrim; conversion skips it then. */
+/** Gives the file systems' free space back, in a guest that is not sealed. */
 export async function trimGuest(guest: Guest): Promise<void> {
-  await guest.ask(
-    "sync; command -v fstrim >/dev/null 2>&1 && fstrim -a >/dev/null 2>&1; sync; true",
-    "fstrim",
-    600_000,
-  );
+  await guest.ask(TRIM, "fstrim", 600_000);
 }

@@ -1,10 +1,12 @@
 /** Before the first guest: the compiled vmbuild is there, and the base that all tests share. */
-import { access } from "node:fs/promises";
+import { access, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { bootstrapSpec, resolveBootstrap } from "../../src/base/cached-bootstrap.js";
-import { CLI } from "../support/e2e.js";
+import { CLI, SHARED_READY } from "../support/e2e.js";
 
 /** Called once by vitest, whatever the number of workers. */
-export default async function setup(): Promise<void> {
+export default async function setup(): Promise<() => Promise<void>> {
   await access(CLI).catch(() => {
     throw new Error(`${CLI} is not there: npm run build`);
   });
@@ -16,4 +18,7 @@ export default async function setup(): Promise<void> {
       if (event.type === "note") console.log(event.message);
     },
   });
+  const ready = await mkdtemp(join(tmpdir(), "vmb-e2e-ready-"));
+  process.env[SHARED_READY] = ready;
+  return () => rm(ready, { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 /** What end-to-end tests share: folders of their own, small templates, and vmbuild as a process. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -98,8 +98,14 @@ function startVmbuild(args: readonly string[], env: NodeJS.ProcessEnv, cwd: stri
   return { pid: child.pid ?? 0, child, ended, until };
 }
 
-/** Makes a bench. Disposing of it ends what it started and removes its folder. */
-export async function createBench(): Promise<Bench> {
+/** Where `setup.ts` has all benches share the states of booted guests. */
+export const SHARED_READY = "VMBUILD_E2E_READY";
+
+/**
+ * Makes a bench. Disposing of it ends what it started and removes its folder.
+ * @param options `boots`: its guests boot, where others start from a state that benches share.
+ */
+export async function createBench(options: { boots?: boolean } = {}): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), "vmb-e2e-"));
   const [output, runtime, templates] = ["output", "run", "templates"].map((n) => join(folder, n));
   if (!output || !runtime || !templates) throw new Error("three folders make three paths");
@@ -110,6 +116,11 @@ export async function createBench(): Promise<Bench> {
     XDG_STATE_HOME: join(folder, "state"),
     XDG_RUNTIME_DIR: runtime,
   };
+  const shared = process.env[SHARED_READY];
+  if (!options.boots && shared !== undefined) {
+    await mkdir(join(folder, "state/vmbuild"), { recursive: true, mode: 0o700 });
+    await symlink(shared, join(folder, "state/vmbuild/ready"));
+  }
   const started: Running[] = [];
   const start = (...args: string[]): Running => {
     const running = startVmbuild(args, env, folder);

@@ -77,6 +77,11 @@ export class Saver {
     return this.#saved;
   }
 
+  /** Takes the disk as it is for what the next step's share begins with. */
+  async measure(): Promise<void> {
+    this.#diskBefore = await sizeOnDisk(this.#options.store.paths.disk);
+  }
+
   /** Saves the state after a step; a state that cannot be saved is a warning. */
   async save(saved: SavedStep, guest: Guest): Promise<void> {
     const { store, emit, signal } = this.#options;

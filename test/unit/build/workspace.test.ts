@@ -100,7 +100,7 @@ describe("findRunning", () => {
     await using workspace = await openWorkspace(template);
     await workspace.update({ machine });
     expect((await findRunning(undefined))?.record.runId).toBe(workspace.runId);
-    expect((await findRunning("demo")).record.machine).toEqual(machine);
+    expect((await findRunning("demo"))?.record.machine).toEqual(machine);
   });
 
   it("does not believe the record of a dead run", async () => {

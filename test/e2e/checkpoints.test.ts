@@ -1,0 +1,198 @@
+/** A run goes on where an earlier one can be trusted, and says why it does no more. */
+import { existsSync } from "node:fs";
+import { appendFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { Bench, Ended } from "../support/e2e.js";
+import { createBench } from "../support/e2e.js";
+
+/** A step that leaves its mark, and keeps what it found. */
+const mark = (text: string) => `echo ${text} >>/root/steps; cat /root/steps`;
+
+const QUICK = { seal: false, output: { compression: "none" } };
+
+/** The names of the steps that a run ran, in order. */
+function stepsRun({ stderr }: Ended): string[] {
+  return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) done/g)].map(([, name]) => name ?? "");
+}
+
+function stepsKept({ stderr }: Ended): string[] {
+  return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) kept/g)].map(([, name]) => name ?? "");
+}
+
+const explained = z.object({
+  upToDate: z.boolean(),
+  start: z.string(),
+  steps: z.array(z.object({ step: z.string(), kept: z.boolean(), reason: z.string() })),
+});
+
+describe("a template that changes", () => {
+  let bench: Bench;
+  let template: string;
+  let first: Ended;
+
+  const document = (words: readonly string[]) => ({
+    name: "three",
+    ...QUICK,
+    variables: { token: { sensitive: true, default: "opensesame" } },
+    steps: [
+      { name: "one", actions: [{ run: mark(words[0] ?? "") }] },
+      {
+        name: "two",
+        environment: { TOKEN: "${var.token}" },
+        actions: [{ upload: "tree/", to: "/opt/tree/" }, { run: mark(words[1] ?? "") }],
+      },
+      {
+        name: "three",
+        actions: [
+          { run: [mark(words[2] ?? ""), "cp /root/steps /root/result"] },
+          { download: "/root/result", to: "result.txt" },
+        ],
+      },
+    ],
+  });
+  const write = async (...words: string[]): Promise<void> => {
+    template = await bench.template(document(words));
+  };
+  const result = (): Promise<string> => readFile(join(bench.output, "result.txt"), "utf8");
+  const explain = async (...args: string[]) => {
+    const ended = await bench.build(template, "--explain", "--json", ...args).ended;
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    return explained.parse(JSON.parse(ended.stdout));
+  };
+  const firstThatRuns = (report: z.infer<typeof explained>) => {
+    const { step, reason } = report.steps.find(({ kept }) => !kept) ?? {};
+    return { step, reason };
+  };
+
+  beforeAll(async () => {
+    bench = await createBench();
+    const tree = join(bench.folder, "templates/tree/deep");
+    await mkdir(tree, { recursive: true });
+    await writeFile(join(tree, "file.txt"), "a\nb\nc\n");
+    await write("a", "b", "c");
+    first = await bench.build(template).ended;
+  });
+  afterAll(() => bench[Symbol.asyncDispose]());
+
+  it("runs all steps the first time, and nothing the second", async () => {
+    expect(first.exitCode, first.stderr).toBe(0);
+    expect(stepsRun(first)).toEqual(["one", "two", "three"]);
+    expect(await result()).toBe("a\nb\nc\n");
+    const second = await bench.build(template, "--json").ended;
+    expect(second.exitCode).toBe(0);
+    expect(JSON.parse(second.stdout)).toMatchObject({ upToDate: true });
+    expect(second.stderr).not.toContain("QEMU tcg");
+    expect(second.stderr).toContain("is up to date");
+  });
+
+  it("says what changed before it runs anything", async () => {
+    expect(await explain()).toMatchObject({ upToDate: true });
+    const other = await explain("--var", "token=hunter2");
+    expect(firstThatRuns(other)).toEqual({
+      step: "two",
+      reason: "a secret in environment TOKEN changed",
+    });
+    const file = join(bench.folder, "templates/tree/deep/file.txt");
+    await writeFile(file, "a\nB\nc\n");
+    const changed = await explain();
+    expect(firstThatRuns(changed)).toEqual({
+      step: "two",
+      reason: "tree/deep/file.txt changed (1 line)",
+    });
+    expect(changed.start).toBe("checkpoint");
+    // Only what a file holds counts, not when it was written.
+    await writeFile(file, "a\nb\nc\n");
+    expect(await explain()).toMatchObject({ upToDate: true });
+    const memory = await explain("--memory", "800M");
+    expect(memory.steps[0]).toMatchObject({ kept: false });
+    expect(memory.steps[0]?.reason).toContain("machine.memory changed (768 MiB to 800 MiB)");
+  });
+
+  it("keeps no secret in what it writes down", async () => {
+    const records = await readFile(join(bench.buildFolder("three"), "checkpoints.json"), "utf8");
+    expect(records).not.toContain("opensesame");
+    expect(records).not.toContain(Buffer.from("opensesame").toString("base64"));
+  });
+
+  it("runs the changed step and those after it, in each position", async () => {
+    await write("a", "b", "C");
+    const third = await bench.build(template).ended;
+    expect(third.exitCode, third.stderr).toBe(0);
+    expect(third.stderr).toContain("step 3 (three) runs: action 1 run changed");
+    expect([stepsKept(third), stepsRun(third)]).toEqual([["one", "two"], ["three"]]);
+    expect(await result()).toBe("a\nb\nC\n");
+
+    await write("a", "B", "C");
+    const second = await bench.build(template).ended;
+    expect([stepsKept(second), stepsRun(second)]).toEqual([["one"], ["two", "three"]]);
+    expect(await result()).toBe("a\nB\nC\n");
+
+    await write("A", "B", "C");
+    const all = await bench.build(template).ended;
+    expect([stepsKept(all), stepsRun(all)]).toEqual([[], ["one", "two", "three"]]);
+    // Not even then does the guest boot.
+    expect(all.stderr).toContain("resume done");
+    expect(await result()).toBe("A\nB\nC\n");
+    expect(second.stderr + third.stderr + all.stderr).not.toContain("Error");
+  });
+
+  it("makes an altered or lost image again without a step", async () => {
+    await appendFile(join(bench.output, "three-0.0.0.qcow2"), "x");
+    const altered = await bench.build(template).ended;
+    expect(altered.stderr).toContain("The image is made again");
+    expect(stepsRun(altered)).toEqual([]);
+    expect(await result()).toBe("A\nB\nC\n");
+    await rm(bench.output, { recursive: true });
+    const lost = await bench.build(template).ended;
+    expect(lost.exitCode, lost.stderr).toBe(0);
+    expect(stepsRun(lost)).toEqual([]);
+    expect(existsSync(join(bench.output, "three-0.0.0.qcow2"))).toBe(true);
+    expect(await result()).toBe("A\nB\nC\n");
+  });
+
+  it("goes back to a state that still fits when a change is undone", async () => {
+    await write("a", "b", "c");
+    expect(await explain()).toMatchObject({ start: "checkpoint", upToDate: false });
+    expect((await explain()).steps.map(({ kept }) => kept)).toEqual([true, true, true]);
+  });
+
+  it("begins where it is told to, and stops where it is told to", async () => {
+    const ended = await bench.build(template, "--from", "two", "--until", "two").ended;
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect([stepsKept(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
+    expect(ended.stderr).toContain("stopped after two");
+    const wrong = await bench.build(template, "--from", "four").ended;
+    expect(wrong.exitCode).toBe(2);
+    expect(wrong.stderr).toContain("Its steps are one, two, three");
+  });
+
+  it("starts clean when the working disk is not what it left", async () => {
+    const disk = join(bench.buildFolder("three"), "disk.qcow2");
+    await truncate(disk, 50_000_000);
+    const ended = await bench.build(template, "--until", "one").ended;
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(ended.stderr).toContain("checkpoints cannot be used");
+    expect(stepsRun(ended)).toEqual(["one"]);
+
+    // A cluster in the middle: the file is as long as before.
+    const whole = await readFile(disk);
+    const middle = Math.floor(whole.length / 2);
+    whole.fill(0xff, middle, middle + 65536);
+    await writeFile(disk, whole);
+    const again = await bench.build(template, "--until", "one").ended;
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(again.stderr).toContain("something else wrote to it");
+    expect(stepsRun(again)).toEqual(["one"]);
+  });
+
+  it("lists checkpoints and removes them", async () => {
+    const list = await bench.vmbuild("checkpoints", template);
+    expect(list.stdout).toMatch(/1 {2}one .* valid/);
+    const rm = await bench.vmbuild("checkpoints", "three", "rm", "one");
+    expect(rm.exitCode, rm.stderr).toBe(0);
+    const after = await bench.vmbuild("checkpoints", template, "--json");
+    expect(after.stdout).not.toContain('"one"');
+  });
+});

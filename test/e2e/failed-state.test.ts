@@ -1,0 +1,106 @@
+/** A failure can be walked into, and a state that was saved long ago is brought up to date. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Bench, Ended } from "../support/e2e.js";
+import { createBench, processesOf } from "../support/e2e.js";
+
+let bench: Bench;
+let template: string;
+let failed: Ended;
+
+beforeAll(async () => {
+  bench = await createBench();
+  template = await bench.template({
+    name: "broken",
+    seal: false,
+    output: { compression: "none" },
+    variables: { good: { default: "no" } },
+    steps: [
+      {
+        name: "past",
+        actions: [
+          {
+            run: [
+              "echo before >/root/state",
+              // The guest believes that it is months ago, as one out of an old state does.
+              "date -s '2020-02-03 04:05:06'",
+            ],
+          },
+        ],
+      },
+      {
+        name: "breaks",
+        actions: [
+          {
+            run: [
+              "echo in-memory >/dev/shm/trace",
+              "setsid sleep 98765 >/dev/null 2>&1 </dev/null &",
+              "echo tried >>/root/state",
+              '[ "${var.good}" = yes ]',
+            ],
+          },
+        ],
+      },
+      {
+        name: "after",
+        actions: [{ run: "date +%s >/root/now" }, { download: "/root/now", to: "now" }],
+      },
+    ],
+  });
+  failed = await bench.build(template).ended;
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+const inside = (...args: string[]): Promise<Ended> => bench.vmbuild("ssh", "broken", ...args);
+
+it("keeps the machine as it failed, and leaves no process", async () => {
+  expect(failed.exitCode).toBe(7);
+  expect(failed.stderr).toContain("vmbuild ssh broken");
+  expect(failed.stderr).toContain("vmbuild run broken --retry");
+  expect(await processesOf(bench.folder)).toEqual([]);
+});
+
+it("opens it: what ran is running, what was in memory is there", async () => {
+  const look = await inside("--", "cat /dev/shm/trace /root/state; pgrep -x sleep -a | grep -c 98765; exit 5");
+  expect(look.exitCode, look.stderr).toBe(5);
+  expect(look.stdout).toBe("in-memory\nbefore\ntried\n1\n");
+  expect(look.stderr).toContain("as it failed in step breaks");
+  expect(await processesOf(bench.folder)).toEqual([]);
+});
+
+it("changes nothing by looking, unless asked to", async () => {
+  await inside("--", "echo looked >>/root/state");
+  expect((await inside("--", "cat /root/state")).stdout).toBe("before\ntried\n");
+  expect((await inside("--save", "--", "echo mended >>/root/state")).exitCode).toBe(0);
+  expect((await inside("--", "cat /root/state")).stdout).toBe("before\ntried\nmended\n");
+  const before = await inside("--step", "past", "--", "cat /root/state");
+  expect(before.stdout).toBe("before\n");
+  const unknown = await inside("--step", "nowhere", "--", "true");
+  expect(unknown.exitCode).toBe(2);
+  expect(unknown.stderr).toContain("There are past");
+});
+
+it("gives a resumed guest the time, and random bytes of its own", async () => {
+  const command =
+    "date +%s; head -c 16 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/uuid";
+  const looks = [
+    await inside("--step", "past", "--", command),
+    await inside("--step", "past", "--", command),
+  ];
+  const [one = [], other = []] = looks.map(({ stdout }) => stdout.trim().split("\n"));
+  expect(one).toHaveLength(3);
+  expect(Math.abs(Number(one[0]) - Date.now() / 1000)).toBeLessThan(300);
+  expect(one[1]).not.toBe(other[1]);
+  expect(one[2]).not.toBe(other[2]);
+});
+
+it("tries the failed step again from the state before it", async () => {
+  const retried = await bench.build(template, "--retry", "--var", "good=yes").ended;
+  expect(retried.exitCode, retried.stderr).toBe(0);
+  expect(retried.stderr).toContain("step [1/3] past kept");
+  const now = Number(await readFile(join(bench.output, "now"), "utf8"));
+  expect(Math.abs(now - Date.now() / 1000)).toBeLessThan(300);
+  const again = await bench.build(template, "--retry", "--var", "good=yes").ended;
+  expect(again.exitCode).toBe(2);
+});
