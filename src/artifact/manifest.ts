@@ -69,6 +69,12 @@ export const manifestSchema = z.object({
       restored: z.boolean().optional().describe("taken from a checkpoint, not run this time"),
     }),
   ),
+  changedByHand: z
+    .array(z.string())
+    .optional()
+    .describe(
+      "steps whose saved state somebody changed (`vmbuild ssh --save`) before the rest ran",
+    ),
 });
 
 /** What `manifest.json` says. */

@@ -72,7 +72,8 @@ async function runBuild(context: RunContext): Promise<RunResult> {
     const { keys, records, key } = await runMachine(context, prepared, plan);
     if (options.until !== undefined) return stoppedResult(context, records);
     await scrub(context, keys);
-    const result = await makeArtifact(context, prepared, records);
+    const { changedByHand } = plan.decision;
+    const result = await makeArtifact(context, prepared, { steps: records, changedByHand });
     await rememberImage(context, result, key);
     await tidyDisk(context, plan);
     return result;

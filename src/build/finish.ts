@@ -75,6 +75,13 @@ interface Digested {
   readonly checksums: Digests;
 }
 
+/** How the disk came to be what it is. */
+export interface Made {
+  readonly steps: readonly StepRecord[];
+  /** Steps whose saved state somebody changed before the rest ran. */
+  readonly changedByHand: readonly string[];
+}
+
 /** The files that steps made for the output folder, by name. A folder counts as one. */
 async function stageOutputs(context: RunContext, staging: Staging): Promise<string[]> {
   const { outputs } = context.workspace.run;
@@ -98,7 +105,7 @@ function describe(
   context: RunContext,
   prepared: Prepared,
   { image, checksums }: Digested,
-  steps: readonly StepRecord[],
+  { steps, changedByHand }: Made,
 ): Manifest {
   const { template, output } = context;
   const { base, host, inputs } = prepared;
@@ -134,6 +141,7 @@ function describe(
       durationMs: Math.round(durationMs),
       ...(restored ? { restored } : {}),
     })),
+    ...(changedByHand.length > 0 ? { changedByHand: [...changedByHand] } : {}),
   };
 }
 
@@ -164,7 +172,7 @@ function resultOf(
 export async function makeArtifact(
   context: RunContext,
   prepared: Prepared,
-  steps: readonly StepRecord[],
+  made: Made,
 ): Promise<RunResult> {
   const { emit, output, workspace, options, meter } = context;
   const { signal } = options;
@@ -194,9 +202,9 @@ export async function makeArtifact(
       await staging.write(name, "companion", formatChecksum(hex, filename));
     }
     const digested = { image, checksums };
-    const manifest = formatManifest(describe(context, prepared, digested, steps));
+    const manifest = formatManifest(describe(context, prepared, digested, made));
     await staging.write(MANIFEST_NAME, "manifest", manifest);
     await staging.publish();
-    return resultOf(context, digested, steps);
+    return resultOf(context, digested, made.steps);
   });
 }

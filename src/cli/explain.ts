@@ -55,7 +55,7 @@ function render(report: Report, style: Style): string[] {
     reason,
   ]);
   const first = steps.find((step) => !step.kept);
-  const after = kept === 0 ? "" : `; first run after ${kept} kept steps`;
+  const after = kept === 0 ? "" : `; first run after ${kept} kept ${kept === 1 ? "step" : "steps"}`;
   const verdict = report.upToDate
     ? `${report.name} is up to date: nothing would run`
     : first === undefined

@@ -62,7 +62,10 @@ it("keeps the machine as it failed, and leaves no process", async () => {
 });
 
 it("opens it: what ran is running, what was in memory is there", async () => {
-  const look = await inside("--", "cat /dev/shm/trace /root/state; pgrep -x sleep -a | grep -c 98765; exit 5");
+  const look = await inside(
+    "--",
+    "cat /dev/shm/trace /root/state; pgrep -x sleep -a | grep -c 98765; exit 5",
+  );
   expect(look.exitCode, look.stderr).toBe(5);
   expect(look.stdout).toBe("in-memory\nbefore\ntried\n1\n");
   expect(look.stderr).toContain("as it failed in step breaks");

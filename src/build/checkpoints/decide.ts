@@ -139,6 +139,9 @@ export async function decide(
 export function summarize(decision: Decision): string {
   const first = decision.steps.find(({ kept }) => !kept);
   if (!first) return `all ${decision.kept} steps are kept`;
-  const after = decision.kept === 0 ? "" : `; first run after ${decision.kept} kept steps`;
+  const after =
+    decision.kept === 0
+      ? ""
+      : `; first run after ${decision.kept} kept ${decision.kept === 1 ? "step" : "steps"}`;
   return `step ${first.index} (${first.step}) runs: ${first.reason}${after}`;
 }

@@ -12,7 +12,7 @@ import type { Records } from "../../checkpoints/records.js";
 import { hostBootId, identityOf, readTrusted } from "../../checkpoints/trust.js";
 import { messageOf, systemCode } from "../../errors.js";
 import { makePrivateFolder, markUsed, statIfThere, temporaryBeside } from "../../host/files.js";
-import { tryLock, waitForLock } from "../../host/lock.js";
+import { waitForLock } from "../../host/lock.js";
 import { hostPaths } from "../../host/paths.js";
 import { pinBase } from "../../base/pin.js";
 import type { RunningMachine } from "../../machine/machine.js";
@@ -23,8 +23,8 @@ export function readyFolder(key: string): string {
   return join(hostPaths().ready, key.slice(0, 20));
 }
 
-const lockOf = (folder: string): string => join(dirname(folder), `.${key(folder)}.lock`);
-const key = (folder: string): string => folder.split("/").at(-1) ?? "";
+/** Held while the state is copied or removed; `vmbuild prune` knows it by this name. */
+const lockOf = (folder: string): string => join(folder, "lock");
 
 /** A copy that shares its blocks where the file system can. */
 function copyDisk(from: string, to: string): Promise<void> {
@@ -109,18 +109,5 @@ export async function takeReady(
   } catch (error) {
     signal.throwIfAborted();
     return { problem: messageOf(error) };
-  }
-}
-
-/** Removes a shared state that nobody copies just now. */
-export async function removeReady(folder: string): Promise<boolean> {
-  const lock = await tryLock(lockOf(folder));
-  if (!lock) return false;
-  try {
-    await rm(folder, { recursive: true, force: true });
-    await rm(lockOf(folder), { force: true });
-    return true;
-  } finally {
-    await lock.release();
   }
 }

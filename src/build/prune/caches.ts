@@ -2,13 +2,15 @@
 import { open, readFile, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import { readRecords, workPaths } from "../../checkpoints/records.js";
 import { displayUrl } from "../../inputs/address.js";
 import { sizeOnDisk, statIfThere } from "../../host/files.js";
+import { formatBytes } from "../../host/format.js";
 import { hostPaths } from "../../host/paths.js";
 
-/** One download, git tree or base. */
+/** One download, git tree, base, or booted guest's state. */
 export interface CacheItem {
-  readonly kind: "input" | "base";
+  readonly kind: "input" | "base" | "ready";
   /** Its folder; absolute. */
   readonly path: string;
   /** As a user knows it: an address, an image's name. */
@@ -28,6 +30,14 @@ export interface CacheLimits {
 }
 
 const metaSchema = z.object({ url: z.string(), ref: z.string().optional() });
+
+/** What tells one booted guest from another. */
+async function readyLabel(path: string): Promise<string> {
+  const records = await readRecords(workPaths(path));
+  if (!records) return "the state of a booted guest";
+  const { accelerator, memory } = records.machine.shape;
+  return `the state of a booted guest (${formatBytes(memory)}, ${accelerator})`;
+}
 
 async function labelOf(path: string): Promise<string> {
   try {
@@ -51,15 +61,20 @@ async function itemsIn(kind: CacheItem["kind"], folder: string): Promise<CacheIt
   const items = folders.map(async ({ name }): Promise<CacheItem | undefined> => {
     const path = join(folder, name);
     const usedAt = Number((await statIfThere(path))?.mtimeMs ?? 0);
-    return { kind, path, label: await labelOf(path), size: await sizeOnDisk(path), usedAt };
+    const label = await (kind === "ready" ? readyLabel(path) : labelOf(path));
+    return { kind, path, label, size: await sizeOnDisk(path), usedAt };
   });
   return (await Promise.all(items)).filter((item) => item !== undefined);
 }
 
 /** Everything in the caches, least recently used first. */
 export async function readCaches(): Promise<CacheItem[]> {
-  const { inputs, bases } = hostPaths();
-  const items = [...(await itemsIn("input", inputs)), ...(await itemsIn("base", bases))];
+  const { inputs, bases, ready } = hostPaths();
+  const items = [
+    ...(await itemsIn("input", inputs)),
+    ...(await itemsIn("base", bases)),
+    ...(await itemsIn("ready", ready)),
+  ];
   return items.toSorted((a, b) => a.usedAt - b.usedAt);
 }
 

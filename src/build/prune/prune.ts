@@ -20,7 +20,7 @@ export interface PruneOptions extends CacheLimits {
 
 /** Something that went, or would go. */
 export interface Removal {
-  readonly kind: "run" | "work" | "input" | "base" | "leftover" | "socket";
+  readonly kind: "run" | "work" | "input" | "base" | "ready" | "leftover" | "socket";
   /** Absolute. */
   readonly path: string;
   readonly label: string;
@@ -59,7 +59,7 @@ async function whileFree(
   }
 }
 
-/** Old runs' folders and, with `all`, the working files of a build that does not run. */
+/** Old runs' folders, and the working files of a build that was not used for long, or all do go. */
 async function pruneBuild(
   build: BuildSummary,
   options: PruneOptions,
@@ -74,13 +74,38 @@ async function pruneBuild(
     const size = await sizeOnDisk(path);
     await remove({ kind: "run", path, label: `${name} ${runId}`, size, reason }, options, report);
   }
-  if (!options.all) return;
-  for (const path of [paths.disk, paths.base, paths.seed, paths.firmwareVariables, paths.keys]) {
+  await pruneWork(build, options, report);
+}
+
+/** The working disk with its checkpoints, and all that is of no use without it. */
+async function pruneWork(
+  { name, paths, runs }: BuildSummary,
+  options: PruneOptions,
+  report: Report,
+): Promise<void> {
+  const age = options.now - Date.parse(runs.at(-1)?.startedAt ?? "1970-01-01");
+  if (!options.all && age <= options.olderThanMs) return;
+  const reason = options.all
+    ? "working files and checkpoints of a run that is over"
+    : `not run for ${Math.floor(age / 86_400_000)} days`;
+  // The records go first: what they tell of must not outlive it.
+  const going = [
+    paths.checkpoints,
+    paths.disk,
+    paths.base,
+    paths.seed,
+    paths.firmwareVariables,
+    paths.keys,
+    paths.outputs,
+    paths.texts,
+    paths.published,
+    paths.once.folder,
+  ];
+  for (const path of going) {
     if (!(await statIfThere(path))) continue;
     const size = await sizeOnDisk(path);
     const label = `${name} ${path.slice(paths.folder.length + 1)}`;
-    const why = "working files of a run that is over";
-    await remove({ kind: "work", path, label, size, reason: why }, options, report);
+    await remove({ kind: "work", path, label, size, reason }, options, report);
   }
 }
 

@@ -1,0 +1,101 @@
+/**
+ * A build that is killed at any moment, its QEMU or itself, is finished by later runs as if nothing
+ * had happened. The moments come from a seed: VMBUILD_KILL_SEED runs others.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Bench, Running } from "../support/e2e.js";
+import { createBench, isAlive, processesOf } from "../support/e2e.js";
+
+const TRIALS = 20;
+const STEPS = ["one", "two", "three", "four"];
+/** Up to here a build is with its steps and their states; later it is only finished. Milliseconds. */
+const SPAN_MS = 9000;
+
+/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+let bench: Bench;
+const seed = Number(process.env["VMBUILD_KILL_SEED"] ?? "20260214");
+const random = createRandom(seed);
+
+/** Each step adds to a file and leaves some megabytes, so that saving takes a while. */
+const documentOf = (trial: number) => ({
+  name: "killed",
+  seal: false,
+  output: { compression: "none", checksums: ["sha256"] },
+  steps: STEPS.map((name, index) => ({
+    name,
+    actions: [
+      {
+        run: [
+          `echo ${name}-${index === 0 ? trial : 0} >>/root/steps`,
+          `head -c 20M /dev/urandom >/root/data-${name}`,
+          `sha256sum /root/data-${name} >>/root/sums`,
+          "sync",
+        ],
+      },
+      ...(name === "four"
+        ? [
+            { run: ["sha256sum --quiet -c /root/sums", "cp /root/steps /root/result"] },
+            { download: "/root/result", to: "result" },
+          ]
+        : []),
+    ],
+  })),
+});
+
+beforeAll(async () => {
+  bench = await createBench();
+  // The shared state of a booted guest is there from now on.
+  const template = await bench.template({ ...documentOf(0), name: "first" });
+  const ended = await bench.build(template, "--until", "one").ended;
+  expect(ended.exitCode, ended.stderr).toBe(0);
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+const passed = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Kills one of the two at the moment, or in the middle of a save where `midSave` says so. */
+async function killAt(running: Running, moment: number, victim: "vmbuild" | "qemu") {
+  const [, qemu] = await running.until(/process (\d+), SSH port/);
+  await Promise.race([passed(moment), running.ended]);
+  const pid = victim === "qemu" ? Number(qemu) : running.pid;
+  if (await isAlive(pid)) process.kill(pid, "SIGKILL");
+  return running.ended;
+}
+
+it(
+  `finishes rightly after each of ${TRIALS} kills (seed ${seed})`,
+  { timeout: 1_500_000 },
+  async () => {
+    const outcomes: string[] = [];
+    for (let trial = 1; trial <= TRIALS; trial++) {
+      const template = await bench.template(documentOf(trial));
+      const victim = random() < 0.5 ? "vmbuild" : "qemu";
+      const moment = Math.round(random() * SPAN_MS);
+      const killed = await killAt(bench.build(template), moment, victim);
+      const what = `trial ${trial}: ${victim} killed after ${moment} ms`;
+      expect(await processesOf(bench.folder), what).toEqual([]);
+      const saved = [...killed.stderr.matchAll(/ {2}checkpoint \(/g)].length;
+      outcomes.push(`${what}, exit ${killed.exitCode}, ${saved} states`);
+
+      const finished = await bench.build(template).ended;
+      expect(finished.exitCode, `${what}\n${finished.stderr}`).toBe(0);
+      const result = await readFile(join(bench.output, "result"), "utf8");
+      const expected = STEPS.map((name, index) => `${name}-${index === 0 ? trial : 0}\n`).join("");
+      expect(result, `${what}\n${finished.stderr}`).toBe(expected);
+    }
+    console.log(outcomes.join("\n"));
+  },
+);
