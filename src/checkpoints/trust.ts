@@ -3,6 +3,7 @@
  * it does not belong becomes a wrong image, so whatever cannot be explained is not trusted.
  */
 import { readFile, stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError, messageOf } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 import { endOf, runProgram } from "../host/programs.js";
@@ -68,7 +69,7 @@ async function inspectDisk(
     const info = await imageInfo(paths.disk, signal);
     const ours = info.format === "qcow2" && info.backingFile === paths.base && !info.dataFile;
     if (!ours) return { damage: "it is not the disk that vmbuild made" };
-    const check = await checkImage(paths.disk, signal);
+    const check = await whenUnused(() => checkImage(paths.disk, signal), signal);
     if (check.corruptions > 0)
       return { damage: `qemu-img finds ${check.corruptions} errors in it` };
     if (check.leaks > 0) await repairLeaks(paths.disk, signal);
@@ -76,6 +77,25 @@ async function inspectDisk(
   } catch (error) {
     signal.throwIfAborted();
     return { damage: `qemu-img cannot read it: ${messageOf(error)}` };
+  }
+}
+
+/** A machine whose vmbuild was killed dies with it, but holds its disk a moment longer. */
+const DYING_MS = 15_000;
+const LOOK_EVERY_MS = 100;
+
+/** Tries until no other process has the image's lock. */
+async function whenUnused<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const started = performance.now();
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const lines = error instanceof VmbuildError ? error.lines : [];
+      const isLocked = lines.some((line) => /Failed to get .*lock/.test(line));
+      if (!isLocked || performance.now() - started > DYING_MS) throw error;
+      await delay(LOOK_EVERY_MS, undefined, { signal });
+    }
   }
 }
 

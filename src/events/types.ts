@@ -93,6 +93,7 @@ export type EventBody =
       memoryBytes: number;
       diskBytes: number;
     }
+  | { type: "checkpoint.removed"; steps: readonly string[]; bytes: number }
   | { type: "checkpoint.failed"; step: string; durationMs: number; memoryBytes: number }
   | { type: "paused"; reason: string; release: string }
   | { type: "resumed" }

@@ -43,6 +43,10 @@ async function openStore(context: RunContext, usable: boolean): Promise<Checkpoi
   if (!usable) return CheckpointStore.empty(workspace.work);
   const { store, found } = await CheckpointStore.open(workspace.work, options.signal);
   for (const message of found.losses) emit({ type: "warning", message });
+  if (found.orphans.length > 0) {
+    const message = `Removed ${found.orphans.length} states that a killed run had not finished`;
+    emit({ type: "note", message });
+  }
   await store.removeStopped(found.orphans, options.signal);
   return store;
 }

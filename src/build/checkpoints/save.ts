@@ -216,11 +216,8 @@ export class Saver {
     if (victims.length === 0) return;
     await this.#remove(victims.map(({ tag }) => tag));
     const freed = victims.reduce((sum, victim) => sum + sizeOfState(victim), 0);
-    const names = victims.map(({ step, index }) => (index === 0 ? "the first boot" : step));
-    emit({
-      type: "note",
-      message: `Removed ${victims.length} old checkpoints (${formatBytes(freed)}): ${names.join(", ")}`,
-    });
+    const steps = victims.map(({ step, index }) => (index === 0 ? "(booted)" : step));
+    emit({ type: "checkpoint.removed", steps, bytes: freed });
   }
 
   /** A power loss costs what is only in the host's cache; the build does not wait for the disk. */

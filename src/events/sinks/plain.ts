@@ -100,6 +100,10 @@ function linesOf(event: RunEvent, style: Style): string[] {
       const sizes = `${formatBytes(memoryBytes)} memory, ${formatBytes(diskBytes)} disk`;
       return [`  checkpoint ${took(event.durationMs)}: ${sizes}`];
     }
+    case "checkpoint.removed": {
+      const names = event.steps.map(cleanText).join(", ");
+      return [`  old checkpoints removed (${formatBytes(event.bytes)}): ${names}`];
+    }
     case "checkpoint.failed":
       return [`  the machine is kept as it failed ${took(event.durationMs)}`];
     case "step.retried":

@@ -22,10 +22,12 @@ export interface Summary extends Sink {
 }
 
 /** What the checkpoints of a run cost. */
-function savedText({ saved }: Story): string {
+function savedText({ saved, removed }: Story): string {
   if (saved.count === 0) return "";
   const count = saved.count === 1 ? "1 checkpoint" : `${saved.count} checkpoints`;
-  return `; ${count}: ${formatDuration(saved.durationMs)}, ${formatBytes(saved.bytes)}`;
+  const text = `; ${count}: ${formatDuration(saved.durationMs)}, ${formatBytes(saved.bytes)}`;
+  if (removed.count === 0) return text;
+  return `${text} (${removed.count} old removed, ${formatBytes(removed.bytes)})`;
 }
 
 /** More distinct warnings than this are only counted. */
@@ -40,6 +42,8 @@ interface Story {
   readonly steps: { name: string; time: string; note: string }[];
   /** What saving states cost. */
   readonly saved: { count: number; bytes: number; durationMs: number };
+  /** States that were removed to make room. */
+  readonly removed: { count: number; bytes: number };
   /** The machine is kept as it failed. */
   failedState: boolean;
   /** Each warning with its hint, once. */
@@ -60,6 +64,7 @@ export function createSummary(): Summary {
     phases: new Map(),
     steps: [],
     saved: { count: 0, bytes: 0, durationMs: 0 },
+    removed: { count: 0, bytes: 0 },
     failedState: false,
     warnings: new Map(),
     unlistedWarnings: 0,
@@ -111,6 +116,10 @@ function gather(story: Story, event: RunEvent): void {
       break;
     case "checkpoint.saved":
       noteCheckpoint(story, event);
+      break;
+    case "checkpoint.removed":
+      story.removed.count += event.steps.length;
+      story.removed.bytes += event.bytes;
       break;
     case "checkpoint.failed":
       story.failedState = true;
