@@ -52,7 +52,7 @@ async function runJob(
   await machine.qmp.execute("job-dismiss", { id });
   const error = jobs.find((job) => job.id === id)?.error;
   if (error === undefined) return;
-  const full = /No space left|quota exceeded/i.test(error);
+  const full = /No space left|quota exceeded|writing VM state/i.test(error);
   throw new VmbuildError(full ? "HOST_SPACE" : "MACHINE_QMP", `${kind} ${tag}: ${error}`, {
     details: { command: kind, tag },
   });

@@ -1,0 +1,198 @@
+/** States of other machines, of steps that work on the host, and of a disk that is full. */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { lstat, mkdir, readFile, readdir, readlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Bench, Ended } from "../support/e2e.js";
+import { createBench } from "../support/e2e.js";
+
+const exec = promisify(execFile);
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = await createBench();
+});
+afterEach(() => bench[Symbol.asyncDispose]());
+
+const stepsRun = ({ stderr }: Ended): string[] =>
+  [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) done/g)].map(([, name]) => name ?? "");
+
+const QUICK = { seal: false, output: { compression: "none", checksums: ["sha256"] } };
+
+it("goes on in a UEFI guest of another suite, after its SSH server was taken apart", async () => {
+  const document = (last: string) => ({
+    name: "uefi",
+    ...QUICK,
+    base: { bootstrap: { suite: "trixie" } },
+    machine: { memory: "1G", firmware: "uefi" },
+    steps: [
+      { name: "firmware", actions: [{ run: "[ -d /sys/firmware/efi ]" }] },
+      {
+        name: "closed",
+        actions: [{ run: "rm -f /etc/ssh/ssh_host_* /root/.ssh/authorized_keys" }],
+      },
+      {
+        name: "last",
+        actions: [{ run: [`echo ${last}`, "[ -d /sys/firmware/efi ]", "hostname"] }],
+      },
+    ],
+  });
+  const first = await bench.build(await bench.template(document("a")), "--until", "last").ended;
+  expect(first.exitCode, first.stderr).toBe(0);
+  const second = await bench.build(await bench.template(document("b")), "--until", "last").ended;
+  expect(second.exitCode, second.stderr).toBe(0);
+  expect(stepsRun(second)).toEqual(["last"]);
+  expect(second.stderr).toContain("| uefi\n");
+  expect(second.stderr).not.toContain("warning:");
+});
+
+it("restarts a resumed guest, and goes on after that", async () => {
+  const document = (word: string) => ({
+    name: "again",
+    ...QUICK,
+    steps: [
+      { name: "before", actions: [{ run: "cat /proc/sys/kernel/random/boot_id >/root/boot" }] },
+      {
+        name: "restart",
+        actions: [
+          { run: `echo ${word} >/root/word` },
+          { reboot: {} },
+          {
+            run: [
+              '[ "$(cat /root/boot)" != "$(cat /proc/sys/kernel/random/boot_id)" ]',
+              "hostname",
+            ],
+          },
+        ],
+      },
+      { name: "after", actions: [{ run: "cat /root/word" }] },
+    ],
+  });
+  const one = await bench.build(await bench.template(document("x")), "--until", "before").ended;
+  expect(one.exitCode, one.stderr).toBe(0);
+  const two = await bench.build(await bench.template(document("x")), "--until", "restart").ended;
+  expect(two.exitCode, two.stderr).toBe(0);
+  expect(stepsRun(two)).toEqual(["restart"]);
+  expect(two.stderr).toContain("| again\n");
+  // The state after a restart has a way in, too.
+  const three = await bench.build(await bench.template(document("x")), "--until", "after").ended;
+  expect(stepsRun(three)).toEqual(["after"]);
+});
+
+it("runs local actions again, and notices what they make", async () => {
+  const folder = join(bench.folder, "templates");
+  await writeFile(join(folder, "source"), "one\n");
+  const template = await bench.template({
+    name: "local",
+    ...QUICK,
+    steps: [
+      {
+        name: "made",
+        actions: [
+          { local: ["cp source made", "echo again >>count"] },
+          { local: "echo once >>cached-count", cache: true },
+          { upload: "made", to: "/root/made" },
+        ],
+      },
+      { name: "show", actions: [{ run: "cat /root/made" }] },
+    ],
+  });
+  const lines = async (name: string): Promise<number> =>
+    (await readFile(join(folder, name), "utf8")).trim().split("\n").length;
+  const first = await bench.build(template, "--until", "show").ended;
+  expect(first.exitCode, first.stderr).toBe(0);
+  expect([await lines("count"), await lines("cached-count")]).toEqual([1, 1]);
+
+  const second = await bench.build(template, "--until", "show").ended;
+  expect(stepsRun(second)).toEqual([]);
+  expect([await lines("count"), await lines("cached-count")]).toEqual([2, 1]);
+
+  await writeFile(join(folder, "source"), "two\n");
+  const third = await bench.build(template, "--until", "show").ended;
+  expect(third.exitCode, third.stderr).toBe(0);
+  expect(stepsRun(third)).toEqual(["made", "show"]);
+  expect(third.stderr).toContain("made changed (1 line)");
+  expect(third.stderr).toContain("| two\n");
+});
+
+/** What tells two builds of one template apart without being anybody's content. */
+const OWN = [
+  // When it ran: journals, logs of logins and of packages.
+  /^var\/log\//,
+  // Caches with time stamps in them.
+  /^var\/cache\//,
+  // When the clock was last right, and what timers ran.
+  /^var\/lib\/systemd\/(timesync|timers)\//,
+  // Leases and the like.
+  /^var\/lib\/dhcp\//,
+  /^var\/lib\/private/,
+];
+
+/** Every file of an image's root file system: mode, owner, and what it holds. */
+async function contentOf(image: string, scratch: string): Promise<Map<string, string>> {
+  const raw = join(scratch, "disk.raw");
+  const tree = join(scratch, "tree");
+  await mkdir(tree, { recursive: true });
+  await exec("qemu-img", ["convert", "-O", "raw", image, raw]);
+  const { stdout } = await exec("sfdisk", ["--json", raw]);
+  const table = JSON.parse(stdout) as {
+    partitiontable: { partitions: { start: number; size: number }[] };
+  };
+  const root = table.partitiontable.partitions.toSorted((a, b) => b.size - a.size)[0];
+  const device = `${raw}?offset=${(root?.start ?? 0) * 512}`;
+  await exec("debugfs", ["-R", `rdump / ${tree}`, device], { maxBuffer: 2 ** 26 });
+  const found = new Map<string, string>();
+  const walk = async (below: string): Promise<void> => {
+    for (const entry of await readdir(join(tree, below))) {
+      const name = below === "" ? entry : `${below}/${entry}`;
+      const status = await lstat(join(tree, name));
+      const kind = `${status.mode.toString(8)} ${status.uid}:${status.gid}`;
+      if (status.isDirectory()) await walk(name);
+      const content = status.isSymbolicLink()
+        ? await readlink(join(tree, name))
+        : status.isFile()
+          ? createHash("sha256")
+              .update(await readFile(join(tree, name)))
+              .digest("hex")
+          : "";
+      found.set(name, `${kind} ${content}`);
+    }
+  };
+  await walk("");
+  return found;
+}
+
+it("makes the same image as a build without checkpoints", { timeout: 900_000 }, async () => {
+  const document = (name: string, word: string) => ({
+    name: "same",
+    output: { compression: "none", checksums: ["sha256"], directory: name },
+    steps: [
+      { name: "files", actions: [{ run: "mkdir -p /opt/a && seq 1000 >/opt/a/numbers" }] },
+      { name: "service", actions: [{ write: "/etc/motd", content: "hello\n" }] },
+      { name: "word", actions: [{ run: `echo ${word} >/opt/word` }] },
+    ],
+  });
+  const out = (name: string): string => join(bench.folder, name);
+  const build = async (word: string, name: string, ...args: string[]) => {
+    const template = await bench.template(document(name, word));
+    const ended = await bench.vmbuild("run", template, "--output", out(name), ...args);
+    expect(ended.exitCode, ended.stderr).toBe(0);
+  };
+  await build("first", "resumed");
+  await build("second", "resumed");
+  await build("second", "plain", "--no-checkpoints");
+  const contents = [];
+  for (const name of ["resumed", "plain"]) {
+    contents.push(await contentOf(join(out(name), "same-0.0.0.qcow2"), join(out(name), "x")));
+  }
+  const [resumed = new Map<string, string>(), plain = new Map<string, string>()] = contents;
+  expect(resumed.get("opt/word")).toBe(plain.get("opt/word"));
+  expect(resumed.size).toBeGreaterThan(1000);
+  const names = new Set([...resumed.keys(), ...plain.keys()]);
+  const different = [...names].filter(
+    (name) => resumed.get(name) !== plain.get(name) && !OWN.some((pattern) => pattern.test(name)),
+  );
+  expect(different).toEqual([]);
+});
