@@ -1,5 +1,5 @@
 /** From what is prepared to a guest that lets the build in: from a saved state where one holds. */
-import { VmbuildError, asVmbuildError } from "../errors.js";
+import { asVmbuildError } from "../errors.js";
 import { openDoor } from "../guest/door.js";
 import type { Guest } from "../guest/guest.js";
 import { loadKeys } from "../guest/keys.js";

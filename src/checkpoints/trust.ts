@@ -44,11 +44,7 @@ async function missingFile(paths: WorkPaths, records: Records): Promise<string |
 }
 
 /** Why nothing of the disk can be used, if so. */
-async function findDamage(
-  paths: WorkPaths,
-  records: Records,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+async function findDamage(paths: WorkPaths, records: Records): Promise<string | undefined> {
   const missing = await missingFile(paths, records);
   if (missing !== undefined) return `${missing} is gone`;
   if (!same(records.base, await identityOf(paths.base))) {
@@ -133,7 +129,7 @@ export async function readTrusted(paths: WorkPaths, signal: AbortSignal): Promis
   if (count === 0 && !records.failed) return nothing();
   const lost = (why: string): TrustedStates =>
     nothing(`The working disk's ${count} checkpoints cannot be used: ${why}`);
-  const damage = await findDamage(paths, records, signal);
+  const damage = await findDamage(paths, records);
   if (damage !== undefined) return lost(damage);
   const inspected = await inspectDisk(paths, signal);
   if ("damage" in inspected) return lost(inspected.damage);

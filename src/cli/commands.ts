@@ -102,9 +102,8 @@ function addCheckpoints(root: Command, setExitCode: (code: number) => void): voi
   const command = root
     .command("checkpoints")
     .description("list a build's checkpoints, or remove some")
-    .argument("<template>", "a template, or the name of a build")
-    .argument("[rm]", "rm: remove those of the steps that follow, or all")
-    .argument("[step...]", "the steps whose checkpoints go")
+    .argument("<name>", "a template, or the name of a build")
+    .argument("[rm...]", "rm, or rm STEP...: remove all, or those of these steps")
     .option("--json", "print one JSON object");
   addTemplateOptions(command);
   command.addHelpText(
@@ -117,8 +116,9 @@ Examples:
   vmbuild checkpoints demo rm site       that one, and what was made on top of it
   vmbuild checkpoints demo rm            all of them`,
   );
-  command.action(async (name: string, rm: string | undefined, steps: string[], flags) => {
+  command.action(async (name: string, words: string[], flags) => {
     const { checkpoints } = await import("./checkpoints.js");
+    const [rm, ...steps] = words;
     setExitCode(await checkpoints(name, rm, steps, flags as Parameters<typeof checkpoints>[3]));
   });
 }

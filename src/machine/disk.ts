@@ -1,5 +1,5 @@
 /** Disk images through qemu-img: what one is, an overlay on one, and whether one is sound. */
-import { rename, rm } from "node:fs/promises";
+import { chmod, rename, rm } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
@@ -145,6 +145,8 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
     if (result.exitCode !== 0) {
       throw failure("BASE_INVALID", `cannot make a disk on top of ${backing}`, result);
     }
+    // It may come to hold saved states, and those what a guest had in memory.
+    await chmod(temporary, 0o600);
     await rename(temporary, path);
   } finally {
     await rm(temporary, { force: true });

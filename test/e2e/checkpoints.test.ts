@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Bench, Ended } from "../support/e2e.js";
-import { createBench } from "../support/e2e.js";
+import { createBench, requireDone } from "../support/e2e.js";
 
 /** A step that leaves its mark, and keeps what it found. */
 const mark = (text: string) => `echo ${text} >>/root/steps; cat /root/steps`;
@@ -58,7 +58,7 @@ describe("a template that changes", () => {
   const result = (): Promise<string> => readFile(join(bench.output, "result.txt"), "utf8");
   const explain = async (...args: string[]) => {
     const ended = await bench.build(template, "--explain", "--json", ...args).ended;
-    expect(ended.exitCode, ended.stderr).toBe(0);
+    requireDone(ended);
     return explained.parse(JSON.parse(ended.stdout));
   };
   const firstThatRuns = (report: z.infer<typeof explained>) => {
@@ -77,7 +77,7 @@ describe("a template that changes", () => {
   afterAll(() => bench[Symbol.asyncDispose]());
 
   it("runs all steps the first time, and nothing the second", async () => {
-    expect(first.exitCode, first.stderr).toBe(0);
+    requireDone(first);
     expect(stepsRun(first)).toEqual(["one", "two", "three"]);
     expect(await result()).toBe("a\nb\nc\n");
     const second = await bench.build(template, "--json").ended;
@@ -119,7 +119,7 @@ describe("a template that changes", () => {
   it("runs the changed step and those after it, in each position", async () => {
     await write("a", "b", "C");
     const third = await bench.build(template).ended;
-    expect(third.exitCode, third.stderr).toBe(0);
+    requireDone(third);
     expect(third.stderr).toContain("step 3 (three) runs: action 1 run changed");
     expect([stepsKept(third), stepsRun(third)]).toEqual([["one", "two"], ["three"]]);
     expect(await result()).toBe("a\nb\nC\n");
@@ -146,7 +146,7 @@ describe("a template that changes", () => {
     expect(await result()).toBe("A\nB\nC\n");
     await rm(bench.output, { recursive: true });
     const lost = await bench.build(template).ended;
-    expect(lost.exitCode, lost.stderr).toBe(0);
+    requireDone(lost);
     expect(stepsRun(lost)).toEqual([]);
     expect(existsSync(join(bench.output, "three-0.0.0.qcow2"))).toBe(true);
     expect(await result()).toBe("A\nB\nC\n");
@@ -160,7 +160,7 @@ describe("a template that changes", () => {
 
   it("begins where it is told to, and stops where it is told to", async () => {
     const ended = await bench.build(template, "--from", "two", "--until", "two").ended;
-    expect(ended.exitCode, ended.stderr).toBe(0);
+    requireDone(ended);
     expect([stepsKept(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
     expect(ended.stderr).toContain("stopped after two");
     const wrong = await bench.build(template, "--from", "four").ended;
@@ -172,7 +172,7 @@ describe("a template that changes", () => {
     const disk = join(bench.buildFolder("three"), "disk.qcow2");
     await truncate(disk, 50_000_000);
     const ended = await bench.build(template, "--until", "one").ended;
-    expect(ended.exitCode, ended.stderr).toBe(0);
+    requireDone(ended);
     expect(ended.stderr).toContain("checkpoints cannot be used");
     expect(stepsRun(ended)).toEqual(["one"]);
 
@@ -182,7 +182,7 @@ describe("a template that changes", () => {
     whole.fill(0xff, middle, middle + 65536);
     await writeFile(disk, whole);
     const again = await bench.build(template, "--until", "one").ended;
-    expect(again.exitCode, again.stderr).toBe(0);
+    requireDone(again);
     expect(again.stderr).toContain("something else wrote to it");
     expect(stepsRun(again)).toEqual(["one"]);
   });
@@ -191,7 +191,7 @@ describe("a template that changes", () => {
     const list = await bench.vmbuild("checkpoints", template);
     expect(list.stdout).toMatch(/1 {2}one .* valid/);
     const rm = await bench.vmbuild("checkpoints", "three", "rm", "one");
-    expect(rm.exitCode, rm.stderr).toBe(0);
+    requireDone(rm);
     const after = await bench.vmbuild("checkpoints", template, "--json");
     expect(after.stdout).not.toContain('"one"');
   });

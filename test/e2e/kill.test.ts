@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Bench, Running } from "../support/e2e.js";
-import { createBench, eventually, isAlive, processesOf } from "../support/e2e.js";
+import { createBench, eventually, isAlive, processesOf, requireDone } from "../support/e2e.js";
 
 const TRIALS = 20;
 const STEPS = ["one", "two", "three", "four"];
@@ -59,7 +59,7 @@ beforeAll(async () => {
   // The shared state of a booted guest is there from now on.
   const template = await bench.template({ ...documentOf(0), name: "first" });
   const ended = await bench.build(template, "--until", "one").ended;
-  expect(ended.exitCode, ended.stderr).toBe(0);
+  requireDone(ended);
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
@@ -90,10 +90,10 @@ it(
       outcomes.push(`${what}, exit ${killed.exitCode}, ${saved} states`);
 
       const finished = await bench.build(template).ended;
-      expect(finished.exitCode, `${what}\n${finished.stderr}`).toBe(0);
+      requireDone(finished);
       const result = await readFile(join(bench.output, "result"), "utf8");
       const expected = STEPS.map((name, index) => `${name}-${index === 0 ? trial : 0}\n`).join("");
-      expect(result, `${what}\n${finished.stderr}`).toBe(expected);
+      expect(`${what}: ${result}`).toBe(`${what}: ${expected}`);
     }
     console.log(outcomes.join("\n"));
     await eventually(async () => (await processesOf(bench.folder)).length === 0);

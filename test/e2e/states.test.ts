@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Bench, Ended } from "../support/e2e.js";
-import { createBench } from "../support/e2e.js";
+import { createBench, requireDone } from "../support/e2e.js";
 
 const exec = promisify(execFile);
 
@@ -40,9 +40,9 @@ it("goes on in a UEFI guest of another suite, after its SSH server was taken apa
     ],
   });
   const first = await bench.build(await bench.template(document("a")), "--until", "last").ended;
-  expect(first.exitCode, first.stderr).toBe(0);
+  requireDone(first);
   const second = await bench.build(await bench.template(document("b")), "--until", "last").ended;
-  expect(second.exitCode, second.stderr).toBe(0);
+  requireDone(second);
   expect(stepsRun(second)).toEqual(["last"]);
   expect(second.stderr).toContain("| uefi\n");
   expect(second.stderr).not.toContain("warning:");
@@ -71,9 +71,9 @@ it("restarts a resumed guest, and goes on after that", async () => {
     ],
   });
   const one = await bench.build(await bench.template(document("x")), "--until", "before").ended;
-  expect(one.exitCode, one.stderr).toBe(0);
+  requireDone(one);
   const two = await bench.build(await bench.template(document("x")), "--until", "restart").ended;
-  expect(two.exitCode, two.stderr).toBe(0);
+  requireDone(two);
   expect(stepsRun(two)).toEqual(["restart"]);
   expect(two.stderr).toContain("| again\n");
   // The state after a restart has a way in, too.
@@ -102,7 +102,7 @@ it("runs local actions again, and notices what they make", async () => {
   const lines = async (name: string): Promise<number> =>
     (await readFile(join(folder, name), "utf8")).trim().split("\n").length;
   const first = await bench.build(template, "--until", "show").ended;
-  expect(first.exitCode, first.stderr).toBe(0);
+  requireDone(first);
   expect([await lines("count"), await lines("cached-count")]).toEqual([1, 1]);
 
   const second = await bench.build(template, "--until", "show").ended;
@@ -111,7 +111,7 @@ it("runs local actions again, and notices what they make", async () => {
 
   await writeFile(join(folder, "source"), "two\n");
   const third = await bench.build(template, "--until", "show").ended;
-  expect(third.exitCode, third.stderr).toBe(0);
+  requireDone(third);
   expect(stepsRun(third)).toEqual(["made", "show"]);
   expect(third.stderr).toContain("made changed (1 line)");
   expect(third.stderr).toContain("| two\n");
@@ -178,7 +178,7 @@ it("makes the same image as a build without checkpoints", { timeout: 900_000 }, 
   const build = async (word: string, name: string, ...args: string[]) => {
     const template = await bench.template(document(name, word));
     const ended = await bench.vmbuild("run", template, "--output", out(name), ...args);
-    expect(ended.exitCode, ended.stderr).toBe(0);
+    requireDone(ended);
   };
   await build("first", "resumed");
   await build("second", "resumed");

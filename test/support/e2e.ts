@@ -158,6 +158,11 @@ export async function createBench(options: { boots?: boolean } = {}): Promise<Be
   };
 }
 
+/** Requires that a vmbuild ended well, and says what it printed where it did not. */
+export function requireDone(ended: Ended): void {
+  if (ended.exitCode !== 0) throw new Error(`exit ${ended.exitCode}\n${ended.stderr}`);
+}
+
 /** The process id of the machine of a build's latest run, as qemu.json has it. */
 export async function machinePid(bench: Bench, name: string): Promise<number> {
   const text = await readFile(join(await bench.runFolder(name), "qemu.json"), "utf8");

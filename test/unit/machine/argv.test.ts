@@ -90,7 +90,7 @@ describe("qemuArguments", () => {
     [
       "free pages go back to the host",
       argumentsOf(),
-      ["-device", "virtio-balloon-pci,free-page-reporting=on"],
+      ["-device", "virtio-balloon-pci,id=balloon,free-page-reporting=on"],
     ],
     ["entropy", argumentsOf(), ["-device", "virtio-rng-pci,rng=rng"]],
     [
