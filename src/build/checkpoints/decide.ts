@@ -14,6 +14,9 @@ export interface CacheWishes {
   readonly from?: string | undefined;
 }
 
+/** The states that there are. */
+export type States = Pick<CheckpointStore, "records" | "checkpoints">;
+
 /** The manifests of a build as it is now. */
 export interface Chain {
   readonly root: Manifest;
@@ -74,7 +77,7 @@ function mostKept(steps: readonly Step[], wishes: CacheWishes): { count: number;
 }
 
 /** The last state of the same name that was saved, to compare with. */
-function lastOf(index: number, name: string, store: CheckpointStore): Checkpoint | undefined {
+function lastOf(index: number, name: string, store: States): Checkpoint | undefined {
   return store.checkpoints
     .filter((checkpoint) => (index === 0 ? checkpoint.index === 0 : checkpoint.step === name))
     .toSorted((one, other) => other.createdAt.localeCompare(one.createdAt))
@@ -85,7 +88,7 @@ async function whatChanged(
   index: number,
   chain: Chain,
   steps: readonly Step[],
-  store: CheckpointStore,
+  store: States,
   texts: KeptTexts,
 ): Promise<string> {
   const { records } = store;
@@ -108,7 +111,7 @@ async function whatChanged(
 export async function decide(
   chain: Chain,
   steps: readonly Step[],
-  store: CheckpointStore,
+  store: States,
   texts: KeptTexts,
   wishes: CacheWishes,
 ): Promise<Decision> {

@@ -12,7 +12,7 @@ import { stepLogName } from "../run-steps.js";
 /** `local` and `download` run again on resume, unless they say otherwise. */
 function runsAgain(action: ParsedAction, name: "local" | "download"): boolean {
   if (action.type.name !== name) return false;
-  return (action.value as { cache: boolean }).cache === false;
+  return !(action.value as { cache: boolean }).cache;
 }
 
 /** Whether a kept step has something to do on the host. */

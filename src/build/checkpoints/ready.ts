@@ -19,7 +19,7 @@ import type { RunningMachine } from "../../machine/machine.js";
 import { whilePaused } from "../../machine/snapshot.js";
 
 /** The folder of the shared state with this key. Pure. */
-export function readyFolder(key: string): string {
+function readyFolder(key: string): string {
   return join(hostPaths().ready, key.slice(0, 20));
 }
 

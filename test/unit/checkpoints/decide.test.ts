@@ -3,12 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { decide, parentKeyOf, summarize } from "../../../src/build/checkpoints/decide.js";
-import type { Chain } from "../../../src/build/checkpoints/decide.js";
+import type { Chain, States } from "../../../src/build/checkpoints/decide.js";
 import { keyOf } from "../../../src/checkpoints/manifest.js";
 import type { Manifest } from "../../../src/checkpoints/manifest.js";
 import type { Checkpoint } from "../../../src/checkpoints/records.js";
 import { KeptTexts } from "../../../src/checkpoints/store.js";
-import type { CheckpointStore } from "../../../src/checkpoints/store.js";
 import type { Step } from "../../../src/template/schema.js";
 
 let folder: string;
@@ -53,7 +52,7 @@ function storeOf(chain: Chain, changes: Partial<Record<number, Partial<Checkpoin
     checkpoints.push(checkpoint);
     parent = parentKeyOf(checkpoint);
   }
-  return { checkpoints, records: { root: chain.root } } as unknown as CheckpointStore;
+  return { checkpoints, records: { root: chain.root } } as unknown as States;
 }
 
 it("keeps all steps of a build that did not change", async () => {
@@ -86,7 +85,7 @@ it("goes on after the last step that did not change, and says what did", async (
 it("does not need the states in between", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain);
-  const only = { ...store, checkpoints: store.checkpoints.slice(3) } as unknown as CheckpointStore;
+  const only: States = { ...store, checkpoints: store.checkpoints.slice(3) };
   expect((await decide(chain, steps, only, texts, {})).kept).toBe(3);
 });
 
@@ -119,6 +118,6 @@ it("follows a state that was changed by hand, and says so", async () => {
   expect([decision.kept, decision.changedByHand]).toEqual([3, ["two"]]);
   // Without that state, what was made on top of it is not this template's.
   const without = store.checkpoints.filter(({ index }) => index !== 2);
-  const clean = { ...store, checkpoints: without } as unknown as CheckpointStore;
+  const clean: States = { ...store, checkpoints: without };
   expect((await decide(chain, steps, clean, texts, {})).kept).toBe(1);
 });
