@@ -1,5 +1,6 @@
 /** From what is prepared to a guest that lets the build in: from a saved state where one holds. */
 import { asVmbuildError } from "../errors.js";
+import type { VmbuildError } from "../errors.js";
 import { openDoor } from "../guest/door.js";
 import type { Guest } from "../guest/guest.js";
 import { loadKeys } from "../guest/keys.js";
@@ -108,8 +109,9 @@ async function resume(start: Start, checkpoint: Checkpoint): Promise<Started> {
       kept: keptOf(plan, checkpoint),
     });
   } catch (error) {
+    const { death } = machine;
     await machine.kill();
-    throw error;
+    throw death.aborted ? death.reason : error;
   }
 }
 
@@ -129,6 +131,11 @@ function started(parts: Omit<Started, typeof Symbol.asyncDispose>): Started {
   };
 }
 
+/** Somebody else ended QEMU, or the kernel for want of memory: no fault of the state. */
+function wasKilled({ code, details }: VmbuildError): boolean {
+  return code === "MACHINE_DIED" && ["SIGKILL", "SIGTERM"].includes(String(details["signal"]));
+}
+
 /** Tries the states that hold, the newest first. One that cannot be loaded is forgotten, and said. */
 async function resumeFromAny(start: Start): Promise<Started | undefined> {
   const { context, plan } = start;
@@ -139,6 +146,7 @@ async function resumeFromAny(start: Start): Promise<Started | undefined> {
     } catch (thrown) {
       options.signal.throwIfAborted();
       const error = asVmbuildError(thrown);
+      if (wasKilled(error)) throw error;
       const which = candidate.index === 0 ? "before the first step" : `after ${candidate.step}`;
       emit({
         type: "warning",
@@ -173,7 +181,9 @@ async function resumeShared(start: Start): Promise<Started | undefined> {
     return await resume(start, checkpoint);
   } catch (thrown) {
     options.signal.throwIfAborted();
-    const message = `The shared state of a booted guest cannot be used: ${asVmbuildError(thrown).message}`;
+    const error = asVmbuildError(thrown);
+    if (wasKilled(error)) throw error;
+    const message = `The shared state of a booted guest cannot be used: ${error.message}`;
     emit({ type: "warning", message });
     return undefined;
   }
