@@ -1,7 +1,6 @@
 /** A build from first to last. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { asVmbuildError } from "../errors.js";
 import type { VmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
@@ -9,11 +8,11 @@ import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
 import type { BuildKeys } from "../guest/keys.js";
-import type { RunningMachine } from "../machine/machine.js";
 import { quitMachine } from "../machine/stop.js";
 import { announcePlan, planRun } from "./checkpoints/plan-run.js";
 import type { RunPlan } from "./checkpoints/plan-run.js";
 import type { Saver } from "./checkpoints/save.js";
+import { firstCause } from "./cause.js";
 import { createContext } from "./context.js";
 import type { BuildOptions, RunContext } from "./context.js";
 import { openControl } from "./control.js";
@@ -133,17 +132,6 @@ async function keepFailure(
 ): Promise<void> {
   const { failedStep } = workspace;
   if (failedStep !== undefined) await saver?.saveFailed(failedStep, asVmbuildError(thrown));
-}
-
-/** Whoever talks to a machine that dies may notice before its end does. Milliseconds. */
-const DEATH_SHOWS_MS = 1000;
-
-/** What ended the part of a run that has a machine: its death, where the rest follows from that. */
-async function firstCause(thrown: unknown, machine: RunningMachine): Promise<unknown> {
-  const { code } = asVmbuildError(thrown);
-  if (code !== "GUEST_LOST" && code !== "MACHINE_QMP") return thrown;
-  await Promise.race([machine.ended, delay(DEATH_SHOWS_MS, undefined, { ref: false })]);
-  return machine.death.aborted ? machine.death.reason : thrown;
 }
 
 async function pauseRun(

@@ -9,7 +9,7 @@ import { StateKeeper } from "./checkpoints/keeper.js";
 import type { RunPlan } from "./checkpoints/plan-run.js";
 import type { RunContext } from "./context.js";
 import type { Breakpoint } from "./pause.js";
-import type { Started } from "./start.js";
+import type { Started } from "./started.js";
 
 /** A step that ended well, now or in the run that its state is from. Milliseconds. */
 export interface StepRecord {

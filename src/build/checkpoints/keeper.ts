@@ -4,7 +4,7 @@ import type { Manifest } from "../../checkpoints/manifest.js";
 import type { Guest } from "../../guest/guest.js";
 import type { Step } from "../../template/schema.js";
 import type { RunContext } from "../context.js";
-import type { Started } from "../start.js";
+import type { Started } from "../started.js";
 import { stepManifest } from "./chain.js";
 import { parentKeyOf } from "./decide.js";
 import type { RunPlan } from "./plan-run.js";
