@@ -14,6 +14,9 @@ ACCEL ?= auto
 # Which test projects run, and on which other versions of Node.js.
 PROJECTS ?= unit integration e2e package
 NODES ?= 22 24
+# How often each contender of the bench has its turn, and which parts of it run: bench/README.md.
+ROUNDS ?= 3
+ONLY ?=
 
 .PHONY: help
 help: ## Say what can be made
@@ -51,13 +54,19 @@ lint: ## Check format, types, lint rules, unused code, the package, and shell sc
 	@$(MAKE) --no-print-directory dist/cli/main.js
 	@scripts/lint
 
+.PHONY: bench
+bench: ## Set up this host, then compare vmbuild with Packer and virt-customize; ROUNDS=1 for a try
+	@scripts/setup build bench packages
+	@$(MAKE) --no-print-directory .bench/main.js
+	@ROUNDS='$(ROUNDS)' ONLY='$(ONLY)' ACCEL='$(ACCEL)' node .bench/main.js
+
 .PHONY: checksum
 checksum: ## Verify the sums of the images under output/, and write those that are missing
 	@scripts/checksum
 
 .PHONY: clean
 clean: ## Remove what was compiled and the images under output/; caches stay
-	rm -rf dist output
+	rm -rf dist .bench output
 
 # Compiled from scratch, so that nothing of a deleted source file stays behind. Folders count as
 # sources: they change when a file in them goes.
@@ -65,3 +74,7 @@ dist/cli/main.js: $(shell find src) tsconfig.json tsconfig.build.json package.js
 	@scripts/setup packages
 	@rm -rf dist
 	npm run --silent build
+
+.bench/main.js: $(wildcard bench/*.ts bench/tsconfig.json) dist/cli/main.js
+	@rm -rf .bench
+	node_modules/.bin/tsc -p bench/tsconfig.json

@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly wholeGroup?: boolean;
   /** Keep all of standard output in the result (for JSON answers, not for logs). */
   readonly keepOutput?: boolean;
+  /** Called with the process's id once it is started; with `wholeGroup` it is the leader's. */
+  readonly onStart?: (pid: number) => void;
 }
 
 /** How a program ended. */
@@ -138,6 +140,7 @@ export async function runProgram(
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
   });
+  if (child.pid !== undefined) options.onStart?.(child.pid);
   const leader = options.wholeGroup ? child.pid : undefined;
   const onAbort = (): void => {
     if (leader !== undefined) killGroup(leader);
