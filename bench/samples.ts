@@ -1,7 +1,16 @@
 /** What is measured: one contender's way through one scenario, in one round. */
 
 /** The parts of a build that every builder has. Their order is a build's. */
-export const STAGES = ["prepare", "boot", "steps", "stop", "compact", "digest", "other"] as const;
+export const STAGES = [
+  "prepare",
+  "boot",
+  "steps",
+  "checkpoints",
+  "stop",
+  "compact",
+  "digest",
+  "other",
+] as const;
 /** One of {@link STAGES}. */
 export type Stage = (typeof STAGES)[number];
 

@@ -63,7 +63,6 @@ const STAGE_OF: Readonly<Record<string, Stage>> = {
   base: "prepare",
   seed: "prepare",
   disk: "prepare",
-  restore: "boot",
   resume: "boot",
   boot: "boot",
   connect: "boot",
@@ -81,6 +80,8 @@ export interface BuildEvent {
   readonly [field: string]: unknown;
 }
 
+const isCheckpoint = ({ type }: BuildEvent): boolean => type === "checkpoint.saved";
+
 /** A line of `--log-format json`; undefined where it is none. */
 export function parseEvent(line: string): BuildEvent | undefined {
   if (!line.startsWith("{")) return undefined;
@@ -89,26 +90,46 @@ export function parseEvent(line: string): BuildEvent | undefined {
   return isEvent ? (value as BuildEvent) : undefined;
 }
 
+/** The stage that an event begins or ends; undefined where it does neither. */
+function stageOf({ type, phase }: BuildEvent): Stage | undefined {
+  if (type === "phase.started" || type === "phase.finished") return STAGE_OF[String(phase)];
+  return type === "step.started" || type === "step.finished" ? "steps" : undefined;
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** From each stage's first event to its last: some phases go on side by side. */
+function spansOf(events: readonly BuildEvent[]): Map<Stage, Span> {
+  const spans = new Map<Stage, Span>();
+  for (const event of events) {
+    const stage = stageOf(event);
+    const at = Date.parse(String(event["time"]));
+    if (stage === undefined || Number.isNaN(at)) continue;
+    const { from, to } = spans.get(stage) ?? { from: at, to: at };
+    spans.set(stage, { from: Math.min(from, at), to: Math.max(to, at) });
+  }
+  return spans;
+}
+
 /**
- * A run's time by stage: of the stage's phases, from the start of the first to the end of the
- * last, since some go on side by side. `other` is the rest: Node's start, the process's end.
+ * A run's time by stage. Saving checkpoints is a stage of its own, and taken out of the one in
+ * which it happened. `other` is the rest: Node's start, what lies between phases, the process's end.
  */
 export function stagesOfEvents(events: readonly BuildEvent[], totalMs: number): StageTimes {
-  const spans = new Map<Stage, { from: number; to: number }>();
-  for (const { type, phase, time } of events) {
-    if (type !== "phase.started" && type !== "phase.finished") continue;
-    const at = Date.parse(String(time));
-    const stage = STAGE_OF[String(phase)];
-    if (stage === undefined || Number.isNaN(at)) continue;
-    const span = spans.get(stage) ?? { from: at, to: at };
-    spans.set(stage, { from: Math.min(span.from, at), to: Math.max(span.to, at) });
-  }
+  const spans = spansOf(events);
   const times: Partial<Record<Stage, number>> = {};
-  let known = 0;
-  for (const [stage, { from, to }] of spans) {
-    times[stage] = to - from;
-    known += to - from;
+  for (const [stage, { from, to }] of spans) times[stage] = to - from;
+  for (const { time, durationMs } of events.filter(isCheckpoint)) {
+    const ms = Number(durationMs) || 0;
+    const middle = Date.parse(String(time)) - ms / 2;
+    times.checkpoints = (times.checkpoints ?? 0) + ms;
+    const within = [...spans].find(([, { from, to }]) => from < middle && middle < to)?.[0];
+    if (within !== undefined) times[within] = Math.max(0, (times[within] ?? 0) - ms);
   }
+  const known = Object.values(times).reduce((sum, ms) => sum + ms, 0);
   return { ...times, other: Math.max(0, totalMs - known) };
 }
 
@@ -120,7 +141,7 @@ export function ownMsOf(events: readonly BuildEvent[]): number | undefined {
 
 /** What saving checkpoints took, all of them together; undefined where none was saved. */
 export function checkpointsOf(events: readonly BuildEvent[]): SavedCheckpoints | undefined {
-  const saved = events.filter(({ type }) => type === "checkpoint.saved");
+  const saved = events.filter(isCheckpoint);
   const sum = (field: string): number =>
     saved.reduce((total, event) => total + (Number(event[field]) || 0), 0);
   if (saved.length === 0) return undefined;

@@ -69,7 +69,10 @@ describe("vmbuild's events", () => {
       ...phase("disk", 300, 400),
       ...phase("boot", 400, 500),
       ...phase("connect", 500, 900),
-      ...phase("steps", 900, 2900),
+      { type: "step.started", step: "a", time: at(900) },
+      { type: "step.finished", step: "a", time: at(1900) },
+      { type: "step.started", step: "b", time: at(1950) },
+      { type: "step.finished", step: "b", time: at(2900) },
     ];
     expect(stagesOfEvents(events, 3200)).toEqual({
       prepare: 400,
@@ -77,6 +80,18 @@ describe("vmbuild's events", () => {
       steps: 2000,
       other: 300,
     });
+  });
+
+  it("takes saving checkpoints out of the steps between which it happened", () => {
+    const events = [
+      { type: "checkpoint.saved", durationMs: 700, time: at(700) },
+      { type: "step.started", step: "a", time: at(700) },
+      { type: "step.finished", step: "a", time: at(2000) },
+      { type: "checkpoint.saved", durationMs: 500, time: at(2500) },
+      { type: "step.started", step: "b", time: at(2500) },
+      { type: "step.finished", step: "b", time: at(3000) },
+    ];
+    expect(stagesOfEvents(events, 3500)).toEqual({ checkpoints: 1200, steps: 1800, other: 500 });
   });
 
   it("counts a phase that it does not know as other", () => {
