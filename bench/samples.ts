@@ -17,7 +17,7 @@ export type Stage = (typeof STAGES)[number];
 /** Milliseconds by stage; a stage that a builder did not go through is not there. */
 export type StageTimes = Readonly<Partial<Record<Stage, number>>>;
 
-/** The checkpoints that one run saved. Bytes and milliseconds, all of them together. */
+/** The checkpoints that one run saved, all together. Bytes; milliseconds that steps waited. */
 export interface SavedCheckpoints {
   readonly count: number;
   readonly ms: number;

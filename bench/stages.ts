@@ -66,7 +66,6 @@ const STAGE_OF: Readonly<Record<string, Stage>> = {
   resume: "boot",
   boot: "boot",
   connect: "boot",
-  steps: "steps",
   seal: "stop",
   shutdown: "stop",
   compact: "compact",
@@ -80,8 +79,6 @@ export interface BuildEvent {
   readonly [field: string]: unknown;
 }
 
-const isCheckpoint = ({ type }: BuildEvent): boolean => type === "checkpoint.saved";
-
 /** A line of `--log-format json`; undefined where it is none. */
 export function parseEvent(line: string): BuildEvent | undefined {
   if (!line.startsWith("{")) return undefined;
@@ -90,45 +87,57 @@ export function parseEvent(line: string): BuildEvent | undefined {
   return isEvent ? (value as BuildEvent) : undefined;
 }
 
-/** The stage that an event begins or ends; undefined where it does neither. */
-function stageOf({ type, phase }: BuildEvent): Stage | undefined {
-  if (type === "phase.started" || type === "phase.finished") return STAGE_OF[String(phase)];
-  return type === "step.started" || type === "step.finished" ? "steps" : undefined;
-}
+const sumOf = (events: readonly BuildEvent[], field: string): number =>
+  events.reduce((total, event) => total + (Number(event[field]) || 0), 0);
 
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
+const timeOf = ({ time }: BuildEvent): number => Date.parse(String(time));
 
-/** From each stage's first event to its last: some phases go on side by side. */
-function spansOf(events: readonly BuildEvent[]): Map<Stage, Span> {
-  const spans = new Map<Stage, Span>();
+/** From each stage's first phase to its last: some go on side by side. */
+function timePhases(events: readonly BuildEvent[]): Partial<Record<Stage, number>> {
+  const spans = new Map<Stage, { from: number; to: number }>();
   for (const event of events) {
-    const stage = stageOf(event);
-    const at = Date.parse(String(event["time"]));
+    if (event.type !== "phase.started" && event.type !== "phase.finished") continue;
+    const stage = STAGE_OF[String(event["phase"])];
+    const at = timeOf(event);
     if (stage === undefined || Number.isNaN(at)) continue;
     const { from, to } = spans.get(stage) ?? { from: at, to: at };
     spans.set(stage, { from: Math.min(from, at), to: Math.max(to, at) });
   }
-  return spans;
+  return Object.fromEntries([...spans].map(([stage, { from, to }]) => [stage, to - from]));
+}
+
+const ends = ({ type, phase }: BuildEvent): boolean =>
+  type === "step.finished" || (type === "phase.finished" && phase === "connect");
+const begins = ({ type }: BuildEvent): boolean =>
+  type === "step.started" || type === "phase.started";
+
+/**
+ * The time between the guest's being ready, the steps, and what follows them. A run without
+ * checkpoints has next to none. What saving costs is read from here and not from what
+ * `checkpoint.saved` says of itself, since there is more to it: the guest's memory is made small
+ * before, the state before the first step is copied for other builds after.
+ */
+function timeBetween(events: readonly BuildEvent[]): number {
+  let total = 0;
+  let since: number | undefined;
+  for (const event of events) {
+    if (ends(event)) since = timeOf(event);
+    if (!begins(event) || since === undefined) continue;
+    total += timeOf(event) - since;
+    since = undefined;
+  }
+  return total;
 }
 
 /**
- * A run's time by stage. Saving checkpoints is a stage of its own, and taken out of the one in
- * which it happened. `other` is the rest: Node's start, what lies between phases, the process's end.
+ * A run's time by stage. `other` is the rest: Node's start, what lies between phases, the end of
+ * the process.
  */
 export function stagesOfEvents(events: readonly BuildEvent[], totalMs: number): StageTimes {
-  const spans = spansOf(events);
-  const times: Partial<Record<Stage, number>> = {};
-  for (const [stage, { from, to }] of spans) times[stage] = to - from;
-  for (const { time, durationMs } of events.filter(isCheckpoint)) {
-    const ms = Number(durationMs) || 0;
-    const middle = Date.parse(String(time)) - ms / 2;
-    times.checkpoints = (times.checkpoints ?? 0) + ms;
-    const within = [...spans].find(([, { from, to }]) => from < middle && middle < to)?.[0];
-    if (within !== undefined) times[within] = Math.max(0, (times[within] ?? 0) - ms);
-  }
+  const finished = events.filter(({ type }) => type === "step.finished");
+  const steps = sumOf(finished, "durationMs");
+  const checkpoints = timeBetween(events);
+  const times = { ...timePhases(events), ...(finished.length > 0 ? { steps, checkpoints } : {}) };
   const known = Object.values(times).reduce((sum, ms) => sum + ms, 0);
   return { ...times, other: Math.max(0, totalMs - known) };
 }
@@ -141,14 +150,12 @@ export function ownMsOf(events: readonly BuildEvent[]): number | undefined {
 
 /** What saving checkpoints took, all of them together; undefined where none was saved. */
 export function checkpointsOf(events: readonly BuildEvent[]): SavedCheckpoints | undefined {
-  const saved = events.filter(isCheckpoint);
-  const sum = (field: string): number =>
-    saved.reduce((total, event) => total + (Number(event[field]) || 0), 0);
+  const saved = events.filter(({ type }) => type === "checkpoint.saved");
   if (saved.length === 0) return undefined;
   return {
     count: saved.length,
-    ms: sum("durationMs"),
-    memoryBytes: sum("memoryBytes"),
-    diskBytes: sum("diskBytes"),
+    ms: timeBetween(events),
+    memoryBytes: sumOf(saved, "memoryBytes"),
+    diskBytes: sumOf(saved, "diskBytes"),
   };
 }

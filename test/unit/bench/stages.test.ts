@@ -62,6 +62,11 @@ describe("vmbuild's events", () => {
     { type: "phase.finished", phase: name, time: at(to), durationMs: to - from },
   ];
 
+  const step = (name: string, from: number, to: number): BuildEvent[] => [
+    { type: "step.started", step: name, time: at(from) },
+    { type: "step.finished", step: name, time: at(to), durationMs: to - from },
+  ];
+
   it("gives phases that go on side by side the time from the first to the last", () => {
     const events = [
       ...phase("inputs", 0, 300),
@@ -69,44 +74,42 @@ describe("vmbuild's events", () => {
       ...phase("disk", 300, 400),
       ...phase("boot", 400, 500),
       ...phase("connect", 500, 900),
-      { type: "step.started", step: "a", time: at(900) },
-      { type: "step.finished", step: "a", time: at(1900) },
-      { type: "step.started", step: "b", time: at(1950) },
-      { type: "step.finished", step: "b", time: at(2900) },
+      ...step("a", 900, 2900),
+      ...phase("seal", 2900, 3000),
     ];
-    expect(stagesOfEvents(events, 3200)).toEqual({
+    const expected = {
       prepare: 400,
       boot: 500,
       steps: 2000,
-      other: 300,
-    });
+      checkpoints: 0,
+      stop: 100,
+      other: 200,
+    };
+    expect(stagesOfEvents(events, 3200)).toEqual(expected);
   });
 
-  it("takes saving checkpoints out of the steps between which it happened", () => {
+  it("counts what lies between the ready guest, the steps and the seal as the checkpoints'", () => {
+    const saved = { type: "checkpoint.saved", memoryBytes: 200, diskBytes: 10, durationMs: 100 };
     const events = [
-      { type: "checkpoint.saved", durationMs: 700, time: at(700) },
-      { type: "step.started", step: "a", time: at(700) },
-      { type: "step.finished", step: "a", time: at(2000) },
-      { type: "checkpoint.saved", durationMs: 500, time: at(2500) },
-      { type: "step.started", step: "b", time: at(2500) },
-      { type: "step.finished", step: "b", time: at(3000) },
+      ...phase("connect", 0, 1000),
+      { ...saved, time: at(1500) },
+      ...step("a", 1700, 2700),
+      { ...saved, time: at(3000) },
+      ...step("b", 3000, 3500),
+      ...phase("seal", 3600, 4000),
     ];
-    expect(stagesOfEvents(events, 3500)).toEqual({ checkpoints: 1200, steps: 1800, other: 500 });
+    const expected = { boot: 1000, steps: 1500, checkpoints: 1100, stop: 400, other: 50 };
+    expect(stagesOfEvents(events, 4050)).toEqual(expected);
+    const costs = { count: 2, ms: 1100, memoryBytes: 400, diskBytes: 20 };
+    expect(checkpointsOf(events)).toEqual(costs);
+  });
+
+  it("has no checkpoints where none was saved", () => {
+    expect(checkpointsOf(step("a", 0, 100))).toBeUndefined();
   });
 
   it("counts a phase that it does not know as other", () => {
     expect(stagesOfEvents(phase("polish", 0, 900), 1000)).toEqual({ other: 1000 });
-  });
-
-  it("adds up what saving checkpoints took", () => {
-    const saved = { type: "checkpoint.saved", durationMs: 800, memoryBytes: 200, diskBytes: 10 };
-    expect(checkpointsOf([saved, { ...saved, durationMs: 1200 }])).toEqual({
-      count: 2,
-      ms: 2000,
-      memoryBytes: 400,
-      diskBytes: 20,
-    });
-    expect(checkpointsOf([{ type: "note" }])).toBeUndefined();
   });
 
   it("finds the own share of a run that ended well", () => {
