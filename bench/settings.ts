@@ -15,7 +15,7 @@ export interface Settings {
   readonly accelerator: AcceleratorChoice;
   /** Packer's cloud-init: all that a plain user-data runs, or the few modules of vmbuild's seed. */
   readonly packerSeed: "plain" | "minimal";
-  /** Under which the work folder is made; it takes about 5 GB. */
+  /** Under which the work folder is made; it takes up to 8 GB. */
   readonly folder: string;
 }
 
