@@ -58,7 +58,7 @@ it("restarts a resumed guest, and goes on after that", async () => {
         name: "restart",
         actions: [
           { run: `echo ${word} >/root/word` },
-          { reboot: {} },
+          { reboot: true },
           {
             run: [
               '[ "$(cat /root/boot)" != "$(cat /proc/sys/kernel/random/boot_id)" ]',
