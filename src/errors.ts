@@ -39,6 +39,11 @@ export const ERRORS = {
     meaning: "A variable is unknown, missing, or has a value of the wrong type.",
     remedy: "Give values with --var NAME=VALUE, --var-file FILE or VMBUILD_VAR_NAME.",
   },
+  MARKETPLACE_INVALID: {
+    exit: 2,
+    meaning: "An entry for OpenNebula's marketplace is missing, or does not fit its schema.",
+    remedy: "Correct each of the listed places in the appliance's marketplace.yaml.",
+  },
   BASE_TOO_LARGE: {
     exit: 2,
     meaning: "The disk that the template asks for is smaller than the base it starts from.",
@@ -193,6 +198,11 @@ export const ERRORS = {
     exit: 8,
     meaning: "Something of the build is still inside the image.",
     remedy: "The places are listed above; remove them in a last step, or see docs/trust.md.",
+  },
+  ACCEPTANCE_FAILED: {
+    exit: 8,
+    meaning: "An acceptance check does not hold, or could not be made.",
+    remedy: "The report says which and why; `vmbuild boot NAME --ssh` looks inside the image.",
   },
   ARTIFACT_CONVERT: {
     exit: 9,

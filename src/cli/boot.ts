@@ -1,6 +1,7 @@
 /** `vmbuild boot`: starts a finished image on a throwaway layer, to look inside. */
 import { createReadStream } from "node:fs";
 import { watch } from "node:fs/promises";
+import { resolve } from "node:path";
 import { bootImage } from "../build/boot-image.js";
 import type { BootedImage } from "../build/boot-image.js";
 import { findArtifact } from "../build/find-artifact.js";
@@ -9,6 +10,7 @@ import { VmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";
 import { attachTerminal } from "../guest/terminal.js";
+import { parseContext } from "./context-flag.js";
 import { interruptible } from "./interrupt.js";
 import { loadFor } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
@@ -19,6 +21,9 @@ export interface BootFlags extends TemplateFlags, OutputFlags {
   readonly output?: string;
   readonly forward?: string[];
   readonly ssh?: boolean;
+  readonly context?: string[];
+  readonly seed?: boolean;
+  readonly console?: string;
 }
 
 function parseForward(text: string): { host: number; guest: number } {
@@ -52,6 +57,15 @@ async function followConsole(
   await copy();
 }
 
+/** Waits until the machine has ended. */
+async function untilEnded({ machine }: BootedImage, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<void>((done) => {
+    signal.addEventListener("abort", () => done(), { once: true });
+  });
+  await Promise.race([machine.ended, aborted]);
+  signal.throwIfAborted();
+}
+
 /** Runs the command; returns the exit code of the command in the guest, or 0. */
 export async function boot(
   name: string,
@@ -59,6 +73,8 @@ export async function boot(
   flags: BootFlags,
 ): Promise<number> {
   const output = createOutput(flags);
+  const context = parseContext(flags.context, process.env);
+  const forwards = (flags.forward ?? []).map(parseForward);
   const template = await loadFor(name, flags);
   const { path: image } = await findArtifact(template, flags.output);
   const bus = createBus(template.name, new Secrets(), [output.createSink()]);
@@ -69,13 +85,17 @@ export async function boot(
       shape: planMachine(template, "tcg"),
       accelerator,
       cpuModel: template.machine.cpu,
-      forwards: (flags.forward ?? []).map(parseForward),
+      forwards,
+      context,
+      seed: flags.seed ?? context === undefined,
+      console: flags.console === undefined ? undefined : resolve(flags.console),
       emit: bus.emit,
       signal,
     });
     if (!flags.ssh && words.length === 0) {
       await bus.close();
-      await followConsole(booted, signal);
+      if (flags.console === undefined) await followConsole(booted, signal);
+      else await untilEnded(booted, signal);
       return 0;
     }
     const connection = await booted.connect(template.ssh.timeout);

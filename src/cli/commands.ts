@@ -2,6 +2,7 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 import { addCompletion, addDoctor, addList, addLogs, addPrune } from "./commands-host.js";
+import { addBoot, addMarketplace, addTest, addVerify } from "./commands-image.js";
 import { addInit, addInspect, addSchema, addValidate } from "./commands-template.js";
 import { addOutputOptions, addTemplateOptions, collect, parseCount } from "./options.js";
 
@@ -11,6 +12,9 @@ export function addCommands(root: Command, setExitCode: (code: number) => void):
   addSsh(root, setExitCode);
   addCheckpoints(root, setExitCode);
   addBoot(root, setExitCode);
+  addTest(root, setExitCode);
+  addVerify(root, setExitCode);
+  addMarketplace(root, setExitCode);
   addValidate(root, setExitCode);
   addInspect(root, setExitCode);
   addInit(root, setExitCode);
@@ -120,36 +124,5 @@ Examples:
     const { checkpoints } = await import("./checkpoints.js");
     const [rm, ...steps] = words;
     setExitCode(await checkpoints(name, rm, steps, flags as Parameters<typeof checkpoints>[3]));
-  });
-}
-
-function addBoot(root: Command, setExitCode: (code: number) => void): void {
-  const command = root
-    .command("boot")
-    .description("start a finished image on a throwaway layer, to look inside")
-    .argument("<template>", "the template whose image it is")
-    .argument("[command...]", "a command to run there, after --; its exit code is passed on")
-    .option("--ssh", "go in with a shell; otherwise the console is shown until the machine stops")
-    .option(
-      "--forward <host:guest>",
-      "lead a port of 127.0.0.1 into the guest (repeatable)",
-      collect,
-    )
-    .option("--output <dir>", "where the image is, when it is not in the template's folder");
-  addTemplateOptions(command);
-  addOutputOptions(command).addHelpText(
-    "after",
-    `
-The image is not changed. Getting in needs cloud-init in the image, which takes a new key.
-
-Examples:
-  vmbuild boot demo                          its console
-  vmbuild boot demo --ssh                    a shell
-  vmbuild boot demo -- systemctl --failed    one command
-  vmbuild boot demo --forward 8080:80`,
-  );
-  command.action(async (name: string, words: string[], flags) => {
-    const { boot } = await import("./boot.js");
-    setExitCode(await boot(name, words, flags as Parameters<typeof boot>[2]));
   });
 }

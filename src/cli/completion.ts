@@ -36,7 +36,15 @@ export interface CompletedCommand {
 }
 
 /** Options whose value is a file or a folder. */
-const FILE_OPTIONS = new Set(["output", "varFile", "appliances", "dir", "base", "input"]);
+const FILE_OPTIONS = new Set([
+  "output",
+  "varFile",
+  "appliances",
+  "dir",
+  "base",
+  "input",
+  ...["console", "junit", "ca", "image"],
+]);
 const TEMPLATE_ARGUMENT = /^template/;
 
 function optionValues(option: Option): Values | undefined {

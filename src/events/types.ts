@@ -73,6 +73,14 @@ export type EventBody =
   | { type: "action.finished"; step: string; action: string; index: number; durationMs: number }
   | { type: "verify.finished"; step: string; command: string; ok: boolean; durationMs: number }
   | {
+      type: "check.finished";
+      check: string;
+      round?: string;
+      ok: boolean;
+      durationMs: number;
+      reason?: string;
+    }
+  | {
       /** One line that a program printed. `source` names it: `guest`, `local`, `mmdebstrap`, … */
       type: "output";
       source: string;

@@ -6,7 +6,7 @@ import type { MachineFiles, MachineShape } from "./shape.js";
 export const PAYLOAD_SLOT = "payload-slot";
 
 /** The address of the guest's network card; the same in each start, so that leases and names stay. */
-const GUEST_MAC = "52:54:00:76:6d:62";
+export const GUEST_MAC = "52:54:00:76:6d:62";
 
 const blockdev = (options: Record<string, unknown>): string[] => [
   "-blockdev",
@@ -58,9 +58,11 @@ function network(shape: MachineShape, files: MachineFiles): string[] {
     .map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`)
     .join("");
   const restrict = shape.network === "isolated" ? "restrict=on," : "";
+  // slirp forwards to the first address that it would give by DHCP.
+  const start = files.guestAddress === undefined ? "" : `dhcpstart=${files.guestAddress},`;
   return [
     "-netdev",
-    `user,id=net,${restrict}hostfwd=tcp:127.0.0.1:${files.sshPort}-:22${forwards}`,
+    `user,id=net,${restrict}${start}hostfwd=tcp:127.0.0.1:${files.sshPort}-:22${forwards}`,
     // No option ROM: iPXE would only cost time before the disk boots.
     ...["-device", `virtio-net-pci,netdev=net,mac=${GUEST_MAC},romfile=`],
   ];

@@ -13,3 +13,18 @@ export async function freePort(): Promise<number> {
   await once(server, "close");
   return port;
 }
+
+/** Whether nobody listens on that port of 127.0.0.1 now. */
+export async function isPortFree(port: number): Promise<boolean> {
+  const server = createServer();
+  server.listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch {
+    // Taken, or not for this user: it cannot be had either way.
+    return false;
+  }
+  server.close();
+  await once(server, "close");
+  return true;
+}

@@ -37,6 +37,8 @@ export interface MachineFiles {
   readonly sshPort: number;
   /** Further ports on 127.0.0.1 that lead into the guest. */
   readonly forwards?: readonly { readonly host: number; readonly guest: number }[];
+  /** The guest's address in 10.0.2.0/24, to which forwards lead; 10.0.2.15 unless given. */
+  readonly guestAddress?: string;
 }
 
 /**

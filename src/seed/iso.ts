@@ -1,15 +1,16 @@
 /** Small ISO 9660 disks, through xorriso. */
-import { rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { publish, temporaryBeside } from "../host/files.js";
 import { endOf, runProgram } from "../host/programs.js";
 
 /**
  * Writes a folder's files as an ISO image with Joliet and Rock Ridge names, whole or not at all.
- * @param label the volume's label; cloud-init wants exactly `CIDATA` (facts: NoCloud).
+ * @param label the volume's label, by which the guest finds it (facts: NoCloud, CONTEXT).
  * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it refuses.
  */
-export async function writeIso(
+async function writeIso(
   folder: string,
   label: string,
   destination: string,
@@ -27,5 +28,28 @@ export async function writeIso(
     await publish(temporary, destination);
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+/**
+ * Writes a disk of small text files, 0600 on this host: keys or passwords may be among them.
+ * @param files content by name.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it refuses.
+ */
+export async function writeTextDisk(
+  files: Readonly<Record<string, string>>,
+  label: string,
+  destination: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const folder = await mkdtemp(join(dirname(destination), ".seed-"));
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      await writeFile(join(folder, name), content, { mode: 0o600 });
+    }
+    await writeIso(folder, label, destination, signal);
+    await chmod(destination, 0o600);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }

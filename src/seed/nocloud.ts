@@ -1,11 +1,10 @@
 /** The NoCloud seed: what cloud-init in the guest is told, on a disk. */
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseDocument, stringify } from "yaml";
 import { VmbuildError, messageOf } from "../errors.js";
 import type { BuildKeys } from "../guest/keys.js";
-import { writeIso } from "./iso.js";
+import { writeTextDisk } from "./iso.js";
 
 /** What a seed says. Paths are absolute. */
 export interface SeedOptions {
@@ -134,15 +133,5 @@ export async function writeSeed(
   destination: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const files = await composeSeed(options);
-  const folder = await mkdtemp(join(dirname(destination), ".seed-"));
-  try {
-    for (const [name, content] of Object.entries(files) as [string, string][]) {
-      await writeFile(join(folder, name), content, { mode: 0o600 });
-    }
-    await writeIso(folder, "CIDATA", destination, signal);
-    await chmod(destination, 0o600);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await writeTextDisk({ ...(await composeSeed(options)) }, "CIDATA", destination, signal);
 }

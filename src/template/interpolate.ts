@@ -20,7 +20,8 @@ const OURS = /^(?:name|version|(?:var|input)\..*)$/;
 const SHELL_KEYS = new Set(["run", "verify", "wait", "local", "content"]);
 
 const isShellText = (path: JsonPath): boolean =>
-  path[0] === "steps" && path.some((part) => typeof part === "string" && SHELL_KEYS.has(part));
+  (path[0] === "steps" || path[0] === "acceptance") &&
+  path.some((part) => typeof part === "string" && SHELL_KEYS.has(part));
 
 function lookUp(reference: string, references: References): string | number | boolean | undefined {
   if (reference === "name") return references.name;

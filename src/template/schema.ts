@@ -7,6 +7,7 @@ import { duration, environment, identifier, size } from "../fields.js";
 import { inputSchema } from "../inputs/schema.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { actionSchema } from "../steps/registry.js";
+import { acceptanceSchema } from "./acceptance-schema.js";
 import { baseSchema } from "./base-schema.js";
 
 const GIB = 2 ** 30;
@@ -234,6 +235,7 @@ export const templateSchema = z
       .prefault({})
       .describe("how the machine is stopped"),
     output: outputSchema.prefault({}),
+    acceptance: acceptanceSchema.optional(),
   })
   .superRefine((template, context) => {
     const seen = new Set<string>();

@@ -1,5 +1,6 @@
 /** Everything about a template that can be known without a machine. */
 import type { Template } from "../../template/load.js";
+import { checkAcceptance } from "./acceptance.js";
 import { checkBase } from "./base.js";
 import { Collector } from "./findings.js";
 import type { Findings } from "./findings.js";
@@ -26,6 +27,7 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
   await checkInputs(collector);
   await checkSeed(collector);
   await checkSteps(collector);
+  await checkAcceptance(collector);
   options.signal.throwIfAborted();
   return collector;
 }

@@ -12,7 +12,7 @@ const EXITS: Readonly<Record<number, string>> = {
   5: "the machine: QEMU did not start, or died",
   6: "the guest: no SSH in time, wrong host key, connection lost",
   7: "a step failed or ran out of time",
-  8: "a check failed: post-condition, sealing",
+  8: "a check failed: post-condition, sealing, acceptance",
   9: "the artifact: conversion, hashing, no space",
   130: "interrupted (Ctrl-C)",
   143: "asked to end (SIGTERM)",

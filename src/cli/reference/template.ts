@@ -47,8 +47,16 @@ function keyTable(schema: JsonSchema): string {
   return table(["Key", "Type", "Default", "Meaning"], rowsOf(schema));
 }
 
+/** Markdown has no deeper headings. */
+const DEEPEST = 6;
+
 /** A section for an object's keys, for each form of it, and for what lies below it. */
-function section(path: string, schema: JsonSchema, level: number): string[] {
+function section(
+  path: string,
+  schema: JsonSchema,
+  level: number,
+  described: Map<string, string>,
+): string[] {
   const inner =
     schema.items ??
     (typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined);
@@ -56,15 +64,26 @@ function section(path: string, schema: JsonSchema, level: number): string[] {
   const shape = inner ?? schema;
   if (!shape.properties && !shape.anyOf?.some((form) => form.properties)) return [];
   const about = [schema.description, inner?.description].filter((text) => text !== undefined);
-  const forms = shape.anyOf ?? [shape];
-  return [
-    `${"#".repeat(level)} ${code(name)}`,
+  const forms = (shape.anyOf ?? [shape]).filter((form) => form.properties);
+  const text = JSON.stringify(forms);
+  const earlier = described.get(text);
+  const title = [
+    `${"#".repeat(Math.min(level, DEEPEST))} ${code(name)}`,
     cell(sentence(about.join("; "))),
+  ];
+  // The same thing in another place is not told a second time.
+  if ((forms.length > 1 || level > DEEPEST) && earlier !== undefined)
+    return [...title, `See ${code(earlier)}.`];
+  described.set(text, name);
+  return [
+    ...title,
     ...forms.flatMap((form) => [
       ...(forms.length > 1 ? [`**${sentence(form.description ?? "")}**`] : []),
       keyTable(form),
       ...Object.entries(form.properties ?? {}).flatMap(([key, property]) =>
-        "$ref" in (property.items ?? {}) ? [] : section(`${name}.${key}`, property, level + 1),
+        "$ref" in (property.items ?? {})
+          ? []
+          : section(`${name}.${key}`, property, level + 1, described),
       ),
     ]),
   ];
@@ -102,8 +121,9 @@ one run: \`--set machine.memory=8G\`.`;
 /** The page. */
 export function templatePage(): string {
   const schema = plainTemplateSchema();
+  const described = new Map<string, string>();
   const sections = Object.entries(schema.properties ?? {}).flatMap(([key, property]) =>
-    section(key, property, 3),
+    section(key, property, 3, described),
   );
   return `${[
     "# Templates",

@@ -142,6 +142,8 @@ function linesOf(event: RunEvent, style: Style): string[] {
       ];
     case "note":
       return [cleanText(event.message)];
+    // The report of the checks is a result: it goes to stdout.
+    case "check.finished":
     case "action.finished":
     case "output":
     case "progress":

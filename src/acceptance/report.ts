@@ -1,0 +1,113 @@
+/** What all checks came to, as data, as lines for people, and as JUnit's XML for CI systems. */
+import type { CheckResult } from "./run.js";
+
+/** The checks between one start of the guest and the next. */
+export interface RoundResult {
+  /** Absent for the first. */
+  readonly name?: string;
+  readonly checks: readonly CheckResult[];
+}
+
+/** All of it. */
+export interface AcceptanceReport {
+  readonly name: string;
+  readonly version: string;
+  /** The image, or the endpoint, that was checked. */
+  readonly subject: string;
+  readonly ok: boolean;
+  readonly passed: number;
+  readonly total: number;
+  readonly durationMs: number;
+  readonly rounds: readonly RoundResult[];
+}
+
+/** Counts. */
+export function composeReport(
+  about: Pick<AcceptanceReport, "name" | "version" | "subject" | "durationMs">,
+  rounds: readonly RoundResult[],
+): AcceptanceReport {
+  const results = rounds.flatMap(({ checks }) => checks);
+  const passed = results.filter(({ ok }) => ok).length;
+  const total = results.length;
+  return { ...about, ok: total > 0 && passed === total, passed, total, rounds };
+}
+
+/** The lines of one check, the first being `[PASS] …` or `[FAIL] …`. */
+export function resultLines({ name, ok, reason, detail, lines = [] }: CheckResult): string[] {
+  if (ok) return [`[PASS] ${name}${detail === undefined ? "" : ` (${detail})`}`];
+  return [`[FAIL] ${name} -- ${reason ?? "failed"}`, ...lines.map((line) => `       ${line}`)];
+}
+
+/** `Result: 7/7 tests passed`. */
+export function resultSentence({ passed, total }: AcceptanceReport): string {
+  return `Result: ${passed}/${total} tests passed`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "\n": "&#10;",
+  "\r": "&#13;",
+  "\t": "&#9;",
+};
+
+/** Text inside XML 1.0, which cannot hold most control characters and no half of a pair. */
+function escapeXml(text: string): string {
+  return (
+    text
+      // eslint-disable-next-line no-control-regex -- control characters are the point here
+      .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, "\uFFFD")
+      .replaceAll(/[&<>"\n\r\t]/g, (character) => ENTITIES[character] ?? character)
+  );
+}
+
+const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(3);
+
+function caseLines(className: string, result: CheckResult): string[] {
+  const { name, ok, durationMs, reason = "failed", lines = [] } = result;
+  const start = `    <testcase classname="${escapeXml(className)}" name="${escapeXml(name)}" time="${seconds(durationMs)}"`;
+  if (ok) return [`${start}/>`];
+  const words = lines.map(escapeXml).join("\n");
+  return [
+    `${start}>`,
+    `      <failure message="${escapeXml(reason)}">${words}</failure>`,
+    "    </testcase>",
+  ];
+}
+
+function suiteLines({ name }: AcceptanceReport, round: RoundResult): string[] {
+  const { checks } = round;
+  const title = round.name === undefined ? name : `${name}, ${round.name}`;
+  const failures = checks.filter(({ ok }) => !ok).length;
+  const time = checks.reduce((sum, { durationMs }) => sum + durationMs, 0);
+  return [
+    `  <testsuite name="${escapeXml(title)}" tests="${checks.length}" failures="${failures}" errors="0" skipped="0" time="${seconds(time)}">`,
+    ...checks.flatMap((result) => caseLines(title, result)),
+    "  </testsuite>",
+  ];
+}
+
+/** The report in the form that CI systems read: a suite for each round. */
+export function formatJunit(report: AcceptanceReport): string {
+  const { name, total, passed, durationMs, rounds } = report;
+  return `${[
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="${escapeXml(name)}" tests="${total}" failures="${total - passed}" errors="0" time="${seconds(durationMs)}">`,
+    ...rounds.flatMap((round) => suiteLines(report, round)),
+    "</testsuites>",
+  ].join("\n")}\n`;
+}
+
+/** What failed, as the lines of an error. */
+export function failedLines({ rounds }: AcceptanceReport): string[] {
+  return rounds.flatMap(({ name, checks }) =>
+    checks
+      .filter(({ ok }) => !ok)
+      .map(
+        (result) =>
+          `${result.name}${name === undefined ? "" : ` (${name})`}: ${result.reason ?? ""}`,
+      ),
+  );
+}

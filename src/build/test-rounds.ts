@@ -1,0 +1,55 @@
+/** The rounds of an acceptance section: its checks once, and again after each restart. */
+import type { Check } from "../acceptance/check-schema.js";
+import type { RoundResult } from "../acceptance/report.js";
+import { kindOf } from "../acceptance/run.js";
+import type { CheckResult } from "../acceptance/run.js";
+import type { ContextVariables } from "../seed/context.js";
+import type { Acceptance } from "../template/acceptance-schema.js";
+import { guestPort } from "./acceptance.js";
+
+/** One round, with the first one in the same form. */
+export interface Round {
+  readonly name: string | undefined;
+  readonly newCredentials: boolean;
+  readonly context: ContextVariables;
+  readonly checks: readonly Check[];
+}
+
+/** All of them. */
+export function roundsOf({ checks, rounds }: Acceptance): Round[] {
+  const first = { name: undefined, newCredentials: false, context: {}, checks };
+  return [
+    first,
+    ...rounds.map((round) => ({
+      ...round,
+      context: round.context ?? {},
+      checks: [...checks, ...round.checks],
+    })),
+  ];
+}
+
+/** The guest's ports that checks go to. */
+export function portsOf(section: Acceptance): number[] {
+  const { endpoint } = section;
+  const all = roundsOf(section).flatMap(({ checks }) => checks);
+  const ports = all.flatMap((check) =>
+    "http" in check ? [guestPort(endpoint, check.scheme, check.port)] : [],
+  );
+  return [...new Set(ports)];
+}
+
+/** A round that was never begun has failed, each check of it. */
+export function fillUp(results: readonly RoundResult[], rounds: readonly Round[]): RoundResult[] {
+  const missing = rounds.slice(results.length).map(({ name = "", checks }) => ({
+    name,
+    checks: checks.map((check): CheckResult => ({
+      name: check.name,
+      kind: kindOf(check),
+      ok: false,
+      durationMs: 0,
+      attempts: 0,
+      reason: "the machine ended in an earlier round",
+    })),
+  }));
+  return [...results, ...missing];
+}

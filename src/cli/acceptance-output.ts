@@ -1,0 +1,70 @@
+/** How `vmbuild test` and `vmbuild verify` show what they find. */
+import { resolve } from "node:path";
+import { failedLines, formatJunit, resultLines, resultSentence } from "../acceptance/report.js";
+import type { AcceptanceReport } from "../acceptance/report.js";
+import type { CheckResult } from "../acceptance/run.js";
+import { acceptanceError } from "../build/acceptance.js";
+import type { Secrets } from "../events/secrets.js";
+import { cleanText } from "../events/sinks/text.js";
+import { writeWhole } from "../host/files.js";
+import type { OutputFlags } from "./options.js";
+import { createOutput } from "./output.js";
+import type { Output } from "./output.js";
+
+/** The flags of both commands. */
+export interface ReportFlags {
+  readonly json?: boolean;
+  readonly junit?: string;
+}
+
+/** Results come while the story goes on: a display that is drawn anew would tear them apart. */
+export function createReportOutput(flags: OutputFlags): Output {
+  return createOutput({ ...flags, logFormat: flags.logFormat === "json" ? "json" : "plain" });
+}
+
+/** Shows results as they come. */
+export interface Reporter {
+  onRound(name: string | undefined): void;
+  onResult(result: CheckResult): void;
+  /** Prints the end, writes the files; returns the exit code. */
+  finish(report: AcceptanceReport): Promise<number>;
+}
+
+/**
+ * Makes one; prints the heading at once.
+ * @param subject `Image: …` or `Endpoint: …`, to stand under the title.
+ */
+export function createReporter(
+  output: Output,
+  secrets: Secrets,
+  flags: ReportFlags,
+  heading: { readonly title: string; readonly subject: string },
+): Reporter {
+  const { green, red, bold } = output.stdoutStyle;
+  const print = (text: string): void => {
+    if (!flags.json) output.print(text);
+  };
+  const clean = (text: string): string => cleanText(secrets.mask(text));
+  print(`${bold(clean(heading.title))}\n${"=".repeat(heading.title.length)}`);
+  print(`${clean(heading.subject)}\n`);
+  return {
+    onRound(name) {
+      if (name !== undefined) print(`\n${bold(clean(name))}`);
+    },
+    onResult(result) {
+      const [first = "", ...more] = resultLines(result).map(clean);
+      const paint = result.ok ? green : red;
+      print([paint(first.slice(0, 6)) + first.slice(6), ...more].join("\n"));
+    },
+    async finish(plain) {
+      const report = secrets.maskAll(plain);
+      if (flags.junit !== undefined) await writeWhole(resolve(flags.junit), formatJunit(report));
+      if (flags.json) output.printJson(report);
+      print(`\n${bold(resultSentence(report))}`);
+      if (report.ok) return 0;
+      const error = acceptanceError(report, failedLines(report));
+      output.printError(error);
+      return error.exitCode;
+    },
+  };
+}

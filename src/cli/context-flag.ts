@@ -1,0 +1,26 @@
+/** `--context`: values for an OpenNebula CONTEXT disk. */
+import { VmbuildError } from "../errors.js";
+import type { ContextVariables } from "../seed/context.js";
+
+/**
+ * Parses `KEY=VALUE`, and `KEY` alone, which takes the value from the environment: a password
+ * then stands in no argument list.
+ * @returns undefined when the flag was not given.
+ * @throws {VmbuildError} USAGE for a name that the environment does not have.
+ */
+export function parseContext(
+  flags: readonly string[] | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): ContextVariables | undefined {
+  if (flags === undefined) return undefined;
+  const pairs = flags.map((text): [string, string] => {
+    const at = text.indexOf("=");
+    if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+    const value = at === 0 ? undefined : environment[text];
+    if (value !== undefined) return [text, value];
+    throw new VmbuildError("USAGE", `--context ${text}: write KEY=VALUE`, {
+      hint: "KEY alone takes the value of the environment variable KEY.",
+    });
+  });
+  return Object.fromEntries(pairs);
+}

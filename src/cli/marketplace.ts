@@ -1,0 +1,63 @@
+/** `vmbuild marketplace`: an appliance's entry for OpenNebula's community marketplace. */
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { readPublished } from "../artifact/published.js";
+import { composeEntry } from "../build/marketplace/entry.js";
+import { findArtifact } from "../build/find-artifact.js";
+import { VmbuildError } from "../errors.js";
+import { writeWhole } from "../host/files.js";
+import { loadFor } from "./options.js";
+import type { OutputFlags, TemplateFlags } from "./options.js";
+import { createOutput } from "./output.js";
+
+/** The command's flags. */
+export interface MarketplaceFlags extends TemplateFlags, OutputFlags {
+  readonly url: string;
+  /** True for a new one. */
+  readonly uuid?: string | true;
+  readonly output?: string;
+  readonly image?: string;
+  readonly json?: boolean;
+}
+
+/** The appliance's own file, and the entry's name while it is developed. */
+const DEVELOPMENT_NAME = "marketplace.yaml";
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+function parseUrl(text: string, filename: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new VmbuildError("USAGE", `--url ${text} is no web address`);
+  }
+  // As it was given, but for the file's name: people compare it with where they put the image.
+  return text.endsWith("/") ? text + encodeURIComponent(filename) : text;
+}
+
+function parseUuid(flag: string | true | undefined): string | undefined {
+  if (flag === undefined || flag === true) return flag && randomUUID();
+  const uuid = flag.toLowerCase();
+  if (UUID.test(uuid)) return uuid;
+  throw new VmbuildError("USAGE", `--uuid ${flag} is no UUID`);
+}
+
+/** Runs the command; returns the exit code. */
+export async function marketplace(name: string, flags: MarketplaceFlags): Promise<number> {
+  const output = createOutput(flags);
+  const template = await loadFor(name, flags);
+  const { path: image } = await findArtifact(template, flags.image);
+  const manifest = await readPublished(dirname(image));
+  const url = parseUrl(flags.url, manifest.files[0]?.name ?? "");
+  const uuid = parseUuid(flags.uuid);
+  const text = await composeEntry(join(template.folder, DEVELOPMENT_NAME), { manifest, url });
+  const filename = uuid === undefined ? DEVELOPMENT_NAME : `${uuid}.yaml`;
+  const path = resolve(flags.output ?? join(dirname(image), filename));
+  await mkdir(dirname(path), { recursive: true });
+  await writeWhole(path, text);
+  if (flags.json) output.printJson({ path, url, ...(uuid === undefined ? {} : { uuid }) });
+  else output.print(path);
+  if (flags.uuid === true) {
+    output.tell(`Keep the UUID for the next version: --uuid ${uuid}`);
+  }
+  return 0;
+}

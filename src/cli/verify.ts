@@ -1,0 +1,108 @@
+/** `vmbuild verify`: runs a template's HTTP checks against an instance that runs somewhere. */
+import { parseFingerprint } from "../acceptance/trust.js";
+import type { Trust } from "../acceptance/trust.js";
+import { readAuthority, requireAcceptance } from "../build/acceptance.js";
+import { verifyInstance } from "../build/verify-instance.js";
+import { VmbuildError } from "../errors.js";
+import { createBus } from "../events/bus.js";
+import { Secrets } from "../events/secrets.js";
+import { parseDuration } from "../fields.js";
+import { createReporter, createReportOutput } from "./acceptance-output.js";
+import type { ReportFlags } from "./acceptance-output.js";
+import { interruptible } from "./interrupt.js";
+import { loadFor } from "./options.js";
+import type { OutputFlags, TemplateFlags } from "./options.js";
+
+/** The command's flags. */
+export interface VerifyFlags extends TemplateFlags, OutputFlags, ReportFlags {
+  readonly endpoint: string;
+  readonly passwordEnv?: string;
+  readonly tokenEnv?: string;
+  readonly insecure?: boolean;
+  readonly ca?: string;
+  readonly fingerprint?: string;
+  readonly wait?: string;
+}
+
+/** An address, or a host alone, which then gets the section's scheme. */
+function parseEndpoint(text: string, scheme: string): URL {
+  const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${scheme}://${text}`;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  const hint = "Write for example --endpoint https://10.0.0.1";
+  if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {
+    throw new VmbuildError("USAGE", `--endpoint ${text} is no web address`, { hint });
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new VmbuildError("USAGE", "--endpoint has a user or a password in it", {
+      hint: "Everybody on this host could read it; use --password-env.",
+    });
+  }
+  if (url.search !== "" || url.hash !== "") {
+    throw new VmbuildError("USAGE", `--endpoint ${text} ends in a query or a fragment`, { hint });
+  }
+  return url;
+}
+
+/** A secret out of the environment, where no argument list shows it. */
+function fromEnvironment(flag: string, name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  const value = process.env[name];
+  if (value !== undefined && value !== "") return value;
+  throw new VmbuildError("USAGE", `${flag}: the environment variable ${name} is not set`);
+}
+
+async function trustFrom(flags: VerifyFlags, endpoint: URL): Promise<Trust> {
+  const { insecure, ca, fingerprint } = flags;
+  if (endpoint.protocol === "http:" && (ca !== undefined || fingerprint !== undefined)) {
+    throw new VmbuildError("USAGE", "An endpoint over plain http has no certificate to check", {
+      hint: "Write https:// in --endpoint, or leave --ca and --fingerprint out.",
+    });
+  }
+  if (fingerprint !== undefined) {
+    return { kind: "fingerprint", sha256: parseFingerprint(fingerprint) };
+  }
+  if (ca !== undefined) return readAuthority(ca);
+  return { kind: insecure ? "insecure" : "system" };
+}
+
+/** Runs the command; returns 0, or 8 when a check failed. */
+export async function verify(name: string, flags: VerifyFlags): Promise<number> {
+  const output = createReportOutput(flags);
+  const template = await loadFor(name, flags);
+  const section = requireAcceptance(template);
+  const endpoint = parseEndpoint(flags.endpoint, section.endpoint.scheme);
+  const waitMs = parseDuration(flags.wait ?? "0s");
+  if (waitMs === undefined) {
+    throw new VmbuildError("USAGE", `--wait ${flags.wait}: write for example 5m`);
+  }
+  const secret = {
+    password: fromEnvironment("--password-env", flags.passwordEnv),
+    token: fromEnvironment("--token-env", flags.tokenEnv),
+  };
+  const trust = await trustFrom(flags, endpoint);
+  const secrets = new Secrets();
+  for (const value of [...template.secrets, secret.password, secret.token]) {
+    if (value !== undefined) secrets.add(value);
+  }
+  const bus = createBus(template.name, secrets, [output.createSink()]);
+  const { title = `${template.name} ${template.version}` } = section;
+  const subject = `Endpoint: ${endpoint.href.replace(/\/$/, "")}`;
+  const reporter = createReporter(output, secrets, flags, { title, subject });
+  try {
+    const report = await interruptible((signal) =>
+      verifyInstance({
+        template,
+        endpoint,
+        secret,
+        trust,
+        waitMs,
+        emit: bus.emit,
+        signal,
+        onResult: (result) => reporter.onResult(result),
+      }),
+    );
+    return await reporter.finish(report);
+  } finally {
+    await bus.close();
+  }
+}

@@ -1,0 +1,95 @@
+/** OpenNebula's CONTEXT disk: what one-context in the guest is told, as a shell file. */
+import { VmbuildError } from "../errors.js";
+import { writeTextDisk } from "./iso.js";
+
+/** Values by name, as they stand in `context.sh`. */
+export type ContextVariables = Readonly<Record<string, string>>;
+
+/** What is said where nobody says otherwise. */
+export interface ContextDefaults {
+  readonly hostname: string;
+  /** The network card's address; one-context finds its interface by it. */
+  readonly mac: string;
+  /** An OpenSSH public key. It is added to keys of one's own, so that there is a way in. */
+  readonly publicKey: string;
+}
+
+/** QEMU's user network (docs/system/devices/net.rst): these addresses are fixed. */
+const NETWORK = {
+  ETH0_IP: "10.0.2.15",
+  ETH0_MASK: "255.255.255.0",
+  ETH0_NETWORK: "10.0.2.0",
+  ETH0_GATEWAY: "10.0.2.2",
+  ETH0_DNS: "10.0.2.3",
+} as const;
+
+/** A variable's name in `context.sh`. */
+export const CONTEXT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function usage(message: string, hint: string): VmbuildError {
+  return new VmbuildError("USAGE", message, { hint });
+}
+
+/** The address that the guest will have; undefined where DHCP gives it, or none is wanted. */
+export function contextAddress(variables: ContextVariables): string | undefined {
+  return variables["ETH0_METHOD"] === "static" ? variables["ETH0_IP"] : undefined;
+}
+
+function requireReachable(address: string): void {
+  const last = Number(/^10\.0\.2\.(\d{1,3})$/.exec(address)?.[1] ?? Number.NaN);
+  // .2 is the gateway, .3 answers DNS, .4 is QEMU's SMB server.
+  if (last >= 5 && last <= 254) return;
+  throw usage(
+    `ETH0_IP=${address}: the machine's network is 10.0.2.0/24`,
+    "Take an address from 10.0.2.5 to 10.0.2.254, or ETH0_METHOD=dhcp.",
+  );
+}
+
+/**
+ * All variables: those of one's own over the defaults, a static address on QEMU's user network
+ * unless `ETH0_METHOD` says otherwise.
+ * @throws {VmbuildError} USAGE for a name or an address that cannot be.
+ */
+export function contextVariables(
+  defaults: ContextDefaults,
+  own: ContextVariables,
+): ContextVariables {
+  for (const [name, value] of Object.entries(own)) {
+    if (!CONTEXT_NAME.test(name)) {
+      throw usage(`${name} is no name for a context variable`, "Letters, digits and underscores.");
+    }
+    if (value.includes("\0")) throw usage(`${name} has a NUL character`, "No shell can hold it.");
+  }
+  const { ETH0_METHOD: method = "static", NETWORK: network = "YES" } = own;
+  const isStatic = method === "static" && network === "YES";
+  const keys = [own["SSH_PUBLIC_KEY"], defaults.publicKey].filter((key) => key?.trim());
+  const variables: ContextVariables = {
+    NETWORK: network,
+    ...(network === "YES" ? { ETH0_MAC: defaults.mac, ETH0_METHOD: method } : {}),
+    ...(isStatic ? NETWORK : {}),
+    SET_HOSTNAME: defaults.hostname,
+    ...own,
+    SSH_PUBLIC_KEY: keys.join("\n"),
+  };
+  const address = contextAddress(variables);
+  if (address !== undefined) requireReachable(address);
+  return variables;
+}
+
+/** `context.sh`: each value in single quotes, in which a shell obeys nothing. */
+export function contextScript(variables: ContextVariables): string {
+  const lines = Object.entries(variables).map(
+    ([name, value]) => `${name}='${value.replaceAll("'", String.raw`'\''`)}'`,
+  );
+  return `# Context variables, written by vmbuild\n${lines.join("\n")}\n`;
+}
+
+/** Writes the disk to `destination`, 0600: passwords may be on it. */
+export async function writeContextDisk(
+  variables: ContextVariables,
+  destination: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const files = { "context.sh": contextScript(variables) };
+  await writeTextDisk(files, "CONTEXT", destination, signal);
+}
