@@ -8,9 +8,17 @@ MAKEFLAGS += --no-builtin-rules
 
 VMBUILD := node dist/cli/main.js
 
-# Which template `make build` builds, and the accelerator: kvm, tcg, or auto, which prefers kvm.
-NAME ?=
-ACCEL ?= auto
+# Which template `make build` builds; how its guest runs: kvm, tcg, or auto, which prefers kvm (the
+# template's own choice unless given); and where the image goes, in place of output/NAME.
+NAME ?= slm-copilot
+ACCEL ?=
+OUTPUT_DIR ?=
+# `make test ENDPOINT=https://10.0.0.1 PASSWORD=…` tests a deployed instance of NAME, by default
+# SLM-Copilot. The password goes on in the environment, as it is: `$` and quotes mean nothing.
+ENDPOINT ?=
+PASSWORD ?=
+export VMBUILD_ENDPOINT := $(value ENDPOINT)
+export VMBUILD_PASSWORD := $(value PASSWORD)
 # Which test projects run, and on which other versions of Node.js.
 PROJECTS ?= unit integration e2e package
 NODES ?= 22 24
@@ -24,23 +32,31 @@ help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  %-12s %s\n' "$$name" "$$what"; done
 
 .PHONY: build
-build: dist/cli/main.js ## Compile vmbuild; with NAME=demo, then build that image too
-ifneq ($(NAME),)
-	@scripts/setup build
-	$(VMBUILD) run $(NAME) --accel $(ACCEL)
-endif
+build: ## Build the image of NAME, slm-copilot unless given: make build NAME=demo
+	@scripts/setup build packages
+	@$(MAKE) --no-print-directory dist/cli/main.js
+	$(VMBUILD) run '$(NAME)'$(if $(ACCEL), --accel $(ACCEL))$(if $(OUTPUT_DIR), --output '$(OUTPUT_DIR)')
+
+.PHONY: compile
+compile: dist/cli/main.js ## Compile vmbuild itself, and nothing more
 
 .PHONY: demo
 demo: ## Set up this host, then build the demo image and say how to use it
 	@scripts/setup build packages
 	@$(MAKE) --no-print-directory dist/cli/main.js
-	@scripts/demo $(ACCEL)
+	@scripts/demo $(or $(ACCEL),auto)
 
 .PHONY: test
-test: ## Set up this host, then run every test; PROJECTS='unit integration' for some
+test: ## Run every test (PROJECTS='unit' for some); with ENDPOINT= PASSWORD= test an instance
+ifneq ($(value ENDPOINT),)
+	@[[ -n $$VMBUILD_PASSWORD ]] || { echo 'make test ENDPOINT=https://10.0.0.1 PASSWORD=…: PASSWORD is missing' >&2; exit 2; }
+	@$(MAKE) --no-print-directory dist/cli/main.js
+	@$(VMBUILD) verify '$(NAME)' --endpoint "$$VMBUILD_ENDPOINT" --password-env VMBUILD_PASSWORD --insecure
+else
 	@scripts/setup build test packages
 	@$(MAKE) --no-print-directory dist/cli/main.js
 	@node scripts/test.js $(PROJECTS)
+endif
 
 .PHONY: test-nodes
 test-nodes: ## Run the unit and integration tests on other versions of Node.js: NODES='22 24'

@@ -24,6 +24,8 @@ export interface CliHome extends AsyncDisposable {
   readonly runtime: string;
   readonly env: Readonly<Record<string, string>>;
   run(...args: string[]): Promise<CliResult>;
+  /** The same with another environment. */
+  runWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<CliResult>;
   /** Writes files, folders made on the way; values that are no text become JSON. */
   write(files: Readonly<Record<string, unknown>>): Promise<void>;
 }
@@ -41,17 +43,22 @@ export async function makeCliHome(): Promise<CliHome> {
     XDG_RUNTIME_DIR: at("run"),
     LANG: "C.UTF-8",
   };
+  const runIn = async (
+    own: Readonly<Record<string, string>>,
+    args: readonly string[],
+  ): Promise<CliResult> => {
+    const options = { cwd: at("work"), env: own, extendEnv: false, reject: false } as const;
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], options);
+    return { exitCode, stdout, stderr };
+  };
   return {
     folder: at("work"),
     builds: join(root, "state", "vmbuild", "builds"),
     cache: join(root, "cache", "vmbuild"),
     runtime: join(root, "run", "vmbuild"),
     env,
-    async run(...args) {
-      const options = { cwd: at("work"), env, extendEnv: false, reject: false } as const;
-      const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], options);
-      return { exitCode, stdout, stderr };
-    },
+    run: (...args) => runIn(env, args),
+    runWith: (own, ...args) => runIn(own, args),
     async write(files) {
       for (const [path, content] of Object.entries(files)) {
         const target = path.startsWith("/") ? path : join(at("work"), path);

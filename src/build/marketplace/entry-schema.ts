@@ -7,7 +7,13 @@ import { z } from "zod";
 const text = z.string().trim().min(1, "is empty");
 
 /** YAML reads 24.04 and 7.0 as numbers, and their last digit is lost. */
-const quoted = z.string({ error: "must be a text: put it in quotes" }).trim().min(1, "is empty");
+const quoted = z
+  .string({
+    error: ({ input }) =>
+      input === undefined ? "is missing; it is a text" : "must be a text: put it in quotes",
+  })
+  .trim()
+  .min(1, "is empty");
 
 const hex = (digits: number, name: string) =>
   z

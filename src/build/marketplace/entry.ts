@@ -128,7 +128,8 @@ export async function composeEntry(path: string, image: PublishedImage): Promise
     const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
     throw invalid(path, `has ${count}`, problems.map(placer(path, document, lines)));
   }
-  // Many entries write lists without indenting them; a diff should show what was filled in alone.
+  // A diff should show what was filled in alone, so lists and {…} are written as they were.
   const indentSeq = !/^[\w-]+:[ \t]*\n(?:#.*\n|\n)*- /m.test(source);
-  return document.toString({ lineWidth: 0, indentSeq });
+  const flowCollectionPadding = !/: \{[^\s}]/.test(source);
+  return document.toString({ lineWidth: 0, indentSeq, flowCollectionPadding });
 }

@@ -88,4 +88,23 @@ describe("vmbuild doctor", () => {
       0,
     );
   });
+
+  it("is a dependency check for an appliance: QEMU, the seed's disk, KVM, and what fetches it", async () => {
+    await home.write({
+      "t.json": {
+        name: "t",
+        base: {
+          url: "https://x.invalid/base.img",
+          checksum: "file:https://x.invalid/SHA256SUMS",
+          signature: { url: "https://x.invalid/SHA256SUMS.gpg", keyring: "k.gpg" },
+        },
+        inputs: { oneApps: { git: "https://x.invalid/one-apps", ref: "v1" } },
+      },
+    });
+    const { stdout } = await home.run("doctor", "t.json", "--json");
+    const names = (JSON.parse(stdout) as Report).checks.map(({ name }) => name);
+    const wanted = ["qemu-system-x86_64", "qemu-img", "xorriso", "kvm", "memory", "git", "gpgv"];
+    expect(names).toEqual(expect.arrayContaining([...wanted, "cache space", "state space"]));
+    expect(names).not.toContain("mmdebstrap");
+  });
 });

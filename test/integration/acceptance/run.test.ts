@@ -1,0 +1,93 @@
+/** Checks in order, tried again while they may become true. */
+import { expect, it } from "vitest";
+import { checkSchema } from "../../../src/acceptance/check-schema.js";
+import { runChecks } from "../../../src/acceptance/run.js";
+import type { CheckResult, CheckRun } from "../../../src/acceptance/run.js";
+import type { EventBody } from "../../../src/events/types.js";
+import { startServer } from "../../support/https-server.js";
+
+async function run(checks: unknown[], more: Partial<CheckRun> & { address: string }) {
+  const results: CheckResult[] = [];
+  const events: EventBody[] = [];
+  const { address, ...others } = more;
+  const trust = { kind: "insecure" } as const;
+  const returned = await runChecks(
+    checks.map((check) => checkSchema.parse(check)),
+    {
+      targets: { http: { address: () => address, trust, credentials: { user: "" } } },
+      startedAt: performance.now(),
+      emit: (event) => events.push(event),
+      signal: new AbortController().signal,
+      onResult: (result) => results.push(result),
+      ...others,
+    },
+  );
+  expect(returned).toEqual(results);
+  return { results, events };
+}
+
+it("tries again until a check holds, and goes on after one that does not", async () => {
+  let asked = 0;
+  await using server = await startServer((_seen, response) => {
+    asked++;
+    response.writeHead(asked < 3 ? 503 : 200).end();
+  });
+  const { results, events } = await run(
+    [
+      { name: "ready", http: "/", within: "1m" },
+      { name: "wrong", http: "/", status: 404 },
+      { name: "right", http: "/" },
+    ],
+    { address: server.address, round: "again" },
+  );
+  expect(results.map(({ name, ok, attempts }) => [name, ok, attempts])).toEqual([
+    ["ready", true, 3],
+    ["wrong", false, 1],
+    ["right", true, 1],
+  ]);
+  expect(events).toMatchObject([
+    { type: "check.finished", check: "ready", round: "again", ok: true },
+    { check: "wrong", ok: false, reason: "got HTTP 200, expected 404" },
+    { check: "right", ok: true },
+  ]);
+});
+
+it("counts the time from the guest's start, not from the check's", async () => {
+  await using server = await startServer((_seen, response) => void response.writeHead(503).end());
+  const long = performance.now() - 120_000;
+  const check = { name: "late", http: "/", within: "1m" };
+  const { results } = await run([check], { address: server.address, startedAt: long });
+  expect(results).toMatchObject([{ ok: false, attempts: 1 }]);
+  const once = await run([check], { address: server.address, longestWait: 0 });
+  expect(once.results).toMatchObject([{ ok: false, attempts: 1 }]);
+});
+
+it("does not try again what cannot change", async () => {
+  const check = { name: "who", http: "/", auth: "bearer", within: "1h" };
+  const { results } = await run([check], { address: "http://127.0.0.1:9" });
+  expect(results).toMatchObject([{ ok: false, attempts: 1, reason: "no token is known" }]);
+});
+
+it("fails what needs a guest where there is none", async () => {
+  const { results } = await run(
+    [
+      { name: "cmd", run: "true", within: "1h" },
+      { name: "units", system: "no-failed-units" },
+    ],
+    { address: "http://127.0.0.1:9" },
+  );
+  expect(results).toMatchObject([
+    { name: "cmd", kind: "run", ok: false, reason: "there is no way into the guest" },
+    { name: "units", kind: "system", ok: false },
+  ]);
+});
+
+it("ends when it is cancelled, also while it waits", async () => {
+  const cancel = new AbortController();
+  await using server = await startServer((_seen, response) => {
+    response.writeHead(503).end(() => cancel.abort(new Error("cancelled")));
+  });
+  const check = { name: "never", http: "/", within: "1h" };
+  const work = run([check], { address: server.address, signal: cancel.signal });
+  await expect(work).rejects.toThrow("cancelled");
+});

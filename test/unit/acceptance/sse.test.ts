@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { EventParser } from "../../../src/acceptance/sse.js";
+import { streamProblem } from "../../../src/acceptance/stream.js";
+
+/** The events of a text that comes in pieces of so many bytes. */
+function parse(text: string, size: number) {
+  const parser = new EventParser();
+  const bytes = Buffer.from(text);
+  const events = [];
+  for (let at = 0; at < bytes.length; at += size) {
+    events.push(...parser.write(bytes.subarray(at, at + size), at));
+  }
+  return events.map(({ type, data }) => [type, data]);
+}
+
+describe("EventParser", () => {
+  it.each([
+    [
+      "two events",
+      "data: a\n\ndata: b\n\n",
+      [
+        ["message", "a"],
+        ["message", "b"],
+      ],
+    ],
+    [
+      "ends of lines of all kinds",
+      "data: a\r\n\r\ndata: b\r\rdata: c\n\n",
+      [
+        ["message", "a"],
+        ["message", "b"],
+        ["message", "c"],
+      ],
+    ],
+    ["several lines of data", "data: a\ndata:  b\ndata\n\n", [["message", "a\n b\n"]]],
+    ["comments, ids and types", ": hi\nid: 7\nevent: x\nretry: 3\ndata:y\n\n", [["x", "y"]]],
+    ["an event without data", "event: x\n\ndata: z\n\n", [["message", "z"]]],
+    ["an event that is cut off", "data: a\n\ndata: b\n", [["message", "a"]]],
+    ["a byte order mark", "\uFEFFdata: a\n\n", [["message", "a"]]],
+    ["letters of several bytes", "data: ü✓🎉\n\n", [["message", "ü✓🎉"]]],
+    ["nothing", "", []],
+  ])("reads %s, whole and in pieces", (_name, text, events) => {
+    for (const size of [1, 2, 3, 1000]) expect(parse(text, size)).toEqual(events);
+  });
+});
+
+describe("streamProblem", () => {
+  const at = (time: number, data: string) => ({ type: "message", data, at: time });
+  const events = [at(0, '{"n":""}'), at(50, '{"n":"x"}'), at(120, "[DONE]")];
+
+  it("accepts what is expected", () => {
+    const expected = { atLeast: 3, json: { n: { notEmpty: true } }, last: "[DONE]", spread: 100 };
+    expect(streamProblem(events, expected)).toBeUndefined();
+  });
+
+  it.each([
+    [{ atLeast: 4 }, "3 events came, expected at least 4"],
+    [{ atLeast: 1, last: "end" }, 'the last event is "[DONE]", not "end"'],
+    [{ atLeast: 1, json: { n: "y" } }, 'in no event: n is "x", not "y"'],
+    [{ atLeast: 1, spread: 500 }, "all events came within 120ms, expected 500ms at least"],
+  ])("says what is wrong with %j", (expected, words) => {
+    expect(streamProblem(events, expected)).toContain(words);
+  });
+
+  it("says that no event has JSON", () => {
+    const problem = streamProblem([at(0, "text")], { atLeast: 1, json: { n: "y" } });
+    expect(problem).toBe("in no event: n (no event has JSON)");
+  });
+});
