@@ -136,7 +136,7 @@ describe("an answer", () => {
     [
       text(200, '{"data":[]}'),
       { expect: { json: { "data[*].id": "m" } } },
-      "data[*].id is not there",
+      /^data\[\*\]\.id is not there$/,
       ['{"data":[]}'],
     ],
     [
