@@ -39,6 +39,8 @@ export interface CheckRun {
   readonly startedAt: number;
   /** Bounds every `within`. Milliseconds. */
   readonly longestWait?: number;
+  /** Says why waiting any longer is useless; undefined while it is not. */
+  readonly whyHopeless?: () => Promise<string | undefined>;
   /** Names the round in events; absent for the first. */
   readonly round?: string | undefined;
   readonly emit: Emit;
@@ -80,14 +82,33 @@ async function runCheck(check: Check, run: CheckRun): Promise<CheckResult> {
       return { ...known, ok: true, ...(detail === undefined ? {} : { detail }) };
     }
     const isLate = performance.now() + PAUSE_MS - run.startedAt > patience;
-    if (outcome.isFinal || isLate) {
+    const hopeless = await run.whyHopeless?.();
+    if (outcome.isFinal || isLate || hopeless !== undefined) {
       const { reason, lines } = outcome;
-      return { ...known, ok: false, reason, lines };
+      const why = hopeless === undefined ? reason : `${reason} (${hopeless})`;
+      return { ...known, ok: false, reason: why, lines };
     }
     await delay(PAUSE_MS, undefined, { signal: run.signal }).catch(() => {
       run.signal.throwIfAborted();
     });
   }
+}
+
+/** Hands a result on to whoever waits for it. */
+export function tellResult(
+  result: CheckResult,
+  { emit, round, onResult }: Pick<CheckRun, "emit" | "round" | "onResult">,
+): void {
+  const { name, ok, durationMs, reason } = result;
+  emit({
+    type: "check.finished",
+    check: name,
+    ok,
+    durationMs,
+    ...(round === undefined ? {} : { round }),
+    ...(reason === undefined ? {} : { reason }),
+  });
+  onResult(result);
 }
 
 /**
@@ -98,16 +119,7 @@ export async function runChecks(checks: readonly Check[], run: CheckRun): Promis
   const results: CheckResult[] = [];
   for (const check of checks) {
     const result = await runCheck(check, run);
-    const { name, ok, durationMs, reason } = result;
-    run.emit({
-      type: "check.finished",
-      check: name,
-      ok,
-      durationMs,
-      ...(run.round === undefined ? {} : { round: run.round }),
-      ...(reason === undefined ? {} : { reason }),
-    });
-    run.onResult(result);
+    tellResult(result, run);
     results.push(result);
   }
   return results;

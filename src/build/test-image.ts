@@ -3,11 +3,14 @@ import type { Credentials } from "../acceptance/credentials.js";
 import type { HttpTarget } from "../acceptance/http.js";
 import { composeReport } from "../acceptance/report.js";
 import type { AcceptanceReport, RoundResult } from "../acceptance/report.js";
-import { runChecks } from "../acceptance/run.js";
+import { runChecks, tellResult } from "../acceptance/run.js";
 import type { CheckResult } from "../acceptance/run.js";
+import { messageOf } from "../errors.js";
 import type { Secrets } from "../events/secrets.js";
 import type { Emit } from "../events/types.js";
 import { Guest } from "../guest/guest.js";
+import { findHopeless } from "../guest/readiness.js";
+import { readConsoleTail } from "../machine/console.js";
 import { stopMachine } from "../machine/stop.js";
 import type { ContextVariables } from "../seed/context.js";
 import type { Acceptance } from "../template/acceptance-schema.js";
@@ -17,7 +20,7 @@ import { openLayer } from "./image-layer.js";
 import type { BootedImage, ImageLayer } from "./image-layer.js";
 import { planMachine } from "./plan.js";
 import { Contexts } from "./test-context.js";
-import { fillUp, portsOf, roundsOf } from "./test-rounds.js";
+import { failRound, portsOf, roundsOf } from "./test-rounds.js";
 
 /** What is tested, and how. */
 export interface TestImageOptions {
@@ -74,6 +77,12 @@ function openGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: A
   return { guest: () => (opened ??= open()), openedYet: () => opened };
 }
 
+/** A machine that is gone, or whose console shows a panic, will answer no more. */
+async function whyHopeless({ machine, console }: BootedImage): Promise<string | undefined> {
+  if (machine.death.aborted) return messageOf(machine.death.reason);
+  return findHopeless(await readConsoleTail(console))?.trim();
+}
+
 /** Switches the guest off as its owner would, so that its disk is whole for the next round. */
 async function switchOff(
   booted: BootedImage,
@@ -118,9 +127,20 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
     emit,
     signal,
   });
+  let lost: string | undefined;
   for (const [index, round] of rounds.entries()) {
     contexts.enter(round);
     onRound(round.name);
+    const telling = { emit, onResult, round: round.name };
+    const add = (checks: CheckResult[]): void => {
+      results.push(round.name === undefined ? { checks } : { name: round.name, checks });
+    };
+    if (lost !== undefined) {
+      const failed = failRound(round, lost);
+      for (const result of failed) tellResult(result, telling);
+      add(failed);
+      continue;
+    }
     const booted = await layer.start({
       context: contexts.values,
       seed: options.seed ?? boot.seed ?? contexts.values === undefined,
@@ -128,23 +148,23 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
       console: consoleOf(options.console, index),
     });
     const { guest, openedYet } = openGuest(booted, boot.timeout, emit, signal);
-    const checks = await runChecks(round.checks, {
-      targets: {
-        http: httpTarget(section, booted, trust, contexts.credentials),
-        guest: { guest, console: booted.console },
-      },
-      startedAt: booted.startedAt,
-      round: round.name,
-      emit,
-      signal,
-      onResult,
-    });
-    results.push(round.name === undefined ? { checks } : { name: round.name, checks });
-    // A machine that died is told by its checks; there is nothing to start again then.
-    if (booted.machine.death.aborted) break;
-    if (index < rounds.length - 1) await switchOff(booted, openedYet(), options);
+    add(
+      await runChecks(round.checks, {
+        ...telling,
+        targets: {
+          http: httpTarget(section, booted, trust, contexts.credentials),
+          guest: { guest, console: booted.console },
+        },
+        startedAt: booted.startedAt,
+        signal,
+        whyHopeless: () => whyHopeless(booted),
+      }),
+    );
+    // A machine that died cannot be started again as if nothing had been.
+    if (booted.machine.death.aborted) lost = "the machine ended in an earlier round";
+    else if (index < rounds.length - 1) await switchOff(booted, openedYet(), options);
   }
   const durationMs = performance.now() - started;
   const { name, version } = template;
-  return composeReport({ name, version, subject: image, durationMs }, fillUp(results, rounds));
+  return composeReport({ name, version, subject: image, durationMs }, results);
 }

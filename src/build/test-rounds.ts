@@ -1,6 +1,5 @@
 /** The rounds of an acceptance section: its checks once, and again after each restart. */
 import type { Check } from "../acceptance/check-schema.js";
-import type { RoundResult } from "../acceptance/report.js";
 import { kindOf } from "../acceptance/run.js";
 import type { CheckResult } from "../acceptance/run.js";
 import type { ContextVariables } from "../seed/context.js";
@@ -38,18 +37,14 @@ export function portsOf(section: Acceptance): number[] {
   return [...new Set(ports)];
 }
 
-/** A round that was never begun has failed, each check of it. */
-export function fillUp(results: readonly RoundResult[], rounds: readonly Round[]): RoundResult[] {
-  const missing = rounds.slice(results.length).map(({ name = "", checks }) => ({
-    name,
-    checks: checks.map((check): CheckResult => ({
-      name: check.name,
-      kind: kindOf(check),
-      ok: false,
-      durationMs: 0,
-      attempts: 0,
-      reason: "the machine ended in an earlier round",
-    })),
+/** What came of a round that could not be begun: each check of it has failed. */
+export function failRound({ checks }: Round, reason: string): CheckResult[] {
+  return checks.map((check) => ({
+    name: check.name,
+    kind: kindOf(check),
+    ok: false,
+    durationMs: 0,
+    attempts: 0,
+    reason,
   }));
-  return [...results, ...missing];
 }

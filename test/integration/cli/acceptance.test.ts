@@ -14,7 +14,7 @@ let home: CliHome;
 beforeEach(async () => {
   home = await makeCliHome();
   const machine = { accelerator: "tcg", memory: "128M" };
-  const checks = [{ name: "up", http: "/" }];
+  const checks = [{ name: "up", http: "/", within: "1h" }];
   await home.write({
     "t.json": { name: "t", base: { path: "x" }, machine, acceptance: { checks } },
     "bare.json": { name: "bare", base: { path: "x" }, machine },
@@ -79,7 +79,7 @@ describe("vmbuild test", () => {
     await publishEmpty();
     const ended = await home.run("test", "t.json", "--context", "ETH0_METHOD=dhcp");
     expect(ended.exitCode).toBe(8);
-    expect(ended.stdout).toMatch(/\[FAIL\] up -- /);
+    expect(ended.stdout).toMatch(/\[FAIL\] up -- .*No bootable device/);
     expect(ended.stdout).toContain("Result: 0/1 tests passed");
     const left = execFileSync("ls", ["-A", home.runtime], { encoding: "utf8" });
     expect(left).toBe("");
