@@ -17,8 +17,8 @@ OUTPUT_DIR ?=
 # SLM-Copilot. The password goes on in the environment, as it is: `$` and quotes mean nothing.
 ENDPOINT ?=
 PASSWORD ?=
-export VMBUILD_ENDPOINT := $(value ENDPOINT)
-export VMBUILD_PASSWORD := $(value PASSWORD)
+test: export VMBUILD_ENDPOINT := $(value ENDPOINT)
+test: export VMBUILD_PASSWORD := $(value PASSWORD)
 # Which test projects run, and on which other versions of Node.js.
 PROJECTS ?= unit integration e2e package
 NODES ?= 22 24

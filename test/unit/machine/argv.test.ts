@@ -67,6 +67,11 @@ describe("qemuArguments", () => {
       ["-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:4022-:22"],
     ],
     [
+      "a way to a guest with an address of its own",
+      argumentsOf({}, { guestAddress: "10.0.2.77" }),
+      ["-netdev", "user,id=net,dhcpstart=10.0.2.77,hostfwd=tcp:127.0.0.1:4022-:22"],
+    ],
+    [
       "no way out for an isolated guest, and still a way in",
       argumentsOf({ network: "isolated" }),
       ["-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:4022-:22"],
