@@ -1,8 +1,9 @@
 /** Starts a finished image once on a throwaway layer, and lets somebody in. */
 import { openLayer } from "./image-layer.js";
-import type { BootedImage, LayerOptions, StartOptions } from "./image-layer.js";
+import type { LayerOptions } from "./image-layer.js";
+import type { BootedImage, StartOptions } from "./image-start.js";
 
-export type { BootedImage } from "./image-layer.js";
+export type { BootedImage } from "./image-start.js";
 
 /** What to start, and how. */
 export type BootImageOptions = LayerOptions & StartOptions;
