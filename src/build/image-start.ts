@@ -16,7 +16,7 @@ import type { MachineFiles, MachineShape } from "../machine/shape.js";
 import { contextAddress, contextVariables, writeContextDisk } from "../seed/context.js";
 import type { ContextVariables } from "../seed/context.js";
 import { writeSeed } from "../seed/nocloud.js";
-import { hostnameOf } from "./prepare.js";
+import { hostnameOf } from "./disk.js";
 
 /** A way in: a port of 127.0.0.1, or any free one, and the guest's port that it leads to. */
 export interface Forward {
