@@ -1,8 +1,8 @@
 /** Packer's turn: bench/image/packer.json, as somebody who knows Packer would have written it. */
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram } from "../dist/host/programs.js";
-import { writeIso } from "../dist/seed/iso.js";
+import { writeTextDisk } from "../dist/seed/iso.js";
 import type { Built } from "./samples.js";
 import { PACKER_MARKS, cutAtMarks } from "./stages.js";
 import { timeProgram } from "./time.js";
@@ -24,9 +24,8 @@ const MINIMAL_MODULES = [
 /** Makes the build's key and its NoCloud seed. */
 export async function preparePacker({ work, settings, signal }: Setup): Promise<PackerFiles> {
   const folder = join(work, "packer");
-  const seedFolder = join(folder, "seed");
   const key = join(folder, "key");
-  await mkdir(seedFolder, { recursive: true });
+  await mkdir(folder, { recursive: true });
   const keygen = ["-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", key];
   const made = await runProgram("ssh-keygen", keygen, { signal });
   if (made.exitCode !== 0) throw new Error(made.lastLines.join("\n"));
@@ -37,11 +36,12 @@ export async function preparePacker({ work, settings, signal }: Setup): Promise<
     `ssh_authorized_keys: ["${line.trim()}"]`,
     ...(settings.packerSeed === "minimal" ? MINIMAL_MODULES : []),
   ];
-  await writeFile(join(seedFolder, "user-data"), `${userData.join("\n")}\n`);
-  const metaData = "instance-id: bench\nlocal-hostname: bench\n";
-  await writeFile(join(seedFolder, "meta-data"), metaData);
   const seed = join(folder, "seed.iso");
-  await writeIso(seedFolder, "CIDATA", seed, signal);
+  const files = {
+    "user-data": `${userData.join("\n")}\n`,
+    "meta-data": "instance-id: bench\nlocal-hostname: bench\n",
+  };
+  await writeTextDisk(files, "CIDATA", seed, signal);
   return { key, seed };
 }
 
