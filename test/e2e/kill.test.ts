@@ -65,9 +65,29 @@ afterAll(() => bench[Symbol.asyncDispose]());
 const passed = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Kills one of the two at the moment, or in the middle of a save where `midSave` says so. */
-async function killAt(running: Running, moment: number, victim: "vmbuild" | "qemu") {
+/** When and whom a trial kills. */
+interface Kill {
+  readonly victim: "vmbuild" | "qemu";
+  /** The step after whose end the time counts: its state is being saved then. */
+  readonly after: string | undefined;
+  /** Since then, or since QEMU's start. */
+  readonly moment: number;
+}
+
+/** A state takes about as long to save. Milliseconds. */
+const SAVE_MS = 700;
+
+function chooseKill(trial: number): Kill {
+  const victim = random() < 0.5 ? "vmbuild" : "qemu";
+  const step = STEPS[Math.floor(random() * STEPS.length)];
+  const isMidSave = trial % 2 === 0;
+  const moment = Math.round(random() * (isMidSave ? SAVE_MS : SPAN_MS));
+  return { victim, moment, after: isMidSave ? step : undefined };
+}
+
+async function kill(running: Running, { victim, after, moment }: Kill) {
   const [, qemu] = await running.until(/process (\d+), SSH port/);
+  if (after !== undefined) await running.until(new RegExp(`\\] ${after} done`));
   await Promise.race([passed(moment), running.ended]);
   const pid = victim === "qemu" ? Number(qemu) : running.pid;
   if (await isAlive(pid)) process.kill(pid, "SIGKILL");
@@ -81,10 +101,9 @@ it(
     const outcomes: string[] = [];
     for (let trial = 1; trial <= TRIALS; trial++) {
       const template = await bench.template(documentOf(trial));
-      const victim = random() < 0.5 ? "vmbuild" : "qemu";
-      const moment = Math.round(random() * SPAN_MS);
-      const killed = await killAt(bench.build(template), moment, victim);
-      const what = `trial ${trial}: ${victim} killed after ${moment} ms`;
+      const { victim, after, moment } = chooseKill(trial);
+      const killed = await kill(bench.build(template), { victim, after, moment });
+      const what = `trial ${trial}: ${victim} killed ${moment} ms after ${after ?? "its start"}`;
       const saved = [...killed.stderr.matchAll(/ {2}checkpoint \(/g)].length;
       outcomes.push(`${what}, exit ${killed.exitCode}, ${saved} states`);
 
