@@ -92,7 +92,11 @@ export function addPrune(root: Command, setExitCode: SetExitCode): void {
     .command("prune")
     .description("free what runs left: old logs, stale sockets, old caches")
     .option("--keep <n>", "how many runs of each build keep their logs", parseCount, 5)
-    .option("--older-than <time>", "remove what the caches hold unused for so long", "30d")
+    .option(
+      "--older-than <time>",
+      "remove caches and checkpoints that were not used for so long",
+      "30d",
+    )
     .option("--max-size <size>", "then the least recently used, until the caches fit", "20G")
     .option("--all", "remove all caches, and the working disks of runs that are over")
     .option("--dry-run", "only say what would go")

@@ -138,7 +138,9 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
   }
   const temporary = temporaryBeside(resolve(path));
   const beside = dirname(resolve(backing)) === dirname(resolve(path));
-  const recorded = beside ? basename(backing) : resolve(backing);
+  // A name alone that has a colon in it would be read as a protocol.
+  const isPlain = /^[\w.-]+$/.test(basename(backing));
+  const recorded = beside && isPlain ? basename(backing) : resolve(backing);
   const args = ["create", "-q", "-f", "qcow2", "-F", backingFormat, "-b", recorded];
   try {
     const result = await run([...args, temporary, ...(size ? [String(size)] : [])], signal);

@@ -1,12 +1,23 @@
 /** States of other machines, of steps that work on the host, and of a disk that is full. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { lstat, mkdir, readFile, readdir, readlink, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  copyFile,
+  lstat,
+  mkdir,
+  readFile,
+  readdir,
+  readlink,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { bootstrapSpec, resolveBootstrap } from "../../src/base/cached-bootstrap.js";
 import type { Bench, Ended } from "../support/e2e.js";
 import { createBench, requireDone } from "../support/e2e.js";
+import { startFileServer } from "../support/http-server.js";
 
 const exec = promisify(execFile);
 
@@ -115,6 +126,41 @@ it("runs local actions again, and notices what they make", async () => {
   expect(stepsRun(third)).toEqual(["made", "show"]);
   expect(third.stderr).toContain("made changed (1 line)");
   expect(third.stderr).toContain("| two\n");
+});
+
+it("starts again from a base that changed on its server, and not when told to ask nobody", async () => {
+  const { signal } = new AbortController();
+  const emit = (): void => {};
+  const spec = bootstrapSpec({ suite: "bookworm", packages: [] });
+  const { path } = await resolveBootstrap(spec, { signal, emit });
+  const newer = join(bench.folder, "newer.qcow2");
+  await copyFile(path, newer);
+  // A qcow2 image may be followed by anything.
+  await appendFile(newer, "a later version\n");
+  const sha256 = async (file: string): Promise<string> =>
+    (await exec("sha256sum", [file])).stdout.split(" ")[0] ?? "";
+
+  await using server = await startFileServer();
+  const serve = async (file: string, etag: string): Promise<string> => {
+    server.serve("/SHA256SUMS", Buffer.from(`${await sha256(file)}  base.qcow2\n`));
+    return server.serve("/base.qcow2", { content: file, etag });
+  };
+  const url = await serve(path, '"1"');
+  const template = await bench.template({
+    name: "upstream",
+    ...QUICK,
+    base: { url, checksum: `file:${server.origin}/SHA256SUMS` },
+    steps: [{ name: "only", actions: [{ run: "true" }] }],
+  });
+  bench.env["XDG_CACHE_HOME"] = join(bench.folder, "cache");
+  const first = await bench.build(template, "--until", "only").ended;
+  requireDone(first);
+  const explain = async (...args: string[]): Promise<string> =>
+    (await bench.build(template, "--explain", ...args).ended).stdout;
+  expect(await explain()).toContain("no step runs");
+  await serve(newer, '"2"');
+  expect(await explain("--offline")).toContain("no step runs");
+  expect(await explain()).toContain("step 1 runs: base changed");
 });
 
 /** What tells two builds of one template apart without being anybody's content. */

@@ -209,7 +209,8 @@ describe("vmbuild prune", () => {
 
   it("keeps the base below a working disk that stays, unless all goes", async () => {
     const base = await writeCache("bases", KEY, 90);
-    await writeRun("demo", "20260214-170400-aaaaaa", { state: "failed" });
+    const startedAt = new Date().toISOString();
+    await writeRun("demo", "20260214-170400-aaaaaa", { state: "failed", startedAt });
     const image = join(base, "image.qcow2");
     await execa("qemu-img", ["create", "-q", "-f", "qcow2", image, "1M"]);
     const disk = join(home.builds, "demo", "disk.qcow2");
@@ -218,6 +219,14 @@ describe("vmbuild prune", () => {
     expect((await home.run("prune")).stdout).toBe("Nothing to remove.");
     expect((await home.run("prune", "--all")).stdout).toMatch(/\(2 things\)\.$/);
     expect(await readdir(join(home.cache, "bases"))).toEqual([]);
+    expect(await readdir(join(home.builds, "demo"))).not.toContain("disk.qcow2");
+  });
+
+  it("removes the checkpoints of a build that was not run for long", async () => {
+    await writeRun("demo", "20260214-170400-aaaaaa", { state: "done" });
+    const files = ["disk.qcow2", "checkpoints.json"].map((name) => join(home.builds, "demo", name));
+    for (const file of files) await home.write({ [file]: {} });
+    expect((await home.run("prune")).stdout).toMatch(/disk\.qcow2 .*not run for \d+ days/);
     expect(await readdir(join(home.builds, "demo"))).not.toContain("disk.qcow2");
   });
 
