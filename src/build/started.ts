@@ -41,7 +41,7 @@ export function createSaver({ context, plan }: Start, machine: RunningMachine): 
     store,
     limits,
     outputs: workspace.run.outputs,
-    currentKeys: () => new Set(decision.keys),
+    currentKeys: decision.keys,
     emit,
     signal: AbortSignal.any([options.signal, machine.death]),
   });

@@ -38,8 +38,8 @@ export interface SaverOptions {
   readonly limits: Limits;
   /** What steps made for the output folder so far. */
   readonly outputs: string;
-  /** The keys of the present template's states; the others go first. */
-  readonly currentKeys: () => ReadonlySet<string>;
+  /** The keys of the present template's states, as far as they are known; others go first. */
+  readonly currentKeys: readonly string[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -59,22 +59,15 @@ const makeTag = (): string => `vmb-${randomBytes(6).toString("hex")}`;
 /** Saves states into the working disk of one machine. */
 export class Saver {
   readonly #options: SaverOptions;
+  /** A local action may make what a later key depends on, so that keys come up as steps run. */
+  readonly #currentKeys: Set<string>;
   #syncing: Promise<void> = Promise.resolve();
   #lastMemory = FIRST_STATE;
   #diskBefore: number | undefined;
-  #saved: { count: number; bytes: number; durationMs: number } = {
-    count: 0,
-    bytes: 0,
-    durationMs: 0,
-  };
 
   constructor(options: SaverOptions) {
     this.#options = options;
-  }
-
-  /** How many states were saved, their bytes, and the milliseconds it took. */
-  get saved(): { readonly count: number; readonly bytes: number; readonly durationMs: number } {
-    return this.#saved;
+    this.#currentKeys = new Set(options.currentKeys);
   }
 
   /** Takes the disk as it is for what the next step's share begins with. */
@@ -87,6 +80,7 @@ export class Saver {
     const { store, emit, signal } = this.#options;
     const started = performance.now();
     try {
+      this.#currentKeys.add(saved.key);
       const diskBytes = await this.#grownBy();
       const { tag, memoryBytes, date } = await this.#saveState(guest);
       await this.#keepOutputs(tag);
@@ -107,7 +101,6 @@ export class Saver {
       const replaced = await store.add(checkpoint);
       const { step, index } = saved;
       emit({ type: "checkpoint.saved", step, index, durationMs, memoryBytes, diskBytes });
-      this.#note(durationMs, sizeOfState(checkpoint));
       await this.#remove(replaced);
       await this.#retain();
       this.#sync(tag);
@@ -139,15 +132,6 @@ export class Saver {
   /** Waits a little until what was saved is on the host's disk. */
   async finish(): Promise<void> {
     await Promise.race([this.#syncing, delay(SYNC_PATIENCE_MS, undefined, { ref: false })]);
-  }
-
-  #note(durationMs: number, bytes: number): void {
-    const before = this.#saved;
-    this.#saved = {
-      count: before.count + 1,
-      bytes: before.bytes + bytes,
-      durationMs: before.durationMs + durationMs,
-    };
   }
 
   /** Bytes that the disk grew by since the last state. */
@@ -211,8 +195,8 @@ export class Saver {
   }
 
   async #retain(): Promise<void> {
-    const { store, limits, currentKeys, emit } = this.#options;
-    const victims = chooseVictims(store.checkpoints, currentKeys(), limits);
+    const { store, limits, emit } = this.#options;
+    const victims = chooseVictims(store.checkpoints, this.#currentKeys, limits);
     if (victims.length === 0) return;
     await this.#remove(victims.map(({ tag }) => tag));
     const freed = victims.reduce((sum, victim) => sum + sizeOfState(victim), 0);
@@ -243,7 +227,7 @@ export class Saver {
       hint: 'The build goes on. `vmbuild prune` frees space; "checkpoints": false keeps none.',
     });
     if (error.code !== "HOST_SPACE" || machine.death.aborted) return;
-    const useless = store.checkpoints.filter(({ key }) => !this.#options.currentKeys().has(key));
+    const useless = store.checkpoints.filter(({ key }) => !this.#currentKeys.has(key));
     await this.#remove(useless.map(({ tag }) => tag)).catch((thrown: unknown) => {
       emit({ type: "note", message: asVmbuildError(thrown).message });
     });
