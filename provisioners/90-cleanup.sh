@@ -4,6 +4,7 @@
 #   90-cleanup.sh                      every operation
 #   90-cleanup.sh logs tmp             these only
 #   CLEANUP_SKIP="logs" 90-cleanup.sh  every one but these
+#   CLEANUP_PURGE="snapd" 90-cleanup.sh  these packages go too, with what only they needed
 #   90-cleanup.sh --check [NAME...]    change nothing; fail when something is left
 #   90-cleanup.sh --list               the operations
 #
@@ -13,9 +14,10 @@ set -euo pipefail
 shopt -s nullglob dotglob
 
 OPERATIONS=(
-  packages cloud-init host-keys authorized-keys machine-id random-seed histories tmp logs
-  root-password free-space
+  purge packages cloud-init context policy host-keys authorized-keys machine-id random-seed
+  histories tmp logs root-password swap free-space
 )
+read -r -a PURGED <<<"${CLEANUP_PURGE:-}"
 
 die() {
   printf '90-cleanup.sh: %s\n' "$*" >&2
@@ -44,6 +46,30 @@ remove_lines() {
   while IFS= read -r path; do rm -rf -- "$path"; done
 }
 
+about_purge() { echo "packages that the image is not to have: ${PURGED[*]:-none named}"; }
+# Also those that were removed and left their configuration.
+purge_found() {
+  local name state
+  for name in "${PURGED[@]}"; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)
+    if [[ -n $state && $state != not-installed ]]; then printf '%s\n' "$name"; fi
+  done
+}
+clean_purge() {
+  local found
+  ((${#PURGED[@]} > 0)) || return 0
+  command -v dpkg-query >/dev/null || die "CLEANUP_PURGE is for systems with dpkg"
+  mapfile -t found < <(purge_found)
+  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+  if ((${#found[@]} > 0)); then apt-get purge -qy "${found[@]}"; fi
+  apt-get autoremove -qy --purge
+  # Settings that others gave to cloud-init, and that Ubuntu's cloud images have for its sake.
+  if [[ " ${PURGED[*]} " == *" cloud-init "* ]]; then
+    rm -rf /etc/cloud /var/lib/cloud /etc/sysctl.d/99-cloudimg-ipv6.conf
+  fi
+}
+left_purge() { if ((${#PURGED[@]} > 0)); then purge_found; fi; }
+
 about_packages() { echo "package caches and lists"; }
 package_files() {
   printf '%s\n' /var/lib/apt/lists/* /var/cache/apt/archives/*.deb /var/cache/apt/*.bin \
@@ -68,6 +94,14 @@ clean_cloud-init() {
   cloud_init_files | remove_lines
 }
 left_cloud-init() { cloud_init_files; }
+
+about_context() { echo "/context, which one-context would read at every boot"; }
+clean_context() { rm -rf /context; }
+left_context() { if [[ -e /context ]]; then echo /context; fi; }
+
+about_policy() { echo "policy-rc.d, which would keep packages from starting their services"; }
+clean_policy() { rm -f /usr/sbin/policy-rc.d; }
+left_policy() { if [[ -e /usr/sbin/policy-rc.d ]]; then echo /usr/sbin/policy-rc.d; fi; }
 
 about_host-keys() { echo "SSH host keys; cloud-init or ssh-keygen -A makes new ones"; }
 clean_host-keys() { rm -f /etc/ssh/ssh_host_*_key{,.pub}; }
@@ -123,12 +157,24 @@ left_root-password() {
   if ! getent shadow root | cut -d: -f2 | grep -q '^[!*]'; then echo "root has a password"; fi
 }
 
-about_free-space() { echo "free space given back to the host, swap emptied"; }
-clean_free-space() {
-  local device
+about_swap() { echo "what was swapped out"; }
+clean_swap() {
+  local device label uuid
   while read -r device; do
-    swapoff "$device" && mkswap --quiet "$device" >/dev/null && swapon "$device"
+    label=$(blkid -s LABEL -o value "$device" || true)
+    uuid=$(blkid -s UUID -o value "$device" || true)
+    swapoff "$device"
+    # Zeros, not only a new header: pages may hold anything. A disk that can gives them back.
+    blkdiscard -z "$device" 2>/dev/null || dd if=/dev/zero of="$device" bs=1M status=none || true
+    # fstab names it by one of the two.
+    mkswap ${label:+-L "$label"} ${uuid:+-U "$uuid"} "$device" >/dev/null
+    swapon "$device"
   done < <(awk 'NR > 1 && $2 == "partition" { print $1 }' /proc/swaps)
+}
+left_swap() { awk 'NR > 1 && $2 == "partition" && $4 > 0 { print $1 " holds " $4 " KiB" }' /proc/swaps; }
+
+about_free-space() { echo "free space given back to the host"; }
+clean_free-space() {
   sync
   # Not every disk can: what it would have saved is only size.
   if command -v fstrim >/dev/null; then fstrim --all 2>/dev/null || true; fi

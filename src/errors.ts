@@ -114,6 +114,11 @@ export const ERRORS = {
     meaning: "A git tree could not be fetched at the ref that was asked for.",
     remedy: "Check the address and the ref; --input NAME=PATH puts a local tree in its place.",
   },
+  INPUT_OCI: {
+    exit: 4,
+    meaning: "A registry did not give an image, or one that cannot be an input.",
+    remedy: "Check the image's name; --input NAME=PATH puts a local folder in its place.",
+  },
   INPUT_UNPACK: {
     exit: 4,
     meaning: "A compressed file could not be unpacked.",

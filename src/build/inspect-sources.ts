@@ -12,7 +12,7 @@ import type { Template } from "../template/load.js";
 export interface SourceInspection {
   /** The input's name; `base` for the base. */
   readonly name: string;
-  readonly kind: "url" | "git" | "path" | "bootstrap" | "appliance";
+  readonly kind: "url" | "git" | "oci" | "path" | "bootstrap" | "appliance";
   /** The address without credentials, the path, the suite, or the appliance. */
   readonly origin: string;
   /** As the template has it; of a git tree its ref. */
@@ -38,6 +38,8 @@ async function inspectSpec(name: string, spec: InputSpec): Promise<SourceInspect
       };
     case "git":
       return { name, kind: "git", origin: displayUrl(spec.url), pinned: spec.ref, path, here };
+    case "oci":
+      return { name, kind: "oci", origin: spec.image, path, here };
     case "path":
       return { name, kind: "path", origin: spec.path, path, here };
   }

@@ -26,6 +26,7 @@ export function programsFor(template: Template): string[] {
   if ("url" in base) names.push(...unpackerOf(base.url), ...(base.signature ? ["gpgv"] : []));
   for (const spec of inputSpecs.values()) {
     if (spec.kind === "git") names.push("git");
+    if (spec.kind === "oci") names.push("tar");
     if (spec.kind === "url" && spec.unpack) names.push(...unpackerOf(spec.url));
     if (spec.kind === "url" && spec.signature) names.push("gpgv");
   }

@@ -21,6 +21,7 @@ export const PROGRAMS = {
   mcopy: { package: "mtools", purpose: "fills a bootstrapped base's EFI partition" },
   sfdisk: { package: "fdisk", purpose: "partitions a bootstrapped base" },
   git: { package: "git", purpose: "fetches inputs that are git trees" },
+  tar: { package: "tar", purpose: "unpacks inputs that are OCI images" },
   gpgv: { package: "gpgv", purpose: "checks the signature of a sums file" },
   xz: { package: "xz-utils", purpose: "unpacks .xz bases" },
   zstd: { package: "zstd", purpose: "unpacks .zst bases" },

@@ -22,7 +22,7 @@ export function urlSpec(source: UrlSource, templateFolder: string, unpack = fals
     url,
     checksum: anchorChecksum(checksum, templateFolder),
     ...(mirrors ? { mirrors } : {}),
-    ...(signature
+    ...(signature && signature.keyring !== ""
       ? { signature: { ...signature, keyring: resolve(templateFolder, signature.keyring) } }
       : {}),
     ...(unpack ? { unpack } : {}),
@@ -40,6 +40,7 @@ export function inputSpec(definition: InputDefinition, surroundings: Surrounding
   if (local !== undefined) return { kind: "path", path: resolve(local) };
   if ("path" in definition) return { kind: "path", path: resolve(templateFolder, definition.path) };
   if ("url" in definition) return urlSpec(definition, templateFolder, definition.unpack);
+  if ("oci" in definition) return { kind: "oci", image: definition.oci };
   const { git, ref, submodules } = definition;
   // A relative path of a local repository, but not host:path.
   const isPath = !isUrl(git) && /^\.{1,2}\//.test(git);

@@ -18,6 +18,8 @@ export interface DownloadJob {
   readonly label: string;
   /** Tried in order. */
   readonly addresses: readonly string[];
+  /** The header of that name, for the first address. */
+  readonly authorization?: string | undefined;
   readonly part: PartFile;
   /** What the content must have; undefined where anything is accepted. */
   readonly expected: Digest | undefined;
@@ -127,7 +129,8 @@ async function attempt(
   context: FullContext,
 ): Promise<Downloaded | "unchanged"> {
   const { part, expected } = job;
-  const wanted = requestFor(job, address);
+  const authorization = address === job.addresses[0] ? job.authorization : undefined;
+  const wanted = { ...requestFor(job, address), authorization };
   const opened = await openSource(address, wanted, agent, context.limits, context.signal);
   if (opened === "unchanged") return "unchanged";
   await receive(job, address, opened, context);

@@ -149,7 +149,7 @@ async function removeHistory(folder: string): Promise<void> {
 }
 
 /** Puts a whole new tree in the old one's place. */
-async function replaceTree(fresh: string, tree: string): Promise<void> {
+export async function replaceTree(fresh: string, tree: string): Promise<void> {
   const old = temporaryBeside(tree);
   if (await statIfThere(tree)) await rename(tree, old);
   await rename(fresh, tree);

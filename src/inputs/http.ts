@@ -56,6 +56,9 @@ function headersFor(url: URL, start: URL, wanted: OpenRequest): Record<string, s
     "accept-encoding": "identity",
     "user-agent": "vmbuild",
     ...(url.origin === start.origin ? credentialsOf(start) : {}),
+    ...(url.origin === start.origin && wanted.authorization !== undefined
+      ? { authorization: wanted.authorization }
+      : {}),
     ...(wanted.from > 0 ? { range: `bytes=${wanted.from}-` } : {}),
     ...(wanted.from > 0 && wanted.ifRange !== undefined ? { "if-range": wanted.ifRange } : {}),
     ...(wanted.unless?.etag === undefined ? {} : { "if-none-match": wanted.unless.etag }),
@@ -177,7 +180,8 @@ export async function openHttp(
   const wrongPart = status === 206 && !isSameFile(response, wanted);
   if (wrongPart || (status === 416 && wanted.from > 0)) {
     drop(response);
-    return openHttp(address, { from: 0 }, agent, limits, signal);
+    const all = { from: 0, authorization: wanted.authorization };
+    return openHttp(address, all, agent, limits, signal);
   }
   if (status === 304 || (status === 200 && isUnchanged(response, wanted))) {
     drop(response);

@@ -1,6 +1,7 @@
 /** Inputs as templates write them. */
 import { z } from "zod";
 import { checksum } from "../fields.js";
+import { parseReference } from "./oci-reference.js";
 
 const address = z
   .string()
@@ -19,7 +20,9 @@ const requiredChecksum = z
 const signature = z
   .strictObject({
     url: address.describe("the detached signature of the sums file"),
-    keyring: z.string().min(1).describe("the public keys to believe: a path, binary or armoured"),
+    keyring: z
+      .string()
+      .describe("the public keys to believe: a path, binary or armoured; empty: no check"),
   })
   .describe('an OpenPGP signature of the sums file; needs a "file:" checksum');
 
@@ -84,6 +87,17 @@ const gitInputSchema = z
   })
   .describe("the files of one commit of a git repository, without its history");
 
+/** An input that is an OCI image. */
+const ociInputSchema = z
+  .strictObject({
+    oci: z
+      .string()
+      .refine((text) => parseReference(text) !== undefined, "not REGISTRY/REPOSITORY:TAG")
+      .describe("the image: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:<hex>"),
+    ...commonFields,
+  })
+  .describe("the files of an OCI image of one layer, for linux/amd64");
+
 /** An input that lies on this host. */
 const pathInputSchema = z
   .strictObject({
@@ -93,8 +107,8 @@ const pathInputSchema = z
   .describe("a file or folder of this host");
 
 /** One entry of a template's `inputs`. */
-export const inputSchema = z.union([urlInputSchema, gitInputSchema, pathInputSchema], {
-  error: "an input is {url, checksum}, {git, ref} or {path}",
+export const inputSchema = z.union([urlInputSchema, gitInputSchema, ociInputSchema, pathInputSchema], {
+  error: "an input is {url, checksum}, {git, ref}, {oci} or {path}",
 });
 
 /** The parsed form of {@link inputSchema}. */

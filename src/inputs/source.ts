@@ -22,6 +22,8 @@ export interface OpenRequest {
   readonly ifRange?: string | undefined;
   /** The whole's size as it was told before. */
   readonly total?: number | undefined;
+  /** The header of that name; not sent on to another origin. */
+  readonly authorization?: string | undefined;
   /** Nothing at all, when the file is still this one. */
   readonly unless?: (Validators & { readonly size: number }) | undefined;
 }

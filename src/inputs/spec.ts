@@ -12,6 +12,8 @@ export interface UrlSpec {
   readonly checksum: string;
   /** Of the sums file. `keyring` is an absolute path. */
   readonly signature?: SignatureSpec;
+  /** The header of that name, for the first address alone; a secret. */
+  readonly authorization?: string;
   /** Unpack a file that ends in `.xz`, `.gz` or `.zst`; others are left as they are. */
   readonly unpack?: boolean;
 }
@@ -32,6 +34,13 @@ export interface GitSpec {
   readonly submodules?: boolean;
 }
 
+/** The files of an OCI image. */
+export interface OciSpec {
+  readonly kind: "oci";
+  /** As {@link parseReference} reads it. */
+  readonly image: string;
+}
+
 /** A file or folder of this host. */
 export interface PathSpec {
   readonly kind: "path";
@@ -40,7 +49,7 @@ export interface PathSpec {
 }
 
 /** Where an input comes from. */
-export type InputSpec = UrlSpec | GitSpec | PathSpec;
+export type InputSpec = UrlSpec | GitSpec | OciSpec | PathSpec;
 
 /** An input that is there. */
 export interface ResolvedInput {

@@ -1,6 +1,7 @@
 /**
- * Sums files, in the four styles that distributions publish: `hash  file` and `hash *file`
- * (GNU coreutils, text and binary mode), `SHA256 (file) = hash` (BSD), and a bare hash.
+ * Sums files, in the styles that are published: `hash  file` and `hash *file` (GNU coreutils, text
+ * and binary mode), `SHA256 (file) = hash` (BSD), a bare hash, and the pointer that stands for a
+ * file in Git LFS (git-lfs' docs/spec.md), which holds for whatever it is named.
  */
 import { posix } from "node:path";
 import { VmbuildError } from "../errors.js";
@@ -29,6 +30,8 @@ function algorithmOfTag(tag: string): Algorithm | undefined {
 }
 
 function parseLine(line: string): SumsEntry | undefined {
+  const pointer = /^oid sha256:([0-9a-f]{64})$/.exec(line);
+  if (pointer) return { algorithm: "sha256", hex: pointer[1] ?? "", file: undefined };
   const bsd = /^([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9a-f]+)$/i.exec(line);
   if (bsd) {
     const [, tag = "", file, hex = ""] = bsd;

@@ -139,6 +139,7 @@ async function fetchFile(
       label,
       addresses,
       part,
+      authorization: spec.authorization,
       expected,
       progress,
       cached: expected ? undefined : cached,

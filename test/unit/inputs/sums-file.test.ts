@@ -17,6 +17,12 @@ describe("findSum", () => {
     ["OpenSSL's BSD", `SHA2-256(a)= ${sha256}\n`, "sha256", sha256],
     ["a bare hash", `${sha1}\n`, "sha1", sha1],
     ["a bare hash without a line ending", `${md5}`, "md5", md5],
+    [
+      "a Git LFS pointer",
+      `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize 1\n`,
+      "sha256",
+      sha256,
+    ],
     ["Windows line endings", `${sha256}  a\r\n`, "sha256", sha256],
     ["upper case", `${sha256?.toUpperCase()}  a\n`, "sha256", sha256],
     ["a path before the name", `${other}  x/b\n${sha256}  ./x/a\n`, "sha256", sha256],

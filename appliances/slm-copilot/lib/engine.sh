@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# LocalAI, its llama.cpp backend, and the model.
+
+SLM_MODEL=devstral-small-2
+SLM_MODEL_PATH=$SLM_HOME/models/$SLM_MODEL_FILE
+SLM_ENGINE=http://127.0.0.1:8080
+SLM_ENGINE_ENV=$SLM_ETC/local-ai.env
+# What one token of context takes in memory: 40 layers, 8 key-value heads of 128, two bytes each,
+# once for keys and once for values.
+SLM_BYTES_PER_TOKEN=$((2 * 40 * 8 * 128 * 2))
+
+slm_create_user() {
+  if ! getent passwd "$SLM_USER" >/dev/null; then
+    useradd --system --user-group --home-dir "$SLM_STATE" --no-create-home \
+      --shell /usr/sbin/nologin "$SLM_USER"
+  fi
+  install -d -m 0750 -o "$SLM_USER" -g "$SLM_USER" "$SLM_STATE"
+}
+
+slm_install_engine() {
+  local engine=$SLM_HOME/bin/local-ai backends=$SLM_HOME/backends given=$SLM_HOME/payload/llama-cpp
+  [[ -s $engine ]] || slm_fetch_engine "$engine"
+  chown root:root "$engine"
+  chmod 0755 "$engine"
+  if [[ ! -e $backends/llama-cpp ]]; then
+    slm_say 'Installing the llama-cpp backend'
+    # The same path that the unit gives to `run`: each command has a default of its own.
+    if [[ -d $given ]]; then
+      "$engine" backends install "$given" llama-cpp --backends-path "$backends"
+    else
+      "$engine" backends install llama-cpp --backends-path "$backends"
+    fi
+    rm -rf "$SLM_HOME/payload"
+  fi
+  [[ -n $(find "$backends" -name run.sh -print -quit) ]] || slm_die 'The llama-cpp backend is not there'
+  chown -R root:root "$backends"
+  chmod -R u=rwX,go=rX "$backends"
+  find "$backends" -name run.sh -exec chmod 0755 {} +
+  slm_put /etc/systemd/system/local-ai.service 0644 root:root <"$SLM_FILES/local-ai.service"
+  systemctl daemon-reload
+  # It starts by itself from the second boot on: before that there is no configuration.
+  systemctl enable local-ai.service
+}
+
+slm_install_model() {
+  [[ -s $SLM_MODEL_PATH ]] || slm_fetch_model "$SLM_MODEL_PATH"
+  [[ $(head -c 4 "$SLM_MODEL_PATH") == GGUF ]] || slm_die "$SLM_MODEL_PATH is not a GGUF file"
+  chown root:root "$SLM_MODEL_PATH"
+  chmod 0644 "$SLM_MODEL_PATH"
+}
+
+# The context that fits into memory beside the model and 1 GiB for everything else.
+slm_fitting_context() {
+  local memory model room size
+  memory=$(awk '$1 == "MemTotal:" { print $2 * 1024 }' /proc/meminfo)
+  model=$(stat -c %s "$SLM_MODEL_PATH")
+  room=$(((memory - model - (1 << 30)) / SLM_BYTES_PER_TOKEN))
+  for size in 32768 16384 8192 4096; do
+    if ((room >= size)); then
+      echo "$size"
+      return
+    fi
+  done
+  echo 2048
+}
+
+# Both files; SLM_CHANGED says whether one of them is another than before.
+# args: threads context
+slm_put_engine_files() {
+  local changed
+  slm_put "$SLM_HOME/models/$SLM_MODEL.yaml" 0644 root:root <<END
+name: $SLM_MODEL
+backend: llama-cpp
+parameters:
+  model: $SLM_MODEL_FILE
+context_size: $2
+threads: $1
+mmap: true
+known_usecases:
+  - chat
+function:
+  grammar:
+    disable: true
+template:
+  use_tokenizer_template: true
+options:
+  - use_jinja:true
+END
+  changed=$SLM_CHANGED
+  # What never changes is in the unit.
+  slm_put "$SLM_ENGINE_ENV" 0600 root:root <<END
+LOCALAI_THREADS=$1
+LOCALAI_CONTEXT_SIZE=$2
+END
+  if $changed; then SLM_CHANGED=true; fi
+}
+
+slm_configure_engine() {
+  local threads context
+  threads=$((10#${SLM_THREADS:-$(nproc)}))
+  context=$((10#${SLM_CONTEXT_SIZE:-$(slm_fitting_context)}))
+  if ((threads > $(nproc))); then
+    slm_warn "ONEAPP_COPILOT_THREADS is $threads, and this machine has $(nproc) CPUs: that slows it down"
+  fi
+  if ((context > $(slm_fitting_context))); then
+    slm_warn "A context of $context tokens may not fit into this machine's memory"
+  fi
+  slm_put_engine_files "$threads" "$context"
+  if $SLM_CHANGED; then touch "$SLM_RUN/restart-engine"; fi
+  slm_say "Engine: $threads threads, a context of $context tokens"
+}
+
+slm_start_engine() {
+  systemctl reset-failed local-ai.service 2>/dev/null || true
+  if [[ -e $SLM_RUN/restart-engine ]] || ! systemctl is-active --quiet local-ai.service; then
+    systemctl restart local-ai.service
+    rm -f "$SLM_RUN/restart-engine"
+    slm_say 'LocalAI is started'
+  fi
+}
+
+# args: reason
+slm_engine_failed() {
+  slm_error "$1; LocalAI's last lines:"
+  journalctl --unit local-ai.service --lines 40 --no-pager --output cat >&2 || true
+  exit 1
+}
+
+# args: seconds
+slm_wait_until_ready() {
+  local deadline=$((SECONDS + 10#$1)) status restarts
+  slm_say 'Waiting for LocalAI'
+  while :; do
+    # It answers 200 with no body, or 503 while it loads: only the status tells.
+    status=$(curl --silent --output /dev/null --max-time 10 --write-out '%{http_code}' "$SLM_ENGINE/readyz" || true)
+    [[ $status != 200 ]] || return 0
+    restarts=$(systemctl show --property NRestarts --value local-ai.service)
+    if systemctl is-failed --quiet local-ai.service || ((restarts >= 3)); then
+      slm_engine_failed 'LocalAI keeps ending'
+    fi
+    if ((SECONDS >= deadline)); then
+      slm_engine_failed "LocalAI was not ready within $1 s (/readyz says $status)"
+    fi
+    sleep 1
+  done
+}
+
+# One real completion; everything before it can look well while the model does not work.
+# args: what, then curl's own
+slm_complete() {
+  local what=$1 answer
+  shift
+  jq -n --arg model "$SLM_MODEL" \
+    '{model: $model, max_tokens: 8, messages: [{role: "user", content: "Say hello in one word"}]}' \
+    >"$SLM_SCRATCH/request.json"
+  if ! answer=$(curl --silent --show-error --fail-with-body --header 'Content-Type: application/json' \
+    --data "@$SLM_SCRATCH/request.json" "$@" 2>&1); then
+    slm_engine_failed "$what: no completion: ${answer:0:500}"
+  fi
+  jq -e '.choices[0].message.content | strings | length > 0' <<<"$answer" >/dev/null 2>&1 ||
+    slm_engine_failed "$what: the completion has no text: ${answer:0:500}"
+}
+
+# Runs the very unit that instances run, and ends the build when the model does not answer.
+slm_prewarm() {
+  slm_say 'Trying the model with one completion'
+  slm_put_engine_files "$(nproc)" 2048
+  systemctl start local-ai.service
+  slm_wait_until_ready "$SLM_READY_TIMEOUT"
+  slm_complete 'Trying the model' --max-time "$SLM_READY_TIMEOUT" "$SLM_ENGINE/v1/chat/completions"
+  systemctl stop local-ai.service
+  rm -f "$SLM_ENGINE_ENV" "$SLM_HOME/models/$SLM_MODEL.yaml"
+  find "$SLM_STATE" -mindepth 1 -delete
+  slm_say 'The model answers'
+}

@@ -1,0 +1,116 @@
+/** An input that is an OCI image: the files of its one layer, checked by the manifest's digests. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { VmbuildError } from "../errors.js";
+import { statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
+import { endOf, runProgram } from "../host/programs.js";
+import { cacheKey, lockEntry, readTreeMeta } from "./cache.js";
+import type { TreeMeta } from "./cache.js";
+import type { FullContext } from "./context.js";
+import { replaceTree } from "./git-input.js";
+import { createAgent } from "./http.js";
+import { parseReference } from "./oci-reference.js";
+import { openRegistry } from "./oci-registry.js";
+import type { Layer, Registry } from "./oci-registry.js";
+import type { OciSpec, ResolvedInput } from "./spec.js";
+import { resolveUrl } from "./url-input.js";
+
+/** Where the files of `spec` lie, with their record and lock. Pure; all paths absolute. */
+export function ociEntry(
+  spec: OciSpec,
+  cacheFolder: string,
+): { folder: string; tree: string; meta: string; lock: string } {
+  const folder = join(cacheFolder, cacheKey(`oci:${spec.image}`));
+  return {
+    folder,
+    tree: join(folder, "tree"),
+    meta: join(folder, "meta.json"),
+    lock: join(folder, "lock"),
+  };
+}
+
+/** Unpacks the layer: tar itself refuses to write outside of the folder. */
+async function unpackLayer(archive: string, folder: string, { signal }: FullContext) {
+  const args = ["--extract", "--file", archive, "--directory", folder, "--no-same-owner"];
+  const result = await runProgram("tar", args, { signal });
+  signal.throwIfAborted();
+  if (result.exitCode === 0) return;
+  throw new VmbuildError("INPUT_UNPACK", `tar could not unpack an image's layer: ${endOf(result)}`, {
+    lines: result.lastLines,
+  });
+}
+
+/** Downloads the layer as any other input: resumed, checked, cached by its own address. */
+async function fetchLayer(
+  name: string,
+  registry: Registry,
+  layer: Layer,
+  context: FullContext,
+): Promise<ResolvedInput> {
+  const authorization = registry.authorization();
+  return resolveUrl(
+    name,
+    {
+      kind: "url",
+      url: registry.blobAddress(layer.digest),
+      checksum: layer.digest,
+      ...(authorization === undefined ? {} : { authorization }),
+    },
+    context,
+  );
+}
+
+/**
+ * Brings the files of an image of one layer here, or finds them in the cache. A tag is looked up
+ * on each run, a digest never again.
+ * @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD, INPUT_CHECKSUM, INPUT_UNPACK,
+ *   HOST_PROGRAM_MISSING, HOST_SPACE; the signal's own reason when it was aborted.
+ */
+export async function resolveOci(
+  name: string,
+  spec: OciSpec,
+  context: FullContext,
+): Promise<ResolvedInput> {
+  const image = parseReference(spec.image);
+  if (!image) throw new VmbuildError("INPUT_OCI", `${spec.image} is not REGISTRY/REPOSITORY:TAG`);
+  const entry = ociEntry(spec, context.cacheFolder);
+  const found = { name, path: entry.tree, origin: spec.image };
+  const asResolved = ({ commit }: TreeMeta, fromCache: boolean): ResolvedInput => ({
+    ...found,
+    digest: { algorithm: "sha256", hex: commit },
+    fromCache,
+  });
+  const lock = await lockEntry(entry, name, context);
+  const agent = createAgent();
+  try {
+    const known = (await statIfThere(entry.tree)) ? await readTreeMeta(entry.meta) : undefined;
+    const isFixed = image.reference.startsWith("sha256:");
+    if (known && (isFixed || context.offline)) return asResolved(known, true);
+    if (context.offline) {
+      const message = `${spec.image} is not in the cache, and this run is offline`;
+      throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
+    }
+    const registry = openRegistry(image, agent, context);
+    const layer = await registry.onlyLayer();
+    const hex = layer.digest.replace(/^sha256:/, "");
+    if (known?.commit === hex) return asResolved(known, true);
+    const archive = await fetchLayer(name, registry, layer, context);
+    const fresh = temporaryBeside(entry.tree);
+    try {
+      await mkdir(fresh);
+      await unpackLayer(archive.path, fresh, context);
+      // Between these two a crash leaves files without a record, which are unpacked again.
+      await rm(entry.meta, { force: true });
+      await replaceTree(fresh, entry.tree);
+    } finally {
+      await rm(fresh, { recursive: true, force: true });
+    }
+    const fetchedAt = new Date(context.clock.now()).toISOString();
+    const meta: TreeMeta = { url: spec.image, ref: image.reference, commit: hex, fetchedAt };
+    await writeWhole(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
+    return asResolved(meta, false);
+  } finally {
+    await agent.destroy();
+    await lock.release();
+  }
+}

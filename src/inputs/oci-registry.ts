@@ -1,0 +1,204 @@
+/** A registry's HTTP interface, as far as fetching one layer needs (OCI distribution spec 1.1). */
+import { createHash } from "node:crypto";
+import type { Dispatcher } from "undici";
+import { request } from "undici";
+import { z } from "zod";
+import { VmbuildError, messageOf } from "../errors.js";
+import type { FullContext } from "./context.js";
+import { AddressFailure, asAddressFailure } from "./failure.js";
+import type { ImageReference } from "./oci-reference.js";
+import { pauseBeforeRetry } from "./retry.js";
+
+/** One layer of an image. */
+export interface Layer {
+  /** `sha256:<hex>` of the compressed archive. */
+  readonly digest: string;
+}
+
+/** A registry that answers for one image. */
+export interface Registry {
+  /** @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD. */
+  onlyLayer(): Promise<Layer>;
+  blobAddress(digest: string): string;
+  /** The header that the registry asked for, once it has. */
+  authorization(): string | undefined;
+}
+
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const indexSchema = z.object({
+  manifests: z.array(
+    z.object({
+      digest,
+      platform: z.object({ os: z.string(), architecture: z.string() }).optional(),
+    }),
+  ),
+});
+const manifestSchema = z.object({ layers: z.array(z.object({ digest })) });
+const tokenSchema = z
+  .object({ token: z.string().optional(), access_token: z.string().optional() })
+  .transform((answer) => answer.token ?? answer.access_token);
+
+const KINDS = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ");
+
+const MOST_BYTES = 4 * 2 ** 20;
+const PLATFORM = { os: "linux", architecture: "amd64" };
+
+/** `Bearer realm="https://…",service="…",scope="…"` as the address of a token. */
+function tokenAddress(challenge: string | undefined): string | undefined {
+  if (challenge === undefined || !/^bearer /i.test(challenge)) return undefined;
+  const fields = new Map(
+    [...challenge.matchAll(/([a-z]+)="([^"]*)"/gi)].map(([, key = "", value = ""]) => [key, value]),
+  );
+  const realm = fields.get("realm");
+  if (realm === undefined || !URL.canParse(realm)) return undefined;
+  const url = new URL(realm);
+  for (const key of ["service", "scope"]) {
+    const value = fields.get(key);
+    if (value !== undefined) url.searchParams.set(key, value);
+  }
+  return url.href;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly challenge: string | undefined;
+  readonly body: Buffer;
+}
+
+async function get(
+  url: string,
+  headers: Record<string, string>,
+  agent: Dispatcher,
+  { limits, signal }: FullContext,
+): Promise<Answer> {
+  try {
+    const response = await request(url, {
+      dispatcher: agent,
+      headers: { "user-agent": "vmbuild", ...headers },
+      headersTimeout: limits.headersTimeoutMs,
+      bodyTimeout: limits.idleTimeoutMs,
+      signal,
+    });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of response.body) {
+      size += (chunk as Buffer).length;
+      if (size > MOST_BYTES) throw new AddressFailure("the answer is too long", { retryable: false });
+      chunks.push(chunk as Buffer);
+    }
+    const { statusCode: status, headers: told } = response;
+    if (status === 429 || status >= 500) {
+      throw new AddressFailure(`the registry answered ${status}`, { retryable: true });
+    }
+    const challenge = told["www-authenticate"];
+    return {
+      status,
+      challenge: Array.isArray(challenge) ? challenge[0] : challenge,
+      body: Buffer.concat(chunks),
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asAddressFailure(error, limits);
+  }
+}
+
+async function getPatiently(
+  url: string,
+  headers: Record<string, string>,
+  agent: Dispatcher,
+  context: FullContext,
+): Promise<Answer> {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await get(url, headers, agent, context);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (!(error instanceof AddressFailure)) throw error;
+      if (!error.retryable || failures >= context.limits.attempts) {
+        throw new VmbuildError("INPUT_DOWNLOAD", `could not read ${url}: ${error.message}`, {
+          cause: error,
+        });
+      }
+      await pauseBeforeRetry(url, error, failures, context);
+    }
+  }
+}
+
+/** Parses a registry's JSON, whatever it is. */
+function parse<T>(schema: z.ZodType<T>, body: Buffer, url: string): T {
+  try {
+    return schema.parse(JSON.parse(body.toString("utf8")));
+  } catch (cause) {
+    const lines = [messageOf(cause).slice(0, 200)];
+    throw new VmbuildError("INPUT_OCI", `${url} is not what a registry answers`, { cause, lines });
+  }
+}
+
+/** A client for one image. Nobody is logged in: the registry has to give the image to anybody. */
+export function openRegistry(
+  image: ImageReference,
+  agent: Dispatcher,
+  context: FullContext,
+): Registry {
+  const isHere = /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(image.registry);
+  const root = `${isHere ? "http" : "https"}://${image.registry}/v2/${image.repository}`;
+  let authorization: string | undefined;
+
+  const ask = (url: string): Promise<Answer> => {
+    const headers = { accept: KINDS, ...(authorization === undefined ? {} : { authorization }) };
+    return getPatiently(url, headers, agent, context);
+  };
+
+  const manifest = async (reference: string): Promise<Buffer> => {
+    const url = `${root}/manifests/${reference}`;
+    let answer = await ask(url);
+    const where = answer.status === 401 ? tokenAddress(answer.challenge) : undefined;
+    if (where !== undefined) {
+      const given = await getPatiently(where, {}, agent, context);
+      const token = given.status === 200 ? parse(tokenSchema, given.body, where) : undefined;
+      if (token !== undefined) {
+        authorization = `Bearer ${token}`;
+        answer = await ask(url);
+      }
+    }
+    if (answer.status !== 200) {
+      throw new VmbuildError("INPUT_OCI", `${url}: the registry answered ${answer.status}`);
+    }
+    const hex = createHash("sha256").update(answer.body).digest("hex");
+    if (reference.startsWith("sha256:") && reference !== `sha256:${hex}`) {
+      throw new VmbuildError("INPUT_CHECKSUM", `${url} has sha256 ${hex}`);
+    }
+    return answer.body;
+  };
+
+  return {
+    blobAddress: (of) => `${root}/blobs/${of}`,
+    authorization: () => authorization,
+    async onlyLayer() {
+      const name = `${image.registry}/${image.repository}`;
+      let body = await manifest(image.reference);
+      const index = indexSchema.safeParse(JSON.parse(body.toString("utf8")));
+      if (index.success) {
+        const fitting = index.data.manifests.find(
+          ({ platform }) =>
+            platform?.os === PLATFORM.os && platform.architecture === PLATFORM.architecture,
+        );
+        if (!fitting) throw new VmbuildError("INPUT_OCI", `${name} has nothing for linux/amd64`);
+        body = await manifest(fitting.digest);
+      }
+      const { layers } = parse(manifestSchema, body, `${root}/manifests`);
+      const [layer] = layers;
+      if (!layer || layers.length > 1) {
+        // What one layer links to, the next could write through, to outside of the folder.
+        const message = `${name} has ${layers.length} layers, and an input is an image of one`;
+        throw new VmbuildError("INPUT_OCI", message);
+      }
+      return layer;
+    },
+  };
+}
