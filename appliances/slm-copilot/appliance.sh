@@ -66,7 +66,6 @@ service_bootstrap() (
   slm_strict bootstrap
   slm_read_settings
   slm_decide_password
-  slm_decide_api_key
   slm_write_report 'starting (if it stays so: /var/log/one-appliance/bootstrap.log)'
   slm_start_web
   slm_start_engine

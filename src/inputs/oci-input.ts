@@ -35,9 +35,13 @@ async function unpackLayer(archive: string, folder: string, { signal }: FullCont
   const result = await runProgram("tar", args, { signal });
   signal.throwIfAborted();
   if (result.exitCode === 0) return;
-  throw new VmbuildError("INPUT_UNPACK", `tar could not unpack an image's layer: ${endOf(result)}`, {
-    lines: result.lastLines,
-  });
+  throw new VmbuildError(
+    "INPUT_UNPACK",
+    `tar could not unpack an image's layer: ${endOf(result)}`,
+    {
+      lines: result.lastLines,
+    },
+  );
 }
 
 /** Downloads the layer as any other input: resumed, checked, cached by its own address. */

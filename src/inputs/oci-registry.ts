@@ -88,7 +88,8 @@ async function get(
     let size = 0;
     for await (const chunk of response.body) {
       size += (chunk as Buffer).length;
-      if (size > MOST_BYTES) throw new AddressFailure("the answer is too long", { retryable: false });
+      if (size > MOST_BYTES)
+        throw new AddressFailure("the answer is too long", { retryable: false });
       chunks.push(chunk as Buffer);
     }
     const { statusCode: status, headers: told } = response;

@@ -107,9 +107,12 @@ const pathInputSchema = z
   .describe("a file or folder of this host");
 
 /** One entry of a template's `inputs`. */
-export const inputSchema = z.union([urlInputSchema, gitInputSchema, ociInputSchema, pathInputSchema], {
-  error: "an input is {url, checksum}, {git, ref}, {oci} or {path}",
-});
+export const inputSchema = z.union(
+  [urlInputSchema, gitInputSchema, ociInputSchema, pathInputSchema],
+  {
+    error: "an input is {url, checksum}, {git, ref}, {oci} or {path}",
+  },
+);
 
 /** The parsed form of {@link inputSchema}. */
 export type InputDefinition = z.infer<typeof inputSchema>;

@@ -52,7 +52,8 @@ slm_install_model() {
 # The context that fits into memory beside the model and 1 GiB for everything else.
 slm_fitting_context() {
   local memory model room size
-  memory=$(awk '$1 == "MemTotal:" { print $2 * 1024 }' /proc/meminfo)
+  # Multiplied here: mawk writes large products with an exponent.
+  memory=$(($(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo) * 1024))
   model=$(stat -c %s "$SLM_MODEL_PATH")
   room=$(((memory - model - (1 << 30)) / SLM_BYTES_PER_TOKEN))
   for size in 32768 16384 8192 4096; do
@@ -121,6 +122,8 @@ slm_start_engine() {
 
 # args: reason
 slm_engine_failed() {
+  # Whatever state it is in, the next attempt begins with a new one.
+  touch "$SLM_RUN/restart-engine"
   slm_error "$1; LocalAI's last lines:"
   journalctl --unit local-ai.service --lines 40 --no-pager --output cat >&2 || true
   exit 1
@@ -141,7 +144,7 @@ slm_wait_until_ready() {
     if ((SECONDS >= deadline)); then
       slm_engine_failed "LocalAI was not ready within $1 s (/readyz says $status)"
     fi
-    sleep 1
+    sleep 0.5
   done
 }
 

@@ -27,14 +27,15 @@ slm_configure_web() {
 }
 
 slm_start_web() {
-  systemctl enable --quiet nginx.service
+  systemctl is-enabled --quiet nginx.service || systemctl enable --quiet nginx.service
   # A reload lets answers that are under way come to their end.
   systemctl reload-or-restart nginx.service
 }
 
-# The way a client takes, with the key in a file: arguments can be read by every process.
+# The way a client takes, with the password in a file: arguments can be read by every process.
 slm_ask_through_web() {
-  printf 'Authorization: Bearer %s\n' "$SLM_API_KEY" >"$SLM_SCRATCH/header"
+  printf 'Authorization: Basic %s\n' "$(printf '%s:%s' "$SLM_LOGIN" "$SLM_PASSWORD" | base64 -w 0)" \
+    >"$SLM_SCRATCH/header"
   slm_complete 'Asking through nginx' --insecure --max-time "$((10#$SLM_READY_TIMEOUT))" \
     --header "@$SLM_SCRATCH/header" https://127.0.0.1/v1/chat/completions
 }
