@@ -1,0 +1,112 @@
+/** An input that is an OCI image, from a registry on loopback. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { resolveInput } from "../../../src/inputs/inputs.js";
+import type { FileServer } from "../../support/http-server.js";
+import { startFileServer } from "../../support/http-server.js";
+import { createInputsBench, errorOf, hexOf } from "../../support/inputs.js";
+import type { InputsBench } from "../../support/inputs.js";
+import { serveImage } from "../../support/registry.js";
+
+let bench: InputsBench;
+let server: FileServer;
+beforeEach(async () => {
+  bench = await createInputsBench();
+  server = await startFileServer();
+});
+afterEach(async () => {
+  await server.close();
+  await bench[Symbol.asyncDispose]();
+});
+
+/** A layer with a script in it. */
+function makeLayer(words: string): Buffer {
+  const folder = join(bench.folder, words);
+  mkdirSync(join(folder, "lib"), { recursive: true });
+  writeFileSync(join(folder, "run.sh"), `#!/bin/sh\necho ${words}\n`, { mode: 0o755 });
+  writeFileSync(join(folder, "lib/ld.so"), words);
+  symlinkSync("ld.so", join(folder, "lib/link"));
+  return execFileSync("tar", ["-czf", "-", "-C", folder, "."]);
+}
+
+const fetchImage = (image: string, changes = {}) =>
+  resolveInput("backend", { kind: "oci", image }, bench.context(changes));
+
+it("brings the files of the image for this platform, and once only", async () => {
+  const layer = makeLayer("one");
+  const { name } = serveImage(server, "team/backend", "v1", [layer]);
+  const first = await fetchImage(name);
+  expect(first).toMatchObject({ fromCache: false, origin: name, digest: { hex: hexOf("sha256", layer) } });
+  expect(execFileSync(join(first.path, "run.sh"), { encoding: "utf8" })).toBe("one\n");
+  expect(readFileSync(join(first.path, "lib/link"), "utf8")).toBe("one");
+
+  const before = server.requests.length;
+  expect(await fetchImage(name)).toEqual({ ...first, fromCache: true });
+  expect(server.requests.slice(before).every(({ url }) => url.includes("/manifests/"))).toBe(true);
+  expect((await fetchImage(name, { offline: true })).fromCache).toBe(true);
+});
+
+it("notices that a tag has moved, and asks for a digest but once", async () => {
+  const { name, pinned } = serveImage(server, "team/backend", "v1", [makeLayer("one")]);
+  await fetchImage(name);
+  serveImage(server, "team/backend", "v1", [makeLayer("two")]);
+  const moved = await fetchImage(name);
+  expect(moved.fromCache).toBe(false);
+  expect(readFileSync(join(moved.path, "lib/ld.so"), "utf8")).toBe("two");
+
+  expect(readFileSync(join((await fetchImage(pinned)).path, "lib/ld.so"), "utf8")).toBe("one");
+  const before = server.requests.length;
+  expect((await fetchImage(pinned)).fromCache).toBe(true);
+  expect(server.requests.length).toBe(before);
+});
+
+it("gets a token where the registry wants one, and shows it to nobody else", async () => {
+  const { name, manifest, blobs } = serveImage(server, "team/backend", "v1", [makeLayer("one")]);
+  const realm = server.serve("/token", Buffer.from(JSON.stringify({ token: "abc" })));
+  server.misbehave(manifest, {
+    kind: "status",
+    status: 401,
+    headers: {
+      "www-authenticate": `Bearer realm="${realm}",service="s",scope="repository:x:pull"`,
+    },
+  });
+  await fetchImage(name);
+  const seen = server.requests.map(({ url, headers }) => [url, headers.authorization]);
+  expect(seen[1]).toEqual(["/token?service=s&scope=repository%3Ax%3Apull", undefined]);
+  expect(seen[2]).toEqual([manifest, "Bearer abc"]);
+  expect(seen.at(-1)).toEqual([blobs[0], "Bearer abc"]);
+  expect(JSON.stringify(bench.events)).not.toContain("abc");
+});
+
+it.each([
+  [
+    "has several layers",
+    (): string => {
+      const layers = [makeLayer("one"), makeLayer("two")];
+      return serveImage(server, "team/two", "v1", layers).name;
+    },
+    "team/two has 2 layers, and an input is an image of one",
+  ],
+  [
+    "is for another platform",
+    (): string => serveImage(server, "team/arm", "v1", [makeLayer("arm")], "arm64").name,
+    "team/arm has nothing for linux/amd64",
+  ],
+  [
+    "is not there",
+    (): string => `${server.origin.replace("http://", "")}/team/none:v1`,
+    "the registry answered 404",
+  ],
+])("refuses an image that %s", async (_, image, words) => {
+  const error = await errorOf(fetchImage(image()));
+  expect(error.code).toBe("INPUT_OCI");
+  expect(error.message).toContain(words);
+});
+
+it("keeps no layer that is not what the manifest says", async () => {
+  const { name, blobs } = serveImage(server, "team/backend", "v1", [makeLayer("one")]);
+  server.serve(blobs[0] ?? "", Buffer.from("something else"));
+  expect((await errorOf(fetchImage(name))).code).toBe("INPUT_CHECKSUM");
+});
