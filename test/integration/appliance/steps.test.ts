@@ -146,7 +146,7 @@ const CASES: Record<string, { act: () => Promise<unknown>; sabotage: readonly Sa
         /^for part/,
       ],
       [
-        "sed -i s/^service_bootstrap/other_bootstrap/ " + `${ONE}/service.d/appliance.sh`,
+        `sed -i s/^service_bootstrap/other_bootstrap/ ${ONE}/service.d/appliance.sh`,
         `sed -i s/^other_bootstrap/service_bootstrap/ ${ONE}/service.d/appliance.sh`,
         /declare -F/,
       ],
@@ -245,10 +245,8 @@ describe.each(steps)("$name", ({ name, verify }) => {
       await tree.ask(spoil);
       const failed = await failing(verify);
       await tree.ask(repair);
-      expect(
-        failed.filter((command) => breaks.test(command)),
-        spoil,
-      ).not.toEqual([]);
+      const meant = failed.filter((command) => breaks.test(command));
+      expect({ spoil, meant }).not.toEqual({ spoil, meant: [] });
       for (const command of failed) broken.add(command);
     }
     expect(await failing(verify)).toEqual([]);

@@ -38,7 +38,11 @@ it("brings the files of the image for this platform, and once only", async () =>
   const layer = makeLayer("one");
   const { name } = serveImage(server, "team/backend", "v1", [layer]);
   const first = await fetchImage(name);
-  expect(first).toMatchObject({ fromCache: false, origin: name, digest: { hex: hexOf("sha256", layer) } });
+  expect(first).toMatchObject({
+    fromCache: false,
+    origin: name,
+    digest: { hex: hexOf("sha256", layer) },
+  });
   expect(execFileSync(join(first.path, "run.sh"), { encoding: "utf8" })).toBe("one\n");
   expect(readFileSync(join(first.path, "lib/link"), "utf8")).toBe("one");
 
