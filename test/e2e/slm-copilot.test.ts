@@ -48,10 +48,16 @@ async function serveInputs(sha256?: string): Promise<string[]> {
   ];
 }
 
+/** A CD as other programs make it. */
+async function makeDisk(source: string, label: string, disk: string): Promise<void> {
+  const options = ["-as", "mkisofs", "-quiet", "-V", label, "-J", "-R", "-o", disk, source];
+  await execa("xorriso", options);
+}
+
 function build(...args: string[]): Promise<Ended> {
   const small = ["--base", "bootstrap:bookworm", "--accel", "tcg", "--memory", "1536M"];
   const local = ["--input", `oneApps=${join(STANDINS, "one-apps")}`];
-  const context = ["--input", `oneContext=${join(bench.folder, "one-context.deb")}`];
+  const context = ["--input", `oneContext=${join(bench.folder, "one-context.iso")}`];
   const all = [...small, "--cpus", "2", "--disk", "6G", ...local, ...context, ...args];
   return bench.build(resolve("appliances/slm-copilot/slm-copilot.json"), ...all).ended;
 }
@@ -59,7 +65,12 @@ function build(...args: string[]): Promise<Ended> {
 beforeAll(async () => {
   bench = await createBench();
   server = await startFileServer();
-  await execa(join(STANDINS, "one-context/build"), [join(bench.folder, "one-context.deb")]);
+  // The official form: an ISO with the packages of all systems.
+  const packages = join(bench.folder, "packages");
+  await mkdir(packages);
+  await execa(join(STANDINS, "one-context/build"), [join(packages, "one-context_99.0-1.deb")]);
+  await writeFile(join(packages, "one-context-99.0-1.el9.noarch.rpm"), "");
+  await makeDisk(packages, "one-context-99.0", join(bench.folder, "one-context.iso"));
   built = await build(...(await serveInputs()), "--var", "readyTimeout=120");
 }, 1_800_000);
 afterAll(async () => {
@@ -95,18 +106,7 @@ async function writeContext(folder: string, values: Record<string, string>): Pro
   await mkdir(source);
   await writeFile(join(source, "context.sh"), `# Context variables\n${lines.join("")}`);
   const disk = join(folder, "context.iso");
-  await execa("xorriso", [
-    "-as",
-    "mkisofs",
-    "-quiet",
-    "-V",
-    "CONTEXT",
-    "-J",
-    "-R",
-    "-o",
-    disk,
-    source,
-  ]);
+  await makeDisk(source, "CONTEXT", disk);
   return disk;
 }
 
