@@ -26,7 +26,7 @@ import type { Prepared } from "./prepare.js";
 import { runSteps } from "./run-steps.js";
 import type { StepsEnd } from "./run-steps.js";
 import { meetGuest, startMachine } from "./start.js";
-import { presentImage, rememberImage, stoppedResult, tidyDisk } from "./keep.js";
+import { dropWhatRunsAgain, presentImage, rememberImage, stoppedResult, tidyDisk } from "./keep.js";
 import { SEAL, openWorkspace } from "./workspace.js";
 import type { Workspace } from "./workspace.js";
 
@@ -68,17 +68,26 @@ async function runBuild(context: RunContext): Promise<RunResult> {
   try {
     announcePlan(context, plan);
     if (plan.upToDate) return presentImage(context, plan.upToDate);
+    await dropWhatRunsAgain(context, plan);
     const { keys, records, key } = await runMachine(context, prepared, plan);
     if (options.until !== undefined) return stoppedResult(context, records);
     await scrub(context, keys);
     const { changedByHand } = plan.decision;
     const result = await makeArtifact(context, prepared, { steps: records, changedByHand });
     await rememberImage(context, result, key);
-    await tidyDisk(context, plan);
+    await afterwards(context, () => tidyDisk(context, plan));
     return result;
   } finally {
-    await plan.store.settle();
+    await afterwards(context, () => plan.store.settle());
   }
+}
+
+/** What is done for the next run; where it fails, that one does more, and this one is as it is. */
+async function afterwards({ emit }: RunContext, work: () => Promise<void>): Promise<void> {
+  await work().catch((thrown: unknown) => {
+    const message = `The next run may have to begin anew: ${asVmbuildError(thrown).message}`;
+    emit({ type: "warning", message });
+  });
 }
 
 /** What is known when the machine has stopped. */
@@ -126,12 +135,17 @@ async function runMachine(
 
 /** The state in which a step failed is kept, for `vmbuild ssh`. */
 async function keepFailure(
-  { workspace }: RunContext,
+  { workspace, template }: RunContext,
   saver: Saver | undefined,
   thrown: unknown,
 ): Promise<void> {
   const { failedStep } = workspace;
-  if (failedStep !== undefined) await saver?.saveFailed(failedStep, asVmbuildError(thrown));
+  if (failedStep === undefined) return;
+  const position = template.steps.findIndex(({ name }) => name === failedStep);
+  const ran = position === -1 ? template.steps : template.steps.slice(0, position + 1);
+  // Its memory may hold what such a step must not leave anywhere.
+  if (ran.some((step) => !step.cache)) return;
+  await saver?.saveFailed(failedStep, asVmbuildError(thrown));
 }
 
 async function pauseRun(

@@ -2,6 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
+import { identityOf, isSame } from "../checkpoints/trust.js";
+import { VmbuildError } from "../errors.js";
 import { pinBase } from "../base/pin.js";
 import { makeBuildKeys, saveKeys } from "../guest/keys.js";
 import type { BuildKeys } from "../guest/keys.js";
@@ -45,12 +47,22 @@ export function hostnameOf(name: string): string {
   );
 }
 
-async function prepareOverlay(context: RunContext, { base, host }: Prepared): Promise<void> {
+async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<void> {
+  const { base, host, baseIdentity } = prepared;
   const { emit, template, workspace, options, meter } = context;
   const { disk: path, base: pin, firmwareVariables } = workspace.work;
   const size = template.machine.disk;
   await phase(emit, "disk", async () => {
     const backing = await meter.waitFor(() => pinBase(base.path, pin));
+    if (!isSame(await identityOf(base.path), baseIdentity)) {
+      throw new VmbuildError(
+        "BASE_INVALID",
+        `The base ${base.path} changed while it was prepared`,
+        {
+          hint: "Another run may have fetched a newer one: run this one again.",
+        },
+      );
+    }
     const overlay = { path, backing, backingFormat: base.format, size };
     await meter.waitFor(() => createOverlay({ ...overlay, signal: options.signal }));
     if (host.uefi) await copyVariables(host.uefi, firmwareVariables);

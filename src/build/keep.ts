@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import type { RunResult } from "../events/result.js";
 import { endOf, runProgram } from "../host/programs.js";
-import { imageKey, writePublishedRecord } from "./checkpoints/published.js";
+import { describeOutputs, imageKey, writePublishedRecord } from "./checkpoints/published.js";
 import type { Published } from "./checkpoints/published.js";
 import type { RunPlan } from "./checkpoints/plan-run.js";
 import type { RunContext } from "./context.js";
@@ -63,6 +63,7 @@ export async function rememberImage(
     key: imageKey(key, template, output),
     artifact: { ...artifact, checksums: { ...artifact.checksums } },
     manifest,
+    outputs: await describeOutputs(workspace.run.outputs, context.options.signal),
     steps: steps.map(({ name, durationMs }) => ({ name, durationMs })),
   };
   await writePublishedRecord(published, record, files);
@@ -78,7 +79,10 @@ export async function tidyDisk(context: RunContext, { store }: RunPlan): Promise
   const { failed } = store;
   if (failed) await meter.waitFor(() => store.removeStopped([failed.tag], signal));
   const last = store.checkpoints.toSorted((one, other) => other.index - one.index)[0];
-  if (!last) return removeDisk(context);
+  if (!last) {
+    await store.forget();
+    return removeDisk(context);
+  }
   const args = ["snapshot", "-q", "-a", last.tag, store.paths.disk];
   const result = await meter.waitFor(() => runProgram("qemu-img", args, { signal }));
   if (result.exitCode === 0) return;
@@ -93,4 +97,17 @@ async function removeDisk({ workspace, options }: RunContext): Promise<void> {
   const paths = [work.disk, work.base, work.seed, work.firmwareVariables, work.keys];
   for (const path of paths) await rm(path, { recursive: true, force: true });
   if (work === build.once) await rm(work.folder, { recursive: true, force: true });
+}
+
+/** What runs again leaves nothing behind that a later run could take for it. */
+export async function dropWhatRunsAgain(context: RunContext, plan: RunPlan): Promise<void> {
+  const { options, workspace } = context;
+  if (!options.force && options.from === undefined) return;
+  await rm(workspace.build.published, { force: true });
+  const { kept } = plan.decision;
+  const after = plan.store.checkpoints.filter(({ index }) => options.force || index > kept);
+  await plan.store.removeStopped(
+    after.map(({ tag }) => tag),
+    options.signal,
+  );
 }

@@ -3,6 +3,8 @@ import { requireFit, resolveBase } from "../base/base.js";
 import type { Base } from "../base/base.js";
 import { resolveInput } from "../inputs/inputs.js";
 import type { ResolvedInput } from "../inputs/inputs.js";
+import type { FileIdentity } from "../checkpoints/records.js";
+import { identityOf } from "../checkpoints/trust.js";
 import { phase, together } from "./context.js";
 import type { RunContext } from "./context.js";
 import { checkHost } from "./host.js";
@@ -13,6 +15,8 @@ export interface Prepared {
   readonly host: HostFacts;
   readonly inputs: readonly ResolvedInput[];
   readonly base: Base;
+  /** What the base's file was when its digest was known. */
+  readonly baseIdentity: FileIdentity;
 }
 
 async function prepareHost(context: RunContext, signal: AbortSignal): Promise<HostFacts> {
@@ -86,5 +90,5 @@ export async function prepare(context: RunContext): Promise<Prepared> {
       (signal) => prepareBase(context, signal),
     ],
   );
-  return { host, inputs, base };
+  return { host, inputs, base, baseIdentity: await identityOf(base.path) };
 }

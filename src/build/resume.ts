@@ -79,8 +79,9 @@ function keptOf({ store, decision }: RunPlan, last: Checkpoint): Checkpoint[] {
   );
 }
 
-/** Somebody else ended QEMU, or the kernel for want of memory: no fault of the state. */
-function wasKilled({ code, details }: VmbuildError): boolean {
+/** The host's fault, or that of whoever ended QEMU: it would befall any state, and a boot too. */
+function isNoFaultOfState({ code, details }: VmbuildError): boolean {
+  if (code.startsWith("HOST_") || code === "MACHINE_START") return true;
   return code === "MACHINE_DIED" && ["SIGKILL", "SIGTERM"].includes(String(details["signal"]));
 }
 
@@ -94,12 +95,14 @@ export async function resumeFromAny(start: Start): Promise<Started | undefined> 
     } catch (thrown) {
       options.signal.throwIfAborted();
       const error = asVmbuildError(thrown);
-      if (wasKilled(error)) throw error;
+      if (isNoFaultOfState(error)) throw error;
       const which = candidate.index === 0 ? "before the first step" : `after ${candidate.step}`;
       emit({
         type: "warning",
-        message: `The checkpoint ${which} cannot be used, and is removed: ${error.message}`,
+        message: `The checkpoint ${which} cannot be used: ${error.message}`,
       });
+      // A guest that does not answer may do so another time; a state that QEMU refuses never will.
+      if (error.code.startsWith("GUEST_")) continue;
       await plan.store.removeStopped([candidate.tag], options.signal);
     }
   }
@@ -111,7 +114,7 @@ export async function resumeShared(start: Start): Promise<Started | undefined> {
   const { context, plan } = start;
   const { emit, options, workspace } = context;
   const [key = ""] = plan.decision.keys;
-  if (!plan.limits || options.force) return undefined;
+  if (!plan.limits || options.force || !context.template.seal) return undefined;
   await plan.store.forget();
   const taken = await context.meter.waitFor(() => takeReady(key, workspace.work, options.signal));
   if (!taken) return undefined;
@@ -130,7 +133,7 @@ export async function resumeShared(start: Start): Promise<Started | undefined> {
   } catch (thrown) {
     options.signal.throwIfAborted();
     const error = asVmbuildError(thrown);
-    if (wasKilled(error)) throw error;
+    if (isNoFaultOfState(error)) throw error;
     const message = `The shared state of a booted guest cannot be used: ${error.message}`;
     emit({ type: "warning", message });
     return undefined;

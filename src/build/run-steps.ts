@@ -44,6 +44,7 @@ async function runOne(
   index: number,
   guest: Guest,
   signal: AbortSignal,
+  hostChanged: () => Promise<void>,
 ): Promise<number> {
   const { template, workspace, emit, meter, options } = context;
   const path = join(workspace.run.steps, stepLogName(index, step.name));
@@ -59,7 +60,9 @@ async function runOne(
     outputFolder: workspace.run.outputs,
   };
   try {
-    const ended = await meter.waitFor(() => runStep(step, { guest, emit, signal, log, ...place }));
+    const ended = await meter.waitFor(() =>
+      runStep(step, { guest, emit, signal, log, hostChanged, ...place }),
+    );
     return ended.durationMs;
   } catch (error) {
     await workspace.update({ failedStep: step.name });
@@ -102,8 +105,9 @@ export async function runSteps(
       const pause = (when: Breakpoint["when"]) =>
         meter.waitFor(() => stop(`${when} step ${step.name}`));
       if (isBreak(context, "before", step)) await pause("before");
-      await keeper.before(step);
-      const durationMs = await runOne(context, step, index, guest, signal);
+      const hostChanged = (): Promise<void> => keeper.before(context, step);
+      await hostChanged();
+      const durationMs = await runOne(context, step, index, guest, signal, hostChanged);
       records.push({ name: step.name, durationMs });
       await meter.waitFor(() => keeper.after(context, step, index, durationMs, guest));
       if (isBreak(context, "after", step)) await pause("after");

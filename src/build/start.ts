@@ -43,7 +43,8 @@ async function bootFresh(start: Start): Promise<Started> {
 async function share({ context, plan }: Start, machine: RunningMachine): Promise<void> {
   const { records } = plan.store;
   const ready = records?.checkpoints.find(({ index }) => index === 0);
-  if (!records || !ready) return;
+  // An image that is not sealed keeps the keys of its build: no other may have the same.
+  if (!records || !ready || !context.template.seal) return;
   try {
     await shareReady(context.workspace.work, records, ready, machine);
   } catch (thrown) {

@@ -33,7 +33,8 @@ export async function identityOf(path: string): Promise<FileIdentity> {
   return { ino: String(ino), size: String(size), mtimeNs: String(mtimeNs) };
 }
 
-const same = (one: FileIdentity, other: FileIdentity): boolean =>
+/** Whether a file is still what it was. */
+export const isSame = (one: FileIdentity, other: FileIdentity): boolean =>
   one.ino === other.ino && one.size === other.size && one.mtimeNs === other.mtimeNs;
 
 async function missingFile(paths: WorkPaths, records: Records): Promise<string | undefined> {
@@ -47,10 +48,10 @@ async function missingFile(paths: WorkPaths, records: Records): Promise<string |
 async function findDamage(paths: WorkPaths, records: Records): Promise<string | undefined> {
   const missing = await missingFile(paths, records);
   if (missing !== undefined) return `${missing} is gone`;
-  if (!same(records.base, await identityOf(paths.base))) {
+  if (!isSame(records.base, await identityOf(paths.base))) {
     return "the base below it was changed";
   }
-  if (records.disk && !same(records.disk, await identityOf(paths.disk))) {
+  if (records.disk && !isSame(records.disk, await identityOf(paths.disk))) {
     return "something else wrote to it since the last run";
   }
   return undefined;

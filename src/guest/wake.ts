@@ -35,7 +35,7 @@ unset ENTROPY
 }
 
 /** QEMU's clock chip kept going; the kernel's own time did not. */
-const clock = (now: Date): string => `date -u -s @${(now.getTime() / 1000).toFixed(3)} >/dev/null`;
+const clock = (now: Date): string => `date -u -s @${Math.round(now.getTime() / 1000)} >/dev/null`;
 
 function rename(hostname: string): string {
   const placeholder = shellQuote(PLACEHOLDER_HOSTNAME);

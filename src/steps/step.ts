@@ -18,6 +18,8 @@ export interface StepContext {
   readonly total: number;
   readonly templateFolder: string;
   readonly outputFolder: string;
+  /** Told after each local action: what the step reads from the host may be another. */
+  readonly hostChanged?: () => Promise<void>;
   /** The step's log: where it is, and what takes a line into it. */
   readonly log: { readonly path: string; write(line: string): void };
 }
@@ -64,6 +66,7 @@ async function runAction(step: Step, index: number, context: StepContext): Promi
     signal.throwIfAborted();
     throw located(error, step, `action ${index + 1} (${action.type.name})`, context);
   }
+  if (action.type.name === "local") await context.hostChanged?.();
   emit({ type: "action.finished", ...event, durationMs: performance.now() - started });
 }
 

@@ -10,7 +10,7 @@ import { createBench, requireDone } from "../support/e2e.js";
 /** A step that leaves its mark, and keeps what it found. */
 const mark = (text: string) => `echo ${text} >>/root/steps; cat /root/steps`;
 
-const QUICK = { seal: false, output: { compression: "none" } };
+const QUICK = { output: { compression: "none" } };
 
 /** The names of the steps that a run ran, in order. */
 function stepsRun({ stderr }: Ended): string[] {
@@ -163,6 +163,8 @@ describe("a template that changes", () => {
     requireDone(ended);
     expect([stepsKept(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
     expect(ended.stderr).toContain("stopped after two");
+    // What was made on top of the old state is not on top of the new one.
+    expect((await explain()).steps.map(({ kept }) => kept)).toEqual([true, true, false]);
     const wrong = await bench.build(template, "--from", "four").ended;
     expect(wrong.exitCode).toBe(2);
     expect(wrong.stderr).toContain("Its steps are one, two, three");

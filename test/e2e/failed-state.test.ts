@@ -13,7 +13,6 @@ beforeAll(async () => {
   bench = await createBench();
   template = await bench.template({
     name: "broken",
-    seal: false,
     output: { compression: "none" },
     variables: { good: { default: "no" } },
     steps: [

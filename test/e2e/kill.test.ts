@@ -55,10 +55,6 @@ const documentOf = (trial: number) => ({
 
 beforeAll(async () => {
   bench = await createBench();
-  // The shared state of a booted guest is there from now on.
-  const template = await bench.template({ ...documentOf(0), name: "first" });
-  const ended = await bench.build(template, "--until", "one").ended;
-  requireDone(ended);
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 

@@ -30,7 +30,7 @@ afterEach(() => bench[Symbol.asyncDispose]());
 const stepsRun = ({ stderr }: Ended): string[] =>
   [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) done/g)].map(([, name]) => name ?? "");
 
-const QUICK = { seal: false, output: { compression: "none", checksums: ["sha256"] } };
+const QUICK = { output: { compression: "none", checksums: ["sha256"] } };
 
 it("goes on in a UEFI guest of another suite, after its SSH server was taken apart", async () => {
   const document = (last: string) => ({

@@ -110,7 +110,8 @@ export interface StepDescriber {
   readonly template: Template;
   readonly inputs: readonly ResolvedInput[];
   readonly redact: Redact;
-  readonly keepText: KeepText;
+  /** Undefined where nothing of a build may be kept. */
+  readonly keepText: KeepText | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -118,10 +119,17 @@ export interface StepDescriber {
 export async function createDescriber(
   template: Template,
   inputs: readonly ResolvedInput[],
-  keepText: KeepText,
+  keepText: KeepText | undefined,
   signal: AbortSignal,
 ): Promise<StepDescriber> {
-  return { template, inputs, redact: await createRedact(template.secrets), keepText, signal };
+  const { secrets } = template;
+  const holdsSecret = (content: Buffer): boolean =>
+    secrets.some((secret) => secret !== "" && content.includes(secret));
+  const keepHarmless: KeepText = async (sha256, content) => {
+    if (!holdsSecret(content)) await keepText?.(sha256, content);
+  };
+  const keep = keepText && keepHarmless;
+  return { template, inputs, redact: await createRedact(secrets), keepText: keep, signal };
 }
 
 /** Values of a definition without the places of inputs, which say nothing of what they hold. */
@@ -136,8 +144,15 @@ function actionManifest(action: ParsedAction, number: number, describer: StepDes
   for (const [key, value] of Object.entries(action.value as Record<string, unknown>)) {
     // Whether an action runs again is no part of what it does.
     if (key === "cache" || value === undefined) continue;
-    const text = typeof value === "string" ? value : JSON.stringify(value);
-    manifest[`action ${number} ${key}`] = describer.redact(withoutPlaces(text, describer.inputs));
+    // Before it becomes JSON, in which a secret may look otherwise.
+    const clean = (text: string): string => describer.redact(withoutPlaces(text, describer.inputs));
+    const text =
+      typeof value === "string"
+        ? clean(value)
+        : JSON.stringify(value, (_key, part: unknown) =>
+            typeof part === "string" ? clean(part) : part,
+          );
+    manifest[`action ${number} ${key}`] = text;
   }
   return manifest;
 }
@@ -152,8 +167,9 @@ async function sourceManifest(source: LocalSource, describer: StepDescriber): Pr
     return describeContent(source.path, label, { signal, keepText });
   }
   const label = source.path.replace(input.path, `input ${input.name}`);
-  if (input.commit !== undefined) return { [label]: `commit ${input.commit}` };
-  if (input.digest && source.path === input.path) {
+  const isDownload = template.inputSpecs.get(input.name)?.kind === "url";
+  // A local action may change any other input after it was looked at.
+  if (isDownload && input.digest && source.path === input.path) {
     const mode = ((await stat(input.path)).mode & 0o7777).toString(8).padStart(4, "0");
     return { [label]: `${mode} ${input.digest.algorithm}:${input.digest.hex}` };
   }
@@ -170,7 +186,9 @@ export async function stepManifest(step: Step, describer: StepDescriber): Promis
   for (const [position, action] of step.actions.entries()) {
     Object.assign(manifest, actionManifest(action, position + 1, describer));
     for (const source of action.type.sources(action.value as never, template.folder)) {
-      Object.assign(manifest, await sourceManifest(source, describer));
+      const { keepText, ...rest } = describer;
+      const own = { ...rest, keepText: step.cache ? keepText : undefined };
+      Object.assign(manifest, await sourceManifest(source, own));
     }
   }
   for (const [position, command] of step.verify.entries()) {

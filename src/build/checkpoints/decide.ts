@@ -36,6 +36,8 @@ export interface StepDecision {
 export interface Decision {
   /** `keys[0]` is the state before the first step, `keys[n]` the one after step n. */
   readonly keys: readonly string[];
+  /** The key of the last state, with what was changed by hand on the way to it. */
+  readonly end: string;
   /** How many steps are kept. */
   readonly kept: number;
   /** The states to go on from, the best first; empty where there is none. */
@@ -57,7 +59,7 @@ function keysOf(chain: Chain, checkpoints: readonly Checkpoint[]) {
     if (found?.changedByHand) changed.push({ index, step: found.step });
     parent = found?.changedByHand ? keyAfterChange(key, found.changedByHand) : key;
   }
-  return { keys, changed };
+  return { keys, changed, end: parent };
 }
 
 /** The key that later states build on: another one after a change by hand. */
@@ -115,7 +117,7 @@ export async function decide(
   texts: KeptTexts,
   wishes: CacheWishes,
 ): Promise<Decision> {
-  const { keys, changed } = keysOf(chain, store.checkpoints);
+  const { keys, changed, end } = keysOf(chain, store.checkpoints);
   const most = mostKept(steps, wishes);
   const candidates = store.checkpoints
     .filter(({ index, key }) => index <= most.count && keys[index] === key)
@@ -135,7 +137,7 @@ export async function decide(
     return { step: name, index, kept: index <= kept, reason };
   });
   const changedByHand = changed.filter(({ index }) => index <= kept).map(({ step }) => step);
-  return { keys, kept, candidates, steps: decisions, changedByHand };
+  return { keys, end, kept, candidates, steps: decisions, changedByHand };
 }
 
 /** One line for the first step that runs: what was kept, and why no more. */

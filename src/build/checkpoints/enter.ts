@@ -12,6 +12,7 @@ import { Guest } from "../../guest/guest.js";
 import { loadKeys } from "../../guest/keys.js";
 import { wakeGuest } from "../../guest/wake.js";
 import { tryLock } from "../../host/lock.js";
+import { runProgram } from "../../host/programs.js";
 import { runtimeFolder } from "../../host/paths.js";
 import { imageInfo } from "../../machine/disk.js";
 import { launchMachine } from "../../machine/machine.js";
@@ -125,11 +126,13 @@ async function keepChanges(
   const { snapshots } = await imageInfo(store.paths.disk, signal);
   const snapshot = snapshots.find((one) => one.tag === tag);
   if (!snapshot) throw new VmbuildError("CHECKPOINT_UNUSABLE", `The disk has no ${tag}`);
+  const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
+  const synced = exitCode === 0;
   const saved = {
     tag,
     memoryBytes: snapshot.vmStateSize,
     date: Math.floor(snapshot.date.getTime() / 1000),
-    synced: false,
+    synced,
   };
   if ("reason" in state) await store.setFailed({ ...state, ...saved });
   else {

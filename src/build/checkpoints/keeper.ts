@@ -1,6 +1,7 @@
 /** Follows the key of the machine's state from step to step, and has each state saved. */
 import { differencesOf, keyOf } from "../../checkpoints/manifest.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
+import { asVmbuildError } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
 import type { Step } from "../../template/schema.js";
 import type { RunContext } from "../context.js";
@@ -30,9 +31,29 @@ export class StateKeeper {
     return this.#key;
   }
 
-  /** Looks at what a step will use, just before it does. */
-  async before(step: Step): Promise<void> {
-    this.#before = await stepManifest(step, this.#plan.describer);
+  /** Looks at what a step will use: before it begins, and after it made some of that itself. */
+  async before(context: RunContext, step: Step): Promise<void> {
+    if (this.#key !== undefined) this.#before = await this.#describe(context, step);
+  }
+
+  /** What a step uses now; a file that goes while it is read leaves that uncertain. */
+  async #describe(context: RunContext, step: Step): Promise<Manifest> {
+    try {
+      return await stepManifest(step, this.#plan.describer);
+    } catch (thrown) {
+      context.options.signal.throwIfAborted();
+      this.#loseTrack(context, step, asVmbuildError(thrown).message);
+      return {};
+    }
+  }
+
+  #loseTrack({ emit }: RunContext, step: Step, why: string): void {
+    this.#key = undefined;
+    emit({
+      type: "warning",
+      message: `${why}: from step ${step.name} on nothing is kept`,
+      hint: "The next run starts again before this step.",
+    });
   }
 
   /** Saves the state after a step, where it is certain what that was made from. */
@@ -44,20 +65,13 @@ export class StateKeeper {
     guest: Guest,
   ): Promise<void> {
     if (this.#key === undefined) return;
-    const manifest = await stepManifest(step, this.#plan.describer);
+    const manifest = await this.#describe(context, step);
     const changed = differencesOf(this.#before, manifest);
-    // A local action may make what the step then uses; anything else changed under its feet.
-    const isOwn = step.actions.some((action) => action.type.name === "local");
-    if (changed.length > 0 && !isOwn) {
+    if (this.#key !== undefined && changed.length > 0) {
       const names = changed.map(({ name }) => name).join(", ");
-      context.emit({
-        type: "warning",
-        message: `${names} changed while step ${step.name} ran: from here on nothing is kept`,
-        hint: "The next run starts again before this step.",
-      });
-      this.#key = undefined;
-      return;
+      this.#loseTrack(context, step, `${names} changed while step ${step.name} ran`);
     }
+    if (this.#key === undefined) return;
     const key = keyOf(this.#key, manifest);
     this.#key = key;
     if (!step.cache) this.#saves = false;

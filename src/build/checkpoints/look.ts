@@ -1,4 +1,5 @@
 /** Looks at what a run would keep and what it would do, without running anything. */
+import { rm } from "node:fs/promises";
 import { tryLock } from "../../host/lock.js";
 import { createContext } from "../context.js";
 import type { BuildOptions, RunContext } from "../context.js";
@@ -52,7 +53,7 @@ export async function lookAhead(options: BuildOptions): Promise<Outlook> {
   const prepared = await prepare(context);
   const plan = await planRun(context, prepared, { ...options, look: true });
   const [key = ""] = plan.decision.keys;
-  return { plan, sharedReady: !options.force && (await isShared(key)) };
+  return { plan, sharedReady: !options.force && template.seal && (await isShared(key)) };
 }
 
 /**
@@ -77,5 +78,6 @@ export async function removeCheckpoints(
   const failed = steps.length === 0 && store.failed ? [store.failed.tag] : [];
   const tags = [...going.map(({ tag }) => tag), ...failed];
   await store.removeStopped([...tags, ...found.orphans], signal);
+  if (store.checkpoints.length === 0) await rm(build.texts, { recursive: true, force: true });
   return tags.length;
 }

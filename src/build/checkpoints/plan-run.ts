@@ -1,11 +1,11 @@
 /** Before a machine starts: what is kept, what runs and why, and whether anything has to be done. */
 import { cp, rm, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { keyOf } from "../../checkpoints/manifest.js";
 import { DEFAULT_LIMITS } from "../../checkpoints/retention.js";
 import type { Limits } from "../../checkpoints/retention.js";
 import { CheckpointStore, KeptTexts } from "../../checkpoints/store.js";
 import { statIfThere } from "../../host/files.js";
+import type { Template } from "../../template/load.js";
 import type { RunContext } from "../context.js";
 import type { Prepared } from "../prepare.js";
 import { createDescriber, rootManifest, stepManifest } from "./chain.js";
@@ -13,7 +13,13 @@ import type { StepDescriber } from "./chain.js";
 import { decide, summarize } from "./decide.js";
 import type { CacheWishes, Chain, Decision } from "./decide.js";
 import { hasLocalActions, runLocalActions } from "./host-actions.js";
-import { checkSums, findAlteration, imageKey, readPublishedRecord } from "./published.js";
+import {
+  checkSums,
+  describeOutputs,
+  findAlteration,
+  imageKey,
+  readPublishedRecord,
+} from "./published.js";
 import type { Published } from "./published.js";
 
 /** All that was found out. */
@@ -31,9 +37,19 @@ export interface RunPlan {
   readonly alteration: string | undefined;
 }
 
+/**
+ * Whether QEMU is handed files that vmbuild knows nothing of: another disk is no part of a state,
+ * and what a file holds counts for no key.
+ */
+export function usesOtherFiles({ machine }: Template): boolean {
+  const names = /(^|,)(file|filename|path)(\.\w+)?=|"filename"|^-(drive|blockdev|hd[a-d]|cdrom)$/;
+  return machine.arguments.some((argument) => names.test(argument));
+}
+
 function limitsOf(context: RunContext): Limits | undefined {
   const { checkpoints } = context.template;
   if (context.options.checkpoints === false || checkpoints === false) return undefined;
+  if (usesOtherFiles(context.template)) return undefined;
   if (checkpoints === true) return DEFAULT_LIMITS;
   return { count: checkpoints.keep, size: checkpoints.size };
 }
@@ -89,7 +105,8 @@ export async function planRun(
   const limits = limitsOf(context);
   const store = await openStore(context, limits !== undefined);
   const texts = new KeptTexts(workspace.build.texts);
-  const describer = await createDescriber(template, prepared.inputs, texts.keep, signal);
+  const keepText = limits ? texts.keep : undefined;
+  const describer = await createDescriber(template, prepared.inputs, keepText, signal);
   const settle = async (): Promise<{ chain: Chain; decision: Decision }> => {
     const chain = await describeChain(prepared, describer);
     const decision = await decide(chain, template.steps, store, texts, wishes);
@@ -107,29 +124,29 @@ export async function planRun(
       if (decision.kept < before) await restoreOutputs(context, store, decision.candidates[0]?.tag);
     }
   }
-  const { upToDate, alteration } = await findImage(context, chain, decision, wishes);
+  const { upToDate, alteration } = await findImage(context, decision, wishes, signal);
   return { store, texts, describer, chain, decision, limits, upToDate, alteration };
-}
-
-/** The keys without states: what an image that is there was made from must fit all of them. */
-function lastKeyOf(chain: Chain, decision: Decision): string {
-  return decision.keys.at(-1) ?? keyOf("", chain.root);
 }
 
 async function findImage(
   context: RunContext,
-  chain: Chain,
   decision: Decision,
   wishes: CacheWishes,
+  signal: AbortSignal,
 ): Promise<Pick<RunPlan, "upToDate" | "alteration">> {
   const { template, output, options, workspace, emit } = context;
   const none = { upToDate: undefined, alteration: undefined };
   const again = wishes.force === true || wishes.from !== undefined || options.until !== undefined;
   if (again || options.checkpoints === false) return none;
-  if (template.steps.some((step) => !step.cache)) return none;
+  if (template.steps.some((step) => !step.cache) || usesOtherFiles(template)) return none;
+  // What a local action makes is known only once it ran, and it runs only in steps that are kept.
+  if (template.steps.slice(decision.kept).some(hasLocalActions)) return none;
   const published = await readPublishedRecord(workspace.build.published);
-  if (published?.key !== imageKey(lastKeyOf(chain, decision), template, output)) return none;
-  const { signal } = options;
+  if (published?.key !== imageKey(decision.end, template, output)) return none;
+  const made = template.steps.some(hasLocalActions)
+    ? await describeOutputs(workspace.run.outputs, signal)
+    : published.outputs;
+  if (made !== published.outputs) return none;
   const alteration =
     (await findAlteration(published)) ??
     (options.check ? await checkSums(published, { emit, signal }) : undefined);
@@ -142,6 +159,11 @@ async function findImage(
 export function announcePlan(context: RunContext, plan: RunPlan): void {
   const { emit, template } = context;
   const { decision, alteration } = plan;
+  if (usesOtherFiles(template)) {
+    const message =
+      "No checkpoints: machine.arguments name files, of which no state holds anything";
+    emit({ type: "note", message });
+  }
   if (alteration !== undefined)
     emit({ type: "note", message: `The image is made again: ${alteration}` });
   if (template.steps.length === 0 || plan.store.checkpoints.length === 0) return;

@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
+import { describeContent } from "../../checkpoints/content.js";
+import { keyOf } from "../../checkpoints/manifest.js";
 import { digestFile } from "../../artifact/digest.js";
 import type { Algorithm } from "../../artifact/digest.js";
 import { systemCode } from "../../errors.js";
@@ -23,6 +25,8 @@ const publishedSchema = z.object({
     checksums: z.record(z.string(), z.string()),
   }),
   manifest: z.string(),
+  /** Of what steps made for beside the image; compared where they may make it anew. */
+  outputs: z.string(),
   steps: z.array(z.object({ name: z.string(), durationMs: z.number() })),
 });
 
@@ -34,6 +38,11 @@ export function imageKey(lastKey: string, template: Template, output: OutputPlan
   const { name, version, seal } = template;
   const settings = [lastKey, name, version, seal, output, vmbuildVersion()];
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
+}
+
+/** A digest of what steps made for the output folder. */
+export async function describeOutputs(folder: string, signal: AbortSignal): Promise<string> {
+  return keyOf("", await describeContent(folder, "outputs", { signal }));
 }
 
 /** What the last finished run published; undefined when none did. */

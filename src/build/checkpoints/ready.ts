@@ -92,15 +92,15 @@ export async function takeReady(
 ): Promise<{ records: Records } | { problem: string } | undefined> {
   const folder = readyFolder(stateKey);
   if (!(await statIfThere(folder))) return undefined;
-  await using _lock = await waitForLock(lockOf(folder), signal);
-  const shared = workPaths(folder);
-  const { records, losses } = await readTrusted(shared, signal);
-  const checkpoint = records?.checkpoints.find((one) => one.key === stateKey);
-  if (!records || !checkpoint) {
-    await rm(folder, { recursive: true, force: true });
-    return { problem: losses[0] ?? "it has no state that fits" };
-  }
   try {
+    await using _lock = await waitForLock(lockOf(folder), signal);
+    const shared = workPaths(folder);
+    const { records, losses } = await readTrusted(shared, signal);
+    const checkpoint = records?.checkpoints.find((one) => one.key === stateKey);
+    if (!records || !checkpoint) {
+      await rm(folder, { recursive: true, force: true });
+      return { problem: losses[0] ?? "it has no state that fits" };
+    }
     await rm(work.keys, { recursive: true, force: true });
     await copyBeside(shared, work);
     await copyDisk(shared.disk, work.disk);

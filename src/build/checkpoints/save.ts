@@ -61,6 +61,7 @@ export class Saver {
   readonly #options: SaverOptions;
   /** A local action may make what a later key depends on, so that keys come up as steps run. */
   readonly #currentKeys: Set<string>;
+  readonly #finished = new AbortController();
   #syncing: Promise<void> = Promise.resolve();
   #lastMemory = FIRST_STATE;
   #diskBefore: number | undefined;
@@ -132,6 +133,8 @@ export class Saver {
   /** Waits a little until what was saved is on the host's disk. */
   async finish(): Promise<void> {
     await Promise.race([this.#syncing, delay(SYNC_PATIENCE_MS, undefined, { ref: false })]);
+    // Whoever has the build's lock next must not be written over.
+    this.#finished.abort();
   }
 
   /** Bytes that the disk grew by since the last state. */
@@ -209,7 +212,7 @@ export class Saver {
     const { store } = this.#options;
     this.#syncing = this.#syncing
       .then(async () => {
-        const { signal } = this.#options;
+        const signal = AbortSignal.any([this.#options.signal, this.#finished.signal]);
         const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
         if (exitCode === 0) await store.update(tag, { synced: true });
       })
