@@ -41,7 +41,7 @@ export interface RunPlan {
  * Whether QEMU is handed files that vmbuild knows nothing of: another disk is no part of a state,
  * and what a file holds counts for no key.
  */
-export function usesOtherFiles({ machine }: Template): boolean {
+function usesOtherFiles({ machine }: Template): boolean {
   const names = /(^|,)(file|filename|path)(\.\w+)?=|"filename"|^-(drive|blockdev|hd[a-d]|cdrom)$/;
   return machine.arguments.some((argument) => names.test(argument));
 }
