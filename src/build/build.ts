@@ -9,7 +9,8 @@ import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
 import type { BuildKeys } from "../guest/keys.js";
 import { quitMachine } from "../machine/stop.js";
-import { announcePlan, planRun } from "./checkpoints/plan-run.js";
+import { requireSources } from "./check/check.js";
+import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan-run.js";
 import type { RunPlan } from "./checkpoints/plan-run.js";
 import type { Saver } from "./checkpoints/save.js";
 import { firstCause } from "./cause.js";
@@ -68,6 +69,7 @@ async function runBuild(context: RunContext): Promise<RunResult> {
   try {
     announcePlan(context, plan);
     if (plan.upToDate) return presentImage(context, plan.upToDate);
+    await requireSources(options.template, stepsToRun(options, plan), options.signal);
     await dropWhatRunsAgain(context, plan);
     const { keys, records, key } = await runMachine(context, prepared, plan);
     if (options.until !== undefined) return stoppedResult(context, records);

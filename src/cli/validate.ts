@@ -1,5 +1,5 @@
 /** `vmbuild validate`: all that can be known of templates without a machine. */
-import { checkTemplate } from "../build/check/check.js";
+import { checkTemplate, invalidOf } from "../build/check/check.js";
 import type { Findings } from "../build/check/check.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
@@ -64,15 +64,8 @@ async function validateOne(
     findArtifact: (appliance) => artifactOf(appliance, flags),
   });
   const findings = masked(found, template);
-  const { problems } = findings;
-  if (problems.length === 0) return { name, template, findings };
-  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
-  const message = `${shortPath(template.path)} has ${count}`;
-  const error = new VmbuildError("TEMPLATE_INVALID", message, {
-    lines: problems,
-    hint: "Correct each of the listed places.",
-  });
-  return { name, template, findings, error };
+  const error = invalidOf(template, findings.problems);
+  return { name, template, findings, ...(error ? { error } : {}) };
 }
 
 function jsonOf({ name, template, findings, error }: Outcome): unknown {

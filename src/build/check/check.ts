@@ -1,4 +1,5 @@
 /** Everything about a template that can be known without a machine. */
+import { VmbuildError } from "../../errors.js";
 import type { Template } from "../../template/load.js";
 import { checkAcceptance } from "./acceptance.js";
 import { checkBase } from "./base.js";
@@ -6,7 +7,8 @@ import { Collector } from "./findings.js";
 import type { Findings } from "./findings.js";
 import { checkInputs } from "./inputs.js";
 import { checkSeed } from "./seed.js";
-import { checkSteps } from "./steps.js";
+import { shown } from "./files.js";
+import { checkSources, checkSteps } from "./steps.js";
 
 export type { Findings } from "./findings.js";
 
@@ -30,4 +32,33 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
   await checkAcceptance(collector);
   options.signal.throwIfAborted();
   return collector;
+}
+
+/** The error that lists a template's problems; undefined where there are none. */
+export function invalidOf(
+  template: Template,
+  problems: readonly string[],
+): VmbuildError | undefined {
+  if (problems.length === 0) return undefined;
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  return new VmbuildError("TEMPLATE_INVALID", `${shown(template.path)} has ${count}`, {
+    lines: problems,
+    hint: "Correct each of the listed places.",
+  });
+}
+
+/**
+ * Requires that what the steps of a run read on the host is there, before a machine starts for it.
+ * @param steps the indexes of the first one that runs, from 0, and of the one after the last.
+ * @throws {VmbuildError} TEMPLATE_INVALID, with a line for each that is not.
+ */
+export async function requireSources(
+  template: Template,
+  steps: { readonly from: number; readonly to: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const collector = new Collector(template, signal);
+  await checkSources(collector, steps.from, steps.to);
+  const error = invalidOf(template, collector.problems);
+  if (error) throw error;
 }

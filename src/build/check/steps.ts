@@ -4,8 +4,8 @@ import { resolve } from "node:path";
 import { statIfThere } from "../../host/files.js";
 import type { LocalSource } from "../../steps/action.js";
 import { interpreterOf } from "../../steps/interpreter.js";
-import type { ParsedAction } from "../../steps/registry.js";
 import type { JsonPath } from "../../template/document.js";
+import type { Template } from "../../template/load.js";
 import type { Step } from "../../template/schema.js";
 import type { Collector } from "./findings.js";
 import { awaitedInput, checkFile, shown } from "./files.js";
@@ -24,52 +24,87 @@ export async function checkSteps(collector: Collector): Promise<void> {
   }
 }
 
+/**
+ * Checks that what these steps read on the host is there, and nothing else.
+ * @param from the index of the first, from 0.
+ * @param to the index after the last.
+ */
+export async function checkSources(collector: Collector, from: number, to: number): Promise<void> {
+  for (const { place, source, madeLater } of sourcesOf(collector.template)) {
+    const [, step = 0] = place as [string, number];
+    if (step < from || step >= to) continue;
+    await checkSource(collector, place, source, madeLater);
+  }
+}
+
+/** A file or folder that an action reads. */
+interface NamedSource {
+  readonly place: JsonPath;
+  readonly source: LocalSource;
+  /** An earlier action may make it on the host: it need not be there yet. */
+  readonly madeLater: boolean;
+}
+
+function sourcesOf({ steps, folder }: Template): NamedSource[] {
+  let madeLater = false;
+  return steps.flatMap((step, index) =>
+    step.actions.flatMap((action, number) => {
+      const { type, value } = action;
+      const place = ["steps", index, "actions", number, type.name];
+      const sources = type.sources(value as never, folder);
+      const named = sources.map((source) => ({ place, source, madeLater }));
+      madeLater ||= type.name === "local";
+      return named;
+    }),
+  );
+}
+
 function worksOf(collector: Collector, step: Step, index: number): (() => Promise<void>)[] {
   const place: JsonPath = ["steps", index];
-  const actions = step.actions.flatMap((action, number) => {
-    const at = [...place, "actions", number];
-    const { type, value } = action;
-    const { folder } = collector.template;
-    const sources = type.sources(value as never, folder);
-    // What an earlier action makes on the host is not there yet.
-    const madeLater = collector.template.steps
-      .slice(0, index + 1)
-      .some((earlier, i) => earlier.actions.slice(0, i < index ? undefined : number).some(isLocal));
-    return [
-      ...sources.map(
-        (source) => () => checkSource(collector, [...at, type.name], source, madeLater),
-      ),
-      ...shellTextsOf(action).map(({ key, text, shell }) => async () => {
-        await checkSyntax(collector, [...at, ...key], [shell], { text });
-      }),
-    ];
+  const sources = sourcesOf(collector.template).filter(({ place: [, at] }) => at === index);
+  const read = sources.map((named) => async () => {
+    if (await checkSource(collector, named.place, named.source, named.madeLater)) {
+      await checkScript(collector, named.place, named.source);
+    }
   });
+  const actions = step.actions.flatMap((action, number) =>
+    shellTextsOf(action).map(({ key, text, shell }) => async () => {
+      await checkSyntax(collector, [...place, "actions", number, ...key], [shell], { text });
+    }),
+  );
   const verify = step.verify.map((text, number) => async () => {
     await checkSyntax(collector, [...place, "verify", number], ["/bin/sh"], { text });
   });
-  return [...actions, ...verify];
+  return [...read, ...actions, ...verify];
 }
 
-const isLocal = (action: ParsedAction): boolean => action.type.name === "local";
-
+/** @returns whether it is there and can be looked into. */
 async function checkSource(
   collector: Collector,
   place: JsonPath,
   source: LocalSource,
   madeLater: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const path = resolve(source.path);
   const input = await awaitedInput(collector, path);
   if (input !== undefined) {
     collector.note(`the input ${input} is not here yet: what lies in it is not checked`);
-    return;
+    return false;
   }
   if (madeLater && source.kind === "tree" && !(await statIfThere(path))) {
     collector.note(`${shown(path)} is not there; an earlier local action may make it`);
-    return;
+    return false;
   }
-  const there = await checkFile(collector, place, path, source.kind === "file" ? "file" : "any");
-  if (!there || !source.script) return;
+  return checkFile(collector, place, path, source.kind === "file" ? "file" : "any");
+}
+
+async function checkScript(
+  collector: Collector,
+  place: JsonPath,
+  source: LocalSource,
+): Promise<void> {
+  if (!source.script) return;
+  const path = resolve(source.path);
   const content = await readFile(path);
   if (!content.subarray(0, 2).equals(Buffer.from("#!"))) {
     collector.warning(place, `${shown(path)} does not begin with #!; it will run with /bin/sh`);

@@ -6,7 +6,7 @@ import type { Limits } from "../../checkpoints/retention.js";
 import { CheckpointStore, KeptTexts } from "../../checkpoints/store.js";
 import { statIfThere } from "../../host/files.js";
 import type { Template } from "../../template/load.js";
-import type { RunContext } from "../context.js";
+import type { BuildOptions, RunContext } from "../context.js";
 import type { Prepared } from "../prepare.js";
 import { createDescriber, rootManifest, stepManifest } from "./chain.js";
 import type { StepDescriber } from "./chain.js";
@@ -153,6 +153,15 @@ async function findImage(
   return alteration === undefined
     ? { upToDate: published, alteration }
     : { upToDate: undefined, alteration };
+}
+
+/** The indexes of the first step that a run will run, from 0, and of the one after the last. */
+export function stepsToRun(
+  { template, until }: Pick<BuildOptions, "template" | "until">,
+  plan: RunPlan,
+): { from: number; to: number } {
+  const last = template.steps.findIndex(({ name }) => name === until);
+  return { from: plan.decision.kept, to: last === -1 ? template.steps.length : last + 1 };
 }
 
 /** Says what is kept and why the rest is not. */
