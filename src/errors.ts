@@ -187,7 +187,7 @@ export const ERRORS = {
   STEP_FAILED: {
     exit: 7,
     meaning: "An action of a step failed.",
-    remedy: "Read the step's log; `vmbuild run NAME --on-error pause` keeps the machine up.",
+    remedy: "Read the step's log; `vmbuild ssh NAME` opens the machine as it failed.",
   },
   STEP_TIMEOUT: {
     exit: 7,
