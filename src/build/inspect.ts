@@ -1,5 +1,7 @@
 /** What a run would do, without doing it; plain data for people and programs. */
 import { join } from "node:path";
+import type { Check } from "../acceptance/check-schema.js";
+import { summarizeCheck } from "../acceptance/summary.js";
 import { checksumPath } from "../artifact/checksum-files.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { VmbuildError } from "../errors.js";
@@ -46,6 +48,13 @@ export interface StepInspection {
   readonly verify: readonly string[];
 }
 
+/** One acceptance check. */
+export interface CheckInspection {
+  readonly name: string;
+  /** What it asks for, in a few words. */
+  readonly summary: string;
+}
+
 /** All of it. Paths are absolute, sizes bytes. */
 export interface Inspection {
   readonly name: string;
@@ -71,6 +80,14 @@ export interface Inspection {
   };
   readonly steps: readonly StepInspection[];
   readonly seal: boolean;
+  /** What `vmbuild test` checks: all of it once, and once more in each further round. */
+  readonly acceptance?: {
+    readonly checks: readonly CheckInspection[];
+    readonly rounds: readonly {
+      readonly name: string;
+      readonly checks: readonly CheckInspection[];
+    }[];
+  };
   readonly output: {
     readonly folder: string;
     readonly format: string;
@@ -146,6 +163,14 @@ function inspectSteps({ steps }: Template): StepInspection[] {
   }));
 }
 
+function inspectAcceptance({ acceptance }: Template): Pick<Inspection, "acceptance"> {
+  if (!acceptance) return {};
+  const describe = (checks: readonly Check[]): CheckInspection[] =>
+    checks.map((check) => ({ name: check.name, summary: summarizeCheck(check) }));
+  const rounds = acceptance.rounds.map(({ name, checks }) => ({ name, checks: describe(checks) }));
+  return { acceptance: { checks: describe(acceptance.checks), rounds } };
+}
+
 function inspectOutput(template: Template, directory: string | undefined): Inspection["output"] {
   const plan = planOutput(template, directory);
   const downloads = template.steps
@@ -197,6 +222,7 @@ export async function inspectTemplate(
     },
     steps: inspectSteps(template),
     seal: template.seal,
+    ...inspectAcceptance(template),
     output: inspectOutput(template, options.outputDirectory),
   });
 }

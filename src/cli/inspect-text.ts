@@ -1,5 +1,5 @@
 /** An inspection as people read it. */
-import type { Inspection, StepInspection } from "../build/inspect.js";
+import type { CheckInspection, Inspection, StepInspection } from "../build/inspect.js";
 import type { SourceInspection } from "../build/inspect-sources.js";
 import type { Style } from "../events/sinks/style.js";
 import { cleanText } from "../events/sinks/text.js";
@@ -92,6 +92,19 @@ function oneLine(text: string): string {
   return cleanText(first) + (more.length > 0 ? " …" : "");
 }
 
+function acceptanceLines({ acceptance }: Inspection, style: Style): string[] {
+  if (!acceptance) return [];
+  const rows = (checks: readonly CheckInspection[]): string[] =>
+    alignRows(checks.map(({ name, summary }) => [cleanText(name), style.dim(oneLine(summary))]));
+  return [
+    ...rows(acceptance.checks),
+    ...acceptance.rounds.flatMap(({ name, checks }) => [
+      `${cleanText(name)}: all again${checks.length === 0 ? "" : ", and"}`,
+      ...indent(rows(checks)),
+    ]),
+  ];
+}
+
 /** The lines of the whole, without a final newline. */
 export function renderInspection(inspection: Inspection, style: Style): string[] {
   const { name, version, description, template, qemu, output } = inspection;
@@ -114,6 +127,7 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
       inspection.steps.flatMap((step, index) => stepLines(step, index, style)),
       style,
     ),
+    ...section("acceptance", acceptanceLines(inspection, style), style),
     ...section(
       `output (${[output.format, ...(output.compression === "none" ? [] : [output.compression])].join(", ")})`,
       output.files.map(shortPath),

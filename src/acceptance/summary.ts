@@ -1,0 +1,16 @@
+/** What a check asks for, in a few words. */
+import { formatDuration } from "../host/format.js";
+import type { Check } from "./check-schema.js";
+
+/** For lists: `POST /v1/models as basic: 200`, `run systemctl --failed`, `boot-time at most 2m`. */
+export function summarizeCheck(check: Check): string {
+  if ("run" in check) return `run ${check.run.join("; ")}`;
+  if ("system" in check) {
+    const { system, atMost } = check;
+    return atMost === undefined ? system : `${system} at most ${formatDuration(atMost)}`;
+  }
+  const { http, auth, status } = check;
+  const method = check.method ?? ((check.body ?? check.json) === undefined ? "GET" : "POST");
+  const scheme = typeof auth === "string" ? auth : auth.scheme;
+  return `${method} ${http}${scheme === "none" ? "" : ` with ${scheme}`}: ${status.join(" or ")}`;
+}
