@@ -2,6 +2,12 @@
 export { build } from "./build/build.js";
 export type { BuildOptions } from "./build/build.js";
 export type { Breakpoint } from "./build/pause.js";
+export { testImage } from "./build/test-image.js";
+export type { TestImageOptions } from "./build/test-image.js";
+export { verifyInstance } from "./build/verify-instance.js";
+export type { VerifyOptions } from "./build/verify-instance.js";
+export type { AcceptanceReport } from "./acceptance/report.js";
+export type { CheckResult } from "./acceptance/run.js";
 export { readPublished } from "./artifact/published.js";
 export { manifestSchema, readManifest } from "./artifact/manifest.js";
 export type { Manifest, ManifestFile } from "./artifact/manifest.js";
