@@ -1,0 +1,62 @@
+/**
+ * The host's disk fills in the middle of a save. A file system of its own stands for the disk: in
+ * memory, of a size that the test sets, and mounted where only this test's processes see it.
+ */
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Bench } from "../support/e2e.js";
+import { CLI, createBench } from "../support/e2e.js";
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await createBench({ boots: true });
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+/** More memory in use than was before, so that nobody could have known that it will not fit. */
+const FILL = [
+  "mkdir /run/full && mount -t tmpfs -o size=1500M full /run/full",
+  "yes | head -c 1450M >/run/full/file",
+];
+
+it("costs a checkpoint and a warning, never the build", async () => {
+  const template = await bench.template({
+    name: "full-disk",
+    version: "1.0.0",
+    machine: { memory: "2560M" },
+    steps: [
+      { name: "before", actions: [{ run: "echo before >/root/proof" }] },
+      { name: "fill", actions: [{ run: FILL }] },
+      {
+        name: "after",
+        actions: [
+          { run: ["umount /run/full", "echo after >>/root/proof", "sync"] },
+          { download: "/root/proof", to: "proof" },
+        ],
+      },
+    ],
+  });
+  const builds = dirname(bench.buildFolder("full-disk"));
+  await mkdir(builds, { recursive: true, mode: 0o700 });
+  const script = `
+    mount -t tmpfs -o size=8g,mode=700 disk "$BUILDS"
+    vmbuild() { "$NODE" "$CLI" run "$TEMPLATE" --output "$OUTPUT" --log-format plain "$@"; }
+    vmbuild --until before
+    used=$(df --output=used --block-size=1M "$BUILDS" | tail -n 1)
+    mount -o "remount,size=$((used + 1900))m" "$BUILDS"
+    vmbuild`;
+  const namespace = process.getuid?.() === 0 ? [] : ["--map-root-user"];
+  const env = { BUILDS: builds, NODE: process.execPath, CLI, TEMPLATE: template };
+  const { exitCode, stderr } = await execa(
+    "unshare",
+    [...namespace, "--mount", "sh", "-ec", script],
+    { env: { ...bench.env, ...env, OUTPUT: bench.output }, reject: false },
+  );
+  expect(stderr).toMatch(/No checkpoint after fill: (?!.* are free in )/);
+  expect(stderr).toContain("step [3/3] after done");
+  expect(stderr).toContain("full-disk 1.0.0 built in");
+  expect(exitCode).toBe(0);
+  expect(await readFile(join(bench.output, "proof"), "utf8")).toBe("before\nafter\n");
+}, 900_000);

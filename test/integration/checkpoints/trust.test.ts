@@ -1,0 +1,145 @@
+/** Which states of a real qcow2 are believed, after what can happen to it between two runs. */
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { workPaths, writeRecords } from "../../../src/checkpoints/records.js";
+import type { Checkpoint, Records, WorkPaths } from "../../../src/checkpoints/records.js";
+import { hostBootId, identityOf, readTrusted } from "../../../src/checkpoints/trust.js";
+import { createOverlay, imageInfo } from "../../../src/machine/disk.js";
+import type { DiskSnapshot } from "../../../src/machine/disk.js";
+
+const { signal } = new AbortController();
+let folder: string;
+let paths: WorkPaths;
+let records: Records;
+
+function checkpointOf({ tag, vmStateSize, date }: DiskSnapshot, index: number): Checkpoint {
+  const now = new Date().toISOString();
+  return {
+    ...{ tag, index, step: `step-${index}`, key: `key-${index}`, manifest: {} },
+    ...{ createdAt: now, usedAt: now, stepMs: 1, saveMs: 1, diskBytes: 0, synced: true },
+    ...{ memoryBytes: vmStateSize, date: Math.floor(date.getTime() / 1000) },
+  };
+}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "vmb-trust-"));
+  paths = workPaths(folder);
+  await execa("qemu-img", ["create", "-q", "-f", "qcow2", paths.base, "64M"]);
+  await createOverlay({ path: paths.disk, backing: paths.base, backingFormat: "qcow2" });
+  for (const path of [paths.seed, paths.keys]) await writeFile(path, "");
+  const write = (at: string) =>
+    execa("qemu-io", ["-f", "qcow2", "-c", `write -q -P 7 ${at} 1M`, paths.disk]);
+  for (const [index, tag] of ["vmb-0", "vmb-1"].entries()) {
+    await write(`${index}M`);
+    await execa("qemu-img", ["snapshot", "-c", tag, paths.disk]);
+  }
+  await write("8M");
+  const { snapshots } = await imageInfo(paths.disk, signal);
+  const shape = {
+    ...{ name: "trust", binary: "qemu-system-x86_64", cpus: 1, memory: 2 ** 29 },
+    ...{ accelerator: "tcg" as const, cpuModel: "max", machineType: "q35" },
+    ...{ firmware: "bios" as const, network: "user" as const, extraArguments: [] },
+  };
+  records = {
+    version: 1,
+    root: {},
+    machine: { shape, qemu: "7.2", user: "root" },
+    disk: await identityOf(paths.disk),
+    base: await identityOf(paths.base),
+    hostBoot: await hostBootId(),
+    checkpoints: snapshots.map(checkpointOf),
+  };
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** What a run is told that finds the disk as it is now, with these records. */
+async function found(change: Partial<Records> = {}) {
+  await writeRecords(paths, { ...records, ...change });
+  const { records: kept, losses, orphans } = await readTrusted(paths, signal);
+  return { steps: kept?.checkpoints.map(({ step }) => step), losses, orphans };
+}
+
+it("believes what nobody touched", async () => {
+  expect(await found()).toEqual({ steps: ["step-0", "step-1"], losses: [], orphans: [] });
+});
+
+describe("believes nothing", () => {
+  const nothing = (why: RegExp) => ({
+    steps: undefined,
+    losses: [expect.stringMatching(why) as string],
+    orphans: [],
+  });
+
+  it("of a disk that something else wrote to", async () => {
+    await execa("qemu-io", ["-f", "qcow2", "-c", "write -q -P 9 0 64k", paths.disk]);
+    expect(await found()).toEqual(
+      nothing(/2 checkpoints cannot be used: something else wrote to it since the last run/),
+    );
+  });
+
+  it("of a disk that was cut off while a machine had it", async () => {
+    await truncate(paths.disk, 2_000_000);
+    expect(await found({ disk: null })).toEqual(nothing(/qemu-img/));
+  });
+
+  it("of a disk with another base", async () => {
+    await execa("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", "", paths.disk]);
+    expect(await found({ disk: null })).toEqual(nothing(/not the disk that vmbuild made/));
+  });
+
+  it("of a disk that is none", async () => {
+    await writeFile(paths.disk, "no disk");
+    expect(await found({ disk: null })).toEqual(nothing(/cannot be used/));
+  });
+
+  it("above a base that changed", async () => {
+    await utimes(paths.base, new Date(), new Date(0));
+    expect(await found()).toEqual(nothing(/the base below it was changed/));
+  });
+
+  it.each(["disk", "base", "seed", "keys"] as const)("without its %s", async (what) => {
+    await rm(paths[what]);
+    expect(await found()).toEqual(nothing(/ is gone$/));
+  });
+});
+
+it("believes the states that are whole after a run that was killed", async () => {
+  // The second was recorded as another than the disk has; the third never came to be.
+  const [first, second] = records.checkpoints;
+  if (!first || !second) throw new Error("there are two");
+  const checkpoints = [first, { ...second, memoryBytes: 1 }, { ...second, tag: "vmb-2" }];
+  expect(await found({ disk: null, checkpoints })).toEqual({
+    steps: ["step-0"],
+    losses: ["2 of 3 checkpoints were not whole, and are not used"],
+    orphans: ["vmb-1"],
+  });
+});
+
+it("believes after a restart of the host only what was synced before", async () => {
+  const [first, second] = records.checkpoints;
+  if (!first || !second) throw new Error("there are two");
+  const checkpoints = [first, { ...second, synced: false }];
+  expect(await found({ checkpoints })).toMatchObject({ steps: ["step-0", "step-1"] });
+  expect(await found({ checkpoints, hostBoot: "another" })).toMatchObject({ steps: ["step-0"] });
+});
+
+it("waits for a machine that is dying and still holds the disk", async () => {
+  // It has the lock until its input ends.
+  const holder = spawn("qemu-io", ["-f", "qcow2", paths.disk], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const holding = new Promise((done) => holder.stdout.once("data", done));
+  holder.stdin.write("write -q 16M 64k\nlength\n");
+  await holding;
+  const looking = found({ disk: null });
+  // Whoever looks meanwhile is refused, twice, one after the other.
+  for (let time = 0; time < 2; time++) {
+    await expect(execa("qemu-img", ["check", "-q", paths.disk])).rejects.toThrow(/lock/);
+  }
+  holder.stdin.end();
+  expect(await looking).toMatchObject({ steps: ["step-0", "step-1"], losses: [] });
+});
