@@ -4,7 +4,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Bench } from "../support/e2e.js";
-import { createBench, isAlive, machinePid, processesOf } from "../support/e2e.js";
+import { createBench, isAlive, processesOf } from "../support/e2e.js";
 
 let bench: Bench;
 beforeEach(async () => {
@@ -29,8 +29,7 @@ it("names a failed step's action, command, exit code, last lines and log", async
     ],
   });
   const running = bench.build(template);
-  await running.until(/process \d+, SSH port/);
-  const pid = await machinePid(bench, "failing");
+  const [, pid] = await running.until(/process (\d+), SSH port/);
   const { exitCode, stderr, stdout } = await running.ended;
   expect(exitCode).toBe(7);
   expect(stdout).toBe("");
@@ -43,7 +42,7 @@ it("names a failed step's action, command, exit code, last lines and log", async
 
   const log = /log: {2}(.+)/.exec(error)?.[1] ?? "";
   expect(await readFile(log, "utf8")).toContain("before the end\n");
-  expect(await isAlive(pid)).toBe(false);
+  expect(await isAlive(Number(pid))).toBe(false);
   expect(await processesOf(bench.folder)).toEqual([]);
   // The disk stays for a look; nothing appears in the output.
   expect(await readdir(bench.buildFolder("failing"))).toContain("disk.qcow2");
