@@ -28,6 +28,8 @@ key=${shellQuote(publicBlob(keys.client))}
 hostkey=${shellQuote(publicBlob(keys.host))}
 erase() { shred -n 0 -z -u -- "$@" 2>/dev/null || rm -f -- "$@"; }
 
+# While it looks for a time server, it holds up the shutdown once the network is gone.
+systemctl --no-block stop systemd-timesyncd.service 2>/dev/null || true
 # A short build is here before cloud-init is done; it would write its state once more.
 systemctl stop cloud-config.service cloud-final.service 2>/dev/null || true
 
