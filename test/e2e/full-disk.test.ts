@@ -17,15 +17,15 @@ afterAll(() => bench[Symbol.asyncDispose]());
 
 /** More memory in use than was before, so that nobody could have known that it will not fit. */
 const FILL = [
-  "mkdir /run/full && mount -t tmpfs -o size=1500M full /run/full",
-  "yes | head -c 1450M >/run/full/file",
+  "mkdir /run/full && mount -t tmpfs -o size=2300M full /run/full",
+  "yes | head -c 2100M >/run/full/file",
 ];
 
 it("costs a checkpoint and a warning, never the build", async () => {
   const template = await bench.template({
     name: "full-disk",
     version: "1.0.0",
-    machine: { memory: "2560M" },
+    machine: { memory: "3G" },
     steps: [
       { name: "before", actions: [{ run: "echo before >/root/proof" }] },
       { name: "fill", actions: [{ run: FILL }] },
@@ -45,7 +45,7 @@ it("costs a checkpoint and a warning, never the build", async () => {
     vmbuild() { "$NODE" "$CLI" run "$TEMPLATE" --output "$OUTPUT" --log-format plain "$@"; }
     vmbuild --until before
     used=$(df --output=used --block-size=1M "$BUILDS" | tail -n 1)
-    mount -o "remount,size=$((used + 1900))m" "$BUILDS"
+    mount -o "remount,size=$((used + 2300))m" "$BUILDS"
     vmbuild`;
   const namespace = process.getuid?.() === 0 ? [] : ["--map-root-user"];
   const env = { BUILDS: builds, NODE: process.execPath, CLI, TEMPLATE: template };
