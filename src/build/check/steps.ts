@@ -30,8 +30,7 @@ export async function checkSteps(collector: Collector): Promise<void> {
  * @param to the index after the last.
  */
 export async function checkSources(collector: Collector, from: number, to: number): Promise<void> {
-  for (const { place, source, madeLater } of sourcesOf(collector.template)) {
-    const [, step = 0] = place as [string, number];
+  for (const { step, place, source, madeLater } of sourcesOf(collector.template)) {
     if (step < from || step >= to) continue;
     await checkSource(collector, place, source, madeLater);
   }
@@ -39,6 +38,8 @@ export async function checkSources(collector: Collector, from: number, to: numbe
 
 /** A file or folder that an action reads. */
 interface NamedSource {
+  /** The step's index, from 0. */
+  readonly step: number;
   readonly place: JsonPath;
   readonly source: LocalSource;
   /** An earlier action may make it on the host: it need not be there yet. */
@@ -52,7 +53,7 @@ function sourcesOf({ steps, folder }: Template): NamedSource[] {
       const { type, value } = action;
       const place = ["steps", index, "actions", number, type.name];
       const sources = type.sources(value as never, folder);
-      const named = sources.map((source) => ({ place, source, madeLater }));
+      const named = sources.map((source) => ({ step: index, place, source, madeLater }));
       madeLater ||= type.name === "local";
       return named;
     }),
@@ -61,7 +62,7 @@ function sourcesOf({ steps, folder }: Template): NamedSource[] {
 
 function worksOf(collector: Collector, step: Step, index: number): (() => Promise<void>)[] {
   const place: JsonPath = ["steps", index];
-  const sources = sourcesOf(collector.template).filter(({ place: [, at] }) => at === index);
+  const sources = sourcesOf(collector.template).filter((named) => named.step === index);
   const read = sources.map((named) => async () => {
     if (await checkSource(collector, named.place, named.source, named.madeLater)) {
       await checkScript(collector, named.place, named.source);
