@@ -32,8 +32,13 @@ ONE_SERVICE_PARAMS=(
   ONEAPP_COPILOT_READY_TIMEOUT bootstrap 'Seconds that the model may take to answer; 1800 unless given' ''
 )
 
+# A machine that lost its power in the middle of a stage has kept the framework's pipe for the log,
+# and the framework, which cannot make it then, would fail the next boot's configuration. Under the
+# framework's lock nobody else uses it.
+if [[ ${_SERVICE_LOCK:-} == "$0" ]]; then rm -f "$ONE_SERVICE_LOGDIR/one_service_log.pipe"; fi
+
 SLM_PARTS="$(dirname "${BASH_SOURCE[0]}")/slm-copilot"
-for slm_part in common settings fetch engine credentials tls web report; do
+for slm_part in common context settings fetch engine credentials tls web report; do
   # shellcheck source=/dev/null
   . "$SLM_PARTS/lib/$slm_part.sh"
 done
@@ -53,6 +58,7 @@ service_install() (
 
 service_configure() (
   slm_strict configure
+  slm_mend_environment
   # All that can be wrong is found before anything changes.
   slm_read_settings
   slm_configure_engine

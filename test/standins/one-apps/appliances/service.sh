@@ -6,8 +6,10 @@
 #   - /etc/one-appliance/status says STAGE_started, STAGE_success or STAGE_failure; install is done
 #     once, and refused after a failure; configure and bootstrap again only when the appliance is
 #     ONE_SERVICE_RECONFIGURABLE;
-#   - the output goes to /var/log/one-appliance/STAGE.log, service_cleanup runs at every end, and
-#     /etc/motd is written anew at every change of status.
+#   - the output goes to /var/log/one-appliance/STAGE.log through a pipe in that folder, which is
+#     removed at the end and must not be there at the start;
+#   - _SERVICE_LOCK is the script's path once the lock is held;
+#   - service_cleanup runs at every end, and /etc/motd is written anew at every change of status.
 # shellcheck disable=SC1091,SC2034 # The sourced files lie in the guest, and read what is set here.
 set -e
 umask 0077
@@ -40,17 +42,20 @@ if standin_is_running; then
   msg warning "Service script is running already"
   exit 0
 fi
-if [ "$STANDIN_LOCKED" != yes ]; then
-  STANDIN_LOCKED=yes exec flock --exclusive --nonblock "$0" "$0" "$@"
+if [ "$_SERVICE_LOCK" != "$0" ]; then
+  _SERVICE_LOCK=$0 exec flock --exclusive --nonblock "$0" "$0" "$@"
 fi
-standin_may_run "$stage"
-echo $$ >"$ONE_SERVICE_PIDFILE"
 trap standin_at_exit EXIT
+echo $$ >"$ONE_SERVICE_PIDFILE"
+standin_may_run "$stage"
 standin_set_status started
 mkdir -p "$ONE_SERVICE_LOGDIR"
 chmod 0700 "$ONE_SERVICE_LOGDIR"
-exec 3>&1 > >(tee -a "$ONE_SERVICE_LOGDIR/$stage.log")
+STANDIN_PIPE=$ONE_SERVICE_LOGDIR/one_service_log.pipe
+mknod "$STANDIN_PIPE" p
+tee -a "$ONE_SERVICE_LOGDIR/$stage.log" <"$STANDIN_PIPE" &
 logger=$!
+exec 3>&1 >"$STANDIN_PIPE"
 "service_$stage" 2>&1
 exec >&3 3>&-
 wait "$logger"

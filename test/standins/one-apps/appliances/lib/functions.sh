@@ -31,6 +31,7 @@ standin_may_run() {
 standin_at_exit() {
   set +e
   service_cleanup
+  if [ -n "$STANDIN_PIPE" ]; then rm -f "$STANDIN_PIPE"; fi
   case $(cat "$ONE_SERVICE_STATUS") in
     *_started) standin_set_status failure ;;
   esac

@@ -1,0 +1,98 @@
+/** What OpenNebula's framework and package leave to the appliance to put right. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { contextScript } from "../../../src/seed/context.js";
+import type { Appliance } from "../../support/appliance.js";
+import { createAppliance } from "../../support/appliance.js";
+
+const CONTEXT = "/run/one-context/context.sh.network";
+const ENVIRONMENT = "/run/one-context/one_env";
+const HOOK = "/standins/one-apps/appliances/scripts/net-99-report-ready";
+
+let appliance: Appliance;
+beforeAll(async () => {
+  appliance = await createAppliance();
+}, 600_000);
+afterAll(() => appliance[Symbol.asyncDispose]());
+const ask = (script: string, variables = {}): Promise<string> =>
+  appliance.tree.ask(script, variables);
+
+/** What one-context does before it runs the service, with a token on the CONTEXT disk. */
+async function prepare(variables: Record<string, string>): Promise<void> {
+  await ask(
+    `set -e
+    rm -rf /run/one-context && mkdir -p /run/one-context/mount
+    printf %s "$TEXT" >${CONTEXT}
+    echo t0ken+/= >/run/one-context/mount/token.txt
+    set -a; . ${CONTEXT}; set +a
+    MOUNT_DIR=/run/one-context/mount CONTEXT_FILE=${CONTEXT} \\
+      /bin/bash /standins/one-context/scripts/loc-16-gen-env local 2>/dev/null || true`,
+    { TEXT: contextScript(variables) },
+  );
+}
+
+const HOSTILE = {
+  ONEAPP_COPILOT_PASSWORD: `it's $(touch /tmp/owned) \`touch /tmp/owned\` "so"/7 $HOME & \\`,
+  // As far as one-context can tell, the second line sets a variable; it gives up there.
+  ONEAPP_COPILOT_TLS_CERT: "-----BEGIN CERTIFICATE-----\n9ab==\n-----END CERTIFICATE-----\n",
+  START_SCRIPT: '#!/bin/sh\necho "hello"\nA=1\n9ab==\n',
+  SET_HOSTNAME: "last",
+};
+
+describe("the variables that one-context writes for those who source them", () => {
+  beforeEach(() => appliance.reset());
+
+  it("are what the context says, and nothing in them is obeyed", async () => {
+    await prepare(HOSTILE);
+    await appliance.service("configure", { CONTEXT_FILE: CONTEXT });
+    expect(await ask(`stat -c '%a %U' ${ENVIRONMENT}`)).toBe("400 root");
+    for (const [name, value] of Object.entries(HOSTILE)) {
+      for (const shell of ["bash", "sh"]) {
+        const source = `${shell} -ec '. ${ENVIRONMENT}; printf %s "$${name}"' | cmp - /tmp/want`;
+        await ask(`printf %s "$WANT" >/tmp/want; ${source}`, { WANT: value });
+      }
+    }
+    expect(await ask(`. ${ENVIRONMENT}; echo "$TOKENTXT"`)).toBe("t0ken+/=");
+    await ask("! test -e /tmp/owned");
+  });
+
+  it("let OpenNebula hear that a machine is ready whose password has a quote", async () => {
+    const context = { REPORT_READY: "YES", ONEAPP_COPILOT_PASSWORD: `a"quote` };
+    await prepare(context);
+    // As it would be without the appliance's help.
+    await ask(`! bash -ec '. ${ENVIRONMENT}' 2>/dev/null`);
+    await appliance.boot({ ...context, CONTEXT_FILE: CONTEXT });
+    await ask(`bash ${HOOK} && test -e /run/one-context/reported-ready`, context);
+  });
+
+  it.each([
+    ["has another form", `echo "export TOKENTXT='quoted'" >${ENVIRONMENT}`],
+    ["comes from a context that cannot be read", `echo "A='" >${CONTEXT}`],
+    ["belongs to no context", `rm ${CONTEXT}`],
+  ])("stay as they are where the file %s", async (_, spoil) => {
+    await prepare({ SET_HOSTNAME: "x" });
+    await ask(`${spoil}; cp ${ENVIRONMENT} /tmp/before`);
+    await appliance.service("configure", { CONTEXT_FILE: CONTEXT });
+    await ask(`cmp ${ENVIRONMENT} /tmp/before`);
+    expect(await ask("cat /etc/one-appliance/status")).toBe("configure_success");
+  });
+});
+
+it("starts a machine whose power was cut in the middle of a stage", async () => {
+  await appliance.reset();
+  await appliance.boot();
+  await ask(`mkfifo /var/log/one-appliance/one_service_log.pipe
+    echo bootstrap_started >/etc/one-appliance/status`);
+  await appliance.boot();
+  expect(await ask("cat /etc/one-appliance/status")).toBe("bootstrap_success");
+  await ask("! test -e /var/log/one-appliance/one_service_log.pipe");
+});
+
+it("leaves the log of a stage that runs alone when it is called a second time", async () => {
+  await appliance.reset();
+  await ask(`mkdir -p /var/log/one-appliance && mkfifo /var/log/one-appliance/one_service_log.pipe
+    sleep 60 >/dev/null 2>&1 & echo $! >/run/one-appliance-service.pid`);
+  expect((await appliance.service("configure")).output).toContain("running already");
+  expect((await appliance.service("help")).exitCode).toBe(0);
+  await ask(`test -p /var/log/one-appliance/one_service_log.pipe
+    kill "$(cat /run/one-appliance-service.pid)"; rm /run/one-appliance-service.pid`);
+});
