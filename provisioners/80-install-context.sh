@@ -82,6 +82,10 @@ export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 apt-get update -q
 apt-get install -qy --no-install-recommends -o Acquire::Retries=3 "$WORK/one-context.deb"
 if [[ -d /context ]]; then rm -rf /context; fi
+# The package means to wipe systemd-networkd's files too, and looks for them in another folder. One
+# that is left, such as 90-dhcp.network, comes before the one that the context's address goes into,
+# which is named after the interface, and wins.
+rm -f /etc/systemd/network/*.network
 
 [[ $(dpkg-query -W -f '${db:Status-Abbrev}' one-context) == ii* ]] || die "one-context is not installed"
 [[ -d /etc/one-context.d ]] || die "one-context brought no /etc/one-context.d"

@@ -207,6 +207,8 @@ it("boots from its context on a fixed address, passes 7 of 7, and is reconfigure
     "copilot-1\n/root/started\n/run/one-context/reported-ready",
   );
   expect(await ask("ip -brief -4 address show scope global")).toContain("10.0.2.15/24");
+  // QEMU's DHCP would give the same address; this one is the context's.
+  expect(await ask("ip -brief -4 address show scope global dynamic")).toBe("");
   expect(await ask("! test -e /tmp/owned && systemctl --failed --no-legend")).toBe("");
   const report = await ask("stat -c %a /etc/one-appliance/config; cat /etc/one-appliance/config");
   expect(report).toMatch(/^600\n/);

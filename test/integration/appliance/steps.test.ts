@@ -100,6 +100,7 @@ const CASES: Record<string, { act: () => Promise<unknown>; sabotage: readonly Sa
       ],
       ["systemctl disable one-context", "systemctl enable one-context", /one-context\.service/],
       moved(HOOKS, /test -d/),
+      made("/etc/systemd/network/90-dhcp.network", /systemd\/network/),
       ["mkdir /context", "rmdir /context", /\/context/],
     ],
   },
