@@ -85,10 +85,11 @@ async function requireFreePorts(forwards: readonly Forward[]): Promise<void> {
 async function writeDisks(
   layer: StartableLayer,
   { seed, context }: StartOptions,
-): Promise<string[]> {
+): Promise<Pick<MachineFiles, "readOnlyDisks" | "cds">> {
   const { folder, keys, signal, shape, instanceId } = layer;
   const hostname = hostnameOf(shape.name);
   const disks: string[] = [];
+  const cds: string[] = [];
   if (seed) {
     const path = join(folder, "seed.iso");
     await writeSeed({ instanceId, hostname, user: "root", keys }, path, signal);
@@ -97,15 +98,20 @@ async function writeDisks(
   if (context) {
     const path = join(folder, "context.iso");
     await writeContextDisk(context, path, signal);
+    // OpenNebula's is a CD, and one-context from 7.2 on waits 90 s for a CD drive. Older packages
+    // wait for nothing: a disk is there from the start, where a CD's drivers may come too late.
     disks.push(path);
+    cds.push(path);
   }
-  return disks;
+  return { readOnlyDisks: disks, cds };
 }
 
 async function launch(
   layer: StartableLayer,
   options: StartOptions,
-  files: Pick<MachineFiles, "readOnlyDisks" | "console"> & { guestAddress: string | undefined },
+  files: Pick<MachineFiles, "readOnlyDisks" | "cds" | "console"> & {
+    guestAddress: string | undefined;
+  },
 ) {
   const { shape, version, folder, runtime, firmware, emit, signal } = layer;
   const { guestAddress, ...others } = files;
@@ -156,10 +162,10 @@ export async function startImage(
       options.context,
     );
   const console = options.console ?? join(folder, "console.log");
-  const readOnlyDisks = await writeDisks(layer, { ...options, context });
+  const disks = await writeDisks(layer, { ...options, context });
   const guestAddress = context && contextAddress(context);
   const startedAt = performance.now();
-  const { machine, ports } = await launch(layer, options, { readOnlyDisks, console, guestAddress });
+  const { machine, ports } = await launch(layer, options, { ...disks, console, guestAddress });
   const target = { port: machine.sshPort, user: "root", keys };
   return {
     machine,

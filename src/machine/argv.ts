@@ -30,6 +30,14 @@ function firmware(files: MachineFiles): string[] {
   ];
 }
 
+const readOnlyNode = (name: string, filename: string): string[] =>
+  blockdev({
+    driver: "raw",
+    "node-name": name,
+    "read-only": true,
+    file: { driver: "file", filename, "read-only": true },
+  });
+
 function disks(files: MachineFiles): string[] {
   // No flush: a build's disk need not survive the host's crash in mid-build, and package
   // managers sync so often that it would cost minutes. It is synced when it is converted.
@@ -42,15 +50,20 @@ function disks(files: MachineFiles): string[] {
     file: { driver: "file", filename: files.disk, discard: "unmap", cache: { "no-flush": true } },
   });
   const readOnly = files.readOnlyDisks.flatMap((filename, index) => [
-    ...blockdev({
-      driver: "raw",
-      "node-name": `ro${index}`,
-      "read-only": true,
-      file: { driver: "file", filename, "read-only": true },
-    }),
+    ...readOnlyNode(`ro${index}`, filename),
     ...["-device", `virtio-blk-pci,drive=ro${index}`],
   ]);
   return [...main, "-device", "virtio-blk-pci,drive=disk,bootindex=1", ...readOnly];
+}
+
+/** CDs on virtio's SCSI: cloud kernels have a driver for that, and none for AHCI. */
+function cds({ cds: filenames = [] }: MachineFiles): string[] {
+  if (filenames.length === 0) return [];
+  const drives = filenames.flatMap((filename, index) => [
+    ...readOnlyNode(`cd${index}`, filename),
+    ...["-device", `scsi-cd,bus=scsi.0,drive=cd${index}`],
+  ]);
+  return ["-device", "virtio-scsi-pci,id=scsi", ...drives];
 }
 
 function network(shape: MachineShape, files: MachineFiles): string[] {
@@ -98,6 +111,7 @@ export function qemuArguments(
     ...["-serial", "chardev:console"],
     ...firmware(files),
     ...disks(files),
+    ...cds(files),
     ...network(shape, files),
     ...payloadSlot(shape),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom"],

@@ -29,6 +29,8 @@ export interface MachineFiles {
   readonly disk: string;
   /** Read-only disks in raw format: the seed, for one. */
   readonly readOnlyDisks: readonly string[];
+  /** ISO images that the guest gets as CDs. */
+  readonly cds?: readonly string[];
   /** UEFI code and this machine's own copy of the variables. */
   readonly firmware?: { readonly code: string; readonly variables: string };
   readonly qmpSocket: string;

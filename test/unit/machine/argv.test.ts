@@ -86,6 +86,11 @@ describe("qemuArguments", () => {
       argumentsOf(),
       ["-device", "virtio-blk-pci,drive=ro0"],
     ],
+    [
+      "a CD on a bus that cloud kernels know",
+      argumentsOf({}, { cds: ["/b/context.iso"] }),
+      ["-device", "scsi-cd,bus=scsi.0,drive=cd0"],
+    ],
     ["the disk boots first", argumentsOf(), ["-device", "virtio-blk-pci,drive=disk,bootindex=1"]],
     [
       "a slot to plug uploads into",
@@ -141,6 +146,14 @@ describe("qemuArguments", () => {
       "read-only": true,
       file: { filename: "/a,b/s", "read-only": true },
     });
+  });
+
+  it("has a drive for CDs only where there is one", () => {
+    expect(argumentsOf().join(" ")).not.toContain("scsi");
+    const args = argumentsOf({}, { cds: ["/a,b/c.iso", "/d.iso"] });
+    expect(args.filter((word) => word.startsWith("virtio-scsi"))).toHaveLength(1);
+    expect(args.filter((word) => word.startsWith("scsi-cd"))).toHaveLength(2);
+    expect(args.find((word) => word.includes("cd0"))).toContain('"filename":"/a,b/c.iso"');
   });
 
   it("appends a template's own arguments, and drops nothing for them", () => {
