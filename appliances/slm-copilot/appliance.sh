@@ -89,4 +89,5 @@ service_help() {
 # Called at the end of every stage, good or bad.
 service_cleanup() {
   rm -rf "$SLM_SCRATCH"
+  slm_serve_as_before
 }

@@ -1,16 +1,22 @@
 # shellcheck shell=bash
 # nginx: TLS, who may come in, CORS, and streams as they come.
 
+SLM_SITE=/etc/nginx/sites-enabled/slm-copilot
+
 slm_install_web() {
   rm -f /etc/nginx/sites-enabled/default
-  install -d -m 0755 -o root -g root "$SLM_WEBROOT" /etc/systemd/system/nginx.service.d
+  install -d -m 0755 -o root -g root "$SLM_WEBROOT" \
+    /etc/systemd/system/{nginx,one-context-local}.service.d
   slm_put /etc/systemd/system/nginx.service.d/slm-copilot.conf 0644 root:root \
     <"$SLM_FILES/nginx.service.conf"
   install -d -m 0755 -o root -g root /etc/letsencrypt{,/renewal-hooks{,/deploy}}
   slm_put /etc/letsencrypt/renewal-hooks/deploy/slm-copilot 0755 root:root \
     <"$SLM_FILES/renewed.sh"
+  slm_put /etc/systemd/system/one-context-local.service.d/slm-copilot.conf 0644 root:root \
+    <"$SLM_FILES/one-context-local.service.conf"
   systemctl daemon-reload
-  # Until it is configured it would show its welcome page.
+  # Each boot's context comes first: until that is read, an old password would still open the door,
+  # and a new one not yet.
   systemctl disable --now nginx.service
 }
 
@@ -21,15 +27,21 @@ slm_configure_web() {
   # shellcheck disable=SC2086 # Words, on purpose.
   $filter "$SLM_FILES/site.conf" | slm_put "$site" 0644 root:root
   slm_put /etc/nginx/slm-copilot/cors.conf 0644 root:root <"$SLM_FILES/cors.conf"
-  slm_link "$site" /etc/nginx/sites-enabled/slm-copilot
+  slm_link "$site" "$SLM_SITE"
   local said
   said=$(nginx -t -q 2>&1) || slm_die "nginx refuses its configuration: $said"
 }
 
 slm_start_web() {
-  systemctl is-enabled --quiet nginx.service || systemctl enable --quiet nginx.service
   # A reload lets answers that are under way come to their end.
   systemctl reload-or-restart nginx.service
+}
+
+# A boot whose context is refused changes nothing: what was configured before is served. Called at
+# the end of every stage, when the status still tells whether it came to its end.
+slm_serve_as_before() {
+  [[ $(cat "$ONE_SERVICE_STATUS" 2>/dev/null) == configure_started && -e $SLM_SITE ]] || return 0
+  systemctl is-active --quiet nginx.service || systemctl start nginx.service || true
 }
 
 # The way a client takes, with the password in a file: arguments can be read by every process.

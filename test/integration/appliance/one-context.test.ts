@@ -96,3 +96,41 @@ it("leaves the log of a stage that runs alone when it is called a second time", 
   await ask(`test -p /var/log/one-appliance/one_service_log.pipe
     kill "$(cat /run/one-appliance-service.pid)"; rm /run/one-appliance-service.pid`);
 });
+
+describe("a boot", () => {
+  const withPassword = async (P: string): Promise<number> =>
+    (await appliance.curl("/v1/models", `-u "copilot:$P"`, { P })).status;
+  /** Nothing runs but what systemd starts by itself. */
+  const restart = (): Promise<string> =>
+    ask("systemctl stop nginx; systemctl stop local-ai; systemctl start local-ai");
+  beforeAll(async () => {
+    await appliance.reset();
+    await appliance.boot({ ONEAPP_COPILOT_PASSWORD: "the first one" });
+  });
+
+  it("lets nobody in by the last boot's password before it has read its context", async () => {
+    await ask("! systemctl is-enabled nginx");
+    await restart();
+    await appliance.boot({ ONEAPP_COPILOT_PASSWORD: "the second one" });
+    expect(await withPassword("the first one")).toBe(401);
+    expect(await withPassword("the second one")).toBe(200);
+    await ask("! systemctl is-enabled nginx");
+  });
+
+  it("serves as before where its context is refused", async () => {
+    await restart();
+    const wrong = { ONEAPP_COPILOT_PASSWORD: "the third one", ONEAPP_COPILOT_THREADS: "none" };
+    expect((await appliance.service("configure", wrong)).exitCode).toBe(1);
+    await ask("until curl -s --fail http://127.0.0.1:8080/readyz; do sleep 0.05; done");
+    expect(await withPassword("the second one")).toBe(200);
+    expect(await withPassword("the third one")).toBe(401);
+    expect(await ask("cat /etc/one-appliance/status")).toBe("configure_failure");
+  });
+
+  it("serves nothing where the first context is refused", async () => {
+    await appliance.reset();
+    const { exitCode } = await appliance.service("configure", { ONEAPP_COPILOT_THREADS: "none" });
+    expect(exitCode).toBe(1);
+    await ask("! systemctl is-active nginx");
+  });
+});
