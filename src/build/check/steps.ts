@@ -4,9 +4,9 @@ import { resolve } from "node:path";
 import { statIfThere } from "../../host/files.js";
 import type { LocalSource } from "../../steps/action.js";
 import { interpreterOf } from "../../steps/interpreter.js";
+import type { ParsedAction } from "../../steps/registry.js";
 import type { JsonPath } from "../../template/document.js";
 import type { Template } from "../../template/load.js";
-import type { Step } from "../../template/schema.js";
 import type { Collector } from "./findings.js";
 import { awaitedInput, checkFile, shown } from "./files.js";
 import { checkSyntax } from "./syntax.js";
@@ -17,7 +17,13 @@ const AT_ONCE = 4;
 
 /** Checks all steps, a few things at a time, in the order in which they are reported. */
 export async function checkSteps(collector: Collector): Promise<void> {
-  const works = collector.template.steps.flatMap((step, index) => worksOf(collector, step, index));
+  const actions = placedActions(collector.template);
+  const works = collector.template.steps.flatMap((step, index) => [
+    ...actions.filter((action) => action.step === index).flatMap((one) => worksOf(collector, one)),
+    ...step.verify.map((text, number) => async () => {
+      await checkSyntax(collector, ["steps", index, "verify", number], ["/bin/sh"], { text });
+    }),
+  ]);
   for (let at = 0; at < works.length; at += AT_ONCE) {
     collector.signal.throwIfAborted();
     await Promise.all(works.slice(at, at + AT_ONCE).map((work) => work()));
@@ -30,61 +36,57 @@ export async function checkSteps(collector: Collector): Promise<void> {
  * @param to the index after the last.
  */
 export async function checkSources(collector: Collector, from: number, to: number): Promise<void> {
-  for (const { step, place, source, madeLater } of sourcesOf(collector.template)) {
-    if (step < from || step >= to) continue;
-    await checkSource(collector, place, source, madeLater);
+  for (const placed of placedActions(collector.template)) {
+    if (placed.step < from || placed.step >= to) continue;
+    for (const source of sourcesOf(collector, placed)) {
+      await checkSource(collector, placed, source);
+    }
   }
 }
 
-/** A file or folder that an action reads. */
-interface NamedSource {
+/** An action and where it stands. */
+interface PlacedAction {
   /** The step's index, from 0. */
   readonly step: number;
   readonly place: JsonPath;
-  readonly source: LocalSource;
-  /** An earlier action may make it on the host: it need not be there yet. */
+  readonly action: ParsedAction;
+  /** An earlier action may make on the host what this one reads: it need not be there yet. */
   readonly madeLater: boolean;
 }
 
-function sourcesOf({ steps, folder }: Template): NamedSource[] {
+function placedActions({ steps }: Template): PlacedAction[] {
   let madeLater = false;
   return steps.flatMap((step, index) =>
-    step.actions.flatMap((action, number) => {
-      const { type, value } = action;
-      const place = ["steps", index, "actions", number, type.name];
-      const sources = type.sources(value as never, folder);
-      const named = sources.map((source) => ({ step: index, place, source, madeLater }));
-      madeLater ||= type.name === "local";
-      return named;
+    step.actions.map((action, number) => {
+      const placed = { step: index, place: ["steps", index, "actions", number], action, madeLater };
+      madeLater ||= action.type.name === "local";
+      return placed;
     }),
   );
 }
 
-function worksOf(collector: Collector, step: Step, index: number): (() => Promise<void>)[] {
-  const place: JsonPath = ["steps", index];
-  const sources = sourcesOf(collector.template).filter((named) => named.step === index);
-  const read = sources.map((named) => async () => {
-    if (await checkSource(collector, named.place, named.source, named.madeLater)) {
-      await checkScript(collector, named.place, named.source);
-    }
-  });
-  const actions = step.actions.flatMap((action, number) =>
-    shellTextsOf(action).map(({ key, text, shell }) => async () => {
-      await checkSyntax(collector, [...place, "actions", number, ...key], [shell], { text });
+const sourcesOf = ({ template }: Collector, { action }: PlacedAction): readonly LocalSource[] =>
+  action.type.sources(action.value as never, template.folder);
+
+function worksOf(collector: Collector, placed: PlacedAction): (() => Promise<void>)[] {
+  const { place, action } = placed;
+  return [
+    ...sourcesOf(collector, placed).map((source) => async () => {
+      if (await checkSource(collector, placed, source)) {
+        await checkScript(collector, placed, source);
+      }
     }),
-  );
-  const verify = step.verify.map((text, number) => async () => {
-    await checkSyntax(collector, [...place, "verify", number], ["/bin/sh"], { text });
-  });
-  return [...read, ...actions, ...verify];
+    ...shellTextsOf(action).map(({ key, text, shell }) => async () => {
+      await checkSyntax(collector, [...place, ...key], [shell], { text });
+    }),
+  ];
 }
 
 /** @returns whether it is there and can be looked into. */
 async function checkSource(
   collector: Collector,
-  place: JsonPath,
+  { place, action, madeLater }: PlacedAction,
   source: LocalSource,
-  madeLater: boolean,
 ): Promise<boolean> {
   const path = resolve(source.path);
   const input = await awaitedInput(collector, path);
@@ -96,15 +98,17 @@ async function checkSource(
     collector.note(`${shown(path)} is not there; an earlier local action may make it`);
     return false;
   }
-  return checkFile(collector, place, path, source.kind === "file" ? "file" : "any");
+  const kind = source.kind === "file" ? "file" : "any";
+  return checkFile(collector, [...place, action.type.name], path, kind);
 }
 
 async function checkScript(
   collector: Collector,
-  place: JsonPath,
+  { place: at, action }: PlacedAction,
   source: LocalSource,
 ): Promise<void> {
   if (!source.script) return;
+  const place = [...at, action.type.name];
   const path = resolve(source.path);
   const content = await readFile(path);
   if (!content.subarray(0, 2).equals(Buffer.from("#!"))) {
