@@ -142,3 +142,13 @@ export type HttpCheck = z.infer<typeof httpCheckSchema>;
 export type CommandCheck = z.infer<typeof commandCheckSchema>;
 /** A look at the system. */
 export type SystemCheck = z.infer<typeof systemCheckSchema>;
+
+/** The method of a check's request. */
+export function methodOf({ method, body, json }: HttpCheck): string {
+  return method ?? ((body ?? json) === undefined ? "GET" : "POST");
+}
+
+/** How a check's request says who asks. */
+export function schemeOf({ auth }: Pick<HttpCheck, "auth">): "none" | "basic" | "bearer" {
+  return typeof auth === "string" ? auth : auth.scheme;
+}

@@ -5,6 +5,7 @@ import { messageOf, systemCode } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import { authorizationOf } from "./credentials.js";
 import type { Credentials } from "./credentials.js";
+import { methodOf } from "./check-schema.js";
 import type { HttpCheck } from "./check-schema.js";
 import { mismatchAt } from "./json-path.js";
 import { failed, held, impossible } from "./outcome.js";
@@ -152,7 +153,7 @@ export async function checkHttp(
   try {
     const response = await request(url, {
       dispatcher: agent,
-      method: check.method ?? (content === undefined ? "GET" : "POST"),
+      method: methodOf(check),
       headers: {
         "user-agent": "vmbuild",
         "accept-encoding": "identity",

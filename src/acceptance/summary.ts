@@ -1,5 +1,6 @@
 /** What a check asks for, in a few words. */
 import { formatDuration } from "../host/format.js";
+import { methodOf, schemeOf } from "./check-schema.js";
 import type { Check } from "./check-schema.js";
 
 /** For lists: `POST /v1/models as basic: 200`, `run systemctl --failed`, `boot-time at most 2m`. */
@@ -9,8 +10,7 @@ export function summarizeCheck(check: Check): string {
     const { system, atMost } = check;
     return atMost === undefined ? system : `${system} at most ${formatDuration(atMost)}`;
   }
-  const { http, auth, status } = check;
-  const method = check.method ?? ((check.body ?? check.json) === undefined ? "GET" : "POST");
-  const scheme = typeof auth === "string" ? auth : auth.scheme;
-  return `${method} ${http}${scheme === "none" ? "" : ` with ${scheme}`}: ${status.join(" or ")}`;
+  const { http, status } = check;
+  const scheme = schemeOf(check);
+  return `${methodOf(check)} ${http}${scheme === "none" ? "" : ` with ${scheme}`}: ${status.join(" or ")}`;
 }

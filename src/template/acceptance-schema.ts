@@ -1,6 +1,6 @@
 /** The template's `acceptance` section: what a finished image must do, and how it is booted for it. */
 import { z } from "zod";
-import { checkSchema, port } from "../acceptance/check-schema.js";
+import { checkSchema, port, schemeOf } from "../acceptance/check-schema.js";
 import type { Check } from "../acceptance/check-schema.js";
 import { duration, size } from "../fields.js";
 import { CONTEXT_NAME } from "../seed/context.js";
@@ -110,9 +110,8 @@ export const acceptanceSchema = z
         context.addIssue({ code: "custom", path: [...path, "json"], message });
       }
       const { auth } = check;
-      const scheme = typeof auth === "string" ? auth : auth.scheme;
       const user = typeof auth === "string" ? undefined : auth.user;
-      if (scheme === "basic" && (user ?? section.credentials.user) === "") {
+      if (schemeOf(check) === "basic" && (user ?? section.credentials.user) === "") {
         const message = "basic authentication needs credentials.user";
         context.addIssue({ code: "custom", path: [...path, "auth"], message });
       }
