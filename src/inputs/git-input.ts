@@ -1,29 +1,26 @@
 /** An input that is a git tree: one commit's files, without their history. */
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
-import { statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
+import { statIfThere } from "../host/files.js";
 import { displayUrl } from "./address.js";
-import { cacheKey, lockEntry, readTreeMeta } from "./cache.js";
+import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
 import { checkGitNames, gitError, isPassing, runGit } from "./git.js";
 import type { GitOptions } from "./git.js";
 import { pauseBeforeRetry } from "./retry.js";
 import type { GitSpec, ResolvedInput } from "./spec.js";
+import { fillTree, treeEntry } from "./tree-cache.js";
+import type { TreeEntry } from "./tree-cache.js";
 
 const ATTEMPTS = 3;
 const FULL_COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
 
 /** Where the tree of `spec` lies, with its record and lock. Pure; all paths absolute. */
-export function gitEntry(
-  spec: GitSpec,
-  cacheFolder: string,
-): { folder: string; tree: string; meta: string; lock: string } {
+export function gitEntry(spec: GitSpec, cacheFolder: string): TreeEntry {
   const key = `${spec.url}#${spec.ref}${spec.submodules ? "#submodules" : ""}`;
-  const folder = join(cacheFolder, cacheKey(key));
-  const [tree, meta, lock] = ["tree", "meta.json", "lock"].map((name) => join(folder, name));
-  return { folder, tree: tree ?? "", meta: meta ?? "", lock: lock ?? "" };
+  return treeEntry(key, cacheFolder);
 }
 
 function optionsFor(name: string, context: FullContext, cwd?: string): GitOptions {
@@ -148,14 +145,6 @@ async function removeHistory(folder: string): Promise<void> {
   }
 }
 
-/** Puts a whole new tree in the old one's place. */
-export async function replaceTree(fresh: string, tree: string): Promise<void> {
-  const old = temporaryBeside(tree);
-  if (await statIfThere(tree)) await rename(tree, old);
-  await rename(fresh, tree);
-  await rm(old, { recursive: true, force: true });
-}
-
 /**
  * Brings one commit's files here, or finds them in the cache. A full commit id is never asked
  * for twice; a branch or tag is looked up on each run, and fetched again when it has moved.
@@ -180,22 +169,14 @@ export async function resolveGit(
       const message = `${origin} at ${spec.ref} is not in the cache, and this run is offline`;
       throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
     }
-    const fresh = temporaryBeside(entry.tree);
-    try {
-      await mkdir(fresh);
-      const commit = await fetchCommit(name, spec, fresh, context);
-      if (spec.submodules) await fetchSubmodules(name, spec, fresh, context);
-      await removeHistory(fresh);
-      // Between these two a crash leaves a tree without a record, which is fetched again.
-      await rm(entry.meta, { force: true });
-      await replaceTree(fresh, entry.tree);
-      const fetchedAt = new Date(context.clock.now()).toISOString();
-      const meta: TreeMeta = { url: origin, ref: spec.ref, commit, fetchedAt };
-      await writeWhole(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
-      return { name, path: entry.tree, origin, commit, fromCache: false };
-    } finally {
-      await rm(fresh, { recursive: true, force: true });
-    }
+    const fill = async (folder: string) => {
+      const commit = await fetchCommit(name, spec, folder, context);
+      if (spec.submodules) await fetchSubmodules(name, spec, folder, context);
+      await removeHistory(folder);
+      return { url: origin, ref: spec.ref, commit };
+    };
+    const { commit } = await fillTree(entry, fill, context);
+    return { name, path: entry.tree, origin, commit, fromCache: false };
   } finally {
     await lock.release();
   }

@@ -1,32 +1,22 @@
 /** An input that is an OCI image: the files of its one layer, checked by the manifest's digests. */
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
-import { statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
+import { statIfThere } from "../host/files.js";
 import { endOf, runProgram } from "../host/programs.js";
-import { cacheKey, lockEntry, readTreeMeta } from "./cache.js";
+import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
-import { replaceTree } from "./git-input.js";
 import { createAgent } from "./http.js";
 import { parseReference } from "./oci-reference.js";
 import { openRegistry } from "./oci-registry.js";
 import type { Layer, Registry } from "./oci-registry.js";
 import type { OciSpec, ResolvedInput } from "./spec.js";
+import { fillTree, treeEntry } from "./tree-cache.js";
+import type { TreeEntry } from "./tree-cache.js";
 import { resolveUrl } from "./url-input.js";
 
 /** Where the files of `spec` lie, with their record and lock. Pure; all paths absolute. */
-export function ociEntry(
-  spec: OciSpec,
-  cacheFolder: string,
-): { folder: string; tree: string; meta: string; lock: string } {
-  const folder = join(cacheFolder, cacheKey(`oci:${spec.image}`));
-  return {
-    folder,
-    tree: join(folder, "tree"),
-    meta: join(folder, "meta.json"),
-    lock: join(folder, "lock"),
-  };
+export function ociEntry(spec: OciSpec, cacheFolder: string): TreeEntry {
+  return treeEntry(`oci:${spec.image}`, cacheFolder);
 }
 
 /** Unpacks the layer: tar itself refuses to write outside of the folder. */
@@ -99,19 +89,11 @@ export async function resolveOci(
     const hex = layer.digest.replace(/^sha256:/, "");
     if (known?.commit === hex) return asResolved(known, true);
     const archive = await fetchLayer(name, registry, layer, context);
-    const fresh = temporaryBeside(entry.tree);
-    try {
-      await mkdir(fresh);
-      await unpackLayer(archive.path, fresh, context);
-      // Between these two a crash leaves files without a record, which are unpacked again.
-      await rm(entry.meta, { force: true });
-      await replaceTree(fresh, entry.tree);
-    } finally {
-      await rm(fresh, { recursive: true, force: true });
-    }
-    const fetchedAt = new Date(context.clock.now()).toISOString();
-    const meta: TreeMeta = { url: spec.image, ref: image.reference, commit: hex, fetchedAt };
-    await writeWhole(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
+    const fill = async (folder: string) => {
+      await unpackLayer(archive.path, folder, context);
+      return { url: spec.image, ref: image.reference, commit: hex };
+    };
+    const meta = await fillTree(entry, fill, context);
     return asResolved(meta, false);
   } finally {
     await agent.destroy();
