@@ -125,11 +125,13 @@ export async function createDescriber(
   const { secrets } = template;
   const holdsSecret = (content: Buffer): boolean =>
     secrets.some((secret) => secret !== "" && content.includes(secret));
-  const keepHarmless: KeepText = async (sha256, content) => {
-    if (!holdsSecret(content)) await keepText?.(sha256, content);
-  };
-  const keep = keepText && keepHarmless;
-  return { template, inputs, redact: await createRedact(secrets), keepText: keep, signal };
+  const keepHarmless: KeepText | undefined =
+    keepText &&
+    (async (sha256, content) => {
+      if (!holdsSecret(content)) await keepText(sha256, content);
+    });
+  const redact = await createRedact(secrets);
+  return { template, inputs, redact, keepText: keepHarmless, signal };
 }
 
 /** Values of a definition without the places of inputs, which say nothing of what they hold. */
