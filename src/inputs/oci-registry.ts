@@ -183,7 +183,7 @@ export function openRegistry(
     async onlyLayer() {
       const name = `${image.registry}/${image.repository}`;
       let body = await manifest(image.reference);
-      const index = indexSchema.safeParse(JSON.parse(body.toString("utf8")));
+      const index = indexSchema.safeParse(parse(z.unknown(), body, `${root}/manifests`));
       if (index.success) {
         const fitting = index.data.manifests.find(
           ({ platform }) =>

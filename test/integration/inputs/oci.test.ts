@@ -103,6 +103,14 @@ it.each([
     (): string => `${server.origin.replace("http://", "")}/team/none:v1`,
     "the registry answered 404",
   ],
+  [
+    "is a web page",
+    (): string => {
+      server.serve("/v2/team/page/manifests/v1", Buffer.from("<html>log in</html>"));
+      return `${server.origin.replace("http://", "")}/team/page:v1`;
+    },
+    "is not what a registry answers",
+  ],
 ])("refuses an image that %s", async (_, image, words) => {
   const error = await errorOf(fetchImage(image()));
   expect(error.code).toBe("INPUT_OCI");
