@@ -6,7 +6,6 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { pack } from "tar-stream";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { LineSplitter } from "../host/lines.js";
 import { shellQuote } from "../host/programs.js";
@@ -38,100 +37,122 @@ export interface ScriptEnd extends ChannelEnd {
 /** Where the guest keeps a script while it runs: in memory where it can, never in the image. */
 const PARENTS = ["/run", "/tmp"] as const;
 
+/** Begins the line that tells a session's process id; what the user's own shell prints may come first. */
+const SESSION = "vmbuild-session";
+const SESSION_LINE = new RegExp(`^${SESSION} (\\d+)$`);
+
 /**
- * Unpacks standard input into a private folder and runs what is in it, with standard input
- * empty. 97 says that the folder could not be made.
+ * Reads the environment's lines from standard input, the script from what follows, and runs it
+ * with standard input empty. It starts few programs, since a guest that is emulated takes a
+ * twentieth of a second for each. 97 says that there is no place for the script.
  */
 function wrapper(id: string, { interpreter, arguments: args = [] }: GuestScript): string {
-  // $1, since the environment may have any name for a variable, also $d.
-  const words = [...interpreter.map(shellQuote), `"$1/script"`, ...args.map(shellQuote)];
+  // $1, since the environment may have any name for a variable, also $f.
+  const words = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
   return [
-    "umask 077",
-    `for p in ${PARENTS.join(" ")}; do d=$p/${id}; mkdir -m 700 "$d" 2>/dev/null && break; d=; done`,
-    `[ -n "$d" ] || { echo "vmbuild: no folder for scripts in ${PARENTS.join(" or ")}" >&2; exit 97; }`,
-    `echo $$ >"$d/pid"`,
-    // -m: the guest's clock may be behind, and tar would complain about the future.
-    `tar -xmf - -C "$d" || { rm -rf "$d"; exit 97; }`,
-    `umask 022; set -- "$d"`,
-    `(. "$1/environment" && exec ${words.join(" ")}) </dev/null`,
-    `c=$?; rm -rf "$d"; exit $c`,
+    `umask 077; set -C; echo ${SESSION} $$`,
+    `for p in ${PARENTS.join(" ")}; do f=$p/${id}; { true >"$f"; } 2>/dev/null && break; f=; done`,
+    `[ -n "$f" ] || { echo "vmbuild: no place for scripts in ${PARENTS.join(" or ")}" >&2; exit 97; }`,
+    `e=; while IFS= read -r l && [ "$l" != ${id} ]; do e="$e$l\n"; done`,
+    `cat >>"$f" || { rm -f "$f"; exit 97; }`,
+    `umask 022; set +C -- "$f"`,
+    `(eval "$e" && exec ${words.join(" ")}) </dev/null`,
+    `c=$?; rm -f "$f"; exit $c`,
   ].join("\n");
 }
 
-/** Ends every process of the session in which the wrapper runs: TERM, two seconds, KILL. */
-function killer(id: string): string {
+/** The environment as lines of shell, the wrapper's word for their end, and the script. */
+async function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
+  for (const [name, value] of Object.entries(environment)) {
+    yield Buffer.from(`export ${name}=${shellQuote(value)}\n`);
+  }
+  yield Buffer.from(`${id}\n`);
+  yield Buffer.from(content);
+}
+
+/** Ends every process of the session that `$p` is of: TERM, two seconds, KILL. */
+function killer(): string {
   const each = `for f in /proc/[0-9]*/stat; do
     { read -r l <"$f"; } 2>/dev/null || continue
     set -- \${l##*) }
     [ "$4" = "$s" ] && echo "\${l%% *}"
   done`;
   return [
-    `for d in ${PARENTS.map((parent) => `${parent}/${id}`).join(" ")}; do [ -d "$d" ] && break; done`,
-    `p=$(cat "$d/pid") || exit 0`,
     `read -r l <"/proc/$p/stat" || exit 0; set -- \${l##*) }; s=$4`,
     `of_session() { ${each}; }`,
     `kill -TERM $(of_session) 2>/dev/null`,
     `n=0; while [ $n -lt 20 ] && [ -n "$(of_session)" ]; do sleep 0.1; n=$((n+1)); done`,
-    `p=$(of_session); [ -n "$p" ] && kill -KILL $p`,
-    `rm -rf "$d"`,
+    `p=$(of_session); [ -z "$p" ] || kill -KILL $p`,
   ].join("\n");
 }
 
-function packScript(script: GuestScript): Readable {
-  const lines = Object.entries(script.environment ?? {}).map(
-    ([name, value]) => `export ${name}=${shellQuote(value)}\n`,
-  );
-  const archive = pack();
-  archive.entry({ name: "environment", mode: 0o600 }, lines.join(""));
-  archive.entry({ name: "script", mode: 0o700 }, Buffer.from(script.content));
-  archive.finalize();
-  return Readable.from(archive);
+const shell = (sudo: boolean | undefined): string =>
+  sudo === true ? "exec sudo -n /bin/sh" : "exec /bin/sh";
+
+const inShell = (command: string, sudo: boolean | undefined): string =>
+  `${shell(sudo)} -c ${shellQuote(command)}`;
+
+/** How a script is put to the guest. First of all it prints {@link SESSION} and its process id. */
+interface Session {
+  readonly command: string;
+  readonly stdin: Readable | string;
+  /** What is left to do in the guest when it was ended from outside. */
+  readonly tidy?: string;
 }
 
-const asRoot = (command: string, sudo: boolean | undefined): string =>
-  `${sudo === true ? "exec sudo -n" : "exec"} /bin/sh -c ${shellQuote(command)}`;
+/** What a session is told about its script. */
+type SessionLimits = Pick<GuestScript, "timeoutMs" | "sudo" | "signal" | "onLine">;
 
 /** How long the guest may take to end a session that ran out of time. */
 const KILL_DEADLINE_MS = 20_000;
 
-async function endSession(connection: Connection, id: string, script: GuestScript): Promise<void> {
-  const signal = AbortSignal.any([script.signal, AbortSignal.timeout(KILL_DEADLINE_MS)]);
+async function endSession(
+  connection: Connection,
+  pid: string,
+  { tidy = "" }: Session,
+  limits: SessionLimits,
+): Promise<void> {
+  const killing = `p=${pid}\n${killer()}\n${tidy}`;
+  const signal = AbortSignal.any([limits.signal, AbortSignal.timeout(KILL_DEADLINE_MS)]);
   try {
-    await runOnChannel(connection, { command: asRoot(killer(id), script.sudo), signal });
+    await runOnChannel(connection, { command: inShell(killing, limits.sudo), signal });
   } catch (error) {
     // The session may hang in the kernel, or the guest be gone; the caller stops waiting either way.
     const { message } = asVmbuildError(error);
-    script.onLine?.(`vmbuild: the remote processes could not be ended: ${message}`, "stderr");
+    limits.onLine?.(`vmbuild: the remote processes could not be ended: ${message}`, "stderr");
   }
 }
 
-/**
- * Runs a script to its end or its deadline.
- * @throws {VmbuildError} GUEST_LOST when the connection went first; the signal's reason when it
- *   aborted: the machine is about to end then, and its processes with it.
- */
-export async function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
-  const id = `vmbuild-${randomBytes(6).toString("hex")}`;
-  const stdout = new LineSplitter((line) => script.onLine?.(line, "stdout"));
-  const stderr = new LineSplitter((line) => script.onLine?.(line, "stderr"));
+async function runSession(
+  connection: Connection,
+  session: Session,
+  limits: SessionLimits,
+): Promise<ScriptEnd> {
+  let pid: string | undefined;
+  const stdout = new LineSplitter((line) => {
+    const said = pid === undefined ? SESSION_LINE.exec(line)?.[1] : undefined;
+    if (said === undefined) limits.onLine?.(line, "stdout");
+    else pid = said;
+  });
+  const stderr = new LineSplitter((line) => limits.onLine?.(line, "stderr"));
   const over = new AbortController();
   const finished = new AbortController();
-  const deadline = startDeadline(script.timeoutMs, finished.signal, async () => {
-    await endSession(connection, id, script);
+  const deadline = startDeadline(limits.timeoutMs, finished.signal, async () => {
+    if (pid !== undefined) await endSession(connection, pid, session, limits);
     over.abort();
   });
   try {
     const end = await runOnChannel(connection, {
-      command: asRoot(wrapper(id, script), script.sudo),
-      stdin: packScript(script),
+      command: session.command,
+      stdin: session.stdin,
       onStdout: (chunk) => stdout.write(chunk),
       onStderr: (chunk) => stderr.write(chunk),
-      signal: AbortSignal.any([script.signal, over.signal]),
+      signal: AbortSignal.any([limits.signal, over.signal]),
     });
     if (deadline.passed) await deadline.over;
     return { ...end, timedOut: deadline.passed };
   } catch (error) {
-    if (deadline.passed && !script.signal.aborted && !connection.lost.aborted) {
+    if (deadline.passed && !limits.signal.aborted && !connection.lost.aborted) {
       await deadline.over;
       return { exitCode: null, signal: null, timedOut: true };
     }
@@ -141,6 +162,21 @@ export async function runScript(connection: Connection, script: GuestScript): Pr
     stdout.end();
     stderr.end();
   }
+}
+
+/**
+ * Runs a script to its end or its deadline.
+ * @throws {VmbuildError} GUEST_LOST when the connection went first; the signal's reason when it
+ *   aborted: the machine is about to end then, and its processes with it.
+ */
+export function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
+  const id = `vmbuild-${randomBytes(6).toString("hex")}`;
+  const session: Session = {
+    command: inShell(wrapper(id, script), script.sudo),
+    stdin: Readable.from(wrapperInput(id, script)),
+    tidy: `rm -f ${PARENTS.map((parent) => `${parent}/${id}`).join(" ")}`,
+  };
+  return runSession(connection, session, script);
 }
 
 /** `over` resolves once what its passing set off is done, or the script ended first. */
@@ -162,26 +198,29 @@ function startDeadline(
   return state;
 }
 
-/** Runs a short command of vmbuild's own; `lines` are standard output's, `words` all of it. */
+/**
+ * Runs a short command of vmbuild's own; `lines` are standard output's, `words` all of it. The
+ * shell reads it as it comes, with no file for it.
+ */
 export async function runQuietly(
   connection: Connection,
   command: string,
   signal: AbortSignal,
   options: { readonly sudo?: boolean; readonly timeoutMs?: number } = {},
 ): Promise<{ end: ScriptEnd; lines: string[]; words: string[] }> {
+  const { sudo = false, timeoutMs = 60_000 } = options;
   const lines: string[] = [];
   const words: string[] = [];
-  const end = await runScript(connection, {
-    content: command,
-    interpreter: ["/bin/sh"],
-    signal,
-    timeoutMs: options.timeoutMs ?? 60_000,
-    sudo: options.sudo ?? false,
-    onLine(line, stream) {
-      words.push(line);
-      if (stream === "stdout") lines.push(line);
-    },
-  });
+  const session: Session = {
+    command: shell(sudo),
+    // A shell reads all of a group before it runs it, so that nothing in it reads the rest.
+    stdin: `umask 022\necho ${SESSION} $$\n{\n${command}\n} </dev/null\n`,
+  };
+  const onLine = (line: string, stream: "stdout" | "stderr"): void => {
+    words.push(line);
+    if (stream === "stdout") lines.push(line);
+  };
+  const end = await runSession(connection, session, { signal, timeoutMs, sudo, onLine });
   return { end, lines, words };
 }
 

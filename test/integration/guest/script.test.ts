@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import type { Connection } from "../../../src/guest/connection.js";
-import { runScript } from "../../../src/guest/script.js";
+import { runQuietly, runScript } from "../../../src/guest/script.js";
 import type { GuestScript, ScriptEnd } from "../../../src/guest/script.js";
 import { errorOf } from "../../support/inputs.js";
 import { kill, startSshd } from "./sshd.js";
@@ -81,7 +82,7 @@ describe("how a script ends", () => {
   });
 
   it("leaves nothing of the script behind", async () => {
-    const { stdout } = await run('dirname "$0"');
+    const { stdout } = await run('echo "$0"');
     expect(stdout[0]).toMatch(/^\/(run|tmp)\/vmbuild-[0-9a-f]{12}$/);
     expect(existsSync(stdout[0] ?? "/")).toBe(false);
   });
@@ -126,6 +127,12 @@ describe("what a script is given", () => {
   it("its bytes as they are", async () => {
     const content = Buffer.concat([Buffer.from('tail -n 1 "$0"; exit\n'), Buffer.from("Ünï\n")]);
     expect((await run(content)).stdout).toEqual(["Ünï"]);
+    const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    const sum = createHash("sha256").update(every).digest("hex");
+    const { stdout } = await run(
+      Buffer.concat([Buffer.from('tail -c 256 "$0" | sha256sum; exit\n'), every]),
+    );
+    expect(stdout).toEqual([`${sum}  -`]);
   });
 
   it("secrets in no argument list, on neither side", async () => {
@@ -263,5 +270,38 @@ describe("a connection that goes", () => {
     });
     cancel.abort(reason);
     await expect(running).rejects.toBe(reason);
+  });
+});
+
+describe("a short command of vmbuild's own", () => {
+  const ask = (command: string, options: { timeoutMs?: number } = {}) =>
+    runQuietly(connection, command, sshd.signal, options);
+
+  it("gives its lines, all its words and its exit code", async () => {
+    const { end, lines, words } = await ask("echo one; echo two >&2; exit 7");
+    expect(lines).toEqual(["one"]);
+    expect(words.toSorted()).toEqual(["one", "two"]);
+    expect(end).toEqual({ exitCode: 7, signal: null, timedOut: false });
+  });
+
+  it("has an empty standard input: what it runs does not read the rest of it", async () => {
+    expect((await ask("cat; read -r line; echo end; cat <<X\nhere\nX")).lines).toEqual([
+      "end",
+      "here",
+    ]);
+  });
+
+  it("shows in no argument list", async () => {
+    const secret = `secret-${nap()}`;
+    const { lines } = await ask(`: ${secret}; cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '`);
+    expect(lines.join("")).toContain("sshd");
+    expect(lines.join("")).not.toContain(secret);
+  });
+
+  it("is ended with all that it started when its time is over", async () => {
+    const time = nap();
+    const { end } = await ask(`sleep ${time} & sleep ${time}; echo never`, { timeoutMs: 500 });
+    expect(end).toEqual({ exitCode: null, signal: "TERM", timedOut: true });
+    expect(await processesWith(time)).toEqual([]);
   });
 });
