@@ -37,15 +37,15 @@ function opener(keys: BuildKeys, user: string): string {
   return `
 sshd=$(command -v sshd || echo /usr/sbin/sshd)
 [ -x "$sshd" ] || exit 0
-umask 077
-mkdir -p ${FOLDER} /run/sshd
-chmod 0755 /run/sshd
-${put("host_key", keys.host.private)}
-${put("authorized_keys", keys.client.public)}
-${put("sshd_config", config(user))}
 # The user reads its own key; the folder itself tells nobody else anything.
-chmod 0711 ${FOLDER}
-chmod 0644 ${FOLDER}/authorized_keys
+[ -d ${FOLDER} ] || mkdir -m 0711 ${FOLDER}
+[ -d /run/sshd ] || mkdir -m 0755 /run/sshd
+umask 077
+${put("host_key", keys.host.private)}
+${put("sshd_config", config(user))}
+# Sessions begin with the server's own umask.
+umask 022
+${put("authorized_keys", keys.client.public)}
 "$sshd" -r -f ${FOLDER}/sshd_config 2>/dev/null || "$sshd" -f ${FOLDER}/sshd_config || echo closed
 `;
 }
