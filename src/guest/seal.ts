@@ -9,18 +9,23 @@ import type { BuildKeys } from "./keys.js";
 import { shellQuote } from "../host/programs.js";
 
 /** Where something of the build could have been copied to; the rest of an image is packages. */
-const SEARCHED = "/boot /etc /home /opt /root /srv /tmp /usr/local /var";
+const SEARCHED = ["/boot", "/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr/local", "/var"];
+
+/** Homes of system users that are folders of programs: only keys for logging in lie there. */
+const OF_PROGRAMS = ["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/dev", "/"];
 
 /** Marks what the guest answers. */
 const FOUND = "vmbuild-found";
 const LOST = "vmbuild-no-host-keys";
 
-/** Home folders of root and of everybody, one a line. */
-const HOMES = "getent passwd | cut -d: -f6 | sort -u";
+/** Runs something for every user's home folder. */
+const forEachHome = (body: string): string =>
+  `while IFS= read -r home; do\n${body}\ndone <<HOMES\n$homes\nHOMES`;
 
 /**
  * What goes. Files with keys are overwritten before they are removed: their blocks may share a
- * cluster of the disk with others, which then cannot be given back to the host.
+ * cluster of the disk with others, which then cannot be given back to the host. A guest that is
+ * emulated starts a program in a twentieth of a second, so there are few.
  */
 function remover(keys: BuildKeys): string {
   return `
@@ -28,41 +33,45 @@ key=${shellQuote(publicBlob(keys.client))}
 hostkey=${shellQuote(publicBlob(keys.host))}
 erase() { shred -n 0 -z -u -- "$@" 2>/dev/null || rm -f -- "$@"; }
 
-# While it looks for a time server, it holds up the shutdown once the network is gone.
-systemctl --no-block stop systemd-timesyncd.service 2>/dev/null || true
 # A short build is here before cloud-init is done; it would write its state once more.
-systemctl stop cloud-config.service cloud-final.service 2>/dev/null || true
+[ -e /run/cloud-init/result.json ] || systemctl stop cloud-config.service cloud-final.service 2>/dev/null
+{
+  # While it looks for a time server it takes seconds to stop, and the shutdown waits for it.
+  systemctl --no-block stop systemd-timesyncd.service
+  systemctl kill --signal=KILL systemd-timesyncd.service
+  # Its service saves a random seed when it stops.
+  systemctl stop systemd-random-seed.service
+  rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
+} 2>/dev/null &
 
-${HOMES} | while read -r home; do
+homes=$(getent passwd | cut -d: -f6 | sort -u)
+${forEachHome(`
   for file in "$home"/.ssh/authorized_keys "$home"/.ssh/authorized_keys2; do
     [ -f "$file" ] && grep -qF "$key" "$file" || continue
     rest=$(grep -vF "$key" "$file" || true)
     mode=$(stat -c %a "$file") owner=$(stat -c %u:%g "$file")
     erase "$file"
     [ -n "$rest" ] || continue
-    printf '%s\n' "$rest" >"$file"
+    printf '%s\\n' "$rest" >"$file"
     chmod "$mode" "$file"
     chown "$owner" "$file"
-  done
-done
+  done`)}
 for file in /etc/ssh/ssh_host_*_key.pub; do
   [ -f "$file" ] && grep -qF "$hostkey" "$file" || continue
   erase "$file" "\${file%.pub}"
 done
+states=
 for state in instances data sem seed; do
-  [ -d "/var/lib/cloud/$state" ] || continue
-  find "/var/lib/cloud/$state" -type f -size -1024k -exec shred -n 0 -z {} + 2>/dev/null || true
-  rm -rf "/var/lib/cloud/$state"
+  [ ! -d "/var/lib/cloud/$state" ] || states="$states /var/lib/cloud/$state"
 done
-rm -rf /var/lib/cloud/instance /var/log/cloud-init.log /var/log/cloud-init-output.log
-if command -v cloud-init >/dev/null 2>&1; then
-  # The network as the build had it; cloud-init writes it anew for each machine.
-  rm -f /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init
-  rm -f /etc/systemd/network/10-cloud-init-*.network
-fi
-systemctl stop systemd-random-seed.service 2>/dev/null || true
-rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
-[ -L /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
+[ -z "$states" ] || find $states -type f -size -1024k -exec shred -n 0 -z {} + 2>/dev/null || true
+# The network as the build had it; cloud-init writes it anew for each machine.
+network="/etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init"
+network="$network /etc/systemd/network/10-cloud-init-*.network"
+command -v cloud-init >/dev/null 2>&1 || network=
+rm -rf $states /var/lib/cloud/instance /var/log/cloud-init.log /var/log/cloud-init-output.log \\
+  $network
+[ -L /var/lib/dbus/machine-id ] || [ ! -e /var/lib/dbus/machine-id ] || rm -f /var/lib/dbus/machine-id
 [ ! -e /etc/machine-id ] || : >/etc/machine-id
 `;
 }
@@ -72,15 +81,22 @@ function finder(keys: BuildKeys): string {
   const options = tracesOf(keys)
     .map((text) => `-e ${shellQuote(text)}`)
     .join(" ");
+  const searched = SEARCHED.flatMap((folder) => [folder, `${folder}/*`]).join("|");
   return `
 for program in find grep sed; do
   command -v "$program" >/dev/null 2>&1 || echo "${FOUND} the guest has no $program to search with"
 done
+more=
+${forEachHome(`
+  case $home in
+    ${searched}|"") ;;
+    ${OF_PROGRAMS.join("|")}) more="$more $home/.ssh" ;;
+    *) more="$more $home" ;;
+  esac`)}
 {
-  # One search over all of it: a guest that is emulated starts a program in a tenth of a second.
-  find ${SEARCHED} $(${HOMES} | grep -Ev '^/(home|root)?(/|$)') \\
-    -xdev -type f -size -1024k -exec grep -lF ${options} {} + 2>/dev/null || true
-  ls -d /var/lib/cloud/instances/* 2>/dev/null
+  # One search over all of it, which is what costs.
+  find ${SEARCHED.join(" ")} $more -xdev -type f -size -1024k -exec grep -lF ${options} {} + 2>/dev/null || true
+  for instance in /var/lib/cloud/instances/*; do [ ! -e "$instance" ] || echo "$instance"; done
   [ ! -s /etc/machine-id ] || echo "/etc/machine-id is not empty"
 } | sed 's/^/${FOUND} /'
 `;
@@ -107,15 +123,19 @@ const NO_HOST_KEYS = {
 const HOST_KEY_CHECK = `
 host_keys_come() {
   [ -x /usr/sbin/sshd ] || return 0
-  ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 && return 0
+  for file in /etc/ssh/ssh_host_*_key; do [ ! -e "$file" ] || return 0; done
   command -v cloud-init >/dev/null 2>&1 && return 0
   grep -rqsE 'ssh-keygen|dpkg-reconfigure.*openssh' /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system /etc/one-context.d /etc/rc.local
 }
 host_keys_come || echo ${LOST}
 `;
 
-/** Gives the file systems' free space back, where the guest has fstrim; conversion skips it then. */
-const TRIM = "sync; command -v fstrim >/dev/null 2>&1 && fstrim -a >/dev/null 2>&1; sync; true";
+/**
+ * Gives the file systems' free space back, where the guest has fstrim; conversion skips it then.
+ * What is still in the guest's memory is written by the shutdown.
+ */
+const TRIM = "sync; ! command -v fstrim || fstrim -a || true";
+const QUIETLY = ">/dev/null 2>&1";
 
 /** A guest with many files is searched for minutes. */
 const DEADLINE_MS = 900_000;
@@ -125,7 +145,8 @@ const DEADLINE_MS = 900_000;
  * @throws {VmbuildError} SEAL_FAILED, with each file in which something of the build was found.
  */
 export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResult> {
-  const script = [remover(keys), finder(keys), HOST_KEY_CHECK, TRIM].join("\n");
+  const trim = `{ ${TRIM}; } ${QUIETLY} &`;
+  const script = [remover(keys), trim, finder(keys), HOST_KEY_CHECK, "wait"].join("\n");
   const lines = await guest.ask(script, "Removing the build's keys", DEADLINE_MS);
   const mark = `${FOUND} `;
   const found = lines.flatMap((line) => (line.startsWith(mark) ? [line.slice(mark.length)] : []));
@@ -140,5 +161,5 @@ export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResu
 
 /** Gives the file systems' free space back, in a guest that is not sealed. */
 export async function trimGuest(guest: Guest): Promise<void> {
-  await guest.ask(TRIM, "fstrim", 600_000);
+  await guest.ask(`{ ${TRIM}; } ${QUIETLY}`, "fstrim", 600_000);
 }
