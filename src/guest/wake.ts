@@ -41,7 +41,8 @@ function rename(hostname: string): string {
   const placeholder = shellQuote(PLACEHOLDER_HOSTNAME);
   const name = shellQuote(hostname);
   return `
-if [ "$(cat /proc/sys/kernel/hostname)" = ${placeholder} ]; then
+read -r now </proc/sys/kernel/hostname
+if [ "$now" = ${placeholder} ]; then
   printf '%s\\n' ${name} >/etc/hostname
   printf '%s' ${name} >/proc/sys/kernel/hostname
   [ ! -f /etc/hosts ] || sed -i "s/\\b${PLACEHOLDER_HOSTNAME}\\b/${hostname}/g" /etc/hosts
