@@ -58,13 +58,38 @@ async function runJob(
   });
 }
 
+/** The fields of `query-named-block-nodes` (qapi/block-core.json, BlockDeviceInfo). */
+interface BlockNode {
+  readonly "node-name"?: string;
+  readonly image: {
+    readonly snapshots?: readonly {
+      readonly name: string;
+      readonly "vm-state-size": number;
+      readonly "date-sec": number;
+    }[];
+  };
+}
+
+/** What the disk's own table says of a state. */
+export interface SavedState {
+  /** Bytes of the machine's memory and devices. */
+  readonly memoryBytes: number;
+  /** Seconds since 1970. */
+  readonly date: number;
+}
+
 /**
  * Saves the machine's state under a tag that the disk does not have yet. The guest stands still
  * meanwhile and goes on afterwards.
  * @throws {VmbuildError} HOST_SPACE when the disk is full, MACHINE_QMP otherwise.
  */
-export function saveState(machine: RunningMachine, tag: string): Promise<void> {
-  return runJob(machine, "snapshot-save", tag, { vmstate: DISK_NODE });
+export async function saveState(machine: RunningMachine, tag: string): Promise<SavedState> {
+  await runJob(machine, "snapshot-save", tag, { vmstate: DISK_NODE });
+  const nodes = await machine.qmp.execute<BlockNode[]>("query-named-block-nodes", { flat: true });
+  const disk = nodes.find((node) => node["node-name"] === DISK_NODE);
+  const saved = disk?.image.snapshots?.find(({ name }) => name === tag);
+  if (!saved) throw new VmbuildError("MACHINE_QMP", `The disk does not have the state ${tag}`);
+  return { memoryBytes: saved["vm-state-size"], date: saved["date-sec"] };
 }
 
 /**

@@ -14,7 +14,6 @@ import { wakeGuest } from "../../guest/wake.js";
 import { tryLock } from "../../host/lock.js";
 import { runProgram } from "../../host/programs.js";
 import { runtimeFolder } from "../../host/paths.js";
-import { imageInfo } from "../../machine/disk.js";
 import { launchMachine } from "../../machine/machine.js";
 import type { RunningMachine } from "../../machine/machine.js";
 import { qemuVersion } from "../../machine/qemu-version.js";
@@ -122,18 +121,10 @@ async function keepChanges(
   signal: AbortSignal,
 ): Promise<void> {
   const tag = `vmb-${randomBytes(6).toString("hex")}`;
-  await saveState(machine, tag);
-  const { snapshots } = await imageInfo(store.paths.disk, signal);
-  const snapshot = snapshots.find((one) => one.tag === tag);
-  if (!snapshot) throw new VmbuildError("CHECKPOINT_UNUSABLE", `The disk has no ${tag}`);
+  const { memoryBytes, date } = await saveState(machine, tag);
   const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
   const synced = exitCode === 0;
-  const saved = {
-    tag,
-    memoryBytes: snapshot.vmStateSize,
-    date: Math.floor(snapshot.date.getTime() / 1000),
-    synced,
-  };
+  const saved = { tag, memoryBytes, date, synced };
   if ("reason" in state) await store.setFailed({ ...state, ...saved });
   else {
     await store.replace(state.tag, {

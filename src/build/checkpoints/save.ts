@@ -15,10 +15,10 @@ import { withBallast } from "../../host/ballast.js";
 import { freeSpace, sizeOnDisk } from "../../host/files.js";
 import { formatBytes } from "../../host/format.js";
 import { runProgram } from "../../host/programs.js";
-import { imageInfo } from "../../machine/disk.js";
 import type { RunningMachine } from "../../machine/machine.js";
 import { cachedBytes, waitUntilShrunk } from "../../machine/memory.js";
 import { deleteState, saveState } from "../../machine/snapshot.js";
+import type { SavedState } from "../../machine/snapshot.js";
 
 /** What is saved, and what led to it. */
 export interface SavedStep {
@@ -144,9 +144,7 @@ export class Saver {
     return this.#diskBefore === undefined ? 0 : Math.max(0, size - this.#diskBefore);
   }
 
-  async #saveState(
-    guest: Guest | undefined,
-  ): Promise<{ tag: string; memoryBytes: number; date: number }> {
+  async #saveState(guest: Guest | undefined): Promise<SavedState & { readonly tag: string }> {
     const { machine, store, signal } = this.#options;
     const { folder, disk } = store.paths;
     await this.#requireRoom();
@@ -155,16 +153,12 @@ export class Saver {
       await waitUntilShrunk(machine, signal);
     }
     const tag = makeTag();
-    await withBallast(join(folder, ".ballast.part"), RESERVE, signal, () =>
+    const saved = await withBallast(join(folder, ".ballast.part"), RESERVE, signal, () =>
       saveState(machine, tag),
     );
-    const { snapshots } = await imageInfo(disk, signal);
-    const snapshot = snapshots.find((one) => one.tag === tag);
-    if (!snapshot) throw new VmbuildError("CHECKPOINT_UNUSABLE", `The disk has no ${tag}`);
-    this.#lastMemory = snapshot.vmStateSize;
+    this.#lastMemory = saved.memoryBytes;
     this.#diskBefore = await sizeOnDisk(disk);
-    const date = Math.floor(snapshot.date.getTime() / 1000);
-    return { tag, memoryBytes: snapshot.vmStateSize, date };
+    return { tag, ...saved };
   }
 
   /** A state that would fill the disk is not begun. */
