@@ -1,5 +1,4 @@
 /** One GET over HTTP(S): proxies, redirects, ranges, conditions, and failures told apart. */
-import { EnvHttpProxyAgent, request } from "undici";
 import type { Dispatcher } from "undici";
 import { formatDuration } from "../host/format.js";
 import { displayUrl } from "./address.js";
@@ -15,8 +14,10 @@ type Response = Dispatcher.ResponseData;
 /**
  * The agent of one download: HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read here. Its owner
  * destroys it. No tunnel for plain HTTP, since proxies often allow CONNECT to port 443 alone.
+ * Loaded when it is wanted: most runs download nothing, and would begin a tenth later.
  */
-export function createAgent(): Dispatcher {
+export async function createAgent(): Promise<Dispatcher> {
+  const { EnvHttpProxyAgent } = await import("undici");
   return new EnvHttpProxyAgent({ proxyTunnel: false });
 }
 
@@ -78,8 +79,10 @@ async function follow(
 ): Promise<Response> {
   let url = start;
   for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
-    const response = await request(`${url.origin}${url.pathname}${url.search}`, {
-      dispatcher: agent,
+    const response = await agent.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: "GET",
       headers: headersFor(url, start, wanted),
       // The wait for the header has a timer of its own, since this one begins too late.
       headersTimeout: 0,

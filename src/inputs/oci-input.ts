@@ -75,7 +75,7 @@ export async function resolveOci(
     fromCache,
   });
   const lock = await lockEntry(entry, name, context);
-  const agent = createAgent();
+  const agent = await createAgent();
   try {
     const known = (await statIfThere(entry.tree)) ? await readTreeMeta(entry.meta) : undefined;
     const isFixed = image.reference.startsWith("sha256:");

@@ -1,7 +1,6 @@
 /** A registry's HTTP interface, as far as fetching one layer needs (OCI distribution spec 1.1). */
 import { createHash } from "node:crypto";
 import type { Dispatcher } from "undici";
-import { request } from "undici";
 import { z } from "zod";
 import { VmbuildError, messageOf } from "../errors.js";
 import type { FullContext } from "./context.js";
@@ -77,8 +76,11 @@ async function get(
   { limits, signal }: FullContext,
 ): Promise<Answer> {
   try {
-    const response = await request(url, {
-      dispatcher: agent,
+    const { origin, pathname, search } = new URL(url);
+    const response = await agent.request({
+      origin,
+      path: `${pathname}${search}`,
+      method: "GET",
       headers: { "user-agent": "vmbuild", ...headers },
       headersTimeout: limits.headersTimeoutMs,
       bodyTimeout: limits.idleTimeoutMs,

@@ -227,7 +227,7 @@ export async function resolveUrl(
     return asResolved(job, known, true);
   }
   const lock = await lockEntry(entry, name, context);
-  const agent = createAgent();
+  const agent = await createAgent();
   try {
     return await resolveLocked(job, agent);
   } finally {
