@@ -39,7 +39,8 @@ describe("without user-data", () => {
   it("has what a build needs, and the modules for that alone", async () => {
     expect(await configOf()).toEqual({
       ...BUILDS_OWN,
-      users: [],
+      users: [[]],
+      bootcmd: [expect.stringContaining("systemctl --no-block stop cloud-config.service")],
       cloud_init_modules: ["seed_random", "bootcmd", "growpart", "resizefs", "users-groups", "ssh"],
       cloud_config_modules: [],
       cloud_final_modules: [],
@@ -56,6 +57,7 @@ describe("without user-data", () => {
         lock_passwd: true,
         ssh_authorized_keys: [keys.client.public],
       },
+      [],
     ]);
     expect(config["ssh_authorized_keys"]).toBeUndefined();
   });
