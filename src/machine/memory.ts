@@ -1,6 +1,4 @@
-/** Keeps the memory of a machine small before it is saved: what a guest only caches need not be. */
-import { setTimeout as delay } from "node:timers/promises";
-import { readFile } from "node:fs/promises";
+/** What a guest's balloon driver tells of its memory. */
 import type { RunningMachine } from "./machine.js";
 
 /** The balloon device's name in `argv.ts`. */
@@ -36,38 +34,5 @@ export async function cachedBytes(machine: RunningMachine): Promise<number> {
   } catch {
     // No balloon, or no driver for it in the guest: nothing is known.
     return 0;
-  }
-}
-
-/** Bytes of QEMU that lie in the host's memory now. */
-async function residentBytes(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024;
-}
-
-/** The kernel reports free pages two seconds after they came free (mm/page_reporting.c). */
-const REPORT_WITHIN_MS = 3000;
-const SETTLED_AFTER_MS = 500;
-const LIMIT_MS = 6000;
-const LOOK_EVERY_MS = 100;
-const WORTH_WAITING = 16 * 2 ** 20;
-
-/**
- * Waits while the guest gives freed memory back: until it stops shrinking, or does not begin to.
- * @param signal ends the wait early, without an error.
- */
-export async function waitUntilShrunk(machine: RunningMachine, signal: AbortSignal): Promise<void> {
-  const started = performance.now();
-  let last = await residentBytes(machine.pid);
-  let shrankAt: number | undefined;
-  for (;;) {
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
-    const now = performance.now();
-    const resident = await residentBytes(machine.pid);
-    if (resident < last - WORTH_WAITING) shrankAt = now;
-    last = Math.min(last, resident);
-    const late = now - started > (shrankAt === undefined ? REPORT_WITHIN_MS : LIMIT_MS);
-    const settled = shrankAt !== undefined && now - shrankAt > SETTLED_AFTER_MS;
-    if (late || settled || signal.aborted || machine.death.aborted) return;
   }
 }

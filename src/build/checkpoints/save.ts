@@ -10,13 +10,14 @@ import type { Limits } from "../../checkpoints/retention.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
 import { VmbuildError, asVmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
+import { emptyPageCache } from "../../guest/free-memory.js";
 import type { Guest } from "../../guest/guest.js";
 import { withBallast } from "../../host/ballast.js";
 import { freeSpace, sizeOnDisk } from "../../host/files.js";
 import { formatBytes } from "../../host/format.js";
 import { runProgram } from "../../host/programs.js";
 import type { RunningMachine } from "../../machine/machine.js";
-import { cachedBytes, waitUntilShrunk } from "../../machine/memory.js";
+import { cachedBytes } from "../../machine/memory.js";
 import { deleteState, saveState } from "../../machine/snapshot.js";
 import type { SavedState } from "../../machine/snapshot.js";
 
@@ -149,8 +150,7 @@ export class Saver {
     const { folder, disk } = store.paths;
     await this.#requireRoom();
     if (guest && (await cachedBytes(machine)) > CACHE_WORTH_DROPPING) {
-      await guest.ask("sync; echo 3 >/proc/sys/vm/drop_caches", "Dropping the page cache");
-      await waitUntilShrunk(machine, signal);
+      await emptyPageCache(guest);
     }
     const tag = makeTag();
     const saved = await withBallast(join(folder, ".ballast.part"), RESERVE, signal, () =>

@@ -1,0 +1,46 @@
+/** What a guest only caches makes its saved state no larger. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Bench } from "../support/e2e.js";
+import { createBench, requireDone } from "../support/e2e.js";
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await createBench({ boots: true });
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+interface Records {
+  readonly checkpoints: readonly { readonly step: string; readonly memoryBytes: number }[];
+}
+
+it("leaves a large download out of the state, and in the guest", async () => {
+  const template = await bench.template({
+    name: "page-cache",
+    machine: { memory: "2G" },
+    steps: [
+      {
+        name: "download",
+        actions: [
+          {
+            run: ["yes 0123456789abcdef | head -c 900M >/root/large", "cat /root/large >/dev/null"],
+          },
+        ],
+      },
+      {
+        name: "after",
+        actions: [{ run: ["[ $(stat -c %s /root/large) = 943718400 ]", "head -n 1 /root/large"] }],
+      },
+    ],
+  });
+  const ended = await bench.build(template, "--until", "after").ended;
+  requireDone(ended);
+  expect(ended.stderr).not.toContain("warning:");
+  expect(ended.stderr).toContain("| 0123456789abcdef\n");
+  const file = join(bench.buildFolder("page-cache"), "checkpoints.json");
+  const { checkpoints } = JSON.parse(await readFile(file, "utf8")) as Records;
+  const sizes = Object.fromEntries(checkpoints.map(({ step, memoryBytes }) => [step, memoryBytes]));
+  expect(Object.keys(sizes)).toEqual(["", "download", "after"]);
+  expect(sizes["download"]).toBeLessThan(500 * 2 ** 20);
+}, 900_000);
