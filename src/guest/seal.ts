@@ -11,9 +11,6 @@ import { shellQuote } from "../host/programs.js";
 /** Where something of the build could have been copied to; the rest of an image is packages. */
 const SEARCHED = ["/boot", "/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr/local", "/var"];
 
-/** Homes of system users that are folders of programs: only keys for logging in lie there. */
-const OF_PROGRAMS = ["/bin", "/sbin", "/usr/bin", "/usr/sbin", "/dev", "/"];
-
 /** Marks what the guest answers. */
 const FOUND = "vmbuild-found";
 const LOST = "vmbuild-no-host-keys";
@@ -89,8 +86,7 @@ done
 more=
 ${forEachHome(`
   case $home in
-    ${searched}|"") ;;
-    ${OF_PROGRAMS.join("|")}) more="$more $home/.ssh" ;;
+    ${searched}|/|"") ;;
     *) more="$more $home" ;;
   esac`)}
 {
@@ -134,8 +130,7 @@ host_keys_come || echo ${LOST}
  * Gives the file systems' free space back, where the guest has fstrim; conversion skips it then.
  * What is still in the guest's memory is written by the shutdown.
  */
-const TRIM = "sync; ! command -v fstrim || fstrim -a || true";
-const QUIETLY = ">/dev/null 2>&1";
+const TRIM = "{ sync; ! command -v fstrim || fstrim -a || true; } >/dev/null 2>&1";
 
 /** A guest with many files is searched for minutes. */
 const DEADLINE_MS = 900_000;
@@ -145,8 +140,7 @@ const DEADLINE_MS = 900_000;
  * @throws {VmbuildError} SEAL_FAILED, with each file in which something of the build was found.
  */
 export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResult> {
-  const trim = `{ ${TRIM}; } ${QUIETLY} &`;
-  const script = [remover(keys), trim, finder(keys), HOST_KEY_CHECK, "wait"].join("\n");
+  const script = [remover(keys), `${TRIM} &`, finder(keys), HOST_KEY_CHECK, "wait"].join("\n");
   const lines = await guest.ask(script, "Removing the build's keys", DEADLINE_MS);
   const mark = `${FOUND} `;
   const found = lines.flatMap((line) => (line.startsWith(mark) ? [line.slice(mark.length)] : []));
@@ -161,5 +155,5 @@ export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResu
 
 /** Gives the file systems' free space back, in a guest that is not sealed. */
 export async function trimGuest(guest: Guest): Promise<void> {
-  await guest.ask(`{ ${TRIM}; } ${QUIETLY}`, "fstrim", 600_000);
+  await guest.ask(TRIM, "fstrim", 600_000);
 }
