@@ -9,8 +9,9 @@
 #   90-cleanup.sh --list               the operations
 #
 # Each operation may run twice, and is checked after it ran. An operation is its line in ABOUT,
-# clean_NAME, which does it, and left_NAME, which puts what is left of it into LEFT. They start
-# few programs: a guest that is emulated takes a twentieth of a second for each.
+# clean_NAME, which does it, and left_NAME, which adds what is left of it to LEFT; begin_NAME, where
+# there is one, runs before all. They start few programs: a guest that is emulated takes a twentieth
+# of a second for each.
 set -euo pipefail
 shopt -s nullglob dotglob
 
@@ -65,10 +66,15 @@ left_in_homes() {
   done
 }
 
-# Removes the files that an operation finds.
-remove_left() {
+# Has an operation look for what is left of it.
+find_left() {
   LEFT=()
   "left_$1"
+}
+
+# Removes the files that an operation finds.
+remove_left() {
+  find_left "$1"
   if ((${#LEFT[@]} > 0)); then rm -rf -- "${LEFT[@]}"; fi
 }
 
@@ -83,8 +89,7 @@ left_purge() {
 clean_purge() {
   ((${#PURGED[@]} > 0)) || return 0
   command -v dpkg-query >/dev/null || die "CLEANUP_PURGE is for systems with dpkg"
-  LEFT=()
-  left_purge
+  find_left purge
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
   if ((${#LEFT[@]} > 0)); then apt-get purge -qy "${LEFT[@]}"; fi
   apt-get autoremove -qy --purge
@@ -187,8 +192,7 @@ left_root-password() {
   if [[ $password != [*!]* ]]; then LEFT+=("root has a password"); fi
 }
 clean_root-password() {
-  LEFT=()
-  left_root-password
+  find_left root-password
   ((${#LEFT[@]} > 0)) || return 0
   passwd --lock --quiet root 2>/dev/null || passwd -l root >/dev/null
 }
@@ -231,8 +235,7 @@ require_known() {
 }
 
 check_one() {
-  LEFT=()
-  "left_$1"
+  find_left "$1"
   ((${#LEFT[@]} > 0)) || return 0
   printf '90-cleanup.sh: %s: left behind:\n' "$1" >&2
   printf '%s\n' "${LEFT[@]}" >&2
@@ -256,7 +259,9 @@ main() {
     if [[ " ${skipped[*]} " == *" $name "* ]]; then continue; fi
     selected+=("$name")
   done
-  if [[ $mode == clean && " ${selected[*]} " == *" random-seed "* ]]; then begin_random-seed; fi
+  for name in "${selected[@]}"; do
+    if [[ $mode == clean ]] && declare -F "begin_$name" >/dev/null; then "begin_$name"; fi
+  done
   for name in "${selected[@]}"; do
     if [[ $mode == clean ]]; then
       printf '%-16s %s\n' "$name" "${ABOUT[$name]}"
