@@ -70,6 +70,9 @@ interface BlockNode {
   };
 }
 
+/** A tag that no state has yet. */
+export const makeTag = (): string => `vmb-${randomBytes(6).toString("hex")}`;
+
 /** What the disk's own table says of a state. */
 export interface SavedState {
   /** Bytes of the machine's memory and devices. */

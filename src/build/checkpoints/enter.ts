@@ -17,7 +17,13 @@ import { runtimeFolder } from "../../host/paths.js";
 import { launchMachine } from "../../machine/machine.js";
 import type { RunningMachine } from "../../machine/machine.js";
 import { qemuVersion } from "../../machine/qemu-version.js";
-import { deleteState, loadState, resumeMachine, saveState } from "../../machine/snapshot.js";
+import {
+  deleteState,
+  loadState,
+  makeTag,
+  resumeMachine,
+  saveState,
+} from "../../machine/snapshot.js";
 import { quitMachine } from "../../machine/stop.js";
 import { connectToRestored, connectToServer } from "../boot.js";
 import { hostnameOf } from "../disk.js";
@@ -120,7 +126,7 @@ async function keepChanges(
   state: State,
   signal: AbortSignal,
 ): Promise<void> {
-  const tag = `vmb-${randomBytes(6).toString("hex")}`;
+  const tag = makeTag();
   const { memoryBytes, date } = await saveState(machine, tag);
   const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
   const synced = exitCode === 0;

@@ -1,5 +1,4 @@
 /** Saves the machine's state after a step, and sees to it that this never costs the build. */
-import { randomBytes } from "node:crypto";
 import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,7 +17,7 @@ import { formatBytes } from "../../host/format.js";
 import { runProgram } from "../../host/programs.js";
 import type { RunningMachine } from "../../machine/machine.js";
 import { cachedBytes } from "../../machine/memory.js";
-import { deleteState, saveState } from "../../machine/snapshot.js";
+import { deleteState, makeTag, saveState } from "../../machine/snapshot.js";
 import type { SavedState } from "../../machine/snapshot.js";
 
 /** What is saved, and what led to it. */
@@ -54,8 +53,6 @@ const FIRST_STATE = 512 * 2 ** 20;
 
 /** Milliseconds that a run's end may be put off so that a power loss would cost nothing. */
 const SYNC_PATIENCE_MS = 2000;
-
-const makeTag = (): string => `vmb-${randomBytes(6).toString("hex")}`;
 
 /** Saves states into the working disk of one machine. */
 export class Saver {
