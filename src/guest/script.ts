@@ -62,7 +62,7 @@ function wrapper(id: string, { interpreter, arguments: args = [] }: GuestScript)
 }
 
 /** The environment as lines of shell, the wrapper's word for their end, and the script. */
-async function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
+function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
   for (const [name, value] of Object.entries(environment)) {
     yield Buffer.from(`export ${name}=${shellQuote(value)}\n`);
   }
