@@ -1,11 +1,11 @@
 /** The public library: what the command line is made of. */
-export { build } from "./build/build.js";
-export type { BuildOptions } from "./build/build.js";
-export type { Breakpoint } from "./build/pause.js";
-export { testImage } from "./build/test-image.js";
-export type { TestImageOptions } from "./build/test-image.js";
-export { verifyInstance } from "./build/verify-instance.js";
-export type { VerifyOptions } from "./build/verify-instance.js";
+export { build } from "./run/run.js";
+export type { BuildOptions } from "./run/run.js";
+export type { Breakpoint } from "./run/pause.js";
+export { testImage } from "./image/test.js";
+export type { TestImageOptions } from "./image/test.js";
+export { verifyInstance } from "./image/verify.js";
+export type { VerifyOptions } from "./image/verify.js";
 export type { AcceptanceReport } from "./acceptance/report.js";
 export type { CheckResult } from "./acceptance/run.js";
 export { readPublished } from "./artifact/published.js";

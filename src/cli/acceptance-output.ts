@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { failedLines, formatJunit, resultLines, resultSentence } from "../acceptance/report.js";
 import type { AcceptanceReport } from "../acceptance/report.js";
 import type { CheckResult } from "../acceptance/run.js";
-import { acceptanceError } from "../build/acceptance.js";
+import { acceptanceError } from "../image/acceptance.js";
 import type { Secrets } from "../events/secrets.js";
 import { cleanText } from "../events/sinks/text.js";
 import { writeWhole } from "../host/files.js";

@@ -2,10 +2,10 @@
 import { createReadStream } from "node:fs";
 import { watch } from "node:fs/promises";
 import { resolve } from "node:path";
-import { bootImage } from "../build/boot-image.js";
-import type { BootedImage } from "../build/boot-image.js";
-import { findArtifact } from "../build/find-artifact.js";
-import { planMachine } from "../build/plan.js";
+import { bootImage } from "../image/boot.js";
+import type { BootedImage } from "../image/boot.js";
+import { findArtifact } from "../builds/find-artifact.js";
+import { planMachine } from "../requirements/plan.js";
 import { VmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";

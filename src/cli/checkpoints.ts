@@ -1,7 +1,7 @@
 /** `vmbuild checkpoints`: the states that a build keeps, whether each still holds, and their removal. */
-import { removeCheckpoints } from "../build/checkpoints/look.js";
-import { buildNames } from "../build/running.js";
-import { buildPaths } from "../build/workspace.js";
+import { removeCheckpoints } from "../run/checkpoints/preview.js";
+import { buildNames } from "../builds/running.js";
+import { buildPaths } from "../builds/workspace.js";
 import type { Records } from "../checkpoints/records.js";
 import { readRecords } from "../checkpoints/records.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";

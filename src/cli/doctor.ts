@@ -1,6 +1,6 @@
 /** `vmbuild doctor`: what this host lacks, what that costs, and what mends it. */
-import { examineHost } from "../build/doctor/doctor.js";
-import type { Check } from "../build/doctor/doctor.js";
+import { examineHost } from "../doctor/doctor.js";
+import type { Check } from "../doctor/doctor.js";
 import { ERRORS } from "../errors.js";
 import type { Style } from "../events/sinks/style.js";
 import { cleanText, wrapText } from "../events/sinks/text.js";

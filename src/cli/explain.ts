@@ -1,6 +1,6 @@
 /** `vmbuild run --explain`: which steps would be kept, which would run, and what changed. */
-import type { Outlook } from "../build/checkpoints/look.js";
-import type { BuildOptions } from "../build/context.js";
+import type { Outlook } from "../run/checkpoints/preview.js";
+import type { BuildOptions } from "../run/context.js";
 import type { Style } from "../events/sinks/style.js";
 import type { Template } from "../template/load.js";
 import { interruptible } from "./interrupt.js";

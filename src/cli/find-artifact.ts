@@ -1,6 +1,6 @@
 /** Another template's artifact, as a base. */
-import { findArtifact as findArtifactOf } from "../build/find-artifact.js";
-import type { FoundArtifact } from "../build/find-artifact.js";
+import { findArtifact as findArtifactOf } from "../builds/find-artifact.js";
+import type { FoundArtifact } from "../builds/find-artifact.js";
 import { loadFor } from "./options.js";
 import type { TemplateFlags } from "./options.js";
 

@@ -1,6 +1,6 @@
 /** An inspection as people read it. */
-import type { CheckInspection, Inspection, StepInspection } from "../build/inspect.js";
-import type { SourceInspection } from "../build/inspect-sources.js";
+import type { CheckInspection, Inspection, StepInspection } from "../inspect/inspect.js";
+import type { SourceInspection } from "../inspect/sources.js";
 import type { Style } from "../events/sinks/style.js";
 import { cleanText } from "../events/sinks/text.js";
 import { formatBytes, formatDuration } from "../host/format.js";

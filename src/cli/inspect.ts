@@ -1,5 +1,5 @@
 /** `vmbuild inspect`: what a run would do, without doing it. */
-import { inspectTemplate } from "../build/inspect.js";
+import { inspectTemplate } from "../inspect/inspect.js";
 import { createOutput } from "./output.js";
 import { interruptible } from "./interrupt.js";
 import { loadFor } from "./options.js";

@@ -1,7 +1,7 @@
 /** `vmbuild list`: the builds of this host, and how their last runs went. */
-import { sizeOfBuild, summarizeBuilds } from "../build/records.js";
-import type { BuildSummary } from "../build/records.js";
-import type { RunRecord } from "../build/workspace.js";
+import { sizeOfBuild, summarizeBuilds } from "../builds/records.js";
+import type { BuildSummary } from "../builds/records.js";
+import type { RunRecord } from "../builds/workspace.js";
 import type { Paint, Style } from "../events/sinks/style.js";
 import { sizeOnDisk, statIfThere } from "../host/files.js";
 import { formatBytes, formatDuration } from "../host/format.js";

@@ -1,6 +1,6 @@
 /** `vmbuild logs`: the story of a run, its guest's console, a step's output, QEMU's own words. */
-import { findRun, findStepLog, isUnderWay } from "../build/records.js";
-import type { FoundRun } from "../build/records.js";
+import { findRun, findStepLog, isUnderWay } from "../builds/records.js";
+import type { FoundRun } from "../builds/records.js";
 import { VmbuildError } from "../errors.js";
 import { createPlainSink } from "../events/sinks/plain.js";
 import { cleanText } from "../events/sinks/text.js";

@@ -1,7 +1,7 @@
 /** Opens a build for a look at its checkpoints, as `run --explain` and `checkpoints` do. */
-import type { Outlook } from "../build/checkpoints/look.js";
-import { lookAhead } from "../build/checkpoints/look.js";
-import type { BuildOptions } from "../build/context.js";
+import type { Outlook } from "../run/checkpoints/preview.js";
+import { lookAhead } from "../run/checkpoints/preview.js";
+import type { BuildOptions } from "../run/context.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";
 import type { Sink } from "../events/types.js";

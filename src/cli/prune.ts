@@ -1,6 +1,6 @@
 /** `vmbuild prune`: frees what builds left on this host. */
-import { prune as pruneHost } from "../build/prune/prune.js";
-import type { Removal } from "../build/prune/prune.js";
+import { prune as pruneHost } from "../builds/prune/prune.js";
+import type { Removal } from "../builds/prune/prune.js";
 import { VmbuildError } from "../errors.js";
 import { cleanText } from "../events/sinks/text.js";
 import { parseDuration, parseSize } from "../fields.js";

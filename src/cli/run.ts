@@ -1,7 +1,7 @@
 /** `vmbuild run`: builds, shows how it goes, prints what came of it. */
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { build } from "../build/build.js";
+import { build } from "../run/run.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import type { RunResult } from "../events/result.js";
@@ -10,9 +10,9 @@ import { Secrets } from "../events/secrets.js";
 import { createSummary } from "../events/sinks/summary.js";
 import type { Summary } from "../events/sinks/summary.js";
 import type { Sink } from "../events/types.js";
-import type { Breakpoint } from "../build/pause.js";
+import type { Breakpoint } from "../run/pause.js";
 import type { Template } from "../template/load.js";
-import { failedStepOf } from "../build/records.js";
+import { failedStepOf } from "../builds/records.js";
 import { explain } from "./explain.js";
 import { findArtifact } from "./find-artifact.js";
 import { loadFor } from "./options.js";

@@ -1,8 +1,8 @@
 /** `vmbuild ssh`: into a build that runs or is paused. */
-import { enterState } from "../build/checkpoints/enter.js";
-import { findRunning } from "../build/running.js";
-import type { ReachableRun } from "../build/running.js";
-import { sendRelease } from "../build/control.js";
+import { enterState } from "../run/checkpoints/open.js";
+import { findRunning } from "../builds/running.js";
+import type { ReachableRun } from "../builds/running.js";
+import { sendRelease } from "../builds/control.js";
 import { connectOnce, AttemptFailure } from "../guest/connection.js";
 import type { Connection } from "../guest/connection.js";
 import { loadKeys } from "../guest/keys.js";

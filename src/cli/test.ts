@@ -1,8 +1,8 @@
 /** `vmbuild test`: boots a finished image and runs its template's acceptance checks. */
 import { resolve } from "node:path";
-import { requireAcceptance } from "../build/acceptance.js";
-import { findArtifact } from "../build/find-artifact.js";
-import { testImage } from "../build/test-image.js";
+import { requireAcceptance } from "../image/acceptance.js";
+import { findArtifact } from "../builds/find-artifact.js";
+import { testImage } from "../image/test.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";
 import { createReporter, createReportOutput } from "./acceptance-output.js";

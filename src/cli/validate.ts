@@ -1,6 +1,6 @@
 /** `vmbuild validate`: all that can be known of templates without a machine. */
-import { checkTemplate, invalidOf } from "../build/check/check.js";
-import type { Findings } from "../build/check/check.js";
+import { checkTemplate, invalidOf } from "../validate/validate.js";
+import type { Findings } from "../validate/validate.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
 import { Secrets } from "../events/secrets.js";

@@ -1,8 +1,8 @@
 /** `vmbuild verify`: runs a template's HTTP checks against an instance that runs somewhere. */
 import { parseFingerprint } from "../acceptance/trust.js";
 import type { Trust } from "../acceptance/trust.js";
-import { readAuthority, requireAcceptance } from "../build/acceptance.js";
-import { verifyInstance } from "../build/verify-instance.js";
+import { readAuthority, requireAcceptance } from "../image/acceptance.js";
+import { verifyInstance } from "../image/verify.js";
 import { VmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";

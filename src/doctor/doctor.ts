@@ -1,0 +1,55 @@
+/** Looks at everything that a build needs of this host. */
+import type { Template } from "../template/load.js";
+import { DEFAULTS } from "../template/schema.js";
+import { programsFor } from "../requirements/programs.js";
+import type { Check } from "./check.js";
+import {
+  checkBootstrapRights,
+  checkFirmware,
+  checkMemory,
+  checkNode,
+  checkSpace,
+  checkSshBinding,
+} from "./host.js";
+import { checkKvm, checkKvmGroup } from "./kvm.js";
+import { checkPrograms } from "./programs.js";
+
+export type { Check } from "./check.js";
+
+/** The job that the host is examined for. */
+export interface Job {
+  /** Absent: the default machine, and everything that any template may need. */
+  readonly template?: Template;
+  /** The default job's accelerator, where there is no template. */
+  readonly accelerator?: Template["machine"]["accelerator"];
+}
+
+/**
+ * Looks at each prerequisite; what the job cannot do without is a failure.
+ * @throws the signal's reason.
+ */
+export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[]> {
+  const { template } = job;
+  const machine = template?.machine;
+  const accelerator = machine?.accelerator ?? job.accelerator ?? "kvm";
+  const bootstraps = template === undefined || "bootstrap" in template.base;
+  const wish = {
+    binary: machine?.binary ?? "qemu-system-x86_64",
+    cpuModel: machine?.cpu,
+    required: accelerator === "kvm",
+  };
+  const required = template !== undefined;
+  const wantsUefi = template === undefined || machine?.firmware === "uefi";
+  const [programs, kvm, group, memory, space, firmware, rights] = await Promise.all([
+    checkPrograms(template && programsFor(template), signal),
+    accelerator === "tcg" ? undefined : checkKvm(wish, signal),
+    accelerator === "tcg" ? undefined : checkKvmGroup(),
+    checkMemory(machine?.memory ?? DEFAULTS.memory, required),
+    checkSpace(),
+    wantsUefi ? checkFirmware(required) : undefined,
+    bootstraps ? checkBootstrapRights(required, signal) : undefined,
+  ]);
+  signal.throwIfAborted();
+  const all = [checkNode(), checkSshBinding(), ...programs, kvm, group, memory, ...space];
+  return [...all, firmware, rights].filter((check) => check !== undefined);
+}

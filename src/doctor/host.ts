@@ -1,0 +1,111 @@
+/** Memory, space, firmware, user namespaces, and Node.js itself. */
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { findRights } from "../base/bootstrap/namespace.js";
+import { VmbuildError } from "../errors.js";
+import { freeSpace } from "../host/files.js";
+import { formatBytes } from "../host/format.js";
+import { hostPaths } from "../host/paths.js";
+import { findUefi } from "../machine/firmware.js";
+import { availableMemory, findProgram, STATE_SPACE } from "../requirements/host.js";
+import { lacking, ok } from "./check.js";
+import type { Check } from "./check.js";
+
+const OLDEST_NODE = { major: 20, minor: 19 } as const;
+/** A base, a download or two, and a working disk. Less is a warning, not a failure. */
+const COMFORTABLE_SPACE = 10 * 2 ** 30;
+
+/** The version of Node.js that runs this. */
+export function checkNode(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const { major: oldest, minor: oldestMinor } = OLDEST_NODE;
+  if (major > oldest || (major === oldest && minor >= oldestMinor)) {
+    return ok("node", process.versions.node);
+  }
+  return lacking("node", true, {
+    found: `${process.versions.node}, which is older than ${oldest}.${oldestMinor}`,
+    cost: "vmbuild may fail anywhere",
+    fix: "install Node.js 20.19 or later",
+  });
+}
+
+/** ssh2's compiled part: without it encryption is done in JavaScript. */
+export function checkSshBinding(): Check {
+  const require = createRequire(import.meta.url);
+  try {
+    const library = dirname(require.resolve("ssh2"));
+    require(join(library, "protocol", "crypto", "build", "Release", "sshcrypto.node"));
+    return ok("ssh2 binding", "compiled");
+  } catch {
+    // Any reason (not compiled, another Node's) has the same consequence and the same remedy.
+    return lacking("ssh2 binding", false, {
+      found: "not compiled",
+      cost: "uploads over SSH are several times slower",
+      fix: "sudo apt-get install build-essential python3 && npm rebuild ssh2",
+    });
+  }
+}
+
+/** Memory that the machine can have. */
+export async function checkMemory(wanted: number, required: boolean): Promise<Check> {
+  const available = await availableMemory();
+  const found = `${formatBytes(available)} available`;
+  if (available >= wanted) return ok("memory", found);
+  return lacking("memory", required, {
+    found: `${found}, ${formatBytes(wanted)} wanted`,
+    cost: "a machine of that size cannot be started",
+    fix: "lower it for a run: --memory 4G",
+  });
+}
+
+/** Space in the folders that vmbuild writes to. */
+export async function checkSpace(): Promise<Check[]> {
+  const { inputs, builds } = hostPaths();
+  const look = async (name: string, folder: string, variable: string): Promise<Check> => {
+    const free = await freeSpace(folder);
+    const found = `${formatBytes(free)} free in ${folder}`;
+    if (free >= COMFORTABLE_SPACE) return ok(name, found);
+    return lacking(name, free < STATE_SPACE, {
+      found,
+      cost: "downloads, bases or working disks may not fit",
+      fix: `vmbuild prune    or move it: ${variable}=/elsewhere`,
+    });
+  };
+  return [
+    await look("cache space", dirname(inputs), "XDG_CACHE_HOME"),
+    await look("state space", dirname(builds), "XDG_STATE_HOME"),
+  ];
+}
+
+/** Firmware for `"firmware": "uefi"`. */
+export async function checkFirmware(required: boolean): Promise<Check> {
+  const firmware = await findUefi();
+  if (firmware) return ok("uefi firmware", firmware.code);
+  return lacking("uefi firmware", required, {
+    found: "not installed",
+    cost: 'machines with "firmware": "uefi" cannot be started',
+    fix: "sudo apt-get install ovmf",
+  });
+}
+
+/** What making a base from packages takes beside its programs. */
+export async function checkBootstrapRights(
+  required: boolean,
+  signal: AbortSignal,
+): Promise<Check | undefined> {
+  // Without the program its own check says what is missing.
+  if (!(await findProgram("mmdebstrap"))) return undefined;
+  const name = "user namespaces";
+  try {
+    const { mode, mapped } = await findRights(signal);
+    return ok(name, mapped ? "usable" : `not needed by root (${mode})`);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof VmbuildError)) throw error;
+    return lacking(name, required, {
+      found: error.message,
+      cost: "bases cannot be made from packages",
+      fix: error.hint,
+    });
+  }
+}

@@ -1,0 +1,56 @@
+/** Whether KVM can be used here, and by this user. */
+import { readFile, stat } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { findKvmProblem } from "../machine/accelerator.js";
+import { defaultCpuModel } from "../machine/shape.js";
+import { systemCode } from "../errors.js";
+import { findProgram } from "../requirements/host.js";
+import { lacking, ok } from "./check.js";
+import type { Check } from "./check.js";
+
+/** What is asked of KVM. */
+export interface KvmWish {
+  readonly binary: string;
+  readonly cpuModel: string | undefined;
+  /** Whether the job cannot run without it. */
+  readonly required: boolean;
+}
+
+const COST = "guests are emulated, many times slower (--accel tcg), or not built at all";
+
+/** Runs a very small guest, as a build would before its own: three seconds at most. */
+export async function checkKvm(wish: KvmWish, signal: AbortSignal): Promise<Check> {
+  const { binary, cpuModel, required } = wish;
+  if (!(await findProgram(binary))) {
+    const found = `not tried: ${binary} is not installed`;
+    return lacking("kvm", required, { found, cost: COST, fix: "install QEMU first" });
+  }
+  const model = cpuModel ?? defaultCpuModel("kvm");
+  const problem = await findKvmProblem(binary, model, signal);
+  if (!problem) return ok("kvm", `a guest ran with -cpu ${model}`);
+  const words = problem.lines.length > 0 ? ` (${problem.lines.at(-1) ?? ""})` : "";
+  const found = `${problem.message}${words}`;
+  return lacking("kvm", required, { found, cost: COST, fix: problem.hint });
+}
+
+/** The group that /dev/kvm belongs to, and whether this user is in it. */
+export async function checkKvmGroup(): Promise<Check | undefined> {
+  const device = await stat("/dev/kvm").catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  });
+  // Without a device there is no group to be in; the check of KVM itself says so.
+  if (!device) return undefined;
+  const { username, uid } = userInfo();
+  const groups = await readFile("/etc/group", "utf8").catch(() => "");
+  const line = groups.split("\n").find((entry) => entry.split(":")[2] === String(device.gid));
+  const group = line?.split(":")[0] ?? String(device.gid);
+  if (uid === 0) return ok("kvm group", "not needed by root");
+  if (process.getgroups?.().includes(device.gid)) return ok("kvm group", `in ${group}`);
+  if ((device.mode & 0o006) === 0o006) return ok("kvm group", "not needed: open to all");
+  return lacking("kvm group", false, {
+    found: `${username} is not in the group ${group}`,
+    cost: "KVM cannot be used",
+    fix: `sudo usermod -aG ${group} ${username}    then log in again`,
+  });
+}

@@ -1,0 +1,79 @@
+/** Which of the host's programs are there, and their versions. */
+import { BOOTSTRAP_PROGRAMS } from "../base/bootstrap/bootstrap.js";
+import { asVmbuildError } from "../errors.js";
+import { PROGRAMS, runProgram } from "../host/programs.js";
+import type { ProgramName } from "../host/programs.js";
+import { OLDEST_QEMU, parseQemuVersion } from "../machine/qemu-version.js";
+import { findProgram } from "../requirements/host.js";
+import { lacking, ok } from "./check.js";
+import type { Check } from "./check.js";
+
+/** What every run needs, whatever its template says. */
+const ALWAYS: readonly string[] = ["qemu-system-x86_64", "qemu-img", "xorriso", "setpriv", "flock"];
+
+/** Programs that know no `--version`. */
+const VERSION_ARGUMENTS: Readonly<Record<string, string>> = {
+  xorriso: "-version",
+  "mkfs.ext4": "-V",
+  "mkfs.vfat": "--help",
+};
+
+async function versionOf(name: string, path: string, signal: AbortSignal): Promise<string> {
+  const lines: string[] = [];
+  await runProgram(path, [VERSION_ARGUMENTS[name] ?? "--version"], {
+    signal,
+    env: { LC_ALL: "C" },
+    onLine: (line) => lines.push(line),
+  });
+  return /\d+\.\d+(?:[.-]?\w+)*/.exec(lines.join("\n"))?.[0] ?? "version unknown";
+}
+
+function costOf(name: string, isRequired: boolean): string {
+  const purpose = name in PROGRAMS ? PROGRAMS[name as ProgramName].purpose : "runs the machine";
+  if (isRequired) return `nothing can be built: it ${purpose}`;
+  return BOOTSTRAP_PROGRAMS.includes(name as ProgramName) && name !== "bash"
+    ? `bases cannot be made from packages: it ${purpose}`
+    : `templates that need it cannot be built: it ${purpose}`;
+}
+
+/** The line that installs a program on Debian and Ubuntu. */
+function installLine(name: string): string {
+  return name in PROGRAMS
+    ? `sudo apt-get install ${PROGRAMS[name as ProgramName].package}`
+    : `install ${name}, or set machine.binary to a program that is there`;
+}
+
+async function checkProgram(name: string, required: boolean, signal: AbortSignal): Promise<Check> {
+  const cost = costOf(name, required);
+  const fix = installLine(name);
+  const path = await findProgram(name);
+  if (path === undefined) return lacking(name, required, { found: "not installed", cost, fix });
+  try {
+    const version = await versionOf(name, path, signal);
+    if (!name.startsWith("qemu-")) return ok(name, version);
+    const qemu = parseQemuVersion(`version ${version}`);
+    const { major, minor } = OLDEST_QEMU;
+    const recent = qemu && (qemu.major > major || (qemu.major === major && qemu.minor >= minor));
+    if (recent) return ok(name, version);
+    const found = `${version}, which is older than ${major}.${minor}`;
+    return lacking(name, required, { found, cost, fix });
+  } catch (error) {
+    signal.throwIfAborted();
+    const found = `${path} does not run: ${asVmbuildError(error).message}`;
+    return lacking(name, required, { found, cost, fix });
+  }
+}
+
+/**
+ * Looks at the programs.
+ * @param needed those of a template, when only these matter.
+ */
+export async function checkPrograms(
+  needed: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<Check[]> {
+  const names = needed ?? [...new Set([...ALWAYS, ...Object.keys(PROGRAMS)])];
+  return Promise.all(
+    names.map((name) => checkProgram(name, needed !== undefined || ALWAYS.includes(name), signal)),
+  );
+}

@@ -1,0 +1,88 @@
+/** A throwaway layer on a finished image: a machine that can be started on it again and again. */
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Emit } from "../events/types.js";
+import { makeBuildKeys } from "../guest/keys.js";
+import { runtimeFolder } from "../host/paths.js";
+import { decideAccelerator } from "../machine/accelerator.js";
+import type { AcceleratorChoice } from "../machine/accelerator.js";
+import { createOverlay, imageInfo } from "../machine/disk.js";
+import { copyVariables, requireUefi } from "../machine/firmware.js";
+import { qemuVersion } from "../machine/qemu-version.js";
+import { defaultCpuModel } from "../machine/shape.js";
+import type { MachineShape } from "../machine/shape.js";
+import { startImage } from "./start.js";
+import type { BootedImage, StartableLayer, StartOptions } from "./start.js";
+
+/** What is started, and how. */
+export interface LayerOptions {
+  /** The image; never written to. */
+  readonly image: string;
+  readonly shape: Omit<MachineShape, "accelerator" | "cpuModel">;
+  readonly accelerator: AcceleratorChoice;
+  readonly cpuModel?: string | undefined;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** Disposing of it ends its machine and removes the layer. */
+export interface ImageLayer extends AsyncDisposable {
+  /** Starts the machine; the one before must have ended. */
+  start(options: StartOptions): Promise<BootedImage>;
+}
+
+/**
+ * Makes the layer: an overlay on the image, new keys, a machine of its own.
+ * @throws {VmbuildError} of the host; BASE_INVALID when the image is none.
+ */
+export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
+  const { image, emit, signal } = options;
+  const { binary, firmware: kind } = options.shape;
+  const runtime = await runtimeFolder();
+  const folder = await mkdtemp(join(runtime, "boot-"));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const [version, decided, info] = await Promise.all([
+      qemuVersion(binary, signal),
+      decideAccelerator(options.accelerator, binary, options.cpuModel, signal),
+      imageInfo(image, signal),
+    ]);
+    if (decided.fallback) {
+      const { message, hint } = decided.fallback;
+      emit({ type: "warning", message: `Emulating (tcg): ${message}`, hint });
+    }
+    const { accelerator } = decided;
+    const cpuModel = options.cpuModel ?? defaultCpuModel(accelerator);
+    const variables = join(folder, "efivars.fd");
+    const uefi = kind === "uefi" ? await requireUefi() : undefined;
+    if (uefi) await copyVariables(uefi, variables);
+    const disk = join(folder, "disk.qcow2");
+    await createOverlay({ path: disk, backing: image, backingFormat: info.format, signal });
+    const layer: StartableLayer = {
+      emit,
+      signal,
+      folder,
+      runtime,
+      version,
+      keys: makeBuildKeys(),
+      shape: { ...options.shape, accelerator, cpuModel },
+      firmware: uefi && { code: uefi.code, variables },
+      instanceId: `boot-${randomUUID()}`,
+    };
+    let booted: BootedImage | undefined;
+    return {
+      async start(how) {
+        booted = await startImage(layer, how);
+        return booted;
+      },
+      async [Symbol.asyncDispose]() {
+        await booted?.[Symbol.asyncDispose]();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}

@@ -1,0 +1,171 @@
+/** Boots a finished image on a throwaway layer and runs its template's acceptance checks. */
+import type { Credentials } from "../acceptance/credentials.js";
+import type { HttpTarget } from "../acceptance/http.js";
+import { composeReport } from "../acceptance/report.js";
+import type { AcceptanceReport, RoundResult } from "../acceptance/report.js";
+import { runChecks, tellResult } from "../acceptance/run.js";
+import type { CheckResult } from "../acceptance/run.js";
+import { messageOf } from "../errors.js";
+import type { Secrets } from "../events/secrets.js";
+import type { Emit } from "../events/types.js";
+import { Guest } from "../guest/guest.js";
+import { findHopeless } from "../guest/readiness.js";
+import { readConsoleTail } from "../machine/console.js";
+import { stopMachine } from "../machine/stop.js";
+import type { ContextVariables } from "../seed/context.js";
+import type { Acceptance } from "../template/acceptance-schema.js";
+import type { Template } from "../template/load.js";
+import { guestPort, requireAcceptance, trustOf } from "./acceptance.js";
+import { openLayer } from "./layer.js";
+import type { ImageLayer } from "./layer.js";
+import type { BootedImage } from "./start.js";
+import { planMachine } from "../requirements/plan.js";
+import { Contexts } from "./test-context.js";
+import { failRound, portsOf, roundsOf } from "./rounds.js";
+
+/** What is tested, and how. */
+export interface TestImageOptions {
+  readonly template: Template;
+  /** The finished image's path. */
+  readonly image: string;
+  /** Over the template's own. Bytes. */
+  readonly memory?: number | undefined;
+  readonly cpus?: number | undefined;
+  /** Over the section's own, in every round. */
+  readonly context?: ContextVariables | undefined;
+  /** A NoCloud disk, whatever the section says. */
+  readonly seed?: boolean | undefined;
+  /** Where the console of each start goes: this path, then with `.2`, `.3`; absolute. */
+  readonly console?: string | undefined;
+  readonly emit: Emit;
+  readonly secrets: Secrets;
+  readonly signal: AbortSignal;
+  readonly onRound: (name: string | undefined) => void;
+  readonly onResult: (result: CheckResult) => void;
+}
+
+function httpTarget(
+  section: Acceptance,
+  booted: BootedImage,
+  trust: HttpTarget["trust"],
+  credentials: Credentials,
+): HttpTarget {
+  const { endpoint } = section;
+  return {
+    trust,
+    serverName: endpoint.serverName,
+    credentials,
+    address(scheme = endpoint.scheme, port) {
+      const guest = guestPort(endpoint, scheme, port);
+      return `${scheme}://127.0.0.1:${booted.ports.get(guest) ?? guest}`;
+    },
+  };
+}
+
+/** A way in that is opened when first wanted; why there is none is kept as well. */
+function openGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: AbortSignal) {
+  let opened: Promise<Guest> | undefined;
+  const open = async (): Promise<Guest> =>
+    new Guest({
+      connection: await booted.connect(timeoutMs),
+      connect: (ms) => booted.connect(ms),
+      slot: undefined,
+      sudo: false,
+      scratchFolder: "/nonexistent", // Nothing is uploaded.
+      emit,
+      signal: AbortSignal.any([signal, booted.machine.death]),
+    });
+  return { guest: () => (opened ??= open()), openedYet: () => opened };
+}
+
+/** A machine that is gone, or whose console shows a panic, will answer no more. */
+async function whyHopeless({ machine, console }: BootedImage): Promise<string | undefined> {
+  if (machine.death.aborted) return messageOf(machine.death.reason);
+  return findHopeless(await readConsoleTail(console))?.trim();
+}
+
+/** Switches the guest off as its owner would, so that its disk is whole for the next round. */
+async function switchOff(
+  booted: BootedImage,
+  opened: Promise<Guest> | undefined,
+  { emit, signal }: TestImageOptions,
+): Promise<void> {
+  const guest = await opened?.catch(() => undefined);
+  await stopMachine(booted.machine, {
+    emit,
+    signal,
+    ...(guest ? { poweroff: () => guest.poweroff() } : {}),
+  });
+}
+
+const consoleOf = (path: string | undefined, round: number): string | undefined =>
+  path === undefined || round === 0 ? path : `${path}.${round + 1}`;
+
+/**
+ * Tests an image. What a check finds is in the report, also that it could not be made.
+ * @throws {VmbuildError} of the host, and of a machine that does not start or stop;
+ *   TEMPLATE_INVALID when the template has no acceptance section.
+ */
+export async function testImage(options: TestImageOptions): Promise<AcceptanceReport> {
+  const { template, image, emit, signal, onRound, onResult } = options;
+  const section = requireAcceptance(template);
+  const { boot } = section;
+  const trust = await trustOf(template, section);
+  const contexts = new Contexts(options, section);
+  const rounds = roundsOf(section);
+  const started = performance.now();
+  const results: RoundResult[] = [];
+  const shape = planMachine(template, "tcg");
+  await using layer: ImageLayer = await openLayer({
+    image,
+    shape: {
+      ...shape,
+      memory: options.memory ?? boot.memory ?? shape.memory,
+      cpus: options.cpus ?? boot.cpus ?? shape.cpus,
+    },
+    accelerator: template.machine.accelerator,
+    cpuModel: template.machine.cpu,
+    emit,
+    signal,
+  });
+  let lost: string | undefined;
+  for (const [index, round] of rounds.entries()) {
+    contexts.enter(round);
+    onRound(round.name);
+    const telling = { emit, onResult, round: round.name };
+    const add = (checks: CheckResult[]): void => {
+      results.push(round.name === undefined ? { checks } : { name: round.name, checks });
+    };
+    if (lost !== undefined) {
+      const failed = failRound(round, lost);
+      for (const result of failed) tellResult(result, telling);
+      add(failed);
+      continue;
+    }
+    const booted = await layer.start({
+      context: contexts.values,
+      seed: options.seed ?? boot.seed ?? contexts.values === undefined,
+      forwards: portsOf(section).map((guest) => ({ host: undefined, guest })),
+      console: consoleOf(options.console, index),
+    });
+    const { guest, openedYet } = openGuest(booted, boot.timeout, emit, signal);
+    add(
+      await runChecks(round.checks, {
+        ...telling,
+        targets: {
+          http: httpTarget(section, booted, trust, contexts.credentials),
+          guest: { guest, console: booted.console },
+        },
+        startedAt: booted.startedAt,
+        signal,
+        whyHopeless: () => whyHopeless(booted),
+      }),
+    );
+    // A machine that died cannot be started again as if nothing had been.
+    if (booted.machine.death.aborted) lost = "the machine ended in an earlier round";
+    else if (index < rounds.length - 1) await switchOff(booted, openedYet(), options);
+  }
+  const durationMs = performance.now() - started;
+  const { name, version } = template;
+  return composeReport({ name, version, subject: image, durationMs }, results);
+}

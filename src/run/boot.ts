@@ -1,0 +1,185 @@
+/** From a prepared disk to a guest that lets the build in. */
+import { VmbuildError } from "../errors.js";
+import type { Emit } from "../events/types.js";
+import { DOOR_PORT, openDoor } from "../guest/door.js";
+import { Guest } from "../guest/guest.js";
+import { waitForCloudInit } from "../guest/cloud-init.js";
+import { waitUntilReady } from "../guest/readiness.js";
+import type { Connection } from "../guest/connection.js";
+import type { BuildKeys } from "../guest/keys.js";
+import { writeWhole } from "../host/files.js";
+import { runtimeFolder } from "../host/paths.js";
+import { readConsoleTail } from "../machine/console.js";
+import { plugReadOnlyDisk } from "../machine/hotplug.js";
+import { launchMachine } from "../machine/machine.js";
+import type { RunningMachine } from "../machine/machine.js";
+import type { Control } from "../builds/control.js";
+import { phase } from "./context.js";
+import type { RunContext } from "./context.js";
+import { planMachine } from "../requirements/plan.js";
+import type { Prepared } from "./prepare.js";
+
+/**
+ * Starts the machine and tells `vmbuild ssh` where it is.
+ * @param options `paused`: it stands still, for a state to be loaded.
+ */
+export async function bootMachine(
+  context: RunContext,
+  prepared: Prepared,
+  control: Control,
+  { paused = false }: { readonly paused?: boolean } = {},
+): Promise<RunningMachine> {
+  const { template, workspace, emit, options } = context;
+  const { work, run, runId } = workspace;
+  const { host } = prepared;
+  const shape = planMachine(template, host.accelerator);
+  const firmware = host.uefi && { code: host.uefi.code, variables: work.firmwareVariables };
+  const launch = async (): Promise<RunningMachine> =>
+    launchMachine({
+      shape,
+      version: host.qemu,
+      files: {
+        disk: work.disk,
+        readOnlyDisks: [work.seed],
+        console: run.console,
+        ...(firmware ? { firmware } : {}),
+      },
+      runtimeFolder: await runtimeFolder(),
+      runId,
+      log: run.qemuLog,
+      emit,
+      signal: options.signal,
+      paused,
+      secondPort: DOOR_PORT,
+    });
+  const machine = paused
+    ? await launch()
+    : await phase(emit, "boot", launch, ({ pid }) => `QEMU runs as process ${pid}`);
+  const { pid, sshPort, secondPort } = machine;
+  const { user } = template.ssh;
+  const qemu = { program: shape.binary, arguments: machine.arguments, pid, sshPort };
+  await writeWhole(run.qemu, `${JSON.stringify(qemu, null, 2)}\n`, 0o600);
+  await workspace.update({
+    machine: { pid, sshPort, secondPort, user, control: control.path, keys: work.keys },
+  });
+  return machine;
+}
+
+/** How a machine's guest is reached. */
+export interface Reach {
+  readonly machine: RunningMachine;
+  readonly keys: BuildKeys;
+  readonly user: string;
+  readonly console: string;
+  readonly emit: Emit;
+  /** Aborts when the run is cancelled or the machine dies. */
+  readonly signal: AbortSignal;
+}
+
+/** A door that is open answers as soon as the guest goes on. Milliseconds. */
+const DOOR_WITHIN_MS = 20_000;
+
+/** Connects to the guest's own SSH server. */
+export function connectToServer(
+  reach: Reach,
+  timeoutMs: number,
+  signal: AbortSignal,
+  port: number = reach.machine.sshPort,
+): Promise<Connection> {
+  const { user, keys, emit, console } = reach;
+  const target = { port, user, keys };
+  return waitUntilReady({
+    target,
+    timeoutMs,
+    emit,
+    signal,
+    readConsole: () => readConsoleTail(console),
+  });
+}
+
+/** Connects to a guest out of a saved state: by its door, or else by its own SSH server. */
+export async function connectToRestored(reach: Reach, timeoutMs: number): Promise<Connection> {
+  const { machine, signal } = reach;
+  const patience = Math.min(timeoutMs, DOOR_WITHIN_MS);
+  try {
+    return await connectToServer(reach, patience, signal, machine.secondPort);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof VmbuildError) || error.code !== "GUEST_TIMEOUT") throw error;
+    return connectToServer(reach, timeoutMs, signal);
+  }
+}
+
+function reachOf(context: RunContext, machine: RunningMachine, keys: BuildKeys): Reach {
+  const { template, workspace, emit, options } = context;
+  const signal = AbortSignal.any([options.signal, machine.death]);
+  const { console } = workspace.run;
+  return { machine, keys, user: template.ssh.user, console, emit, signal };
+}
+
+function guestOf(
+  context: RunContext,
+  prepared: Prepared,
+  reach: Reach,
+  connection: Connection,
+): Guest {
+  const { workspace, emit } = context;
+  const { machine, user, keys, signal } = reach;
+  return new Guest({
+    connection,
+    connect: (timeoutMs, either) => connectToServer(reach, timeoutMs, either),
+    afterReboot: async (guest) => void (await openDoor(guest, keys, user)),
+    slot: prepared.host.qemu.hotplug
+      ? { plug: (path) => plugReadOnlyDisk(machine, path) }
+      : undefined,
+    sudo: user !== "root",
+    scratchFolder: workspace.run.scratch,
+    emit,
+    signal,
+  });
+}
+
+/**
+ * Waits until the guest is ready, with cloud-init done where the template brought user-data.
+ * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
+ */
+export async function connectGuest(
+  context: RunContext,
+  prepared: Prepared,
+  machine: RunningMachine,
+  keys: BuildKeys,
+): Promise<Guest> {
+  const { template, emit, meter } = context;
+  const reach = reachOf(context, machine, keys);
+  return phase(emit, "connect", () =>
+    meter.waitFor(async () => {
+      const connection = await connectToServer(reach, template.ssh.timeout, reach.signal);
+      const guest = guestOf(context, prepared, reach, connection);
+      if (template.seed.userData !== undefined) await waitForCloudInit(guest);
+      return guest;
+    }),
+  );
+}
+
+/** A guest out of a saved state answers at once, unless its host is very busy. Milliseconds. */
+const RESTORED_WITHIN_MS = 120_000;
+
+/**
+ * Connects to a guest that was loaded from a saved state.
+ * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_HOST_KEY, GUEST_AUTH.
+ */
+export async function reconnectGuest(
+  context: RunContext,
+  prepared: Prepared,
+  machine: RunningMachine,
+  keys: BuildKeys,
+): Promise<Guest> {
+  const { emit, meter } = context;
+  const reach = reachOf(context, machine, keys);
+  return phase(emit, "connect", () =>
+    meter.waitFor(async () => {
+      const connection = await connectToRestored(reach, RESTORED_WITHIN_MS);
+      return guestOf(context, prepared, reach, connection);
+    }),
+  );
+}

@@ -1,0 +1,81 @@
+/** Follows the key of the machine's state from step to step, and has each state saved. */
+import { differencesOf, keyOf } from "../../checkpoints/manifest.js";
+import type { Manifest } from "../../checkpoints/manifest.js";
+import { asVmbuildError } from "../../errors.js";
+import type { Guest } from "../../guest/guest.js";
+import type { Step } from "../../template/schema.js";
+import type { RunContext } from "../context.js";
+import type { Started } from "../started.js";
+import { stepManifest } from "./manifests.js";
+import { parentKeyOf } from "./decide.js";
+import type { RunPlan } from "./plan.js";
+
+/** Knows what the machine's present state was made from, as long as that is certain. */
+export class StateKeeper {
+  readonly #plan: RunPlan;
+  readonly #started: Started;
+  /** Undefined once it is not certain any more. */
+  #key: string | undefined;
+  #before: Manifest = {};
+  #saves = true;
+
+  constructor(plan: RunPlan, started: Started) {
+    this.#plan = plan;
+    this.#started = started;
+    const { from } = started;
+    this.#key = from ? parentKeyOf(from) : plan.decision.keys[0];
+  }
+
+  /** The key of the present state. */
+  get key(): string | undefined {
+    return this.#key;
+  }
+
+  /** Looks at what a step will use: before it begins, and after it made some of that itself. */
+  async before(context: RunContext, step: Step): Promise<void> {
+    if (this.#key !== undefined) this.#before = await this.#describe(context, step);
+  }
+
+  /** What a step uses now; a file that goes while it is read leaves that uncertain. */
+  async #describe(context: RunContext, step: Step): Promise<Manifest> {
+    try {
+      return await stepManifest(step, this.#plan.describer);
+    } catch (thrown) {
+      context.options.signal.throwIfAborted();
+      this.#loseTrack(context, step, asVmbuildError(thrown).message);
+      return {};
+    }
+  }
+
+  #loseTrack({ emit }: RunContext, step: Step, why: string): void {
+    this.#key = undefined;
+    emit({
+      type: "warning",
+      message: `${why}: from step ${step.name} on nothing is kept`,
+      hint: "The next run starts again before this step.",
+    });
+  }
+
+  /** Saves the state after a step, where it is certain what that was made from. */
+  async after(
+    context: RunContext,
+    step: Step,
+    index: number,
+    stepMs: number,
+    guest: Guest,
+  ): Promise<void> {
+    if (this.#key === undefined) return;
+    const manifest = await this.#describe(context, step);
+    const changed = differencesOf(this.#before, manifest);
+    if (this.#key !== undefined && changed.length > 0) {
+      const names = changed.map(({ name }) => name).join(", ");
+      this.#loseTrack(context, step, `${names} changed while step ${step.name} ran`);
+    }
+    if (this.#key === undefined) return;
+    const key = keyOf(this.#key, manifest);
+    this.#key = key;
+    if (!step.cache) this.#saves = false;
+    if (!this.#saves) return;
+    await this.#started.saver?.save({ index, step: step.name, key, manifest, stepMs }, guest);
+  }
+}

@@ -1,0 +1,200 @@
+/** What each state of a build is made from: one manifest for the machine, one for each step. */
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { relative, resolve, sep } from "node:path";
+import { describeContent, digestOf } from "../../checkpoints/content.js";
+import type { KeepText } from "../../checkpoints/content.js";
+import type { Manifest } from "../../checkpoints/manifest.js";
+import { createRedact } from "../../checkpoints/secrets.js";
+import type { Redact } from "../../checkpoints/secrets.js";
+import type { ResolvedInput } from "../../inputs/inputs.js";
+import { qemuArguments } from "../../machine/argv.js";
+import type { MachineShape } from "../../machine/shape.js";
+import { composeSeed } from "../../seed/nocloud.js";
+import type { ParsedAction } from "../../steps/registry.js";
+import type { LocalSource } from "../../steps/action.js";
+import type { Template } from "../../template/load.js";
+import type { Step } from "../../template/schema.js";
+import type { HostFacts } from "../../requirements/host.js";
+import { planMachine } from "../../requirements/plan.js";
+import type { Prepared } from "../prepare.js";
+
+/** Changes when this version makes states that an older one's cannot stand in for. */
+const FORMAT = "1";
+
+const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** With `-cpu host` a guest has seen this host's processor, and may not run on another. */
+async function hostCpu(): Promise<string> {
+  const text = await readFile("/proc/cpuinfo", "utf8");
+  const field = (name: string): string =>
+    new RegExp(`^${name}\\s*: (.*)$`, "m").exec(text)?.[1] ?? "";
+  return `${field("model name")}, features ${hash(field("flags")).slice(0, 12)}`;
+}
+
+/** The argument list with the same names for what differs from run to run. */
+function argumentsOf(shape: MachineShape, host: HostFacts): string[] {
+  const files = {
+    disk: "/disk",
+    readOnlyDisks: ["/seed"],
+    qmpSocket: "/qmp",
+    console: "/console",
+    sshPort: 22,
+    ...(host.uefi ? { firmware: { code: "/code", variables: "/variables" } } : {}),
+  };
+  return qemuArguments({ ...shape, name: "build" }, files, host.qemu);
+}
+
+async function baseDigest(prepared: Prepared, signal: AbortSignal): Promise<string> {
+  const { base } = prepared;
+  return base.digest ?? `sha256:${await digestOf(base.path, { signal })}`;
+}
+
+/** The seed's text without what is new in each: the keys and the instance's id. */
+async function seedText(template: Template): Promise<Record<string, string>> {
+  const { userData, networkConfig } = template.seed;
+  const inTemplate = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolve(template.folder, path);
+  const pair = { private: "private", public: "public" };
+  const files = await composeSeed({
+    instanceId: "instance",
+    user: template.ssh.user,
+    keys: { client: pair, host: pair },
+    userData: inTemplate(userData),
+    networkConfig: inTemplate(networkConfig),
+  });
+  return Object.fromEntries(
+    Object.entries(files as unknown as Record<string, string>).map(([name, text]) => [
+      `seed ${name}`,
+      `sha256:${hash(text)}`,
+    ]),
+  );
+}
+
+/** What the state before the first step is made from. Builds that agree in it share that state. */
+export async function rootManifest(
+  template: Template,
+  prepared: Prepared,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const { host } = prepared;
+  const shape = planMachine(template, host.accelerator);
+  const { uefi } = host;
+  return {
+    format: FORMAT,
+    base: await baseDigest(prepared, signal),
+    QEMU: host.qemu.text,
+    "machine.binary": shape.binary,
+    "machine.accelerator": shape.accelerator,
+    "machine.cpu": shape.cpuModel,
+    ...(shape.accelerator === "kvm" ? { "the host's CPU": await hostCpu() } : {}),
+    "machine.cpus": String(shape.cpus),
+    "machine.memory": `${shape.memory / 2 ** 20} MiB`,
+    "machine.disk": `${template.machine.disk / 2 ** 20} MiB`,
+    "machine.type": shape.machineType,
+    "machine.firmware": shape.firmware,
+    "machine.network": shape.network,
+    "machine.arguments": JSON.stringify(shape.extraArguments),
+    "QEMU's arguments": `sha256:${hash(JSON.stringify(argumentsOf(shape, host)))}`,
+    ...(uefi ? { "UEFI code": `sha256:${await digestOf(uefi.code, { signal })}` } : {}),
+    ...(uefi
+      ? { "UEFI variables": `sha256:${await digestOf(uefi.variablesTemplate, { signal })}` }
+      : {}),
+    "ssh.user": template.ssh.user,
+    ...(await seedText(template)),
+  };
+}
+
+/** Everything that describing a template's steps needs. */
+export interface StepDescriber {
+  readonly template: Template;
+  readonly inputs: readonly ResolvedInput[];
+  readonly redact: Redact;
+  /** Undefined where nothing of a build may be kept. */
+  readonly keepText: KeepText | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Gets ready to describe steps. */
+export async function createDescriber(
+  template: Template,
+  inputs: readonly ResolvedInput[],
+  keepText: KeepText | undefined,
+  signal: AbortSignal,
+): Promise<StepDescriber> {
+  const { secrets } = template;
+  const holdsSecret = (content: Buffer): boolean =>
+    secrets.some((secret) => secret !== "" && content.includes(secret));
+  const keepHarmless: KeepText | undefined =
+    keepText &&
+    (async (sha256, content) => {
+      if (!holdsSecret(content)) await keepText(sha256, content);
+    });
+  const redact = await createRedact(secrets);
+  return { template, inputs, redact, keepText: keepHarmless, signal };
+}
+
+/** Values of a definition without the places of inputs, which say nothing of what they hold. */
+function withoutPlaces(text: string, inputs: readonly ResolvedInput[]): string {
+  return inputs
+    .toSorted((one, other) => other.path.length - one.path.length)
+    .reduce((rest, { name, path }) => rest.replaceAll(path, `input ${name}`), text);
+}
+
+function actionManifest(action: ParsedAction, number: number, describer: StepDescriber): Manifest {
+  const manifest: Record<string, string> = {};
+  for (const [key, value] of Object.entries(action.value as Record<string, unknown>)) {
+    // Whether an action runs again is no part of what it does.
+    if (key === "cache" || value === undefined) continue;
+    // Before it becomes JSON, in which a secret may look otherwise.
+    const clean = (text: string): string => describer.redact(withoutPlaces(text, describer.inputs));
+    const text =
+      typeof value === "string"
+        ? clean(value)
+        : JSON.stringify(value, (_key, part: unknown) =>
+            typeof part === "string" ? clean(part) : part,
+          );
+    manifest[`action ${number} ${key}`] = text;
+  }
+  return manifest;
+}
+
+async function sourceManifest(source: LocalSource, describer: StepDescriber): Promise<Manifest> {
+  const { template, inputs, keepText, signal } = describer;
+  const input = inputs.find(
+    ({ path }) => source.path === path || source.path.startsWith(path + sep),
+  );
+  if (!input) {
+    const label = relative(template.folder, source.path) || ".";
+    return describeContent(source.path, label, { signal, keepText });
+  }
+  const label = source.path.replace(input.path, `input ${input.name}`);
+  const isDownload = template.inputSpecs.get(input.name)?.kind === "url";
+  // A local action may change any other input after it was looked at.
+  if (isDownload && input.digest && source.path === input.path) {
+    const mode = ((await stat(input.path)).mode & 0o7777).toString(8).padStart(4, "0");
+    return { [label]: `${mode} ${input.digest.algorithm}:${input.digest.hex}` };
+  }
+  return describeContent(source.path, label, { signal, keepText });
+}
+
+/** What a step adds to the state before it: its definition and all that it reads from the host. */
+export async function stepManifest(step: Step, describer: StepDescriber): Promise<Manifest> {
+  const { template, redact } = describer;
+  const manifest: Record<string, string> = { name: step.name };
+  for (const [name, value] of Object.entries(step.environment)) {
+    manifest[`environment ${name}`] = redact(value);
+  }
+  for (const [position, action] of step.actions.entries()) {
+    Object.assign(manifest, actionManifest(action, position + 1, describer));
+    for (const source of action.type.sources(action.value as never, template.folder)) {
+      const { keepText, ...rest } = describer;
+      const own = { ...rest, keepText: step.cache ? keepText : undefined };
+      Object.assign(manifest, await sourceManifest(source, own));
+    }
+  }
+  for (const [position, command] of step.verify.entries()) {
+    manifest[`verify ${position + 1}`] = redact(command);
+  }
+  return manifest;
+}

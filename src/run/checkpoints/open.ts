@@ -1,0 +1,199 @@
+/** Opens a saved state outside a run, to look inside: what is changed there is gone afterwards. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import type { Checkpoint, FailedState, Records } from "../../checkpoints/records.js";
+import { CheckpointStore } from "../../checkpoints/store.js";
+import { VmbuildError } from "../../errors.js";
+import type { Emit } from "../../events/types.js";
+import type { Connection } from "../../guest/connection.js";
+import { DOOR_PORT } from "../../guest/door.js";
+import { Guest } from "../../guest/guest.js";
+import { loadKeys } from "../../guest/keys.js";
+import { wakeGuest } from "../../guest/wake.js";
+import { tryLock } from "../../host/lock.js";
+import { runProgram } from "../../host/programs.js";
+import { runtimeFolder } from "../../host/paths.js";
+import { launchMachine } from "../../machine/machine.js";
+import type { RunningMachine } from "../../machine/machine.js";
+import { qemuVersion } from "../../machine/qemu-version.js";
+import {
+  deleteState,
+  loadState,
+  makeTag,
+  resumeMachine,
+  saveState,
+} from "../../machine/snapshot.js";
+import { quitMachine } from "../../machine/stop.js";
+import { connectToRestored, connectToServer } from "../boot.js";
+import { hostnameOf } from "../disk.js";
+import { buildPaths, lockError } from "../../builds/workspace.js";
+
+/** Which state to open, and how. */
+export interface EnterOptions {
+  readonly name: string;
+  /** The step after which it was saved; the failed state unless given, else the newest. */
+  readonly step?: string | undefined;
+  /** Keep what is changed in it. */
+  readonly save: boolean;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** A state that is open. */
+export interface OpenState {
+  readonly connection: Connection;
+  /** What it is: `as it failed in step packages`. */
+  readonly title: string;
+}
+
+type State = Checkpoint | FailedState;
+
+/** A guest out of a saved state answers at once, unless its host is very busy. Milliseconds. */
+const ANSWERS_WITHIN_MS = 120_000;
+
+function chooseState({
+  records,
+  failed,
+  step,
+  name,
+}: {
+  records: Records;
+  failed: FailedState | undefined;
+  step: string | undefined;
+  name: string;
+}): State {
+  const newest = records.checkpoints.toSorted((one, other) =>
+    other.createdAt.localeCompare(one.createdAt),
+  );
+  if (step === undefined) {
+    const found = failed ?? newest[0];
+    if (found) return found;
+  }
+  const found = newest.find((checkpoint) => checkpoint.step === step);
+  if (found) return found;
+  const names = [...new Set(newest.map((one) => one.step).filter((one) => one !== ""))];
+  throw new VmbuildError("CHECKPOINT_UNKNOWN", `${name} has no checkpoint after a step ${step}`, {
+    hint: names.length > 0 ? `There are ${names.toReversed().join(", ")}.` : "It has none at all.",
+  });
+}
+
+function titleOf(state: State): string {
+  if ("reason" in state) return `as it failed in step ${state.step}`;
+  return state.step === "" ? "before the first step" : `after step ${state.step}`;
+}
+
+async function launch(
+  store: CheckpointStore,
+  records: Records,
+  folder: string,
+  options: EnterOptions,
+): Promise<RunningMachine> {
+  const { machine } = records;
+  const { paths } = store;
+  const version = await qemuVersion(machine.shape.binary, options.signal);
+  if (version.text !== machine.qemu) {
+    throw new VmbuildError(
+      "CHECKPOINT_UNUSABLE",
+      `The checkpoints of ${options.name} are of QEMU ${machine.qemu}; this host has ${version.text}`,
+      { hint: `vmbuild run ${options.name} makes new ones.` },
+    );
+  }
+  const { firmwareCode: code } = machine;
+  return launchMachine({
+    shape: machine.shape,
+    version,
+    files: {
+      disk: paths.disk,
+      readOnlyDisks: [paths.seed],
+      console: join(folder, "console.log"),
+      ...(code === undefined ? {} : { firmware: { code, variables: paths.firmwareVariables } }),
+    },
+    runtimeFolder: await runtimeFolder(),
+    runId: `ssh-${randomBytes(4).toString("hex")}`,
+    log: join(folder, "qemu.log"),
+    emit: options.emit,
+    signal: options.signal,
+    paused: true,
+    secondPort: DOOR_PORT,
+  });
+}
+
+/** Saves what was changed, in place of the state that was opened. */
+async function keepChanges(
+  store: CheckpointStore,
+  machine: RunningMachine,
+  state: State,
+  signal: AbortSignal,
+): Promise<void> {
+  const tag = makeTag();
+  const { memoryBytes, date } = await saveState(machine, tag);
+  const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
+  const synced = exitCode === 0;
+  const saved = { tag, memoryBytes, date, synced };
+  if ("reason" in state) await store.setFailed({ ...state, ...saved });
+  else {
+    await store.replace(state.tag, {
+      ...state,
+      ...saved,
+      changedByHand: randomBytes(8).toString("hex"),
+    });
+  }
+  await deleteState(machine, state.tag);
+}
+
+/**
+ * Opens a state, lets `work` use it, and ends the machine. The disk's own present state is what
+ * the guest writes to; every run begins by putting a saved one in its place, so that nothing that
+ * is done here is seen by any of them, unless it is saved.
+ * @throws {VmbuildError} CHECKPOINT_UNKNOWN, CHECKPOINT_UNUSABLE, BUILD_LOCKED, BUILD_UNKNOWN.
+ */
+export async function enterState<T>(
+  options: EnterOptions,
+  work: (open: OpenState) => Promise<T>,
+): Promise<T> {
+  const { name, step, save, emit, signal } = options;
+  const build = buildPaths(name);
+  await using _lock = await tryLock(build.lock);
+  if (!_lock) throw await lockError(name, build.lock);
+  const { store, found } = await CheckpointStore.open(build, signal);
+  for (const message of found.losses) emit({ type: "warning", message });
+  const { records, failed } = store;
+  if (!records) {
+    throw new VmbuildError("CHECKPOINT_UNKNOWN", `${name} has no state that could be opened`, {
+      hint: `To stop inside a run: vmbuild run ${name} --break after:STEP`,
+    });
+  }
+  const state = chooseState({ records, failed, step, name });
+  const folder = await mkdtemp(join(await runtimeFolder(), "ssh-"));
+  await store.markInUse();
+  try {
+    await using machine = await launch(store, records, folder, options);
+    await loadState(machine, state.tag);
+    await resumeMachine(machine);
+    const either = AbortSignal.any([signal, machine.death]);
+    const { user } = records.machine;
+    const console = join(folder, "console.log");
+    const keys = await loadKeys(build.keys);
+    const reach = { machine, keys, user, console, emit, signal: either };
+    const connection = await connectToRestored(reach, ANSWERS_WITHIN_MS);
+    const guest = new Guest({
+      connection,
+      connect: (timeoutMs, cancel) => connectToServer(reach, timeoutMs, cancel),
+      slot: undefined,
+      sudo: user !== "root",
+      scratchFolder: folder,
+      emit,
+      signal: either,
+    });
+    await wakeGuest(guest, { hostname: hostnameOf(name), restored: true });
+    const result = await work({ connection, title: titleOf(state) });
+    if (save) await keepChanges(store, machine, state, signal);
+    connection.close();
+    await quitMachine(machine, emit);
+    return result;
+  } finally {
+    await store.settle();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

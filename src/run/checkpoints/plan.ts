@@ -1,0 +1,187 @@
+/** Before a machine starts: what is kept, what runs and why, and whether anything has to be done. */
+import { cp, rm, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { DEFAULT_LIMITS } from "../../checkpoints/retention.js";
+import type { Limits } from "../../checkpoints/retention.js";
+import { CheckpointStore, KeptTexts } from "../../checkpoints/store.js";
+import { statIfThere } from "../../host/files.js";
+import type { Template } from "../../template/load.js";
+import type { BuildOptions, RunContext } from "../context.js";
+import type { Prepared } from "../prepare.js";
+import { createDescriber, rootManifest, stepManifest } from "./manifests.js";
+import type { StepDescriber } from "./manifests.js";
+import { decide, summarize } from "./decide.js";
+import type { CacheWishes, Chain, Decision } from "./decide.js";
+import { hasLocalActions, runLocalActions } from "./host-actions.js";
+import {
+  checkSums,
+  describeOutputs,
+  findAlteration,
+  imageKey,
+  readPublishedRecord,
+} from "./published.js";
+import type { Published } from "./published.js";
+
+/** All that was found out. */
+export interface RunPlan {
+  readonly store: CheckpointStore;
+  readonly texts: KeptTexts;
+  readonly describer: StepDescriber;
+  readonly chain: Chain;
+  readonly decision: Decision;
+  /** Undefined where no states are saved. */
+  readonly limits: Limits | undefined;
+  /** The finished image, where it is there and nothing changed. */
+  readonly upToDate: Published | undefined;
+  /** Why an image that is there is made again, although nothing changed. */
+  readonly alteration: string | undefined;
+}
+
+/**
+ * Whether QEMU is handed files that vmbuild knows nothing of: another disk is no part of a state,
+ * and what a file holds counts for no key.
+ */
+function usesOtherFiles({ machine }: Template): boolean {
+  const names = /(^|,)(file|filename|path)(\.\w+)?=|"filename"|^-(drive|blockdev|hd[a-d]|cdrom)$/;
+  return machine.arguments.some((argument) => names.test(argument));
+}
+
+function limitsOf(context: RunContext): Limits | undefined {
+  const { checkpoints } = context.template;
+  if (context.options.checkpoints === false || checkpoints === false) return undefined;
+  if (usesOtherFiles(context.template)) return undefined;
+  if (checkpoints === true) return DEFAULT_LIMITS;
+  return { count: checkpoints.keep, size: checkpoints.size };
+}
+
+async function openStore(context: RunContext, usable: boolean): Promise<CheckpointStore> {
+  const { workspace, options, emit } = context;
+  if (!usable) return CheckpointStore.empty(workspace.work);
+  const { store, found } = await CheckpointStore.open(workspace.work, options.signal);
+  for (const message of found.losses) emit({ type: "warning", message });
+  if (found.orphans.length > 0) {
+    const message = `Removed ${found.orphans.length} states that a killed run had not finished`;
+    emit({ type: "note", message });
+  }
+  await store.removeStopped(found.orphans, options.signal);
+  return store;
+}
+
+async function describeChain(prepared: Prepared, describer: StepDescriber): Promise<Chain> {
+  const { template, signal } = describer;
+  const root = await rootManifest(template, prepared, signal);
+  const steps = [];
+  for (const step of template.steps) steps.push(await stepManifest(step, describer));
+  return { root, steps };
+}
+
+/** Puts what kept steps had made for the output folder where this run's own go. */
+async function restoreOutputs(
+  context: RunContext,
+  store: CheckpointStore,
+  tag: string | undefined,
+) {
+  const { outputs } = context.workspace.run;
+  for (const name of await readdir(outputs)) {
+    await rm(join(outputs, name), { recursive: true, force: true });
+  }
+  if (tag === undefined || !(await statIfThere(store.outputsOf(tag)))) return;
+  const asTheyAre = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+  await cp(store.outputsOf(tag), outputs, asTheyAre);
+}
+
+/**
+ * Looks at what there is and decides. Kept steps' local actions run here, and may change what
+ * later steps use, so that fewer are kept.
+ * @param look only look: local actions are not run.
+ */
+export async function planRun(
+  context: RunContext,
+  prepared: Prepared,
+  wishes: CacheWishes & { readonly look?: boolean } = {},
+): Promise<RunPlan> {
+  const { template, workspace, options } = context;
+  const { signal } = options;
+  const limits = limitsOf(context);
+  const store = await openStore(context, limits !== undefined);
+  const texts = new KeptTexts(workspace.build.texts);
+  const keepText = limits ? texts.keep : undefined;
+  const describer = await createDescriber(template, prepared.inputs, keepText, signal);
+  const settle = async (): Promise<{ chain: Chain; decision: Decision }> => {
+    const chain = await describeChain(prepared, describer);
+    const decision = await decide(chain, template.steps, store, texts, wishes);
+    return { chain, decision };
+  };
+  let { chain, decision } = await settle();
+  if (!wishes.look) {
+    await restoreOutputs(context, store, decision.candidates[0]?.tag);
+    for (let index = 0; index < decision.kept; index++) {
+      const step = template.steps[index];
+      if (!step || !hasLocalActions(step)) continue;
+      await runLocalActions(context, step, index + 1);
+      const before = decision.kept;
+      ({ chain, decision } = await settle());
+      if (decision.kept < before) await restoreOutputs(context, store, decision.candidates[0]?.tag);
+    }
+  }
+  const { upToDate, alteration } = await findImage(context, decision, wishes, signal);
+  return { store, texts, describer, chain, decision, limits, upToDate, alteration };
+}
+
+async function findImage(
+  context: RunContext,
+  decision: Decision,
+  wishes: CacheWishes,
+  signal: AbortSignal,
+): Promise<Pick<RunPlan, "upToDate" | "alteration">> {
+  const { template, output, options, workspace, emit } = context;
+  const none = { upToDate: undefined, alteration: undefined };
+  const again = wishes.force === true || wishes.from !== undefined || options.until !== undefined;
+  if (again || options.checkpoints === false) return none;
+  if (template.steps.some((step) => !step.cache) || usesOtherFiles(template)) return none;
+  // What a local action makes is known only once it ran, and it runs only in steps that are kept.
+  if (template.steps.slice(decision.kept).some(hasLocalActions)) return none;
+  const published = await readPublishedRecord(workspace.build.published);
+  if (published?.key !== imageKey(decision.end, template, output)) return none;
+  const made = template.steps.some(hasLocalActions)
+    ? await describeOutputs(workspace.run.outputs, signal)
+    : published.outputs;
+  if (made !== published.outputs) return none;
+  const alteration =
+    (await findAlteration(published)) ??
+    (options.check ? await checkSums(published, { emit, signal }) : undefined);
+  return alteration === undefined
+    ? { upToDate: published, alteration }
+    : { upToDate: undefined, alteration };
+}
+
+/** The indexes of the first step that a run will run, from 0, and of the one after the last. */
+export function stepsToRun(
+  { template, until }: Pick<BuildOptions, "template" | "until">,
+  plan: RunPlan,
+): { from: number; to: number } {
+  const last = template.steps.findIndex(({ name }) => name === until);
+  return { from: plan.decision.kept, to: last === -1 ? template.steps.length : last + 1 };
+}
+
+/** Says what is kept and why the rest is not. */
+export function announcePlan(context: RunContext, plan: RunPlan): void {
+  const { emit, template } = context;
+  const { decision, alteration } = plan;
+  if (usesOtherFiles(template)) {
+    const message =
+      "No checkpoints: machine.arguments name files, of which no state holds anything";
+    emit({ type: "note", message });
+  }
+  if (alteration !== undefined)
+    emit({ type: "note", message: `The image is made again: ${alteration}` });
+  if (template.steps.length === 0 || plan.store.checkpoints.length === 0) return;
+  emit({ type: "note", message: summarize(decision) });
+  for (const step of decision.changedByHand) {
+    emit({
+      type: "warning",
+      message: `The state after ${step} was changed by hand (vmbuild ssh --save), and so is all that follows`,
+      hint: `To be rid of it: vmbuild checkpoints ${template.name} rm ${step}`,
+    });
+  }
+}

@@ -1,0 +1,98 @@
+/** Whether the image that a run would make is there already, made from the very same things. */
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { z } from "zod";
+import { describeContent } from "../../checkpoints/content.js";
+import { keyOf } from "../../checkpoints/manifest.js";
+import { digestFile } from "../../artifact/digest.js";
+import type { Algorithm } from "../../artifact/digest.js";
+import { systemCode } from "../../errors.js";
+import type { Emit } from "../../events/types.js";
+import { writeWhole } from "../../host/files.js";
+import type { Template } from "../../template/load.js";
+import { vmbuildVersion } from "../../version.js";
+import type { OutputPlan } from "../../requirements/plan.js";
+
+const publishedSchema = z.object({
+  version: z.literal(1),
+  key: z.string(),
+  /** The image first. Paths are absolute, sizes bytes. */
+  files: z.array(z.object({ path: z.string(), size: z.string(), mtimeNs: z.string() })).min(1),
+  artifact: z.object({
+    path: z.string(),
+    size: z.number(),
+    virtualSize: z.number(),
+    checksums: z.record(z.string(), z.string()),
+  }),
+  manifest: z.string(),
+  /** Of what steps made for beside the image; compared where they may make it anew. */
+  outputs: z.string(),
+  steps: z.array(z.object({ name: z.string(), durationMs: z.number() })),
+});
+
+/** What a finished run published. */
+export type Published = z.infer<typeof publishedSchema>;
+
+/** The image's own key: of the last step's state, and of all that is done with it afterwards. */
+export function imageKey(lastKey: string, template: Template, output: OutputPlan): string {
+  const { name, version, seal } = template;
+  const settings = [lastKey, name, version, seal, output, vmbuildVersion()];
+  return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
+}
+
+/** A digest of what steps made for the output folder. */
+export async function describeOutputs(folder: string, signal: AbortSignal): Promise<string> {
+  return keyOf("", await describeContent(folder, "outputs", { signal }));
+}
+
+/** What the last finished run published; undefined when none did. */
+export async function readPublishedRecord(path: string): Promise<Published | undefined> {
+  try {
+    return publishedSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Notes what was published, with each file's size and time. */
+export async function writePublishedRecord(
+  path: string,
+  published: Omit<Published, "version" | "files">,
+  files: readonly string[],
+): Promise<void> {
+  const known = await Promise.all(
+    files.map(async (file) => {
+      const { size, mtimeNs } = await stat(file, { bigint: true });
+      return { path: file, size: String(size), mtimeNs: String(mtimeNs) };
+    }),
+  );
+  const record: Published = { version: 1, ...published, files: known };
+  await writeWhole(path, `${JSON.stringify(record, null, 1)}\n`, 0o600);
+}
+
+/** What is no longer as it was published, in a phrase; undefined when all is in place. */
+export async function findAlteration(published: Published): Promise<string | undefined> {
+  for (const { path, size, mtimeNs } of published.files) {
+    try {
+      const now = await stat(path, { bigint: true });
+      if (String(now.size) !== size) return `${path} has another size`;
+      if (String(now.mtimeNs) !== mtimeNs) return `${path} was written to`;
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+      return `${path} is gone`;
+    }
+  }
+  return undefined;
+}
+
+/** Reads the image again and compares its sums, for those who do not believe time stamps. */
+export async function checkSums(
+  { artifact }: Published,
+  context: { readonly emit: Emit; readonly signal: AbortSignal },
+): Promise<string | undefined> {
+  const algorithms = Object.keys(artifact.checksums) as Algorithm[];
+  const found: Record<string, string> = await digestFile(artifact.path, algorithms, context);
+  const wrong = algorithms.find((algorithm) => found[algorithm] !== artifact.checksums[algorithm]);
+  return wrong && `${artifact.path} has another ${wrong} sum`;
+}

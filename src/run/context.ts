@@ -1,0 +1,113 @@
+/** What the parts of a run share: how to speak, when to stop, and whose time it is. */
+import type { Bus } from "../events/bus.js";
+import type { Secrets } from "../events/secrets.js";
+import type { Emit, Phase } from "../events/types.js";
+import type { Template } from "../template/load.js";
+import type { Meter } from "./meter.js";
+import type { Breakpoint } from "./pause.js";
+import type { OutputPlan } from "../requirements/plan.js";
+import type { Workspace } from "../builds/workspace.js";
+
+/** What a user may ask of a run beside the template. */
+export interface BuildOptions {
+  readonly template: Template;
+  readonly bus: Bus;
+  readonly secrets: Secrets;
+  /** Cancels the run; its reason is a VmbuildError. */
+  readonly signal: AbortSignal;
+  /** In place of the template's output directory. */
+  readonly outputDirectory?: string | undefined;
+  /** Use what is cached, and do not ask servers whether it changed. */
+  readonly offline?: boolean;
+  /** `pause` leaves the machine up after a failure, until it is released. */
+  readonly onError?: "fail" | "pause";
+  readonly breakpoints?: readonly Breakpoint[];
+  /** Stop after every step. */
+  readonly pauseAfterEachStep?: boolean;
+  /** Keep the working disk, seed and keys of a run that ended well. */
+  readonly keepWork?: boolean;
+  /** Everything again, from the base on: nothing that is kept is used. */
+  readonly force?: boolean;
+  /** `false`: states are neither used nor saved. */
+  readonly checkpoints?: boolean;
+  /** Run this step and all after it again. */
+  readonly from?: string | undefined;
+  /** Stop after this step, with its state saved, and make no image. */
+  readonly until?: string | undefined;
+  /** Read an image that seems up to date, and compare its sums. */
+  readonly check?: boolean;
+  readonly waitForEnter?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Where another template's artifact lies, for a base that is one. */
+  readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
+}
+
+/** One run, from when its folder is open. */
+export interface RunContext {
+  readonly options: BuildOptions;
+  readonly template: Template;
+  readonly workspace: Workspace;
+  readonly output: OutputPlan;
+  readonly emit: Emit;
+  readonly meter: Meter;
+  /** Warnings that the result repeats. */
+  readonly warnings: string[];
+}
+
+/** Makes the context, with an `emit` that notes warnings. */
+export function createContext(
+  options: BuildOptions,
+  workspace: Workspace,
+  output: OutputPlan,
+  meter: Meter,
+): RunContext {
+  const warnings: string[] = [];
+  const emit: Emit = (event) => {
+    if (event.type === "warning") warnings.push(options.secrets.mask(event.message));
+    options.bus.emit(event);
+  };
+  return { options, template: options.template, workspace, output, emit, meter, warnings };
+}
+
+/** Runs one part of a run between its two events. */
+export async function phase<T>(
+  emit: Emit,
+  name: Phase,
+  work: () => Promise<T>,
+  describe?: (result: T) => string | undefined,
+): Promise<T> {
+  const started = performance.now();
+  emit({ type: "phase.started", phase: name });
+  const result = await work();
+  const detail = describe?.(result);
+  const durationMs = performance.now() - started;
+  emit({
+    type: "phase.finished",
+    phase: name,
+    durationMs,
+    ...(detail === undefined ? {} : { detail }),
+  });
+  return result;
+}
+
+/**
+ * Runs works side by side. The first that fails cancels the others, which are waited for, and
+ * its error is the one that is thrown.
+ */
+export async function together<T extends readonly unknown[]>(
+  signal: AbortSignal,
+  works: { readonly [K in keyof T]: (signal: AbortSignal) => Promise<T[K]> },
+): Promise<T> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const running = works.map(async (work) => {
+    try {
+      return await work(either);
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  });
+  await Promise.allSettled(running);
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return (await Promise.all(running)) as unknown as T;
+}

@@ -1,0 +1,210 @@
+/** From a guest whose steps are done to an artifact: seal, shut down, compact, digest, describe. */
+import { cp, mkdir, readdir } from "node:fs/promises";
+import { arch, release } from "node:os";
+import { basename, join, relative } from "node:path";
+import { compact } from "../artifact/compact.js";
+import type { CompactedImage } from "../artifact/compact.js";
+import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
+import { digestFile } from "../artifact/digest.js";
+import type { Digests } from "../artifact/digest.js";
+import { MANIFEST_NAME, MANIFEST_VERSION, formatManifest } from "../artifact/manifest.js";
+import type { Manifest } from "../artifact/manifest.js";
+import { Staging, removeAbandoned } from "../artifact/publish.js";
+import type { RunResult } from "../events/result.js";
+import type { Guest } from "../guest/guest.js";
+import { tracesOf } from "../guest/keys.js";
+import type { BuildKeys } from "../guest/keys.js";
+import { LAST_COMMAND, sealGuest, trimGuest } from "../guest/seal.js";
+import type { RunningMachine } from "../machine/machine.js";
+import { scrubDisk } from "../machine/scrub.js";
+import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
+import { vmbuildVersion } from "../version.js";
+import { phase } from "./context.js";
+import type { RunContext } from "./context.js";
+import type { Prepared } from "./prepare.js";
+import type { StepRecord } from "./steps.js";
+
+/** Takes the build's traces out of the guest, and gives free space back to the host. */
+export async function seal(context: RunContext, guest: Guest, keys: BuildKeys): Promise<void> {
+  const { template, emit, meter } = context;
+  await phase(emit, "seal", () =>
+    meter.waitFor(async () => {
+      if (!template.seal) return trimGuest(guest);
+      const { warnings } = await sealGuest(guest, keys);
+      for (const warning of warnings) emit({ type: "warning", ...warning });
+    }),
+  );
+}
+
+/** Switches the guest off, for good. */
+export async function shutDown(
+  context: RunContext,
+  machine: RunningMachine,
+  guest: Guest,
+): Promise<void> {
+  const { template, emit, meter, options } = context;
+  const deadlines = { ...DEFAULT_STOP_DEADLINES, guest: template.shutdown.timeout };
+  await phase(
+    emit,
+    "shutdown",
+    () => {
+      const poweroff = (): Promise<void> =>
+        guest.poweroff(template.seal ? LAST_COMMAND : undefined);
+      const { signal } = options;
+      return meter.waitFor(() => stopMachine(machine, { emit, signal, poweroff, deadlines }));
+    },
+    ({ method }) => `by ${method}`,
+  );
+}
+
+/** Overwrites what the build left in blocks of the disk that belong to no file any more. */
+export async function scrub(context: RunContext, keys: BuildKeys): Promise<void> {
+  const { template, workspace, emit, meter, options } = context;
+  if (!template.seal) return;
+  const work = () => scrubDisk(workspace.work.disk, tracesOf(keys), options.signal);
+  await phase(
+    emit,
+    "seal",
+    () => meter.waitFor(work),
+    (count) => `${count} traces overwritten in free blocks`,
+  );
+}
+
+interface Digested {
+  readonly image: CompactedImage;
+  readonly checksums: Digests;
+}
+
+/** How the disk came to be what it is. */
+export interface Made {
+  readonly steps: readonly StepRecord[];
+  /** Steps whose saved state somebody changed before the rest ran. */
+  readonly changedByHand: readonly string[];
+}
+
+/** The files that steps made for the output folder, by name. A folder counts as one. */
+async function stageOutputs(context: RunContext, staging: Staging): Promise<string[]> {
+  const { outputs } = context.workspace.run;
+  const names = (await readdir(outputs)).toSorted();
+  for (const name of names) {
+    const target = staging.reserve(name, "companion");
+    const entry = join(outputs, name);
+    const asItIs = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+    await cp(entry, target, asItIs);
+  }
+  return names;
+}
+
+/** As seen from here, or its bare name: what an image carries along says nothing of this host. */
+function shownPath(path: string): string {
+  const shown = relative(process.cwd(), path);
+  return shown.startsWith("..") ? basename(path) : shown;
+}
+
+function describe(
+  context: RunContext,
+  prepared: Prepared,
+  { image, checksums }: Digested,
+  { steps, changedByHand }: Made,
+): Manifest {
+  const { template, output } = context;
+  const { base, host, inputs } = prepared;
+  return {
+    manifestVersion: MANIFEST_VERSION,
+    name: template.name,
+    version: template.version,
+    created: new Date().toISOString(),
+    template: { path: shownPath(template.path), digest: `sha256:${template.digest}` },
+    base: { kind: base.kind, origin: base.origin, ...(base.digest ? { digest: base.digest } : {}) },
+    inputs: inputs.map(({ name, origin, digest, commit }) => ({
+      name,
+      origin,
+      ...(digest ? { digest: `${digest.algorithm}:${digest.hex}` } : {}),
+      ...(commit ? { commit } : {}),
+    })),
+    vmbuild: { version: vmbuildVersion() },
+    qemu: { version: host.qemu.text },
+    accelerator: host.accelerator,
+    host: { arch: arch(), os: `Linux ${release()}` },
+    files: [
+      {
+        name: output.filename,
+        format: output.format,
+        compression: output.compression,
+        size: image.size,
+        virtualSize: image.virtualSize,
+        checksums,
+      },
+    ],
+    steps: steps.map(({ name, durationMs, restored }) => ({
+      name,
+      durationMs: Math.round(durationMs),
+      ...(restored ? { restored } : {}),
+    })),
+    ...(changedByHand.length > 0 ? { changedByHand: [...changedByHand] } : {}),
+  };
+}
+
+function resultOf(
+  context: RunContext,
+  digested: Digested,
+  steps: readonly StepRecord[],
+): RunResult {
+  const { template, output, workspace, warnings } = context;
+  const { image, checksums } = digested;
+  return {
+    name: template.name,
+    version: template.version,
+    upToDate: false,
+    artifact: { path: output.path, size: image.size, virtualSize: image.virtualSize, checksums },
+    manifest: join(output.folder, MANIFEST_NAME),
+    runFolder: workspace.run.folder,
+    steps,
+    warnings,
+  };
+}
+
+/**
+ * Makes the artifact of a stopped machine's disk. Nothing appears under a final name before all
+ * of it is whole; an older artifact stays until then.
+ * @throws {VmbuildError} ARTIFACT_CONVERT, ARTIFACT_SPACE, ARTIFACT_DIGEST.
+ */
+export async function makeArtifact(
+  context: RunContext,
+  prepared: Prepared,
+  made: Made,
+): Promise<RunResult> {
+  const { emit, output, workspace, options, meter } = context;
+  const { signal } = options;
+  const { format, compression, reproducible, filename } = output;
+  await mkdir(output.folder, { recursive: true });
+  await removeAbandoned([output.path, join(output.folder, MANIFEST_NAME)]);
+  await using staging = new Staging(output.folder);
+  const destination = staging.reserve(filename, "image");
+  const conversion = {
+    source: workspace.work.disk,
+    destination,
+    format,
+    compression,
+    reproducible,
+  };
+  const image = await phase(emit, "compact", () =>
+    meter.waitFor(() => compact({ ...conversion, emit, signal })),
+  );
+  const checksums = await phase(emit, "digest", () =>
+    digestFile(destination, output.checksums, { emit, signal }),
+  );
+  // Awaited here: the staging is let go of when this function returns.
+  return await phase(emit, "describe", async () => {
+    await stageOutputs(context, staging);
+    for (const [algorithm, hex] of Object.entries(checksums) as [keyof Digests, string][]) {
+      const name = checksumPath(filename, algorithm);
+      await staging.write(name, "companion", formatChecksum(hex, filename));
+    }
+    const digested = { image, checksums };
+    const manifest = formatManifest(describe(context, prepared, digested, made));
+    await staging.write(MANIFEST_NAME, "manifest", manifest);
+    await staging.publish();
+    return resultOf(context, digested, made.steps);
+  });
+}

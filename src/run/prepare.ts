@@ -1,0 +1,94 @@
+/** What a run needs whichever way its machine starts: host, inputs and base, side by side. */
+import { requireFit, resolveBase } from "../base/base.js";
+import type { Base } from "../base/base.js";
+import { resolveInput } from "../inputs/inputs.js";
+import type { ResolvedInput } from "../inputs/inputs.js";
+import type { FileIdentity } from "../checkpoints/records.js";
+import { identityOf } from "../checkpoints/trust.js";
+import { phase, together } from "./context.js";
+import type { RunContext } from "./context.js";
+import { checkHost } from "../requirements/host.js";
+import type { HostFacts } from "../requirements/host.js";
+
+/** What was found and fetched. */
+export interface Prepared {
+  readonly host: HostFacts;
+  readonly inputs: readonly ResolvedInput[];
+  readonly base: Base;
+  /** What the base's file was when its digest was known. */
+  readonly baseIdentity: FileIdentity;
+}
+
+async function prepareHost(context: RunContext, signal: AbortSignal): Promise<HostFacts> {
+  const { emit, template, workspace, output, meter } = context;
+  const folders = { state: workspace.build.folder, output: output.folder };
+  const host = await phase(
+    emit,
+    "host",
+    () => meter.waitFor(() => checkHost(template, folders, signal)),
+    ({ qemu, accelerator }) => `QEMU ${qemu.text}, ${accelerator}`,
+  );
+  if (host.fallback) {
+    emit({
+      type: "warning",
+      message: `Emulating (tcg), which is many times slower than KVM: ${host.fallback.message}`,
+      hint: host.fallback.hint,
+    });
+  }
+  return host;
+}
+
+async function prepareInputs(context: RunContext, signal: AbortSignal): Promise<ResolvedInput[]> {
+  const { emit, template, options, meter } = context;
+  if (template.inputSpecs.size === 0) return [];
+  const inputContext = { emit, signal, offline: options.offline ?? false };
+  const works = [...template.inputSpecs].map(
+    ([name, spec]) =>
+      (either: AbortSignal) =>
+        resolveInput(name, spec, { ...inputContext, signal: either }),
+  );
+  return phase(
+    emit,
+    "inputs",
+    () => meter.waitFor(() => together(signal, works)),
+    (inputs) => {
+      const cached = inputs.filter((input) => input.fromCache).length;
+      return `${inputs.length} ready, ${cached} from the cache`;
+    },
+  );
+}
+
+async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Base> {
+  const { emit, template, options, meter } = context;
+  const baseContext = {
+    emit,
+    signal,
+    offline: options.offline ?? false,
+    templateFolder: template.folder,
+    findArtifact: options.findArtifact,
+  };
+  const base = await phase(
+    emit,
+    "base",
+    () => meter.waitFor(() => resolveBase(template.base, baseContext)),
+    ({ origin }) => origin,
+  );
+  requireFit(base, template.machine.disk);
+  return base;
+}
+
+/**
+ * Gets everything ready but the disk, which may come from a checkpoint.
+ * @throws {VmbuildError} of the rooms it calls: the first failure, the others being cancelled.
+ */
+export async function prepare(context: RunContext): Promise<Prepared> {
+  const [host, inputs, base] = await together<[HostFacts, ResolvedInput[], Base]>(
+    context.options.signal,
+    [
+      (signal) => prepareHost(context, signal),
+      (signal) => prepareInputs(context, signal),
+      (signal) => prepareBase(context, signal),
+    ],
+  );
+  return { host, inputs, base, baseIdentity: await identityOf(base.path) };
+}

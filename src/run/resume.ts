@@ -1,0 +1,141 @@
+/** A machine that goes on from a saved state. */
+import { asVmbuildError } from "../errors.js";
+import type { VmbuildError } from "../errors.js";
+import { loadKeys } from "../guest/keys.js";
+import { wakeGuest } from "../guest/wake.js";
+import { watchMemory } from "../machine/memory.js";
+import { loadState, resumeMachine } from "../machine/snapshot.js";
+import type { Checkpoint } from "../checkpoints/records.js";
+import { bootMachine, reconnectGuest } from "./boot.js";
+import { firstCause } from "./cause.js";
+import { downloadAgain } from "./checkpoints/host-actions.js";
+import type { RunPlan } from "./checkpoints/plan.js";
+import { takeReady } from "./checkpoints/shared.js";
+import { phase } from "./context.js";
+import { hostnameOf } from "./disk.js";
+import { createSaver, started } from "./started.js";
+import type { Start, Started } from "./started.js";
+
+async function resume(start: Start, checkpoint: Checkpoint): Promise<Started> {
+  const { context, prepared, plan, control } = start;
+  const { emit, meter, workspace, template } = context;
+  const { store } = plan;
+  await store.markInUse();
+  await store.update(checkpoint.tag, { usedAt: new Date().toISOString() });
+  const keys = await loadKeys(workspace.work.keys);
+  const machine = await phase(
+    emit,
+    "resume",
+    async () => {
+      const paused = await bootMachine(context, prepared, control, { paused: true });
+      try {
+        await meter.waitFor(() => loadState(paused, checkpoint.tag));
+        await resumeMachine(paused);
+        return paused;
+      } catch (error) {
+        await paused.kill();
+        throw error;
+      }
+    },
+    () => (checkpoint.index === 0 ? "a booted guest" : `the state after ${checkpoint.step}`),
+  );
+  try {
+    await watchMemory(machine);
+    const guest = await reconnectGuest(context, prepared, machine, keys);
+    const hostname = hostnameOf(template.name);
+    const { seeded } = await meter.waitFor(() => wakeGuest(guest, { hostname, restored: true }));
+    if (!seeded) {
+      emit({
+        type: "warning",
+        message:
+          "The guest's random pool could not be seeded at once: it has no perl and no python3",
+        hint: 'Steps that make keys should say "cache": false in such a guest.',
+      });
+    }
+    for (const [position, step] of template.steps.slice(0, checkpoint.index).entries()) {
+      await downloadAgain(context, step, position + 1, guest);
+    }
+    const saver = createSaver(start, machine);
+    await saver?.measure();
+    return started({
+      machine,
+      guest,
+      keys,
+      from: checkpoint,
+      saver,
+      kept: keptOf(plan, checkpoint),
+    });
+  } catch (thrown) {
+    const error = await firstCause(thrown, machine);
+    await machine.kill();
+    throw error;
+  }
+}
+
+/** The states on the way to the one that a run goes on from, as far as they are recorded. */
+function keptOf({ store, decision }: RunPlan, last: Checkpoint): Checkpoint[] {
+  return store.checkpoints.filter(
+    ({ key, index }) => index <= last.index && decision.keys[index] === key,
+  );
+}
+
+/** The host's fault, or that of whoever ended QEMU: it would befall any state, and a boot too. */
+function isNoFaultOfState({ code, details }: VmbuildError): boolean {
+  if (code.startsWith("HOST_") || code === "MACHINE_START") return true;
+  return code === "MACHINE_DIED" && ["SIGKILL", "SIGTERM"].includes(String(details["signal"]));
+}
+
+/** Tries the states that hold, the newest first. One that cannot be loaded is forgotten, and said. */
+export async function resumeFromAny(start: Start): Promise<Started | undefined> {
+  const { context, plan } = start;
+  const { emit, options } = context;
+  for (const candidate of plan.decision.candidates) {
+    try {
+      return await resume(start, candidate);
+    } catch (thrown) {
+      options.signal.throwIfAborted();
+      const error = asVmbuildError(thrown);
+      if (isNoFaultOfState(error)) throw error;
+      const which = candidate.index === 0 ? "before the first step" : `after ${candidate.step}`;
+      emit({
+        type: "warning",
+        message: `The checkpoint ${which} cannot be used: ${error.message}`,
+      });
+      // A guest that does not answer may do so another time; a state that QEMU refuses never will.
+      if (error.code.startsWith("GUEST_")) continue;
+      await plan.store.removeStopped([candidate.tag], options.signal);
+    }
+  }
+  return undefined;
+}
+
+/** Starts from a state that another build left, of a guest with the same base, machine and seed. */
+export async function resumeShared(start: Start): Promise<Started | undefined> {
+  const { context, plan } = start;
+  const { emit, options, workspace } = context;
+  const [key = ""] = plan.decision.keys;
+  if (!plan.limits || options.force || !context.template.seal) return undefined;
+  await plan.store.forget();
+  const taken = await context.meter.waitFor(() => takeReady(key, workspace.work, options.signal));
+  if (!taken) return undefined;
+  if ("problem" in taken) {
+    emit({
+      type: "note",
+      message: `The shared state of a booted guest is not used: ${taken.problem}`,
+    });
+    return undefined;
+  }
+  await plan.store.adopt(taken.records);
+  const [checkpoint] = taken.records.checkpoints;
+  if (!checkpoint) return undefined;
+  try {
+    return await resume(start, checkpoint);
+  } catch (thrown) {
+    options.signal.throwIfAborted();
+    const error = asVmbuildError(thrown);
+    if (isNoFaultOfState(error)) throw error;
+    const message = `The shared state of a booted guest cannot be used: ${error.message}`;
+    emit({ type: "warning", message });
+    return undefined;
+  }
+}

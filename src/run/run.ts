@@ -1,0 +1,207 @@
+/** A build from first to last. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { asVmbuildError } from "../errors.js";
+import type { VmbuildError } from "../errors.js";
+import { reportError } from "../events/report.js";
+import type { RunResult } from "../events/result.js";
+import { createFileSink } from "../events/sinks/file.js";
+import { runtimeFolder } from "../host/paths.js";
+import type { BuildKeys } from "../guest/keys.js";
+import { quitMachine } from "../machine/stop.js";
+import { requireSources } from "../validate/validate.js";
+import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
+import type { RunPlan } from "./checkpoints/plan.js";
+import type { Saver } from "./checkpoints/save.js";
+import { firstCause } from "./cause.js";
+import { createContext } from "./context.js";
+import type { BuildOptions, RunContext } from "./context.js";
+import { openControl } from "../builds/control.js";
+import type { Control } from "../builds/control.js";
+import { makeArtifact, scrub, seal, shutDown } from "./finish.js";
+import { Meter } from "./meter.js";
+import { pause } from "./pause.js";
+import { planOutput } from "../requirements/plan.js";
+import { prepare } from "./prepare.js";
+import type { Prepared } from "./prepare.js";
+import { runSteps } from "./steps.js";
+import type { StepsEnd } from "./steps.js";
+import { meetGuest, startMachine } from "./start.js";
+import { dropWhatRunsAgain, presentImage, rememberImage, stoppedResult, tidyDisk } from "./keep.js";
+import { SEAL, openWorkspace } from "../builds/workspace.js";
+import type { Workspace } from "../builds/workspace.js";
+
+export type { BuildOptions } from "./context.js";
+
+/**
+ * Builds a template's image.
+ * @returns what was made; it is also the `result` of the `run.finished` event.
+ * @throws {VmbuildError} whatever ended the run; the same is the `error` of `run.failed`.
+ */
+export async function build(options: BuildOptions): Promise<RunResult> {
+  const meter = new Meter();
+  const { template, bus, secrets } = options;
+  for (const secret of template.secrets) secrets.add(secret);
+  const once = options.checkpoints === false || template.checkpoints === false;
+  await using workspace = await openWorkspace(template, { once }).catch((thrown: unknown) => {
+    // A run that may not even begin ends like any other: somebody has to be told.
+    const error = asVmbuildError(thrown);
+    bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
+    throw error;
+  });
+  bus.attach(createFileSink(workspace.run.events));
+  const output = planOutput(template, options.outputDirectory);
+  const context = createContext(options, workspace, output, meter);
+  announce(context);
+  try {
+    const result = await runBuild(context);
+    await succeed(context, result);
+    return result;
+  } catch (thrown) {
+    throw await fail(context, asVmbuildError(thrown));
+  }
+}
+
+async function runBuild(context: RunContext): Promise<RunResult> {
+  const { options } = context;
+  const prepared = await prepare(context);
+  const plan = await planRun(context, prepared, options);
+  try {
+    announcePlan(context, plan);
+    if (plan.upToDate) return presentImage(context, plan.upToDate);
+    await requireSources(options.template, stepsToRun(options, plan), options.signal);
+    await dropWhatRunsAgain(context, plan);
+    const { keys, records, key } = await runMachine(context, prepared, plan);
+    if (options.until !== undefined) return stoppedResult(context, records);
+    await scrub(context, keys);
+    const { changedByHand } = plan.decision;
+    const result = await makeArtifact(context, prepared, { steps: records, changedByHand });
+    await rememberImage(context, result, key);
+    await afterwards(context, () => tidyDisk(context, plan));
+    return result;
+  } finally {
+    await afterwards(context, () => plan.store.settle());
+  }
+}
+
+/** What is done for the next run; where it fails, that one does more, and this one is as it is. */
+async function afterwards({ emit }: RunContext, work: () => Promise<void>): Promise<void> {
+  await work().catch((thrown: unknown) => {
+    const message = `The next run may have to begin anew: ${asVmbuildError(thrown).message}`;
+    emit({ type: "warning", message });
+  });
+}
+
+/** What is known when the machine has stopped. */
+interface Stopped extends StepsEnd {
+  readonly keys: BuildKeys;
+}
+
+/** The part of a run in which there is a machine: from its start to its end. */
+async function runMachine(
+  context: RunContext,
+  prepared: Prepared,
+  plan: RunPlan,
+): Promise<Stopped> {
+  const { options, emit, workspace } = context;
+  await using control = await openControl(join(await runtimeFolder(), `${workspace.runId}.ctl`));
+  const start = { context, prepared, plan, control };
+  await using started = await startMachine(start);
+  const { machine, saver, keys } = started;
+  const signal = AbortSignal.any([options.signal, machine.death]);
+  const stop = (reason: string): Promise<void> => pauseRun(context, control, reason, signal);
+  try {
+    const guest = await meetGuest(start, started);
+    const steps = await runSteps(context, plan, started, guest, signal, stop);
+    if (options.until === undefined) {
+      await seal(context, guest, keys).catch(async (error: unknown) => {
+        await workspace.update({ failedStep: SEAL });
+        throw error;
+      });
+      await shutDown(context, machine, guest);
+    } else {
+      await quitMachine(machine, emit);
+    }
+    guest.close();
+    await saver?.finish();
+    return { ...steps, keys };
+  } catch (thrown) {
+    const error = await firstCause(thrown, machine);
+    if (options.onError === "pause" && !signal.aborted) await pauseOnError(context, error, stop);
+    if (!signal.aborted) await keepFailure(context, saver, error);
+    if (!machine.death.aborted) await quitMachine(machine, emit);
+    await saver?.finish();
+    throw error;
+  }
+}
+
+/** The state in which a step failed is kept, for `vmbuild ssh`. */
+async function keepFailure(
+  { workspace, template }: RunContext,
+  saver: Saver | undefined,
+  thrown: unknown,
+): Promise<void> {
+  const { failedStep } = workspace;
+  if (failedStep === undefined) return;
+  const position = template.steps.findIndex(({ name }) => name === failedStep);
+  const ran = position === -1 ? template.steps : template.steps.slice(0, position + 1);
+  // Its memory may hold what such a step must not leave anywhere.
+  if (ran.some((step) => !step.cache)) return;
+  await saver?.saveFailed(failedStep, asVmbuildError(thrown));
+}
+
+async function pauseRun(
+  context: RunContext,
+  control: Control,
+  reason: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { options, emit, workspace, template } = context;
+  const onChange = (paused: boolean): Promise<void> =>
+    workspace.update({ state: paused ? "paused" : "running" });
+  const { waitForEnter } = options;
+  await pause(reason, { name: template.name, emit, control, waitForEnter, onChange }, signal);
+}
+
+/** Whatever ends the pause, the error before it is the one that counts. */
+async function pauseOnError(
+  context: RunContext,
+  thrown: unknown,
+  stop: (reason: string) => Promise<void>,
+): Promise<void> {
+  const error = asVmbuildError(thrown);
+  for (const line of error.lines) context.emit({ type: "note", message: line });
+  await stop(`${error.code}: ${error.message}`).catch((later: unknown) => {
+    context.emit({ type: "note", message: `The pause ended: ${asVmbuildError(later).message}` });
+  });
+}
+
+function announce({ emit, template, workspace }: RunContext): void {
+  const { name, version } = template;
+  const { runId, run, tidied } = workspace;
+  emit({ type: "run.started", name, version, runId, runFolder: run.folder });
+  for (const message of tidied) emit({ type: "note", message: `tidied: ${message}` });
+}
+
+async function succeed(context: RunContext, result: RunResult): Promise<void> {
+  const { options, workspace, meter, emit } = context;
+  if (!options.keepWork) await rm(workspace.run.outputs, { recursive: true, force: true });
+  const artifact = result.artifact?.path;
+  await endRecord(workspace, { state: "done", ...(artifact === undefined ? {} : { artifact }) });
+  emit({ type: "run.finished", durationMs: meter.totalMs, ownMs: meter.ownMs, result });
+}
+
+async function fail(context: RunContext, error: VmbuildError): Promise<VmbuildError> {
+  const { workspace, meter, emit } = context;
+  await endRecord(workspace, { state: "failed", outcome: error.code });
+  emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
+  return error;
+}
+
+async function endRecord(
+  workspace: Workspace,
+  end: { state: "done" | "failed"; outcome?: string; artifact?: string },
+): Promise<void> {
+  const endedAt = new Date().toISOString();
+  await workspace.update({ ...end, endedAt, machine: undefined });
+}

@@ -1,0 +1,34 @@
+/** Checks what the acceptance section refers to: its certificates, and its shell texts' syntax. */
+import { resolve } from "node:path";
+import type { Check } from "../acceptance/check-schema.js";
+import type { JsonPath } from "../template/document.js";
+import type { Collector } from "./findings.js";
+import { checkFile } from "./files.js";
+import { checkSyntax } from "./syntax.js";
+
+async function checkCommands(
+  collector: Collector,
+  checks: readonly Check[],
+  place: JsonPath,
+): Promise<void> {
+  for (const [index, check] of checks.entries()) {
+    if (!("run" in check)) continue;
+    const text = check.run.join("\n");
+    await checkSyntax(collector, [...place, "checks", index, "run"], ["/bin/sh"], { text });
+  }
+}
+
+/** Checks the section, where there is one. */
+export async function checkAcceptance(collector: Collector): Promise<void> {
+  const { acceptance, folder } = collector.template;
+  if (!acceptance) return;
+  const { ca } = acceptance.endpoint;
+  if (ca !== undefined) {
+    const place = ["acceptance", "endpoint", "ca"];
+    await checkFile(collector, place, resolve(folder, ca), "file");
+  }
+  await checkCommands(collector, acceptance.checks, ["acceptance"]);
+  for (const [index, { checks }] of acceptance.rounds.entries()) {
+    await checkCommands(collector, checks, ["acceptance", "rounds", index]);
+  }
+}

@@ -1,0 +1,121 @@
+/** Checks what steps refer to: their files, and the syntax of their scripts and shell texts. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { statIfThere } from "../host/files.js";
+import type { LocalSource } from "../steps/action.js";
+import { interpreterOf } from "../steps/interpreter.js";
+import type { ParsedAction } from "../steps/registry.js";
+import type { JsonPath } from "../template/document.js";
+import type { Template } from "../template/load.js";
+import type { Collector } from "./findings.js";
+import { awaitedInput, checkFile, shown } from "./files.js";
+import { checkSyntax } from "./syntax.js";
+import { shellTextsOf } from "./texts.js";
+
+/** Programs are short-lived; so many at a time. */
+const AT_ONCE = 4;
+
+/** Checks all steps, a few things at a time, in the order in which they are reported. */
+export async function checkSteps(collector: Collector): Promise<void> {
+  const actions = placedActions(collector.template);
+  const works = collector.template.steps.flatMap((step, index) => [
+    ...actions.filter((action) => action.step === index).flatMap((one) => worksOf(collector, one)),
+    ...step.verify.map((text, number) => async () => {
+      await checkSyntax(collector, ["steps", index, "verify", number], ["/bin/sh"], { text });
+    }),
+  ]);
+  for (let at = 0; at < works.length; at += AT_ONCE) {
+    collector.signal.throwIfAborted();
+    await Promise.all(works.slice(at, at + AT_ONCE).map((work) => work()));
+  }
+}
+
+/**
+ * Checks that what these steps read on the host is there, and nothing else.
+ * @param from the index of the first, from 0.
+ * @param to the index after the last.
+ */
+export async function checkSources(collector: Collector, from: number, to: number): Promise<void> {
+  for (const placed of placedActions(collector.template)) {
+    if (placed.step < from || placed.step >= to) continue;
+    for (const source of sourcesOf(collector, placed)) {
+      await checkSource(collector, placed, source);
+    }
+  }
+}
+
+/** An action and where it stands. */
+interface PlacedAction {
+  /** The step's index, from 0. */
+  readonly step: number;
+  readonly place: JsonPath;
+  readonly action: ParsedAction;
+  /** An earlier action may make on the host what this one reads: it need not be there yet. */
+  readonly madeLater: boolean;
+}
+
+function placedActions({ steps }: Template): PlacedAction[] {
+  let madeLater = false;
+  return steps.flatMap((step, index) =>
+    step.actions.map((action, number) => {
+      const placed = { step: index, place: ["steps", index, "actions", number], action, madeLater };
+      madeLater ||= action.type.name === "local";
+      return placed;
+    }),
+  );
+}
+
+const sourcesOf = ({ template }: Collector, { action }: PlacedAction): readonly LocalSource[] =>
+  action.type.sources(action.value as never, template.folder);
+
+function worksOf(collector: Collector, placed: PlacedAction): (() => Promise<void>)[] {
+  const { place, action } = placed;
+  return [
+    ...sourcesOf(collector, placed).map((source) => async () => {
+      if (await checkSource(collector, placed, source)) {
+        await checkScript(collector, placed, source);
+      }
+    }),
+    ...shellTextsOf(action).map(({ key, text, shell }) => async () => {
+      await checkSyntax(collector, [...place, ...key], [shell], { text });
+    }),
+  ];
+}
+
+/** @returns whether it is there and can be looked into. */
+async function checkSource(
+  collector: Collector,
+  { place, action, madeLater }: PlacedAction,
+  source: LocalSource,
+): Promise<boolean> {
+  const path = resolve(source.path);
+  const input = await awaitedInput(collector, path);
+  if (input !== undefined) {
+    collector.note(`the input ${input} is not here yet: what lies in it is not checked`);
+    return false;
+  }
+  if (madeLater && source.kind === "tree" && !(await statIfThere(path))) {
+    collector.note(`${shown(path)} is not there; an earlier local action may make it`);
+    return false;
+  }
+  const kind = source.kind === "file" ? "file" : "any";
+  return checkFile(collector, [...place, action.type.name], path, kind);
+}
+
+async function checkScript(
+  collector: Collector,
+  { place: at, action }: PlacedAction,
+  source: LocalSource,
+): Promise<void> {
+  if (!source.script) return;
+  const place = [...at, action.type.name];
+  const path = resolve(source.path);
+  const content = await readFile(path);
+  if (!content.subarray(0, 2).equals(Buffer.from("#!"))) {
+    collector.warning(place, `${shown(path)} does not begin with #!; it will run with /bin/sh`);
+  }
+  if (content.includes("\r\n")) {
+    collector.warning(place, `${shown(path)} has line ends of Windows (CRLF)`);
+  }
+  await checkSyntax(collector, place, interpreterOf(content), { path });
+}

@@ -1,0 +1,64 @@
+/** Everything about a template that can be known without a machine. */
+import { VmbuildError } from "../errors.js";
+import type { Template } from "../template/load.js";
+import { checkAcceptance } from "./acceptance.js";
+import { checkBase } from "./base.js";
+import { Collector } from "./findings.js";
+import type { Findings } from "./findings.js";
+import { checkInputs } from "./inputs.js";
+import { checkSeed } from "./seed.js";
+import { shown } from "./files.js";
+import { checkSources, checkSteps } from "./steps.js";
+
+export type { Findings } from "./findings.js";
+
+/** What a check needs to know of other templates. */
+export interface CheckOptions {
+  readonly signal: AbortSignal;
+  /** The path of another template's finished artifact; throws when there is no such template. */
+  readonly findArtifact: (appliance: string) => Promise<{ path: string } | undefined>;
+}
+
+/**
+ * Checks what a loaded template refers to: files, scripts, shell texts, user-data, sizes.
+ * @throws only the signal's reason: what is wrong with the template is in the findings.
+ */
+export async function checkTemplate(template: Template, options: CheckOptions): Promise<Findings> {
+  const collector = new Collector(template, options.signal);
+  await checkBase(collector, options.findArtifact);
+  await checkInputs(collector);
+  await checkSeed(collector);
+  await checkSteps(collector);
+  await checkAcceptance(collector);
+  options.signal.throwIfAborted();
+  return collector;
+}
+
+/** The error that lists a template's problems; undefined where there are none. */
+export function invalidOf(
+  template: Template,
+  problems: readonly string[],
+): VmbuildError | undefined {
+  if (problems.length === 0) return undefined;
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  return new VmbuildError("TEMPLATE_INVALID", `${shown(template.path)} has ${count}`, {
+    lines: problems,
+    hint: "Correct each of the listed places.",
+  });
+}
+
+/**
+ * Requires that what the steps of a run read on the host is there, before a machine starts for it.
+ * @param steps the indexes of the first one that runs, from 0, and of the one after the last.
+ * @throws {VmbuildError} TEMPLATE_INVALID, with a line for each that is not.
+ */
+export async function requireSources(
+  template: Template,
+  steps: { readonly from: number; readonly to: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const collector = new Collector(template, signal);
+  await checkSources(collector, steps.from, steps.to);
+  const error = invalidOf(template, collector.problems);
+  if (error) throw error;
+}

@@ -1,0 +1,123 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { decide, parentKeyOf, summarize } from "../../../../src/run/checkpoints/decide.js";
+import type { Chain, States } from "../../../../src/run/checkpoints/decide.js";
+import { keyOf } from "../../../../src/checkpoints/manifest.js";
+import type { Manifest } from "../../../../src/checkpoints/manifest.js";
+import type { Checkpoint } from "../../../../src/checkpoints/records.js";
+import { KeptTexts } from "../../../../src/checkpoints/store.js";
+import type { Step } from "../../../../src/template/schema.js";
+
+let folder: string;
+let texts: KeptTexts;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "vmbuild-decide-"));
+  texts = new KeptTexts(folder);
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const steps = ["one", "two", "three"].map((name) => ({ name, cache: true }) as unknown as Step);
+const never = (name: string) =>
+  steps.map((step) => (step.name === name ? { ...step, cache: false } : step));
+
+const chainOf = (...values: string[]): Chain => ({
+  root: { base: "sha256:abc", "machine.memory": "768 MiB" },
+  steps: steps.map(({ name }, index): Manifest => ({ name, "action 1 run": values[index] ?? "" })),
+});
+
+/** A store as a run of this chain would have left it. */
+function storeOf(chain: Chain, changes: Partial<Record<number, Partial<Checkpoint>>> = {}) {
+  const checkpoints: Checkpoint[] = [];
+  let parent = "";
+  for (const [index, manifest] of [chain.root, ...chain.steps].entries()) {
+    const key = keyOf(parent, manifest);
+    const checkpoint: Checkpoint = {
+      tag: `tag-${index}`,
+      index,
+      step: steps[index - 1]?.name ?? "",
+      key,
+      manifest,
+      createdAt: `2026-01-01T00:00:0${index}Z`,
+      usedAt: "",
+      stepMs: 1,
+      saveMs: 1,
+      memoryBytes: 1,
+      diskBytes: 1,
+      date: 1,
+      synced: true,
+      ...changes[index],
+    };
+    checkpoints.push(checkpoint);
+    parent = parentKeyOf(checkpoint);
+  }
+  return { checkpoints, records: { root: chain.root } } as unknown as States;
+}
+
+it("keeps all steps of a build that did not change", async () => {
+  const chain = chainOf("a", "b", "c");
+  const decision = await decide(chain, steps, storeOf(chain), texts, {});
+  expect(decision.kept).toBe(3);
+  expect(decision.candidates.map(({ tag }) => tag)).toEqual(["tag-3", "tag-2", "tag-1", "tag-0"]);
+  expect(summarize(decision)).toBe("all 3 steps are kept");
+});
+
+it("goes on after the last step that did not change, and says what did", async () => {
+  const decision = await decide(
+    chainOf("a", "B", "c"),
+    steps,
+    storeOf(chainOf("a", "b", "c")),
+    texts,
+    {},
+  );
+  expect(decision.kept).toBe(1);
+  expect(decision.steps.map(({ kept, reason }) => [kept, reason])).toEqual([
+    [true, ""],
+    [false, "action 1 run changed (b to B)"],
+    [false, "a step before it runs"],
+  ]);
+  expect(summarize(decision)).toBe(
+    "step 2 (two) runs: action 1 run changed (b to B); first run after 1 kept step",
+  );
+});
+
+it("does not need the states in between", async () => {
+  const chain = chainOf("a", "b", "c");
+  const store = storeOf(chain);
+  const only: States = { ...store, checkpoints: store.checkpoints.slice(3) };
+  expect((await decide(chain, steps, only, texts, {})).kept).toBe(3);
+});
+
+it("runs everything when the machine or the base changed", async () => {
+  const chain = chainOf("a", "b", "c");
+  const other = { ...chain, root: { ...chain.root, "machine.memory": "1024 MiB" } };
+  const decision = await decide(other, steps, storeOf(chain), texts, {});
+  expect(decision.candidates).toEqual([]);
+  expect(decision.steps[0]?.reason).toBe("machine.memory changed (768 MiB to 1024 MiB)");
+});
+
+it("obeys --from, --force and steps that are never kept", async () => {
+  const chain = chainOf("a", "b", "c");
+  const store = storeOf(chain);
+  const from = await decide(chain, steps, store, texts, { from: "two" });
+  expect([from.kept, from.steps[1]?.reason]).toEqual([1, "--from"]);
+  const force = await decide(chain, steps, store, texts, { force: true });
+  expect([force.candidates, force.steps[0]?.reason]).toEqual([[], "--force"]);
+  const each = await decide(chain, never("three"), store, texts, {});
+  expect([each.kept, each.steps[2]?.reason]).toEqual([2, 'it says "cache": false']);
+  // Whichever of the two comes first.
+  const both = await decide(chain, never("one"), store, texts, { from: "three" });
+  expect(both.kept).toBe(0);
+});
+
+it("follows a state that was changed by hand, and says so", async () => {
+  const chain = chainOf("a", "b", "c");
+  const store = storeOf(chain, { 2: { changedByHand: "nonce" } });
+  const decision = await decide(chain, steps, store, texts, {});
+  expect([decision.kept, decision.changedByHand]).toEqual([3, ["two"]]);
+  // Without that state, what was made on top of it is not this template's.
+  const without = store.checkpoints.filter(({ index }) => index !== 2);
+  const clean: States = { ...store, checkpoints: without };
+  expect((await decide(chain, steps, clean, texts, {})).kept).toBe(1);
+});
