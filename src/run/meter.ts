@@ -1,30 +1,40 @@
-/** What of a run's time is the tool's own: all of it, less the times in which it waited for others. */
+/**
+ * Measures vmbuild's own share of a run: its time less the time in which it waited for the guest,
+ * for QEMU, for a server or for another program.
+ */
 
-/** Counts the time in which at least one wait for somebody else was under way. Milliseconds. */
+/** Counts the time in which at least one wait was under way. Milliseconds. */
 export class Meter {
-  readonly #started = performance.now();
+  readonly #now: () => number;
+  readonly #started: number;
   #waits = 0;
   #since = 0;
   #waited = 0;
 
-  /** Runs something whose time is the guest's, QEMU's or another program's. */
+  /** @param now the clock, in milliseconds; a monotonic one by default. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#started = now();
+  }
+
+  /** Runs work whose time is the guest's, QEMU's or another program's. */
   async waitFor<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waits++ === 0) this.#since = performance.now();
+    if (this.#waits++ === 0) this.#since = this.#now();
     try {
       return await work();
     } finally {
-      if (--this.#waits === 0) this.#waited += performance.now() - this.#since;
+      if (--this.#waits === 0) this.#waited += this.#now() - this.#since;
     }
   }
 
-  /** Since the start. */
+  /** Time since the start. */
   get totalMs(): number {
-    return performance.now() - this.#started;
+    return this.#now() - this.#started;
   }
 
-  /** The tool's own share. */
+  /** vmbuild's own share. */
   get ownMs(): number {
-    const running = this.#waits > 0 ? performance.now() - this.#since : 0;
+    const running = this.#waits > 0 ? this.#now() - this.#since : 0;
     return this.totalMs - this.#waited - running;
   }
 }

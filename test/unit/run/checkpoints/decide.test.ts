@@ -8,7 +8,7 @@ import { keyOf } from "../../../../src/checkpoints/manifest.js";
 import type { Manifest } from "../../../../src/checkpoints/manifest.js";
 import type { Checkpoint } from "../../../../src/checkpoints/records.js";
 import { KeptTexts } from "../../../../src/checkpoints/store.js";
-import type { Step } from "../../../../src/template/schema.js";
+import type { Step } from "../../../../src/steps/schema.js";
 
 let folder: string;
 let texts: KeptTexts;
