@@ -4,8 +4,8 @@ import type { Socket } from "node:net";
 import { NodeSSH } from "node-ssh";
 import type { Client } from "ssh2";
 import { VmbuildError, messageOf } from "../errors.js";
-import { publicBlob } from "./keys.js";
-import type { BuildKeys } from "./keys.js";
+import { publicBlob } from "../seed/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
 
 /** How far an attempt got, in order. */
 export const STAGES = ["listener", "banner", "handshake", "host-key", "authentication"] as const;

@@ -6,7 +6,7 @@
  */
 import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
-import type { BuildKeys } from "./keys.js";
+import type { BuildKeys } from "../seed/keys.js";
 
 /** The port on which it listens in the guest: in the range that nobody registers (RFC 6335). */
 export const DOOR_PORT = 49122;

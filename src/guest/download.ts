@@ -9,7 +9,7 @@ import { VmbuildError, systemCode } from "../errors.js";
 import { publish, temporaryBeside } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
-import { unpackTree } from "./tree.js";
+import { unpackTree } from "../host/tree.js";
 import { progressCounter, runTransfer } from "./upload.js";
 import type { TransferContext } from "./upload.js";
 

@@ -10,7 +10,7 @@ import type { DiskSlot } from "./payload.js";
 import { reconnectAfterReboot } from "./reboot.js";
 import { requireSuccess, runQuietly, runScript } from "./script.js";
 import type { GuestScript, ScriptEnd } from "./script.js";
-import { listTree } from "./tree.js";
+import { listTree } from "../host/tree.js";
 import { destinationOf, uploadFile, uploadTree, writeFile } from "./upload.js";
 import type { Ownership, TransferContext } from "./upload.js";
 

@@ -7,7 +7,7 @@ import { rm, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hashFile } from "../inputs/digest.js";
-import { listTree, packTree } from "./tree.js";
+import { listTree, packTree } from "../host/tree.js";
 import {
   progressCounter,
   receiveCommand,

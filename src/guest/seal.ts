@@ -4,8 +4,8 @@
  */
 import { VmbuildError } from "../errors.js";
 import type { Guest } from "./guest.js";
-import { publicBlob, tracesOf } from "./keys.js";
-import type { BuildKeys } from "./keys.js";
+import { publicBlob, tracesOf } from "../seed/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
 import { shellQuote } from "../host/programs.js";
 
 /** Where something of the build could have been copied to; the rest of an image is packages. */

@@ -9,7 +9,7 @@ import type { Emit } from "../events/types.js";
 import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { Connection } from "./connection.js";
-import { listTree, packTree } from "./tree.js";
+import { listTree, packTree } from "../host/tree.js";
 
 /** What every transfer needs. */
 export interface TransferContext {

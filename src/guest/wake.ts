@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
 import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
-import { PLACEHOLDER_HOSTNAME } from "../seed/nocloud.js";
+import { PLACEHOLDER_HOSTNAME } from "../seed/hostname.js";
 
 const ENTROPY_BYTES = 64;
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Emit } from "../events/types.js";
-import { makeBuildKeys } from "../guest/keys.js";
+import { makeBuildKeys } from "../seed/keys.js";
 import { runtimeFolder } from "../host/paths.js";
 import { decideAccelerator } from "../machine/accelerator.js";
 import type { AcceleratorChoice } from "../machine/accelerator.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Connection } from "../guest/connection.js";
-import type { BuildKeys } from "../guest/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import { GUEST_MAC } from "../machine/argv.js";
 import { readConsoleTail } from "../machine/console.js";
@@ -16,7 +16,7 @@ import type { MachineFiles, MachineShape } from "../machine/shape.js";
 import { contextAddress, contextVariables, writeContextDisk } from "../seed/context.js";
 import type { ContextVariables } from "../seed/context.js";
 import { writeSeed } from "../seed/nocloud.js";
-import { hostnameOf } from "../run/disk.js";
+import { hostnameOf } from "../seed/hostname.js";
 
 /** A way in: a port of 127.0.0.1, or any free one, and the guest's port that it leads to. */
 export interface Forward {

@@ -6,7 +6,7 @@ import { Guest } from "../guest/guest.js";
 import { waitForCloudInit } from "../guest/cloud-init.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import type { Connection } from "../guest/connection.js";
-import type { BuildKeys } from "../guest/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
 import { writeWhole } from "../host/files.js";
 import { runtimeFolder } from "../host/paths.js";
 import { readConsoleTail } from "../machine/console.js";

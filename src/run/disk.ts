@@ -5,8 +5,8 @@ import { resolve } from "node:path";
 import { identityOf, isSame } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
 import { pinBase } from "../base/pin.js";
-import { makeBuildKeys, saveKeys } from "../guest/keys.js";
-import type { BuildKeys } from "../guest/keys.js";
+import { makeBuildKeys, saveKeys } from "../seed/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
 import { createOverlay } from "../machine/disk.js";
 import { copyVariables } from "../machine/firmware.js";
 import { writeSeed } from "../seed/nocloud.js";
@@ -34,17 +34,6 @@ async function prepareSeed(context: RunContext): Promise<BuildKeys> {
     await Promise.all([saveKeys(keys, workspace.work.keys), written]);
     return keys;
   });
-}
-
-/** A template's name as a host name: letters, digits and dashes (RFC 1123). */
-export function hostnameOf(name: string): string {
-  return (
-    name
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9]+/g, "-")
-      .slice(0, 63)
-      .replaceAll(/^-|-$/g, "") || "vmbuild"
-  );
 }
 
 async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<void> {

@@ -1,7 +1,7 @@
 /** A machine that goes on from a saved state. */
 import { asVmbuildError } from "../errors.js";
 import type { VmbuildError } from "../errors.js";
-import { loadKeys } from "../guest/keys.js";
+import { loadKeys } from "../seed/keys.js";
 import { wakeGuest } from "../guest/wake.js";
 import { watchMemory } from "../machine/memory.js";
 import { loadState, resumeMachine } from "../machine/snapshot.js";
@@ -12,7 +12,7 @@ import { downloadAgain } from "./checkpoints/host-actions.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import { takeReady } from "./checkpoints/shared.js";
 import { phase } from "./context.js";
-import { hostnameOf } from "./disk.js";
+import { hostnameOf } from "../seed/hostname.js";
 import { createSaver, started } from "./started.js";
 import type { Start, Started } from "./started.js";
 

@@ -7,7 +7,7 @@ import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
-import type { BuildKeys } from "../guest/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
 import { quitMachine } from "../machine/stop.js";
 import { requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";

@@ -1,7 +1,7 @@
 /** What starting a machine takes, and what it gives. */
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
-import type { BuildKeys } from "../guest/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
 import type { RunningMachine } from "../machine/machine.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import { Saver } from "./checkpoints/save.js";

@@ -4,7 +4,7 @@ import { messageOf } from "../errors.js";
 import type { Guest } from "../guest/guest.js";
 import { createLineFile } from "../host/line-file.js";
 import { runStep } from "../steps/step.js";
-import type { Step } from "../template/schema.js";
+import type { Step } from "../steps/schema.js";
 import { StateKeeper } from "./checkpoints/keeper.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import type { RunContext } from "./context.js";

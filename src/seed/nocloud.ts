@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseDocument, stringify } from "yaml";
 import { VmbuildError, messageOf } from "../errors.js";
-import type { BuildKeys } from "../guest/keys.js";
+import { PLACEHOLDER_HOSTNAME } from "./hostname.js";
+import type { BuildKeys } from "./keys.js";
 import { writeTextDisk } from "./iso.js";
 
 /** What a seed says. Paths are absolute. */
@@ -31,12 +32,6 @@ export interface SeedFiles {
 const MINIMAL = fileURLToPath(new URL("../../cloud-init/minimal.yml", import.meta.url));
 
 const HEADER = "#cloud-config\n";
-
-/**
- * The name of a guest that has none yet. A build's own is set once it is up, so that builds with
- * different names can start from the same state.
- */
-export const PLACEHOLDER_HOSTNAME = "vmbuild-guest";
 
 /** A user as the builds of cloud images know them: made where there is none, root without password. */
 function sudoer(name: string): Record<string, unknown> {

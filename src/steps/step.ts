@@ -2,7 +2,7 @@
 import { VmbuildError, asVmbuildError, messageOf } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
-import type { Step } from "../template/schema.js";
+import type { Step } from "./schema.js";
 import type { ActionContext } from "./action.js";
 import { describeAction } from "./registry.js";
 import type { ParsedAction } from "./registry.js";

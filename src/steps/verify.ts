@@ -1,7 +1,7 @@
 /** A step's post-conditions: every one is tried, and any that fails ends the run. */
 import { VmbuildError } from "../errors.js";
 import { Tail } from "../host/lines.js";
-import type { Step } from "../template/schema.js";
+import type { Step } from "./schema.js";
 import type { StepContext } from "./step.js";
 
 /** A post-condition is a look, not work. Milliseconds. */

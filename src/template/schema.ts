@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { duration, environment, identifier, size } from "../fields.js";
 import { inputSchema } from "../inputs/schema.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
-import { actionSchema } from "../steps/registry.js";
+import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { baseSchema } from "./base-schema.js";
 
@@ -20,7 +20,6 @@ export const DEFAULTS = {
   disk: 50 * GIB,
   machineType: "q35",
   sshTimeoutMs: 30 * MINUTE_MS,
-  stepTimeoutMs: 60 * MINUTE_MS,
   shutdownTimeoutMs: 2 * MINUTE_MS,
 } as const;
 
@@ -104,33 +103,6 @@ const seedSchema = z
     networkConfig: z.string().optional().describe("a network-config file of your own"),
   })
   .describe("what cloud-init is told beside what the build needs");
-
-/** One step. */
-export const stepSchema = z
-  .strictObject({
-    name: identifier.describe("the step's name, in logs and for --break"),
-    description: z.string().optional().describe("what the step is for"),
-    actions: z.array(actionSchema).default([]).describe("what it does, in order"),
-    environment: environment.default({}),
-    timeout: duration
-      .default(DEFAULTS.stepTimeoutMs)
-      .describe('how long each of its actions may take; "1h" by default'),
-    retries: z
-      .int()
-      .min(0)
-      .max(20)
-      .default(0)
-      .describe("how many times a failed step is tried again, from its first action"),
-    verify: z
-      .array(z.string().min(1))
-      .default([])
-      .describe("commands in the guest that must succeed afterwards: the step's post-conditions"),
-    cache: z
-      .boolean()
-      .default(true)
-      .describe("false: this step and all after it run each time, and leave no checkpoints"),
-  })
-  .describe("a named group of actions, with its post-conditions");
 
 const fileName = z
   .string()
@@ -250,7 +222,5 @@ export const templateSchema = z
 
 /** A template after variables, defaults and units. Sizes are bytes, durations milliseconds. */
 export type TemplateValues = z.infer<typeof templateSchema>;
-/** One step of it. */
-export type Step = z.infer<typeof stepSchema>;
 /** A variable's declaration. */
 export type VariableDeclaration = z.infer<typeof variableSchema>;

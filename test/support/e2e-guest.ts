@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { Guest } from "../../src/guest/guest.js";
-import { makeBuildKeys } from "../../src/guest/keys.js";
+import { makeBuildKeys } from "../../src/seed/keys.js";
 import { waitUntilReady } from "../../src/guest/readiness.js";
 import { readConsoleTail } from "../../src/machine/console.js";
 import { createOverlay } from "../../src/machine/disk.js";

@@ -4,7 +4,7 @@ import { keyAfterChange, keyOf } from "../../checkpoints/manifest.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
 import type { Checkpoint } from "../../checkpoints/records.js";
 import type { CheckpointStore, KeptTexts } from "../../checkpoints/store.js";
-import type { Step } from "../../template/schema.js";
+import type { Step } from "../../steps/schema.js";
 
 /** What a user asked of the cache. */
 export interface CacheWishes {

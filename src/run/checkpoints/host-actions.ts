@@ -5,7 +5,7 @@ import type { Guest } from "../../guest/guest.js";
 import { createLineFile } from "../../host/line-file.js";
 import { rerunAction } from "../../steps/step.js";
 import type { ParsedAction } from "../../steps/registry.js";
-import type { Step } from "../../template/schema.js";
+import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
 import { stepLogName } from "../steps.js";
 

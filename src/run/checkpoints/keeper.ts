@@ -3,7 +3,7 @@ import { differencesOf, keyOf } from "../../checkpoints/manifest.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
 import { asVmbuildError } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
-import type { Step } from "../../template/schema.js";
+import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
 import type { Started } from "../started.js";
 import { stepManifest } from "./manifests.js";

@@ -14,7 +14,7 @@ import { composeSeed } from "../../seed/nocloud.js";
 import type { ParsedAction } from "../../steps/registry.js";
 import type { LocalSource } from "../../steps/action.js";
 import type { Template } from "../../template/load.js";
-import type { Step } from "../../template/schema.js";
+import type { Step } from "../../steps/schema.js";
 import type { HostFacts } from "../../requirements/host.js";
 import { planMachine } from "../../requirements/plan.js";
 import type { Prepared } from "../prepare.js";

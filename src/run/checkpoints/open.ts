@@ -9,7 +9,7 @@ import type { Emit } from "../../events/types.js";
 import type { Connection } from "../../guest/connection.js";
 import { DOOR_PORT } from "../../guest/door.js";
 import { Guest } from "../../guest/guest.js";
-import { loadKeys } from "../../guest/keys.js";
+import { loadKeys } from "../../seed/keys.js";
 import { wakeGuest } from "../../guest/wake.js";
 import { tryLock } from "../../host/lock.js";
 import { runProgram } from "../../host/programs.js";
@@ -26,7 +26,7 @@ import {
 } from "../../machine/snapshot.js";
 import { quitMachine } from "../../machine/stop.js";
 import { connectToRestored, connectToServer } from "../boot.js";
-import { hostnameOf } from "../disk.js";
+import { hostnameOf } from "../../seed/hostname.js";
 import { buildPaths, lockError } from "../../builds/workspace.js";
 
 /** Which state to open, and how. */

@@ -4,7 +4,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
 import { AttemptFailure, connectOnce } from "../../../src/guest/connection.js";
-import { makeBuildKeys } from "../../../src/guest/keys.js";
+import { makeBuildKeys } from "../../../src/seed/keys.js";
 import { waitUntilReady } from "../../../src/guest/readiness.js";
 import { freePort } from "../../../src/machine/ports.js";
 import { VmbuildError } from "../../../src/errors.js";

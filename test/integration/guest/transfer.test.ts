@@ -21,7 +21,7 @@ import { pack } from "tar-stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
 import { Guest } from "../../../src/guest/guest.js";
-import { listTree, unpackTree } from "../../../src/guest/tree.js";
+import { listTree, unpackTree } from "../../../src/host/tree.js";
 import { errorOf } from "../../support/inputs.js";
 import { startSshd } from "./sshd.js";
 import type { Sshd } from "./sshd.js";

@@ -2,13 +2,7 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import {
-  loadKeys,
-  makeBuildKeys,
-  publicBlob,
-  saveKeys,
-  tracesOf,
-} from "../../../src/guest/keys.js";
+import { loadKeys, makeBuildKeys, publicBlob, saveKeys, tracesOf } from "../../../src/seed/keys.js";
 
 it("makes new keys for each build, in OpenSSH's formats", () => {
   const [one, other] = [makeBuildKeys(), makeBuildKeys()];

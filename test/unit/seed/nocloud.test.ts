@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { makeBuildKeys } from "../../../src/guest/keys.js";
+import { makeBuildKeys } from "../../../src/seed/keys.js";
 import { composeSeed, parseUserData } from "../../../src/seed/nocloud.js";
 import type { SeedOptions } from "../../../src/seed/nocloud.js";
 import { errorOf } from "../../support/inputs.js";

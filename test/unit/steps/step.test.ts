@@ -4,7 +4,7 @@ import type { EventBody } from "../../../src/events/types.js";
 import type { Guest } from "../../../src/guest/guest.js";
 import type { GuestScript, ScriptEnd } from "../../../src/guest/script.js";
 import { runStep } from "../../../src/steps/step.js";
-import { stepSchema } from "../../../src/template/schema.js";
+import { stepSchema } from "../../../src/steps/schema.js";
 import { errorOf } from "../../support/inputs.js";
 
 const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
