@@ -115,7 +115,12 @@ async function list(nameOrPath: string, flags: CheckpointsFlags): Promise<number
   return 0;
 }
 
-async function remove(nameOrPath: string, steps: readonly string[], flags: TemplateFlags) {
+/** Removes the checkpoints of some steps, or all; returns the exit code. */
+export async function removeNamed(
+  nameOrPath: string,
+  steps: readonly string[],
+  flags: TemplateFlags,
+): Promise<number> {
   const output = createOutput();
   const names = await buildNames();
   const name = names.includes(nameOrPath) ? nameOrPath : (await loadFor(nameOrPath, flags)).name;
@@ -132,14 +137,20 @@ async function remove(nameOrPath: string, steps: readonly string[], flags: Templ
   return 0;
 }
 
-/** Runs the command; returns the exit code. */
-export async function checkpoints(
+/**
+ * Lists a build's checkpoints; returns the exit code.
+ * @param words empty, or `rm` and steps: the spelling of earlier versions.
+ * @throws {VmbuildError} USAGE for other words.
+ */
+export async function listOrRemove(
   nameOrPath: string,
-  action: string | undefined,
-  steps: readonly string[],
+  words: readonly string[],
   flags: CheckpointsFlags,
 ): Promise<number> {
+  const [action, ...steps] = words;
   if (action === undefined) return list(nameOrPath, flags);
-  if (action === "rm") return remove(nameOrPath, steps, flags);
-  throw new VmbuildError("USAGE", `checkpoints ${nameOrPath} ${action}: write rm, or nothing`);
+  if (action === "rm") return removeNamed(nameOrPath, steps, flags);
+  throw new VmbuildError("USAGE", `checkpoints: unknown action "${action}"`, {
+    hint: "Write `vmbuild checkpoints list NAME` or `vmbuild checkpoints rm NAME STEP...`.",
+  });
 }

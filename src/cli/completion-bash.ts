@@ -13,7 +13,7 @@ function fill(values: Values): string {
     case "templates":
       return '_vmbuild_words "$(vmbuild list --templates 2>/dev/null)"; _vmbuild_files';
     case "builds":
-      return '_vmbuild_words "$(vmbuild list --names 2>/dev/null)"';
+      return `_vmbuild_words "${[...values.subcommands, "$(vmbuild list --names 2>/dev/null)"].join(" ")}"`;
   }
 }
 

@@ -15,7 +15,7 @@ function values(values: Values): string {
     case "templates":
       return " -F -a '(vmbuild list --templates 2>/dev/null)'";
     case "builds":
-      return " -a '(vmbuild list --names 2>/dev/null)'";
+      return ` -a ${quote([...values.subcommands, "(vmbuild list --names 2>/dev/null)"].join(" "))}`;
   }
 }
 

@@ -17,7 +17,9 @@ function action(values: Values): string {
     case "templates":
       return "_vmbuild_templates";
     case "builds":
-      return "_vmbuild_builds";
+      return values.subcommands.length === 0
+        ? "_vmbuild_builds"
+        : `{compadd ${values.subcommands.join(" ")}; _vmbuild_builds}`;
   }
 }
 

@@ -1,5 +1,5 @@
 /** `vmbuild completion`: scripts for shells, made from the command tree itself. */
-import type { Command, Option } from "commander";
+import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { bashScript } from "./completion-bash.js";
 import { fishScript } from "./completion-fish.js";
 import { zshScript } from "./completion-zsh.js";
@@ -14,9 +14,10 @@ export type Values =
   | { readonly kind: "none" }
   | { readonly kind: "files" }
   | { readonly kind: "words"; readonly words: readonly string[] }
-  /** Names of templates (or files), or of builds; asked of vmbuild when they are wanted. */
+  /** Names of templates (or files); the script asks vmbuild for them. */
   | { readonly kind: "templates" }
-  | { readonly kind: "builds" };
+  /** Names of builds, which the script asks vmbuild for, and subcommands. */
+  | { readonly kind: "builds"; readonly subcommands: readonly string[] };
 
 /** An option as a completion knows it. */
 export interface CompletedOption {
@@ -53,12 +54,15 @@ function optionValues(option: Option): Values | undefined {
   return { kind: FILE_OPTIONS.has(option.attributeName()) ? "files" : "none" };
 }
 
-function argumentValues(command: Command): Values {
+function argumentValues(command: CommandUnknownOpts): Values {
+  if (command.commands.length > 0) {
+    return { kind: "builds", subcommands: command.commands.map((sub) => sub.name()) };
+  }
   const [argument] = command.registeredArguments;
   if (!argument) return { kind: "none" };
   if (argument.argChoices) return { kind: "words", words: argument.argChoices };
   if (TEMPLATE_ARGUMENT.test(argument.name())) return { kind: "templates" };
-  return { kind: command.name() === "init" ? "none" : "builds" };
+  return command.name() === "init" ? { kind: "none" } : { kind: "builds", subcommands: [] };
 }
 
 const HELP: CompletedOption = {
@@ -67,14 +71,20 @@ const HELP: CompletedOption = {
   values: undefined,
 };
 
-/** The commands with their options and arguments, as the help lists them. */
-function describeCommands(root: Command): CompletedCommand[] {
+/** Collects the options of a command and of its subcommands, each once. */
+function optionsOf(command: CommandUnknownOpts): Option[] {
+  const all = [command, ...command.commands].flatMap((one) => one.options);
+  return [...new Map(all.map((option) => [option.flags, option])).values()];
+}
+
+/** Describes the commands with their options and arguments, as the help lists them. */
+function describeCommands(root: CommandUnknownOpts): CompletedCommand[] {
   return root.commands.map((command) => ({
     name: command.name(),
     description: command.description(),
     argument: argumentValues(command),
     options: [
-      ...command.options
+      ...optionsOf(command)
         .filter((option) => !option.hidden)
         .map((option) => ({
           names: [option.short, option.long].filter((name) => name !== undefined),
@@ -87,13 +97,13 @@ function describeCommands(root: Command): CompletedCommand[] {
 }
 
 /** The script for a shell. Pure. */
-export function completionScript(shell: Shell, root: Command): string {
+export function completionScript(shell: Shell, root: CommandUnknownOpts): string {
   const commands = describeCommands(root);
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](commands);
 }
 
 /** Runs the command; returns the exit code. */
-export function completion(shell: Shell, root: Command): number {
+export function completion(shell: Shell, root: CommandUnknownOpts): number {
   createOutput().print(completionScript(shell, root).trimEnd());
   return 0;
 }

@@ -1,12 +1,12 @@
-/** Options that several commands share, and how they become a loaded template. */
+/** Options that several commands share, and the template that they load. */
 import { resolve } from "node:path";
-import { InvalidArgumentError, Option } from "commander";
-import type { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import type { OptionValues } from "@commander-js/extra-typings";
 import { VmbuildError } from "../errors.js";
 import type { Template } from "../template/load.js";
 import type { Override } from "../template/overrides.js";
+import { addGroup } from "./commands/option-group.js";
 import { COLOR_CHOICES, LOG_FORMATS } from "./output.js";
-import type { ColorChoice, LogFormat } from "./output.js";
 
 /** Collects an option that may be given several times. */
 export function collect(value: string, previous: string[] = []): string[] {
@@ -17,57 +17,55 @@ export function collect(value: string, previous: string[] = []): string[] {
 export function parseCount(value: string): number {
   const count = Number(value);
   if (Number.isInteger(count) && count >= 1) return count;
-  throw new InvalidArgumentError("It is a whole number of at least 1.");
+  throw new InvalidArgumentError("It must be a whole number of at least 1.");
 }
 
-/** What {@link addTemplateOptions} parses. */
-export interface TemplateFlags {
-  readonly var?: string[];
-  readonly varFile?: string[];
-  readonly input?: string[];
-  readonly set?: string[];
-  readonly base?: string;
-  readonly accel?: string;
-  readonly cpus?: number;
-  readonly memory?: string;
-  readonly disk?: string;
-  readonly appliances?: string;
-}
-
-/** What {@link addOutputOptions} parses. */
-export interface OutputFlags {
-  readonly logFormat?: LogFormat;
-  readonly color?: ColorChoice;
-}
-
-/** Everything that changes what a template means in this call. */
-export function addTemplateOptions(command: Command): Command {
-  return command
+const templateOptions = () =>
+  new Command()
     .option("--var <name=value>", "set a variable (repeatable)", collect)
     .option("--var-file <file>", "set variables from a JSON file (repeatable)", collect)
     .option("--input <name=path>", "use a local file or folder for an input (repeatable)", collect)
-    .option(
-      "--set <path=value>",
-      "replace any value, such as machine.memory=8G (repeatable)",
-      collect,
+    .option("--set <path=value>", "replace a value: --set machine.memory=8G (repeatable)", collect)
+    .option("--base <base>", "use another base: bootstrap:SUITE, or the path of an image")
+    .addOption(
+      new Option("--accel <kind>", "set the accelerator").choices(["kvm", "tcg", "auto"] as const),
     )
-    .option("--base <base>", "another base: bootstrap:SUITE, or the path of an image")
-    .addOption(new Option("--accel <kind>", "how the guest runs").choices(["kvm", "tcg", "auto"]))
-    .option("--cpus <n>", "virtual CPUs", parseCount)
-    .option("--memory <size>", "the machine's memory, such as 4G")
-    .option("--disk <size>", "the size of the machine's disk, such as 20G")
-    .option("--appliances <dir>", "where bare names are looked up");
+    .option("--cpus <n>", "set the number of virtual CPUs", parseCount)
+    .option("--memory <size>", "set the guest's memory, such as 4G")
+    .option("--disk <size>", "set the size of the guest's disk, such as 20G")
+    .option("--appliances <dir>", "look up templates that are given by name in this folder");
+
+/** Values of the options that {@link addTemplateOptions} adds. */
+export type TemplateFlags = Readonly<ReturnType<ReturnType<typeof templateOptions>["opts"]>>;
+
+/** Adds the options that change what a template means in this call. */
+export function addTemplateOptions<A extends unknown[], O extends OptionValues>(
+  command: Command<A, O>,
+): Command<A, O & TemplateFlags> {
+  return addGroup(command, templateOptions());
 }
 
-/** How a command speaks. */
-export function addOutputOptions(command: Command): Command {
-  return command
+const outputOptions = () =>
+  new Command()
     .addOption(
-      new Option("--log-format <format>", "how progress is shown on stderr")
+      new Option("--log-format <format>", "set the format of progress on stderr")
         .choices(LOG_FORMATS)
-        .default("auto"),
+        .default("auto" as const),
     )
-    .addOption(new Option("--color <when>", "colours").choices(COLOR_CHOICES).default("auto"));
+    .addOption(
+      new Option("--color <when>", "set when to use colors")
+        .choices(COLOR_CHOICES)
+        .default("auto" as const),
+    );
+
+/** Values of the options that {@link addOutputOptions} adds. */
+export type OutputFlags = Readonly<ReturnType<ReturnType<typeof outputOptions>["opts"]>>;
+
+/** Adds the options for progress and colors. */
+export function addOutputOptions<A extends unknown[], O extends OptionValues>(
+  command: Command<A, O>,
+): Command<A, O & OutputFlags> {
+  return addGroup(command, outputOptions());
 }
 
 /** `NAME=VALUE` options as a record. */

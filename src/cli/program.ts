@@ -1,9 +1,9 @@
 /** Builds the command line from its commands, runs it, and turns any end into an exit code. */
-import { Command, CommanderError } from "commander";
-import type { Argument } from "commander";
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ERRORS, asVmbuildError } from "../errors.js";
 import { vmbuildVersion } from "../version.js";
-import { addCommands } from "./commands.js";
+import { COMMANDS } from "./commands/registry.js";
 import { createOutput } from "./output.js";
 import type { OutputOptions } from "./output.js";
 import { usageError } from "./usage.js";
@@ -12,24 +12,18 @@ const USAGE_EXIT = ERRORS.USAGE.exit;
 
 const EXAMPLES = `
 Examples:
-  vmbuild init my-image && vmbuild run my-image     a first image
+  vmbuild init my-image && vmbuild run my-image     create and build a first image
   vmbuild run slm-copilot.json --var model=…        build a template
-  vmbuild inspect demo                              what a run would do, without doing it
-  vmbuild ssh demo                                  into a build that runs or is paused
-  vmbuild doctor                                    what this host lacks
+  vmbuild inspect demo                              show what a run would do
+  vmbuild ssh demo                                  open a shell in a build's guest
+  vmbuild doctor                                    check this host's prerequisites
 
 Exit codes: 0 done, 2 usage or template, 3 host, 4 input or base, 5 machine, 6 guest,
 7 step, 8 check, 9 artifact, 1 a defect, 130 and 143 interrupted. See docs/errors.md.`;
 
-/** `<name>`, `[name...]`. */
-function humanReadable(argument: Argument): string {
-  const name = argument.name() + (argument.variadic ? "..." : "");
-  return argument.required ? `<${name}>` : `[${name}]`;
-}
-
-/** The root command, with every command added; nothing is parsed yet. */
-export function createRoot(setExitCode: (code: number) => void): Command {
-  const root = new Command("vmbuild")
+/** Creates the root command, with every command added; nothing is parsed yet. */
+export function createRoot(setExitCode: (code: number) => void): CommandUnknownOpts {
+  const root: CommandUnknownOpts = new Command("vmbuild")
     .description("Builds virtual machine images by driving QEMU itself.")
     .version(vmbuildVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
@@ -39,18 +33,23 @@ export function createRoot(setExitCode: (code: number) => void): Command {
       sortSubcommands: false,
       // Without "[options]", which all have: the descriptions fit beside the names.
       subcommandTerm: (command) =>
-        [command.name(), ...command.registeredArguments.map(humanReadable)].join(" "),
+        `${command.name()} ${command.usage().replace("[options]", "")}`.replaceAll(/ +/g, " "),
     })
     .addHelpText("after", EXAMPLES)
     // What is wrong is printed where all errors are.
     .configureOutput({ outputError: () => {} });
-  addCommands(root, setExitCode);
-  for (const command of [root, ...root.commands]) {
+  for (const define of COMMANDS) root.addCommand(define(setExitCode, root));
+  for (const command of withSubcommands(root)) {
     command.copyInheritedSettings(root).exitOverride((error) => {
       throw usageError(error, command) ?? error;
     });
   }
   return root;
+}
+
+/** Returns a command and all commands below it. */
+function withSubcommands(command: CommandUnknownOpts): CommandUnknownOpts[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 /** How errors are to be printed, also where the command line could not be parsed. */
@@ -68,7 +67,7 @@ function outputOptionsIn(args: readonly string[]): OutputOptions {
 /**
  * Runs a command line.
  * @param args without node and the script.
- * @returns the exit code (design: exit codes).
+ * @returns the exit code, as in docs/errors.md.
  */
 export async function createProgram(args: readonly string[]): Promise<number> {
   let exitCode = 0;

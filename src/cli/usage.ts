@@ -1,19 +1,27 @@
-/** What the parser of the command line finds wrong, as an error of ours. */
-import type { Command, CommanderError } from "commander";
+/** Converts an error of the command-line parser to a VmbuildError. */
+import type { CommandUnknownOpts, CommanderError } from "@commander-js/extra-typings";
 import { VmbuildError } from "../errors.js";
 
+/** Returns a command's full name, such as `vmbuild checkpoints rm`. */
+function fullName(command: CommandUnknownOpts): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
+}
+
 /**
- * The parser's words in our style: its message, its suggestion as the hint.
+ * Converts the parser's message; its suggestion becomes the hint.
  * @returns undefined where nothing is wrong (help and version were asked for), or where help
  *   itself is the answer and was printed.
  */
-export function usageError(error: CommanderError, command: Command): VmbuildError | undefined {
+export function usageError(
+  error: CommanderError,
+  command: CommandUnknownOpts,
+): VmbuildError | undefined {
   if (error.exitCode === 0 || error.code === "commander.help") return undefined;
   const [first = "", ...more] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = /^\((Did you mean .+\?)\)$/.exec(more.join(" ").trim())?.[1];
-  const name = command.parent ? `vmbuild ${command.name()}` : "vmbuild";
+  const name = fullName(command);
   const help = `See ${name} --help.`;
-  const message = `${command.parent ? `${command.name()}: ` : ""}${first}`;
+  const message = `${command.parent ? `${name.replace("vmbuild ", "")}: ` : ""}${first}`;
   return new VmbuildError("USAGE", message, {
     hint: suggestion === undefined ? help : `${suggestion} ${help}`,
   });

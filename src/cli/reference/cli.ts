@@ -1,12 +1,12 @@
 /** docs/cli.md, from the help of each command. */
-import type { Command } from "commander";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { createRoot } from "../program.js";
 import { code, GENERATED } from "./markdown.js";
 
 /** Help is laid out for this width, whatever terminal it is made in. */
 const COLUMNS = 80;
 
-function helpOf(command: Command): string {
+function helpOf(command: CommandUnknownOpts): string {
   let text = "";
   command.configureOutput({
     writeOut: (part) => (text += part),
@@ -17,13 +17,20 @@ function helpOf(command: Command): string {
   return text.trimEnd();
 }
 
-/** The page. */
+/** Renders the help of a command and of its subcommands, under headings of their own. */
+function sectionsOf(command: CommandUnknownOpts, heading: string, parent: string): string[] {
+  const name = `${parent} ${command.name()}`;
+  return [
+    `${heading} ${code(name)}`,
+    `\`\`\`text\n${helpOf(command)}\n\`\`\``,
+    ...command.commands.flatMap((sub) => sectionsOf(sub, `${heading}#`, name)),
+  ];
+}
+
+/** Renders docs/cli.md. */
 export function cliPage(): string {
   const root = createRoot(() => {});
-  const sections = root.commands.flatMap((command) => [
-    `## ${code(`vmbuild ${command.name()}`)}`,
-    `\`\`\`text\n${helpOf(command)}\n\`\`\``,
-  ]);
+  const sections = root.commands.flatMap((command) => sectionsOf(command, "##", "vmbuild"));
   return `${[
     "# Commands",
     GENERATED,

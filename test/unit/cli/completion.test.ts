@@ -35,6 +35,11 @@ describe("bash completion", () => {
       ["one", "two"],
     ],
     [["ssh", "t"], ["two"]],
+    [
+      ["checkpoints", ""],
+      ["list", "rm", "one", "two"],
+    ],
+    [["checkpoints", "rm", "--acc"], ["--accel"]],
     [["ssh", "one", "--", ""], []],
     [
       ["completion", ""],

@@ -1,0 +1,24 @@
+/** The `list` command. */
+import { Command } from "@commander-js/extra-typings";
+import type { DefineCommand } from "./define.js";
+
+export const list: DefineCommand = (setExitCode) =>
+  new Command("list")
+    .description("list the builds on this host and the results of their last runs")
+    .option("--json", "print the list as one JSON object")
+    .option("--names", "print only the builds' names")
+    .option("--templates", "print the names of templates that can be run from this folder")
+    .option("--appliances <dir>", "look for --templates in this folder")
+    .addHelpText(
+      "after",
+      `
+IMAGE is the size of the newest artifact, WORK the size of logs and working disks.
+
+Examples:
+  vmbuild list
+  vmbuild list --json | jq -r '.builds[] | select(.state == "failed").name'`,
+    )
+    .action(async (flags) => {
+      const work = await import("../list.js");
+      setExitCode(await work.list(flags));
+    });

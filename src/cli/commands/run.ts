@@ -1,0 +1,45 @@
+/** The `run` command. */
+import { Command, Option } from "@commander-js/extra-typings";
+import { addOutputOptions, addTemplateOptions, collect, parseCount } from "../options.js";
+import type { DefineCommand } from "./define.js";
+
+export const run: DefineCommand = (setExitCode) => {
+  const command = new Command("run")
+    .description("build the images of one or more templates")
+    .argument("<template...>", "paths of templates, or names under appliances/")
+    .option("--output <dir>", "write the image to this folder; with several templates, to DIR/NAME")
+    .addOption(
+      new Option("--on-error <what>", "on failure, end the run or leave the machine running")
+        .choices(["fail", "pause"] as const)
+        .default("fail" as const),
+    )
+    .option("--break <place>", "pause at before:STEP or after:STEP (repeatable)", collect)
+    .option("--debug", "pause after every step")
+    .option("--parallel <n>", "build this many templates at the same time", parseCount, 1)
+    .option("--force", "ignore checkpoints; rebuild from the base image")
+    .option("--from <step>", "rerun from this step")
+    .option("--retry", "rerun from the step that failed in the last run")
+    .option("--until <step>", "stop after this step and save a checkpoint; make no image")
+    .option("--no-checkpoints", "neither use nor save checkpoints")
+    .option("--explain", "show which steps would run and why, then exit")
+    .option("--check", "verify the checksums of an image that is up to date")
+    .option("--offline", "use cached inputs without asking servers for newer ones")
+    .option("--keep-work", "keep the working disk, the seed and the keys")
+    .option("--json", "print the result as one JSON object");
+  return addOutputOptions(addTemplateOptions(command))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  vmbuild run demo
+  vmbuild run slm-copilot.json --accel tcg --memory 4G
+  vmbuild run demo --break after:packages        then look inside: vmbuild ssh demo
+  vmbuild run demo --retry                       rerun the step that failed
+  vmbuild run demo --explain                     show what would run, and what changed
+  vmbuild run debian-12 debian-13 --parallel 2 --json`,
+    )
+    .action(async (names, flags) => {
+      const work = await import("../run.js");
+      setExitCode(await work.run(names, flags));
+    });
+};
