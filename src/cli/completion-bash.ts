@@ -1,5 +1,5 @@
 /** Completion for bash. */
-import type { CompletedCommand, Values } from "./completion.js";
+import type { CompletedCommand, Values } from "./completed-command.js";
 
 /** The statement that fills COMPREPLY for a kind of value. */
 function fill(values: Values): string {

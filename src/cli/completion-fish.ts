@@ -1,5 +1,5 @@
 /** Completion for fish. */
-import type { CompletedCommand, CompletedOption, Values } from "./completion.js";
+import type { CompletedCommand, CompletedOption, Values } from "./completed-command.js";
 
 const quote = (text: string): string =>
   `'${text.replaceAll("\\", "\\\\").replaceAll("'", String.raw`\'`)}'`;

@@ -1,5 +1,5 @@
 /** Completion for zsh. */
-import type { CompletedCommand, CompletedOption, Values } from "./completion.js";
+import type { CompletedCommand, CompletedOption, Values } from "./completed-command.js";
 
 /** Inside single quotes and brackets of `_arguments`. */
 function escape(text: string): string {

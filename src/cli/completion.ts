@@ -3,38 +3,12 @@ import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { bashScript } from "./completion-bash.js";
 import { fishScript } from "./completion-fish.js";
 import { zshScript } from "./completion-zsh.js";
+import type { CompletedCommand, CompletedOption, Values } from "./completed-command.js";
 import { createOutput } from "./output.js";
 
 /** The shells that can be completed in. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
-
-/** What a word can be completed to. */
-export type Values =
-  | { readonly kind: "none" }
-  | { readonly kind: "files" }
-  | { readonly kind: "words"; readonly words: readonly string[] }
-  /** Names of templates (or files); the script asks vmbuild for them. */
-  | { readonly kind: "templates" }
-  /** Names of builds, which the script asks vmbuild for, and subcommands. */
-  | { readonly kind: "builds"; readonly subcommands: readonly string[] };
-
-/** An option as a completion knows it. */
-export interface CompletedOption {
-  /** `-h`, `--help`. */
-  readonly names: readonly string[];
-  readonly description: string;
-  /** Undefined for a switch. */
-  readonly values: Values | undefined;
-}
-
-/** A command as a completion knows it. */
-export interface CompletedCommand {
-  readonly name: string;
-  readonly description: string;
-  readonly options: readonly CompletedOption[];
-  readonly argument: Values;
-}
 
 /** Options whose value is a file or a folder. */
 const FILE_OPTIONS = new Set([

@@ -74,12 +74,12 @@ function render(report: Report, style: Style): string[] {
 export async function explain(
   templates: readonly Template[],
   flags: ExplainFlags,
-  wishes: (template: Template) => Promise<Pick<BuildOptions, "from" | "until">>,
+  resumeOptions: (template: Template) => Promise<Pick<BuildOptions, "from" | "until">>,
   output: Output,
 ): Promise<number> {
   const reports: Report[] = [];
   for (const template of templates) {
-    const { from, until } = await wishes(template);
+    const { from, until } = await resumeOptions(template);
     const more: Partial<BuildOptions> = {
       force: flags.force ?? false,
       checkpoints: flags.checkpoints,

@@ -75,7 +75,7 @@ async function firstStep(template: Template, flags: RunFlags): Promise<string | 
   return requireStep("--retry of step", step, template);
 }
 
-async function wishesOf(template: Template, flags: RunFlags) {
+async function resumeOptions(template: Template, flags: RunFlags) {
   const until = requireStep("--until", flags.until, template);
   return { from: await firstStep(template, flags), until };
 }
@@ -110,7 +110,7 @@ async function buildOne(
   const shared: Sink = { handle: (event) => view.handle(event), close: () => {} };
   const bus = createBus(template.name, secrets, [shared, summary]);
   try {
-    const { from, until } = await wishesOf(template, flags);
+    const { from, until } = await resumeOptions(template, flags);
     const result = await build({
       template,
       force: flags.force ?? false,
@@ -196,9 +196,9 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
   // What is wrong with a flag is said before anything is built.
   for (const template of templates) {
     for (const text of flags.break ?? []) parseBreakpoint(text, template);
-    await wishesOf(template, flags);
+    await resumeOptions(template, flags);
   }
-  if (flags.explain) return explain(templates, flags, (one) => wishesOf(one, flags), output);
+  if (flags.explain) return explain(templates, flags, (one) => resumeOptions(one, flags), output);
   const outcomes = await interruptible((signal) => buildAll(templates, flags, output, signal));
   if (flags.json) {
     const reports = outcomes.map((outcome) =>

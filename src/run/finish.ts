@@ -22,6 +22,7 @@ import { vmbuildVersion } from "../version.js";
 import { phase } from "./context.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
+import type { StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
 /** Takes the build's traces out of the guest, and gives free space back to the host. */
@@ -58,10 +59,10 @@ export async function shutDown(
 }
 
 /** Overwrites what the build left in blocks of the disk that belong to no file any more. */
-export async function scrub(context: RunContext, keys: BuildKeys): Promise<void> {
-  const { template, workspace, emit, meter, options } = context;
+export async function scrub(context: RunContext, stopped: StoppedMachine): Promise<void> {
+  const { template, emit, meter, options } = context;
   if (!template.seal) return;
-  const work = () => scrubDisk(workspace.work.disk, tracesOf(keys), options.signal);
+  const work = () => scrubDisk(stopped.disk, tracesOf(stopped.keys), options.signal);
   await phase(
     emit,
     "seal",
@@ -77,6 +78,7 @@ interface Digested {
 
 /** How the disk came to be what it is. */
 export interface Made {
+  readonly stopped: StoppedMachine;
   readonly steps: readonly StepRecord[];
   /** Steps whose saved state somebody changed before the rest ran. */
   readonly changedByHand: readonly string[];
@@ -174,7 +176,7 @@ export async function makeArtifact(
   prepared: Prepared,
   made: Made,
 ): Promise<RunResult> {
-  const { emit, output, workspace, options, meter } = context;
+  const { emit, output, options, meter } = context;
   const { signal } = options;
   const { format, compression, reproducible, filename } = output;
   await mkdir(output.folder, { recursive: true });
@@ -182,7 +184,7 @@ export async function makeArtifact(
   await using staging = new Staging(output.folder);
   const destination = staging.reserve(filename, "image");
   const conversion = {
-    source: workspace.work.disk,
+    source: made.stopped.disk,
     destination,
     format,
     compression,

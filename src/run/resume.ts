@@ -1,4 +1,4 @@
-/** A machine that goes on from a saved state. */
+/** Starts the machine from a checkpoint. */
 import { asVmbuildError } from "../errors.js";
 import type { VmbuildError } from "../errors.js";
 import { loadKeys } from "../seed/keys.js";
@@ -13,10 +13,10 @@ import type { RunPlan } from "./checkpoints/plan.js";
 import { takeReady } from "./checkpoints/shared.js";
 import { phase } from "./context.js";
 import { hostnameOf } from "../seed/hostname.js";
-import { createSaver, started } from "./started.js";
-import type { Start, Started } from "./started.js";
+import { createSaver, readyMachine } from "./lifecycle.js";
+import type { ReadyMachine, StartInput } from "./lifecycle.js";
 
-async function resume(start: Start, checkpoint: Checkpoint): Promise<Started> {
+async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyMachine> {
   const { context, prepared, plan, control } = start;
   const { emit, meter, workspace, template } = context;
   const { store } = plan;
@@ -57,7 +57,7 @@ async function resume(start: Start, checkpoint: Checkpoint): Promise<Started> {
     }
     const saver = createSaver(start, machine);
     await saver?.measure();
-    return started({
+    return readyMachine({
       machine,
       guest,
       keys,
@@ -72,7 +72,7 @@ async function resume(start: Start, checkpoint: Checkpoint): Promise<Started> {
   }
 }
 
-/** The states on the way to the one that a run goes on from, as far as they are recorded. */
+/** Returns the checkpoints up to the one that a run starts from, as far as they are recorded. */
 function keptOf({ store, decision }: RunPlan, last: Checkpoint): Checkpoint[] {
   return store.checkpoints.filter(
     ({ key, index }) => index <= last.index && decision.keys[index] === key,
@@ -86,7 +86,7 @@ function isNoFaultOfState({ code, details }: VmbuildError): boolean {
 }
 
 /** Tries the states that hold, the newest first. One that cannot be loaded is forgotten, and said. */
-export async function resumeFromAny(start: Start): Promise<Started | undefined> {
+export async function resumeFromAny(start: StartInput): Promise<ReadyMachine | undefined> {
   const { context, plan } = start;
   const { emit, options } = context;
   for (const candidate of plan.decision.candidates) {
@@ -110,7 +110,7 @@ export async function resumeFromAny(start: Start): Promise<Started | undefined> 
 }
 
 /** Starts from a state that another build left, of a guest with the same base, machine and seed. */
-export async function resumeShared(start: Start): Promise<Started | undefined> {
+export async function resumeShared(start: StartInput): Promise<ReadyMachine | undefined> {
   const { context, plan } = start;
   const { emit, options, workspace } = context;
   const [key = ""] = plan.decision.keys;

@@ -7,7 +7,6 @@ import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
-import type { BuildKeys } from "../seed/keys.js";
 import { quitMachine } from "../machine/stop.js";
 import { requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
@@ -26,7 +25,8 @@ import { prepare } from "./prepare.js";
 import type { Prepared } from "./prepare.js";
 import { runSteps } from "./steps.js";
 import type { StepsEnd } from "./steps.js";
-import { meetGuest, startMachine } from "./start.js";
+import { connectMachine, startMachine } from "./start.js";
+import { StoppedMachine } from "./lifecycle.js";
 import { dropWhatRunsAgain, presentImage, rememberImage, stoppedResult, tidyDisk } from "./keep.js";
 import { SEAL, openWorkspace } from "../builds/workspace.js";
 import type { Workspace } from "../builds/workspace.js";
@@ -71,11 +71,12 @@ async function runBuild(context: RunContext): Promise<RunResult> {
     if (plan.upToDate) return presentImage(context, plan.upToDate);
     await requireSources(options.template, stepsToRun(options, plan), options.signal);
     await dropWhatRunsAgain(context, plan);
-    const { keys, records, key } = await runMachine(context, prepared, plan);
+    const { stopped, records, key } = await runMachine(context, prepared, plan);
     if (options.until !== undefined) return stoppedResult(context, records);
-    await scrub(context, keys);
+    await scrub(context, stopped);
     const { changedByHand } = plan.decision;
-    const result = await makeArtifact(context, prepared, { steps: records, changedByHand });
+    const made = { stopped, steps: records, changedByHand };
+    const result = await makeArtifact(context, prepared, made);
     await rememberImage(context, result, key);
     await afterwards(context, () => tidyDisk(context, plan));
     return result;
@@ -92,9 +93,9 @@ async function afterwards({ emit }: RunContext, work: () => Promise<void>): Prom
   });
 }
 
-/** What is known when the machine has stopped. */
-interface Stopped extends StepsEnd {
-  readonly keys: BuildKeys;
+/** Results of the part of a run that has a machine. */
+interface MachineEnd extends StepsEnd {
+  readonly stopped: StoppedMachine;
 }
 
 /** The part of a run in which there is a machine: from its start to its end. */
@@ -102,17 +103,18 @@ async function runMachine(
   context: RunContext,
   prepared: Prepared,
   plan: RunPlan,
-): Promise<Stopped> {
+): Promise<MachineEnd> {
   const { options, emit, workspace } = context;
   await using control = await openControl(join(await runtimeFolder(), `${workspace.runId}.ctl`));
   const start = { context, prepared, plan, control };
   await using started = await startMachine(start);
-  const { machine, saver, keys } = started;
+  const { machine, saver } = started;
   const signal = AbortSignal.any([options.signal, machine.death]);
-  const stop = (reason: string): Promise<void> => pauseRun(context, control, reason, signal);
+  const pauseHere = (reason: string): Promise<void> => pauseRun(context, control, reason, signal);
   try {
-    const guest = await meetGuest(start, started);
-    const steps = await runSteps(context, plan, started, guest, signal, stop);
+    const ready = await connectMachine(start, started);
+    const { guest, keys } = ready;
+    const steps = await runSteps({ context, plan, ready, signal, pause: pauseHere });
     if (options.until === undefined) {
       await seal(context, guest, keys).catch(async (error: unknown) => {
         await workspace.update({ failedStep: SEAL });
@@ -124,10 +126,11 @@ async function runMachine(
     }
     guest.close();
     await saver?.finish();
-    return { ...steps, keys };
+    return { ...steps, stopped: await StoppedMachine.from(ready, workspace.work.disk) };
   } catch (thrown) {
     const error = await firstCause(thrown, machine);
-    if (options.onError === "pause" && !signal.aborted) await pauseOnError(context, error, stop);
+    if (options.onError === "pause" && !signal.aborted)
+      await pauseOnError(context, error, pauseHere);
     if (!signal.aborted) await keepFailure(context, saver, error);
     if (!machine.death.aborted) await quitMachine(machine, emit);
     await saver?.finish();

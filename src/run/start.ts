@@ -1,7 +1,6 @@
-/** From what is prepared to a guest that lets the build in: from a saved state where one holds. */
+/** Starts the machine, from a checkpoint where one holds or from the base, and connects its guest. */
 import { asVmbuildError } from "../errors.js";
 import { openDoor } from "../guest/door.js";
-import type { Guest } from "../guest/guest.js";
 import { wakeGuest } from "../guest/wake.js";
 import type { RunningMachine } from "../machine/machine.js";
 import { watchMemory } from "../machine/memory.js";
@@ -11,11 +10,11 @@ import { hostnameOf } from "../seed/hostname.js";
 import { prepareDisk } from "./disk.js";
 import { planMachine } from "../requirements/plan.js";
 import { resumeFromAny, resumeShared } from "./resume.js";
-import { createSaver, started } from "./started.js";
-import type { Start, Started } from "./started.js";
+import { bootingMachine, createSaver, readyMachine } from "./lifecycle.js";
+import type { BootingMachine, ReadyMachine, StartInput } from "./lifecycle.js";
 
-/** Boots the base. The guest is met afterwards, by {@link meetGuest}. */
-async function bootFresh(start: Start): Promise<Started> {
+/** Boots the base. {@link connectMachine} connects its guest. */
+async function bootFresh(start: StartInput): Promise<BootingMachine> {
   const { context, prepared, plan, control } = start;
   const { template } = context;
   await plan.store.forget();
@@ -37,11 +36,11 @@ async function bootFresh(start: Start): Promise<Started> {
   }
   const machine = await bootMachine(context, prepared, control);
   const saver = createSaver(start, machine);
-  return started({ machine, guest: undefined, keys, from: undefined, saver, kept: [] });
+  return bootingMachine({ machine, keys, saver });
 }
 
-/** Others can do without it, and so can this build. */
-async function share({ context, plan }: Start, machine: RunningMachine): Promise<void> {
+/** Shares the booted guest with other builds. A failure is a note: no build depends on it. */
+async function share({ context, plan }: StartInput, machine: RunningMachine): Promise<void> {
   const { records } = plan.store;
   const ready = records?.checkpoints.find(({ index }) => index === 0);
   // An image that is not sealed keeps the keys of its build: no other may have the same.
@@ -56,20 +55,24 @@ async function share({ context, plan }: Start, machine: RunningMachine): Promise
 }
 
 /**
- * Starts the machine, from the newest state that holds or from the base.
+ * Starts the machine: from the newest checkpoint that holds and can be loaded, from a booted guest
+ * that another build shared, or from the base.
  * @throws {VmbuildError} MACHINE_START, MACHINE_DIED, HOST_SPACE.
  */
-export async function startMachine(start: Start): Promise<Started> {
+export async function startMachine(start: StartInput): Promise<BootingMachine | ReadyMachine> {
   return (await resumeFromAny(start)) ?? (await resumeShared(start)) ?? (await bootFresh(start));
 }
 
 /**
- * The guest of a machine that was started: of one that boots, once it answers. Its state then is
- * kept, and shared with other builds, before anything tells it apart from theirs.
+ * Connects the guest of a machine that boots, once it answers. The machine is then saved and shared
+ * with other builds, before anything distinguishes its guest from theirs.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
  */
-export async function meetGuest(start: Start, started: Started): Promise<Guest> {
-  if (started.guest) return started.guest;
+export async function connectMachine(
+  start: StartInput,
+  started: BootingMachine | ReadyMachine,
+): Promise<ReadyMachine> {
+  if (started.stage === "ready") return started;
   const { context, prepared, plan } = start;
   const { meter, template } = context;
   const { machine, keys, saver } = started;
@@ -82,5 +85,5 @@ export async function meetGuest(start: Start, started: Started): Promise<Guest> 
   await meter.waitFor(() => share(start, machine));
   const hostname = hostnameOf(template.name);
   await meter.waitFor(() => wakeGuest(guest, { hostname, restored: false }));
-  return guest;
+  return readyMachine({ machine, keys, saver, guest, from: undefined, kept: [] });
 }

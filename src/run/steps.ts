@@ -1,17 +1,16 @@
-/** The template's steps, one after the other: kept ones are passed over, others run and are saved. */
-import { join } from "node:path";
-import { messageOf } from "../errors.js";
+/** Runs the template's steps in order; those that a checkpoint covers are skipped. */
+import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
-import { createLineFile } from "../host/line-file.js";
 import { runStep } from "../steps/step.js";
 import type { Step } from "../steps/schema.js";
 import { StateKeeper } from "./checkpoints/keeper.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import type { RunContext } from "./context.js";
 import type { Breakpoint } from "./pause.js";
-import type { Started } from "./started.js";
+import type { ReadyMachine } from "./lifecycle.js";
+import { openStepLog } from "./step-log.js";
 
-/** A step that ended well, now or in the run that its state is from. Milliseconds. */
+/** A step that succeeded, in this run or in the one that its checkpoint is from. Milliseconds. */
 export interface StepRecord {
   readonly name: string;
   readonly durationMs: number;
@@ -19,40 +18,37 @@ export interface StepRecord {
   readonly restored?: boolean;
 }
 
-/** What the steps left. */
+/** Results of the steps. */
 export interface StepsEnd {
   readonly records: readonly StepRecord[];
-  /** The key of the last state; undefined where it cannot be told what the guest was made from. */
+  /** The key after the last step; undefined where it is uncertain what the guest was made from. */
   readonly key: string | undefined;
 }
 
-/** The file that a step's output goes to: `steps/03-directories.log`. */
-export function stepLogName(index: number, name: string): string {
-  return `${String(index).padStart(2, "0")}-${name}.log`;
-}
-
-/** Whether the run is to stop here. */
+/** Whether a breakpoint is set here. */
 function isBreak(context: RunContext, when: Breakpoint["when"], step: Step): boolean {
   const { breakpoints = [], pauseAfterEachStep = false } = context.options;
   if (when === "after" && pauseAfterEachStep) return true;
   return breakpoints.some((point) => point.when === when && point.step === step.name);
 }
 
-async function runOne(
-  context: RunContext,
-  step: Step,
-  index: number,
-  guest: Guest,
-  signal: AbortSignal,
-  hostChanged: () => Promise<void>,
-): Promise<number> {
-  const { template, workspace, emit, meter, options } = context;
-  const path = join(workspace.run.steps, stepLogName(index, step.name));
-  const log = createLineFile(
-    path,
-    (line) => options.secrets.mask(line),
-    (error) => emit({ type: "warning", message: `The log ${path} ends here: ${messageOf(error)}` }),
-  );
+/** One step that is to run. */
+interface StepRun {
+  readonly context: RunContext;
+  readonly step: Step;
+  /** Counted from 1. */
+  readonly index: number;
+  readonly guest: Guest;
+  /** Aborts when the run is cancelled or the machine dies. */
+  readonly signal: AbortSignal;
+  /** Called before the step and after each of its local actions. */
+  readonly hostChanged: () => Promise<void>;
+}
+
+async function runOne(stepRun: StepRun): Promise<number> {
+  const { context, step, index, guest, signal, hostChanged } = stepRun;
+  const { template, workspace, emit, meter } = context;
+  const log = openStepLog(context, index, step.name);
   const place = {
     index,
     total: template.steps.length,
@@ -72,45 +68,60 @@ async function runOne(
   }
 }
 
-/** What a kept step took when it ran. */
-function keptRecord(context: RunContext, step: Step, index: number, started: Started): StepRecord {
-  const { emit, template } = context;
+/** Records a step that is skipped, with the time that it took when it ran. */
+function keptRecord(
+  { emit, template }: RunContext,
+  step: Step,
+  index: number,
+  kept: readonly Checkpoint[],
+): StepRecord {
   emit({ type: "step.kept", step: step.name, index, total: template.steps.length });
-  const state = started.kept.find((kept) => kept.index === index);
-  return { name: step.name, durationMs: state?.stepMs ?? 0, restored: true };
+  const checkpoint = kept.find((one) => one.index === index);
+  return { name: step.name, durationMs: checkpoint?.stepMs ?? 0, restored: true };
+}
+
+/** Inputs of {@link runSteps}. */
+export interface StepsInput {
+  readonly context: RunContext;
+  readonly plan: RunPlan;
+  readonly ready: ReadyMachine;
+  /** Aborts when the run is cancelled or the machine dies. */
+  readonly signal: AbortSignal;
+  /** Pauses the run until it is released. */
+  readonly pause: (reason: string) => Promise<void>;
 }
 
 /**
- * Runs the steps that the machine's state does not hold yet, up to the last one that is asked for.
- * @param stop pauses the run until it is released.
- * @param signal aborts when the run is cancelled or the machine dies.
+ * Runs the steps that the machine's checkpoint does not cover, up to the last one that is asked for.
  * @throws {VmbuildError} STEP_FAILED, STEP_TIMEOUT, VERIFY_FAILED, GUEST_LOST, MACHINE_DIED.
  */
-export async function runSteps(
-  context: RunContext,
-  plan: RunPlan,
-  started: Started,
-  guest: Guest,
-  signal: AbortSignal,
-  stop: (reason: string) => Promise<void>,
-): Promise<StepsEnd> {
+export async function runSteps({
+  context,
+  plan,
+  ready,
+  signal,
+  pause,
+}: StepsInput): Promise<StepsEnd> {
   const { template, meter, options } = context;
-  const keeper = new StateKeeper(plan, started);
+  const { guest, from, kept } = ready;
+  const keeper = new StateKeeper(plan, ready);
   const records: StepRecord[] = [];
   for (const [position, step] of template.steps.entries()) {
     const index = position + 1;
-    if (index <= (started.from?.index ?? 0)) {
-      records.push(keptRecord(context, step, index, started));
+    if (index <= (from?.index ?? 0)) {
+      records.push(keptRecord(context, step, index, kept));
     } else {
-      const pause = (when: Breakpoint["when"]) =>
-        meter.waitFor(() => stop(`${when} step ${step.name}`));
-      if (isBreak(context, "before", step)) await pause("before");
+      const pauseAt = async (when: Breakpoint["when"]): Promise<void> => {
+        if (!isBreak(context, when, step)) return;
+        await meter.waitFor(() => pause(`${when} step ${step.name}`));
+      };
+      await pauseAt("before");
       const hostChanged = (): Promise<void> => keeper.before(context, step);
       await hostChanged();
-      const durationMs = await runOne(context, step, index, guest, signal, hostChanged);
+      const durationMs = await runOne({ context, step, index, guest, signal, hostChanged });
       records.push({ name: step.name, durationMs });
-      await meter.waitFor(() => keeper.after(context, step, index, durationMs, guest));
-      if (isBreak(context, "after", step)) await pause("after");
+      await meter.waitFor(() => keeper.after(context, { step, index, stepMs: durationMs, guest }));
+      await pauseAt("after");
     }
     if (step.name === options.until) break;
   }

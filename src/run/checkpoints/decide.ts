@@ -1,4 +1,7 @@
-/** Where a run begins: which steps are kept, from which state it goes on, and why the rest runs. */
+/**
+ * Decides where a run starts: from the newest checkpoint that still holds, or from the base. Says
+ * for each step whether it is skipped, and for those that run, why.
+ */
 import { explainDifferences } from "../../checkpoints/explain.js";
 import { keyAfterChange, keyOf } from "../../checkpoints/manifest.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
@@ -6,48 +9,59 @@ import type { Checkpoint } from "../../checkpoints/records.js";
 import type { CheckpointStore, KeptTexts } from "../../checkpoints/store.js";
 import type { Step } from "../../steps/schema.js";
 
-/** What a user asked of the cache. */
-export interface CacheWishes {
-  /** Everything again, from the base on. */
+/** Options of a run that limit which checkpoints it uses. */
+export interface ResumeOptions {
+  /** Use none; start from the base. */
   readonly force?: boolean;
-  /** This step and all after it again. */
+  /** Rerun this step and all after it. */
   readonly from?: string | undefined;
 }
 
-/** The states that there are. */
+/** The checkpoints of a build, and the records they are from. */
 export type States = Pick<CheckpointStore, "records" | "checkpoints">;
 
-/** The manifests of a build as it is now. */
+/** The manifests of a build as it is now: of the machine before the first step, and of each step. */
 export interface Chain {
   readonly root: Manifest;
   readonly steps: readonly Manifest[];
 }
 
-/** What becomes of a step, and why. */
+/** Whether a step is skipped, and why it runs otherwise. */
 export interface StepDecision {
   readonly step: string;
+  /** Counted from 1. */
   readonly index: number;
   readonly kept: boolean;
-  /** Why it runs; for the first that does, what changed. */
+  /** Empty for a step that is skipped; for the first that runs, what changed. */
   readonly reason: string;
 }
 
-/** Where a run begins. */
+/** Where a run starts. */
 export interface Decision {
-  /** `keys[0]` is the state before the first step, `keys[n]` the one after step n. */
+  /** `keys[0]` is the key of the machine before the first step, `keys[n]` of that after step n. */
   readonly keys: readonly string[];
-  /** The key of the last state, with what was changed by hand on the way to it. */
+  /** The key after the last step, with changes by hand on the way to it. */
   readonly end: string;
-  /** How many steps are kept. */
+  /** How many steps are skipped. */
   readonly kept: number;
-  /** The states to go on from, the best first; empty where there is none. */
+  /** The checkpoints to start from, the newest first; empty where there is none. */
   readonly candidates: readonly Checkpoint[];
   readonly steps: readonly StepDecision[];
-  /** States along the way that somebody changed by hand. */
+  /** Steps whose checkpoint was changed by hand, among those that are skipped. */
   readonly changedByHand: readonly string[];
 }
 
-/** The keys of all states, with the changes by hand that lie on the way. */
+/** What {@link decide} works with. */
+export interface DecideInput {
+  readonly chain: Chain;
+  /** The template's steps. */
+  readonly steps: readonly Step[];
+  readonly store: States;
+  readonly texts: KeptTexts;
+  readonly options: ResumeOptions;
+}
+
+/** Computes the keys of all steps, including changes by hand on the way. */
 function keysOf(chain: Chain, checkpoints: readonly Checkpoint[]) {
   const keys: string[] = [];
   const changed: { index: number; step: string }[] = [];
@@ -62,23 +76,32 @@ function keysOf(chain: Chain, checkpoints: readonly Checkpoint[]) {
   return { keys, changed, end: parent };
 }
 
-/** The key that later states build on: another one after a change by hand. */
+/** Returns the key that later checkpoints build on: another one after a change by hand. */
 export function parentKeyOf(checkpoint: Pick<Checkpoint, "key" | "changedByHand">): string {
   const { key, changedByHand } = checkpoint;
   return changedByHand === undefined ? key : keyAfterChange(key, changedByHand);
 }
 
-/** The most steps that may be kept, whatever states there are. */
-function mostKept(steps: readonly Step[], wishes: CacheWishes): { count: number; why: string } {
-  if (wishes.force) return { count: -1, why: "--force" };
-  const never = steps.findIndex((step) => !step.cache);
-  const from = steps.findIndex((step) => step.name === wishes.from);
-  if (from !== -1 && (never === -1 || from <= never)) return { count: from, why: "--from" };
-  if (never !== -1) return { count: never, why: 'it says "cache": false' };
-  return { count: steps.length, why: "" };
+/** The number of steps that may be skipped at most, and what limits it. */
+interface Limit {
+  /** -1: not even the state before the first step may be used. */
+  readonly count: number;
+  /** Empty where nothing limits it. */
+  readonly reason: string;
 }
 
-/** The last state of the same name that was saved, to compare with. */
+function limitOf(steps: readonly Step[], options: ResumeOptions): Limit {
+  if (options.force) return { count: -1, reason: "--force" };
+  const uncached = steps.findIndex((step) => !step.cache);
+  const from = steps.findIndex((step) => step.name === options.from);
+  if (from !== -1 && (uncached === -1 || from <= uncached)) {
+    return { count: from, reason: "--from" };
+  }
+  if (uncached !== -1) return { count: uncached, reason: 'it says "cache": false' };
+  return { count: steps.length, reason: "" };
+}
+
+/** Finds the last checkpoint of the same step, to compare with. */
 function lastOf(index: number, name: string, store: States): Checkpoint | undefined {
   return store.checkpoints
     .filter((checkpoint) => (index === 0 ? checkpoint.index === 0 : checkpoint.step === name))
@@ -86,67 +109,65 @@ function lastOf(index: number, name: string, store: States): Checkpoint | undefi
     .at(0);
 }
 
-async function whatChanged(
-  index: number,
-  chain: Chain,
-  steps: readonly Step[],
-  store: States,
-  texts: KeptTexts,
-): Promise<string> {
+/** Describes what changed since the last checkpoint of step `index`. */
+async function whatChanged(index: number, input: DecideInput): Promise<string> {
+  const { chain, steps, store, texts } = input;
   const { records } = store;
-  if (!records) return "nothing is kept from an earlier run";
+  if (!records) return "no checkpoint of an earlier run";
   const root = await explainDifferences(records.root, chain.root, texts.path);
   if (root !== "") return root;
   const name = steps[index - 1]?.name ?? "";
   const before = lastOf(index, name, store);
   const now = chain.steps[index - 1];
-  if (!before || !now)
-    return index === 0 ? "its state is not kept" : "it has no state of an earlier run";
+  if (!before || !now) return "it has no checkpoint of an earlier run";
   const changes = await explainDifferences(before.manifest, now, texts.path);
-  return changes === "" ? "the steps before it are others" : changes;
+  return changes === "" ? "the steps before it changed" : changes;
 }
 
-/**
- * Compares what is there with what the template asks for. Pure but for reading kept texts.
- * @param steps of the template.
- */
-export async function decide(
-  chain: Chain,
-  steps: readonly Step[],
-  store: States,
-  texts: KeptTexts,
-  wishes: CacheWishes,
-): Promise<Decision> {
+/** Returns why step `kept + 1` runs; empty where no step does. */
+async function reasonOf(kept: number, limit: Limit, input: DecideInput): Promise<string> {
+  if (input.options.force) return limit.reason;
+  if (limit.reason !== "" && kept === limit.count) return limit.reason;
+  if (kept === input.steps.length) return "";
+  return whatChanged(kept + 1, input);
+}
+
+/** Finds where a run starts. Pure, but for reading texts of earlier runs to explain a change. */
+export async function decide(input: DecideInput): Promise<Decision> {
+  const { chain, steps, store, options } = input;
   const { keys, changed, end } = keysOf(chain, store.checkpoints);
-  const most = mostKept(steps, wishes);
+  const limit = limitOf(steps, options);
+  // The last checkpoint whose key still holds is the start. Earlier ones stand in for it if it
+  // cannot be loaded.
   const candidates = store.checkpoints
-    .filter(({ index, key }) => index <= most.count && keys[index] === key)
+    .filter(({ index, key }) => index <= limit.count && keys[index] === key)
     .toSorted((one, other) => other.index - one.index);
   const kept = candidates[0]?.index ?? 0;
-  const why =
-    kept === most.count && most.why !== "" && !wishes.force
-      ? most.why
-      : wishes.force
-        ? most.why
-        : kept < steps.length
-          ? await whatChanged(kept + 1, chain, steps, store, texts)
-          : "";
-  const decisions = steps.map(({ name }, position): StepDecision => {
-    const index = position + 1;
-    const reason = index <= kept ? "" : index === kept + 1 ? why : "a step before it runs";
-    return { step: name, index, kept: index <= kept, reason };
-  });
-  const changedByHand = changed.filter(({ index }) => index <= kept).map(({ step }) => step);
-  return { keys, end, kept, candidates, steps: decisions, changedByHand };
+  const reason = await reasonOf(kept, limit, input);
+  return {
+    keys,
+    end,
+    kept,
+    candidates,
+    steps: steps.map(({ name }, position) => decideStep(name, position + 1, kept, reason)),
+    changedByHand: changed.filter(({ index }) => index <= kept).map(({ step }) => step),
+  };
 }
 
-/** One line for the first step that runs: what was kept, and why no more. */
-export function summarize(decision: Decision): string {
-  const first = decision.steps.find(({ kept }) => !kept);
-  if (!first) return `all ${decision.kept} steps are kept`;
-  const after =
-    decision.kept === 0
-      ? ""
-      : `; first run after ${decision.kept} kept ${decision.kept === 1 ? "step" : "steps"}`;
+function decideStep(step: string, index: number, kept: number, reason: string): StepDecision {
+  if (index <= kept) return { step, index, kept: true, reason: "" };
+  return {
+    step,
+    index,
+    kept: false,
+    reason: index === kept + 1 ? reason : "a step before it runs",
+  };
+}
+
+/** Summarizes a decision in one line: how many steps are skipped, and why the next one runs. */
+export function summarize({ steps, kept }: Pick<Decision, "steps" | "kept">): string {
+  const first = steps.find((step) => !step.kept);
+  if (!first) return `all ${kept} steps are kept`;
+  const after = kept === 0 ? "" : `; first run after ${kept} kept ${kept === 1 ? "step" : "steps"}`;
   return `step ${first.index} (${first.step}) runs: ${first.reason}${after}`;
 }

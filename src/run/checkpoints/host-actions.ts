@@ -1,13 +1,11 @@
 /** Actions of kept steps that run again all the same, since what they do is on the host. */
-import { join } from "node:path";
 import { messageOf } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
-import { createLineFile } from "../../host/line-file.js";
 import { rerunAction } from "../../steps/step.js";
 import type { ParsedAction } from "../../steps/registry.js";
 import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
-import { stepLogName } from "../steps.js";
+import { openStepLog } from "../step-log.js";
 
 /** `local` and `download` run again on resume, unless they say otherwise. */
 function runsAgain(action: ParsedAction, name: "local" | "download"): boolean {
@@ -28,11 +26,7 @@ async function rerun(
   guest: Guest | undefined,
 ): Promise<void> {
   const { template, workspace, emit, meter, options } = context;
-  const path = join(workspace.run.steps, stepLogName(index, step.name));
-  const mask = (line: string): string => options.secrets.mask(line);
-  const log = createLineFile(path, mask, (error) =>
-    emit({ type: "warning", message: `The log ${path} ends here: ${messageOf(error)}` }),
-  );
+  const log = openStepLog(context, index, step.name);
   try {
     for (const [position, action] of step.actions.entries()) {
       if (!runsAgain(action, name)) continue;

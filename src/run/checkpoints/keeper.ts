@@ -5,24 +5,33 @@ import { asVmbuildError } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
 import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
-import type { Started } from "../started.js";
+import type { ReadyMachine } from "../lifecycle.js";
 import { stepManifest } from "./manifests.js";
 import { parentKeyOf } from "./decide.js";
 import type { RunPlan } from "./plan.js";
 
+/** A step that has just succeeded. */
+interface FinishedStep {
+  readonly step: Step;
+  /** Counted from 1. */
+  readonly index: number;
+  /** Milliseconds that it took. */
+  readonly stepMs: number;
+  readonly guest: Guest;
+}
+
 /** Knows what the machine's present state was made from, as long as that is certain. */
 export class StateKeeper {
   readonly #plan: RunPlan;
-  readonly #started: Started;
+  readonly #saver: ReadyMachine["saver"];
   /** Undefined once it is not certain any more. */
   #key: string | undefined;
   #before: Manifest = {};
   #saves = true;
 
-  constructor(plan: RunPlan, started: Started) {
+  constructor(plan: RunPlan, { from, saver }: ReadyMachine) {
     this.#plan = plan;
-    this.#started = started;
-    const { from } = started;
+    this.#saver = saver;
     this.#key = from ? parentKeyOf(from) : plan.decision.keys[0];
   }
 
@@ -57,13 +66,7 @@ export class StateKeeper {
   }
 
   /** Saves the state after a step, where it is certain what that was made from. */
-  async after(
-    context: RunContext,
-    step: Step,
-    index: number,
-    stepMs: number,
-    guest: Guest,
-  ): Promise<void> {
+  async after(context: RunContext, { step, index, stepMs, guest }: FinishedStep): Promise<void> {
     if (this.#key === undefined) return;
     const manifest = await this.#describe(context, step);
     const changed = differencesOf(this.#before, manifest);
@@ -76,6 +79,6 @@ export class StateKeeper {
     this.#key = key;
     if (!step.cache) this.#saves = false;
     if (!this.#saves) return;
-    await this.#started.saver?.save({ index, step: step.name, key, manifest, stepMs }, guest);
+    await this.#saver?.save({ index, step: step.name, key, manifest, stepMs }, guest);
   }
 }

@@ -11,7 +11,7 @@ import type { Prepared } from "../prepare.js";
 import { createDescriber, rootManifest, stepManifest } from "./manifests.js";
 import type { StepDescriber } from "./manifests.js";
 import { decide, summarize } from "./decide.js";
-import type { CacheWishes, Chain, Decision } from "./decide.js";
+import type { Chain, Decision, ResumeOptions } from "./decide.js";
 import { hasLocalActions, runLocalActions } from "./host-actions.js";
 import {
   checkSums,
@@ -93,12 +93,12 @@ async function restoreOutputs(
 /**
  * Looks at what there is and decides. Kept steps' local actions run here, and may change what
  * later steps use, so that fewer are kept.
- * @param look only look: local actions are not run.
+ * @param resume `preview`: only decide; do not run local actions.
  */
 export async function planRun(
   context: RunContext,
   prepared: Prepared,
-  wishes: CacheWishes & { readonly look?: boolean } = {},
+  resume: ResumeOptions & { readonly preview?: boolean } = {},
 ): Promise<RunPlan> {
   const { template, workspace, options } = context;
   const { signal } = options;
@@ -109,11 +109,17 @@ export async function planRun(
   const describer = await createDescriber(template, prepared.inputs, keepText, signal);
   const settle = async (): Promise<{ chain: Chain; decision: Decision }> => {
     const chain = await describeChain(prepared, describer);
-    const decision = await decide(chain, template.steps, store, texts, wishes);
+    const decision = await decide({
+      chain,
+      steps: template.steps,
+      store,
+      texts,
+      options: resume,
+    });
     return { chain, decision };
   };
   let { chain, decision } = await settle();
-  if (!wishes.look) {
+  if (!resume.preview) {
     await restoreOutputs(context, store, decision.candidates[0]?.tag);
     for (let index = 0; index < decision.kept; index++) {
       const step = template.steps[index];
@@ -124,19 +130,19 @@ export async function planRun(
       if (decision.kept < before) await restoreOutputs(context, store, decision.candidates[0]?.tag);
     }
   }
-  const { upToDate, alteration } = await findImage(context, decision, wishes, signal);
+  const { upToDate, alteration } = await findImage(context, decision, resume);
   return { store, texts, describer, chain, decision, limits, upToDate, alteration };
 }
 
 async function findImage(
   context: RunContext,
   decision: Decision,
-  wishes: CacheWishes,
-  signal: AbortSignal,
+  resume: ResumeOptions,
 ): Promise<Pick<RunPlan, "upToDate" | "alteration">> {
   const { template, output, options, workspace, emit } = context;
+  const { signal } = options;
   const none = { upToDate: undefined, alteration: undefined };
-  const again = wishes.force === true || wishes.from !== undefined || options.until !== undefined;
+  const again = resume.force === true || resume.from !== undefined || options.until !== undefined;
   if (again || options.checkpoints === false) return none;
   if (template.steps.some((step) => !step.cache) || usesOtherFiles(template)) return none;
   // What a local action makes is known only once it ran, and it runs only in steps that are kept.

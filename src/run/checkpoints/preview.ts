@@ -51,7 +51,7 @@ export async function lookAhead(options: BuildOptions): Promise<Outlook> {
   const output = planOutput(template, options.outputDirectory);
   const context: RunContext = createContext(options, workspace, output, new Meter());
   const prepared = await prepare(context);
-  const plan = await planRun(context, prepared, { ...options, look: true });
+  const plan = await planRun(context, prepared, { ...options, preview: true });
   const [key = ""] = plan.decision.keys;
   return { plan, sharedReady: !options.force && template.seal && (await isShared(key)) };
 }

@@ -57,20 +57,26 @@ function storeOf(chain: Chain, changes: Partial<Record<number, Partial<Checkpoin
 
 it("keeps all steps of a build that did not change", async () => {
   const chain = chainOf("a", "b", "c");
-  const decision = await decide(chain, steps, storeOf(chain), texts, {});
+  const decision = await decide({
+    chain,
+    steps,
+    store: storeOf(chain),
+    texts,
+    options: {},
+  });
   expect(decision.kept).toBe(3);
   expect(decision.candidates.map(({ tag }) => tag)).toEqual(["tag-3", "tag-2", "tag-1", "tag-0"]);
   expect(summarize(decision)).toBe("all 3 steps are kept");
 });
 
 it("goes on after the last step that did not change, and says what did", async () => {
-  const decision = await decide(
-    chainOf("a", "B", "c"),
+  const decision = await decide({
+    chain: chainOf("a", "B", "c"),
     steps,
-    storeOf(chainOf("a", "b", "c")),
+    store: storeOf(chainOf("a", "b", "c")),
     texts,
-    {},
-  );
+    options: {},
+  });
   expect(decision.kept).toBe(1);
   expect(decision.steps.map(({ kept, reason }) => [kept, reason])).toEqual([
     [true, ""],
@@ -86,13 +92,19 @@ it("does not need the states in between", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain);
   const only: States = { ...store, checkpoints: store.checkpoints.slice(3) };
-  expect((await decide(chain, steps, only, texts, {})).kept).toBe(3);
+  expect((await decide({ chain, steps, store: only, texts, options: {} })).kept).toBe(3);
 });
 
 it("runs everything when the machine or the base changed", async () => {
   const chain = chainOf("a", "b", "c");
   const other = { ...chain, root: { ...chain.root, "machine.memory": "1024 MiB" } };
-  const decision = await decide(other, steps, storeOf(chain), texts, {});
+  const decision = await decide({
+    chain: other,
+    steps,
+    store: storeOf(chain),
+    texts,
+    options: {},
+  });
   expect(decision.candidates).toEqual([]);
   expect(decision.steps[0]?.reason).toBe("machine.memory changed (768 MiB to 1024 MiB)");
 });
@@ -100,24 +112,48 @@ it("runs everything when the machine or the base changed", async () => {
 it("obeys --from, --force and steps that are never kept", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain);
-  const from = await decide(chain, steps, store, texts, { from: "two" });
+  const from = await decide({
+    chain,
+    steps,
+    store,
+    texts,
+    options: { from: "two" },
+  });
   expect([from.kept, from.steps[1]?.reason]).toEqual([1, "--from"]);
-  const force = await decide(chain, steps, store, texts, { force: true });
+  const force = await decide({
+    chain,
+    steps,
+    store,
+    texts,
+    options: { force: true },
+  });
   expect([force.candidates, force.steps[0]?.reason]).toEqual([[], "--force"]);
-  const each = await decide(chain, never("three"), store, texts, {});
+  const each = await decide({
+    chain,
+    steps: never("three"),
+    store,
+    texts,
+    options: {},
+  });
   expect([each.kept, each.steps[2]?.reason]).toEqual([2, 'it says "cache": false']);
   // Whichever of the two comes first.
-  const both = await decide(chain, never("one"), store, texts, { from: "three" });
+  const both = await decide({
+    chain,
+    steps: never("one"),
+    store,
+    texts,
+    options: { from: "three" },
+  });
   expect(both.kept).toBe(0);
 });
 
 it("follows a state that was changed by hand, and says so", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain, { 2: { changedByHand: "nonce" } });
-  const decision = await decide(chain, steps, store, texts, {});
+  const decision = await decide({ chain, steps, store, texts, options: {} });
   expect([decision.kept, decision.changedByHand]).toEqual([3, ["two"]]);
   // Without that state, what was made on top of it is not this template's.
   const without = store.checkpoints.filter(({ index }) => index !== 2);
   const clean: States = { ...store, checkpoints: without };
-  expect((await decide(chain, steps, clean, texts, {})).kept).toBe(1);
+  expect((await decide({ chain, steps, store: clean, texts, options: {} })).kept).toBe(1);
 });

@@ -1,0 +1,106 @@
+/**
+ * The life cycle of a run's machine as types: it boots, is ready, and has stopped. What needs a
+ * guest takes a {@link ReadyMachine}; what reads the disk takes a {@link StoppedMachine}.
+ */
+import type { Control } from "../builds/control.js";
+import type { Checkpoint } from "../checkpoints/records.js";
+import type { Guest } from "../guest/guest.js";
+import type { RunningMachine } from "../machine/machine.js";
+import type { BuildKeys } from "../seed/keys.js";
+import type { RunPlan } from "./checkpoints/plan.js";
+import { Saver } from "./checkpoints/save.js";
+import type { RunContext } from "./context.js";
+import type { Prepared } from "./prepare.js";
+
+/** Inputs of `startMachine`. */
+export interface StartInput {
+  readonly context: RunContext;
+  readonly prepared: Prepared;
+  readonly plan: RunPlan;
+  readonly control: Control;
+}
+
+/** A machine that runs, whatever its guest does. Disposing of it kills the machine. */
+interface OwnedMachine extends AsyncDisposable {
+  readonly machine: RunningMachine;
+  readonly keys: BuildKeys;
+  /** Saves checkpoints; undefined where the run saves none. */
+  readonly saver: Saver | undefined;
+}
+
+/** A machine whose guest is booting. */
+export interface BootingMachine extends OwnedMachine {
+  readonly stage: "booting";
+}
+
+/** A machine whose guest is connected. */
+export interface ReadyMachine extends OwnedMachine {
+  readonly stage: "ready";
+  readonly guest: Guest;
+  /** The checkpoint that it was loaded from; undefined after a boot. */
+  readonly from: Checkpoint | undefined;
+  /** That checkpoint and the ones before it, as far as they are recorded. */
+  readonly kept: readonly Checkpoint[];
+}
+
+/** A machine that has stopped, and what is left of it. */
+export class StoppedMachine {
+  /** Path of the working disk, which nothing uses any more. */
+  readonly disk: string;
+  /** The build's keys, whose traces may still be in free blocks of the disk. */
+  readonly keys: BuildKeys;
+
+  private constructor(disk: string, keys: BuildKeys) {
+    this.disk = disk;
+    this.keys = keys;
+  }
+
+  /** Waits until QEMU has ended, and hands over its disk. */
+  static async from({ machine, keys }: ReadyMachine, disk: string): Promise<StoppedMachine> {
+    await machine.ended;
+    return new StoppedMachine(disk, keys);
+  }
+}
+
+/** Adds disposal: disposing of the result kills the machine. */
+function owned<T extends Omit<OwnedMachine, typeof Symbol.asyncDispose>>(parts: T) {
+  return {
+    ...parts,
+    async [Symbol.asyncDispose]() {
+      await parts.machine.kill();
+    },
+  };
+}
+
+/** Describes a machine whose guest is booting. */
+export function bootingMachine(
+  parts: Omit<BootingMachine, "stage" | typeof Symbol.asyncDispose>,
+): BootingMachine {
+  return owned({ ...parts, stage: "booting" as const });
+}
+
+/** Describes a machine whose guest is connected. */
+export function readyMachine(
+  parts: Omit<ReadyMachine, "stage" | typeof Symbol.asyncDispose>,
+): ReadyMachine {
+  return owned({ ...parts, stage: "ready" as const });
+}
+
+/** Creates what saves the machine's checkpoints; undefined where the run saves none. */
+export function createSaver(
+  { context, plan }: StartInput,
+  machine: RunningMachine,
+): Saver | undefined {
+  const { limits, store, decision } = plan;
+  if (!limits) return undefined;
+  const { emit, options, workspace } = context;
+  return new Saver({
+    machine,
+    store,
+    limits,
+    outputs: workspace.run.outputs,
+    currentKeys: decision.keys,
+    emit,
+    signal: AbortSignal.any([options.signal, machine.death]),
+  });
+}

@@ -1,0 +1,24 @@
+/** The log of a step: `steps/03-directories.log` in the run's folder. */
+import { join } from "node:path";
+import { messageOf } from "../errors.js";
+import { createLineFile } from "../host/line-file.js";
+import type { LineFile } from "../host/line-file.js";
+import type { RunContext } from "./context.js";
+
+/** Returns the name of a step's log. @param index counted from 1. */
+export function stepLogName(index: number, name: string): string {
+  return `${String(index).padStart(2, "0")}-${name}.log`;
+}
+
+/** Opens a step's log. Secrets are masked; a log that cannot be written to is a warning. */
+export function openStepLog(
+  { workspace, options, emit }: Pick<RunContext, "workspace" | "options" | "emit">,
+  index: number,
+  name: string,
+): LineFile {
+  const path = join(workspace.run.steps, stepLogName(index, name));
+  const mask = (line: string): string => options.secrets.mask(line);
+  return createLineFile(path, mask, (error) =>
+    emit({ type: "warning", message: `The log ${path} is incomplete: ${messageOf(error)}` }),
+  );
+}
