@@ -57,7 +57,7 @@ function verdict(checks: readonly Check[], template: Template | undefined): stri
 export async function doctor(name: string | undefined, flags: DoctorFlags): Promise<number> {
   const output = createOutput(flags);
   const template = name === undefined ? undefined : await loadFor(name, flags);
-  const accelerator = flags.accel as Template["machine"]["accelerator"] | undefined;
+  const accelerator = flags.accel;
   const job = { ...(template ? { template } : {}), ...(accelerator ? { accelerator } : {}) };
   const checks = await interruptible((signal) => examineHost(job, signal));
   const ready = checks.every(({ status }) => status !== "fail");

@@ -1,7 +1,7 @@
 /** Builds the command line from its commands, runs it, and turns any end into an exit code. */
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { ERRORS, asVmbuildError } from "../errors.js";
+import { ERRORS, EXIT_CODES, asVmbuildError } from "../errors.js";
 import { vmbuildVersion } from "../version.js";
 import { COMMANDS } from "./commands/registry.js";
 import { createOutput } from "./output.js";
@@ -18,8 +18,10 @@ Examples:
   vmbuild ssh demo                                  open a shell in a build's guest
   vmbuild doctor                                    check this host's prerequisites
 
-Exit codes: 0 done, 2 usage or template, 3 host, 4 input or base, 5 machine, 6 guest,
-7 step, 8 check, 9 artifact, 1 a defect, 130 and 143 interrupted. See docs/errors.md.`;
+Exit codes:
+${Object.entries(EXIT_CODES)
+  .map(([code, meaning]) => `${code.padStart(5)}  ${meaning}`)
+  .join("\n")}`;
 
 /** Creates the root command, with every command added; nothing is parsed yet. */
 export function createRoot(setExitCode: (code: number) => void): CommandUnknownOpts {

@@ -1,5 +1,5 @@
 /**
- * What a run tells while it goes on. Rooms emit these; only sinks print.
+ * Events of a run. Rooms emit them; only sinks print.
  * Written as NDJSON, each object also has `v`, `time` and `build` (see {@link RunEvent}).
  */
 import type { ErrorCode } from "../errors.js";
@@ -7,9 +7,8 @@ import type { ErrorCode } from "../errors.js";
 /** The version of the event format; it changes when a field changes its meaning. */
 export const EVENT_VERSION = 1;
 
-/** The parts of a run, in the order of the design's "life of a run". */
+/** The phases of a run, in their usual order; some run at the same time. */
 export const PHASES = [
-  "resolve",
   "host",
   "inputs",
   "base",
@@ -18,7 +17,6 @@ export const PHASES = [
   "resume",
   "boot",
   "connect",
-  "steps",
   "seal",
   "shutdown",
   "compact",
@@ -26,11 +24,14 @@ export const PHASES = [
   "describe",
 ] as const;
 
-/** One part of a run. */
+/** A phase of a run. */
 export type Phase = (typeof PHASES)[number];
 
-/** How a stopped machine came to stop. */
-export type StopMethod = "ssh" | "acpi" | "quit" | "kill" | "guest";
+/** Ways to stop a machine, from the gentlest to the hardest. */
+export const STOP_METHODS = ["ssh", "acpi", "quit", "kill"] as const;
+
+/** The way that stopped a machine. */
+export type StopMethod = (typeof STOP_METHODS)[number];
 
 /** An error as it appears in events and in `--json`. */
 export interface ErrorReport {
@@ -42,7 +43,7 @@ export interface ErrorReport {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** One thing that happened. Durations are milliseconds, sizes bytes. */
+/** One event. Durations are milliseconds, sizes bytes. */
 export type EventBody =
   | { type: "run.started"; name: string; version: string; runId: string; runFolder: string }
   | { type: "run.finished"; durationMs: number; ownMs: number; result: unknown }
@@ -50,19 +51,18 @@ export type EventBody =
   | { type: "phase.started"; phase: Phase; detail?: string }
   | { type: "phase.finished"; phase: Phase; durationMs: number; detail?: string }
   | {
-      /** Work whose total may be known. `task` is stable; `done === total` ends it. */
+      /** Progress of a task whose total may be known. `task` is stable; `done === total` ends it. */
       type: "progress";
       task: string;
       label: string;
       done: number;
       total: number | null;
-      unit: "bytes" | "percent" | "files";
+      unit: "bytes" | "percent";
     }
   | { type: "step.started"; step: string; index: number; total: number }
   | { type: "step.finished"; step: string; index: number; total: number; durationMs: number }
   | { type: "step.failed"; step: string; index: number; total: number; durationMs: number }
   | {
-      /** A checkpoint holds what the step did; `reason` of the next one that runs says why. */
       type: "step.kept";
       step: string;
       index: number;
@@ -117,10 +117,10 @@ export type RunEvent = EventBody & {
   readonly build: string;
 };
 
-/** Rooms are handed this and nothing else to speak with. */
+/** Emits an event. It is the only way in which a room reports anything. */
 export type Emit = (event: EventBody) => void;
 
-/** Takes events to where somebody reads them. A sink never throws. */
+/** Shows or stores events. A sink never throws. */
 export interface Sink {
   handle(event: RunEvent): void;
   /** Flushes and lets go of the terminal or the file. Idempotent. */

@@ -8,7 +8,7 @@ import { publicBlob } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 
 /** How far an attempt got, in order. */
-export const STAGES = ["listener", "banner", "handshake", "host-key", "authentication"] as const;
+export const STAGES = ["listener", "banner", "handshake", "authentication"] as const;
 
 /** See {@link STAGES}. */
 export type Stage = (typeof STAGES)[number];

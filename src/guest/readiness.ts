@@ -20,10 +20,6 @@ export const STAGE_HINTS: Record<Stage, { problem: string; hint: string }> = {
     problem: "the SSH handshake does not complete",
     hint: "Is it an SSH server that answers? A very slow guest may need a longer ssh.timeout.",
   },
-  "host-key": {
-    problem: "the guest has another host key than the build's",
-    hint: "The base did not take its host key from the seed: does it run cloud-init?",
-  },
   authentication: {
     problem: "the guest refuses the build's key",
     hint: "Check ssh.user, and that cloud-init gave that user the key.",

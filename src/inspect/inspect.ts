@@ -145,7 +145,7 @@ async function argumentList(
       ? { firmware: { code, variables: build.firmwareVariables } }
       : {}),
   };
-  return qemuArguments(shape, files, version);
+  return qemuArguments(shape, files);
 }
 
 function inspectSteps({ steps }: Template): StepInspection[] {

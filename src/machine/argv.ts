@@ -1,5 +1,4 @@
 /** QEMU's argument list, as a pure function of the machine's shape and files. */
-import type { QemuVersion } from "./qemu-version.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 
 /** The id of the slot into which disks are plugged while the guest runs. */
@@ -87,16 +86,15 @@ function payloadSlot(shape: MachineShape): string[] {
   return ["-device", `pcie-root-port,id=${PAYLOAD_SLOT},chassis=1,slot=1`];
 }
 
-/** The whole argument list, without the program itself. */
-export function qemuArguments(
-  shape: MachineShape,
-  files: MachineFiles,
-  version: QemuVersion,
-): string[] {
+/** Restrictions of QEMU's seccomp filter; all of them exist since QEMU 2.11 (qemu-options.hx). */
+const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+/** Returns the whole argument list, without the program itself. */
+export function qemuArguments(shape: MachineShape, files: MachineFiles): string[] {
   return [
     ...["-name", `guest=${escapeCommas(shape.name)},debug-threads=on`],
     ...["-nodefaults", "-no-user-config"],
-    ...["-sandbox", version.sandbox],
+    ...["-sandbox", SANDBOX],
     // Without graphics the firmware speaks on the serial console, so that a disk that does not
     // boot says so there.
     ...["-machine", `${shape.machineType},graphics=off`],

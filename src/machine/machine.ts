@@ -152,7 +152,7 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
       ? undefined
       : { host: await freePort(), guest: options.secondPort };
   const forwards = [...(options.files.forwards ?? []), ...(second ? [second] : [])];
-  const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort, forwards }, version);
+  const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort, forwards });
   const args = options.paused ? [...all, "-S"] : all;
   const listeners: Process["listeners"] = new Set();
   await using listener = await listenForQmp(qmpSocket, (event) => {

@@ -1,23 +1,16 @@
-/** What differs between QEMU 6.2 and 10, in one place. */
+/** QEMU's version, and the oldest one that vmbuild works with. */
 import { VmbuildError } from "../errors.js";
 import { endOf, runProgram } from "../host/programs.js";
 
-/** QEMU's version, and what follows from it. */
+/** A version of QEMU. */
 export interface QemuVersion {
   /** As QEMU prints it, such as `7.2.22`. */
   readonly text: string;
   readonly major: number;
   readonly minor: number;
-  /**
-   * `-sandbox` children: before 7.0 `elevateprivileges=deny` was already there; all of the
-   * options that vmbuild uses exist from 2.11 on (qemu-options.hx).
-   */
-  readonly sandbox: string;
-  /** Hot-plugging below a root port needs ACPI hot-plug on q35, which came with 6.1. */
-  readonly hotplug: boolean;
 }
 
-/** The oldest QEMU that vmbuild is made for. */
+/** The oldest QEMU that vmbuild works with. */
 export const OLDEST_QEMU = { major: 6, minor: 2 } as const;
 
 /**
@@ -28,13 +21,10 @@ export function parseQemuVersion(output: string): QemuVersion | undefined {
   const match = /version (\d+)\.(\d+)(?:\.(\d+))?/.exec(output);
   if (!match) return undefined;
   const [, major = "0", minor = "0", patch = "0"] = match;
-  const number = Number(major) + Number(minor) / 100;
   return {
     text: `${major}.${minor}.${patch}`,
     major: Number(major),
     minor: Number(minor),
-    sandbox: "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-    hotplug: number >= 6.01,
   };
 }
 

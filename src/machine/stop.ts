@@ -109,7 +109,6 @@ const WAY_NAMES: Record<StopMethod, string> = {
   acpi: "the power button (QMP system_powerdown)",
   quit: "QMP quit",
   kill: "SIGKILL",
-  guest: "the guest",
 };
 
 /** Ends a machine at once, without asking the guest: for a run that is cancelled. */

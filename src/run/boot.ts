@@ -129,9 +129,7 @@ function guestOf(
     connection,
     connect: (timeoutMs, either) => connectToServer(reach, timeoutMs, either),
     afterReboot: async (guest) => void (await openDoor(guest, keys, user)),
-    slot: prepared.host.qemu.hotplug
-      ? { plug: (path) => plugReadOnlyDisk(machine, path) }
-      : undefined,
+    slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     sudo: user !== "root",
     scratchFolder: workspace.run.scratch,
     emit,

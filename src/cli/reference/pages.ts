@@ -2,6 +2,7 @@
 import { templateSchemaText } from "../../template/json-schema.js";
 import { cliPage } from "./cli.js";
 import { errorsPage } from "./errors.js";
+import { eventsPage } from "./events.js";
 import { templatePage } from "./template.js";
 
 /** Path and content. */
@@ -11,5 +12,6 @@ export function generatedFiles(): Map<string, string> {
     ["docs/template.md", templatePage()],
     ["docs/errors.md", errorsPage()],
     ["docs/cli.md", cliPage()],
+    ["docs/events.md", eventsPage()],
   ]);
 }

@@ -80,7 +80,6 @@ export function drawRun(run: LiveRun, look: Look, now: number, tick: number): st
   const indent = indentOf(look);
   const lines: string[] = [];
   for (const [phase, { startedAt, detail }] of run.phases) {
-    if (phase === "steps" && run.step) continue;
     lines.push(entryLine(look, busy, formatElapsed(now - startedAt), [phaseTitle(phase)], detail));
   }
   if (run.step) {

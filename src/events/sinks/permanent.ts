@@ -99,8 +99,6 @@ function unfinishedLines(
     );
   }
   for (const [phase, { startedAt }] of run.phases) {
-    // The step says it better.
-    if (phase === "steps") continue;
     lines.push(entryLine(look, failed, formatElapsed(end - startedAt), [phase, style.red]));
   }
   return event.error.lines.length > 0 ? lines : [...lines, ...tailLines(run, look)];

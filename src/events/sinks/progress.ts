@@ -51,11 +51,10 @@ export class TaskProgress {
     return (this.#last.done - oldest.done) / ((now - oldest.time) / 1000);
   }
 
-  /** `1.2 of 14.3 GiB`, `120 of 400 files`; empty for percentages. */
+  /** Formats the amount, such as `1.2 of 14.3 GiB`; empty for percentages. */
   get amount(): string {
     const { done, total, unit } = this.#last;
     if (unit === "percent") return "";
-    if (unit === "files") return total === null ? `${done} files` : `${done} of ${total} files`;
     return total === null ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(total)}`;
   }
 

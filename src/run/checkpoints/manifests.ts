@@ -42,7 +42,7 @@ function argumentsOf(shape: MachineShape, host: HostFacts): string[] {
     sshPort: 22,
     ...(host.uefi ? { firmware: { code: "/code", variables: "/variables" } } : {}),
   };
-  return qemuArguments({ ...shape, name: "build" }, files, host.qemu);
+  return qemuArguments({ ...shape, name: "build" }, files);
 }
 
 async function baseDigest(prepared: Prepared, signal: AbortSignal): Promise<string> {

@@ -1,9 +1,9 @@
-/** What is made from the code is up to date, and what is written by hand names all that there is. */
+/** The generated files are up to date and name all that there is. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { generatedFiles } from "../../../src/cli/reference/pages.js";
-import { ERRORS } from "../../../src/errors.js";
+import { ERRORS, EXIT_CODES } from "../../../src/errors.js";
 import { ACTIONS } from "../../../src/steps/registry.js";
 
 const inProject = (path: string): string =>
@@ -40,11 +40,11 @@ describe("the generated files", () => {
   });
 });
 
-describe("docs/events.md", () => {
-  it("names every type of event that the code has", async () => {
-    const page = await read("docs/events.md");
-    const types = [...(await read("src/events/types.ts")).matchAll(/\btype: "([a-z.]+)"/g)];
-    expect(types.length).toBeGreaterThan(20);
-    for (const [, type] of types) expect(page).toContain(`\`${type}\``);
+describe("README.md", () => {
+  it("lists every exit code with its meaning", async () => {
+    const rows = [...(await read("README.md")).matchAll(/^\| (\d+) +\| (.+?) +\|$/gm)];
+    expect(Object.fromEntries(rows.map(([, code, meaning]) => [code, meaning]))).toEqual(
+      EXIT_CODES,
+    );
   });
 });

@@ -48,7 +48,6 @@ describe("the live terminal", () => {
     emit({ type: "phase.started", phase: "inputs" });
     pass(4200);
     emit({ type: "phase.finished", phase: "inputs", durationMs: 4200, detail: "3 inputs" });
-    emit({ type: "phase.started", phase: "steps" });
     emit({ type: "step.started", ...step });
     emit({
       type: "action.started",
@@ -72,7 +71,6 @@ describe("the live terminal", () => {
       ),
     );
     emit({ type: "step.finished", ...step, durationMs: 61_000 });
-    emit({ type: "phase.finished", phase: "steps", durationMs: 61_000 });
     emit({ type: "run.finished", durationMs: 65_200, ownMs: 800, result: {} });
     await sink.close();
     expect(terminal.screen).toBe(
@@ -80,7 +78,6 @@ describe("the live terminal", () => {
         "demo 1.0.0",
         " ✓    4.2s  inputs    3 inputs",
         " ✓   1m 1s  [2/8] one-context",
-        " ✓   1m 1s  steps",
       ].join("\n"),
     );
   });
@@ -124,10 +121,10 @@ describe("the live terminal", () => {
       emit({
         type: "progress",
         task: "b",
-        label: "files",
-        done: second,
+        label: "packages",
+        done: second * MIB,
         total: null,
-        unit: "files",
+        unit: "bytes",
       });
       if (second < 4) pass(1000);
     }
@@ -135,7 +132,7 @@ describe("the live terminal", () => {
     expect(terminal.screen).toMatch(
       /model\.gguf {2}━+─+ {2}20% {2}200 MiB of 1000 MiB {2}4\d\.\d MiB\/s {2}17s left/,
     );
-    expect(terminal.screen).toContain("files       4 files");
+    expect(terminal.screen).toMatch(/packages {4}4 MiB/);
     emit({
       type: "progress",
       task: "a",
@@ -151,7 +148,6 @@ describe("the live terminal", () => {
   it.each([20, 40, 60, 80, 200])("never draws a live line wider than %i columns", (columns) => {
     const { terminal, emit, pass } = show(columns);
     emit({ type: "phase.started", phase: "inputs", detail: "x".repeat(300) });
-    emit({ type: "phase.started", phase: "steps" });
     emit({ type: "step.started", step: "日本".repeat(40), index: 1, total: 2 });
     emit(output("long ".repeat(100)));
     emit({
@@ -202,7 +198,6 @@ describe("the live terminal", () => {
 
   it("rests while paused: last lines, how to go on, no ticking, a cursor", () => {
     const { terminal, emit, pass } = show();
-    emit({ type: "phase.started", phase: "steps" });
     emit({ type: "step.started", ...step });
     for (let index = 0; index < 30; index++) emit(output(`line ${index}`));
     emit({ type: "step.failed", ...step, durationMs: 1200 });
@@ -221,6 +216,7 @@ describe("the live terminal", () => {
     pass(10_000);
     expect(terminal.writes).toBe(writes);
     emit({ type: "resumed" });
+    emit({ type: "phase.started", phase: "shutdown" });
     pass(100);
     expect(terminal.screen).toContain(" · resumed\n");
     expect(terminal.cursorShown).toBe(false);
@@ -242,10 +238,10 @@ describe("the live terminal", () => {
   it("lets no control character of a guest through", () => {
     const { terminal, emit, pass } = show();
     const evil = "\u001b[2J\u001b]0;title\u0007\u009b31m\u0008\u001bcred\ttext";
-    emit({ type: "phase.started", phase: "steps", detail: evil });
+    emit({ type: "phase.started", phase: "boot", detail: evil });
     emit({ type: "step.started", step: evil, index: 1, total: 1 });
     emit({ type: "action.started", step: evil, action: "run", index: 1, summary: evil });
-    emit({ type: "progress", task: "t", label: evil, done: 1, total: 2, unit: "files" });
+    emit({ type: "progress", task: "t", label: evil, done: 1, total: 2, unit: "bytes" });
     emit(output(evil));
     pass(200);
     emit({ type: "warning", message: evil, hint: evil });

@@ -1,12 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { qemuArguments } from "../../../src/machine/argv.js";
-import { parseQemuVersion } from "../../../src/machine/qemu-version.js";
-import type { QemuVersion } from "../../../src/machine/qemu-version.js";
 import { defaultCpuModel } from "../../../src/machine/shape.js";
 import type { MachineFiles, MachineShape } from "../../../src/machine/shape.js";
 
 const GIB = 2 ** 30;
-const version = parseQemuVersion("QEMU emulator version 7.2.22") as QemuVersion;
 
 /** The mission's machine. */
 const kvm: MachineShape = {
@@ -30,7 +27,7 @@ const files: MachineFiles = {
 };
 
 function argumentsOf(shape: Partial<MachineShape> = {}, more: Partial<MachineFiles> = {}) {
-  return qemuArguments({ ...kvm, ...shape }, { ...files, ...more }, version);
+  return qemuArguments({ ...kvm, ...shape }, { ...files, ...more });
 }
 
 /** Whether the words follow each other. */
