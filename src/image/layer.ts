@@ -43,7 +43,7 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
   const folder = await mkdtemp(join(runtime, "boot-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    const [version, decided, info] = await Promise.all([
+    const [, decided, info] = await Promise.all([
       qemuVersion(binary, signal),
       decideAccelerator(options.accelerator, binary, options.cpuModel, signal),
       imageInfo(image, signal),
@@ -64,7 +64,6 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
       signal,
       folder,
       runtime,
-      version,
       keys: makeBuildKeys(),
       shape: { ...options.shape, accelerator, cpuModel },
       firmware: uefi && { code: uefi.code, variables },

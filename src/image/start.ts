@@ -11,7 +11,6 @@ import { readConsoleTail } from "../machine/console.js";
 import { launchMachine } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/machine.js";
 import { freePort, isPortFree } from "../machine/ports.js";
-import type { QemuVersion } from "../machine/qemu-version.js";
 import type { MachineFiles, MachineShape } from "../machine/shape.js";
 import { contextAddress, contextVariables, writeContextDisk } from "../seed/context.js";
 import type { ContextVariables } from "../seed/context.js";
@@ -58,7 +57,6 @@ export interface StartableLayer {
   readonly folder: string;
   readonly runtime: string;
   readonly keys: BuildKeys;
-  readonly version: QemuVersion;
   readonly shape: MachineShape;
   readonly firmware: MachineFiles["firmware"];
   readonly instanceId: string;
@@ -113,7 +111,7 @@ async function launch(
     guestAddress: string | undefined;
   },
 ) {
-  const { shape, version, folder, runtime, firmware, emit, signal } = layer;
+  const { shape, folder, runtime, firmware, emit, signal } = layer;
   const { guestAddress, ...others } = files;
   for (let attempt = 1; ; attempt++) {
     const forwards: { host: number; guest: number }[] = [];
@@ -123,7 +121,6 @@ async function launch(
     try {
       const machine = await launchMachine({
         shape,
-        version,
         files: {
           ...others,
           disk: join(folder, "disk.qcow2"),

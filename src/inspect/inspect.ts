@@ -10,8 +10,7 @@ import { runtimeFolder } from "../host/paths.js";
 import { decideAccelerator } from "../machine/accelerator.js";
 import { qemuArguments } from "../machine/argv.js";
 import { findUefi } from "../machine/firmware.js";
-import { parseQemuVersion, qemuVersion } from "../machine/qemu-version.js";
-import type { QemuVersion } from "../machine/qemu-version.js";
+import { qemuVersion } from "../machine/qemu-version.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
 import { describeAction } from "../steps/registry.js";
 import type { Template } from "../template/load.js";
@@ -127,11 +126,7 @@ async function inspectAccelerator(
   return { asked, shown, ...(problem === undefined ? {} : { problem }) };
 }
 
-async function argumentList(
-  template: Template,
-  shape: MachineShape,
-  version: QemuVersion,
-): Promise<string[]> {
+async function argumentList(template: Template, shape: MachineShape): Promise<string[]> {
   const build = buildPaths(template.name);
   const uefi = shape.firmware === "uefi" ? await findUefi() : undefined;
   const code = uefi?.code ?? "/usr/share/OVMF/OVMF_CODE_4M.fd";
@@ -194,8 +189,6 @@ export async function inspectTemplate(
   const accelerator = await inspectAccelerator(template, options);
   const { extraArguments, ...shape } = planMachine(template, accelerator.shown);
   const installed = await installedVersion(shape.binary, options.signal);
-  const version = installed ?? parseQemuVersion("version 7.2.0");
-  if (!version) throw new VmbuildError("DEFECT", "the default version of QEMU is none");
   const sensitive = (name: string): boolean => template.variables[name]?.sensitive === true;
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
@@ -218,7 +211,7 @@ export async function inspectTemplate(
     qemu: {
       program: shape.binary,
       ...(installed ? { version: installed.text } : {}),
-      arguments: await argumentList(template, { ...shape, extraArguments }, version),
+      arguments: await argumentList(template, { ...shape, extraArguments }),
     },
     steps: inspectSteps(template),
     seal: template.seal,

@@ -9,7 +9,6 @@ import { LineSplitter, Tail } from "../host/lines.js";
 import { dyingWithParent, missingProgram } from "../host/programs.js";
 import { qemuArguments } from "./argv.js";
 import { freePort } from "./ports.js";
-import type { QemuVersion } from "./qemu-version.js";
 import { listenForQmp } from "./qmp.js";
 import type { Qmp, QmpEvent } from "./qmp.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
@@ -28,7 +27,6 @@ export interface MachineEnd {
 export interface LaunchOptions {
   readonly shape: MachineShape;
   readonly files: Omit<MachineFiles, "qmpSocket" | "sshPort">;
-  readonly version: QemuVersion;
   /** A short, private folder for the control socket, and a name that no other run has. */
   readonly runtimeFolder: string;
   readonly runId: string;
@@ -144,7 +142,7 @@ function noSpaceError(): VmbuildError {
 }
 
 async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port taken"> {
-  const { shape, version, emit } = options;
+  const { shape, emit } = options;
   const sshPort = await freePort();
   const qmpSocket = join(options.runtimeFolder, `${options.runId}.qmp`);
   const second =

@@ -37,7 +37,6 @@ export async function bootMachine(
   const launch = async (): Promise<RunningMachine> =>
     launchMachine({
       shape,
-      version: host.qemu,
       files: {
         disk: work.disk,
         readOnlyDisks: [work.seed],

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ALGORITHMS } from "../artifact/digest.js";
 import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/compact.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
-import { duration, environment, identifier, size } from "../fields.js";
+import { duration, identifier, size } from "../fields.js";
 import { inputSchema } from "../inputs/schema.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { stepSchema } from "../steps/schema.js";

@@ -8,7 +8,6 @@ import { waitUntilReady } from "../../src/guest/readiness.js";
 import { readConsoleTail } from "../../src/machine/console.js";
 import { createOverlay } from "../../src/machine/disk.js";
 import { launchMachine } from "../../src/machine/machine.js";
-import { qemuVersion } from "../../src/machine/qemu-version.js";
 import { writeSeed } from "../../src/seed/nocloud.js";
 
 /** A guest that runs. Disposing of it ends its machine. */
@@ -46,7 +45,6 @@ export async function bootImage(image: string, folder: string): Promise<BootedIm
       extraArguments: [],
     },
     files: { disk, readOnlyDisks: [seed], console },
-    version: await qemuVersion(binary),
     runtimeFolder: folder,
     runId: "again",
     log: join(folder, "qemu.log"),

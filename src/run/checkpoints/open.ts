@@ -102,7 +102,6 @@ async function launch(
   const { firmwareCode: code } = machine;
   return launchMachine({
     shape: machine.shape,
-    version,
     files: {
       disk: paths.disk,
       readOnlyDisks: [paths.seed],

@@ -55,7 +55,6 @@ async function launch(
       readOnlyDisks: [],
       console: join(folder, "console.log"),
     },
-    version: await qemuVersion(QEMU),
     runtimeFolder: folder,
     runId: "run",
     log: join(folder, "qemu.log"),
