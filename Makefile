@@ -58,6 +58,12 @@ else
 	@node scripts/test.js $(PROJECTS)
 endif
 
+.PHONY: test-quick
+test-quick: ## Run lint, the unit and integration tests, and a build of the demo, before a commit
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test PROJECTS='unit integration' ENDPOINT=
+	$(VMBUILD) run demo --accel $(or $(ACCEL),auto) --force
+
 .PHONY: test-nodes
 test-nodes: ## Run the unit and integration tests on other versions of Node.js: NODES='22 24'
 	@scripts/setup build test packages
