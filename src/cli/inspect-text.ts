@@ -13,23 +13,13 @@ function section(title: string, lines: readonly string[], style: Style): string[
 }
 
 function sourceLines(source: SourceInspection, style: Style): string[] {
-  const { kind, origin, pinned, path, here } = source;
-  const state =
-    kind === "path"
-      ? here
-        ? "here"
-        : "NOT THERE"
-      : kind === "appliance"
-        ? "another template's artifact"
-        : here
-          ? `cached in ${shortPath(path ?? "")}`
-          : kind === "bootstrap"
-            ? "not made yet: takes some minutes, once"
-            : "not fetched yet";
+  const { kind, origin, pinned, pinnedBy = "pinned", path, here, state } = source;
+  const isUsedInPlace = origin === path;
+  const where = here && path !== undefined && !isUsedInPlace ? ` in ${shortPath(path)}` : "";
   const rows = [
-    [kind, cleanText(kind === "path" ? shortPath(origin) : origin)],
-    ...(pinned === undefined ? [] : [[kind === "git" ? "ref" : "checksum", cleanText(pinned)]]),
-    ["state", state],
+    [kind, cleanText(isUsedInPlace ? shortPath(origin) : origin)],
+    ...(pinned === undefined ? [] : [[pinnedBy, cleanText(pinned)]]),
+    ["state", state + where],
   ];
   return alignRows(rows.map(([name = "", value = ""]) => [style.dim(name), value]));
 }

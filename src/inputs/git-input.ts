@@ -10,9 +10,18 @@ import type { FullContext } from "./context.js";
 import { checkGitNames, gitError, isPassing, runGit } from "./git.js";
 import type { GitOptions } from "./git.js";
 import { pauseBeforeRetry } from "./retry.js";
-import type { GitSpec, ResolvedInput } from "./spec.js";
+import type { ResolvedInput } from "./spec.js";
 import { fillTree, treeEntry } from "./tree-cache.js";
 import type { TreeEntry } from "./tree-cache.js";
+
+/** The tree of one commit. */
+export interface GitSpec {
+  readonly kind: "git";
+  readonly url: string;
+  /** A tag, a branch, or a commit id. */
+  readonly ref: string;
+  readonly submodules?: boolean;
+}
 
 const ATTEMPTS = 3;
 const FULL_COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;

@@ -2,48 +2,21 @@
 import { dirname } from "node:path";
 import { markUsed } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
-import { cacheEntry } from "./cache.js";
 import { fillContext } from "./context.js";
-import type { FullContext, InputContext } from "./context.js";
-import { gitEntry, resolveGit } from "./git-input.js";
-import { ociEntry, resolveOci } from "./oci-input.js";
-import { resolvePath } from "./path-input.js";
-import type { InputSpec, PathSpec, ResolvedInput } from "./spec.js";
-import { unpackedPath } from "./unpack.js";
-import { resolveUrl } from "./url-input.js";
+import type { InputContext } from "./context.js";
+import { inputKindOf } from "./registry.js";
+import type { InputSpec } from "./registry.js";
+import type { ResolvedInput } from "./spec.js";
 
 export type { InputContext } from "./context.js";
-export type { GitSpec, InputSpec, ResolvedInput, UrlSpec } from "./spec.js";
+export type { GitSpec } from "./git-input.js";
+export type { InputSpec } from "./registry.js";
+export type { ResolvedInput } from "./spec.js";
+export type { UrlSpec } from "./url-source.js";
 
 /** Where the input will lie, known before anything is fetched. Pure; absolute. */
 export function inputLocation(spec: InputSpec, cacheFolder: string = hostPaths().inputs): string {
-  switch (spec.kind) {
-    case "url": {
-      const { file } = cacheEntry(spec.url, cacheFolder);
-      return spec.unpack ? unpackedPath(file) : file;
-    }
-    case "git":
-      return gitEntry(spec, cacheFolder).tree;
-    case "oci":
-      return ociEntry(spec, cacheFolder).tree;
-    case "path":
-      return spec.path;
-  }
-}
-
-function fetchInput(
-  name: string,
-  spec: Exclude<InputSpec, PathSpec>,
-  context: FullContext,
-): Promise<ResolvedInput> {
-  switch (spec.kind) {
-    case "url":
-      return resolveUrl(name, spec, context);
-    case "git":
-      return resolveGit(name, spec, context);
-    case "oci":
-      return resolveOci(name, spec, context);
-  }
+  return inputKindOf(spec).location(spec, cacheFolder);
 }
 
 /**
@@ -58,10 +31,10 @@ export async function resolveInput(
   spec: InputSpec,
   context: InputContext,
 ): Promise<ResolvedInput> {
+  const kind = inputKindOf(spec);
   const full = fillContext(context);
   full.signal.throwIfAborted();
-  if (spec.kind === "path") return resolvePath(name, spec, full);
-  const input = await fetchInput(name, spec, full);
-  await markUsed(dirname(input.path));
+  const input = await kind.resolve(name, spec, full);
+  if (!kind.isLocal) await markUsed(dirname(input.path));
   return input;
 }

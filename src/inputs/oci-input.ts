@@ -9,10 +9,17 @@ import { createAgent } from "./http.js";
 import { parseReference } from "./oci-reference.js";
 import { openRegistry } from "./oci-registry.js";
 import type { Layer, Registry } from "./oci-registry.js";
-import type { OciSpec, ResolvedInput } from "./spec.js";
+import type { ResolvedInput } from "./spec.js";
 import { fillTree, treeEntry } from "./tree-cache.js";
 import type { TreeEntry } from "./tree-cache.js";
 import { resolveUrl } from "./url-input.js";
+
+/** The files of an OCI image. */
+export interface OciSpec {
+  readonly kind: "oci";
+  /** As {@link parseReference} reads it. */
+  readonly image: string;
+}
 
 /** Where the files of `spec` lie, with their record and lock. Pure; all paths absolute. */
 export function ociEntry(spec: OciSpec, cacheFolder: string): TreeEntry {

@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { freeSpace, publish, statIfThere, temporaryBeside } from "../host/files.js";
 import { endOf, missingProgram, runProgram } from "../host/programs.js";
+import type { ProgramName } from "../host/programs.js";
 import { safeName } from "./address.js";
 import type { FullContext } from "./context.js";
 import { createProgress } from "./progress.js";
@@ -26,6 +27,12 @@ export type PackedSuffix = keyof typeof UNPACKERS;
 function packedSuffix(name: string): PackedSuffix | undefined {
   const suffixes = Object.keys(UNPACKERS) as PackedSuffix[];
   return suffixes.find((suffix) => name.toLowerCase().endsWith(suffix));
+}
+
+/** The program that unpacks a file of this name; undefined for files that are left as they are. */
+export function unpackProgram(name: string): ProgramName | undefined {
+  const suffix = packedSuffix(name);
+  return suffix && UNPACKERS[suffix][0];
 }
 
 /** Where the content of an archive lies once it is unpacked; the path itself for other files. */

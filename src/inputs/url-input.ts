@@ -22,11 +22,12 @@ import { fetchSmall } from "./fetch-small.js";
 import { createAgent } from "./http.js";
 import { PartFile } from "./part.js";
 import { createProgress } from "./progress.js";
-import { signatureProblem } from "./schema.js";
 import { verifySignature } from "./signature.js";
-import type { ResolvedInput, UrlSpec } from "./spec.js";
+import type { ResolvedInput } from "./spec.js";
 import { findSum } from "./sums-file.js";
 import { unpack, unpackedPath } from "./unpack.js";
+import { signatureProblem } from "./url-source.js";
+import type { UrlSpec } from "./url-source.js";
 
 /** One input on its way. */
 interface Job {

@@ -1,7 +1,7 @@
 /** The base as templates write it. */
 import { z } from "zod";
 import { size } from "../fields.js";
-import { signatureProblem, urlSourceFields } from "../inputs/schema.js";
+import { signatureProblem, urlSourceFields } from "../inputs/url-source.js";
 
 const bootstrapSchema = z
   .strictObject({

@@ -4,7 +4,7 @@ import { ALGORITHMS } from "../artifact/digest.js";
 import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/compact.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { duration, identifier, size } from "../fields.js";
-import { inputSchema } from "../inputs/schema.js";
+import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";

@@ -2,7 +2,7 @@
 import { inputSpec } from "../inputs/definition.js";
 import { inputLocation } from "../inputs/inputs.js";
 import type { InputSpec } from "../inputs/inputs.js";
-import { inputSchema } from "../inputs/schema.js";
+import { inputSchema } from "../inputs/registry.js";
 import type { Problem } from "./document.js";
 import { interpolate } from "./interpolate.js";
 import type { References } from "./interpolate.js";

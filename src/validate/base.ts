@@ -5,12 +5,12 @@ import { checkSpec, DEFAULT_SIZE } from "../base/bootstrap/spec.js";
 import { asVmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
-import { urlSpec } from "../inputs/definition.js";
 import { inputLocation } from "../inputs/inputs.js";
+import { urlFiles, urlSpec } from "../inputs/url-source.js";
 import { imageInfo } from "../machine/disk.js";
 import type { CheckOptions } from "./validate.js";
 import type { Collector } from "./findings.js";
-import { checkFile, checkUrlSource } from "./files.js";
+import { checkFile, checkFiles } from "./files.js";
 
 /** Checks the base as far as it is on this host. */
 export async function checkBase(
@@ -24,7 +24,7 @@ export async function checkBase(
     if (there) await checkImage(collector, path);
   } else if ("url" in base) {
     const spec = urlSpec(base, folder, true);
-    await checkUrlSource(collector, ["base"], spec);
+    await checkFiles(collector, ["base"], urlFiles(spec));
     await checkImageIfThere(collector, inputLocation(spec), "the base is not downloaded yet");
   } else if ("bootstrap" in base) await checkBootstrap(collector, base.bootstrap);
   else await checkAppliance(collector, base.appliance, findArtifact);

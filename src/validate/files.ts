@@ -1,15 +1,12 @@
 /** Whether the files that a template names are there, or will be. */
 import { access, constants } from "node:fs/promises";
 import { relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { statIfThere } from "../host/files.js";
 import { inputLocation } from "../inputs/inputs.js";
-import type { UrlSpec } from "../inputs/inputs.js";
+import type { LocalFile } from "../inputs/kind.js";
+import { inputKindOf } from "../inputs/registry.js";
 import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
-
-/** What a path has to be. `any` is a file or a folder. */
-export type FileKind = "file" | "any";
 
 /**
  * Reports a file that is not there, is of the wrong kind, or may not be read.
@@ -19,7 +16,7 @@ export async function checkFile(
   collector: Collector,
   place: JsonPath,
   path: string,
-  kind: FileKind,
+  kind: LocalFile["kind"],
 ): Promise<boolean> {
   const status = await statIfThere(path);
   if (!status) collector.problem(place, `there is no ${shown(path)}`);
@@ -44,24 +41,21 @@ export function shown(path: string): string {
   return near !== "" && near.length < path.length ? near : path;
 }
 
-/** Checks the local files behind a download: `file:` addresses, local sums, the keyring. */
-export async function checkUrlSource(
+/**
+ * Checks the files that a source of the template refers to.
+ * @param place of the source.
+ * @returns whether all of them can be looked into.
+ */
+export async function checkFiles(
   collector: Collector,
   place: JsonPath,
-  spec: UrlSpec,
-): Promise<void> {
-  const local = async (key: string[], url: string): Promise<void> => {
-    if (/^file:\/\//i.test(url) && URL.canParse(url)) {
-      await checkFile(collector, [...place, ...key], fileURLToPath(url), "file");
-    }
-  };
-  await local(["url"], spec.url);
-  const sums = /^file:(.+)$/is.exec(spec.checksum)?.[1];
-  if (sums?.startsWith("/")) await checkFile(collector, [...place, "checksum"], sums, "file");
-  else if (sums !== undefined) await local(["checksum"], sums);
-  if (!spec.signature) return;
-  await local(["signature", "url"], spec.signature.url);
-  await checkFile(collector, [...place, "signature", "keyring"], spec.signature.keyring, "file");
+  files: readonly LocalFile[],
+): Promise<boolean> {
+  let allThere = true;
+  for (const { key, path, kind } of files) {
+    if (!(await checkFile(collector, [...place, ...key], path, kind))) allThere = false;
+  }
+  return allThere;
 }
 
 /** The input that a path lies in and that is not here yet, so that nothing can be said of it. */
@@ -70,7 +64,7 @@ export async function awaitedInput(
   path: string,
 ): Promise<string | undefined> {
   for (const [name, spec] of collector.template.inputSpecs) {
-    if (spec.kind === "path") continue;
+    if (inputKindOf(spec).isLocal) continue;
     const location = inputLocation(spec);
     if (path !== location && !path.startsWith(`${location}/`)) continue;
     return (await statIfThere(location)) ? undefined : name;

@@ -8,6 +8,7 @@ import type { Manifest } from "../../checkpoints/manifest.js";
 import { createRedact } from "../../checkpoints/secrets.js";
 import type { Redact } from "../../checkpoints/secrets.js";
 import type { ResolvedInput } from "../../inputs/inputs.js";
+import { inputKindOf } from "../../inputs/registry.js";
 import { qemuArguments } from "../../machine/argv.js";
 import type { MachineShape } from "../../machine/shape.js";
 import { composeSeed } from "../../seed/nocloud.js";
@@ -169,9 +170,9 @@ async function sourceManifest(source: LocalSource, describer: StepDescriber): Pr
     return describeContent(source.path, label, { signal, keepText });
   }
   const label = source.path.replace(input.path, `input ${input.name}`);
-  const isDownload = template.inputSpecs.get(input.name)?.kind === "url";
+  const spec = template.inputSpecs.get(input.name);
   // A local action may change any other input after it was looked at.
-  if (isDownload && input.digest && source.path === input.path) {
+  if (spec && inputKindOf(spec).digestIsLasting && input.digest && source.path === input.path) {
     const mode = ((await stat(input.path)).mode & 0o7777).toString(8).padStart(4, "0");
     return { [label]: `${mode} ${input.digest.algorithm}:${input.digest.hex}` };
   }

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { parseChecksum } from "../../../src/inputs/checksum.js";
 import { inputSpec } from "../../../src/inputs/definition.js";
 import { inputLocation } from "../../../src/inputs/inputs.js";
-import { inputSchema, urlInputSchema } from "../../../src/inputs/schema.js";
+import { urlInput } from "../../../src/inputs/kinds/url.js";
+import { inputSchema } from "../../../src/inputs/registry.js";
 
 const sum = `sha256:${"a".repeat(64)}`;
 const url = "https://example.org/images/a.qcow2.xz";
@@ -32,7 +33,7 @@ describe("inputSchema", () => {
   });
 
   it("says how to do without a checksum", () => {
-    const message = urlInputSchema.safeParse({ url }).error?.issues[0]?.message;
+    const message = urlInput.schema.safeParse({ url }).error?.issues[0]?.message;
     expect(message).toBe(
       'a download needs a checksum; write "none" to accept an unverified download',
     );
@@ -40,7 +41,7 @@ describe("inputSchema", () => {
 
   it("wants a sums file beside a signature", () => {
     const signature = { url: `${url}.gpg`, keyring: "keys.gpg" };
-    const message = urlInputSchema.safeParse({ url, checksum: sum, signature }).error?.issues[0];
+    const message = urlInput.schema.safeParse({ url, checksum: sum, signature }).error?.issues[0];
     expect(message?.path).toEqual(["signature"]);
   });
 });

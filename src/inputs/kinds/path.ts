@@ -1,17 +1,34 @@
 /** An input that lies on this host. Its digest is remembered by path, size and times. */
 import { stat } from "node:fs/promises";
-import { VmbuildError, messageOf, systemCode } from "../errors.js";
-import type { FullContext } from "./context.js";
-import { createProgress } from "./progress.js";
-import { rememberedDigest } from "./remembered.js";
-import type { PathSpec, ResolvedInput } from "./spec.js";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { VmbuildError, messageOf, systemCode } from "../../errors.js";
+import type { FullContext } from "../context.js";
+import { commonInputFields, defineInputKind } from "../kind.js";
+import { createProgress } from "../progress.js";
+import { rememberedDigest } from "../remembered.js";
+import type { ResolvedInput } from "../spec.js";
+
+/** A file or folder of this host. */
+export interface PathSpec {
+  readonly kind: "path";
+  /** Absolute. */
+  readonly path: string;
+}
+
+const schema = z
+  .strictObject({
+    path: z.string().min(1).describe("a file or folder, relative to the template"),
+    ...commonInputFields,
+  })
+  .describe("a file or folder of this host");
 
 /**
  * Finds a local file or folder. A file gets its SHA-256; a folder has none here, since what
  * reads it (an upload's checkpoint key) hashes it file by file.
  * @throws {VmbuildError} INPUT_MISSING.
  */
-export async function resolvePath(
+async function resolvePath(
   name: string,
   { path }: PathSpec,
   context: FullContext,
@@ -39,3 +56,19 @@ export async function resolvePath(
   if (done > 0) progress.finish(done);
   return { ...found, size, digest: { algorithm: "sha256", hex } };
 }
+
+/** A file or folder of this host. */
+export const pathInput = defineInputKind<z.infer<typeof schema>, PathSpec>({
+  name: "path",
+  form: "{path}",
+  schema,
+  isLocal: true,
+  // A local action may change it while the run goes on.
+  digestIsLasting: false,
+  settle: ({ path }, folder) => ({ kind: "path", path: resolve(folder, path) }),
+  location: ({ path }) => path,
+  resolve: resolvePath,
+  programs: () => [],
+  files: ({ path }) => [{ key: [], path, kind: "any" }],
+  inspect: ({ path }) => ({ origin: path, path, present: "here", absent: "NOT THERE" }),
+});

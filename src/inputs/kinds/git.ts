@@ -1,0 +1,48 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { displayUrl } from "../address.js";
+import { isUrl } from "../checksum.js";
+import { gitEntry, resolveGit } from "../git-input.js";
+import type { GitSpec } from "../git-input.js";
+import { commonInputFields, defineInputKind } from "../kind.js";
+
+const schema = z
+  .strictObject({
+    git: z
+      .string()
+      .regex(/^[^-\s]\S*$/, "not the address of a git repository")
+      .describe("the repository's address"),
+    ref: z
+      .string()
+      .regex(/^[^-\s:*?[\\^~+][^\s:*?[\\^~]*$/, "a ref is a tag, a branch, or a commit id")
+      .describe("a tag, a branch, or a commit id"),
+    submodules: z.boolean().optional().describe("fetch submodules too; false by default"),
+    ...commonInputFields,
+  })
+  .describe("the files of one commit of a git repository, without its history");
+
+/** The tree of one commit of a git repository. */
+export const gitInput = defineInputKind<z.infer<typeof schema>, GitSpec>({
+  name: "git",
+  form: "{git, ref}",
+  schema,
+  isLocal: false,
+  digestIsLasting: false,
+  settle({ git, ref, submodules }, folder) {
+    // A relative path of a local repository, but not host:path.
+    const isPath = !isUrl(git) && /^\.{1,2}\//.test(git);
+    const url = isPath ? resolve(folder, git) : git;
+    return { kind: "git", url, ref, ...(submodules ? { submodules } : {}) };
+  },
+  location: (spec, cacheFolder) => gitEntry(spec, cacheFolder).tree,
+  resolve: resolveGit,
+  programs: () => ["git"],
+  files: ({ url }) => (url.startsWith("/") ? [{ key: ["git"], path: url, kind: "any" }] : []),
+  inspect: ({ url, ref }, path) => ({
+    origin: displayUrl(url),
+    pinned: { label: "ref", value: ref },
+    path,
+    present: "cached",
+    absent: "not fetched yet",
+  }),
+});

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { commonInputFields, defineInputKind } from "../kind.js";
+import { ociEntry, resolveOci } from "../oci-input.js";
+import type { OciSpec } from "../oci-input.js";
+import { parseReference } from "../oci-reference.js";
+
+const schema = z
+  .strictObject({
+    oci: z
+      .string()
+      .refine((text) => parseReference(text) !== undefined, "not REGISTRY/REPOSITORY:TAG")
+      .describe("the image: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:<hex>"),
+    ...commonInputFields,
+  })
+  .describe("the files of an OCI image of one layer, for linux/amd64");
+
+/** The files of an OCI image. */
+export const ociInput = defineInputKind<z.infer<typeof schema>, OciSpec>({
+  name: "oci",
+  form: "{oci}",
+  schema,
+  isLocal: false,
+  digestIsLasting: false,
+  settle: ({ oci }) => ({ kind: "oci", image: oci }),
+  location: (spec, cacheFolder) => ociEntry(spec, cacheFolder).tree,
+  resolve: resolveOci,
+  programs: () => ["tar"],
+  files: () => [],
+  inspect: ({ image }, path) => ({
+    origin: image,
+    path,
+    present: "cached",
+    absent: "not fetched yet",
+  }),
+});

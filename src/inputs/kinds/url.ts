@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { displayUrl } from "../address.js";
+import { cacheEntry } from "../cache.js";
+import { commonInputFields, defineInputKind } from "../kind.js";
+import { unpackedPath } from "../unpack.js";
+import { resolveUrl } from "../url-input.js";
+import {
+  refuseStraySignature,
+  urlFiles,
+  urlPrograms,
+  urlSourceFields,
+  urlSpec,
+} from "../url-source.js";
+import type { UrlSpec } from "../url-source.js";
+
+const schema = z
+  .strictObject({
+    ...urlSourceFields,
+    unpack: z
+      .boolean()
+      .optional()
+      .describe("unpack a file that ends in .xz, .gz or .zst, once; false by default"),
+    ...commonInputFields,
+  })
+  .superRefine(refuseStraySignature)
+  .describe("a file that is downloaded");
+
+/** A file that is downloaded. */
+export const urlInput = defineInputKind<z.infer<typeof schema>, UrlSpec>({
+  name: "url",
+  form: "{url, checksum}",
+  schema,
+  isLocal: false,
+  digestIsLasting: true,
+  settle: (definition, folder) => urlSpec(definition, folder, definition.unpack),
+  location(spec, cacheFolder) {
+    const { file } = cacheEntry(spec.url, cacheFolder);
+    return spec.unpack ? unpackedPath(file) : file;
+  },
+  resolve: resolveUrl,
+  programs: urlPrograms,
+  files: urlFiles,
+  inspect: ({ url, checksum }, path) => ({
+    origin: displayUrl(url),
+    pinned: { label: "checksum", value: checksum },
+    path,
+    present: "cached",
+    absent: "not fetched yet",
+  }),
+});

@@ -1,0 +1,126 @@
+/** A file behind an address, as inputs and bases have it: in the template, and settled. */
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { checksum } from "../fields.js";
+import type { ProgramName } from "../host/programs.js";
+import { baseNameOf } from "./address.js";
+import { anchorChecksum } from "./checksum.js";
+import type { LocalFile } from "./kind.js";
+import { unpackProgram } from "./unpack.js";
+
+const address = z
+  .string()
+  .regex(/^(https?|file):\/\/\S+$/i, "an address begins with https://, http:// or file://");
+
+const requiredChecksum = z
+  .string({
+    error: (issue) =>
+      issue.input === undefined
+        ? 'a download needs a checksum; write "none" to accept an unverified download'
+        : undefined,
+  })
+  .pipe(checksum)
+  .describe(checksum.description ?? "");
+
+const signature = z
+  .strictObject({
+    url: address.describe("the detached signature of the sums file"),
+    keyring: z
+      .string()
+      .describe("the public keys to believe: a path, binary or armoured; empty: no check"),
+  })
+  .describe('an OpenPGP signature of the sums file; needs a "file:" checksum');
+
+/** What an input and a base have in common when they are downloaded. */
+export const urlSourceFields = {
+  url: address.describe("where the file is: https://, http:// or file://"),
+  checksum: requiredChecksum,
+  mirrors: z
+    .array(address)
+    .optional()
+    .describe("addresses of the same file, tried in order when the first one fails"),
+  signature: signature.optional(),
+};
+
+/** What is wrong with a source's signature; undefined when nothing is. */
+export function signatureProblem(source: {
+  readonly checksum: string;
+  readonly signature?: unknown;
+}): string | undefined {
+  if (source.signature === undefined || /^file:/i.test(source.checksum)) return undefined;
+  return 'the signature is one of a sums file: the checksum must be "file:<url of the sums file>"';
+}
+
+/** Reports a signature that has no sums file to be of; for a schema that has {@link urlSourceFields}. */
+export function refuseStraySignature(
+  source: Parameters<typeof signatureProblem>[0],
+  context: z.RefinementCtx,
+): void {
+  const message = signatureProblem(source);
+  if (message) context.addIssue({ code: "custom", path: ["signature"], message });
+}
+
+/** The parsed form of {@link urlSourceFields}. */
+type UrlSource = z.infer<z.ZodObject<typeof urlSourceFields>>;
+
+/** A file behind an address, after the template's variables and paths are settled. */
+export interface UrlSpec {
+  readonly kind: "url";
+  /** `http:`, `https:` or `file:`. */
+  readonly url: string;
+  /** Tried in order after `url`; they hold the same file. */
+  readonly mirrors?: readonly string[];
+  /** As {@link parseChecksum} reads it; the path of a sums file is absolute. */
+  readonly checksum: string;
+  /** Of the sums file. `keyring` is an absolute path. */
+  readonly signature?: SignatureSpec;
+  /** The header of that name, for the first address alone; a secret. */
+  readonly authorization?: string;
+  /** Unpack a file that ends in `.xz`, `.gz` or `.zst`; others are left as they are. */
+  readonly unpack?: boolean;
+}
+
+/** A detached OpenPGP signature of a sums file. */
+interface SignatureSpec {
+  readonly url: string;
+  /** The public keys to believe; absolute. Binary or ASCII-armoured. */
+  readonly keyring: string;
+}
+
+/** A download's source with its paths made absolute. `unpack` is for a base, or as written. */
+export function urlSpec(source: UrlSource, templateFolder: string, unpack = false): UrlSpec {
+  const { url, checksum, mirrors, signature } = source;
+  return {
+    kind: "url",
+    url,
+    checksum: anchorChecksum(checksum, templateFolder),
+    ...(mirrors ? { mirrors } : {}),
+    ...(signature && signature.keyring !== ""
+      ? { signature: { ...signature, keyring: resolve(templateFolder, signature.keyring) } }
+      : {}),
+    ...(unpack ? { unpack } : {}),
+  };
+}
+
+/** The programs of the host that fetching, checking and unpacking it may run. */
+export function urlPrograms({ url, unpack, signature }: UrlSpec): ProgramName[] {
+  const unpacker = unpack ? unpackProgram(baseNameOf(url)) : undefined;
+  return [...(unpacker ? [unpacker] : []), ...(signature ? (["gpgv"] as const) : [])];
+}
+
+/** The local files behind a download: `file:` addresses, local sums, the keyring. */
+export function urlFiles(spec: UrlSpec): LocalFile[] {
+  const local = (key: string[], url: string): LocalFile[] =>
+    /^file:\/\//i.test(url) && URL.canParse(url)
+      ? [{ key, path: fileURLToPath(url), kind: "file" }]
+      : [];
+  const files = local(["url"], spec.url);
+  const sums = /^file:(.+)$/is.exec(spec.checksum)?.[1];
+  if (sums?.startsWith("/")) files.push({ key: ["checksum"], path: sums, kind: "file" });
+  else if (sums !== undefined) files.push(...local(["checksum"], sums));
+  if (!spec.signature) return files;
+  const { url, keyring } = spec.signature;
+  files.push(...local(["signature", "url"], url));
+  return [...files, { key: ["signature", "keyring"], path: keyring, kind: "file" }];
+}
