@@ -45,7 +45,7 @@ export const manifestSchema = z.object({
     digest,
   }),
   base: z.object({
-    kind: z.enum(["url", "path", "bootstrap", "appliance"]),
+    kind: z.string().min(1).describe("its key in the template: url, path, bootstrap, appliance"),
     origin: z.string().describe("address, path, suite or appliance"),
     digest: digest.optional(),
   }),

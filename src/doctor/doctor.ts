@@ -1,10 +1,11 @@
 /** Looks at everything that a build needs of this host. */
+import { BASE_KINDS, baseKindOf } from "../base/registry.js";
 import type { Template } from "../template/load.js";
 import { DEFAULTS } from "../template/schema.js";
 import { programsFor } from "../requirements/programs.js";
 import type { Check } from "./check.js";
 import {
-  checkBootstrapRights,
+  checkBaseHost,
   checkFirmware,
   checkMemory,
   checkNode,
@@ -32,7 +33,8 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
   const { template } = job;
   const machine = template?.machine;
   const accelerator = machine?.accelerator ?? job.accelerator ?? "kvm";
-  const bootstraps = template === undefined || "bootstrap" in template.base;
+  const bases = template ? [baseKindOf(template.base)] : BASE_KINDS;
+  const baseNeeds = bases.flatMap(({ host }) => (host ? [host] : []));
   const wish = {
     binary: machine?.binary ?? "qemu-system-x86_64",
     cpuModel: machine?.cpu,
@@ -40,16 +42,16 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
   };
   const required = template !== undefined;
   const wantsUefi = template === undefined || machine?.firmware === "uefi";
-  const [programs, kvm, group, memory, space, firmware, rights] = await Promise.all([
+  const [programs, kvm, group, memory, space, firmware, forBases] = await Promise.all([
     checkPrograms(template && programsFor(template), signal),
     accelerator === "tcg" ? undefined : checkKvm(wish, signal),
     accelerator === "tcg" ? undefined : checkKvmGroup(),
     checkMemory(machine?.memory ?? DEFAULTS.memory, required),
     checkSpace(),
     wantsUefi ? checkFirmware(required) : undefined,
-    bootstraps ? checkBootstrapRights(required, signal) : undefined,
+    Promise.all(baseNeeds.map((needs) => checkBaseHost(needs, required, signal))),
   ]);
   signal.throwIfAborted();
   const all = [checkNode(), checkSshBinding(), ...programs, kvm, group, memory, ...space];
-  return [...all, firmware, rights].filter((check) => check !== undefined);
+  return [...all, firmware, ...forBases].filter((check) => check !== undefined);
 }

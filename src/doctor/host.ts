@@ -1,7 +1,7 @@
 /** Memory, space, firmware, user namespaces, and Node.js itself. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { findRights } from "../base/bootstrap/namespace.js";
+import type { BaseHostNeeds } from "../base/kind.js";
 import { VmbuildError } from "../errors.js";
 import { freeSpace } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
@@ -88,24 +88,20 @@ export async function checkFirmware(required: boolean): Promise<Check> {
   });
 }
 
-/** What making a base from packages takes beside its programs. */
-export async function checkBootstrapRights(
+/** Checks what making bases of a kind takes beside its programs. */
+export async function checkBaseHost(
+  { prerequisite, cost }: BaseHostNeeds,
   required: boolean,
   signal: AbortSignal,
 ): Promise<Check | undefined> {
+  const { name, program } = prerequisite;
   // Without the program its own check says what is missing.
-  if (!(await findProgram("mmdebstrap"))) return undefined;
-  const name = "user namespaces";
+  if (!(await findProgram(program))) return undefined;
   try {
-    const { mode, mapped } = await findRights(signal);
-    return ok(name, mapped ? "usable" : `not needed by root (${mode})`);
+    return ok(name, await prerequisite.probe(signal));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof VmbuildError)) throw error;
-    return lacking(name, required, {
-      found: error.message,
-      cost: "bases cannot be made from packages",
-      fix: error.hint,
-    });
+    return lacking(name, required, { found: error.message, cost, fix: error.hint });
   }
 }

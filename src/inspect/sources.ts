@@ -1,12 +1,10 @@
 /** Where a template's base and inputs would come from, and whether they are here. */
-import { resolve } from "node:path";
-import { bootstrapLocation, bootstrapSpec } from "../base/cached-bootstrap.js";
+import { baseKindOf } from "../base/registry.js";
 import { statIfThere } from "../host/files.js";
 import { inputLocation } from "../inputs/inputs.js";
 import type { InputSpec } from "../inputs/inputs.js";
 import type { SourceFacts } from "../inputs/kind.js";
 import { inputKindOf } from "../inputs/registry.js";
-import { urlSpec } from "../inputs/url-source.js";
 import type { Template } from "../template/load.js";
 
 /** A base or an input. */
@@ -52,20 +50,9 @@ function inspectSpec(name: string, spec: InputSpec): Promise<SourceInspection> {
 }
 
 /** The base. */
-export async function inspectBase({ base, folder }: Template): Promise<SourceInspection> {
-  if ("url" in base) return inspectSpec("base", urlSpec(base, folder, true));
-  if ("path" in base)
-    return inspectSpec("base", { kind: "path", path: resolve(folder, base.path) });
-  if ("appliance" in base) {
-    const absent = "another template's artifact";
-    const facts = { origin: base.appliance, present: absent, absent };
-    return inspectFacts("base", "appliance", facts);
-  }
-  const { suite, packages } = base.bootstrap;
-  const path = bootstrapLocation(bootstrapSpec(base.bootstrap));
-  const origin = [suite, ...packages.map((name) => `+${name}`)].join(" ");
-  const absent = "not made yet: takes some minutes, once";
-  return inspectFacts("base", "bootstrap", { origin, path, present: "cached", absent });
+export function inspectBase({ base, folder }: Template): Promise<SourceInspection> {
+  const kind = baseKindOf(base);
+  return inspectFacts("base", kind.name, kind.inspect(base, folder));
 }
 
 /** The inputs, in the template's order. */

@@ -2,13 +2,13 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../artifact/digest.js";
 import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/compact.js";
+import { baseSchema } from "../base/registry.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { duration, identifier, size } from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
-import { baseSchema } from "./base-schema.js";
 
 const GIB = 2 ** 30;
 const MINUTE_MS = 60_000;

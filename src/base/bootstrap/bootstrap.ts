@@ -38,13 +38,18 @@ export interface BootstrapFacts {
   readonly sources: readonly Pick<Source, "suite" | "components">[];
 }
 
-/** The host's programs that a bootstrap runs. */
-export const BOOTSTRAP_PROGRAMS: readonly ProgramName[] = [
+/** Programs of the host that nothing but a bootstrap runs. */
+export const BOOTSTRAP_ONLY_PROGRAMS: readonly ProgramName[] = [
   "mmdebstrap",
   "mkfs.ext4",
   "mkfs.vfat",
   "mcopy",
   "sfdisk",
+];
+
+/** The host's programs that a bootstrap runs. */
+export const BOOTSTRAP_PROGRAMS: readonly ProgramName[] = [
+  ...BOOTSTRAP_ONLY_PROGRAMS,
   "qemu-img",
   "setpriv",
   "flock",

@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { asVmbuildError } from "../../errors.js";
+import { defineBaseKind } from "../kind.js";
+
+const schema = z
+  .strictObject({ appliance: z.string().min(1).describe("another template's name or path") })
+  .describe("another template's finished artifact");
+
+/** The finished artifact of another template. */
+export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
+  name: "appliance",
+  form: "{appliance}",
+  schema,
+  mayUseOtherFiles: true,
+  async resolve({ appliance }, context) {
+    const { path, digest } = await context.findArtifact(appliance);
+    return { path, origin: appliance, digest: digest && `sha256:${digest}` };
+  },
+  programs: () => [],
+  async check({ appliance }, context) {
+    try {
+      const artifact = await context.findArtifact(appliance);
+      return artifact
+        ? { image: artifact.path }
+        : { absent: `the base ${appliance} is not built yet` };
+    } catch (thrown) {
+      return { problems: [{ key: ["appliance"], message: asVmbuildError(thrown).message }] };
+    }
+  },
+  inspect({ appliance }) {
+    const state = "another template's artifact";
+    return { origin: appliance, present: state, absent: state };
+  },
+});

@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { asVmbuildError } from "../../errors.js";
+import { size } from "../../fields.js";
+import { BOOTSTRAP_ONLY_PROGRAMS, BOOTSTRAP_PROGRAMS } from "../bootstrap/bootstrap.js";
+import { findRights } from "../bootstrap/namespace.js";
+import { checkSpec, DEFAULT_SIZE } from "../bootstrap/spec.js";
+import { bootstrapLocation, bootstrapSpec, resolveBootstrap } from "../cached-bootstrap.js";
+import { defineBaseKind } from "../kind.js";
+import type { BaseCheck } from "../kind.js";
+
+const schema = z
+  .strictObject({
+    bootstrap: z
+      .strictObject({
+        suite: z.string().min(1).describe('Debian\'s code name, such as "bookworm" or "trixie"'),
+        packages: z
+          .array(z.string())
+          .default([])
+          .describe("packages beside those that make it boot and answer over SSH"),
+        size: size.optional().describe("the base's own virtual size; the machine's disk grows it"),
+      })
+      .describe("a base made from Debian's packages alone, on this host"),
+  })
+  .describe("a base made from packages");
+
+type Definition = z.infer<typeof schema>;
+
+function check({ bootstrap }: Definition): BaseCheck {
+  const spec = bootstrapSpec(bootstrap);
+  try {
+    checkSpec(spec);
+  } catch (thrown) {
+    return { problems: [{ key: ["bootstrap"], message: asVmbuildError(thrown).message }] };
+  }
+  return { image: bootstrapLocation(spec), virtualSize: spec.size ?? DEFAULT_SIZE };
+}
+
+/** A base that is made from the distribution's packages. */
+export const bootstrapBase = defineBaseKind<Definition>({
+  name: "bootstrap",
+  form: "{bootstrap: {suite}}",
+  schema,
+  mayUseOtherFiles: false,
+  host: {
+    programs: BOOTSTRAP_ONLY_PROGRAMS,
+    cost: "bases cannot be made from packages",
+    prerequisite: {
+      name: "user namespaces",
+      program: "mmdebstrap",
+      async probe(signal) {
+        const { mode, mapped } = await findRights(signal);
+        return mapped ? "usable" : `not needed by root (${mode})`;
+      },
+    },
+  },
+  async resolve({ bootstrap }, context) {
+    const { path, digest } = await resolveBootstrap(bootstrapSpec(bootstrap), context);
+    return { path, origin: bootstrap.suite, digest: `sha256:${digest}` };
+  },
+  programs: () => BOOTSTRAP_PROGRAMS,
+  check: (base) => Promise.resolve(check(base)),
+  inspect: ({ bootstrap }) => ({
+    origin: [bootstrap.suite, ...bootstrap.packages.map((name) => `+${name}`)].join(" "),
+    path: bootstrapLocation(bootstrapSpec(bootstrap)),
+    present: "cached",
+    absent: "not made yet: takes some minutes, once",
+  }),
+});

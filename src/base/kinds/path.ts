@@ -1,0 +1,33 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import type { PathSpec } from "../../inputs/kinds/path.js";
+import { inspectFromInput, resolveFromInput } from "../from-input.js";
+import { defineBaseKind } from "../kind.js";
+
+const schema = z
+  .strictObject({
+    path: z.string().min(1).describe("a qcow2 or raw image, relative to the template"),
+  })
+  .describe("a disk image of this host");
+
+type Definition = z.infer<typeof schema>;
+
+const specOf = ({ path }: Definition, folder: string): PathSpec => ({
+  kind: "path",
+  path: resolve(folder, path),
+});
+
+/** A disk image of this host. */
+export const pathBase = defineBaseKind<Definition>({
+  name: "path",
+  form: "{path}",
+  schema,
+  mayUseOtherFiles: true,
+  resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
+  programs: () => [],
+  check(base, { templateFolder }) {
+    const { path } = specOf(base, templateFolder);
+    return Promise.resolve({ files: [{ key: ["path"], path, kind: "file" }], image: path });
+  },
+  inspect: (base, folder) => inspectFromInput(specOf(base, folder)),
+});

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { inputLocation } from "../../inputs/inputs.js";
+import {
+  refuseStraySignature,
+  urlFiles,
+  urlPrograms,
+  urlSourceFields,
+  urlSpec,
+} from "../../inputs/url-source.js";
+import { inspectFromInput, resolveFromInput } from "../from-input.js";
+import { defineBaseKind } from "../kind.js";
+
+const schema = z
+  .strictObject(urlSourceFields)
+  .superRefine(refuseStraySignature)
+  .describe("a disk image that is downloaded; .xz, .gz and .zst are unpacked once");
+
+type Definition = z.infer<typeof schema>;
+
+const specOf = (base: Definition, folder: string) => urlSpec(base, folder, true);
+
+/** A disk image that is downloaded. */
+export const urlBase = defineBaseKind<Definition>({
+  name: "url",
+  form: "{url, checksum}",
+  schema,
+  // A download could otherwise copy any file that the caller can read into the artifact.
+  mayUseOtherFiles: false,
+  resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
+  programs: (base, folder) => urlPrograms(specOf(base, folder)),
+  check(base, { templateFolder }) {
+    const spec = specOf(base, templateFolder);
+    const image = inputLocation(spec);
+    return Promise.resolve({
+      files: urlFiles(spec),
+      image,
+      absent: "the base is not downloaded yet",
+    });
+  },
+  inspect: (base, folder) => inspectFromInput(specOf(base, folder)),
+});

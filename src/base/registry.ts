@@ -1,0 +1,31 @@
+/** Every kind of base image there is. A new one is a file in `kinds/` and a line in this list. */
+import { z } from "zod";
+import type { BaseKind } from "./kind.js";
+import { applianceBase } from "./kinds/appliance.js";
+import { bootstrapBase } from "./kinds/bootstrap.js";
+import { pathBase } from "./kinds/path.js";
+import { urlBase } from "./kinds/url.js";
+
+/** All kinds, in the order in which the reference lists them. */
+export const BASE_KINDS = [urlBase, pathBase, bootstrapBase, applianceBase] as const;
+
+const forms = BASE_KINDS.map(({ form }) => form);
+
+/** The disk image that a build starts from, in any of its forms. */
+export const baseSchema = z
+  .union(
+    BASE_KINDS.map(({ schema }) => schema),
+    { error: `a base is ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}` },
+  )
+  .describe("the disk image that the build starts from");
+
+/** What a template says of its base. */
+export type BaseDefinition = z.infer<typeof baseSchema>;
+
+/** The kind whose key a definition has. */
+export function baseKindOf(definition: BaseDefinition): BaseKind<BaseDefinition> {
+  const kinds: readonly BaseKind<BaseDefinition>[] = BASE_KINDS;
+  const kind = kinds.find(({ name }) => Object.hasOwn(definition, name));
+  if (!kind) throw new Error("no kind of base fits");
+  return kind;
+}
