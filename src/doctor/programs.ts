@@ -1,15 +1,19 @@
 /** Which of the host's programs are there, and their versions. */
-import { BOOTSTRAP_PROGRAMS } from "../base/bootstrap/bootstrap.js";
+import { BASE_KINDS } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { PROGRAMS, runProgram } from "../host/programs.js";
 import type { ProgramName } from "../host/programs.js";
 import { OLDEST_QEMU, parseQemuVersion } from "../machine/qemu-version.js";
 import { findProgram } from "../requirements/host.js";
+import { commonPrograms } from "../requirements/programs.js";
 import { lacking, ok } from "./check.js";
 import type { Check } from "./check.js";
 
 /** What every run needs, whatever its template says. */
-const ALWAYS: readonly string[] = ["qemu-system-x86_64", "qemu-img", "xorriso", "setpriv", "flock"];
+const ALWAYS: readonly string[] = [
+  "qemu-system-x86_64",
+  ...commonPrograms({ seal: true, checkpoints: true }),
+];
 
 /** Programs that know no `--version`. */
 const VERSION_ARGUMENTS: Readonly<Record<string, string>> = {
@@ -31,9 +35,8 @@ async function versionOf(name: string, path: string, signal: AbortSignal): Promi
 function costOf(name: string, isRequired: boolean): string {
   const purpose = name in PROGRAMS ? PROGRAMS[name as ProgramName].purpose : "runs the machine";
   if (isRequired) return `nothing can be built: it ${purpose}`;
-  return BOOTSTRAP_PROGRAMS.includes(name as ProgramName) && name !== "bash"
-    ? `bases cannot be made from packages: it ${purpose}`
-    : `templates that need it cannot be built: it ${purpose}`;
+  const base = BASE_KINDS.find(({ host }) => host?.programs.includes(name as ProgramName));
+  return `${base?.host?.cost ?? "templates that need it cannot be built"}: it ${purpose}`;
 }
 
 /** The line that installs a program on Debian and Ubuntu. */

@@ -1,23 +1,35 @@
 /** Which of the host's programs a template needs. */
-import { BOOTSTRAP_PROGRAMS } from "../base/bootstrap/bootstrap.js";
+import { baseKindOf } from "../base/registry.js";
+import type { ProgramName } from "../host/programs.js";
 import { inputKindOf } from "../inputs/registry.js";
-import { urlPrograms, urlSpec } from "../inputs/url-source.js";
 import type { Template } from "../template/load.js";
 
-/** The names of all programs that a run of the template may start, the machine's first. */
-export function programsFor(template: Template): string[] {
-  const { base, machine, inputSpecs, steps } = template;
-  const names: string[] = [
-    machine.binary,
+/** The programs that a run may start whatever its base, inputs and steps are, QEMU left out. */
+export function commonPrograms({
+  seal,
+  checkpoints,
+}: {
+  readonly seal: boolean;
+  readonly checkpoints: boolean;
+}): ProgramName[] {
+  return [
     "qemu-img",
-    "qemu-io",
-    "qemu-io",
+    ...(seal ? (["qemu-io"] as const) : []),
     "xorriso",
     "setpriv",
     "flock",
+    ...(checkpoints ? (["sync", "fallocate"] as const) : []),
   ];
-  if ("bootstrap" in base) names.push(...BOOTSTRAP_PROGRAMS);
-  if ("url" in base) names.push(...urlPrograms(urlSpec(base, template.folder, true)));
+}
+
+/** The names of all programs that a run of the template may start, the machine's first. */
+export function programsFor(template: Template): string[] {
+  const { base, folder, machine, inputSpecs, steps, seal, checkpoints } = template;
+  const names: string[] = [
+    machine.binary,
+    ...commonPrograms({ seal, checkpoints: checkpoints !== false }),
+    ...baseKindOf(base).programs(base, folder),
+  ];
   for (const spec of inputSpecs.values()) names.push(...inputKindOf(spec).programs(spec));
   const isLocal = (step: (typeof steps)[number]): boolean =>
     step.actions.some((action) => action.type.name === "local");

@@ -71,6 +71,19 @@ describe("vmbuild doctor", () => {
     }
   });
 
+  it("counts every program that each run starts as one that nothing can be built without", async () => {
+    // An empty search path: only what Debian keeps in /usr/sbin is found.
+    const env = { ...home.env, PATH: home.folder };
+    const { exitCode, stdout } = await home.runWith(env, "doctor", "--accel", "tcg", "--json");
+    expect(exitCode).toBe(3);
+    const { checks } = JSON.parse(stdout) as Report;
+    const failed = checks.filter(({ status }) => status === "fail").map(({ name }) => name);
+    expect(failed).toEqual(
+      expect.arrayContaining(["qemu-img", "qemu-io", "xorriso", "setpriv", "sync", "fallocate"]),
+    );
+    expect(failed).not.toContain("mmdebstrap");
+  });
+
   it("fails for a template by what that template needs alone", async () => {
     await home.write({
       "t.json": {

@@ -6,6 +6,8 @@ import { load, templateText } from "../template/support.js";
 const checksum = `sha256:${"a".repeat(64)}`;
 const base = { url: "https://example.org/a.qcow2", checksum };
 
+const COMMON = ["qemu-system-x86_64", "qemu-img", "qemu-io", "xorriso", "setpriv", "flock"];
+
 /** The programs of a template beyond those of a template with nothing in it. */
 async function programsBeyond(more: Record<string, unknown>): Promise<string[]> {
   const [plain, full] = await Promise.all([
@@ -64,5 +66,20 @@ const ROWS: [why: string, more: Record<string, unknown>, programs: string[]][] =
 describe("programsFor", () => {
   it.each(ROWS)("names what is needed for %s", async (_why, more, programs) => {
     expect(await programsBeyond(more)).toEqual(programs);
+  });
+
+  it("names each program once, the ones of every run first", async () => {
+    expect(programsFor(await load(templateText({ base })))).toEqual([
+      ...COMMON,
+      ...["sync", "fallocate"], // Saving checkpoints.
+    ]);
+    const bootstrapped = programsFor(await load(templateText()));
+    expect(bootstrapped).toEqual([...new Set(bootstrapped)]);
+    expect(bootstrapped).toContain("mmdebstrap");
+  });
+
+  it("leaves out what only sealing and checkpoints run", async () => {
+    const template = await load(templateText({ base, seal: false, checkpoints: false }));
+    expect(programsFor(template)).toEqual(COMMON.filter((name) => name !== "qemu-io"));
   });
 });
