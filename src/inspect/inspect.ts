@@ -168,12 +168,12 @@ function inspectAcceptance({ acceptance }: Template): Pick<Inspection, "acceptan
 
 function inspectOutput(template: Template, directory: string | undefined): Inspection["output"] {
   const plan = planOutput(template, directory);
-  const downloads = template.steps
+  const companions = template.steps
     .flatMap(({ actions }) => actions)
-    .filter(({ type }) => type.name === "download")
-    .map(({ value }) => join(plan.folder, (value as { to: string }).to));
+    .flatMap(({ type, value }) => type.outputs(value as never))
+    .map((name) => join(plan.folder, name));
   const sums = plan.checksums.map((algorithm) => checksumPath(plan.path, algorithm));
-  const files = [plan.path, ...sums, join(plan.folder, MANIFEST_NAME), ...downloads];
+  const files = [plan.path, ...sums, join(plan.folder, MANIFEST_NAME), ...companions];
   const { folder, format, compression } = plan;
   return { folder, format, compression, files };
 }

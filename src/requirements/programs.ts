@@ -31,8 +31,8 @@ export function programsFor(template: Template): string[] {
     ...baseKindOf(base).programs(base, folder),
   ];
   for (const spec of inputSpecs.values()) names.push(...inputKindOf(spec).programs(spec));
-  const isLocal = (step: (typeof steps)[number]): boolean =>
-    step.actions.some((action) => action.type.name === "local");
-  if (steps.some(isLocal)) names.push("bash");
+  for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
+    names.push(...type.programs(value as never));
+  }
   return [...new Set(names)];
 }

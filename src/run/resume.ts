@@ -8,7 +8,7 @@ import { loadState, resumeMachine } from "../machine/snapshot.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import { bootMachine, reconnectGuest } from "./boot.js";
 import { firstCause } from "./cause.js";
-import { downloadAgain } from "./checkpoints/host-actions.js";
+import { runGuestActions } from "./checkpoints/host-actions.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import { takeReady } from "./checkpoints/shared.js";
 import { phase } from "./context.js";
@@ -53,7 +53,7 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
       });
     }
     for (const [position, step] of template.steps.slice(0, checkpoint.index).entries()) {
-      await downloadAgain(context, step, position + 1, guest);
+      await runGuestActions(context, step, position + 1, guest);
     }
     const saver = createSaver(start, machine);
     await saver?.measure();

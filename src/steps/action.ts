@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
+import type { ProgramName } from "../host/programs.js";
 
 /** A file or folder of the host that an action reads. */
 export interface LocalSource {
@@ -10,6 +11,15 @@ export interface LocalSource {
   readonly kind: "file" | "tree";
   /** Set for scripts: checked with their interpreter's `-n` before anything boots. */
   readonly script?: boolean;
+}
+
+/** A text of an action that a shell will read, in the guest or on the host. */
+export interface ShellText {
+  /** Where it stands inside the action. */
+  readonly key: readonly string[];
+  readonly text: string;
+  /** The shell's path. */
+  readonly shell: string;
 }
 
 /** What an action is given to work with. */
@@ -41,15 +51,50 @@ export interface ActionType<T = unknown> {
   /** A fragment of a template, for the reference. */
   readonly example: string;
   readonly schema: z.ZodType<T>;
+  /**
+   * Where its work is done. One that runs on the host needs no guest, and may make or change files
+   * of the host that later actions read.
+   */
+  readonly runsOn: "guest" | "host";
+  /** Its keys for shell text, in which a `${…}` that is no reference is the shell's own. */
+  readonly shellKeys: readonly string[];
   /** One line that tells a reader which one this is. */
   describe(action: T): string;
   /** The host's files that it reads. */
   sources(action: T, templateFolder: string): LocalSource[];
+  /** Programs of the host that it starts. */
+  programs(action: T): readonly ProgramName[];
+  /** Its texts for shells, whose syntax is checked before anything boots. */
+  shellTexts(action: T): readonly ShellText[];
+  /** Whether it runs again although its step is kept, because no checkpoint holds what it does. */
+  rerunsWhenKept(action: T): boolean;
+  /** What it leaves beside the image, relative to the output folder, as far as that is known. */
+  outputs(action: T): readonly string[];
   /** Does it. Throws a VmbuildError when it fails. */
   run(action: T, context: ActionContext): Promise<void>;
 }
 
-/** Defines an action with its types inferred from its schema. */
-export function defineAction<T>(type: ActionType<T>): ActionType<T> {
-  return type;
+/** What most actions have nothing to say of. */
+type OptionalFacts =
+  "runsOn" | "shellKeys" | "sources" | "programs" | "shellTexts" | "rerunsWhenKept" | "outputs";
+
+const none = (): [] => [];
+
+/**
+ * Defines an action with its types inferred from its schema. Unless it says otherwise, it runs in
+ * the guest, is part of what a checkpoint holds, and has no files, programs or shell texts.
+ */
+export function defineAction<T>(
+  type: Omit<ActionType<T>, OptionalFacts> & Partial<Pick<ActionType<T>, OptionalFacts>>,
+): ActionType<T> {
+  return {
+    runsOn: "guest",
+    shellKeys: [],
+    sources: none,
+    programs: none,
+    shellTexts: none,
+    rerunsWhenKept: () => false,
+    outputs: none,
+    ...type,
+  };
 }

@@ -25,7 +25,8 @@ export const download = defineAction<z.infer<typeof schema>>({
   example: '{ "download": "/etc/image-version.txt", "to": "image-version.txt" }',
   schema,
   describe: (action) => `${action.download} to ${action.to}`,
-  sources: () => [],
+  rerunsWhenKept: ({ cache }) => !cache,
+  outputs: ({ to }) => [to],
   run: (action, context) =>
     context.guest.download(action.download, resolve(context.outputFolder, action.to)),
 });

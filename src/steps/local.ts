@@ -26,7 +26,11 @@ export const local = defineAction<z.infer<typeof schema>>({
   example: '{ "local": "make -C ../../site dist" }',
   schema,
   describe: (action) => summarizeCommands(action.local),
-  sources: () => [],
+  runsOn: "host",
+  programs: () => ["bash"],
+  shellKeys: ["local"],
+  shellTexts: ({ local }) => [{ key: ["local"], text: local.join("\n"), shell: "/bin/bash" }],
+  rerunsWhenKept: ({ cache }) => !cache,
   async run(action, context) {
     const tail = new Tail();
     const deadline = AbortSignal.timeout(context.timeoutMs);

@@ -12,6 +12,5 @@ export const reboot = defineAction<z.infer<typeof schema>>({
   example: '{ "reboot": true }',
   schema,
   describe: () => "restart and wait",
-  sources: () => [],
   run: (_action, context) => context.guest.reboot(context.timeoutMs),
 });

@@ -31,7 +31,8 @@ export const run = defineAction<z.infer<typeof schema>>({
   example: '{ "run": ["apt-get update", "apt-get install -y jq"] }',
   schema,
   describe: (action) => summarizeCommands(action.run),
-  sources: () => [],
+  shellKeys: ["run"],
+  shellTexts: ({ run, shell }) => [{ key: ["run"], text: run.join("\n"), shell: `/bin/${shell}` }],
   run: (action, context) =>
     runInGuest(context, {
       what: summarizeCommands(action.run),

@@ -18,7 +18,7 @@ export interface StepContext {
   readonly total: number;
   readonly templateFolder: string;
   readonly outputFolder: string;
-  /** Told after each local action: what the step reads from the host may be another. */
+  /** Told after each action on the host: what the step reads from the host may be another. */
   readonly hostChanged?: () => Promise<void>;
   /** The step's log: where it is, and what takes a line into it. */
   readonly log: { readonly path: string; write(line: string): void };
@@ -66,13 +66,13 @@ async function runAction(step: Step, index: number, context: StepContext): Promi
     signal.throwIfAborted();
     throw located(error, step, `action ${index + 1} (${action.type.name})`, context);
   }
-  if (action.type.name === "local") await context.hostChanged?.();
+  if (action.type.runsOn === "host") await context.hostChanged?.();
   emit({ type: "action.finished", ...event, durationMs: performance.now() - started });
 }
 
 /**
- * Runs one action of a step that is otherwise kept: what a local action or a download does is on
- * the host, where no checkpoint holds it. A local action needs no guest.
+ * Runs one action of a step that is otherwise kept, since no checkpoint holds what it does. One
+ * that runs on the host needs no guest.
  * @param index of the action, from 0.
  * @throws {VmbuildError} as {@link runStep}.
  */

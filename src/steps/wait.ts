@@ -19,7 +19,8 @@ export const wait = defineAction<z.infer<typeof schema>>({
   example: '{ "wait": "curl -fsS http://localhost:8080/readyz", "every": "2s", "timeout": "5m" }',
   schema,
   describe: (action) => `until: ${action.wait}`,
-  sources: () => [],
+  shellKeys: ["wait"],
+  shellTexts: ({ wait }) => [{ key: ["wait"], text: wait, shell: "/bin/sh" }],
   async run(action, context) {
     const started = performance.now();
     const tail = new Tail();

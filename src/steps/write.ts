@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { fileMode, guestPath } from "../fields.js";
 import { defineAction } from "./action.js";
+import type { ShellText } from "./action.js";
+import { interpreterOf } from "./interpreter.js";
 
 const schema = z
   .strictObject({
@@ -16,6 +18,13 @@ function textOf(content: string | readonly string[]): string {
   return typeof content === "string" ? content : content.map((line) => `${line}\n`).join("");
 }
 
+/** A script that is written into the guest is checked like one that lies beside the template. */
+function scriptText(content: string | readonly string[]): ShellText[] {
+  const text = typeof content === "string" ? content : content.join("\n");
+  const [shell = ""] = text.startsWith("#!") ? interpreterOf(Buffer.from(text)) : [];
+  return /\/(ba|da)?sh$/.test(shell) ? [{ key: ["content"], text, shell }] : [];
+}
+
 /** Writes a file from text in the template. */
 export const write = defineAction<z.infer<typeof schema>>({
   name: "write",
@@ -23,7 +32,8 @@ export const write = defineAction<z.infer<typeof schema>>({
   example: '{ "write": "/etc/motd", "content": "built by ${name} ${version}\\n", "mode": "0644" }',
   schema,
   describe: (action) => action.write,
-  sources: () => [],
+  shellKeys: ["content"],
+  shellTexts: ({ content }) => scriptText(content),
   run: (action, context) =>
     context.guest.write(textOf(action.content), action.write, {
       mode: action.mode,

@@ -3,6 +3,7 @@
  * `$${` stands for `${`. In shell text (commands, written files) any other `${…}` is the shell's
  * own and stays; elsewhere it is a mistake.
  */
+import { ACTIONS } from "../steps/registry.js";
 import type { JsonPath, Problem } from "./document.js";
 
 /** What references may name. A lookup that answers undefined is an error at its place. */
@@ -17,7 +18,13 @@ export interface References {
 
 const REFERENCE = /\$?\$\{([^{}]*)\}/g;
 const OURS = /^(?:name|version|(?:var|input)\..*)$/;
-const SHELL_KEYS = new Set(["run", "verify", "wait", "local", "content"]);
+
+/** The keys for shell text: those of actions, a step's `verify`, and the `run` of an acceptance check. */
+export const SHELL_KEYS: ReadonlySet<string> = new Set([
+  "run",
+  "verify",
+  ...ACTIONS.flatMap(({ shellKeys }) => shellKeys),
+]);
 
 const isShellText = (path: JsonPath): boolean =>
   (path[0] === "steps" || path[0] === "acceptance") &&

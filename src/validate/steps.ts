@@ -10,7 +10,6 @@ import type { Template } from "../template/load.js";
 import type { Collector } from "./findings.js";
 import { awaitedInput, checkFile, shown } from "./files.js";
 import { checkSyntax } from "./syntax.js";
-import { shellTextsOf } from "./texts.js";
 
 /** Programs are short-lived; so many at a time. */
 const AT_ONCE = 4;
@@ -59,7 +58,7 @@ function placedActions({ steps }: Template): PlacedAction[] {
   return steps.flatMap((step, index) =>
     step.actions.map((action, number) => {
       const placed = { step: index, place: ["steps", index, "actions", number], action, madeLater };
-      madeLater ||= action.type.name === "local";
+      madeLater ||= action.type.runsOn === "host";
       return placed;
     }),
   );
@@ -76,7 +75,7 @@ function worksOf(collector: Collector, placed: PlacedAction): (() => Promise<voi
         await checkScript(collector, placed, source);
       }
     }),
-    ...shellTextsOf(action).map(({ key, text, shell }) => async () => {
+    ...action.type.shellTexts(action.value as never).map(({ key, text, shell }) => async () => {
       await checkSyntax(collector, [...place, ...key], [shell], { text });
     }),
   ];

@@ -2,6 +2,7 @@
 import { ACTIONS } from "../../steps/registry.js";
 import { actionJsonSchema, plainTemplateSchema } from "../../template/json-schema.js";
 import type { JsonSchema } from "../../template/json-schema.js";
+import { SHELL_KEYS } from "../../template/interpolate.js";
 import { cell, code, GENERATED, table } from "./markdown.js";
 
 /** The type in words: `text`, `list of text`, `one of a, b`. */
@@ -111,7 +112,7 @@ except \`output.directory\`, which is relative to the current folder.
 
 **References** stand in any text: \`\${var.NAME}\`, \`\${input.NAME}\` (the path of an input on the
 host), \`\${name}\` and \`\${version}\`. A reference that is all of a text keeps its value's type. In
-shell texts (\`run\`, \`verify\`, \`wait\`, \`local\`, \`content\`) any other \`\${…}\` is the shell's own and
+shell texts (${[...SHELL_KEYS].map(code).join(", ")}) any other \`\${…}\` is the shell's own and
 stays; elsewhere it is an error. \`$\${\` stands for a plain \`\${\`.
 
 **Variables** get their values, in rising precedence, from the default, the environment

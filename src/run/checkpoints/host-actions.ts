@@ -1,35 +1,37 @@
-/** Actions of kept steps that run again all the same, since what they do is on the host. */
+/** Reruns actions of skipped steps whose effect no checkpoint holds. */
 import { messageOf } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
 import { rerunAction } from "../../steps/step.js";
+import type { ActionType } from "../../steps/action.js";
 import type { ParsedAction } from "../../steps/registry.js";
 import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
 import { openStepLog } from "../step-log.js";
 
-/** `local` and `download` run again on resume, unless they say otherwise. */
-function runsAgain(action: ParsedAction, name: "local" | "download"): boolean {
-  if (action.type.name !== name) return false;
-  return !(action.value as { cache: boolean }).cache;
+/** Where an action runs. */
+type Side = ActionType["runsOn"];
+
+function runsAgain({ type, value }: ParsedAction, side: Side): boolean {
+  return type.runsOn === side && type.rerunsWhenKept(value as never);
 }
 
 /** Whether a kept step has something to do on the host. */
-export function hasLocalActions(step: Step): boolean {
-  return step.actions.some((action) => runsAgain(action, "local"));
+export function hasHostActions(step: Step): boolean {
+  return step.actions.some((action) => runsAgain(action, "host"));
 }
 
 async function rerun(
   context: RunContext,
   step: Step,
   index: number,
-  name: "local" | "download",
+  side: Side,
   guest: Guest | undefined,
 ): Promise<void> {
   const { template, workspace, emit, meter, options } = context;
   const log = openStepLog(context, index, step.name);
   try {
     for (const [position, action] of step.actions.entries()) {
-      if (!runsAgain(action, name)) continue;
+      if (!runsAgain(action, side)) continue;
       const place = {
         index,
         total: template.steps.length,
@@ -45,23 +47,23 @@ async function rerun(
   }
 }
 
-/** Runs a kept step's local actions again. Throws what they fail with. */
-export function runLocalActions(context: RunContext, step: Step, index: number): Promise<void> {
-  return rerun(context, step, index, "local", undefined);
+/** Runs a kept step's actions on the host again. Throws what they fail with. */
+export function runHostActions(context: RunContext, step: Step, index: number): Promise<void> {
+  return rerun(context, step, index, "host", undefined);
 }
 
 /**
- * Downloads a kept step's files again, from the guest as it is now. Where a later step took a file
- * away, the one that was downloaded then stays.
+ * Runs a kept step's actions in the guest again, with the guest as it is now. Where a later step
+ * took away what one of them needs, what it made then stays.
  */
-export async function downloadAgain(
+export async function runGuestActions(
   context: RunContext,
   step: Step,
   index: number,
   guest: Guest,
 ): Promise<void> {
   try {
-    await rerun(context, step, index, "download", guest);
+    await rerun(context, step, index, "guest", guest);
   } catch (error) {
     context.options.signal.throwIfAborted();
     const message = `${step.name}: an earlier download is kept: ${messageOf(error)}`;

@@ -12,7 +12,7 @@ import { createDescriber, rootManifest, stepManifest } from "./manifests.js";
 import type { StepDescriber } from "./manifests.js";
 import { decide, summarize } from "./decide.js";
 import type { Chain, Decision, ResumeOptions } from "./decide.js";
-import { hasLocalActions, runLocalActions } from "./host-actions.js";
+import { hasHostActions, runHostActions } from "./host-actions.js";
 import {
   checkSums,
   describeOutputs,
@@ -123,8 +123,8 @@ export async function planRun(
     await restoreOutputs(context, store, decision.candidates[0]?.tag);
     for (let index = 0; index < decision.kept; index++) {
       const step = template.steps[index];
-      if (!step || !hasLocalActions(step)) continue;
-      await runLocalActions(context, step, index + 1);
+      if (!step || !hasHostActions(step)) continue;
+      await runHostActions(context, step, index + 1);
       const before = decision.kept;
       ({ chain, decision } = await settle());
       if (decision.kept < before) await restoreOutputs(context, store, decision.candidates[0]?.tag);
@@ -146,10 +146,10 @@ async function findImage(
   if (again || options.checkpoints === false) return none;
   if (template.steps.some((step) => !step.cache) || usesOtherFiles(template)) return none;
   // What a local action makes is known only once it ran, and it runs only in steps that are kept.
-  if (template.steps.slice(decision.kept).some(hasLocalActions)) return none;
+  if (template.steps.slice(decision.kept).some(hasHostActions)) return none;
   const published = await readPublishedRecord(workspace.build.published);
   if (published?.key !== imageKey(decision.end, template, output)) return none;
-  const made = template.steps.some(hasLocalActions)
+  const made = template.steps.some(hasHostActions)
     ? await describeOutputs(workspace.run.outputs, signal)
     : published.outputs;
   if (made !== published.outputs) return none;

@@ -20,6 +20,64 @@ describe("every action", () => {
   );
 });
 
+describe("what is known of an action", () => {
+  const factsOf = (input: unknown) => {
+    const { type, value } = actionSchema.parse(input);
+    return {
+      runsOn: type.runsOn,
+      programs: type.programs(value as never),
+      shellTexts: type.shellTexts(value as never),
+      rerunsWhenKept: type.rerunsWhenKept(value as never),
+      outputs: type.outputs(value as never),
+    };
+  };
+  const inGuest = {
+    runsOn: "guest",
+    programs: [],
+    shellTexts: [],
+    rerunsWhenKept: false,
+    outputs: [],
+  };
+
+  it.each([
+    ["in the guest and in its checkpoint, unless it says otherwise", { reboot: true }, inGuest],
+    [
+      "shell text of the guest",
+      { run: ["a", "b"], shell: "bash" },
+      { ...inGuest, shellTexts: [{ key: ["run"], text: "a\nb", shell: "/bin/bash" }] },
+    ],
+    [
+      "a script that is written, by its first line",
+      { write: "/x", content: ["#!/bin/sh", "a"] },
+      { ...inGuest, shellTexts: [{ key: ["content"], text: "#!/bin/sh\na", shell: "/bin/sh" }] },
+    ],
+    ["a text that is written", { write: "/x", content: "a" }, inGuest],
+    [
+      "a file beside the image, which no checkpoint holds",
+      { download: "/etc/x", to: "x" },
+      { ...inGuest, rerunsWhenKept: true, outputs: ["x"] },
+    ],
+    [
+      "a download that is kept with its step",
+      { download: "/etc/x", to: "x", cache: true },
+      { ...inGuest, outputs: ["x"] },
+    ],
+    [
+      "work on the host",
+      { local: "make" },
+      {
+        ...inGuest,
+        runsOn: "host",
+        programs: ["bash"],
+        shellTexts: [{ key: ["local"], text: "make", shell: "/bin/bash" }],
+        rerunsWhenKept: true,
+      },
+    ],
+  ])("%s", (_why, input, facts) => {
+    expect(factsOf(input)).toEqual(facts);
+  });
+});
+
 describe("an action", () => {
   it("may have a timeout, whatever its kind", () => {
     expect(actionSchema.parse({ run: "true", timeout: "2m" }).timeoutMs).toBe(120_000);
