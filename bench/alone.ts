@@ -43,7 +43,9 @@ export function compactLikePacker(setup: Setup): Promise<Timing> {
 /** What vmbuild does in its phase `compact`. */
 export function compactLikeVmbuild(setup: Setup, compression: Compression): Promise<Timing> {
   const { base: source, signal } = setup;
-  const options = { source, format: "qcow2", compression, reproducible: false, signal } as const;
+  const machine = { name: "bench", cpus: 1, memory: 2 ** 30, firmware: "bios" };
+  const output = { format: "qcow2", compression, reproducible: false } as const;
+  const options = { source, ...output, machine, signal };
   return convert(setup, (destination) =>
     timed(() => compact({ ...options, destination, emit: () => {} })),
   );

@@ -1,38 +1,20 @@
-/** From a stopped machine's disk to one self-contained image, through `qemu-img convert`. */
+/** From a stopped machine's disk to one self-contained image in the format that is asked for. */
 import { rm, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
-import { z } from "zod";
+import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
-import type { Emit } from "../events/types.js";
 import { freeSpace } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
-import { Tail } from "../host/lines.js";
-import { endOf, runProgram } from "../host/programs.js";
 import { imageInfo } from "../machine/disk.js";
 import { artifactError } from "./failures.js";
+import type { Conversion } from "./format.js";
+import { formatNamed } from "./registry.js";
+import type { Compression, ImageFormat } from "./registry.js";
 
-/** The formats of a finished image. */
-export const IMAGE_FORMATS = ["qcow2", "raw"] as const;
-/** One of {@link IMAGE_FORMATS}. */
-export type ImageFormat = (typeof IMAGE_FORMATS)[number];
-
-/** How clusters are compressed. zstd needs QEMU 5.1 or later to read; raw knows only none. */
-export const COMPRESSIONS = ["zstd", "zlib", "none"] as const;
-/** One of {@link COMPRESSIONS}. */
-export type Compression = (typeof COMPRESSIONS)[number];
+export type { Compression, ImageFormat } from "./registry.js";
 
 /** What to convert, and into what. */
-export interface CompactOptions {
-  /** The stopped machine's qcow2 disk. Backing files are merged, snapshots left behind. */
-  readonly source: string;
-  /** A temporary name, removed again on any failure; see {@link Staging}. */
-  readonly destination: string;
+export interface CompactOptions extends Conversion<Compression> {
   readonly format: ImageFormat;
-  readonly compression: Compression;
-  /** Two conversions of one disk come out equal, byte for byte. Takes about 1.6 times as long. */
-  readonly reproducible: boolean;
-  readonly emit: Emit;
-  readonly signal: AbortSignal;
 }
 
 /** The finished image. Bytes. */
@@ -43,61 +25,10 @@ export interface CompactedImage {
   readonly virtualSize: number;
 }
 
-/**
- * The argument list for qemu-img, without the program. Format options are qcow2's defaults, which
- * every consumer reads; only the compression type departs from them.
- */
-export function convertArguments(
-  options: Pick<
-    CompactOptions,
-    "source" | "destination" | "format" | "compression" | "reproducible"
-  >,
-): string[] {
-  const { format, reproducible } = options;
-  const compression = compressionOf(options);
-  return [
-    "convert",
-    "-p",
-    ...["-f", "qcow2", "-O", format],
-    ...(compression === "none" ? [] : ["-c"]),
-    ...(compression === "zstd" ? ["-o", "compression_type=zstd"] : []),
-    // Out of order, clusters land wherever they happen to be ready. 16 at once is the most that
-    // qemu-img takes; zlib is bound by its own four threads and gains nothing from them.
-    ...(reproducible ? [] : ["-W"]),
-    ...(reproducible || compression === "zlib" ? [] : ["-m", "16"]),
-    resolve(options.source),
-    resolve(options.destination),
-  ];
-}
-
-/** raw has no compression, whatever was asked for. */
-function compressionOf(options: Pick<CompactOptions, "format" | "compression">): Compression {
-  return options.format === "raw" ? "none" : options.compression;
-}
-
-function describeFormat(options: CompactOptions): string {
-  const compression = compressionOf(options);
-  return compression === "none" ? options.format : `${options.format}, ${compression}`;
-}
-
-const measureAnswer = z.object({ required: z.number() });
-
-/**
- * The most bytes that the conversion can take: every allocated cluster, uncompressed.
- * @throws {VmbuildError} ARTIFACT_CONVERT when the source cannot be read.
- */
-async function measure(options: CompactOptions): Promise<number> {
-  const { source, format, signal } = options;
-  const args = ["measure", "--output=json", "-f", "qcow2", "-O", format, resolve(source)];
-  const result = await runProgram("qemu-img", args, {
-    signal,
-    keepOutput: true,
-    env: { LC_ALL: "C" },
-  });
-  if (result.exitCode === 0) return measureAnswer.parse(JSON.parse(result.stdout)).required;
-  throw new VmbuildError("ARTIFACT_CONVERT", `qemu-img cannot read ${source}: ${endOf(result)}`, {
-    lines: result.lastLines,
-  });
+/** The compression that a format gets: its default where it does not know the one asked for. */
+export function compressionOf(format: ImageFormat, asked: Compression | undefined): Compression {
+  const { compressions } = formatNamed(format);
+  return asked !== undefined && compressions.includes(asked) ? asked : compressions[0];
 }
 
 /**
@@ -105,50 +36,18 @@ async function measure(options: CompactOptions): Promise<number> {
  * out at a third with zstd, and zeroes that the guest wrote take nothing; so only what is far out
  * of reach is refused beforehand, and the rest is left to the conversion itself.
  */
-const SMALLEST_SHARE = { zstd: 1 / 20, zlib: 1 / 20, none: 1 / 2 } as const;
+const SMALLEST_SHARE = { compressed: 1 / 20, plain: 1 / 2 } as const;
 
-async function requireRoom(options: CompactOptions, most: number): Promise<void> {
-  const least = Math.floor(most * SMALLEST_SHARE[compressionOf(options)]);
-  const free = await freeSpace(options.destination);
+async function requireRoom({ destination, compression }: Conversion, most: number): Promise<void> {
+  const share = SMALLEST_SHARE[compression === "none" ? "plain" : "compressed"];
+  const least = Math.floor(most * share);
+  const free = await freeSpace(destination);
   if (free >= least) return;
-  const folder = dirname(options.destination);
+  const folder = dirname(destination);
   throw new VmbuildError(
     "ARTIFACT_SPACE",
     `the image needs at least ${formatBytes(least)} in ${folder}, where ${formatBytes(free)} are free`,
     { details: { folder, needed: least, free } },
-  );
-}
-
-async function convert(options: CompactOptions, most: number): Promise<void> {
-  const { destination, emit, signal } = options;
-  const words = new Tail();
-  const label = `Writing the image (${describeFormat(options)})`;
-  let shown = -1;
-  const result = await runProgram("qemu-img", convertArguments(options), {
-    signal,
-    env: { LC_ALL: "C" },
-    onLine(line, stream) {
-      const percent = /\((\d+)\.\d+\/100%\)/.exec(line)?.[1];
-      if (stream === "stderr" || percent === undefined) return words.push(line);
-      if (Number(percent) === shown) return;
-      shown = Number(percent);
-      emit({ type: "progress", task: "compact", label, done: shown, total: 100, unit: "percent" });
-    },
-  });
-  if (result.exitCode === 0) return;
-  const lines = words.lines.filter((line) => line.trim() !== "");
-  const folder = dirname(destination);
-  if (lines.some((line) => /No space left on device|Disk quota exceeded/.test(line))) {
-    throw new VmbuildError(
-      "ARTIFACT_SPACE",
-      `the disk that holds ${folder} is full; the image takes at most ${formatBytes(most)}`,
-      { lines: [...new Set(lines)].slice(-1), details: { folder, atMost: most } },
-    );
-  }
-  throw new VmbuildError(
-    "ARTIFACT_CONVERT",
-    `qemu-img could not write the image to ${folder}: ${endOf(result)}`,
-    { lines, details: { folder } },
   );
 }
 
@@ -159,12 +58,14 @@ async function convert(options: CompactOptions, most: number): Promise<void> {
  *   words on any other failure, the signal's reason when aborted. The destination is gone then.
  */
 export async function compact(options: CompactOptions): Promise<CompactedImage> {
-  const { destination, signal } = options;
+  const { source, destination, signal } = options;
+  const format = formatNamed(options.format);
+  const conversion = { ...options, compression: compressionOf(format.name, options.compression) };
   try {
-    const most = await measure(options);
-    await requireRoom(options, most);
-    await convert(options, most);
-    const { virtualSize } = await imageInfo(destination, signal, "ARTIFACT_CONVERT");
+    const most = await format.measure(conversion);
+    await requireRoom(conversion, most);
+    await format.convert(conversion, most);
+    const { virtualSize } = await imageInfo(source, signal, "ARTIFACT_CONVERT");
     return { size: (await stat(destination)).size, virtualSize };
   } catch (error) {
     await rm(destination, { force: true });

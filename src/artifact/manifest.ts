@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
-import { COMPRESSIONS } from "./compact.js";
 import { ALGORITHMS } from "./digest.js";
+import { COMPRESSIONS } from "./registry.js";
 
 /** The file's name in the output folder. */
 export const MANIFEST_NAME = "manifest.json";

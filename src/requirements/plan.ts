@@ -1,7 +1,9 @@
 /** What a run will do, as far as it follows from the template alone. `inspect` shows it. */
 import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
-import type { Compression, ImageFormat } from "../artifact/compact.js";
+import { compressionOf } from "../artifact/compact.js";
+import { formatNamed } from "../artifact/registry.js";
+import type { Compression, ImageFormat } from "../artifact/registry.js";
 import { defaultCpuModel } from "../machine/shape.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
 import type { Template } from "../template/load.js";
@@ -21,8 +23,8 @@ export interface OutputPlan {
 export function planOutput(template: Template, directory?: string): OutputPlan {
   const { output, name, version } = template;
   const folder = resolve(directory ?? output.directory);
-  const filename = output.filename ?? `${name}-${version}.${output.format}`;
-  const compression = output.compression ?? (output.format === "raw" ? "none" : "zstd");
+  const filename = output.filename ?? `${name}-${version}${formatNamed(output.format).extension}`;
+  const compression = compressionOf(output.format, output.compression);
   const { format, reproducible, checksums } = output;
   const path = resolve(folder, filename);
   return { folder, filename, path, format, compression, reproducible, checksums };

@@ -1,4 +1,5 @@
 /** Which of the host's programs a template needs. */
+import { formatNamed } from "../artifact/registry.js";
 import { baseKindOf } from "../base/registry.js";
 import type { ProgramName } from "../host/programs.js";
 import { inputKindOf } from "../inputs/registry.js";
@@ -31,6 +32,7 @@ export function programsFor(template: Template): string[] {
     ...baseKindOf(base).programs(base, folder),
   ];
   for (const spec of inputSpecs.values()) names.push(...inputKindOf(spec).programs(spec));
+  names.push(...formatNamed(template.output.format).programs);
   for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
     names.push(...type.programs(value as never));
   }

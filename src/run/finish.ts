@@ -183,12 +183,15 @@ export async function makeArtifact(
   await removeAbandoned([output.path, join(output.folder, MANIFEST_NAME)]);
   await using staging = new Staging(output.folder);
   const destination = staging.reserve(filename, "image");
+  const { name, machine } = context.template;
+  const { cpus, memory, firmware } = machine;
   const conversion = {
     source: made.stopped.disk,
     destination,
     format,
     compression,
     reproducible,
+    machine: { name, cpus, memory, firmware },
   };
   const image = await phase(emit, "compact", () =>
     meter.waitFor(() => compact({ ...conversion, emit, signal })),

@@ -1,7 +1,7 @@
 /** The template's schema: written once, here; the JSON Schema and the reference come from it. */
 import { z } from "zod";
 import { ALGORITHMS } from "../artifact/digest.js";
-import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/compact.js";
+import { COMPRESSIONS, IMAGE_FORMATS, formatNamed } from "../artifact/registry.js";
 import { baseSchema } from "../base/registry.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { duration, identifier, size } from "../fields.js";
@@ -132,18 +132,14 @@ const outputSchema = z
       .default(["sha256", "md5"])
       .describe('["sha256", "md5"] by default; each becomes a file beside the image'),
   })
-  .superRefine((output, context) => {
-    if (
-      output.format === "raw" &&
-      output.compression !== undefined &&
-      output.compression !== "none"
-    ) {
-      context.addIssue({
-        code: "custom",
-        path: ["compression"],
-        message: "a raw image cannot be compressed",
-      });
-    }
+  .superRefine(({ format, compression }, context) => {
+    const { compressions } = formatNamed(format);
+    if (compression === undefined || compressions.includes(compression)) return;
+    const message =
+      compressions.length === 1 && compressions[0] === "none"
+        ? `a ${format} image cannot be compressed`
+        : `a ${format} image has one of the compressions ${compressions.join(", ")}`;
+    context.addIssue({ code: "custom", path: ["compression"], message });
   })
   .describe("the artifact");
 

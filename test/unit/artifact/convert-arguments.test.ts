@@ -1,8 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { convertArguments } from "../../../src/artifact/compact.js";
+import { compressionOf } from "../../../src/artifact/compact.js";
 import type { CompactOptions } from "../../../src/artifact/compact.js";
+import { qcow2 } from "../../../src/artifact/formats/qcow2.js";
+import { raw } from "../../../src/artifact/formats/raw.js";
 
 type Choice = Pick<CompactOptions, "format" | "compression" | "reproducible">;
+
+/** The arguments for a template's choice. */
+function convertArguments(
+  choice: Choice & Pick<CompactOptions, "source" | "destination">,
+): string[] {
+  const { format, ...rest } = choice;
+  const compression = compressionOf(format, rest.compression);
+  if (compression === "none" && format === "raw") return raw.argumentsOf({ ...rest, compression });
+  return qcow2.argumentsOf({ ...rest, compression });
+}
 
 const ROWS: [why: string, choice: Choice, flags: string][] = [
   [
