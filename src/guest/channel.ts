@@ -3,6 +3,7 @@ import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ClientChannel } from "ssh2";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
+import { closeWhenSilent } from "../host/silence.js";
 import type { Connection } from "./connection.js";
 
 /** What to run, as the remote user's shell gets it, and where its output goes. */
@@ -23,13 +24,6 @@ export interface ChannelEnd {
   /** Without `SIG`, as SSH has it (RFC 4254, 6.10): `KILL`. */
   readonly signal: string | null;
 }
-
-/**
- * After its end, a command's background children may hold its output open. We read on until it
- * has been silent for the first of these, and for the second at most.
- */
-const SILENCE_MS = 1000;
-const DRAIN_MS = 15_000;
 
 function openChannel(connection: Connection, command: string): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
@@ -55,21 +49,6 @@ function feed(channel: ClientChannel, stdin: ChannelCommand["stdin"]): Promise<v
   return pipeline(stdin, channel);
 }
 
-/** Closes a channel whose command has ended, once its output is read or nobody will end it. */
-function closeWhenSilent(channel: ClientChannel): void {
-  const started = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  const rearm = (): void => {
-    if (performance.now() - started > DRAIN_MS) return channel.close();
-    clearTimeout(timer);
-    timer = setTimeout(() => channel.close(), SILENCE_MS);
-  };
-  channel.on("data", rearm);
-  channel.stderr.on("data", rearm);
-  channel.once("close", () => clearTimeout(timer));
-  rearm();
-}
-
 /** Resolves with the exit event, and rejects when the channel closes without one. */
 function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
   return new Promise((resolve, reject) => {
@@ -77,7 +56,9 @@ function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
     channel.once("exit", (exitCode: number | null, signal?: string) => {
       // ssh2 puts `SIG` in front of it.
       end = { exitCode, signal: signal?.replace(/^SIG/, "") ?? null };
-      closeWhenSilent(channel);
+      // Its background children may hold its output open.
+      const stop = closeWhenSilent([channel, channel.stderr], () => channel.close());
+      channel.once("close", stop);
     });
     channel.once("close", () => {
       if (end) return resolve(end);

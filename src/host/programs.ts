@@ -4,6 +4,7 @@ import { delimiter } from "node:path";
 import type { Readable } from "node:stream";
 import { VmbuildError, systemCode } from "../errors.js";
 import { LineSplitter, Tail } from "./lines.js";
+import { closeWhenSilent } from "./silence.js";
 
 /** What each external program is for, and the Debian package that has it. */
 export const PROGRAMS = {
@@ -45,7 +46,7 @@ export interface RunOptions {
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
   /**
    * The signal ends the program's children too: they share a process group of its own. Without
-   * it, a child that is left keeps the output open, and the end is not seen before its own.
+   * it, only the program itself is ended.
    */
   readonly wholeGroup?: boolean;
   /** Keep all of standard output in the result (for JSON answers, not for logs). */
@@ -116,6 +117,8 @@ function killGroup(leader: number): void {
 
 /**
  * Runs a program to its end and tells how it ended; a non-zero exit is a result, not an error.
+ * The program's own exit counts: children that it leaves behind may hold its output open, which is
+ * read until it has been silent for a second, and for fifteen seconds at most.
  * @throws {VmbuildError} HOST_PROGRAM_MISSING when there is no such program; the signal's own
  *   reason when it was aborted.
  */
@@ -158,7 +161,15 @@ export async function runProgram(
     });
     return splitter;
   });
+  let stopReading = (): void => {};
+  child.once("exit", () => {
+    const streams = [child.stdout, child.stderr];
+    stopReading = closeWhenSilent(streams, () => {
+      for (const stream of streams) stream.destroy();
+    });
+  });
   const result = await child;
+  stopReading();
   options.signal?.removeEventListener("abort", onAbort);
   for (const splitter of splitters) splitter.end();
   options.signal?.throwIfAborted();

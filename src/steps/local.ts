@@ -15,14 +15,20 @@ const schema = z
       .describe("true: a later run that keeps this step does not run it again"),
   })
   .describe(
-    "runs commands on the host, in the template's folder, with bash and `set -eo pipefail`",
+    "runs commands on the host, in the template's folder, as one script with bash and `set -eo pipefail`; its standard input is empty",
   );
+
+/**
+ * Reads the whole script from standard input, where no argument list shows it, and runs it with
+ * standard input empty: a command that reads input must not get the rest of the script.
+ */
+const READ_AND_RUN = 'eval "$(cat)" </dev/null';
 
 /** Runs commands on the host. */
 export const local = defineAction<z.infer<typeof schema>>({
   name: "local",
   summary:
-    "Runs commands on the host, in the template's folder. VMBUILD_OUTPUT names the folder of files that appear with the artifact.",
+    "Runs commands on the host, in the template's folder, as one script with empty standard input. VMBUILD_OUTPUT names the folder of files that appear with the artifact. The script's exit counts: output of processes that it leaves in the background is read until it has been silent for a second, for 15 seconds at most.",
   example: '{ "local": "make -C ../../site dist" }',
   schema,
   describe: (action) => summarizeCommands(action.local),
@@ -36,8 +42,8 @@ export const local = defineAction<z.infer<typeof schema>>({
     const deadline = AbortSignal.timeout(context.timeoutMs);
     const what = `local: ${summarizeCommands(action.local)}`;
     try {
-      const result = await runProgram("bash", ["-s"], {
-        input: `set -eo pipefail\n${action.local.join("\n")}\n`,
+      const result = await runProgram("bash", ["-eo", "pipefail", "-c", READ_AND_RUN], {
+        input: `${action.local.join("\n")}\n`,
         cwd: context.templateFolder,
         env: { ...context.environment, VMBUILD_OUTPUT: context.outputFolder },
         signal: AbortSignal.any([context.signal, deadline]),

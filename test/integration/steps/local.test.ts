@@ -27,14 +27,21 @@ function run(commands: string[], more: Partial<ActionContext> = {}): Promise<voi
   } as ActionContext);
 }
 
-/** How many processes have this word in their argument list. */
-async function countWith(word: string): Promise<number> {
-  let count = 0;
+/** The processes that have this word in their argument list. */
+async function processesWith(word: string): Promise<number[]> {
+  const found: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.split("\0").includes(word)) count++;
+    if (words.split("\0").includes(word)) found.push(Number(pid));
   }
-  return count;
+  return found;
+}
+
+const countWith = async (word: string): Promise<number> => (await processesWith(word)).length;
+
+/** Ends what a test left running on purpose. */
+async function killWith(word: string): Promise<void> {
+  for (const pid of await processesWith(word)) process.kill(pid, "SIGKILL");
 }
 
 describe("a local action", () => {
@@ -53,6 +60,69 @@ describe("a local action", () => {
     expect(error).toMatchObject({ code: "STEP_FAILED", details: { exitCode: 1 } });
     expect(error.message).toContain("local: echo one (and 2 more)");
     expect(error.lines).toEqual(["one"]);
+  });
+
+  it.each([
+    ["cat", "cat"],
+    ["read", "read -r line || echo empty"],
+    ["a loop", 'while read -r line; do echo "got $line"; done'],
+    ["python", "python3 -c 'import sys; print(repr(sys.stdin.read()))'"],
+    ["another bash", "bash"],
+    ["a background child", "cat & wait"],
+  ])("gives %s an empty standard input, and runs what follows", async (_, reader) => {
+    await run([reader, "echo after"]);
+    expect(lines.at(-1)).toBe("local stdout after");
+    expect(lines.join()).not.toContain("echo after");
+  });
+
+  it("fails with what follows a command that reads its input", async () => {
+    const error = await errorOf(run(["cat", "exit 7"]));
+    expect(error).toMatchObject({ code: "STEP_FAILED", details: { exitCode: 7 } });
+  });
+
+  it("takes here-documents, quotes over several lines, and scripts of megabytes", async () => {
+    const long = `: '${"x".repeat(2 * 2 ** 20)}'`;
+    await run(["cat <<'END'", "one $HOME", "END", "echo 'two", "three'", long, "echo $LINENO"]);
+    expect(lines).toEqual([
+      "local stdout one $HOME",
+      "local stdout two",
+      "local stdout three",
+      "local stdout 7",
+    ]);
+  });
+
+  it("ends with its shell when a background child keeps the output open", async () => {
+    try {
+      // Forty seconds are longer than an end may take, and shorter than the test's own limit.
+      await run(["sleep 271831 & echo started"], { timeoutMs: 40_000 });
+      expect(lines).toEqual(["local stdout started"]);
+      expect(await countWith("271831")).toBe(1);
+    } finally {
+      await killWith("271831");
+    }
+  });
+
+  it("counts the exit of its shell, not that of a child in a session of its own", async () => {
+    try {
+      const error = await errorOf(run(["setsid sleep 271832 & exit 5"], { timeoutMs: 40_000 }));
+      expect(error).toMatchObject({ code: "STEP_FAILED", details: { exitCode: 5 } });
+    } finally {
+      await killWith("271832");
+    }
+  });
+
+  it("reads what a background child still says right after the end", async () => {
+    await run(["(sleep 0.3; echo late) & echo early"]);
+    expect(lines).toEqual(["local stdout early", "local stdout late"]);
+  });
+
+  it("does not wait for a child in a session of its own when its time is over", async () => {
+    try {
+      const error = await errorOf(run(["setsid sleep 271833 & sleep 271834"], { timeoutMs: 1000 }));
+      expect(error).toMatchObject({ code: "STEP_TIMEOUT" });
+    } finally {
+      await killWith("271833");
+    }
   });
 
   it("has secrets in no argument list", async () => {
