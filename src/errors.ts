@@ -97,6 +97,17 @@ export const ERRORS = {
     meaning: "A disk of the host has too little free space for the job.",
     remedy: "`vmbuild prune` frees caches; XDG_CACHE_HOME and XDG_STATE_HOME move them.",
   },
+  HOST_ENVIRONMENT: {
+    exit: 3,
+    meaning: "An environment variable of the host has a value that cannot be used.",
+    remedy: "Correct the variable that the message names, or unset it.",
+  },
+  HOST_FOLDER: {
+    exit: 3,
+    meaning: "A folder of the host, or a file in it, cannot be read or written.",
+    remedy:
+      "XDG_STATE_HOME, XDG_CACHE_HOME, XDG_RUNTIME_DIR and TMPDIR move the folders that vmbuild writes to.",
+  },
   HOST_UNSUPPORTED: {
     exit: 3,
     meaning: "The host cannot do something that the template asks for.",

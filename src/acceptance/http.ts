@@ -2,6 +2,7 @@
 import { request } from "undici";
 import type { Dispatcher } from "undici";
 import { messageOf, systemCode } from "../errors.js";
+import { trustHint } from "../host/authorities.js";
 import { formatDuration } from "../host/format.js";
 import { authorizationOf } from "./credentials.js";
 import type { Credentials } from "./credentials.js";
@@ -122,7 +123,11 @@ function networkFailure(error: unknown, url: string): Outcome {
   const cause = causeOf(error);
   const code = systemCode(cause);
   if (isAboutTrust(code)) {
-    return failed(`the certificate of ${new URL(url).host} is not trusted: ${messageOf(cause)}`);
+    const hint = trustHint(code);
+    return failed(
+      `the certificate of ${new URL(url).host} is not trusted: ${messageOf(cause)}`,
+      hint === undefined ? [] : [hint],
+    );
   }
   const reasons: Record<string, string> = {
     ECONNREFUSED: "connection refused",

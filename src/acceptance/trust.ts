@@ -2,10 +2,11 @@
 import type { TLSSocket } from "node:tls";
 import { Agent, buildConnector } from "undici";
 import { VmbuildError } from "../errors.js";
+import { trustedContext } from "../host/authorities.js";
 
 /** Whom a check believes. */
 export type Trust =
-  /** The authorities that Node.js knows. */
+  /** The authorities of Node.js and of this host, and those that the environment names. */
   | { readonly kind: "system" }
   /** Anybody: only where somebody asked for it. */
   | { readonly kind: "insecure" }
@@ -49,6 +50,7 @@ export function createAgent(trust: Trust, serverName?: string): Agent {
     allowH2: false,
     rejectUnauthorized: trust.kind === "system" || trust.kind === "ca",
     ...(trust.kind === "ca" ? { ca: trust.pem } : {}),
+    ...(trust.kind === "system" ? { secureContext: trustedContext() } : {}),
     ...(serverName === undefined ? {} : { servername: serverName }),
   });
   return new Agent({

@@ -169,7 +169,8 @@ async function downloadFrom(
       furthest = Math.max(furthest, job.part.position);
       if (failures >= limits.attempts) {
         const message = `${error.message} (${failures} attempts)`;
-        throw new AddressFailure(message, { retryable: false, cause: error });
+        const { hint } = error;
+        throw new AddressFailure(message, { retryable: false, hint, cause: error });
       }
       await pauseBeforeRetry(job.label, error, failures, context);
     }
@@ -197,14 +198,16 @@ function failedEverywhere(
     );
   }
   const cause = all[0]?.[1];
+  const hint = all.find(([, failure]) => failure.hint !== undefined)?.[1].hint;
   if (all.length === 1) {
     return new VmbuildError("INPUT_DOWNLOAD", `could not download ${lines[0] ?? ""}`, {
       cause,
       details,
+      hint,
     });
   }
   const message = `could not download ${job.label} from any of ${all.length} addresses`;
-  return new VmbuildError("INPUT_DOWNLOAD", message, { cause, lines, details });
+  return new VmbuildError("INPUT_DOWNLOAD", message, { cause, lines, details, hint });
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Why an address did not give its file, in words, and whether to ask again. */
+import { trustHint } from "../host/authorities.js";
 import { formatDuration } from "../host/format.js";
 import { messageOf, systemCode } from "../errors.js";
 import type { NetworkLimits } from "./context.js";
@@ -10,14 +11,22 @@ export class AddressFailure extends Error {
   readonly retryable: boolean;
   /** What the server asked for, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** What to do about it, where that is better known than in general. */
+  readonly hint: string | undefined;
 
   constructor(
     message: string,
-    options: { retryable: boolean; retryAfterMs?: number | undefined; cause?: unknown },
+    options: {
+      retryable: boolean;
+      retryAfterMs?: number | undefined;
+      hint?: string | undefined;
+      cause?: unknown;
+    },
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.hint = options.hint;
   }
 }
 
@@ -48,5 +57,7 @@ export function asAddressFailure(error: unknown, limits: NetworkLimits): Address
     return new AddressFailure(message, { retryable: true, cause: error });
   }
   const words = WORDS[code] ?? (messageOf(error) || code);
-  return new AddressFailure(words, { retryable: !FINAL.test(code), cause: error });
+  const hint = trustHint(code);
+  const what = hint === undefined ? words : `the certificate is not trusted: ${words}`;
+  return new AddressFailure(what, { retryable: !FINAL.test(code), hint, cause: error });
 }

@@ -61,7 +61,7 @@ export async function fetchSmall(
           `could not download ${what} ${displayUrl(address)}: ${error.message}`,
           {
             cause: error,
-            hint: "Check the address and the network; --offline uses what is cached.",
+            hint: error.hint ?? "Check the address and the network; --offline uses what is cached.",
           },
         );
       }

@@ -9,6 +9,7 @@ import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
 import { checkGitNames, gitError, isPassing, runGit } from "./git.js";
 import type { GitOptions } from "./git.js";
+import { gitNetwork } from "./git-network.js";
 import { pauseBeforeRetry } from "./retry.js";
 import type { ResolvedInput } from "./spec.js";
 import { fillTree, treeEntry } from "./tree-cache.js";
@@ -32,10 +33,19 @@ export function gitEntry(spec: GitSpec, cacheFolder: string): TreeEntry {
   return treeEntry(key, cacheFolder);
 }
 
-function optionsFor(name: string, context: FullContext, cwd?: string): GitOptions {
+/** One tree on its way. */
+interface Job {
+  readonly name: string;
+  readonly spec: GitSpec;
+  readonly context: FullContext;
+  readonly network: GitOptions["network"];
+}
+
+function optionsFor({ context, network }: Job, cwd?: string): GitOptions {
   return {
     signal: context.signal,
     allowFile: true,
+    network,
     onLine: (line) => context.emit({ type: "output", source: "git", stream: "stderr", line }),
     ...(cwd === undefined ? {} : { cwd }),
   };
@@ -43,10 +53,9 @@ function optionsFor(name: string, context: FullContext, cwd?: string): GitOption
 
 /** Runs git against the remote, again when the network let it down. */
 async function runRemote(
-  name: string,
+  { name, context }: Job,
   args: readonly string[],
   options: GitOptions,
-  context: FullContext,
 ): ReturnType<typeof runGit> {
   for (let failures = 1; ; failures += 1) {
     const result = await runGit(args, options);
@@ -57,15 +66,12 @@ async function runRemote(
 }
 
 /** The commit that the remote's ref names now, by git's own order (gitrevisions(7)). */
-async function remoteCommit(
-  name: string,
-  spec: GitSpec,
-  context: FullContext,
-): Promise<string | undefined> {
-  const { onLine: _, ...options } = optionsFor(name, context);
+async function remoteCommit(job: Job): Promise<string | undefined> {
+  const { spec } = job;
+  const { onLine: _, ...options } = optionsFor(job);
   const args = ["ls-remote", "--", spec.url, spec.ref, `${spec.ref}^{}`];
-  const result = await runRemote(name, args, options, context);
-  if (result.exitCode !== 0) throw gitError(`read ${displayUrl(spec.url)}`, result);
+  const result = await runRemote(job, args, options);
+  if (result.exitCode !== 0) throw gitError(`read ${displayUrl(spec.url)}`, result, spec.url);
   const refs = new Map(
     result.stdout.split("\n").map((line) => {
       const [commit = "", ref = ""] = line.split("\t");
@@ -78,27 +84,19 @@ async function remoteCommit(
 }
 
 /** Whether the cached commit is the one that is asked for, or can only be. */
-async function isCurrent(
-  meta: TreeMeta,
-  name: string,
-  spec: GitSpec,
-  context: FullContext,
-): Promise<boolean> {
+async function isCurrent(meta: TreeMeta, job: Job): Promise<boolean> {
+  const { spec, context } = job;
   if (context.offline || meta.commit === spec.ref.toLowerCase()) return true;
-  const commit = await remoteCommit(name, spec, context);
+  const commit = await remoteCommit(job);
   // A shortened commit id is not listed by any remote, and does not move.
   if (commit === undefined) return meta.commit.startsWith(spec.ref.toLowerCase());
   return commit === meta.commit;
 }
 
 /** Fetches the commit into the empty repository in `folder`, and names it. */
-async function fetchCommit(
-  name: string,
-  spec: GitSpec,
-  folder: string,
-  context: FullContext,
-): Promise<string> {
-  const options = optionsFor(name, context, folder);
+async function fetchCommit(job: Job, folder: string): Promise<string> {
+  const { spec } = job;
+  const options = optionsFor(job, folder);
   const quiet = { ...options, onLine: () => {} };
   for (const args of [
     ["init", "--quiet"],
@@ -109,17 +107,17 @@ async function fetchCommit(
   }
   const doing = `fetch ${spec.ref} from ${displayUrl(spec.url)}`;
   const shallow = ["fetch", "--quiet", "--no-tags", "--depth", "1", "origin", spec.ref];
-  let result = await runRemote(name, shallow, options, context);
+  let result = await runRemote(job, shallow, options);
   let revision = "FETCH_HEAD";
   if (result.exitCode !== 0 && /^[0-9a-f]{4,64}$/i.test(spec.ref)) {
     // Some servers give out commits by the name of a branch or tag only: then all of them.
     const all = ["fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"];
-    const whole = await runRemote(name, all, options, context);
-    if (whole.exitCode !== 0) throw gitError(doing, whole);
+    const whole = await runRemote(job, all, options);
+    if (whole.exitCode !== 0) throw gitError(doing, whole, spec.url);
     revision = spec.ref;
     result = whole;
   }
-  if (result.exitCode !== 0) throw gitError(doing, result);
+  if (result.exitCode !== 0) throw gitError(doing, result, spec.url);
   const parsed = await runGit(["rev-parse", "--verify", "--quiet", `${revision}^{commit}`], quiet);
   const commit = parsed.stdout.trim();
   if (!FULL_COMMIT.test(commit)) {
@@ -130,19 +128,16 @@ async function fetchCommit(
   return commit;
 }
 
-async function fetchSubmodules(
-  name: string,
-  spec: GitSpec,
-  folder: string,
-  context: FullContext,
-): Promise<void> {
+async function fetchSubmodules(job: Job, folder: string): Promise<void> {
+  const { spec } = job;
   // A tree from elsewhere must not copy this host's own repositories into an image.
   const allowFile = spec.url.startsWith("/") || spec.url.startsWith("file:");
   const args = ["submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1"];
-  const options = { ...optionsFor(name, context, folder), allowFile };
-  const result = await runRemote(name, args, options, context);
-  if (result.exitCode !== 0)
-    throw gitError(`fetch the submodules of ${displayUrl(spec.url)}`, result);
+  const options = { ...optionsFor(job, folder), allowFile };
+  const result = await runRemote(job, args, options);
+  if (result.exitCode !== 0) {
+    throw gitError(`fetch the submodules of ${displayUrl(spec.url)}`, result, spec.url);
+  }
 }
 
 /** Removes every `.git`: an input is the commit's files, the same bytes on every host. */
@@ -168,25 +163,23 @@ export async function resolveGit(
   checkGitNames(spec.url, spec.ref);
   const entry = gitEntry(spec, context.cacheFolder);
   const origin = displayUrl(spec.url);
-  const lock = await lockEntry(entry, name, context);
-  try {
-    const known = (await statIfThere(entry.tree)) ? await readTreeMeta(entry.meta) : undefined;
-    if (known && (await isCurrent(known, name, spec, context))) {
-      return { name, path: entry.tree, origin, commit: known.commit, fromCache: true };
-    }
-    if (context.offline) {
-      const message = `${origin} at ${spec.ref} is not in the cache, and this run is offline`;
-      throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
-    }
-    const fill = async (folder: string) => {
-      const commit = await fetchCommit(name, spec, folder, context);
-      if (spec.submodules) await fetchSubmodules(name, spec, folder, context);
-      await removeHistory(folder);
-      return { url: origin, ref: spec.ref, commit };
-    };
-    const { commit } = await fillTree(entry, fill, context);
-    return { name, path: entry.tree, origin, commit, fromCache: false };
-  } finally {
-    await lock.release();
+  await using _lock = await lockEntry(entry, name, context);
+  await using network = await gitNetwork(spec.url, entry.folder, context);
+  const job: Job = { name, spec, context, network: network.variables };
+  const known = (await statIfThere(entry.tree)) ? await readTreeMeta(entry.meta) : undefined;
+  if (known && (await isCurrent(known, job))) {
+    return { name, path: entry.tree, origin, commit: known.commit, fromCache: true };
   }
+  if (context.offline) {
+    const message = `${origin} at ${spec.ref} is not in the cache, and this run is offline`;
+    throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
+  }
+  const fill = async (folder: string) => {
+    const commit = await fetchCommit(job, folder);
+    if (spec.submodules) await fetchSubmodules(job, folder);
+    await removeHistory(folder);
+    return { url: origin, ref: spec.ref, commit };
+  };
+  const { commit } = await fillTree(entry, fill, context);
+  return { name, path: entry.tree, origin, commit, fromCache: false };
 }

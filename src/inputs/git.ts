@@ -1,6 +1,8 @@
 /** git as this room runs it: without prompts, hooks, or the caller's repository. */
 import { VmbuildError } from "../errors.js";
+import { trustHint } from "../host/authorities.js";
 import { endOf, runProgram } from "../host/programs.js";
+import { describeProxy, proxyFor } from "../host/proxy.js";
 import type { RunResult } from "../host/programs.js";
 import { displayUrl } from "./address.js";
 
@@ -12,6 +14,8 @@ export interface GitOptions {
   readonly onLine?: (line: string) => void;
   /** Whether `file:` addresses are allowed; not for the submodules of a tree from elsewhere. */
   readonly allowFile: boolean;
+  /** Variables for proxies and certificates, of `git-network.ts`. */
+  readonly network: Readonly<Record<string, string>>;
 }
 
 const SETTINGS = [
@@ -42,7 +46,7 @@ function withoutCredentials(line: string): string {
 
 /** Runs git; how it ended is the answer. */
 export async function runGit(args: readonly string[], options: GitOptions): Promise<RunResult> {
-  const { cwd, signal, onLine, allowFile } = options;
+  const { cwd, signal, onLine, allowFile, network } = options;
   const settings = SETTINGS.flatMap((setting) => ["-c", setting]);
   const result = await runProgram("git", [...settings, ...args], {
     signal,
@@ -51,6 +55,7 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
     ...(onLine === undefined ? {} : { onLine: (line) => onLine(withoutCredentials(line)) }),
     env: {
       ...Object.fromEntries(CALLERS.map((name) => [name, undefined])),
+      ...network,
       LC_ALL: "C",
       GIT_TERMINAL_PROMPT: "0",
       // ssh asks this program and not the terminal, and gets no answer.
@@ -62,12 +67,27 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
   return { ...result, lastLines: result.lastLines.map(withoutCredentials) };
 }
 
+/** What to do, where git's words tell of a proxy that refused or a certificate that is not trusted. */
+function hintFor(words: readonly string[], url: string): string | undefined {
+  const all = words.join("\n");
+  if (/certificate/i.test(all)) return trustHint("UNABLE_TO_GET_ISSUER_CERT_LOCALLY");
+  const proxy = URL.canParse(url) ? proxyFor(new URL(url)) : undefined;
+  if (!proxy) return undefined;
+  if (/\b407\b/.test(all)) {
+    return `${describeProxy(proxy)} asks for a user and a password: ${proxy.variable}=http://USER:PASSWORD@HOST:PORT`;
+  }
+  return `git goes through ${describeProxy(proxy)}; hosts that are reached without a proxy belong into no_proxy.`;
+}
+
 /** The error for a git that failed, with its words. */
-export function gitError(doing: string, result: RunResult): VmbuildError {
+export function gitError(doing: string, result: RunResult, url = ""): VmbuildError {
   const words = result.lastLines.filter((line) => line.trim() !== "");
   const first =
     words.find((line) => /^(fatal|error):/.test(line)) ?? `it ended with ${endOf(result)}`;
-  return new VmbuildError("INPUT_GIT", `git could not ${doing}: ${first}`, { lines: words });
+  return new VmbuildError("INPUT_GIT", `git could not ${doing}: ${first}`, {
+    lines: words,
+    hint: hintFor(words, url),
+  });
 }
 
 /** Whether git failed for a reason that may be gone in a while. */

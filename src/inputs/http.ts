@@ -1,8 +1,9 @@
-/** One GET over HTTP(S): proxies, redirects, ranges, conditions, and failures told apart. */
+/** One GET over HTTP(S): redirects, ranges, conditions, and failures told apart. */
 import type { Dispatcher } from "undici";
 import { formatDuration } from "../host/format.js";
 import { displayUrl } from "./address.js";
-import { AddressFailure, asAddressFailure } from "./failure.js";
+import { proxyRefusal, requestFailure } from "./agent.js";
+import { AddressFailure } from "./failure.js";
 import type { Opened, OpenRequest } from "./source.js";
 import type { NetworkLimits } from "./context.js";
 
@@ -10,16 +11,6 @@ const MOST_REDIRECTS = 10;
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
 type Response = Dispatcher.ResponseData;
-
-/**
- * The agent of one download: HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read here. Its owner
- * destroys it. No tunnel for plain HTTP, since proxies often allow CONNECT to port 443 alone.
- * Loaded when it is wanted: most runs download nothing, and would begin a tenth later.
- */
-export async function createAgent(): Promise<Dispatcher> {
-  const { EnvHttpProxyAgent } = await import("undici");
-  return new EnvHttpProxyAgent({ proxyTunnel: false });
-}
 
 /** Lets go of an answer whose body nobody reads. */
 function drop(response: Response): void {
@@ -69,6 +60,33 @@ function headersFor(url: URL, start: URL, wanted: OpenRequest): Record<string, s
   };
 }
 
+async function ask(
+  url: URL,
+  headers: Record<string, string>,
+  agent: Dispatcher,
+  { limits, signal }: { readonly limits: NetworkLimits; readonly signal: AbortSignal },
+): Promise<Response> {
+  try {
+    const response = await agent.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: "GET",
+      headers,
+      // The wait for the header has a timer of its own, since this one begins too late.
+      headersTimeout: 0,
+      bodyTimeout: limits.idleTimeoutMs,
+      signal,
+    });
+    const refusal = proxyRefusal(response.statusCode, url);
+    if (!refusal) return response;
+    drop(response);
+    throw refusal;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw requestFailure(error, url, limits);
+  }
+}
+
 /** Follows redirects until something else answers. */
 async function follow(
   start: URL,
@@ -79,16 +97,7 @@ async function follow(
 ): Promise<Response> {
   let url = start;
   for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
-    const response = await agent.request({
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
-      method: "GET",
-      headers: headersFor(url, start, wanted),
-      // The wait for the header has a timer of its own, since this one begins too late.
-      headersTimeout: 0,
-      bodyTimeout: limits.idleTimeoutMs,
-      signal,
-    });
+    const response = await ask(url, headersFor(url, start, wanted), agent, { limits, signal });
     const location = headerOf(response, "location");
     if (![301, 302, 303, 307, 308].includes(response.statusCode) || location === undefined) {
       return response;
@@ -177,7 +186,7 @@ export async function openHttp(
     response = await followInTime(new URL(address), wanted, agent, limits, signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw asAddressFailure(error, limits);
+    throw requestFailure(error, new URL(address), limits);
   }
   const { statusCode: status } = response;
   const wrongPart = status === 206 && !isSameFile(response, wanted);

@@ -5,7 +5,7 @@ import { endOf, runProgram } from "../host/programs.js";
 import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
-import { createAgent } from "./http.js";
+import { withAgent } from "./agent.js";
 import { parseReference } from "./oci-reference.js";
 import { openRegistry } from "./oci-registry.js";
 import type { Layer, Registry } from "./oci-registry.js";
@@ -81,16 +81,15 @@ export async function resolveOci(
     digest: { algorithm: "sha256", hex: commit },
     fromCache,
   });
-  const lock = await lockEntry(entry, name, context);
-  const agent = await createAgent();
-  try {
-    const known = (await statIfThere(entry.tree)) ? await readTreeMeta(entry.meta) : undefined;
-    const isFixed = image.reference.startsWith("sha256:");
-    if (known && (isFixed || context.offline)) return asResolved(known, true);
-    if (context.offline) {
-      const message = `${spec.image} is not in the cache, and this run is offline`;
-      throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
-    }
+  await using _lock = await lockEntry(entry, name, context);
+  const known = (await statIfThere(entry.tree)) ? await readTreeMeta(entry.meta) : undefined;
+  const isFixed = image.reference.startsWith("sha256:");
+  if (known && (isFixed || context.offline)) return asResolved(known, true);
+  if (context.offline) {
+    const message = `${spec.image} is not in the cache, and this run is offline`;
+    throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
+  }
+  return await withAgent(async (agent) => {
     const registry = openRegistry(image, agent, context);
     const layer = await registry.onlyLayer();
     const hex = layer.digest.replace(/^sha256:/, "");
@@ -100,10 +99,6 @@ export async function resolveOci(
       await unpackLayer(archive.path, folder, context);
       return { url: spec.image, ref: image.reference, commit: hex };
     };
-    const meta = await fillTree(entry, fill, context);
-    return asResolved(meta, false);
-  } finally {
-    await agent.destroy();
-    await lock.release();
-  }
+    return asResolved(await fillTree(entry, fill, context), false);
+  });
 }

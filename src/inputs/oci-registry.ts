@@ -4,7 +4,8 @@ import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { VmbuildError, messageOf } from "../errors.js";
 import type { FullContext } from "./context.js";
-import { AddressFailure, asAddressFailure } from "./failure.js";
+import { proxyRefusal, requestFailure } from "./agent.js";
+import { AddressFailure } from "./failure.js";
 import type { ImageReference } from "./oci-reference.js";
 import { pauseBeforeRetry } from "./retry.js";
 
@@ -75,8 +76,9 @@ async function get(
   agent: Dispatcher,
   { limits, signal }: FullContext,
 ): Promise<Answer> {
+  const address = new URL(url);
   try {
-    const { origin, pathname, search } = new URL(url);
+    const { origin, pathname, search } = address;
     const response = await agent.request({
       origin,
       path: `${pathname}${search}`,
@@ -86,6 +88,7 @@ async function get(
       bodyTimeout: limits.idleTimeoutMs,
       signal,
     });
+    const refusal = proxyRefusal(response.statusCode, address);
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of response.body) {
@@ -94,6 +97,7 @@ async function get(
         throw new AddressFailure("the answer is too long", { retryable: false });
       chunks.push(chunk as Buffer);
     }
+    if (refusal) throw refusal;
     const { statusCode: status, headers: told } = response;
     if (status === 429 || status >= 500) {
       throw new AddressFailure(`the registry answered ${status}`, { retryable: true });
@@ -106,7 +110,7 @@ async function get(
     };
   } catch (error) {
     signal.throwIfAborted();
-    throw asAddressFailure(error, limits);
+    throw requestFailure(error, address, limits);
   }
 }
 
@@ -125,6 +129,7 @@ async function getPatiently(
       if (!error.retryable || failures >= context.limits.attempts) {
         throw new VmbuildError("INPUT_DOWNLOAD", `could not read ${url}: ${error.message}`, {
           cause: error,
+          hint: error.hint,
         });
       }
       await pauseBeforeRetry(url, error, failures, context);

@@ -19,7 +19,7 @@ import { hashFile } from "./digest.js";
 import type { Digest } from "./digest.js";
 import { download } from "./download.js";
 import { fetchSmall } from "./fetch-small.js";
-import { createAgent } from "./http.js";
+import { withAgent } from "./agent.js";
 import { PartFile } from "./part.js";
 import { createProgress } from "./progress.js";
 import { verifySignature } from "./signature.js";
@@ -227,12 +227,6 @@ export async function resolveUrl(
   if (known && isGoodEnough(known, job) && (await isIntact(known, job))) {
     return asResolved(job, known, true);
   }
-  const lock = await lockEntry(entry, name, context);
-  const agent = await createAgent();
-  try {
-    return await resolveLocked(job, agent);
-  } finally {
-    await agent.destroy();
-    await lock.release();
-  }
+  await using _lock = await lockEntry(entry, name, context);
+  return await withAgent((agent) => resolveLocked(job, agent));
 }

@@ -1,0 +1,137 @@
+/** Connections for downloads: through the environment's proxies, trusting the host's authorities. */
+import type { Dispatcher } from "undici";
+import { VmbuildError, messageOf, systemCode } from "../errors.js";
+import { trustedContext } from "../host/authorities.js";
+import { describeProxy, proxyFor } from "../host/proxy.js";
+import type { Proxy } from "../host/proxy.js";
+import type { NetworkLimits } from "./context.js";
+import { AddressFailure, asAddressFailure } from "./failure.js";
+
+/** Loaded when it is wanted: most runs download nothing, and would begin a tenth later. */
+async function createAgent(): Promise<Dispatcher> {
+  const { Agent, Dispatcher: Base, ProxyAgent } = await import("undici");
+
+  /** Reads the environment at each request, and keeps one agent for each proxy. */
+  class Router extends Base {
+    readonly #agents = new Map<string, Dispatcher>();
+
+    override dispatch(
+      options: Dispatcher.DispatchOptions,
+      handler: Dispatcher.DispatchHandler,
+    ): boolean {
+      const origin = new URL(String(options.origin));
+      return this.#agentFor(origin, proxyFor(origin)).dispatch(options, handler);
+    }
+
+    #agentFor({ protocol }: URL, proxy: Proxy | undefined): Dispatcher {
+      const key = `${protocol} ${proxy?.variable} ${proxy?.address}`;
+      const known = this.#agents.get(key);
+      if (known) return known;
+      const isSecure = protocol === "https:" || proxy?.address.startsWith("https:");
+      const tls = isSecure ? { secureContext: trustedContext() } : {};
+      const made = proxy
+        ? new ProxyAgent({
+            uri: proxy.address.replace(/^socks5h:/, "socks5:"),
+            // Without a tunnel for plain HTTP, since proxies often allow CONNECT to port 443 alone.
+            proxyTunnel: false,
+            requestTls: tls,
+            proxyTls: tls,
+            ...credentialsOf(proxy),
+          })
+        : new Agent({ connect: tls });
+      this.#agents.set(key, made);
+      return made;
+    }
+
+    override async close(): Promise<void> {
+      await Promise.all([...this.#agents.values()].map((agent) => agent.close()));
+    }
+
+    override async destroy(): Promise<void> {
+      await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+    }
+  }
+
+  return new Router();
+}
+
+function credentialsOf({ address, credentials }: Proxy) {
+  if (!credentials) return {};
+  const { user, password } = credentials;
+  if (address.startsWith("socks5")) return { username: user, password };
+  return { token: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}` };
+}
+
+/**
+ * Does some work with an agent of its own, which is destroyed afterwards, however the work ends.
+ * The agent throws HOST_ENVIRONMENT for a request whose proxy has no valid address.
+ */
+export async function withAgent<T>(work: (agent: Dispatcher) => Promise<T>): Promise<T> {
+  const agent = await createAgent();
+  try {
+    return await work(agent);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+/** Codes of a connection that was never made; behind a proxy, that is the one to the proxy. */
+const NOT_CONNECTED =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
+
+const ASK_FOR_CREDENTIALS = "it asks for a user and a password";
+
+function adviceFor({ variable }: Proxy, status?: number): string {
+  if (status === 407)
+    return `Write them into the variable: ${variable}=http://USER:PASSWORD@HOST:PORT`;
+  return `Check ${variable}; hosts that are reached without a proxy belong into no_proxy.`;
+}
+
+/**
+ * The failure behind an answer's status where it is the proxy's own; undefined where it is the
+ * server's or cannot be told apart from it.
+ */
+export function proxyRefusal(status: number, url: URL): AddressFailure | undefined {
+  const proxy = status === 407 ? proxyFor(url) : undefined;
+  if (!proxy) return undefined;
+  return new AddressFailure(`${describeProxy(proxy)} answered 407: ${ASK_FOR_CREDENTIALS}`, {
+    retryable: false,
+    hint: adviceFor(proxy, status),
+  });
+}
+
+/** The status with which a proxy refused: undici has it in its errors' words alone. */
+function statusIn(error: unknown): number | undefined {
+  const words = messageOf(error);
+  const [, status] =
+    /^Proxy response \((\d+)\)/.exec(words) ??
+    /^Proxy Authentication Required \((407)\)/.exec(words) ??
+    [];
+  return status === undefined ? undefined : Number(status);
+}
+
+/**
+ * Turns what a request to `url` failed with into an {@link AddressFailure}, naming the proxy where
+ * that is what failed. Errors of this host (a variable that is no proxy's address) pass as they are.
+ */
+export function requestFailure(error: unknown, url: URL, limits: NetworkLimits): Error {
+  if (error instanceof VmbuildError || error instanceof AddressFailure) return error;
+  const proxy = proxyFor(url);
+  if (!proxy) return asAddressFailure(error, limits);
+  const status = statusIn(error);
+  if (status !== undefined) {
+    const why = status === 407 ? `: ${ASK_FOR_CREDENTIALS}` : " and made no connection";
+    return new AddressFailure(`${describeProxy(proxy)} answered ${status}${why}`, {
+      retryable: status === 429 || status >= 500,
+      hint: adviceFor(proxy, status),
+      cause: error,
+    });
+  }
+  const failure = asAddressFailure(error, limits);
+  const isOfProxy = NOT_CONNECTED.test(systemCode(error) ?? "") || /socks/i.test(messageOf(error));
+  const message = isOfProxy
+    ? `${describeProxy(proxy)} cannot be used: ${failure.message}`
+    : `${failure.message} (through ${describeProxy(proxy)})`;
+  const { retryable, hint = isOfProxy ? adviceFor(proxy) : undefined } = failure;
+  return new AddressFailure(message, { retryable, hint, cause: error });
+}

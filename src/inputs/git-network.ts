@@ -1,0 +1,54 @@
+/** What git is told of the host's proxies and certificate authorities, beyond what it reads itself. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { namedAuthorities, trustedBundle } from "../host/authorities.js";
+import { writeWhole } from "../host/files.js";
+import { proxyFor } from "../host/proxy.js";
+import type { FullContext } from "./context.js";
+import { runGit } from "./git.js";
+
+/** Variables for git. Disposing of it removes the file that one of them may name. */
+export interface GitNetwork extends AsyncDisposable {
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** By these a user tells git itself whom to trust. */
+const OWN_TRUST = ["GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_SSL_NO_VERIFY"];
+
+/** Whether git's configuration says whom to trust at this address. */
+async function hasOwnTrust(url: string, signal: AbortSignal): Promise<boolean> {
+  if (OWN_TRUST.some((name) => (process.env[name] ?? "") !== "")) return true;
+  for (const key of ["http.sslCAInfo", "http.sslCAPath"]) {
+    const args = ["config", "--get-urlmatch", key, url];
+    const { exitCode } = await runGit(args, { signal, allowFile: true, network: {} });
+    if (exitCode === 0) return true;
+  }
+  return false;
+}
+
+/**
+ * Variables for git, which reads neither SSL_CERT_FILE, SSL_CERT_DIR and NODE_EXTRA_CA_CERTS, nor
+ * an HTTP_PROXY in upper case.
+ * @param folder where a bundle of certificates may be written; it has one user at a time.
+ * @throws {VmbuildError} HOST_ENVIRONMENT when a variable is not the address of a proxy.
+ */
+export async function gitNetwork(
+  url: string,
+  folder: string,
+  { signal, offline }: Pick<FullContext, "signal" | "offline">,
+): Promise<GitNetwork> {
+  const nothing = { variables: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  if (offline || !/^https?:/i.test(url) || !URL.canParse(url)) return nothing;
+  const proxy = proxyFor(new URL(url));
+  const upper = proxy?.variable === "HTTP_PROXY" ? process.env["HTTP_PROXY"] : undefined;
+  const proxies = upper === undefined ? {} : { http_proxy: upper };
+  if (namedAuthorities().certificates.length === 0 || (await hasOwnTrust(url, signal))) {
+    return { ...nothing, variables: proxies };
+  }
+  const bundle = join(folder, "authorities.pem");
+  await writeWhole(bundle, trustedBundle());
+  return {
+    variables: { ...proxies, GIT_SSL_CAINFO: bundle },
+    [Symbol.asyncDispose]: () => rm(bundle, { force: true }),
+  };
+}
