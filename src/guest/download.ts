@@ -5,7 +5,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PassThrough, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { VmbuildError, systemCode } from "../errors.js";
+import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { publish, temporaryBeside } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
@@ -33,21 +33,31 @@ async function stream(
   });
 }
 
-/** Runs a download, and says of a full disk what it is. */
-export async function intoSpace(to: string, download: () => Promise<void>): Promise<void> {
+/** What a path of the guest is. */
+export type GuestKind = "file" | "tree";
+
+/**
+ * Runs a download to `to`, a path on the host, and says of a file system's refusal what it is.
+ * @throws {VmbuildError} HOST_SPACE for a full disk; STEP_FAILED where `to` cannot be written.
+ */
+export async function intoHost(to: string, download: () => Promise<void>): Promise<void> {
   try {
     await download();
   } catch (cause) {
-    if (systemCode(cause) !== "ENOSPC" && systemCode(cause) !== "EDQUOT") throw cause;
-    throw new VmbuildError("HOST_SPACE", `The disk that holds ${dirname(to)} is full`, { cause });
+    const code = systemCode(cause);
+    if (cause instanceof VmbuildError || code === undefined || code.startsWith("ERR_")) throw cause;
+    if (code === "ENOSPC" || code === "EDQUOT") {
+      throw new VmbuildError("HOST_SPACE", `The disk that holds ${dirname(to)} is full`, { cause });
+    }
+    throw new VmbuildError("STEP_FAILED", `Cannot write ${to} on the host: ${messageOf(cause)}`, {
+      cause,
+      hint: "Is there something else at that path, and may you write there?",
+    });
   }
 }
 
-/** Whether a path in the guest is a file or a folder. */
-export async function kindInGuest(
-  context: TransferContext,
-  path: string,
-): Promise<"file" | "tree"> {
+/** Tells whether a path in the guest is a file or a folder. */
+export async function kindInGuest(context: TransferContext, path: string): Promise<GuestKind> {
   const quoted = shellQuote(path);
   const command = `if [ -d ${quoted} ]; then echo tree; elif [ -f ${quoted} ]; then echo file; else echo missing; fi`;
   const answer = (await runTransfer(context, command, `Looking at ${path}`)).trim();
@@ -55,17 +65,32 @@ export async function kindInGuest(
   throw new VmbuildError("STEP_FAILED", `There is no file or folder ${path} in the guest`);
 }
 
-/** Downloads one file, checks its size and sha256, and gives it its name only then. */
-export async function downloadFile(
+/** A file's size in bytes, and its SHA-256 in hex. */
+export interface FileFacts {
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** Reads a file's size and SHA-256 in the guest. */
+export async function factsInGuest(context: TransferContext, path: string): Promise<FileFacts> {
+  const quoted = shellQuote(path);
+  const command = `wc -c <${quoted} && sha256sum <${quoted}`;
+  const answer = await runTransfer(context, command, `Reading ${path}`);
+  const [size = "0", sha256 = ""] = answer.trim().split(/\s+/);
+  return { size: Number(size), sha256 };
+}
+
+/**
+ * Downloads a file to `to`, which must not exist yet.
+ * @throws {VmbuildError} STEP_FAILED when it is not what `facts` say.
+ */
+export async function fetchFile(
   context: TransferContext,
   from: string,
+  facts: FileFacts,
   to: string,
 ): Promise<void> {
-  const quoted = shellQuote(from);
-  const facts = `wc -c <${quoted} && sha256sum <${quoted}`;
-  const answer = await runTransfer(context, facts, `Reading ${from}`);
-  const [size = "0", expected = ""] = answer.trim().split(/\s+/);
-  const onBytes = progressCounter(context.emit, `download ${from}`, Number(size));
+  const onBytes = progressCounter(context.emit, `download ${from}`, facts.size);
   const hash = createHash("sha256");
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, callback) {
@@ -74,21 +99,57 @@ export async function downloadFile(
       callback(null, chunk);
     },
   });
+  const written = pipeline(counter, createWriteStream(to, { flags: "wx" }));
+  const command = `cat <${shellQuote(from)}`;
+  await Promise.all([stream(context, command, `Reading ${from}`, counter), written]);
+  const found = hash.digest("hex");
+  if (found === facts.sha256) return;
+  throw new VmbuildError("STEP_FAILED", `${from} changed while it was downloaded`, {
+    lines: [`expected sha256 ${facts.sha256}`, `found    sha256 ${found}`],
+  });
+}
+
+/** Downloads what a folder of the guest holds into the folder `to`, which it makes. */
+export async function fetchTree(context: TransferContext, from: string, to: string): Promise<void> {
+  await mkdir(to);
+  const through = new PassThrough();
+  await Promise.all([
+    stream(context, `tar -cf - -C ${shellQuote(from)} .`, `Reading ${from}`, through),
+    unpackTree(through, to),
+  ]);
+}
+
+/**
+ * Has something made under a temporary name beside `to`, in a folder that is made where it is not
+ * there, and handed on. What is left under the temporary name is removed.
+ */
+export async function withTemporary(
+  to: string,
+  make: (temporary: string) => Promise<void>,
+  handOn: (temporary: string) => Promise<void>,
+): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   const temporary = temporaryBeside(to);
   try {
-    const written = pipeline(counter, createWriteStream(temporary, { flags: "wx" }));
-    await Promise.all([stream(context, `cat <${quoted}`, `Reading ${from}`, counter), written]);
-    const found = hash.digest("hex");
-    if (found !== expected) {
-      throw new VmbuildError("STEP_FAILED", `${from} changed while it was downloaded`, {
-        lines: [`expected sha256 ${expected}`, `found    sha256 ${found}`],
-      });
-    }
-    await publish(temporary, to);
+    await make(temporary);
+    await handOn(temporary);
   } finally {
-    await rm(temporary, { force: true });
+    await rm(temporary, { recursive: true, force: true });
   }
+}
+
+/** Downloads one file, checks its size and sha256, and gives it its name only then. */
+export async function downloadFile(
+  context: TransferContext,
+  from: string,
+  to: string,
+): Promise<void> {
+  const facts = await factsInGuest(context, from);
+  await withTemporary(
+    to,
+    (temporary) => fetchFile(context, from, facts, temporary),
+    (temporary) => publish(temporary, to),
+  );
 }
 
 /** Downloads what a folder of the guest holds into the folder `to`, which it replaces. */
@@ -97,18 +158,12 @@ export async function downloadTree(
   from: string,
   to: string,
 ): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
-  const temporary = temporaryBeside(to);
-  await mkdir(temporary);
-  try {
-    const through = new PassThrough();
-    await Promise.all([
-      stream(context, `tar -cf - -C ${shellQuote(from)} .`, `Reading ${from}`, through),
-      unpackTree(through, temporary),
-    ]);
-    await rm(to, { recursive: true, force: true });
-    await rename(temporary, to);
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
+  await withTemporary(
+    to,
+    (temporary) => fetchTree(context, from, temporary),
+    async (temporary) => {
+      await rm(to, { recursive: true, force: true });
+      await rename(temporary, to);
+    },
+  );
 }

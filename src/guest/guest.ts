@@ -4,7 +4,9 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Emit } from "../events/types.js";
 import type { Connection } from "./connection.js";
-import { downloadFile, downloadTree, intoSpace, kindInGuest } from "./download.js";
+import { downloadFile, downloadTree, intoHost, kindInGuest } from "./download.js";
+import type { GuestKind } from "./download.js";
+import { downloadToHost } from "./host-download.js";
 import { PAYLOAD_FROM, uploadLargeFile, uploadLargeTree } from "./payload.js";
 import type { DiskSlot } from "./payload.js";
 import { reconnectAfterReboot } from "./reboot.js";
@@ -84,12 +86,31 @@ export class Guest {
     return writeFile(this.#transfer(), Buffer.from(content), to, ownership);
   }
 
-  /** Downloads a file or a folder to `to`, an absolute path of the host. */
-  async download(from: string, to: string): Promise<void> {
+  /** Tells whether a path in the guest is a file or a folder. STEP_FAILED when it is neither. */
+  kindOf(path: string): Promise<GuestKind> {
+    return kindInGuest(this.#transfer(), path);
+  }
+
+  /**
+   * Downloads a file or a folder to `to`, an absolute path of the host. What was there is
+   * replaced, a folder with all that it held: only for folders of the run's own.
+   */
+  async download(from: string, to: string, known?: GuestKind): Promise<void> {
     const context = this.#transfer();
-    const kind = await kindInGuest(context, from);
+    const kind = known ?? (await kindInGuest(context, from));
     const transfer = kind === "file" ? downloadFile : downloadTree;
-    return intoSpace(to, () => transfer(context, from, to));
+    return intoHost(to, () => transfer(context, from, to));
+  }
+
+  /**
+   * Downloads a file or a folder to `to`, an absolute path of the host's user. Nothing is removed
+   * there. A file goes into a `to` that ends in a slash; what a folder holds goes into the folder
+   * `to`, beside what that holds already.
+   * @param overwrite replace files that are there; STEP_FAILED when one is and this is not set.
+   */
+  async downloadToHost(from: string, to: string, overwrite: boolean): Promise<void> {
+    const context = this.#transfer();
+    return intoHost(to, () => downloadToHost(context, { from, to, overwrite }));
   }
 
   /** Restarts the guest and returns when it answers with another boot id. */

@@ -52,7 +52,7 @@ export class Hashers {
  * @param onBytes called with the number of bytes of each piece.
  */
 export async function feedFile(
-  path: string,
+  path: string | Buffer,
   hashers: Hashers,
   signal: AbortSignal,
   options: { length?: number; onBytes?: (bytes: number) => void } = {},
@@ -68,7 +68,7 @@ export async function feedFile(
 
 /** The digests of a file. */
 export async function hashFile(
-  path: string,
+  path: string | Buffer,
   algorithms: readonly Algorithm[],
   signal: AbortSignal,
   onBytes?: (bytes: number) => void,

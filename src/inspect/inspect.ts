@@ -171,7 +171,7 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
   const companions = template.steps
     .flatMap(({ actions }) => actions)
     .flatMap(({ type, value }) => type.outputs(value as never))
-    .map((name) => join(plan.folder, name));
+    .map(({ to }) => join(plan.folder, to));
   const sums = plan.checksums.map((algorithm) => checksumPath(plan.path, algorithm));
   const files = [plan.path, ...sums, join(plan.folder, MANIFEST_NAME), ...companions];
   const { folder, format, compression } = plan;

@@ -52,6 +52,7 @@ async function runOne(stepRun: StepRun): Promise<number> {
   const place = {
     index,
     total: template.steps.length,
+    steps: template.steps,
     templateFolder: template.folder,
     outputFolder: workspace.run.outputs,
   };

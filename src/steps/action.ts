@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
 import type { ProgramName } from "../host/programs.js";
+import type { OutputClaim } from "./output-path.js";
 
 /** A file or folder of the host that an action reads. */
 export interface LocalSource {
@@ -38,6 +39,8 @@ export interface ActionContext {
   readonly templateFolder: string;
   /** For files that this run leaves beside the artifact; absolute. Made on demand. */
   readonly outputFolder: string;
+  /** What the template's other downloads claim of that folder. */
+  readonly otherDownloads?: readonly OutputClaim[];
   /** Takes a line into the step's log and to the sinks. */
   readonly onLine: (line: string, stream: "stdout" | "stderr", source?: string) => void;
 }
@@ -68,15 +71,27 @@ export interface ActionType<T = unknown> {
   shellTexts(action: T): readonly ShellText[];
   /** Whether it runs again although its step is kept, because no checkpoint holds what it does. */
   rerunsWhenKept(action: T): boolean;
-  /** What it leaves beside the image, relative to the output folder, as far as that is known. */
-  outputs(action: T): readonly string[];
+  /** Paths below the output folder that it makes, as far as they are known beforehand. */
+  outputs(action: T): readonly OutputClaim[];
+  /** Absolute paths outside the output folder that it makes, and makes again if they are gone. */
+  hostPaths(action: T, templateFolder: string): readonly string[];
+  /** Warnings for `validate`, from a look at the host. */
+  warnings(action: T, templateFolder: string): Promise<readonly string[]>;
   /** Does it. Throws a VmbuildError when it fails. */
   run(action: T, context: ActionContext): Promise<void>;
 }
 
 /** What most actions have nothing to say of. */
 type OptionalFacts =
-  "runsOn" | "shellKeys" | "sources" | "programs" | "shellTexts" | "rerunsWhenKept" | "outputs";
+  | "runsOn"
+  | "shellKeys"
+  | "sources"
+  | "programs"
+  | "shellTexts"
+  | "rerunsWhenKept"
+  | "outputs"
+  | "hostPaths"
+  | "warnings";
 
 const none = (): [] => [];
 
@@ -95,6 +110,8 @@ export function defineAction<T>(
     shellTexts: none,
     rerunsWhenKept: () => false,
     outputs: none,
+    hostPaths: none,
+    warnings: () => Promise.resolve([]),
     ...type,
   };
 }

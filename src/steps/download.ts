@@ -1,7 +1,13 @@
-import { resolve } from "node:path";
+import { lstat, mkdir } from "node:fs/promises";
+import { basename, join, normalize, resolve } from "node:path";
 import { z } from "zod";
+import { VmbuildError, systemCode } from "../errors.js";
 import { guestPath } from "../fields.js";
+import { statIfThere } from "../host/files.js";
 import { defineAction } from "./action.js";
+import type { ActionContext } from "./action.js";
+import { claimsCollide, outputPathOf, outputPathProblem } from "./output-path.js";
+import type { GuestKind, OutputClaim } from "./output-path.js";
 
 const schema = z
   .strictObject({
@@ -9,24 +15,130 @@ const schema = z
     to: z
       .string()
       .min(1)
-      .describe("where it goes: relative to the output folder, where it appears with the artifact"),
+      .superRefine((to, context) => {
+        const message = outputPathProblem(to);
+        if (message !== undefined) context.addIssue({ code: "custom", message });
+      })
+      .optional()
+      .describe(
+        "where it goes inside the output folder, where it appears with the artifact; a file goes " +
+          "into a path that ends in a slash. Either this or hostPath",
+      ),
+    hostPath: z
+      .string()
+      .min(1)
+      .refine((path) => !path.includes("\0"), "a path has no NUL byte")
+      .optional()
+      .describe(
+        "a path on the host in place of to: absolute, or relative to the template. Nothing there " +
+          "is removed. A file goes into a path that ends in a slash; what a folder holds goes " +
+          "into the folder",
+      ),
+    overwrite: z
+      .boolean()
+      .default(false)
+      .describe("with hostPath, true: files that are there are replaced; refused otherwise"),
     cache: z
       .boolean()
       .default(false)
       .describe("true: a later run that keeps this step takes the file that was downloaded then"),
   })
+  .superRefine(({ to, hostPath, overwrite }, context) => {
+    const issue = (path: string[], message: string): void =>
+      context.addIssue({ code: "custom", path, message });
+    if (to === undefined && hostPath === undefined) {
+      issue([], 'a download has "to", a path inside the output folder, or "hostPath"');
+    } else if (to !== undefined && hostPath !== undefined) {
+      issue(["hostPath"], 'a download has either "to" or "hostPath", not both');
+    } else if (overwrite && hostPath === undefined) {
+      issue(["overwrite"], '"overwrite" is for "hostPath" only');
+    }
+  })
   .describe("downloads a file or folder of the guest");
 
-/** Downloads a file or a folder to lie beside the artifact. */
-export const download = defineAction<z.infer<typeof schema>>({
+type Download = z.infer<typeof schema>;
+
+/** Returns what a download claims of the output folder; nothing where it goes elsewhere. */
+function claimsOf({ download: from, to }: Download): OutputClaim[] {
+  return to === undefined ? [] : [{ download: from, to }];
+}
+
+/** Refuses a folder into which another download of the template puts something. */
+function requireOwnPlace(claim: OutputClaim, kind: GuestKind, context: ActionContext): void {
+  const other = context.otherDownloads?.find((one) => claimsCollide(claim, one, kind));
+  if (!other) return;
+  throw new VmbuildError(
+    "STEP_FAILED",
+    `${claim.download} is a ${kind === "tree" ? "folder" : "file"}, and its place ${claim.to} is ` +
+      `also that of ${other.download} (${other.to})`,
+    { hint: 'Give each download a "to" of its own.' },
+  );
+}
+
+/**
+ * Makes the folders on the way to a path of the output folder.
+ * @throws {VmbuildError} STEP_FAILED where one is a link, which may lead anywhere, or a file.
+ */
+async function makeWay(outputFolder: string, path: string): Promise<void> {
+  let at = outputFolder;
+  await mkdir(at, { recursive: true });
+  for (const name of path.split("/").slice(0, -1)) {
+    at = join(at, name);
+    await mkdir(at).catch((error: unknown) => {
+      if (systemCode(error) !== "EEXIST") throw error;
+    });
+    if ((await lstat(at)).isDirectory()) continue;
+    throw new VmbuildError(
+      "STEP_FAILED",
+      `${name} in the output folder is not a folder: ${path} cannot be made inside it`,
+      { hint: "An earlier action made a file or a link of that name." },
+    );
+  }
+}
+
+async function intoOutput(claim: OutputClaim, context: ActionContext): Promise<void> {
+  const kind = await context.guest.kindOf(claim.download);
+  requireOwnPlace(claim, kind, context);
+  const path = outputPathOf(claim, kind);
+  await makeWay(context.outputFolder, path);
+  await context.guest.download(claim.download, join(context.outputFolder, path), kind);
+}
+
+/** Resolves a path of the host against the template's folder; a slash at its end stays. */
+function hostPathOf(templateFolder: string, hostPath: string): string {
+  const path = resolve(templateFolder, hostPath);
+  return /(^|\/)\.{0,2}$/.test(hostPath) && path !== "/" ? `${path}/` : path;
+}
+
+async function warningsOf(action: Download, templateFolder: string): Promise<string[]> {
+  if (action.hostPath === undefined || action.overwrite) return [];
+  const path = hostPathOf(templateFolder, action.hostPath);
+  const name = basename(normalize(action.download));
+  const status = await statIfThere(path.endsWith("/") ? join(path, name) : path);
+  if (!status?.isFile()) return [];
+  return [
+    `${action.hostPath} exists on the host; the download fails when the guest's file differs ` +
+      'from it ("overwrite": true replaces it)',
+  ];
+}
+
+/** Downloads a file or a folder, to lie beside the artifact or anywhere on the host. */
+export const download = defineAction<Download>({
   name: "download",
   summary:
-    "Downloads a file or folder of the guest; it appears in the output folder with the artifact.",
+    "Downloads a file or folder of the guest; it appears in the output folder with the artifact, or at a path of the host.",
   example: '{ "download": "/etc/image-version.txt", "to": "image-version.txt" }',
   schema,
-  describe: (action) => `${action.download} to ${action.to}`,
+  describe: (action) => `${action.download} to ${action.to ?? action.hostPath ?? ""}`,
   rerunsWhenKept: ({ cache }) => !cache,
-  outputs: ({ to }) => [to],
-  run: (action, context) =>
-    context.guest.download(action.download, resolve(context.outputFolder, action.to)),
+  outputs: (action) => claimsOf(action),
+  hostPaths: ({ hostPath, cache }, templateFolder) =>
+    hostPath === undefined || cache ? [] : [resolve(templateFolder, hostPath)],
+  warnings: warningsOf,
+  async run(action, context) {
+    const [claim] = claimsOf(action);
+    if (claim) return intoOutput(claim, context);
+    const to = hostPathOf(context.templateFolder, action.hostPath ?? "");
+    await context.guest.downloadToHost(action.download, to, action.overwrite);
+  },
 });

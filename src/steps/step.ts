@@ -16,6 +16,8 @@ export interface StepContext {
   /** Counted from 1. */
   readonly index: number;
   readonly total: number;
+  /** All steps of the template, for what they may take from each other. */
+  readonly steps?: readonly Step[];
   readonly templateFolder: string;
   readonly outputFolder: string;
   /** Told after each action on the host: what the step reads from the host may be another. */
@@ -27,6 +29,10 @@ export interface StepContext {
 function actionContext(step: Step, action: ParsedAction, context: StepContext): ActionContext {
   return {
     ...context,
+    otherDownloads: (context.steps ?? [])
+      .flatMap(({ actions }) => actions)
+      .filter((other) => other !== action)
+      .flatMap(({ type, value }) => type.outputs(value as never)),
     step: step.name,
     environment: step.environment,
     timeoutMs: action.timeoutMs ?? step.timeout,

@@ -9,6 +9,7 @@ import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
+import { collidingDownloads } from "./downloads.js";
 
 const GIB = 2 ** 30;
 const MINUTE_MS = 60_000;
@@ -213,6 +214,9 @@ export const templateSchema = z
         context.addIssue({ code: "custom", path: ["steps", index, "name"], message });
       }
       seen.add(step.name);
+    }
+    for (const { path, message } of collidingDownloads(template.steps)) {
+      context.addIssue({ code: "custom", path: [...path], message });
     }
   });
 

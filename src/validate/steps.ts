@@ -75,6 +75,12 @@ function worksOf(collector: Collector, placed: PlacedAction): (() => Promise<voi
         await checkScript(collector, placed, source);
       }
     }),
+    async () => {
+      const { folder } = collector.template;
+      for (const message of await action.type.warnings(action.value as never, folder)) {
+        collector.warning([...place, action.type.name], message);
+      }
+    },
     ...action.type.shellTexts(action.value as never).map(({ key, text, shell }) => async () => {
       await checkSyntax(collector, [...place, ...key], [shell], { text });
     }),

@@ -35,6 +35,7 @@ async function rerun(
       const place = {
         index,
         total: template.steps.length,
+        steps: template.steps,
         templateFolder: template.folder,
         outputFolder: workspace.run.outputs,
         log,

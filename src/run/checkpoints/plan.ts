@@ -155,10 +155,21 @@ async function findImage(
   if (made !== published.outputs) return none;
   const alteration =
     (await findAlteration(published)) ??
+    (await missingOnHost(template)) ??
     (options.check ? await checkSums(published, { emit, signal }) : undefined);
   return alteration === undefined
     ? { upToDate: published, alteration }
     : { upToDate: undefined, alteration };
+}
+
+/** Finds a download to a path of the host that is not there any more, in a phrase. */
+async function missingOnHost({ steps, folder }: Template): Promise<string | undefined> {
+  for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
+    for (const path of type.hostPaths(value as never, folder)) {
+      if (!(await statIfThere(path))) return `${path} is gone`;
+    }
+  }
+  return undefined;
 }
 
 /** The indexes of the first step that a run will run, from 0, and of the one after the last. */

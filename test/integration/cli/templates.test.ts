@@ -27,6 +27,46 @@ describe("vmbuild validate", () => {
     });
   });
 
+  it("warns of a file on the host that a download would have to replace", async () => {
+    const actions = [
+      { download: "/etc/motd", hostPath: "there" },
+      { download: "/etc/hosts", hostPath: "./" },
+      { download: "/etc/motd", hostPath: "there", overwrite: true },
+      { download: "/etc/motd", hostPath: "new" },
+    ];
+    await home.write({
+      "t.json": { ...TEMPLATE, steps: [{ name: "a", actions }] },
+      there: "",
+      hosts: "",
+    });
+    const { exitCode, stderr } = await home.run("validate", "t.json");
+    expect(exitCode).toBe(0);
+    expect(stderr.match(/steps\[0\]\.actions\[\d\]\.download: .* exists on the host/g)).toEqual([
+      "steps[0].actions[0].download: there exists on the host",
+      "steps[0].actions[1].download: ./ exists on the host",
+    ]);
+  });
+
+  it("refuses downloads that leave the output folder", async () => {
+    const actions = ["/precious", "..", ".", "${var.place}"].map((to) => ({
+      download: "/etc/apt",
+      to,
+    }));
+    await home.write({
+      "t.json": {
+        ...TEMPLATE,
+        variables: { place: { default: "../x" } },
+        steps: [{ name: "a", actions }],
+      },
+    });
+    const { exitCode, stderr } = await home.run("validate", "t.json");
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("[TEMPLATE_INVALID]");
+    for (const index of actions.keys()) {
+      expect(stderr).toContain(`steps[0].actions[${index}].to: `);
+    }
+  });
+
   it("lists every file that is missing and every script that cannot be read, at once", async () => {
     await home.write({
       "t.json": {

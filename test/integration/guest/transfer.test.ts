@@ -20,9 +20,10 @@ import { Readable } from "node:stream";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
-import { Guest } from "../../../src/guest/guest.js";
+import type { Guest } from "../../../src/guest/guest.js";
 import { listTree, unpackTree } from "../../../src/host/tree.js";
 import { errorOf } from "../../support/inputs.js";
+import { guestOf } from "./guest-of.js";
 import { startSshd } from "./sshd.js";
 import type { Sshd } from "./sshd.js";
 
@@ -33,21 +34,9 @@ let guest: Guest;
 let host: string;
 let there: string;
 
-async function guestOf(server: Sshd): Promise<Guest> {
-  return new Guest({
-    connection: await server.connect(),
-    connect: () => Promise.reject(new Error("not restarted here")),
-    slot: undefined,
-    sudo: false,
-    scratchFolder: server.folder,
-    emit: (event) => events.push(event),
-    signal: server.signal,
-  });
-}
-
 beforeAll(async () => {
   sshd = await startSshd();
-  guest = await guestOf(sshd);
+  guest = await guestOf(sshd, events);
 });
 afterAll(async () => {
   await sshd[Symbol.asyncDispose]();

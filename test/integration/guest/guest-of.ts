@@ -1,0 +1,22 @@
+/** A guest over a server of the tests, as steps are given one. */
+import type { EventBody } from "../../../src/events/types.js";
+import { Guest } from "../../../src/guest/guest.js";
+import type { DiskSlot } from "../../../src/guest/payload.js";
+import type { Sshd } from "./sshd.js";
+
+/** Connects a guest to a server. Its events go to `events`. */
+export async function guestOf(
+  server: Sshd,
+  events: EventBody[] = [],
+  slot?: DiskSlot,
+): Promise<Guest> {
+  return new Guest({
+    connection: await server.connect(),
+    connect: () => Promise.reject(new Error("not restarted here")),
+    slot,
+    sudo: false,
+    scratchFolder: server.folder,
+    emit: (event) => events.push(event),
+    signal: server.signal,
+  });
+}
