@@ -8,30 +8,9 @@ import { pipeline } from "node:stream/promises";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { publish, temporaryBeside } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
-import { runOnChannel } from "./channel.js";
+import { progressCounter, runTransfer, streamTransfer } from "./transfer.js";
+import type { TransferContext } from "./transfer.js";
 import { unpackTree } from "../host/tree.js";
-import { progressCounter, runTransfer } from "./upload.js";
-import type { TransferContext } from "./upload.js";
-
-async function stream(
-  context: TransferContext,
-  command: string,
-  what: string,
-  stdoutTo: NodeJS.WritableStream,
-): Promise<void> {
-  let stderr = "";
-  const shell = context.sudo ? "exec sudo -n /bin/sh -c" : "exec /bin/sh -c";
-  const end = await runOnChannel(context.connection, {
-    command: `${shell} ${shellQuote(command)}`,
-    stdoutTo: stdoutTo as PassThrough,
-    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-4096)),
-    signal: context.signal,
-  });
-  if (end.exitCode === 0) return;
-  throw new VmbuildError("STEP_FAILED", `${what} failed in the guest (exit ${end.exitCode})`, {
-    lines: stderr.split("\n").filter((line) => line !== ""),
-  });
-}
 
 /** What a path of the guest is. */
 export type GuestKind = "file" | "tree";
@@ -60,7 +39,7 @@ export async function intoHost(to: string, download: () => Promise<void>): Promi
 export async function kindInGuest(context: TransferContext, path: string): Promise<GuestKind> {
   const quoted = shellQuote(path);
   const command = `if [ -d ${quoted} ]; then echo tree; elif [ -f ${quoted} ]; then echo file; else echo missing; fi`;
-  const answer = (await runTransfer(context, command, `Looking at ${path}`)).trim();
+  const answer = (await runTransfer(context, { command, what: `Looking at ${path}` })).trim();
   if (answer === "file" || answer === "tree") return answer;
   throw new VmbuildError("STEP_FAILED", `There is no file or folder ${path} in the guest`);
 }
@@ -75,7 +54,7 @@ export interface FileFacts {
 export async function factsInGuest(context: TransferContext, path: string): Promise<FileFacts> {
   const quoted = shellQuote(path);
   const command = `wc -c <${quoted} && sha256sum <${quoted}`;
-  const answer = await runTransfer(context, command, `Reading ${path}`);
+  const answer = await runTransfer(context, { command, what: `Reading ${path}` });
   const [size = "0", sha256 = ""] = answer.trim().split(/\s+/);
   return { size: Number(size), sha256 };
 }
@@ -100,8 +79,8 @@ export async function fetchFile(
     },
   });
   const written = pipeline(counter, createWriteStream(to, { flags: "wx" }));
-  const command = `cat <${shellQuote(from)}`;
-  await Promise.all([stream(context, command, `Reading ${from}`, counter), written]);
+  const command = { command: `cat <${shellQuote(from)}`, what: `Reading ${from}` };
+  await Promise.all([streamTransfer(context, command, counter), written]);
   const found = hash.digest("hex");
   if (found === facts.sha256) return;
   throw new VmbuildError("STEP_FAILED", `${from} changed while it was downloaded`, {
@@ -113,8 +92,9 @@ export async function fetchFile(
 export async function fetchTree(context: TransferContext, from: string, to: string): Promise<void> {
   await mkdir(to);
   const through = new PassThrough();
+  const command = `tar -cf - -C ${shellQuote(from)} .`;
   await Promise.all([
-    stream(context, `tar -cf - -C ${shellQuote(from)} .`, `Reading ${from}`, through),
+    streamTransfer(context, { command, what: `Reading ${from}` }, through),
     unpackTree(through, to),
   ]);
 }

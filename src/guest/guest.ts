@@ -12,9 +12,10 @@ import type { DiskSlot } from "./payload.js";
 import { reconnectAfterReboot } from "./reboot.js";
 import { requireSuccess, runQuietly, runScript } from "./script.js";
 import type { GuestScript, ScriptEnd } from "./script.js";
+import type { TransferContext } from "./transfer.js";
 import { listTree } from "../host/tree.js";
 import { destinationOf, uploadFile, uploadTree, writeFile } from "./upload.js";
-import type { Ownership, TransferContext } from "./upload.js";
+import type { Ownership } from "./upload.js";
 
 /** What a guest is reached with. */
 export interface GuestOptions {

@@ -9,7 +9,7 @@ import { VmbuildError, systemCode } from "../errors.js";
 import { publish, statIfThere, syncToDisk } from "../host/files.js";
 import { hashFile } from "../inputs/digest.js";
 import { factsInGuest, fetchFile, fetchTree, kindInGuest, withTemporary } from "./download.js";
-import type { TransferContext } from "./upload.js";
+import type { TransferContext } from "./transfer.js";
 
 /** A download to a path of the user's. */
 export interface HostDownload {

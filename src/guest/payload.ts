@@ -7,15 +7,11 @@ import { rm, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hashFile } from "../inputs/digest.js";
+import { progressCounter, runTransfer } from "./transfer.js";
+import type { TransferContext } from "./transfer.js";
 import { listTree, packTree } from "../host/tree.js";
-import {
-  progressCounter,
-  receiveCommand,
-  requireSame,
-  runTransfer,
-  unpackCommand,
-} from "./upload.js";
-import type { Ownership, TransferContext } from "./upload.js";
+import { receiveCommand, requireSame, unpackCommand } from "./upload.js";
+import type { Ownership } from "./upload.js";
 
 /** From this size on, a disk beats SSH although plugging it in costs about a second. Bytes. */
 export const PAYLOAD_FROM = 100 * 2 ** 20;
@@ -60,7 +56,7 @@ export async function uploadLargeFile(
     const owned = { mode: ownership.mode ?? mode & 0o7777, owner: ownership.owner };
     const command = receiveCommand(to, readDisk(serial, size), owned);
     const [answer, { sha256 }] = await Promise.all([
-      runTransfer(context, command, `Uploading to ${to}`),
+      runTransfer(context, { command, what: `Uploading to ${to}` }),
       hashFile(source, [], context.signal, onBytes),
     ]);
     requireSame(answer, size, sha256, to);
@@ -88,7 +84,7 @@ export async function uploadLargeTree(
     const { size } = await stat(scratch);
     await withDisk(slot, scratch, async (serial) => {
       const command = unpackCommand(to, readDisk(serial, size), owner);
-      await runTransfer(context, command, `Uploading to ${to}`);
+      await runTransfer(context, { command, what: `Uploading to ${to}` });
     });
   } finally {
     await rm(scratch, { force: true });

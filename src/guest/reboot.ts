@@ -2,7 +2,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
-import { runOnChannel } from "./channel.js";
 import type { Connection } from "./connection.js";
 import { requireSuccess, runQuietly } from "./script.js";
 
@@ -15,13 +14,19 @@ export interface RebootOptions {
   readonly sudo: boolean;
 }
 
+const BOOT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** The kernel's id of its boot; empty when the guest did not say it. */
 async function readBootId(connection: Connection, signal: AbortSignal): Promise<string> {
   const command = "cat /proc/sys/kernel/random/boot_id";
-  let text = "";
-  const onStdout = (chunk: Buffer): void => void (text += chunk.toString("utf8"));
-  await runOnChannel(connection, { command, onStdout, signal });
-  return text.trim();
+  try {
+    const { lines } = await runQuietly(connection, command, signal);
+    return lines.find((line) => BOOT_ID.test(line)) ?? "";
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof VmbuildError && error.code === "STEP_FAILED") return "";
+    throw error;
+  }
 }
 
 /** Waits until the connection is lost, but not longer than so many milliseconds. */

@@ -3,7 +3,6 @@
  * so that nothing of them shows in any argument list; the exit code comes back, and a deadline
  * ends every process of the session.
  */
-import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError, asVmbuildError } from "../errors.js";
@@ -12,6 +11,7 @@ import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
+import { AnswerReader, Mark } from "./mark.js";
 
 /** A script and how to run it. */
 export interface GuestScript {
@@ -37,20 +37,17 @@ export interface ScriptEnd extends ChannelEnd {
 /** Where the guest keeps a script while it runs: in memory where it can, never in the image. */
 const PARENTS = ["/run", "/tmp"] as const;
 
-/** Begins the line that tells a session's process id; what the user's own shell prints may come first. */
-const SESSION = "vmbuild-session";
-const SESSION_LINE = new RegExp(`^${SESSION} (\\d+)$`);
-
 /**
  * Reads the environment's lines from standard input, the script from what follows, and runs it
  * with standard input empty. It starts few programs, since a guest that is emulated takes a
  * twentieth of a second for each. 97 says that there is no place for the script.
  */
-function wrapper(id: string, { interpreter, arguments: args = [] }: GuestScript): string {
+function wrapper(mark: Mark, { interpreter, arguments: args = [] }: GuestScript): string {
+  const { id } = mark;
   // $1, since the environment may have any name for a variable, also $f.
   const words = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
   return [
-    `umask 077; set -C; echo ${SESSION} $$`,
+    `umask 077; set -C; ${mark.command}`,
     `for p in ${PARENTS.join(" ")}; do f=$p/${id}; { true >"$f"; } 2>/dev/null && break; f=; done`,
     `[ -n "$f" ] || { echo "vmbuild: no place for scripts in ${PARENTS.join(" or ")}" >&2; exit 97; }`,
     `e=; while IFS= read -r l && [ "$l" != ${id} ]; do e="$e$l\n"; done`,
@@ -92,10 +89,12 @@ const shell = (sudo: boolean | undefined): string =>
 const inShell = (command: string, sudo: boolean | undefined): string =>
   `${shell(sudo)} -c ${shellQuote(command)}`;
 
-/** How a script is put to the guest. First of all it prints {@link SESSION} and its process id. */
+/** How a script is put to the guest. */
 interface Session {
+  /** Printed before all else, with the session's process id. */
+  readonly mark: Mark;
   readonly command: string;
-  readonly stdin: Readable | string;
+  readonly stdin: Readable | Buffer;
   /** What is left to do in the guest when it was ended from outside. */
   readonly tidy?: string;
 }
@@ -128,28 +127,27 @@ async function runSession(
   session: Session,
   limits: SessionLimits,
 ): Promise<ScriptEnd> {
-  let pid: string | undefined;
-  const stdout = new LineSplitter((line) => {
-    const said = pid === undefined ? SESSION_LINE.exec(line)?.[1] : undefined;
-    if (said === undefined) limits.onLine?.(line, "stdout");
-    else pid = said;
-  });
+  const answer = new AnswerReader(session.mark);
+  const stdout = new LineSplitter((line) => limits.onLine?.(line, "stdout"));
   const stderr = new LineSplitter((line) => limits.onLine?.(line, "stderr"));
   const over = new AbortController();
   const finished = new AbortController();
   const deadline = startDeadline(limits.timeoutMs, finished.signal, async () => {
-    if (pid !== undefined) await endSession(connection, pid, session, limits);
+    if (answer.pid !== undefined) await endSession(connection, answer.pid, session, limits);
     over.abort();
   });
   try {
     const end = await runOnChannel(connection, {
       command: session.command,
       stdin: session.stdin,
-      onStdout: (chunk) => stdout.write(chunk),
+      onStdout: (chunk) => stdout.write(answer.take(chunk)),
       onStderr: (chunk) => stderr.write(chunk),
       signal: AbortSignal.any([limits.signal, over.signal]),
     });
     if (deadline.passed) await deadline.over;
+    else if (end.exitCode === 0) answer.requireBegun("The command");
+    // What a login shell printed that did not run the command may say why.
+    stdout.write(Buffer.from(answer.before));
     return { ...end, timedOut: deadline.passed };
   } catch (error) {
     if (deadline.passed && !limits.signal.aborted && !connection.lost.aborted) {
@@ -170,11 +168,12 @@ async function runSession(
  *   aborted: the machine is about to end then, and its processes with it.
  */
 export function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
-  const id = `vmbuild-${randomBytes(6).toString("hex")}`;
+  const mark = new Mark();
   const session: Session = {
-    command: inShell(wrapper(id, script), script.sudo),
-    stdin: Readable.from(wrapperInput(id, script)),
-    tidy: `rm -f ${PARENTS.map((parent) => `${parent}/${id}`).join(" ")}`,
+    mark,
+    command: inShell(wrapper(mark, script), script.sudo),
+    stdin: Readable.from(wrapperInput(mark.id, script)),
+    tidy: `rm -f ${PARENTS.map((parent) => `${parent}/${mark.id}`).join(" ")}`,
   };
   return runSession(connection, session, script);
 }
@@ -201,20 +200,27 @@ function startDeadline(
 /**
  * Runs a short command of vmbuild's own; `lines` are standard output's, `words` all of it. The
  * shell reads it as it comes, with no file for it.
+ * @param command as bytes where it has file names that are not UTF-8.
  */
 export async function runQuietly(
   connection: Connection,
-  command: string,
+  command: string | Buffer,
   signal: AbortSignal,
   options: { readonly sudo?: boolean; readonly timeoutMs?: number } = {},
 ): Promise<{ end: ScriptEnd; lines: string[]; words: string[] }> {
   const { sudo = false, timeoutMs = 60_000 } = options;
   const lines: string[] = [];
   const words: string[] = [];
+  const mark = new Mark();
   const session: Session = {
+    mark,
     command: shell(sudo),
     // A shell reads all of a group before it runs it, so that nothing in it reads the rest.
-    stdin: `umask 022\necho ${SESSION} $$\n{\n${command}\n} </dev/null\n`,
+    stdin: Buffer.concat([
+      Buffer.from(`umask 022\n${mark.command}\n{\n`),
+      typeof command === "string" ? Buffer.from(command) : command,
+      Buffer.from("\n} </dev/null\n"),
+    ]),
   };
   const onLine = (line: string, stream: "stdout" | "stderr"): void => {
     words.push(line);

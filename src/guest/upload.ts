@@ -5,20 +5,10 @@ import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { basename, posix } from "node:path";
 import { VmbuildError } from "../errors.js";
-import type { Emit } from "../events/types.js";
 import { shellQuote } from "../host/programs.js";
-import { runOnChannel } from "./channel.js";
-import type { Connection } from "./connection.js";
+import { progressCounter, runTransfer } from "./transfer.js";
+import type { TransferContext } from "./transfer.js";
 import { listTree, packTree } from "../host/tree.js";
-
-/** What every transfer needs. */
-export interface TransferContext {
-  readonly connection: Connection;
-  readonly signal: AbortSignal;
-  readonly emit: Emit;
-  /** Write as root through sudo. */
-  readonly sudo: boolean;
-}
 
 /** A file's owner and mode in the guest; root and the file's own mode otherwise. */
 export interface Ownership {
@@ -53,30 +43,6 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
   ].join("\n");
 }
 
-/** Runs a command in the guest and keeps the last of what it printed. */
-export async function runTransfer(
-  context: TransferContext,
-  command: string,
-  what: string,
-  stdin?: Readable | Buffer,
-): Promise<string> {
-  let stdout = "";
-  let stderr = "";
-  const shell = context.sudo ? "exec sudo -n /bin/sh -c" : "exec /bin/sh -c";
-  const end = await runOnChannel(context.connection, {
-    command: `${shell} ${shellQuote(command)}`,
-    ...(stdin === undefined ? {} : { stdin }),
-    onStdout: (chunk) => (stdout = (stdout + chunk.toString("utf8")).slice(-4096)),
-    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-4096)),
-    signal: context.signal,
-  });
-  if (end.exitCode === 0) return stdout;
-  throw new VmbuildError("STEP_FAILED", `${what} failed in the guest (exit ${end.exitCode})`, {
-    lines: stderr.split("\n").filter((line) => line !== ""),
-    hint: "Is there space left in the guest, and may the user write there?",
-  });
-}
-
 /**
  * Compares what the guest says it received with what was sent.
  * @throws {VmbuildError} STEP_FAILED when they differ.
@@ -107,15 +73,6 @@ function hashing(source: Readable, onBytes: (bytes: number) => void) {
   return { stream, result: () => ({ size, sha256: hash.digest("hex") }) };
 }
 
-/** Counts bytes into a progress event. */
-export function progressCounter(emit: Emit, label: string, total: number): (bytes: number) => void {
-  let done = 0;
-  return (bytes) => {
-    done += bytes;
-    emit({ type: "progress", task: label, label, done, total, unit: "bytes" });
-  };
-}
-
 /** Uploads one file, and fails when its size or sha256 in the guest is not what was sent. */
 export async function uploadFile(
   context: TransferContext,
@@ -133,7 +90,7 @@ export async function uploadFile(
     mode: status.mode & 0o7777,
     ...definedOf(ownership),
   });
-  const answer = await runTransfer(context, command, `Uploading to ${to}`, stream);
+  const answer = await runTransfer(context, { command, what: `Uploading to ${to}`, stdin: stream });
   const sent = result();
   requireSame(answer, sent.size, sent.sha256, to);
 }
@@ -145,12 +102,11 @@ export async function writeFile(
   to: string,
   ownership: Ownership = {},
 ): Promise<void> {
-  const answer = await runTransfer(
-    context,
-    receiveCommand(to, "cat", ownership),
-    `Writing ${to}`,
-    content,
-  );
+  const answer = await runTransfer(context, {
+    command: receiveCommand(to, "cat", ownership),
+    what: `Writing ${to}`,
+    stdin: content,
+  });
   const sha256 = createHash("sha256").update(content).digest("hex");
   requireSame(answer, content.length, sha256, to);
 }
@@ -176,12 +132,11 @@ export async function uploadTree(
   const entries = await listTree(source);
   const total = entries.reduce((sum, entry) => sum + entry.size, 0);
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}/`, total);
-  await runTransfer(
-    context,
-    unpackCommand(to, "cat", owner),
-    `Uploading to ${to}`,
-    packTree(entries, onBytes),
-  );
+  await runTransfer(context, {
+    command: unpackCommand(to, "cat", owner),
+    what: `Uploading to ${to}`,
+    stdin: packTree(entries, onBytes),
+  });
 }
 
 function definedOf(ownership: Ownership): Ownership {

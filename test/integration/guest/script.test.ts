@@ -300,7 +300,7 @@ describe("a short command of vmbuild's own", () => {
 
   it("is ended with all that it started when its time is over", async () => {
     const time = nap();
-    const { end } = await ask(`sleep ${time} & sleep ${time}; echo never`, { timeoutMs: 500 });
+    const { end } = await ask(`sleep ${time} & sleep ${time}; echo never`, { timeoutMs: 4000 });
     expect(end).toEqual({ exitCode: null, signal: "TERM", timedOut: true });
     expect(await processesWith(time)).toEqual([]);
   });
