@@ -2,6 +2,7 @@
 import { VmbuildError } from "../errors.js";
 import { formatBytes } from "../host/format.js";
 import { imageInfo } from "../machine/disk.js";
+import { openImage } from "./disk-image.js";
 import type { BaseContext, FoundImage } from "./kind.js";
 import { baseKindOf } from "./registry.js";
 import type { BaseDefinition } from "./registry.js";
@@ -16,30 +17,39 @@ export interface Base extends FoundImage {
 }
 
 /**
- * Brings the base here and looks at it. An image that refers to other files of this host is
- * refused where its kind does not allow that.
- * @throws {VmbuildError} the codes of inputs; BASE_BOOTSTRAP; BASE_INVALID.
+ * Brings the base to this host, unpacks or converts it where that is needed, and reads what it is.
+ * @throws {VmbuildError} the codes of inputs; BASE_BOOTSTRAP; BASE_INVALID where it is no disk
+ *   image, or refers to other files of this host although its kind may not.
  */
 export async function resolveBase(base: BaseDefinition, context: BaseContext): Promise<Base> {
   const kind = baseKindOf(base);
   const found = await kind.resolve(base, context);
-  const info = await imageInfo(found.path, context.signal);
+  const file = { ...found, isLocal: kind.mayUseOtherFiles };
+  const { isMade, digest = found.digest, path } = await openImage(file, context);
+  const info = await imageInfo(path, context.signal);
   const other = info.backingFile ?? info.dataFile;
-  if (other !== undefined && !kind.mayUseOtherFiles) {
+  if (other !== undefined && (isMade || !kind.mayUseOtherFiles)) {
     throw new VmbuildError(
       "BASE_INVALID",
-      `The base ${found.path} refers to another file: ${other}`,
+      `The base ${found.origin} refers to another file: ${other}`,
       {
         hint: "A base has to be whole in itself; flatten it with qemu-img convert.",
       },
     );
   }
   if (info.format !== "qcow2" && info.format !== "raw") {
-    throw new VmbuildError("BASE_INVALID", `The base ${found.path} is of format ${info.format}`, {
-      hint: `qcow2 and raw serve; convert it: qemu-img convert -O qcow2 ${found.path} base.qcow2`,
+    throw new VmbuildError("BASE_INVALID", `The base ${found.origin} is of format ${info.format}`, {
+      hint: `qcow2 and raw serve; convert it: qemu-img convert -O qcow2 ${path} base.qcow2`,
     });
   }
-  return { ...found, kind: kind.name, format: info.format, virtualSize: info.virtualSize };
+  return {
+    ...found,
+    path,
+    digest,
+    kind: kind.name,
+    format: info.format,
+    virtualSize: info.virtualSize,
+  };
 }
 
 /**

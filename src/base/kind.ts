@@ -10,6 +10,8 @@ export interface BaseContext {
   readonly signal: AbortSignal;
   readonly offline: boolean;
   readonly templateFolder: string;
+  /** The size of the machine's disk in bytes; an image that unpacks to far more is refused. */
+  readonly disk?: number;
   /** The path of another template's finished artifact, and its digest. */
   readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
 }

@@ -22,11 +22,13 @@ export const PROGRAMS = {
   mcopy: { package: "mtools", purpose: "fills a bootstrapped base's EFI partition" },
   sfdisk: { package: "fdisk", purpose: "partitions a bootstrapped base" },
   git: { package: "git", purpose: "fetches inputs that are git trees" },
-  tar: { package: "tar", purpose: "unpacks inputs that are OCI images" },
+  tar: { package: "tar", purpose: "unpacks bases in tar archives and inputs that are OCI images" },
   gpgv: { package: "gpgv", purpose: "checks the signature of a sums file" },
   xz: { package: "xz-utils", purpose: "unpacks .xz bases" },
   zstd: { package: "zstd", purpose: "unpacks .zst bases" },
   gzip: { package: "gzip", purpose: "unpacks .gz bases" },
+  bzip2: { package: "bzip2", purpose: "unpacks .bz2 bases" },
+  lz4: { package: "lz4", purpose: "unpacks .lz4 bases" },
   bash: { package: "bash", purpose: "checks scripts and runs local actions" },
 } as const satisfies Record<string, { package: string; purpose: string }>;
 

@@ -65,6 +65,7 @@ async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Ba
     signal,
     offline: options.offline ?? false,
     templateFolder: template.folder,
+    disk: template.machine.disk,
     findArtifact: options.findArtifact,
   };
   const base = await phase(

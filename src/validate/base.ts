@@ -1,12 +1,13 @@
 /** Checks the base: whether it is there, and whether the machine's disk can hold it. */
+import type { ImageFile } from "../base/disk-image.js";
+import { peekBase } from "../base/peek.js";
 import { baseKindOf } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
-import { imageInfo } from "../machine/disk.js";
 import type { CheckOptions } from "./validate.js";
 import type { Collector } from "./findings.js";
-import { checkFiles } from "./files.js";
+import { checkFiles, shown } from "./files.js";
 
 /** Checks the base as far as it is on this host. */
 export async function checkBase(
@@ -21,18 +22,22 @@ export async function checkBase(
   if (virtualSize !== undefined) checkFit(collector, virtualSize);
   const allThere = await checkFiles(collector, ["base"], files);
   if (image !== undefined && (await statIfThere(image))) {
-    if (allThere) await checkImage(collector, image, virtualSize === undefined);
+    const { origin, path } = kind.inspect(base, templateFolder);
+    const file = {
+      path: image,
+      origin: origin === path ? shown(image) : origin,
+      isLocal: kind.mayUseOtherFiles,
+    };
+    if (allThere) await checkImage(collector, file, virtualSize === undefined);
   } else if (absent !== undefined) collector.note(`${absent}: its size is not checked`);
 }
 
-/** Reads the image's header; where qemu-img is missing, that is doctor's to say. */
-async function checkImage(collector: Collector, path: string, fit: boolean): Promise<void> {
+/** Checks what the image is. A missing program is a note: doctor reports it. */
+async function checkImage(collector: Collector, file: ImageFile, fit: boolean): Promise<void> {
   try {
-    const info = await imageInfo(path, collector.signal);
-    if (info.format !== "qcow2" && info.format !== "raw") {
-      collector.problem(["base"], `${path} is of format ${info.format}; qcow2 and raw serve`);
-    }
-    if (fit) checkFit(collector, info.virtualSize);
+    const { virtualSize, note } = await peekBase(file, collector.signal);
+    if (note !== undefined) collector.note(note);
+    if (fit && virtualSize !== undefined) checkFit(collector, virtualSize);
   } catch (thrown) {
     collector.signal.throwIfAborted();
     const { code, message } = asVmbuildError(thrown);

@@ -163,6 +163,44 @@ describe("vmbuild validate", () => {
   });
 });
 
+describe("vmbuild validate of a local base", () => {
+  it.each([
+    ["page.qcow2", "<!DOCTYPE html><html></html>", "is an HTML page"],
+    ["empty.raw", "", "is empty"],
+    ["zeros.img", "\0".repeat(100_000), "is filled with zeros where it begins"],
+  ])("names what %s is", async (name, content, words) => {
+    await home.write({ "t.json": { name: "t", base: { path: name } }, [name]: content });
+    const { exitCode, stderr } = await home.run("validate", "t.json");
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(`base: The base ${name} ${words}`);
+  });
+
+  it("looks into archives, without unpacking them", async () => {
+    const { folder } = home;
+    await home.write({ "page.html": "<html></html>", notes: "text ".repeat(200) });
+    const inFolder = { cwd: folder };
+    execFileSync("tar", ["-czf", "none.tar.gz", "page.html", "notes"], inFolder);
+    execFileSync("gzip", ["-k", "page.html"], inFolder);
+    execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "disk.qcow2", "2G"], inFolder);
+    execFileSync("tar", ["-cJf", "one.tar.xz", "notes", "disk.qcow2"], inFolder);
+    execFileSync("cp", ["disk.qcow2", "b.qcow2"], inFolder);
+    execFileSync("zip", ["-q", "two.zip", "b.qcow2", "disk.qcow2"], inFolder);
+    execFileSync("qemu-img", ["create", "-q", "-f", "vmdk", "disk.vmdk", "3G"], inFolder);
+    const validate = async (path: string, ...args: string[]): Promise<string> => {
+      await home.write({ "t.json": { name: "t", base: { path } } });
+      const { stderr } = await home.run("validate", "t.json", ...args);
+      return stderr;
+    };
+    expect(await validate("none.tar.gz")).toContain("is an archive with no disk image");
+    expect(await validate("page.html.gz")).toContain("The content of the base page.html.gz is an");
+    expect(await validate("two.zip")).toContain("several disk images: b.qcow2, disk.qcow2");
+    expect(await validate("one.tar.xz")).toContain("the size of the image in it is not checked");
+    expect(await validate("disk.vmdk", "--disk", "2G")).toContain(
+      "2 GiB cannot hold the base, which has 3 GiB",
+    );
+  });
+});
+
 describe("vmbuild inspect", () => {
   it("shows the mission's machine where a template says nothing", async () => {
     await home.write({ "t.json": TEMPLATE });

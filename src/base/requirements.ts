@@ -1,0 +1,74 @@
+/** What a file has to be for a base, and the words for what it is instead. */
+import { basename } from "node:path";
+import { VmbuildError, systemCode } from "../errors.js";
+import { recogniseFile } from "../inputs/content.js";
+import type { Content } from "../inputs/content.js";
+import { imageProblem } from "./soundness.js";
+import { extentPaths, missingExtents } from "./vmdk.js";
+
+/** A file that should be a base, and what it was recognised as. */
+export interface Recognised {
+  readonly path: string;
+  /** The subject of a message. */
+  readonly what: string;
+  readonly content: Content;
+}
+
+/** The error for a file that is no base. */
+export function notABase(what: string, is: string, hint?: string): VmbuildError {
+  return new VmbuildError("BASE_INVALID", `${what} ${is}`, {
+    hint:
+      hint ??
+      "A base is a disk image: qcow2 or raw, or one that is converted (VMDK, VHD, VHDX, VDI), alone or packed.",
+  });
+}
+
+/** Tells the kinds that need nothing done. */
+export function isReady(content: Content): boolean {
+  return content.kind === "disk" || (content.kind === "image" && content.format === "qcow2");
+}
+
+/** Recognises a file of this host, with words for what the file system refuses. */
+export async function recogniseBase(path: string, what: string): Promise<Content> {
+  try {
+    return await recogniseFile(path);
+  } catch (error) {
+    if (systemCode(error) === "EISDIR") throw notABase(what, "is a folder");
+    throw error;
+  }
+}
+
+/** @throws {VmbuildError} BASE_INVALID for a qcow2 image or a disk that is cut short or encrypted. */
+export async function requireSoundImage(layer: Recognised): Promise<void> {
+  const problem = await imageProblem(layer.path, layer.content);
+  if (problem) throw notABase(layer.what, problem.what, problem.hint);
+}
+
+/**
+ * The files that a VMDK descriptor's data lies in; those known already for other images.
+ * @param isLocal whether it may name files of this host.
+ * @throws {VmbuildError} BASE_INVALID when they are not there, or may not be named.
+ */
+export async function describedExtents(
+  layer: Recognised & { readonly extents: readonly string[] },
+  isLocal: boolean,
+): Promise<readonly string[]> {
+  if (layer.content.kind !== "descriptor") return layer.extents;
+  const { text } = layer.content;
+  const named = extentPaths(layer.path, text);
+  if (!isLocal && layer.extents.length === 0) {
+    const files = named.map((path) => basename(path)).join(", ") || "none that it names";
+    throw notABase(
+      layer.what,
+      `is a VMDK descriptor without its extents: ${files}`,
+      "Convert the disk to one file: qemu-img convert -O qcow2 DISK.vmdk base.qcow2",
+    );
+  }
+  const missing = await missingExtents(layer.path, text);
+  if (missing.length === 0) return named;
+  throw notABase(
+    layer.what,
+    `is a VMDK descriptor without its extents: ${missing.join(", ")}`,
+    "Put these files beside the descriptor, or name an image that holds everything.",
+  );
+}

@@ -1,0 +1,55 @@
+/** What keeps a qcow2 image or a raw disk from being a base, as far as its own tables tell. */
+import { open } from "node:fs/promises";
+import type { Content } from "../inputs/content.js";
+import { lastClusterOffset, readQcow2Header } from "../inputs/qcow2-length.js";
+import { neededBytes } from "../inputs/raw-disk.js";
+import { statIfThere } from "../host/files.js";
+import { formatBytes } from "../host/format.js";
+
+/** Something that keeps a file from being a base. `what` reads after the file's name. */
+export interface Unsound {
+  readonly what: string;
+  readonly hint?: string;
+}
+
+const CUT_HINT = "The download or copy probably ended early; fetch the image again.";
+
+async function isEncrypted(path: string): Promise<boolean> {
+  const handle = await open(path, "r");
+  try {
+    return ((await readQcow2Header(handle))?.encryption ?? 0) !== 0;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function qcow2Problem(path: string, size: number): Promise<Unsound | undefined> {
+  if (await isEncrypted(path)) {
+    return { what: "is an encrypted qcow2 image", hint: "A base has to be readable as it is." };
+  }
+  const last = await lastClusterOffset(path);
+  if (last === undefined || last < size) return undefined;
+  const has = `the file has ${formatBytes(size)}`;
+  const what =
+    last === Number.MAX_SAFE_INTEGER
+      ? `is cut short: ${has}, which is less than the header of a qcow2 image`
+      : `is cut short: ${has}, but the image's tables refer to data at ${formatBytes(last)}`;
+  return { what, hint: CUT_HINT };
+}
+
+/**
+ * Checks an image in place; undefined for one that may be a base. Formats other than qcow2 and
+ * raw are checked when they are converted.
+ */
+export async function imageProblem(path: string, content: Content): Promise<Unsound | undefined> {
+  const size = Number((await statIfThere(path))?.size ?? 0);
+  if (content.kind === "image" && content.format === "qcow2") return qcow2Problem(path, size);
+  if (content.kind !== "disk") return undefined;
+  const needed = await neededBytes(path);
+  if (needed <= size) return undefined;
+  const has = `the file has ${formatBytes(size)}`;
+  return {
+    what: `is cut short: ${has}, but what is on the disk needs ${formatBytes(needed)}`,
+    hint: CUT_HINT,
+  };
+}

@@ -1,0 +1,149 @@
+/** From a compressed file or an archive to the disk image inside, layer by layer. */
+import { createReadStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { VmbuildError } from "../errors.js";
+import type { Emit } from "../events/types.js";
+import { statIfThere } from "../host/files.js";
+import { formatBytes } from "../host/format.js";
+import { systemClock } from "../inputs/clock.js";
+import { memberIn } from "../inputs/archive.js";
+import { recogniseFile } from "../inputs/content.js";
+import type { Compression, Content } from "../inputs/content.js";
+import { openArchive } from "../inputs/open-archive.js";
+import { pour, UNPACKERS } from "../inputs/pour.js";
+import type { Poured } from "../inputs/pour.js";
+import { createProgress } from "../inputs/progress.js";
+import { chooseMember } from "./member.js";
+
+/** What unwrapping is given. */
+export interface UnwrapContext {
+  /** A folder of its own for files on the way; absolute. The caller removes it. */
+  readonly scratch: string;
+  /** The most bytes that a file inside may have. */
+  readonly limit: number;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** A file on the way to the disk image. */
+export interface Layer {
+  readonly path: string;
+  /** Its own name, without folders. */
+  readonly name: string;
+  /** The subject of a message: `The base URL`, `disk.raw in the base URL`. */
+  readonly what: string;
+  readonly content: Content;
+  /** Whether it lies in the scratch folder. */
+  readonly isOurs: boolean;
+  /** Files that hold data of it; absolute. */
+  readonly extents: readonly string[];
+}
+
+/** More than anybody nests; a file that unpacks to itself would go on for ever. */
+const MOST_LAYERS = 6;
+
+const COMPRESSED_NAME = /\.(gz|xz|zst|zstd|bz2|lz4|lzma|z)$/i;
+
+/** A name without the ending of its compression. */
+function innerName(name: string): string {
+  const tar = /^(.+)\.(tgz|txz|tbz2?|tzst)$/i.exec(name)?.[1];
+  return tar === undefined ? name.replace(COMPRESSED_NAME, "") : `${tar}.tar`;
+}
+
+function requireLimit(poured: Poured, what: string, limit: number): void {
+  if (poured === "whole") return;
+  throw new VmbuildError(
+    "BASE_TOO_LARGE",
+    `${what} unpacks to more than ${formatBytes(limit)}, which machine.disk cannot hold`,
+    { hint: "Raise machine.disk to the size of the disk image inside." },
+  );
+}
+
+async function decompress(
+  layer: Layer,
+  by: Compression,
+  target: string,
+  { emit, signal, limit }: UnwrapContext,
+): Promise<void> {
+  const total = Number((await statIfThere(layer.path))?.size ?? 0);
+  const progress = createProgress(emit, systemClock, "unpack:base", `unpack ${layer.name}`);
+  let done = 0;
+  const input = createReadStream(layer.path, { highWaterMark: 1024 * 1024 });
+  input.on("data", (chunk) => progress.at((done += chunk.length), total));
+  try {
+    const command = UNPACKERS[by];
+    const poured = await pour({ target, command, input, limit, what: layer.what, signal });
+    requireLimit(poured, layer.what, limit);
+    progress.finish(total);
+  } finally {
+    input.destroy();
+  }
+}
+
+/** Takes the disk image out of an archive, into a folder of its own. */
+async function takeOut(
+  layer: Layer,
+  form: "tar" | "zip",
+  folder: string,
+  context: UnwrapContext,
+): Promise<Pick<Layer, "path" | "name" | "what" | "extents">> {
+  const { signal, limit, scratch, emit } = context;
+  const archive = await openArchive(layer.path, form, layer.what, signal);
+  const { member, beside } = await chooseMember(archive, { what: layer.what, scratch, signal });
+  emit({ type: "note", message: `${layer.what}: ${member.name} is taken as the disk image` });
+  await mkdir(folder);
+  // An extent has to have the name by which its descriptor knows it; it is one part, never a path.
+  const target = (name: string): string => join(folder, basename(name) || "image");
+  for (const one of [member, ...beside]) {
+    const poured = await archive.extract({ member: one, target: target(one.name), limit, signal });
+    requireLimit(poured, memberIn(one.name, layer.what), limit);
+  }
+  return {
+    path: target(member.name),
+    name: basename(member.name),
+    what: memberIn(member.name, layer.what),
+    extents: beside.map(({ name }) => target(name)),
+  };
+}
+
+async function next(layer: Layer, number: number, context: UnwrapContext): Promise<Layer> {
+  const { content } = layer;
+  const folder = join(context.scratch, `layer-${number}`);
+  if (content.kind === "archive") {
+    const taken = await takeOut(layer, content.form, folder, context);
+    return { ...taken, content: await recogniseFile(taken.path), isOurs: true };
+  }
+  if (content.kind !== "compressed") return layer;
+  await decompress(layer, content.by, folder, context);
+  const name = innerName(layer.name);
+  const inner = await recogniseFile(folder);
+  // A tar.xz is an archive to everybody; of other files it is said that they are inside.
+  const isNamed = inner.kind === "archive" || layer.what.startsWith("The content of ");
+  const what = isNamed ? layer.what : `The content of ${layer.what.replace(/^The /, "the ")}`;
+  return { path: folder, name, what, content: inner, isOurs: true, extents: [] };
+}
+
+/**
+ * Unpacks until what is left is neither compressed nor an archive.
+ * @throws {VmbuildError} INPUT_UNPACK, BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE,
+ *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ */
+export async function unwrap(outermost: Layer, context: UnwrapContext): Promise<Layer> {
+  let layer = outermost;
+  for (let number = 1; number <= MOST_LAYERS; number += 1) {
+    const inner = await next(layer, number, context);
+    if (inner === layer) return layer;
+    // What a layer was unpacked from is not needed beside it.
+    if (layer.isOurs) await rm(layer.path, { recursive: true, force: true });
+    layer = inner;
+  }
+  if (layer.content.kind !== "compressed" && layer.content.kind !== "archive") return layer;
+  throw new VmbuildError(
+    "BASE_INVALID",
+    `${outermost.what} is packed more than ${MOST_LAYERS} times`,
+    {
+      hint: "Unpack it by hand, and name the disk image itself.",
+    },
+  );
+}

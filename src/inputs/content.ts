@@ -1,0 +1,65 @@
+/** The kind of a file, read from its content: the ending of a name says nothing certain. */
+import { open } from "node:fs/promises";
+import { documentIn } from "./document-kind.js";
+import { magicIn } from "./magic.js";
+import { diskIn } from "./raw-disk.js";
+import { HEAD_BYTES, readAt } from "./read-at.js";
+
+/** How a file is compressed; each is the name of the format, not of a program. */
+export type Compression = "gzip" | "xz" | "zstd" | "bzip2" | "lz4" | "lzma" | "compress";
+
+/** What a file holds. `what` reads after "is": "an HTML page", "empty". */
+export type Content =
+  | { readonly kind: "compressed"; readonly by: Compression; readonly what: string }
+  | { readonly kind: "archive"; readonly form: "tar" | "zip"; readonly what: string }
+  /** A disk image in a container format; `format` is the name of QEMU's driver. */
+  | { readonly kind: "image"; readonly format: string; readonly what: string }
+  /** A VMDK that is only a text, whose data lies in other files. */
+  | { readonly kind: "descriptor"; readonly what: string; readonly text: string }
+  /** The bytes of a disk as a machine sees them. */
+  | { readonly kind: "disk"; readonly what: string }
+  | { readonly kind: "other"; readonly what: string; readonly hint?: string };
+
+/** The bytes by which a file is recognised. */
+export interface Sample {
+  /** The first {@link HEAD_BYTES}, or all of a shorter file. */
+  readonly head: Buffer;
+  /** The last 512 bytes; empty where only the beginning is known. */
+  readonly tail: Buffer;
+}
+
+const TAIL_BYTES = 512;
+
+/** Recognises a file by bytes of it. Pure. */
+export function recognise(sample: Sample): Content {
+  if (sample.head.length === 0) return { kind: "other", what: "empty" };
+  return (
+    magicIn(sample) ??
+    documentIn(sample.head) ??
+    diskIn(sample.head) ?? { kind: "other", what: strangerIn(sample.head) }
+  );
+}
+
+function strangerIn(head: Buffer): string {
+  const zeros = head.every((byte) => byte === 0);
+  const begins = zeros ? "filled with zeros where it begins" : "data of an unknown kind";
+  return `${begins}: there is no partition table, boot sector or file system`;
+}
+
+/**
+ * Recognises a file of this host.
+ * @param whole false for the beginning of a file alone, whose end says nothing.
+ * @throws what the file system says; EISDIR for a folder.
+ */
+export async function recogniseFile(path: string, whole = true): Promise<Content> {
+  const handle = await open(path, "r");
+  try {
+    const { size } = await handle.stat();
+    const head = await readAt(handle, 0, HEAD_BYTES);
+    const hasTail = whole && size >= TAIL_BYTES;
+    const tail = hasTail ? await readAt(handle, size - TAIL_BYTES, TAIL_BYTES) : Buffer.alloc(0);
+    return recognise({ head, tail });
+  } finally {
+    await handle.close();
+  }
+}

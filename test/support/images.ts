@@ -1,0 +1,49 @@
+/** Small disks for tests of bases, made by the real programs. */
+import { randomBytes } from "node:crypto";
+import { open, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+
+export const MIB = 1024 * 1024;
+
+/** A raw disk with a partition table, and random bytes in its partition. */
+export async function makeDisk(path: string, mebibytes = 8): Promise<Buffer> {
+  await writeFile(path, "");
+  const handle = await open(path, "r+");
+  try {
+    await handle.truncate(mebibytes * MIB);
+    await execa("/usr/sbin/sfdisk", ["--quiet", path], {
+      input: "label: dos\nstart=2048, type=83, bootable\n",
+    });
+    const content = randomBytes(200_000);
+    await handle.write(content, 0, content.length, MIB);
+    await handle.write(content, 0, 1000, (mebibytes - 1) * MIB);
+    return content;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Converts an image; `options` are qemu-img's. */
+export async function convert(
+  from: string,
+  to: string,
+  format: string,
+  ...options: string[]
+): Promise<string> {
+  await execa("qemu-img", ["convert", "-O", format, ...options, from, to]);
+  return to;
+}
+
+/** Whether two images show a machine the same bytes. */
+export async function isSameDisk(one: string, other: string): Promise<boolean> {
+  const result = await execa("qemu-img", ["compare", one, other], { reject: false });
+  return result.exitCode === 0;
+}
+
+/** Packs files of a folder with tar, by their names there. */
+export async function tar(folder: string, name: string, options: string[], ...files: string[]) {
+  const path = join(folder, name);
+  await execa("tar", ["--create", ...options, "--file", path, ...files], { cwd: folder });
+  return path;
+}
