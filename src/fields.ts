@@ -76,7 +76,7 @@ export const identifier = z
 export const checksum = z
   .string()
   .regex(
-    /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32}|file:.+|none)$/i,
+    /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|sha384:[0-9a-f]{96}|sha224:[0-9a-f]{56}|blake2b:[0-9a-f]{128}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32}|file:.+|none)$/i,
     'a checksum is "sha256:<hex>", "sha512:<hex>", "md5:<hex>", "file:<url of a sums file>", or "none"',
   )
   .describe(

@@ -7,16 +7,15 @@ import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
 import { tryLock, waitForLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
 import { baseNameOf, safeName } from "./address.js";
+import { STRONGEST_FIRST } from "./algorithms.js";
 import type { FullContext } from "./context.js";
 
 const hex = z.string().regex(/^[0-9a-f]+$/);
 
-const digestsSchema = z.object({
-  sha256: hex,
-  sha512: hex.optional(),
-  sha1: hex.optional(),
-  md5: hex.optional(),
-});
+const digestsSchema = z.intersection(
+  z.object({ sha256: hex }),
+  z.partialRecord(z.enum(STRONGEST_FIRST), hex),
+);
 
 /** A file that was checked, as it lay there then. */
 const stampSchema = z.object({ size: z.number(), mtimeMs: z.number() });

@@ -2,8 +2,8 @@
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { VmbuildError } from "../errors.js";
-import { ALGORITHMS } from "./digest.js";
-import type { Algorithm, Digest } from "./digest.js";
+import { ALGORITHMS, TEMPLATE_ALGORITHMS } from "./algorithms.js";
+import type { Digest } from "./digest.js";
 
 /** What a template says about a download's content. */
 export type Checksum =
@@ -26,12 +26,8 @@ export function parseChecksum(text: string): Checksum {
   if (label.toLowerCase() === "file") {
     return { kind: "sums", url: isUrl(rest) ? rest : pathToFileURL(resolve(rest)).href };
   }
-  const algorithm = label.toLowerCase() as Algorithm;
-  if (
-    algorithm in ALGORITHMS &&
-    rest.length === ALGORITHMS[algorithm] &&
-    /^[0-9a-f]+$/i.test(rest)
-  ) {
+  const algorithm = TEMPLATE_ALGORITHMS.find((one) => one === label.toLowerCase());
+  if (algorithm && rest.length === ALGORITHMS[algorithm] && /^[0-9a-f]+$/i.test(rest)) {
     return { kind: "digest", digest: { algorithm, hex: rest.toLowerCase() } };
   }
   throw new VmbuildError("TEMPLATE_INVALID", `not a checksum: ${JSON.stringify(text)}`, {

@@ -2,12 +2,10 @@
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { cryptoName } from "./algorithms.js";
+import type { Algorithm } from "./algorithms.js";
 
-/** The algorithms that checksums are written in, strongest first, with their length in hex. */
-export const ALGORITHMS = { sha512: 128, sha256: 64, sha1: 40, md5: 32 } as const;
-
-/** A digest's algorithm. */
-export type Algorithm = keyof typeof ALGORITHMS;
+export type { Algorithm } from "./algorithms.js";
 
 /** A digest and how it was made. `hex` is in lower case. */
 export interface Digest {
@@ -32,7 +30,9 @@ export class Hashers {
   /** @param algorithms beside SHA-256, which is always computed. */
   constructor(algorithms: readonly Algorithm[]) {
     const wanted = new Set<Algorithm>(["sha256", ...algorithms]);
-    this.#hashes = new Map([...wanted].map((algorithm) => [algorithm, createHash(algorithm)]));
+    this.#hashes = new Map(
+      [...wanted].map((algorithm) => [algorithm, createHash(cryptoName(algorithm))]),
+    );
   }
 
   /** Takes the next bytes. */

@@ -4,7 +4,9 @@ import { VmbuildError } from "../errors.js";
 import { requireSpace } from "../host/files.js";
 import { displayUrl } from "./address.js";
 import type { FullContext } from "./context.js";
-import type { Digest, Digests } from "./digest.js";
+import type { Digests } from "./digest.js";
+import { decidingDigests, isBorneOut, showExpected, showFound } from "./expected.js";
+import type { Expected } from "./expected.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 import type { PartFile } from "./part.js";
 import type { Progress } from "./progress.js";
@@ -22,7 +24,7 @@ export interface DownloadJob {
   readonly authorization?: string | undefined;
   readonly part: PartFile;
   /** What the content must have; undefined where anything is accepted. */
-  readonly expected: Digest | undefined;
+  readonly expected: Expected | undefined;
   /** The version that is cached already, and the address that it came from. */
   readonly cached?: (Validators & { readonly address: string; readonly size: number }) | undefined;
   readonly progress: Progress;
@@ -42,8 +44,8 @@ const NEW_GROUND_BYTES = 1024 * 1024;
 /** The content is whole and wrong. */
 class WrongContent extends AddressFailure {
   readonly found: string;
-  constructor(expected: Digest, found: string) {
-    const message = `wrong checksum: expected ${expected.algorithm} ${expected.hex}, found ${found}`;
+  constructor(expected: Expected, found: string) {
+    const message = `wrong checksum: expected ${showExpected(expected)}, found ${found}`;
     super(message, { retryable: false });
     this.found = found;
   }
@@ -135,11 +137,13 @@ async function attempt(
   if (opened === "unchanged") return "unchanged";
   await receive(job, address, opened, context);
   const { mixed, position: size } = part;
-  const digests = part.finish();
-  const found = expected && digests[expected.algorithm];
-  if (expected && found !== expected.hex) {
+  const computed = part.finish();
+  const digests = expected
+    ? await decidingDigests(part.path, computed, expected, context.signal)
+    : computed;
+  if (expected && !isBorneOut(expected, digests)) {
     await part.reset();
-    if (!mixed) throw new WrongContent(expected, found ?? "nothing");
+    if (!mixed) throw new WrongContent(expected, showFound(expected, digests));
     // A power cut may have spoilt the part that was kept, or it was of another file.
     context.emit({ type: "note", message: `${job.label}: the part kept before does not fit` });
     return attempt(job, address, agent, context);
@@ -187,13 +191,18 @@ function failedEverywhere(
   const details = { addresses: all.map(([address]) => displayUrl(address)) };
   for (const [address, failure] of all) {
     if (!(failure instanceof WrongContent) || !job.expected) continue;
-    const { algorithm, hex } = job.expected;
+    const [sum] = job.expected;
     return new VmbuildError(
       "INPUT_CHECKSUM",
-      `${displayUrl(address)} has the wrong checksum: expected ${algorithm} ${hex}, found ${failure.found}`,
+      `${displayUrl(address)} has the wrong checksum: expected ${showExpected(job.expected)}, found ${failure.found}`,
       {
         lines: all.length > 1 ? lines : [],
-        details: { ...details, algorithm, expected: hex, found: failure.found },
+        details: {
+          ...details,
+          algorithm: sum?.algorithms.join("/"),
+          expected: sum?.hex,
+          found: failure.found,
+        },
       },
     );
   }

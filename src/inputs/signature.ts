@@ -1,4 +1,4 @@
-/** Detached OpenPGP signatures, checked by gpgv against a keyring that the template names. */
+/** OpenPGP signatures, detached or around a text, checked by gpgv against a keyring that the template names. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +35,64 @@ async function readKeyring(path: string): Promise<Buffer> {
   }
 }
 
+/** What gpgv is given: files by name, and which of them are its arguments. */
+interface Verification {
+  readonly files: Readonly<Record<string, Buffer>>;
+  /** The names of files, in gpgv's order. */
+  readonly args: readonly string[];
+  /** A file that gpgv writes. */
+  readonly output?: string;
+  readonly keyring: string;
+  /** The content's address, for messages. */
+  readonly source: string;
+  readonly signal: AbortSignal;
+}
+
+/** Why gpgv did not vouch for a content, where its status says so. */
+function reasonIn(status: readonly string[]): string {
+  const has = (keyword: string): boolean => status.some((line) => line.startsWith(keyword));
+  if (has("BADSIG ")) return "the content was changed after it was signed";
+  if (has("EXPKEYSIG ") || has("KEYEXPIRED ")) return "the signer's key has expired";
+  if (has("REVKEYSIG ")) return "the signer's key was revoked";
+  if (has("NO_PUBKEY ")) return "it was made by a key that is not in the keyring";
+  return "gpgv does not vouch for it";
+}
+
+async function verify(job: Verification): Promise<{ key: string; output: Buffer }> {
+  const { files, args, keyring, source, signal } = job;
+  const keys = await readKeyring(keyring);
+  const folder = await mkdtemp(join(tmpdir(), "vmbuild-signature-"));
+  const inFolder = (name: string): string => join(folder, name);
+  try {
+    await writeFile(inFolder("keyring.gpg"), keys);
+    for (const [name, content] of Object.entries(files)) await writeFile(inFolder(name), content);
+    const output = job.output === undefined ? [] : ["--output", inFolder(job.output)];
+    const all = ["--status-fd", "1", "--keyring", inFolder("keyring.gpg"), ...output];
+    const result = await runProgram("gpgv", [...all, ...args.map(inFolder)], {
+      signal,
+      keepOutput: true,
+      env: { LC_ALL: "C", GNUPGHOME: folder },
+    });
+    // The exit code is not zero either when one of several signatures is of an unknown key.
+    const status = result.stdout.split("\n").map((line) => line.replace("[GNUPG:] ", ""));
+    const valid = status.find((line) => line.startsWith("VALIDSIG "))?.split(" ")[1];
+    const good = status.some((line) => line.startsWith("GOODSIG "));
+    if (valid !== undefined && good && !status.some((line) => line.startsWith("BADSIG "))) {
+      const written =
+        job.output === undefined ? Buffer.alloc(0) : await readFile(inFolder(job.output));
+      return { key: valid, output: written };
+    }
+    const message = `the signature of ${source} does not hold: ${reasonIn(status)}`;
+    throw new VmbuildError("INPUT_SIGNATURE", message, {
+      hint: `The keyring is ${keyring}; is the signer's key in it?`,
+      lines: result.lastLines.filter((line) => line.startsWith("gpgv:")),
+      details: { source, keyring },
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /**
  * Checks that `signature` was made over `content` by a key of the keyring that still holds.
  * @param source the content's address, for messages.
@@ -48,32 +106,22 @@ export async function verifySignature(
   source: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const keys = await readKeyring(keyring);
-  const folder = await mkdtemp(join(tmpdir(), "vmbuild-signature-"));
-  try {
-    const [ring, sig, data] = ["keyring.gpg", "signature", "data"].map((one) => join(folder, one));
-    await writeFile(join(folder, "keyring.gpg"), keys);
-    await writeFile(join(folder, "signature"), signature);
-    await writeFile(join(folder, "data"), content);
-    const args = ["--status-fd", "1", "--keyring", ring ?? "", sig ?? "", data ?? ""];
-    const result = await runProgram("gpgv", args, {
-      signal,
-      keepOutput: true,
-      env: { LC_ALL: "C", GNUPGHOME: folder },
-    });
-    // The exit code is not zero either when one of several signatures is of an unknown key.
-    const status = result.stdout.split("\n").map((line) => line.replace("[GNUPG:] ", ""));
-    const valid = status.find((line) => line.startsWith("VALIDSIG "))?.split(" ")[1];
-    const good = status.some((line) => line.startsWith("GOODSIG "));
-    if (valid !== undefined && good && !status.some((line) => line.startsWith("BADSIG "))) {
-      return valid;
-    }
-    throw new VmbuildError("INPUT_SIGNATURE", `the signature of ${source} does not hold`, {
-      hint: `The keyring is ${keyring}; is the signer's key in it?`,
-      lines: result.lastLines.filter((line) => line.startsWith("gpgv:")),
-      details: { source, keyring },
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const files = { signature, data: content };
+  return (await verify({ files, args: ["signature", "data"], keyring, source, signal })).key;
+}
+
+/**
+ * Checks a clear-signed message by a key of the keyring that still holds.
+ * @returns the fingerprint of the key, and the signed text alone.
+ * @throws {VmbuildError} INPUT_SIGNATURE with gpgv's words; HOST_PROGRAM_MISSING.
+ */
+export async function verifyClearSigned(
+  message: Buffer,
+  keyring: string,
+  source: string,
+  signal: AbortSignal,
+): Promise<{ key: string; text: Buffer }> {
+  const job = { files: { message }, args: ["message"], output: "text", keyring, source, signal };
+  const { key, output } = await verify(job);
+  return { key, text: output };
 }

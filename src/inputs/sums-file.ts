@@ -1,94 +1,152 @@
-/**
- * Sums files, in the styles that are published: `hash  file` and `hash *file` (GNU coreutils, text
- * and binary mode), `SHA256 (file) = hash` (BSD), a bare hash, and the pointer that stands for a
- * file in Git LFS (git-lfs' docs/spec.md), which holds for whatever it is named.
- */
-import { posix } from "node:path";
+/** Sums files: which digests they give for a file, and by which algorithms these may be. */
+import { basename } from "node:path/posix";
 import { VmbuildError } from "../errors.js";
-import { ALGORITHMS } from "./digest.js";
-import type { Algorithm, Digest } from "./digest.js";
+import { algorithmOfTag, isForeignTag, STRONGEST_FIRST } from "./algorithms.js";
+import type { Expected } from "./expected.js";
+import { readSumsLine } from "./sums-line.js";
+import type { SkippedLine, SumsEntry } from "./sums-line.js";
 
-/** One line of a sums file. */
-export interface SumsEntry extends Digest {
-  /** As written; undefined for a bare hash. */
-  readonly file: string | undefined;
+/** What a sums file holds. */
+export interface Sums {
+  readonly entries: readonly SumsEntry[];
+  /** Lines that look like checksums and cannot be used. */
+  readonly skipped: readonly SkippedLine[];
 }
 
-const STRONGEST_FIRST = Object.keys(ALGORITHMS) as Algorithm[];
-
-function algorithmOfLength(hex: string): Algorithm | undefined {
-  return STRONGEST_FIRST.find((algorithm) => ALGORITHMS[algorithm] === hex.length);
+/** What a sums file says of one file. */
+export interface FoundSum {
+  readonly expected: Expected;
+  /** The lines that name the file and could not be used, for a note. */
+  readonly skipped: readonly string[];
 }
 
-/** `SHA256`, `SHA2-256` (OpenSSL 3) and `MD5` as an algorithm that we know. */
-function algorithmOfTag(tag: string): Algorithm | undefined {
-  const name = tag
-    .toLowerCase()
-    .replace(/^sha2-/, "sha")
-    .replaceAll("-", "");
-  return STRONGEST_FIRST.find((algorithm) => algorithm === name);
+const MOST_SHOWN = 10;
+const LONGEST_HEADING = 80;
+
+/** The one algorithm that a line without a checksum names: `# SHA512 HASH`, `SHA256:`. */
+function headingIn(line: string): string | undefined {
+  // The header of a signed message names the signature's digest.
+  if (line.length > LONGEST_HEADING || /^Hash: /i.test(line)) return undefined;
+  const words = line.replace(/^Checksums-/i, "").match(/[A-Za-z][A-Za-z0-9]*(?:[-/]\d+)?/g) ?? [];
+  const named = words.filter((word) => algorithmOfTag(word) !== undefined || isForeignTag(word));
+  return new Set(named.map((word) => word.toLowerCase())).size === 1 ? named[0] : undefined;
 }
 
-function parseLine(line: string): SumsEntry | undefined {
-  const pointer = /^oid sha256:([0-9a-f]{64})$/.exec(line);
-  if (pointer) return { algorithm: "sha256", hex: pointer[1] ?? "", file: undefined };
-  const bsd = /^([A-Za-z0-9-]+) ?\((.+)\) ?= ?([0-9a-f]+)$/i.exec(line);
-  if (bsd) {
-    const [, tag = "", file, hex = ""] = bsd;
-    const algorithm = algorithmOfTag(tag);
-    if (!algorithm || ALGORITHMS[algorithm] !== hex.length) return undefined;
-    return { algorithm, hex: hex.toLowerCase(), file };
-  }
-  const [, hex = "", file] = /^([0-9a-f]{32,128})(?:\s+\*?(\S.*))?$/i.exec(line) ?? [];
-  const algorithm = algorithmOfLength(hex);
-  return algorithm && { algorithm, hex: hex.toLowerCase(), file };
+/** The algorithm in a sums file's own name: `SHA256SUMS`, `disk.img.sha512`, `b2sums.txt`. */
+function algorithmInName(source: string): string | undefined {
+  const words = basename(source.split(/[?#]/)[0] ?? "").split(/[^A-Za-z0-9]+/);
+  return words.findLast((word) => algorithmOfTag(word) !== undefined);
 }
 
-/** The entries of a sums file. Lines of any other form (comments, signatures) are passed over. */
-export function parseSums(text: string): SumsEntry[] {
-  return text.split(/\r?\n/).flatMap((line) => parseLine(line.trim()) ?? []);
+/** Joins the lines over which gpg --print-md spreads one digest. */
+function joined(text: string): string {
+  return text.replaceAll(/\n[ \t]+(?=[0-9A-F]{2,8}(?:[ \t]+[0-9A-F]{2,8})*[ \t]*(?:\n|$))/g, " ");
 }
 
 /**
- * The digest that a sums file gives for a file name. Where it has several algorithms, the
+ * Reads a sums file. Lines of any other form (comments, signatures) are passed over.
+ * @param source its address, whose name may say which algorithm is meant. Pure.
+ */
+export function parseSums(text: string, source = ""): Sums {
+  const entries: SumsEntry[] = [];
+  const skipped: SkippedLine[] = [];
+  const named = algorithmInName(source);
+  let heading: string | undefined;
+  for (const [index, line] of joined(text.replaceAll("\r\n", "\n")).split("\n").entries()) {
+    const result = readSumsLine(line, heading ?? named);
+    if (!result) {
+      if (line.trim() !== "") heading = headingIn(line.trim()) ?? heading;
+    } else if ("entry" in result) entries.push(result.entry);
+    else skipped.push({ number: index + 1, reason: result.reason, text: line });
+  }
+  return { entries, skipped };
+}
+
+/** The last part of a name, whichever system's folders it has. */
+function lastPart(name: string): string {
+  return name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
+}
+
+/** The entries for a file: by its exact name first, since others of that name may lie in folders. */
+function entriesFor({ entries }: Sums, fileName: string): readonly SumsEntry[] {
+  const named = entries.filter(({ names }) => names.length > 0);
+  const exact = named.filter(({ names }) =>
+    names.some((name) => name.replace(/^\.[\\/]/, "") === fileName),
+  );
+  const alike = named.filter(({ names }) => names.some((name) => lastPart(name) === fileName));
+  const found = [exact, alike, named.length === 0 ? entries : []];
+  return found.find(({ length }) => length > 0) ?? [];
+}
+
+function strengthOf({ algorithms: [first] }: SumsEntry): number {
+  return first === undefined ? Infinity : STRONGEST_FIRST.indexOf(first);
+}
+
+/** Those of the strongest algorithm; of one length, those that say which it is. */
+function strongestOf(entries: readonly SumsEntry[]): readonly SumsEntry[] {
+  const longest = Math.max(...entries.map(({ hex }) => hex.length));
+  const long = entries.filter(({ hex }) => hex.length === longest);
+  const said = long.filter(({ isSaid }) => isSaid);
+  if (said.length === 0) return long;
+  const best = Math.min(...said.map(strengthOf));
+  return said.filter((entry) => strengthOf(entry) === best);
+}
+
+/** SHA-512, SHA3-512 and BLAKE2b are published side by side without a word; others never are. */
+function mayDiffer(entries: readonly SumsEntry[], different: number): boolean {
+  return entries.every(
+    ({ isSaid, hex, algorithms }) =>
+      !isSaid && hex.length === 128 && different <= algorithms.length,
+  );
+}
+
+function namesLines(sums: Sums, fileName: string): string[] {
+  const skipped = sums.skipped.map(({ number, reason }) => `line ${number} is skipped: ${reason}`);
+  const names = sums.entries.flatMap((entry) => entry.names.slice(0, 1));
+  return [
+    ...skippedFor(sums, fileName),
+    ...(skippedFor(sums, fileName).length > 0 ? [] : skipped.slice(0, MOST_SHOWN)),
+    ...names.slice(0, MOST_SHOWN).map((name) => `it names ${name}`),
+  ];
+}
+
+function skippedFor({ skipped }: Sums, fileName: string): string[] {
+  return skipped
+    .filter(({ text }) => text.includes(fileName))
+    .map(({ number, reason }) => `line ${number} names ${fileName} and is skipped: ${reason}`);
+}
+
+/**
+ * The digests that a sums file gives for a file name. Where it has several algorithms, the
  * strongest; where it has no names at all, its only hash.
  * @param source the sums file's address, for messages.
  * @throws {VmbuildError} INPUT_CHECKSUM when there is no entry, or several that disagree.
  */
-export function findSum(text: string, fileName: string, source: string): Digest {
-  const entries = parseSums(text);
-  const named = entries.filter(({ file }) => file !== undefined);
-  // The exact name first: one file of that name may lie at the top and others in folders.
-  const exact = named.filter(({ file }) => file === fileName || file === `./${fileName}`);
-  const alike = named.filter(({ file }) => file !== undefined && posix.basename(file) === fileName);
-  const candidates = [exact, alike, named.length === 0 ? entries : []].find(
-    ({ length }) => length > 0,
-  );
-  if (!candidates) {
-    const names = named.map(({ file }) => file ?? "");
+export function findSum(text: string, fileName: string, source: string): FoundSum {
+  const sums = parseSums(text, source);
+  const candidates = entriesFor(sums, fileName);
+  if (candidates.length === 0) {
     throw new VmbuildError("INPUT_CHECKSUM", `${source} has no checksum for ${fileName}`, {
       hint: "The entry is looked up by the last part of the download's address.",
-      lines: names.slice(0, 10).map((name) => `it names ${name}`),
-      details: { source, fileName, entries: entries.length },
+      lines: namesLines(sums, fileName),
+      details: { source, fileName, entries: sums.entries.length },
     });
   }
-  const strongest = STRONGEST_FIRST.find((one) =>
-    candidates.some((entry) => entry.algorithm === one),
-  );
-  const matching = candidates.filter(({ algorithm }) => algorithm === strongest);
-  const [first, ...others] = matching;
-  if (!first || others.some(({ hex }) => hex !== first.hex)) {
+  const matching = strongestOf(candidates);
+  const different = [...new Map(matching.map((entry) => [entry.hex, entry])).values()];
+  if (different.length > 1 && !mayDiffer(different, different.length)) {
     throw new VmbuildError(
       "INPUT_CHECKSUM",
       `${source} has ${matching.length} different checksums for ${fileName}`,
       {
         hint: 'Give the right one itself: "sha256:<hex>".',
-        lines: matching.map(({ algorithm, hex, file }) =>
-          `${algorithm} ${hex} ${file ?? ""}`.trim(),
+        lines: matching.map(({ algorithms, hex, names }) =>
+          `${algorithms.join("/")} ${hex} ${names[0] ?? ""}`.trim(),
         ),
         details: { source, fileName },
       },
     );
   }
-  return { algorithm: first.algorithm, hex: first.hex };
+  const expected = different.map(({ hex, algorithms }) => ({ hex, algorithms }));
+  return { expected, skipped: skippedFor(sums, fileName) };
 }

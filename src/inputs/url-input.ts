@@ -16,13 +16,14 @@ import { parseChecksum } from "./checksum.js";
 import type { Checksum } from "./checksum.js";
 import type { FullContext } from "./context.js";
 import { hashFile } from "./digest.js";
-import type { Digest } from "./digest.js";
 import { download } from "./download.js";
+import { decidingDigests, expectDigest, firstAlgorithms, isBorneOut } from "./expected.js";
+import type { Expected } from "./expected.js";
 import { fetchSmall } from "./fetch-small.js";
 import { withAgent } from "./agent.js";
 import { PartFile } from "./part.js";
 import { createProgress } from "./progress.js";
-import { verifySignature } from "./signature.js";
+import { believedText } from "./signed-sums.js";
 import type { ResolvedInput } from "./spec.js";
 import { findSum } from "./sums-file.js";
 import { unpack, unpackedPath } from "./unpack.js";
@@ -80,36 +81,46 @@ async function asResolved(job: Job, meta: Meta, fromCache: boolean): Promise<Res
   };
 }
 
-/** The digest that the content must have, from the template or from a sums file. */
-async function expectedDigest(job: Job, agent: Dispatcher): Promise<Digest | undefined> {
+/** What the content must have, from the template or from a sums file. */
+async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | undefined> {
   const { spec, checksum, context } = job;
-  if (checksum.kind === "digest") return checksum.digest;
+  if (checksum.kind === "digest") return expectDigest(checksum.digest);
   if (checksum.kind === "none") return undefined;
-  const source = displayUrl(checksum.url);
-  const sums = await fetchSmall(checksum.url, "the sums file", agent, context);
-  if (spec.signature) {
-    const { url, keyring } = spec.signature;
-    const signature = await fetchSmall(url, "the signature", agent, context);
-    const key = await verifySignature(sums, signature, keyring, source, context.signal);
-    context.emit({ type: "note", message: `${source} is signed by ${key}` });
-  }
-  return findSum(sums.toString("utf8"), baseNameOf(spec.url), source);
+  const { url } = checksum;
+  const source = displayUrl(url);
+  const content = await fetchSmall(url, "the sums file", agent, context);
+  const { signature } = spec;
+  const { text, signer } = await believedText(
+    { content, source, url, signature },
+    (address) => fetchSmall(address, "the signature", agent, context),
+    context.signal,
+  );
+  const note = (message: string): void => context.emit({ type: "note", message });
+  if (signer !== undefined) note(`${source} is signed by ${signer}`);
+  const { expected, skipped } = findSum(text, baseNameOf(spec.url), source);
+  for (const line of skipped) note(`${source}: ${line}`);
+  return expected;
 }
 
 /** What the cache holds, hashed again where it was touched since; undefined for nothing usable. */
-async function inspectCached(job: Job, expected: Digest | undefined): Promise<Meta | undefined> {
+async function inspectCached(job: Job, expected: Expected | undefined): Promise<Meta | undefined> {
   const { spec, entry, context } = job;
   const stamp = await stampOf(entry.file);
   if (!stamp) return undefined;
   const meta = await readMeta(entry);
-  const lacking = expected !== undefined && meta?.digests[expected.algorithm] === undefined;
-  if (meta && isSameStamp(stamp, meta) && !lacking) return meta;
-  const algorithms = expected ? [expected.algorithm] : [];
-  const digests = await hashFile(entry.file, algorithms, context.signal);
+  const { signal } = context;
+  const algorithms = firstAlgorithms(expected);
+  const lacking = algorithms.some((algorithm) => meta?.digests[algorithm] === undefined);
+  if (meta && isSameStamp(stamp, meta) && !lacking) {
+    if (!expected) return meta;
+    return { ...meta, digests: await decidingDigests(entry.file, meta.digests, expected, signal) };
+  }
+  const hashed = await hashFile(entry.file, algorithms, signal);
+  const digests = expected ? await decidingDigests(entry.file, hashed, expected, signal) : hashed;
   const url = displayUrl(spec.url);
   const isAsRecorded = meta?.digests.sha256 === digests.sha256;
   // Without a record it is the file of a run that ended between its last two writes.
-  const isAsExpected = expected !== undefined && digests[expected.algorithm] === expected.hex;
+  const isAsExpected = expected !== undefined && isBorneOut(expected, digests);
   if (!isAsRecorded && !isAsExpected) return undefined;
   const known = isAsRecorded ? meta : { url, address: url, digests };
   const updated = { fetchedAt: now(context), ...known, ...stamp };
@@ -125,15 +136,14 @@ function now({ clock }: FullContext): string {
 /** Downloads the file and publishes it, unless it is still the cached one. */
 async function fetchFile(
   job: Job,
-  expected: Digest | undefined,
+  expected: Expected | undefined,
   cached: Meta | undefined,
   agent: Dispatcher,
 ): Promise<Meta | "unchanged"> {
   const { name, spec, entry, context } = job;
   const label = baseNameOf(spec.url) || displayUrl(spec.url);
   const progress = createProgress(context.emit, context.clock, `input:${name}`, label);
-  const algorithms = expected ? [expected.algorithm] : [];
-  const part = await PartFile.open(entry.part, algorithms, context.signal);
+  const part = await PartFile.open(entry.part, firstAlgorithms(expected), context.signal);
   try {
     const addresses = [spec.url, ...(spec.mirrors ?? [])];
     const task = {
@@ -176,7 +186,7 @@ async function finish(job: Job, meta: Meta, fromCache: boolean): Promise<Resolve
 async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput> {
   const { spec, checksum, context } = job;
   if (context.offline) {
-    const fixed = checksum.kind === "digest" ? checksum.digest : undefined;
+    const fixed = checksum.kind === "digest" ? expectDigest(checksum.digest) : undefined;
     const cached = await inspectCached(job, fixed);
     if (cached && isGoodEnough(cached, job)) return finish(job, cached, true);
     throw new VmbuildError(
@@ -185,10 +195,10 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
       { hint: "Run once without --offline." },
     );
   }
-  const expected = await expectedDigest(job, agent);
+  const expected = await expectedSums(job, agent);
   const cached = await inspectCached(job, expected);
   if (cached && expected) {
-    if (cached.digests[expected.algorithm] === expected.hex) return finish(job, cached, true);
+    if (isBorneOut(expected, cached.digests)) return finish(job, cached, true);
     const message = `${displayUrl(spec.url)}: the cached file is of another version`;
     context.emit({ type: "note", message });
   }

@@ -25,7 +25,11 @@ const requiredChecksum = z
 
 const signature = z
   .strictObject({
-    url: address.describe("the detached signature of the sums file"),
+    url: address
+      .optional()
+      .describe(
+        "the detached signature of the sums file; none for a sums file that is clear-signed",
+      ),
     keyring: z
       .string()
       .describe("the public keys to believe: a path, binary or armoured; empty: no check"),
@@ -81,9 +85,10 @@ export interface UrlSpec {
   readonly unpack?: boolean;
 }
 
-/** A detached OpenPGP signature of a sums file. */
-interface SignatureSpec {
-  readonly url: string;
+/** An OpenPGP signature of a sums file. */
+export interface SignatureSpec {
+  /** A detached signature, or a clear-signed copy; none for a sums file that is clear-signed. */
+  readonly url?: string | undefined;
   /** The public keys to believe; absolute. Binary or ASCII-armoured. */
   readonly keyring: string;
 }
@@ -121,6 +126,6 @@ export function urlFiles(spec: UrlSpec): LocalFile[] {
   else if (sums !== undefined) files.push(...local(["checksum"], sums));
   if (!spec.signature) return files;
   const { url, keyring } = spec.signature;
-  files.push(...local(["signature", "url"], url));
+  if (url !== undefined) files.push(...local(["signature", "url"], url));
   return [...files, { key: ["signature", "keyring"], path: keyring, kind: "file" }];
 }

@@ -141,14 +141,39 @@ describe("a file with a sums file", () => {
       `# a.img: 300000 bytes\nSHA256 (b.img) = ${hexOf("sha256", other)}\nSHA256 (a.img) = ${hex}\n`,
     ],
     ["bare", `${hexOf("sha512", content)}\n`],
+    ["BLAKE2b without a word", `${hexOf("blake2b512", content)}  a.img\n`],
+    ["SHA-384", `${hexOf("sha384", content)}  a.img\n`],
+    [
+      "BLAKE2b and SHA-512 without a word",
+      `${hexOf("blake2b512", content)}  a.img\n${hexOf("sha512", content)}  a.img\n`,
+    ],
   ])("is checked by it: %s", async (_, sums) => {
     const url = server.serve("/a.img", content);
-    const checksum = `file:${server.serve("/SHA256SUMS", Buffer.from(sums))}`;
+    const checksum = `file:${server.serve("/CHECKSUM", Buffer.from(sums))}`;
     const resolved = await resolveInput("x", spec(url, { checksum }), bench.context());
     expect(resolved.digest?.hex).toBe(hex);
+    const again = await resolveInput("x", spec(url, { checksum }), bench.context());
+    expect(again.fromCache).toBe(true);
     const wrong = server.serve("/b/a.img", other);
     const error = await errorOf(resolveInput("x", spec(wrong, { checksum }), bench.context()));
     expect(error.code).toBe("INPUT_CHECKSUM");
+  });
+
+  it("is read as PowerShell writes it", async () => {
+    const url = server.serve("/a.img", content);
+    const sums = Buffer.from(`\ufeff${hex.toUpperCase()}  a.img\r\n`, "utf16le");
+    const checksum = `file:${server.serve("/sums.txt", sums)}`;
+    const resolved = await resolveInput("x", spec(url, { checksum }), bench.context());
+    expect(resolved.digest?.hex).toBe(hex);
+  });
+
+  it("that gives one digest of each kind must be right in all of them", async () => {
+    const url = server.serve("/a.img", content);
+    const sums = `${hexOf("blake2b512", other)}  a.img\n${hexOf("sha512", content)}  a.img\n`;
+    const checksum = `file:${server.serve("/DIGESTS", Buffer.from(sums))}`;
+    const error = await errorOf(resolveInput("x", spec(url, { checksum }), bench.context()));
+    expect(error).toMatchObject({ code: "INPUT_CHECKSUM", exitCode: 4 });
+    expect(error.message).toContain("expected sha512, sha3-512 or blake2b ");
   });
 
   it("is fetched again when the sums file has changed, and only then", async () => {

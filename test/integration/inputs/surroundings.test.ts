@@ -178,6 +178,13 @@ describe("a signed sums file", () => {
     return Buffer.from(stdout);
   }
 
+  /** Signs a text inside of it, as Fedora and Gentoo publish theirs. */
+  async function clearSign(home: string, text: string): Promise<Buffer> {
+    const args = ["--homedir", home, "--batch", "--quiet", "--clear-sign"];
+    const options = { input: text, encoding: "buffer", stripFinalNewline: false } as const;
+    return Buffer.from((await execa("gpg", args, options)).stdout);
+  }
+
   afterEach(async () => {
     for (const name of ["signer", "stranger"]) {
       const home = join(bench.folder, name);
@@ -226,6 +233,61 @@ describe("a signed sums file", () => {
       resolveInput("x", spec(url, { checksum, signature }), bench.context()),
     );
     expect(error.lines.join("\n")).toContain("BAD signature");
+  });
+
+  describe.skipIf(!hasGpg)("that is clear-signed (needs gpg)", () => {
+    const other = `SHA256 (a) = ${"0".repeat(64)}\n`;
+    const good = `# a: ${content.length} bytes\nSHA256 (a) = ${sha256Of(content).slice(7)}\n`;
+
+    it("is verified, and only what is signed in it counts", async () => {
+      const { keyring, home } = await makeKey("signer", []);
+      const url = server.serve("/a", content);
+      const signed = await clearSign(home, good);
+      const around = Buffer.concat([Buffer.from(other), signed, Buffer.from(other)]);
+      for (const sumsFile of [signed, around]) {
+        const sumsUrl = server.serve("/CHECKSUM", sumsFile);
+        const checksum = `file:${sumsUrl}`;
+        for (const signature of [{ keyring }, { keyring, url: sumsUrl }]) {
+          const resolved = await resolveInput(
+            "x",
+            spec(url, { checksum, signature }),
+            bench.context(),
+          );
+          expect(resolved.digest?.hex).toBe(sha256Of(content).slice(7));
+        }
+      }
+      expect(bench.messages("note")).toContainEqual(expect.stringContaining("is signed by"));
+    });
+
+    it("may be a copy beside the sums file, whose text then counts", async () => {
+      const { keyring, home } = await makeKey("signer", []);
+      const url = server.serve("/a", content);
+      const checksum = `file:${server.serve("/sums", Buffer.from(other))}`;
+      const signature = { keyring, url: server.serve("/sums.asc", await clearSign(home, good)) };
+      const input = spec(url, { checksum, signature });
+      await expect(resolveInput("x", input, bench.context())).resolves.toBeDefined();
+    });
+
+    it("is refused when it was changed, is twofold, by a stranger, or not signed", async () => {
+      const { keyring, home } = await makeKey("signer", []);
+      const stranger = await makeKey("stranger", []);
+      const url = server.serve("/a", content);
+      const signed = await clearSign(home, good);
+      const cases: [string, Buffer][] = [
+        ["was changed after", Buffer.from(signed.toString().replace("# a", "# b"))],
+        ["not in the keyring", await clearSign(stranger.home, good)],
+        ["has 2 signed messages", Buffer.concat([signed, signed])],
+        ["is not clear-signed", Buffer.from(good)],
+      ];
+      for (const [words, sumsFile] of cases) {
+        const checksum = `file:${server.serve("/CHECKSUM", sumsFile)}`;
+        const input = spec(url, { checksum, signature: { keyring } });
+        const error = await errorOf(resolveInput("x", input, bench.context()));
+        expect(error).toMatchObject({ code: "INPUT_SIGNATURE", exitCode: 4 });
+        expect(error.message).toContain(words);
+      }
+      expect(server.requestsOf("/a")).toHaveLength(0);
+    });
   });
 
   it("is needed where a signature is given", async () => {
