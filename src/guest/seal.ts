@@ -7,6 +7,7 @@ import type { Guest } from "./guest.js";
 import { publicBlob, tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { shellQuote } from "../host/programs.js";
+import { SUDO_RULE } from "../seed/login-hook.js";
 
 /** Where something of the build could have been copied to; the rest of an image is packages. */
 const SEARCHED = ["/boot", "/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr/local", "/var"];
@@ -99,10 +100,14 @@ ${forEachHome(`
 }
 
 /**
- * What must wait for the last command of all: cloud-init let the build's user become root without
- * a password, and everything up to here needed that.
+ * What must wait for the last command of all: the build's user may become root without a password,
+ * and everything up to here needed that.
+ * @param hasUserData whether the template brought user-data: what cloud-init wrote for its users
+ *   is theirs then, and the build's own rule stands beside it.
  */
-export const LAST_COMMAND = "rm -f /etc/sudoers.d/90-cloud-init-users";
+export function lastCommand(hasUserData: boolean): string {
+  return `rm -f ${hasUserData ? SUDO_RULE : "/etc/sudoers.d/90-cloud-init-users"}`;
+}
 
 /** What a seal found out beside its work. */
 export interface SealResult {

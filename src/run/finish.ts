@@ -14,7 +14,7 @@ import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
 import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
-import { LAST_COMMAND, sealGuest, trimGuest } from "../guest/seal.js";
+import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
 import type { RunningMachine } from "../machine/machine.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
@@ -50,7 +50,9 @@ export async function shutDown(
     "shutdown",
     () => {
       const poweroff = (): Promise<void> =>
-        guest.poweroff(template.seal ? LAST_COMMAND : undefined);
+        guest.poweroff(
+          template.seal ? lastCommand(template.seed.userData !== undefined) : undefined,
+        );
       const { signal } = options;
       return meter.waitFor(() => stopMachine(machine, { emit, signal, poweroff, deadlines }));
     },

@@ -8,7 +8,7 @@ import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
 import { quitMachine } from "../machine/stop.js";
-import { requireSources } from "../validate/validate.js";
+import { announceSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import type { Saver } from "./checkpoints/save.js";
@@ -69,6 +69,7 @@ async function runBuild(context: RunContext): Promise<RunResult> {
   try {
     announcePlan(context, plan);
     if (plan.upToDate) return presentImage(context, plan.upToDate);
+    await announceSeed(options.template, context.emit, options.signal);
     await requireSources(options.template, stepsToRun(options, plan), options.signal);
     await dropWhatRunsAgain(context, plan);
     const { stopped, records, key } = await runMachine(context, prepared, plan);

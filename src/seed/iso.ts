@@ -32,12 +32,12 @@ async function writeIso(
 }
 
 /**
- * Writes a disk of small text files, 0600 on this host: keys or passwords may be among them.
+ * Writes a disk of small files, 0600 on this host: keys or passwords may be among them.
  * @param files content by name.
  * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it refuses.
  */
 export async function writeTextDisk(
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Buffer>>,
   label: string,
   destination: string,
   signal?: AbortSignal,

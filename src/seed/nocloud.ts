@@ -1,11 +1,17 @@
 /** The NoCloud seed: what cloud-init in the guest is told, on a disk. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { parseDocument, stringify } from "yaml";
-import { VmbuildError, messageOf } from "../errors.js";
+import { stringify } from "yaml";
+import { VmbuildError } from "../errors.js";
 import { PLACEHOLDER_HOSTNAME } from "./hostname.js";
 import type { BuildKeys } from "./keys.js";
 import { writeTextDisk } from "./iso.js";
+import { loginHook } from "./login-hook.js";
+import { composeMessage } from "./mime.js";
+import type { OwnPart } from "./mime.js";
+import { hasUnusableHostKeys } from "./review.js";
+import { parseCloudConfig, readUserData } from "./user-data.js";
+import type { UserData } from "./user-data.js";
 
 /** What a seed says. Paths are absolute. */
 export interface SeedOptions {
@@ -23,9 +29,9 @@ export interface SeedOptions {
 
 /** The three files of a NoCloud seed. */
 export interface SeedFiles {
-  readonly "user-data": string;
+  readonly "user-data": string | Buffer;
   readonly "meta-data": string;
-  readonly "network-config"?: string;
+  readonly "network-config"?: Buffer;
 }
 
 /** The user-data of a build whose template has none; its comments say why it is so short. */
@@ -38,31 +44,29 @@ function sudoer(name: string): Record<string, unknown> {
   return { name, shell: "/bin/bash", sudo: "ALL=(ALL) NOPASSWD:ALL", lock_passwd: true };
 }
 
-/** What the build itself tells cloud-init, in either case. */
-function buildConfig(options: SeedOptions): Record<string, unknown> {
-  const { client, host } = options.keys;
-  const authorized = [client.public];
-  const users =
-    options.user === "root"
-      ? { ssh_authorized_keys: authorized }
-      : { users: [{ ...sudoer(options.user), ssh_authorized_keys: authorized }] };
-  return {
-    disable_root: false,
-    ssh_pwauth: false,
-    ...users,
-    ssh_keys: { ed25519_private: host.private, ed25519_public: host.public },
-  };
+function hostKeysOf({ host }: BuildKeys): Record<string, unknown> {
+  return { ssh_keys: { ed25519_private: host.private, ed25519_public: host.public } };
 }
 
-async function readTemplateFile(path: string): Promise<string> {
+/** What the build tells cloud-init where nobody else tells it anything. */
+function accessConfig({ keys, user }: SeedOptions): Record<string, unknown> {
+  const authorized = [keys.client.public];
+  const users =
+    user === "root"
+      ? { ssh_authorized_keys: authorized }
+      : { users: [{ ...sudoer(user), ssh_authorized_keys: authorized }] };
+  return { disable_root: false, ssh_pwauth: false, ...users, ...hostKeysOf(keys) };
+}
+
+async function readTemplateFile(path: string): Promise<Buffer> {
   try {
-    return await readFile(path, "utf8");
+    return await readFile(path);
   } catch (cause) {
     throw new VmbuildError("TEMPLATE_INVALID", `The seed's ${path} cannot be read`, { cause });
   }
 }
 
-/** A list of the build's, put in front of the template's; everything else is the build's alone. */
+/** A list of the build's, put in front of the other; everything else is the build's alone. */
 function mergeConfig(own: Record<string, unknown>, build: Record<string, unknown>) {
   const merged: Record<string, unknown> = { ...own };
   for (const [key, value] of Object.entries(build)) {
@@ -73,52 +77,76 @@ function mergeConfig(own: Record<string, unknown>, build: Record<string, unknown
   return merged;
 }
 
-/**
- * Parses a template's user-data.
- * @throws {VmbuildError} TEMPLATE_INVALID when it is not a cloud-config mapping.
- */
-export function parseUserData(text: string, path: string): Record<string, unknown> {
-  const problem = (message: string, lines: string[] = []): VmbuildError =>
-    new VmbuildError("TEMPLATE_INVALID", `${path}: ${message}`, {
-      lines,
-      hint: "vmbuild adds its keys to the user-data, so it has to be a #cloud-config mapping.",
-    });
-  if (!/^#cloud-config(\s|$)/.test(text)) throw problem("does not begin with #cloud-config");
-  const document = parseDocument(text);
-  if (document.errors.length > 0) {
-    throw problem(
-      "is not YAML",
-      document.errors.map((error) => error.message),
-    );
-  }
-  let value: unknown;
-  try {
-    value = document.toJS() ?? {};
-  } catch (error) {
-    // An alias without its anchor, or one that grows without bounds.
-    throw problem("is not YAML", [messageOf(error)]);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw problem("is not a mapping");
-  }
-  return value as Record<string, unknown>;
+/** The user-data of a build without any: one cloud-config, which is all vmbuild's own. */
+async function minimalUserData(options: SeedOptions): Promise<string> {
+  const minimal = parseCloudConfig((await readTemplateFile(MINIMAL)).toString("utf8"), MINIMAL);
+  const config = mergeConfig(minimal, accessConfig(options));
+  return HEADER + stringify(config, { lineWidth: 0 });
 }
 
-/** The seed's files as text. */
+/**
+ * How vmbuild's cloud-config joins the one before it (cloudinit/mergers): a mapping is gone into,
+ * a text takes the place of a text, and anything else that is there stays as it is.
+ */
+const BESIDE = "dict(no_replace,recurse_str)+str()";
+/** Every key of vmbuild's takes the place of the same one before it. */
+const INSTEAD = "dict(replace)";
+
+/**
+ * What is set where the user-data does not say it, and the host key. Where the user-data has
+ * something else than a mapping for `ssh_keys`, no key could be put into it.
+ */
+function ownConfig({ keys }: SeedOptions, userData: UserData): OwnPart[] {
+  const unset = { merge_how: BESIDE, disable_root: false, ssh_pwauth: false };
+  const hostKeys = hostKeysOf(keys);
+  const parts = hasUnusableHostKeys(userData)
+    ? [unset, { merge_how: INSTEAD, ...hostKeys }]
+    : [{ ...unset, ...hostKeys }];
+  return parts.map((part, index) => ({
+    filename: index === 0 ? "vmbuild.yaml" : `vmbuild-${index + 1}.yaml`,
+    type: "text/cloud-config",
+    text: HEADER + stringify(part, { lineWidth: 0 }),
+  }));
+}
+
+/** A template's own user-data as it is, and beside it what lets the build in. */
+function joinedUserData(options: SeedOptions, userData: UserData): Buffer {
+  const { user, keys } = options;
+  return composeMessage(userData, [
+    {
+      filename: "vmbuild-login",
+      type: "text/cloud-boothook",
+      text: loginHook(user, keys.client.public),
+    },
+    ...ownConfig(options, userData),
+  ]);
+}
+
+/**
+ * Reads a template's user-data.
+ * @throws {VmbuildError} TEMPLATE_INVALID for a file that cannot be read, or that cloud-init would
+ *   ignore as a whole.
+ */
+export async function loadUserData(path: string, name: string = path): Promise<UserData> {
+  return readUserData(await readTemplateFile(path), name);
+}
+
+/** The seed's files. */
 export async function composeSeed(options: SeedOptions): Promise<SeedFiles> {
-  const build = buildConfig(options);
-  const path = options.userData ?? MINIMAL;
-  const config = mergeConfig(parseUserData(await readTemplateFile(path), path), build);
+  const { userData, networkConfig } = options;
   const metaData = {
     "instance-id": options.instanceId,
     "local-hostname": options.hostname ?? PLACEHOLDER_HOSTNAME,
   };
   return {
-    "user-data": HEADER + stringify(config, { lineWidth: 0 }),
+    "user-data":
+      userData === undefined
+        ? await minimalUserData(options)
+        : joinedUserData(options, await loadUserData(userData)),
     "meta-data": stringify(metaData),
-    ...(options.networkConfig === undefined
+    ...(networkConfig === undefined
       ? {}
-      : { "network-config": await readTemplateFile(options.networkConfig) }),
+      : { "network-config": await readTemplateFile(networkConfig) }),
   };
 }
 

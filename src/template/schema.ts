@@ -99,7 +99,8 @@ const seedSchema = z
       .string()
       .optional()
       .describe(
-        "a #cloud-config file of your own: all of cloud-init's modules run, and the build waits for them",
+        "user-data of your own, of any kind that cloud-init takes; it reaches cloud-init byte for " +
+          "byte. All of cloud-init's modules run, and the build waits for them",
       ),
     networkConfig: z.string().optional().describe("a network-config file of your own"),
   })

@@ -3,9 +3,12 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { asVmbuildError } from "../errors.js";
-import { parseUserData } from "../seed/nocloud.js";
+import { loadUserData } from "../seed/nocloud.js";
+import { reviewUserData } from "../seed/review.js";
 import type { Collector } from "./findings.js";
 import { checkFile, shown } from "./files.js";
+
+const PLACE = ["seed", "userData"];
 
 /** Checks that user-data and network-config are there and can be understood. */
 export async function checkSeed(collector: Collector): Promise<void> {
@@ -22,20 +25,26 @@ export async function checkSeed(collector: Collector): Promise<void> {
 const firstLine = (text: string): string => text.split("\n")[0] ?? "";
 
 async function checkUserData(collector: Collector, path: string): Promise<void> {
-  const place = ["seed", "userData"];
-  if (!(await checkFile(collector, place, path, "file"))) return;
+  if (!(await checkFile(collector, PLACE, path, "file"))) return;
+  const name = shown(path);
   try {
-    parseUserData(await readFile(path, "utf8"), shown(path));
+    const { user } = collector.template.ssh;
+    for (const { level, message } of reviewUserData(await loadUserData(path, name), user)) {
+      if (level === "problem") collector.problem(PLACE, `${name}: ${message}`);
+      else if (level === "warning") collector.warning(PLACE, `${name}: ${message}`);
+      else collector.note(`${name}: ${message}`);
+    }
   } catch (thrown) {
     const { message, lines } = asVmbuildError(thrown);
-    collector.problem(place, [message, ...lines.map(firstLine)].join(": "));
+    collector.problem(PLACE, [message, ...lines.map(firstLine)].join(": "));
   }
 }
 
 async function checkNetworkConfig(collector: Collector, path: string): Promise<void> {
   const place = ["seed", "networkConfig"];
   if (!(await checkFile(collector, place, path, "file"))) return;
-  for (const error of parseDocument(await readFile(path, "utf8")).errors) {
+  const text = await readFile(path, "utf8");
+  for (const error of parseDocument(text, { version: "1.1", uniqueKeys: false }).errors) {
     collector.problem(place, `${shown(path)} is not YAML: ${firstLine(error.message)}`);
   }
 }

@@ -1,5 +1,6 @@
 /** Everything about a template that can be known without a machine. */
 import { VmbuildError } from "../errors.js";
+import type { Emit } from "../events/types.js";
 import type { Template } from "../template/load.js";
 import { checkAcceptance } from "./acceptance.js";
 import { checkBase } from "./base.js";
@@ -61,4 +62,21 @@ export async function requireSources(
   await checkSources(collector, steps.from, steps.to);
   const error = invalidOf(template, collector.problems);
   if (error) throw error;
+}
+
+/**
+ * Says in a run what the build makes of the template's seed files, before a machine starts for it.
+ * @throws {VmbuildError} TEMPLATE_INVALID for user-data with which no build can end.
+ */
+export async function announceSeed(
+  template: Template,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const collector = new Collector(template, signal);
+  await checkSeed(collector);
+  const error = invalidOf(template, collector.problems);
+  if (error) throw error;
+  for (const message of collector.warnings) emit({ type: "warning", message });
+  for (const message of collector.notes) emit({ type: "note", message });
 }

@@ -23,7 +23,7 @@ import type { Prepared } from "../prepare.js";
 /** Changes when this version makes states that an older one's cannot stand in for. */
 const FORMAT = "1";
 
-const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
+const hash = (text: string | Buffer): string => createHash("sha256").update(text).digest("hex");
 
 /** With `-cpu host` a guest has seen this host's processor, and may not run on another. */
 async function hostCpu(): Promise<string> {
@@ -65,7 +65,7 @@ async function seedText(template: Template): Promise<Record<string, string>> {
     networkConfig: inTemplate(networkConfig),
   });
   return Object.fromEntries(
-    Object.entries(files as unknown as Record<string, string>).map(([name, text]) => [
+    Object.entries(files as unknown as Record<string, string | Buffer>).map(([name, text]) => [
       `seed ${name}`,
       `sha256:${hash(text)}`,
     ]),

@@ -1,0 +1,154 @@
+/** What a build makes of a template's user-data that its author may not expect. */
+import { parseCloudConfig } from "./user-data.js";
+import type { UserData } from "./user-data.js";
+import { parseDocument } from "yaml";
+
+/** A remark on user-data, to follow the file's name. A `problem` would end every build. */
+export interface Remark {
+  readonly level: "problem" | "warning" | "note";
+  readonly message: string;
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** The cloud-configs in user-data, as far as they can be read without the guest. */
+function configsOf({ content, kind }: UserData): Config[] {
+  const text = content.toString("utf8");
+  if (kind === "cloud-config") return [parseCloudConfig(text, "user-data")];
+  // A template may be YAML before it is filled in.
+  const texts = kind === "archive" ? archived(text) : kind === "jinja" ? [text] : [];
+  return texts.flatMap((one) => {
+    try {
+      return [parseCloudConfig(one, "user-data")];
+    } catch {
+      // What it says is known in the guest only.
+      return [];
+    }
+  });
+}
+
+/** The texts of an archive's entries that are cloud-configs. */
+function archived(text: string): string[] {
+  const document = parseDocument(text, { version: "1.1", uniqueKeys: false, logLevel: "error" });
+  if (document.errors.length > 0) return [];
+  const entries: unknown = document.toJS();
+  if (!Array.isArray(entries)) return [];
+  return entries.flatMap((entry: unknown) => {
+    if (typeof entry === "string") return entry.startsWith("#cloud-config") ? [entry] : [];
+    if (typeof entry !== "object" || entry === null) return [];
+    const { type = "text/cloud-config", content } = entry as Record<string, unknown>;
+    return type === "text/cloud-config" && typeof content === "string" ? [content] : [];
+  });
+}
+
+const isMapping = (value: unknown): value is Config =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What cloud-init takes for true (cloudinit/util.py, TRUE_STRINGS). */
+const isTrue = (value: unknown): boolean =>
+  value === true || ["true", "1", "on", "yes"].includes(String(value).toLowerCase());
+
+/** Whether what the user-data has for `ssh_keys` is known to be no mapping. */
+export function hasUnusableHostKeys(userData: UserData): boolean {
+  return configsOf(userData).some(({ ssh_keys: keys }) => keys !== undefined && !isMapping(keys));
+}
+
+function hostKeys(config: Config): Remark[] {
+  const remarks: Remark[] = [];
+  const keys = config["ssh_keys"];
+  const isReplaced = isMapping(keys)
+    ? Object.keys(keys).some((name) => name.startsWith("ed25519_"))
+    : keys !== undefined;
+  if (isReplaced) {
+    remarks.push({
+      level: "warning",
+      message:
+        "ssh_keys: the build's own ed25519 host key takes the place of yours, and the seal removes " +
+        "it. A step can write a host key that is to be in the image.",
+    });
+  }
+  if (config["ssh_genkeytypes"] !== undefined) {
+    remarks.push({
+      level: "warning",
+      message:
+        "ssh_genkeytypes: no host keys are generated in the build, which brings its own. The " +
+        "image's are made at its first boot.",
+    });
+  }
+  return remarks;
+}
+
+function modules(config: Config): Remark[] {
+  const list = config["cloud_init_modules"];
+  if (!Array.isArray(list)) return [];
+  const names = list.map((entry: unknown) => (Array.isArray(entry) ? String(entry[0]) : entry));
+  if (names.includes("ssh")) return [];
+  return [
+    {
+      level: "warning",
+      message:
+        "cloud_init_modules: without ssh the guest does not take the build's host key, and the " +
+        "build ends with GUEST_HOST_KEY or GUEST_TIMEOUT.",
+    },
+  ];
+}
+
+function access(config: Config, user: string): Remark[] {
+  const remarks: Remark[] = [];
+  if (user === "root" && config["disable_root"] !== undefined && isTrue(config["disable_root"])) {
+    remarks.push({
+      level: "note",
+      message:
+        "disable_root: it holds for the keys of the user-data; the build logs in as root by a " +
+        "key of its own, which the seal removes.",
+    });
+  }
+  const keys = config["ssh_authorized_keys"];
+  if (keys !== undefined && !Array.isArray(keys)) {
+    remarks.push({
+      level: "warning",
+      message:
+        "ssh_authorized_keys is not a list, and cloud-init finds no key in it. Write each key as " +
+        "an entry: `ssh_authorized_keys: [ssh-ed25519 …]`.",
+    });
+  }
+  return remarks;
+}
+
+/** Switching off, and a restart: `power_state` as cc_power_state_change reads it. */
+function powerState(config: Config): Remark[] {
+  const state = config["power_state"];
+  if (!isMapping(state) || state["condition"] === false) return [];
+  const { mode } = state;
+  if (mode !== "poweroff" && mode !== "halt") return [];
+  const isCertain = state["condition"] === undefined || state["condition"] === true;
+  return [
+    {
+      level: isCertain ? "problem" : "warning",
+      message:
+        `power_state: mode ${mode} switches the guest off before the first step. Leave it out: ` +
+        "vmbuild switches the guest off itself when the steps are done.",
+    },
+  ];
+}
+
+/**
+ * Says what of the user-data the build overrides, and what would end the build.
+ * @param user `ssh.user` of the template.
+ */
+export function reviewUserData(userData: UserData, user: string): Remark[] {
+  const configs = configsOf(userData);
+  const remarks = configs.flatMap((config) => [
+    ...hostKeys(config),
+    ...modules(config),
+    ...access(config, user),
+    ...powerState(config),
+  ]);
+  if (userData.kind === "empty") {
+    remarks.push({
+      level: "warning",
+      message: "it is empty: cloud-init does nothing beyond what the base tells it.",
+    });
+  }
+  return remarks;
+}
