@@ -203,6 +203,11 @@ export const ERRORS = {
     meaning: "The guest refused the build's key.",
     remedy: "Check ssh.user and that the base lets that user in by key.",
   },
+  GUEST_SHELL: {
+    exit: 6,
+    meaning: "The guest lets the build in, but runs no commands for it.",
+    remedy: "What the guest answered says why: an expired password, sudo, a ForceCommand, a shell.",
+  },
   GUEST_LOST: {
     exit: 6,
     meaning: "The connection to the guest was lost while it was needed.",

@@ -39,6 +39,8 @@ export interface Connection {
   readonly lost: AbortSignal;
   /** Closes it. Idempotent. */
   close(): void;
+  /** Gives it up for lost, for a reason that is known otherwise: nothing may come back on it. */
+  drop(reason: VmbuildError): void;
 }
 
 const KEEPALIVE_INTERVAL_MS = 15_000;
@@ -67,11 +69,20 @@ function hostKeyError(key: Buffer, pinned: string): VmbuildError {
   );
 }
 
-function failureOf(error: unknown, stage: Stage): AttemptFailure {
+function failureOf(error: unknown, { stage, words }: Progress): AttemptFailure {
   const level =
     typeof error === "object" && error !== null && "level" in error ? error.level : undefined;
   const reached = level === "client-authentication" ? "authentication" : stage;
-  return new AttemptFailure(reached, messageOf(error), error);
+  const message = words === undefined ? messageOf(error) : `${messageOf(error)}: ${words}`;
+  return new AttemptFailure(reached, message, error);
+}
+
+/** How far an attempt is. */
+interface Progress {
+  stage: Stage;
+  wrongKey?: VmbuildError;
+  /** What the server says before it lets anybody in, or why it does not (RFC 4252, 5.4). */
+  words?: string;
 }
 
 /**
@@ -93,7 +104,7 @@ export async function connectOnce(
   signal.addEventListener("abort", onAbort, { once: true });
   const pinned = publicBlob(target.keys.host);
   const ssh = new NodeSSH();
-  const progress: { stage: Stage; wrongKey?: VmbuildError } = { stage: "listener" };
+  const progress: Progress = { stage: "listener" };
   const giveUp = (stage: Stage, reason: string): void => {
     progress.stage = stage;
     socket.destroy(new Error(reason));
@@ -125,6 +136,7 @@ export async function connectOnce(
     const client = ssh.connection;
     // node-ssh takes its own listener away once ready; a reset would then end this process.
     client?.on("error", () => {});
+    client?.on("banner", (text) => (progress.words = text.trim()));
     await connecting;
     if (!client) throw new AttemptFailure("handshake", "the connection closed at once");
     return watch(client);
@@ -132,7 +144,7 @@ export async function connectOnce(
     socket.destroy();
     signal.throwIfAborted();
     if (progress.wrongKey) throw progress.wrongKey;
-    throw error instanceof AttemptFailure ? error : failureOf(error, progress.stage);
+    throw error instanceof AttemptFailure ? error : failureOf(error, progress);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
@@ -152,6 +164,10 @@ function watch(client: Client): Connection {
     close() {
       closing = true;
       client.end();
+    },
+    drop(reason) {
+      lost.abort(reason);
+      client.destroy();
     },
   };
 }

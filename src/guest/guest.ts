@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Emit } from "../events/types.js";
 import type { Connection } from "./connection.js";
 import { downloadFile, downloadTree, intoHost, kindInGuest } from "./download.js";
@@ -9,7 +10,10 @@ import type { GuestKind } from "./download.js";
 import { downloadToHost } from "./host-download.js";
 import { PAYLOAD_FROM, uploadLargeFile, uploadLargeTree } from "./payload.js";
 import type { DiskSlot } from "./payload.js";
-import { reconnectAfterReboot } from "./reboot.js";
+import { outlookScript, readOutlook } from "./outlook.js";
+import type { Outlook } from "./outlook.js";
+import { bootOf, reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
+import type { RestartOptions } from "./reboot.js";
 import { requireSuccess, runQuietly, runScript } from "./script.js";
 import type { GuestScript, ScriptEnd } from "./script.js";
 import type { TransferContext } from "./transfer.js";
@@ -26,8 +30,10 @@ export interface GuestOptions {
   readonly afterReboot?: (guest: Guest) => Promise<void>;
   /** Where large uploads are plugged in; without one everything goes over SSH. */
   readonly slot: DiskSlot | undefined;
-  /** Run everything as root through sudo. */
-  readonly sudo: boolean;
+  /** Who logs in; everything is run as root, through sudo for anybody else. */
+  readonly user: string;
+  /** How often the machine was reset so far; QEMU tells it. */
+  readonly resets?: () => number;
   /** For scratch files of the host. */
   readonly scratchFolder: string;
   readonly emit: Emit;
@@ -37,11 +43,11 @@ export interface GuestOptions {
 
 /** A guest that lets the build in. */
 export class Guest {
-  readonly #options: GuestOptions;
+  readonly #options: GuestOptions & { readonly sudo: boolean };
   #connection: Connection;
 
   constructor(options: GuestOptions) {
-    this.#options = options;
+    this.#options = { ...options, sudo: options.user !== "root" };
     this.#connection = options.connection;
   }
 
@@ -116,16 +122,38 @@ export class Guest {
 
   /** Restarts the guest and returns when it answers with another boot id. */
   async reboot(timeoutMs: number): Promise<void> {
-    const { connect, signal, sudo } = this.#options;
-    const old = this.#connection;
-    this.#connection = await reconnectAfterReboot({
-      connection: old,
-      connect,
-      timeoutMs,
-      signal,
-      sudo,
-    });
+    const { sudo } = this.#options;
+    this.#connection = await reconnectAfterReboot({ ...this.#restart(timeoutMs), sudo });
     await this.#options.afterReboot?.(this);
+  }
+
+  /** Connects again to a guest that lost the connection, or restarted by itself. */
+  async reconnect(timeoutMs: number): Promise<void> {
+    this.#connection = await reconnectAfterLoss(this.#restart(timeoutMs));
+    await this.#options.afterReboot?.(this);
+  }
+
+  /** Waits until the connection is lost, for so many milliseconds at most. */
+  async untilLost(milliseconds: number): Promise<boolean> {
+    const { signal } = this.#options;
+    const { lost } = this.#connection;
+    const either = AbortSignal.any([signal, lost]);
+    await delay(milliseconds, undefined, { signal: either }).catch(() => signal.throwIfAborted());
+    return lost.aborted;
+  }
+
+  /** The kernel's id of the present boot; undefined where the guest does not say it. */
+  bootId(): Promise<string | undefined> {
+    return bootOf(this.#connection, this.#options.signal);
+  }
+
+  /**
+   * What lies ahead of the guest: its end, or a login that would come to nothing.
+   * @param first a command before that, for a guest that is looked at anyway.
+   */
+  async outlook(first = "", timeoutMs?: number): Promise<Outlook> {
+    const command = `${first}\n${outlookScript(this.#options.user)}`;
+    return readOutlook(await this.ask(command, "Looking ahead", timeoutMs));
   }
 
   /**
@@ -142,6 +170,11 @@ export class Guest {
   /** Lets go of the connection. */
   close(): void {
     this.#connection.close();
+  }
+
+  #restart(timeoutMs: number): RestartOptions {
+    const { connect, signal, resets } = this.#options;
+    return { connection: this.#connection, connect, resets, timeoutMs, signal };
   }
 
   #transfer(): TransferContext {

@@ -9,6 +9,10 @@ import { VmbuildError } from "../errors.js";
 /** More of what came before the answer is not kept; a mark is far shorter. Bytes. */
 const KEPT = 4096;
 
+/** Hint for a command that the login shell did not run. */
+export const LOGIN_SHELL_HINT =
+  "A start-up file of the login shell, such as ~/.bashrc, may end or replace it; or the account may have expired, or its shell is nologin.";
+
 /** A mark that begins one command's answer. */
 export class Mark {
   /** Different for each command, and made of letters, digits and a dash only. */
@@ -69,16 +73,16 @@ export class AnswerReader {
   /**
    * Checks that the command began, where its exit code says that it ended well: a start-up file
    * that ends the login shell gives an exit code of its own.
-   * @throws {VmbuildError} STEP_FAILED with what was printed instead.
+   * @throws {VmbuildError} GUEST_SHELL with what was printed instead.
    */
   requireBegun(what: string): void {
     if (this.#pid !== undefined) return;
     throw new VmbuildError(
-      "STEP_FAILED",
+      "GUEST_SHELL",
       `${what} did not begin: the user's login shell in the guest ended first`,
       {
         lines: this.before.split("\n").filter((line) => line !== ""),
-        hint: "Does a start-up file of that shell, such as ~/.bashrc, end or replace it?",
+        hint: LOGIN_SHELL_HINT,
       },
     );
   }

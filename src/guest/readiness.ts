@@ -62,6 +62,8 @@ const HOPELESS = [
   /You are in emergency mode/,
   /^grub rescue>/,
   /Give root password for maintenance/,
+  // Only QEMU could wake it again.
+  /reboot: System halted/,
 ];
 
 /** The line that says that this guest will never be ready, if the console has one. */
@@ -163,7 +165,7 @@ class Waiting {
     throw new VmbuildError(
       "GUEST_AUTH",
       `The guest has refused the build's key for user ${user} for ${formatDuration(AUTHENTICATION_GRACE_MS)}`,
-      { cause: failure },
+      { cause: failure, lines: [`the last answer: ${failure.message}`] },
     );
   }
 
@@ -173,7 +175,8 @@ class Waiting {
     const lines = await this.#options.readConsole();
     const line = findHopeless(lines);
     if (line === undefined) return;
-    throw new VmbuildError("GUEST_BOOT", `The guest cannot boot: ${line.trim()}`, { lines });
+    const what = line.includes("System halted") ? "halted" : "cannot boot";
+    throw new VmbuildError("GUEST_BOOT", `The guest ${what}: ${line.trim()}`, { lines });
   }
 }
 

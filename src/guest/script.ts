@@ -11,7 +11,7 @@ import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
-import { AnswerReader, Mark } from "./mark.js";
+import { AnswerReader, LOGIN_SHELL_HINT, Mark } from "./mark.js";
 
 /** A script and how to run it. */
 export interface GuestScript {
@@ -122,14 +122,34 @@ async function endSession(
   }
 }
 
+/** Makes the error for a command that the guest never began. */
+function notBegun(end: ChannelEnd, words: readonly string[], sudo: boolean): VmbuildError {
+  const lines = words.filter((line) => line.trim() !== "").slice(0, 20);
+  const isSudo = sudo && lines.some((line) => line.startsWith("sudo: "));
+  const who = isSudo
+    ? "sudo no longer runs commands for the build's user"
+    : "The guest does not run commands";
+  const how = end.signal === null ? `exit code ${end.exitCode}` : `SIG${end.signal}`;
+  return new VmbuildError("GUEST_SHELL", `${who}; it prints: ${lines[0] ?? "nothing"} (${how})`, {
+    lines,
+    hint: isSudo
+      ? "vmbuild needs sudo without a password until the guest is sealed, after the last step."
+      : LOGIN_SHELL_HINT,
+  });
+}
+
 async function runSession(
   connection: Connection,
   session: Session,
   limits: SessionLimits,
 ): Promise<ScriptEnd> {
   const answer = new AnswerReader(session.mark);
+  const early: string[] = [];
   const stdout = new LineSplitter((line) => limits.onLine?.(line, "stdout"));
-  const stderr = new LineSplitter((line) => limits.onLine?.(line, "stderr"));
+  const stderr = new LineSplitter((line) => {
+    if (answer.pid === undefined && early.length < 20) early.push(line);
+    limits.onLine?.(line, "stderr");
+  });
   const over = new AbortController();
   const finished = new AbortController();
   const deadline = startDeadline(limits.timeoutMs, finished.signal, async () => {
@@ -145,9 +165,12 @@ async function runSession(
       signal: AbortSignal.any([limits.signal, over.signal]),
     });
     if (deadline.passed) await deadline.over;
-    else if (end.exitCode === 0) answer.requireBegun("The command");
-    // What a login shell printed that did not run the command may say why.
-    stdout.write(Buffer.from(answer.before));
+    else if (answer.pid === undefined) {
+      // What a login shell printed that did not run the command may say why.
+      stdout.write(Buffer.from(answer.before));
+      stderr.end();
+      throw notBegun(end, [...early, ...answer.before.split("\n")], limits.sudo === true);
+    }
     return { ...end, timedOut: deadline.passed };
   } catch (error) {
     if (deadline.passed && !limits.signal.aborted && !connection.lost.aborted) {

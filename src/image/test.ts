@@ -70,7 +70,7 @@ function openGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: A
       connection: await booted.connect(timeoutMs),
       connect: (ms) => booted.connect(ms),
       slot: undefined,
-      sudo: false,
+      user: "root",
       scratchFolder: "/nonexistent", // Nothing is uploaded.
       emit,
       signal: AbortSignal.any([signal, booted.machine.death]),

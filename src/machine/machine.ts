@@ -52,6 +52,8 @@ export interface RunningMachine extends AsyncDisposable {
   readonly death: AbortSignal;
   /** Resolves when QEMU has ended, however it did. Never rejects. */
   readonly ended: Promise<MachineEnd>;
+  /** How often the guest restarted it. */
+  readonly resets: number;
   /** Calls back for each QMP event from now on. Returns what ends that. */
   onEvent(listener: (event: QmpEvent) => void): () => void;
   /** From now on, its end is what is wanted. */
@@ -196,6 +198,7 @@ class Machine implements RunningMachine {
   readonly #child: ChildProcess;
   readonly #listeners: Process["listeners"];
   #endExpected = false;
+  #resets = 0;
 
   constructor(
     pid: number,
@@ -214,6 +217,7 @@ class Machine implements RunningMachine {
     this.ended = process.ended;
     // QEMU stops the guest when its disk's file cannot grow (werror=enospc, QEMU's default).
     this.onEvent(({ event, data }) => {
+      if (event === "RESET") this.#resets++;
       if (event === "BLOCK_IO_ERROR" && data["nospace"] === true) this.#death.abort(noSpaceError());
     });
     void this.ended.then((end) => {
@@ -223,6 +227,10 @@ class Machine implements RunningMachine {
 
   get death(): AbortSignal {
     return this.#death.signal;
+  }
+
+  get resets(): number {
+    return this.#resets;
   }
 
   onEvent(listener: (event: QmpEvent) => void): () => void {

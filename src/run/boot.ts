@@ -1,7 +1,9 @@
 /** From a prepared disk to a guest that lets the build in. */
+import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { DOOR_PORT, openDoor } from "../guest/door.js";
+import { firstAnswer } from "../guest/first-answer.js";
 import { Guest } from "../guest/guest.js";
 import { waitForCloudInit } from "../guest/cloud-init.js";
 import { waitUntilReady } from "../guest/readiness.js";
@@ -75,11 +77,20 @@ export interface Reach {
   readonly signal: AbortSignal;
 }
 
-/** A door that is open answers as soon as the guest goes on. Milliseconds. */
-const DOOR_WITHIN_MS = 20_000;
+/** No connection outlives a reset, and none says so itself: nobody is left to end it. */
+function dropAtReset(connection: Connection, { machine }: Reach): Connection {
+  const reason = new VmbuildError("GUEST_LOST", "The guest restarted while it was needed", {
+    hint: "To restart the guest, use a reboot action: it waits until the guest is back.",
+  });
+  const stop = machine.onEvent(({ event }) => {
+    if (event === "RESET") connection.drop(reason);
+  });
+  connection.client.once("close", stop);
+  return connection;
+}
 
 /** Connects to the guest's own SSH server. */
-export function connectToServer(
+export async function connectToServer(
   reach: Reach,
   timeoutMs: number,
   signal: AbortSignal,
@@ -87,26 +98,37 @@ export function connectToServer(
 ): Promise<Connection> {
   const { user, keys, emit, console } = reach;
   const target = { port, user, keys };
-  return waitUntilReady({
+  const connection = await waitUntilReady({
     target,
     timeoutMs,
     emit,
     signal,
     readConsole: () => readConsoleTail(console),
   });
+  return dropAtReset(connection, reach);
 }
 
-/** Connects to a guest out of a saved state: by its door, or else by its own SSH server. */
-export async function connectToRestored(reach: Reach, timeoutMs: number): Promise<Connection> {
-  const { machine, signal } = reach;
-  const patience = Math.min(timeoutMs, DOOR_WITHIN_MS);
-  try {
-    return await connectToServer(reach, patience, signal, machine.secondPort);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof VmbuildError) || error.code !== "GUEST_TIMEOUT") throw error;
-    return connectToServer(reach, timeoutMs, signal);
-  }
+/** The door, where it is open, answers as soon as the guest goes on. Milliseconds. */
+const DOOR_FIRST_MS = 3000;
+/** Where it is not, this is when we know. */
+const DOOR_WITHIN_MS = 60_000;
+
+/**
+ * Connects to a guest out of a saved state: by its door, or by its own SSH server. A firewall may
+ * let only one of them in, and a clean-up leave only the door; so both are tried until one answers.
+ * @throws {VmbuildError} what kept the guest's own server from letting the build in.
+ */
+export function connectToRestored(reach: Reach, timeoutMs: number): Promise<Connection> {
+  const { machine, signal, emit } = reach;
+  // How far the second way gets would only confuse who reads how far the first does.
+  const quiet: Emit = (event) => (event.type === "guest.stage" ? undefined : emit(event));
+  const byServer = async (either: AbortSignal): Promise<Connection> => {
+    await delay(DOOR_FIRST_MS, undefined, { signal: either });
+    return connectToServer({ ...reach, emit: quiet }, timeoutMs, either);
+  };
+  const byDoor = (either: AbortSignal): Promise<Connection> =>
+    connectToServer(reach, Math.min(timeoutMs, DOOR_WITHIN_MS), either, machine.secondPort);
+  return firstAnswer([byServer, byDoor], signal);
 }
 
 function reachOf(context: RunContext, machine: RunningMachine, keys: BuildKeys): Reach {
@@ -129,7 +151,8 @@ function guestOf(
     connect: (timeoutMs, either) => connectToServer(reach, timeoutMs, either),
     afterReboot: async (guest) => void (await openDoor(guest, keys, user)),
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
-    sudo: user !== "root",
+    user,
+    resets: () => machine.resets,
     scratchFolder: workspace.run.scratch,
     emit,
     signal,
@@ -152,7 +175,9 @@ export async function connectGuest(
     meter.waitFor(async () => {
       const connection = await connectToServer(reach, template.ssh.timeout, reach.signal);
       const guest = guestOf(context, prepared, reach, connection);
-      if (template.seed.userData !== undefined) await waitForCloudInit(guest);
+      if (template.seed.userData !== undefined) {
+        await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
+      }
       return guest;
     }),
   );

@@ -63,7 +63,7 @@ export async function bootImage(image: string, folder: string): Promise<BootedIm
       connection,
       connect: () => Promise.reject(new Error("it is not restarted")),
       slot: undefined,
-      sudo: false,
+      user: "root",
       scratchFolder: folder,
       emit,
       signal: machine.death,

@@ -180,7 +180,7 @@ export async function enterState<T>(
       connection,
       connect: (timeoutMs, cancel) => connectToServer(reach, timeoutMs, cancel),
       slot: undefined,
-      sudo: user !== "root",
+      user,
       scratchFolder: folder,
       emit,
       signal: either,

@@ -14,7 +14,7 @@ export async function guestOf(
     connection: await server.connect(),
     connect: () => Promise.reject(new Error("not restarted here")),
     slot,
-    sudo: false,
+    user: "root",
     scratchFolder: server.folder,
     emit: (event) => events.push(event),
     signal: server.signal,

@@ -51,7 +51,7 @@ describe("AnswerReader", () => {
   it("says of a shell that ended first what it printed", async () => {
     const { reader } = read(new Mark(), "This account is closed.\n");
     const error = await errorOf(Promise.resolve().then(() => reader.requireBegun("Reading /x")));
-    expect(error).toMatchObject({ code: "STEP_FAILED", lines: ["This account is closed."] });
+    expect(error).toMatchObject({ code: "GUEST_SHELL", lines: ["This account is closed."] });
     expect(error.message).toContain("Reading /x did not begin");
   });
 });

@@ -1,0 +1,74 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createBench } from "../support/e2e.js";
+import type { Bench } from "../support/e2e.js";
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await createBench();
+});
+afterAll(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKperwINx0xqYFmQPDLIuGZ7ZhiAdeAlqwSKpnNqfMKw me";
+
+/** What YAML 1.1 and 1.2 read differently, what only cloud-init can fill in, and a restart. */
+const USER_DATA = `## template: jinja
+#cloud-config
+# A comment, and a name: {{ v1.local_hostname }}
+users:
+  default: true
+  app: {gecos: Of the user-data, shell: /bin/sh, sudo: "ALL=(ALL) /bin/true"}
+ssh_authorized_keys: [${KEY}]
+disable_root: true
+ssh_pwauth: yes
+write_files:
+  - {path: /root/mode, permissions: 0640, content: "22:22 on"}
+  - {path: /root/name, content: "{{ v1.local_hostname }}"}
+  - {path: /root/binary, content: !!binary aGk=}
+power_state: {mode: reboot}
+`;
+
+/** What must be true of the guest, by name. */
+const VERIFY = [
+  '[ "$(stat -c %a /root/mode)" = 640 ]',
+  '[ "$(cat /root/mode)" = "22:22 on" ]',
+  '[ "$(cat /root/name)" = vmbuild-guest ]',
+  '[ "$(cat /root/binary)" = hi ]',
+  // The user is the user-data's, and lets the build in all the same.
+  'getent passwd app | grep -q ":Of the user-data:/home/app:/bin/sh$"',
+  'grep -qx "app ALL=(ALL) /bin/true" /etc/sudoers.d/90-cloud-init-users',
+  "getent passwd debian",
+  // disable_root and ssh_pwauth are the user-data's as well.
+  `grep -q 'command=.*${KEY}' /root/.ssh/authorized_keys`,
+  "grep -rqx 'PasswordAuthentication yes' /etc/ssh/sshd_config /etc/ssh/sshd_config.d",
+  "cloud-init status | grep -q done",
+  // Nothing is left that would begin by the clock.
+  '[ -z "$(systemctl list-units --type=timer --state=active --plain --no-legend apt-daily*)" ]',
+  '[ "$(systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer | sort -u)" = enabled ]',
+];
+
+it("hands user-data on byte for byte, waits for its restart, and leaves its users as they are", async () => {
+  await mkdir(bench.output, { recursive: true });
+  const userData = join(bench.folder, "user-data");
+  await writeFile(userData, USER_DATA);
+  const template = await bench.template({
+    name: "user-data",
+    seed: { userData },
+    ssh: { user: "app" },
+    steps: [
+      { name: "look", verify: VERIFY },
+      // The seal takes the build's own rule with the last command; that of the user-data stays.
+      { name: "rule", actions: [{ run: "cat /etc/sudoers.d/zz-vmbuild-build" }] },
+    ],
+  });
+  const { exitCode, stderr } = await bench.build(template).ended;
+  expect(stderr).toMatch(/The guest is restarting|The connection was lost while cloud-init ran/);
+  expect(exitCode).toBe(0);
+  const look = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys";
+  const inside = await bench.vmbuild("boot", template, "--", look);
+  expect(inside.stdout).toContain("90-cloud-init-users");
+  expect(inside.stdout).not.toContain("zz-vmbuild-build");
+});

@@ -1,0 +1,174 @@
+import { once } from "node:events";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { VmbuildError } from "../../../src/errors.js";
+import { connectOnce } from "../../../src/guest/connection.js";
+import { firstAnswer } from "../../../src/guest/first-answer.js";
+import { outlookScript, readOutlook } from "../../../src/guest/outlook.js";
+import { reconnectAfterLoss, reconnectAfterReboot } from "../../../src/guest/reboot.js";
+import { runQuietly, runScript } from "../../../src/guest/script.js";
+import { errorOf } from "../../support/inputs.js";
+import { startSshd } from "./sshd.js";
+import type { Sshd } from "./sshd.js";
+
+const OLD = "11111111-2222-3333-4444-555555555555";
+const NEW = "66666666-7777-8888-9999-000000000000";
+
+let folder: string;
+let sshd: Sshd;
+
+/**
+ * A server whose user runs one program, which says what is in the file `boot`; whatever else it is
+ * told, which would be to restart, puts the file `next` in its place. This host is not restarted.
+ */
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "vmbuild-reboot-"));
+  const shell = join(folder, "shell");
+  const lines = [
+    "#!/bin/sh",
+    "case $SSH_ORIGINAL_COMMAND in",
+    `  *boot_id*) cat ${folder}/boot ;;`,
+    `  *) cat >/dev/null; echo vmbuild-session 1; [ ! -e ${folder}/next ] || mv ${folder}/next ${folder}/boot ;;`,
+    "esac",
+  ];
+  await writeFile(shell, `${lines.join("\n")}\n`);
+  await chmod(shell, 0o755);
+  sshd = await startSshd({ configuration: [`ForceCommand ${shell}`] });
+});
+
+afterEach(async () => {
+  await sshd[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+async function restart(
+  { before = OLD, next }: { before?: string; next: string },
+  timeoutMs: number,
+  resets?: () => number,
+) {
+  await writeFile(join(folder, "boot"), `${before}\n`);
+  await writeFile(join(folder, "next"), `${next}\n`);
+  return reconnectAfterReboot({
+    connection: await sshd.connect(),
+    connect: () => sshd.connect(),
+    resets,
+    timeoutMs,
+    signal: sshd.signal,
+    sudo: false,
+  });
+}
+
+describe("a restart", () => {
+  it("is over when another boot answers", async () => {
+    const connection = await restart({ next: NEW }, 60_000);
+    expect(connection.lost.aborted).toBe(false);
+  });
+
+  it("knows the boot between whatever else the guest says", async () => {
+    await restart({ before: `Welcome!\n${OLD}\nBye.`, next: `Welcome!\n${NEW}\nBye.` }, 60_000);
+  });
+
+  it("says so where the old boot goes on", async () => {
+    const error = await errorOf(restart({ next: OLD }, 1500));
+    expect(error.code).toBe("GUEST_TIMEOUT");
+    expect(error.message).toContain("it still runs its old boot");
+  });
+
+  it.each([
+    {
+      seen: [0, 1],
+      words: "The guest restarted, and lets the build in but runs no command for it",
+    },
+    { seen: [0, 0], words: "The guest did not restart yet, and lets the build in" },
+  ])("quotes a guest that runs no commands: $words", async ({ seen, words }) => {
+    const mute = "Password change required but no TTY available.";
+    let asked = 0;
+    const resets = (): number => seen[Math.min(asked++, 1)] ?? 0;
+    const error = await errorOf(restart({ next: mute }, 4000, resets));
+    expect(error).toMatchObject({ code: "GUEST_SHELL", exitCode: 6 });
+    expect(error.message).toContain(words);
+    expect(error.message).toContain(`it answers: ${mute}`);
+  });
+
+  it("is not begun in a guest that does not say its boot", async () => {
+    const error = await errorOf(restart({ before: "go away", next: NEW }, 60_000));
+    expect(error.code).toBe("GUEST_SHELL");
+    expect(error.message).toContain("it answers: go away");
+  });
+});
+
+it("takes the same boot again after a loss", async () => {
+  await writeFile(join(folder, "boot"), OLD);
+  const connection = await sshd.connect();
+  const reason = new VmbuildError("GUEST_LOST", "it was reset");
+  connection.drop(reason);
+  expect(connection.lost.reason).toBe(reason);
+  const next = await reconnectAfterLoss({
+    connection,
+    connect: () => sshd.connect(),
+    timeoutMs: 60_000,
+    signal: sshd.signal,
+  });
+  expect(next.lost.aborted).toBe(false);
+});
+
+it("says that a script never began, and what the guest said in its place", async () => {
+  await using other = await startSshd({
+    configuration: ["ForceCommand echo 'Password change required' >&2; exit 1"],
+  });
+  const script = { content: "true", interpreter: ["/bin/sh"], signal: other.signal };
+  const error = await errorOf(other.connect().then((connection) => runScript(connection, script)));
+  expect(error).toMatchObject({ code: "GUEST_SHELL", lines: ["Password change required"] });
+  expect(error.message).toBe(
+    "The guest runs nothing; it says: Password change required (exit code 1)",
+  );
+});
+
+describe("several ways in", () => {
+  const sockets: Socket[] = [];
+  let silent: Server;
+  beforeEach(async () => {
+    silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+  });
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    silent.close();
+  });
+
+  const toSilent = (signal: AbortSignal) => {
+    const { port } = silent.address() as AddressInfo;
+    return connectOnce({ ...sshd.target, port }, 600_000, signal);
+  };
+
+  it("takes the one that answers, and ends the other", async () => {
+    let ended: unknown;
+    const first = await firstAnswer(
+      [
+        (signal) => toSilent(signal).catch((error: unknown) => Promise.reject((ended = error))),
+        () => sshd.connect(),
+      ],
+      sshd.signal,
+    );
+    expect(first.lost.aborted).toBe(false);
+    await expect.poll(() => ended).toBeDefined();
+  });
+
+  it("reports the failure of the first where none answers", async () => {
+    const fail = (message: string) => () => Promise.reject(new VmbuildError("GUEST_AUTH", message));
+    const error = await errorOf(firstAnswer([fail("the server"), fail("the door")], sshd.signal));
+    expect(error.message).toBe("the server");
+  });
+});
+
+it("looks ahead with any shell, in a system that stays", async () => {
+  await using plain = await startSshd();
+  const connection = await plain.connect();
+  const { end, lines } = await runQuietly(connection, outlookScript("root"), plain.signal);
+  expect(end.exitCode).toBe(0);
+  expect(readOutlook(lines).ending).toBeUndefined();
+});
