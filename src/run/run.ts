@@ -147,6 +147,8 @@ async function keepFailure(
 ): Promise<void> {
   const { failedStep } = workspace;
   if (failedStep === undefined) return;
+  // A system that is about to end is nothing to look into.
+  if (asVmbuildError(thrown).details["ending"] !== undefined) return;
   const position = template.steps.findIndex(({ name }) => name === failedStep);
   const ran = position === -1 ? template.steps : template.steps.slice(0, position + 1);
   // Its memory may hold what such a step must not leave anywhere.

@@ -2,6 +2,8 @@
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import { Tail } from "../host/lines.js";
+import { describeEnding } from "../guest/outlook.js";
+import type { Outlook } from "../guest/outlook.js";
 import type { ActionContext } from "./action.js";
 
 /** What to run. `what` names it in messages. */
@@ -28,11 +30,68 @@ export function commandError(
   return new VmbuildError("STEP_FAILED", `${what} ${how}`, { lines: lastLines, details });
 }
 
+/** Commands that end a system, as far as a script's own text shows them. */
+const ENDS_SYSTEM = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?init\s+[0-6])\b/;
+
+const RESTART_HINT =
+  "To restart the guest, use a reboot action: it waits until the guest is back. Leave switching " +
+  "off to vmbuild.";
+
+/** The error for a script after which the guest does not stay. `details.ending` says what it does. */
+export function endingError(
+  what: string,
+  ending: NonNullable<Outlook["ending"]>,
+  lines: readonly string[] = [],
+): VmbuildError {
+  return new VmbuildError("GUEST_LOST", `${what}: the guest is ${describeEnding(ending)}`, {
+    lines,
+    hint: RESTART_HINT,
+    details: { ending: ending.how },
+  });
+}
+
+/** Whether a script whose text speaks of it has ended the system, or is about to. */
+async function requireStaying(
+  context: ActionContext,
+  what: string,
+  lines: readonly string[],
+): Promise<void> {
+  const { ending } = await context.guest.outlook();
+  if (ending) throw endingError(what, ending, lines);
+}
+
+/** A lost connection whose cause the script's own text shows. */
+function withRestartHint(error: unknown, what: string): unknown {
+  const isLost = error instanceof VmbuildError && error.code === "GUEST_LOST";
+  if (!isLost || error.details["ending"] !== undefined) return error;
+  const message = `${error.message}: ${what}`;
+  return new VmbuildError("GUEST_LOST", message, {
+    cause: error,
+    lines: error.lines,
+    hint: RESTART_HINT,
+    details: { ending: "unknown" },
+  });
+}
+
 /**
  * Runs it with the step's environment and deadline, its lines going to the step's log.
- * @throws {VmbuildError} STEP_FAILED or STEP_TIMEOUT with the last lines.
+ * @throws {VmbuildError} STEP_FAILED or STEP_TIMEOUT with the last lines; GUEST_LOST when the guest
+ *   does not stay, also where the script itself ended well.
  */
 export async function runInGuest(context: ActionContext, script: ActionScript): Promise<void> {
+  const mayEnd = ENDS_SYSTEM.test(String(script.content));
+  try {
+    await runToEnd(context, script, mayEnd);
+  } catch (error) {
+    throw mayEnd ? withRestartHint(error, script.what) : error;
+  }
+}
+
+async function runToEnd(
+  context: ActionContext,
+  script: ActionScript,
+  mayEnd: boolean,
+): Promise<void> {
   const tail = new Tail();
   const end = await context.guest.run({
     content: script.content,
@@ -45,5 +104,6 @@ export async function runInGuest(context: ActionContext, script: ActionScript): 
       context.onLine(line, stream);
     },
   });
+  if (mayEnd && !end.timedOut) await requireStaying(context, script.what, tail.lines);
   if (end.exitCode !== 0) throw commandError(script.what, end, context.timeoutMs, tail.lines);
 }
