@@ -5,6 +5,7 @@ import type { Emit } from "../events/types.js";
 import type { Guest } from "./guest.js";
 import { describeEnding } from "./outlook.js";
 import type { Outlook } from "./outlook.js";
+import { HOLD_TIMERS } from "./timers.js";
 
 type Ending = NonNullable<Outlook["ending"]>;
 
@@ -51,7 +52,8 @@ cloud-init status --format json
 async function readStatus(guest: Guest): Promise<Status> {
   const lines: string[] = [];
   await guest.run({
-    content: WAIT,
+    // It may install packages, and be at work for minutes.
+    content: `${HOLD_TIMERS}\n${WAIT}`,
     interpreter: ["/bin/sh"],
     timeoutMs: DEADLINE_MS,
     onLine: (line, stream) => stream === "stdout" && lines.push(line),

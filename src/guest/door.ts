@@ -7,6 +7,7 @@
 import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
 import type { BuildKeys } from "../seed/keys.js";
+import { HOLD_TIMERS } from "./timers.js";
 
 /** The port on which it listens in the guest: in the range that nobody registers (RFC 6335). */
 export const DOOR_PORT = 49122;
@@ -50,8 +51,16 @@ ${put("authorized_keys", keys.client.public)}
 `;
 }
 
-/** Opens it. Returns whether it is open; a guest without one is reached by its own server only. */
+/** Holding off timers waits for those at work. Milliseconds. */
+const DEADLINE_MS = 900_000;
+
+/**
+ * Opens it in a guest that has just booted, and holds off its timers: both have to be in every
+ * saved state, and two commands would cost an emulated guest more than one.
+ * @returns whether the door is open; a guest without one is reached by its own server only.
+ */
 export async function openDoor(guest: Guest, keys: BuildKeys, user: string): Promise<boolean> {
-  const words = await guest.ask(opener(keys, user), "Starting the build's own SSH server");
+  const command = `${HOLD_TIMERS}\n${opener(keys, user)}`;
+  const words = await guest.ask(command, "Starting the build's own SSH server", DEADLINE_MS);
   return !words.includes("closed");
 }

@@ -18,6 +18,7 @@ import { requireSuccess, runQuietly, runScript } from "./script.js";
 import type { GuestScript, ScriptEnd } from "./script.js";
 import type { TransferContext } from "./transfer.js";
 import { listTree } from "../host/tree.js";
+import { RELEASE_CLOCK } from "./timers.js";
 import { destinationOf, uploadFile, uploadTree, writeFile } from "./upload.js";
 import type { Ownership } from "./upload.js";
 
@@ -163,7 +164,7 @@ export class Guest {
   async poweroff(last = "true"): Promise<void> {
     // SIGRTMIN+4 is what starts systemd's poweroff.target (systemd(1)), without a program for it.
     const order = "if [ -d /run/systemd/system ]; then kill -38 1; else poweroff; fi";
-    const command = `${last}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
+    const command = `${last}; ${RELEASE_CLOCK}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
     await this.ask(command, "poweroff", 20_000);
   }
 

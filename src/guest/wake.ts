@@ -6,9 +6,13 @@ import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
 import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
+import { HOLD_TIMERS_AGAIN } from "./timers.js";
 import { PLACEHOLDER_HOSTNAME } from "../seed/hostname.js";
 
 const ENTROPY_BYTES = 64;
+
+/** Timers that were at work when the state was saved are waited for. Milliseconds. */
+const DEADLINE_MS = 900_000;
 
 /**
  * What is written to /dev/urandom is mixed in but not drawn from until the kernel's pool is
@@ -74,7 +78,14 @@ export async function wakeGuest(guest: Guest, options: WakeOptions): Promise<Wak
   const { hostname, restored, now = () => new Date() } = options;
   if (!/^[a-z0-9-]+$/.test(hostname)) throw new VmbuildError("DEFECT", `host name ${hostname}`);
   const entropy = randomBytes(ENTROPY_BYTES).toString("hex");
-  const command = [restored ? clock(now()) : "", restored ? feeder(entropy) : "", rename(hostname)];
-  const words = await guest.ask(`set -e\n${command.join("\n")}`, "Waking the guest");
+  const command = [
+    // Before the clock is set forward, and whatever is due starts.
+    restored ? HOLD_TIMERS_AGAIN : "",
+    restored ? clock(now()) : "",
+    restored ? feeder(entropy) : "",
+    rename(hostname),
+  ];
+  const script = `set -e\n${command.join("\n")}`;
+  const words = await guest.ask(script, "Waking the guest", DEADLINE_MS);
   return { seeded: !words.includes("unseeded") };
 }

@@ -3,6 +3,7 @@ import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
 import { runStep } from "../steps/step.js";
 import type { Step } from "../steps/schema.js";
+import { StepWatch } from "./after-step.js";
 import { StateKeeper } from "./checkpoints/keeper.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import type { RunContext } from "./context.js";
@@ -69,6 +70,21 @@ async function runOne(stepRun: StepRun): Promise<number> {
   }
 }
 
+/** Checks the guest after a step. A guest that is about to end fails the step that ended it. */
+async function checkAfter(
+  { workspace }: RunContext,
+  watch: StepWatch,
+  step: Step,
+  guest: Guest,
+): Promise<void> {
+  try {
+    await watch.after(step.name, guest);
+  } catch (error) {
+    await workspace.update({ failedStep: step.name });
+    throw error;
+  }
+}
+
 /** Records a step that is skipped, with the time that it took when it ran. */
 function keptRecord(
   { emit, template }: RunContext,
@@ -106,6 +122,7 @@ export async function runSteps({
   const { template, meter, options } = context;
   const { guest, from, kept } = ready;
   const keeper = new StateKeeper(plan, ready);
+  const watch = new StepWatch(context.emit);
   const records: StepRecord[] = [];
   for (const [position, step] of template.steps.entries()) {
     const index = position + 1;
@@ -121,6 +138,7 @@ export async function runSteps({
       await hostChanged();
       const durationMs = await runOne({ context, step, index, guest, signal, hostChanged });
       records.push({ name: step.name, durationMs });
+      await meter.waitFor(() => checkAfter(context, watch, step, guest));
       await meter.waitFor(() => keeper.after(context, { step, index, stepMs: durationMs, guest }));
       await pauseAt("after");
     }

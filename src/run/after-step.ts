@@ -1,0 +1,50 @@
+/** What a step left beside its work: whether the guest stays, and would let the build in again. */
+import { VmbuildError, asVmbuildError } from "../errors.js";
+import type { Emit } from "../events/types.js";
+import type { Guest } from "../guest/guest.js";
+import { HOLD_TIMERS_AGAIN } from "../guest/timers.js";
+import { endingError } from "../steps/run-in-guest.js";
+
+/** Holding off timers waits for those at work. Milliseconds. */
+const DEADLINE_MS = 900_000;
+
+/** Looks at the guest after each step; a warning is given after the step that made it true. */
+export class StepWatch {
+  readonly #emit: Emit;
+  #known: string | undefined;
+
+  constructor(emit: Emit) {
+    this.#emit = emit;
+  }
+
+  /**
+   * Holds off timers that the step started, before its state is saved.
+   * @throws {VmbuildError} GUEST_LOST when the guest is about to end: no state of it is worth saving.
+   */
+  async after(step: string, guest: Guest): Promise<void> {
+    const problem = await this.#look(step, guest);
+    if (problem === this.#known) return;
+    this.#known = problem;
+    if (problem === undefined) return;
+    this.#emit({
+      type: "warning",
+      message: `After step ${step} the guest would not let the build in again: ${problem}`,
+      hint:
+        "A reboot action, and a run that goes on from this state, would fail. Do this in the last " +
+        "step: the connection that is open is not touched by it.",
+    });
+  }
+
+  async #look(step: string, guest: Guest): Promise<string | undefined> {
+    try {
+      const { ending, login } = await guest.outlook(HOLD_TIMERS_AGAIN, DEADLINE_MS);
+      if (ending) throw endingError(`Step "${step}" ended well`, ending);
+      return login;
+    } catch (thrown) {
+      const error = asVmbuildError(thrown);
+      // Without sudo nothing can be asked; the next action would say so, and blame itself.
+      if (error instanceof VmbuildError && error.code === "GUEST_SHELL") return error.message;
+      throw thrown;
+    }
+  }
+}
