@@ -49,7 +49,8 @@ done
 cloud-init status --format json
 `;
 
-async function readStatus(guest: Guest): Promise<Status> {
+/** The status, or why it cannot be read: a system that goes down ends what asks for it. */
+async function readStatus(guest: Guest): Promise<Status | VmbuildError> {
   const lines: string[] = [];
   await guest.run({
     // It may install packages, and be at work for minutes.
@@ -61,7 +62,7 @@ async function readStatus(guest: Guest): Promise<Status> {
   try {
     return statusSchema.parse(JSON.parse(lines.join("\n")));
   } catch (cause) {
-    throw new VmbuildError("GUEST_CLOUD_INIT", "cloud-init's status could not be read", {
+    return new VmbuildError("GUEST_CLOUD_INIT", "cloud-init's status could not be read", {
       cause,
       lines,
     });
@@ -103,6 +104,9 @@ async function untilGone(guest: Guest, ending: Ending, { emit }: CloudInitOption
   });
 }
 
+const isLost = (error: unknown): boolean =>
+  error instanceof VmbuildError && error.code === "GUEST_LOST";
+
 /** The status of a guest that stays; undefined where it restarts. */
 async function statusOfStaying(
   guest: Guest,
@@ -111,16 +115,28 @@ async function statusOfStaying(
   try {
     const status = await readStatus(guest);
     const { ending } = await guest.outlook();
-    if (!ending) return status;
-    await untilGone(guest, ending, options);
-    return undefined;
+    if (ending) {
+      await untilGone(guest, ending, options);
+      return undefined;
+    }
+    if (status instanceof VmbuildError) throw status;
+    return status;
   } catch (error) {
-    if (!(error instanceof VmbuildError) || error.code !== "GUEST_LOST") throw error;
+    if (!isLost(error)) throw error;
     options.emit({
       type: "note",
       message: "The connection was lost while cloud-init ran: waiting until the guest is back.",
     });
     return undefined;
+  }
+}
+
+/** Connects anew. A guest that is lost at once again shows that to whoever asks it next. */
+async function comeBack(guest: Guest, { restartMs }: CloudInitOptions): Promise<void> {
+  try {
+    await guest.reconnect(restartMs);
+  } catch (error) {
+    if (!isLost(error)) throw error;
   }
 }
 
@@ -136,7 +152,7 @@ export async function waitForCloudInit(guest: Guest, options: CloudInitOptions):
     try {
       const status = await statusOfStaying(guest, options);
       if (status) return requireDone(status);
-      await guest.reconnect(options.restartMs);
+      await comeBack(guest, options);
     } catch (error) {
       throw isSwitchedOff(error) ? switchedOff("The guest switched itself off") : error;
     }

@@ -151,10 +151,16 @@ export class Guest {
   /**
    * What lies ahead of the guest: its end, or a login that would come to nothing.
    * @param first a command before that, for a guest that is looked at anyway.
+   * @throws {VmbuildError} GUEST_LOST; GUEST_SHELL where nothing can be asked any more.
    */
-  async outlook(first = "", timeoutMs?: number): Promise<Outlook> {
-    const command = `${first}\n${outlookScript(this.#options.user)}`;
-    return readOutlook(await this.ask(command, "Looking ahead", timeoutMs));
+  async outlook(first = "", timeoutMs = 60_000): Promise<Outlook> {
+    const { signal, sudo, user } = this.#options;
+    const command = `${first}\n${outlookScript(user)}`;
+    const { end, lines } = await runQuietly(this.#connection, command, signal, { sudo, timeoutMs });
+    const outlook = readOutlook(lines);
+    // Nobody but a system that goes down ends a command that does nothing.
+    const isKilled = end.signal !== null && !end.timedOut && outlook.ending === undefined;
+    return isKilled ? { ...outlook, ending: { how: "unknown", at: undefined } } : outlook;
   }
 
   /**

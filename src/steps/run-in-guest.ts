@@ -33,6 +33,9 @@ export function commandError(
 /** Commands that end a system, as far as a script's own text shows them. */
 const ENDS_SYSTEM = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?init\s+[0-6])\b/;
 
+/** What a script gets that a shutdown ends. */
+const SHUTDOWN_SIGNALS: ReadonlySet<string | null> = new Set(["TERM", "HUP"]);
+
 const RESTART_HINT =
   "To restart the guest, use a reboot action: it waits until the guest is back. Leave switching " +
   "off to vmbuild.";
@@ -50,14 +53,14 @@ export function endingError(
   });
 }
 
-/** Whether a script whose text speaks of it has ended the system, or is about to. */
-async function requireStaying(
-  context: ActionContext,
-  what: string,
-  lines: readonly string[],
-): Promise<void> {
-  const { ending } = await context.guest.outlook();
-  if (ending) throw endingError(what, ending, lines);
+/** What a script that may have ended the system has left; its own failure counts for more. */
+async function endingOf(context: ActionContext) {
+  try {
+    return (await context.guest.outlook()).ending;
+  } catch (error) {
+    if (error instanceof VmbuildError && error.code === "GUEST_SHELL") return undefined;
+    throw error;
+  }
 }
 
 /** A lost connection whose cause the script's own text shows. */
@@ -104,6 +107,9 @@ async function runToEnd(
       context.onLine(line, stream);
     },
   });
-  if (mayEnd && !end.timedOut) await requireStaying(context, script.what, tail.lines);
+  if (!end.timedOut && (mayEnd || SHUTDOWN_SIGNALS.has(end.signal))) {
+    const ending = await endingOf(context);
+    if (ending) throw endingError(script.what, ending, tail.lines);
+  }
   if (end.exitCode !== 0) throw commandError(script.what, end, context.timeoutMs, tail.lines);
 }

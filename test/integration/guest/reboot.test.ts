@@ -69,7 +69,9 @@ describe("a restart", () => {
   });
 
   it("knows the boot between whatever else the guest says", async () => {
-    await restart({ before: `Welcome!\n${OLD}\nBye.`, next: `Welcome!\n${NEW}\nBye.` }, 60_000);
+    const around = (boot: string): string => `Welcome!\n${boot}\nBye.`;
+    const connection = await restart({ before: around(OLD), next: around(NEW) }, 60_000);
+    expect(connection.lost.aborted).toBe(false);
   });
 
   it("says so where the old boot goes on", async () => {

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { VmbuildError } from "../../../src/errors.js";
+import type { EventBody } from "../../../src/events/types.js";
+import { waitForCloudInit } from "../../../src/guest/cloud-init.js";
+import type { Guest } from "../../../src/guest/guest.js";
+import type { Outlook } from "../../../src/guest/outlook.js";
+import { errorOf } from "../../support/inputs.js";
+
+const DONE = '{"status": "done", "errors": []}';
+const LOST = new VmbuildError("GUEST_LOST", "lost");
+const OFF = new VmbuildError("MACHINE_DIED", "The guest switched itself off", {
+  details: { byGuest: true },
+});
+
+/** What a guest says of one of its boots: cloud-init's status, then what lies ahead. */
+interface Boot {
+  readonly status: string | VmbuildError;
+  readonly outlook?: Outlook;
+}
+
+/** Waits for a guest that goes through these boots; the last one stays for good. */
+async function wait(boots: readonly Boot[], connects: VmbuildError | undefined = undefined) {
+  const notes: string[] = [];
+  let present = 0;
+  const boot = (): Boot => boots[Math.min(present, boots.length - 1)] ?? { status: DONE };
+  const guest = {
+    run({ onLine }: { onLine: (line: string, stream: string) => void }) {
+      const { status } = boot();
+      if (status instanceof VmbuildError) return Promise.reject(status);
+      onLine(status, "stdout");
+      return Promise.resolve();
+    },
+    outlook: () => Promise.resolve(boot().outlook ?? {}),
+    untilLost: () => Promise.resolve(true),
+    reconnect() {
+      present++;
+      return connects ? Promise.reject(connects) : Promise.resolve();
+    },
+  } as unknown as Guest;
+  const emit = (event: EventBody): void => {
+    if (event.type === "note") notes.push(event.message);
+  };
+  await waitForCloudInit(guest, { restartMs: 1000, emit });
+  return { notes, restarts: present };
+}
+
+const ahead = (how: "reboot" | "poweroff" | "halt"): Outlook => ({
+  ending: { how, at: undefined },
+});
+
+describe("waitForCloudInit", () => {
+  it("is over at once where cloud-init is done and the guest stays", async () => {
+    expect(await wait([{ status: DONE }])).toEqual({ notes: [], restarts: 0 });
+  });
+
+  it("waits for a restart that lies ahead, and for cloud-init again", async () => {
+    const { notes, restarts } = await wait([
+      { status: DONE, outlook: ahead("reboot") },
+      { status: DONE },
+    ]);
+    expect(restarts).toBe(1);
+    expect(notes).toEqual(["The guest is restarting, as the user-data tells cloud-init."]);
+  });
+
+  it("connects again when the connection goes", async () => {
+    const { notes, restarts } = await wait([{ status: LOST }, { status: LOST }, { status: DONE }]);
+    expect(restarts).toBe(2);
+    expect(notes[0]).toContain("The connection was lost while cloud-init ran");
+  });
+
+  it("takes no half answer of a guest that goes down for cloud-init's", async () => {
+    const cut = { status: '{"sta', outlook: ahead("reboot") };
+    expect((await wait([cut, { status: DONE }])).restarts).toBe(1);
+  });
+
+  it.each(["poweroff", "halt"] as const)("says that cloud-init ends the guest: %s", async (how) => {
+    const error = await errorOf(wait([{ status: DONE, outlook: ahead(how) }]));
+    expect(error).toMatchObject({ code: "GUEST_CLOUD_INIT", exitCode: 6 });
+    expect(error.hint).toContain("power_state");
+  });
+
+  it("says so as well where the machine has ended before it was asked", async () => {
+    const error = await errorOf(wait([{ status: OFF }]));
+    expect(error.message).toBe("The guest switched itself off, as the user-data tells cloud-init");
+    expect((await errorOf(wait([{ status: LOST }], OFF))).code).toBe("GUEST_CLOUD_INIT");
+  });
+
+  it("ends where the guest restarts without end", async () => {
+    const error = await errorOf(wait([{ status: DONE, outlook: ahead("reboot") }]));
+    expect(error.message).toContain("restarted 10 times while cloud-init ran");
+  });
+
+  it("reports errors, and a status that cannot be read", async () => {
+    const failed = '{"status": "error", "errors": ["runcmd"]}';
+    expect(await errorOf(wait([{ status: failed }]))).toMatchObject({ lines: ["runcmd"] });
+    const error = await errorOf(wait([{ status: "nothing" }]));
+    expect(error.message).toBe("cloud-init's status could not be read");
+  });
+});

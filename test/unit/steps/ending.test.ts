@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { VmbuildError } from "../../../src/errors.js";
+import type { Guest } from "../../../src/guest/guest.js";
+import type { Outlook } from "../../../src/guest/outlook.js";
+import type { ScriptEnd } from "../../../src/guest/script.js";
+import type { ActionContext } from "../../../src/steps/action.js";
+import { runInGuest } from "../../../src/steps/run-in-guest.js";
+import { errorOf } from "../../support/inputs.js";
+
+const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
+const GOING: Outlook = { ending: { how: "reboot", at: undefined } };
+
+/** Runs a script in a guest that ends it so, and has this ahead of it. */
+function run(content: string, end: ScriptEnd | VmbuildError, outlook: Outlook | VmbuildError = {}) {
+  const told = <T>(value: T | VmbuildError): Promise<T> =>
+    value instanceof VmbuildError ? Promise.reject(value) : Promise.resolve(value);
+  const guest = { run: () => told(end), outlook: () => told(outlook) } as unknown as Guest;
+  const context = { guest, timeoutMs: 1000, environment: {}, onLine: () => {} };
+  const script = { what: "it", content, interpreter: ["/bin/sh"] };
+  return runInGuest(context as unknown as ActionContext, script);
+}
+
+describe("a script that ends the system", () => {
+  it.each([
+    "reboot",
+    "systemctl reboot",
+    "shutdown -r now",
+    "poweroff",
+    "halt",
+    "init 6",
+    "telinit 0",
+  ])("is no success: %s", async (content) => {
+    const error = await errorOf(run(content, OK, GOING));
+    expect(error).toMatchObject({ code: "GUEST_LOST", details: { ending: "reboot" } });
+    expect(error.message).toBe("it: the guest is restarting");
+    expect(error.hint).toContain("reboot action");
+  });
+
+  it("is known by the signal that ends it", async () => {
+    const error = await errorOf(run("./install", { ...OK, exitCode: null, signal: "TERM" }, GOING));
+    expect(error).toMatchObject({ code: "GUEST_LOST", details: { ending: "reboot" } });
+  });
+
+  it("gets the hint where the connection goes first", async () => {
+    const lost = new VmbuildError("GUEST_LOST", "The connection was lost");
+    for (const [end, outlook] of [
+      [lost, {}],
+      [OK, lost],
+    ] as const) {
+      const error = await errorOf(run("reboot", end, outlook));
+      expect(error).toMatchObject({ code: "GUEST_LOST", message: "The connection was lost: it" });
+      expect(error.hint).toContain("reboot action");
+    }
+    expect(await errorOf(run("true", lost))).toBe(lost);
+  });
+
+  it("is told by its own failure where nothing can be asked any more", async () => {
+    const mute = new VmbuildError("GUEST_SHELL", "mute");
+    const error = await errorOf(run("reboot", { ...OK, exitCode: 3 }, mute));
+    expect(error.message).toBe("it ended with exit code 3");
+  });
+
+  it("is not taken for one by its words alone", async () => {
+    await run("echo reboot later", OK);
+    const error = await errorOf(run("reboot --help", { ...OK, exitCode: 1 }));
+    expect(error.code).toBe("STEP_FAILED");
+  });
+});
