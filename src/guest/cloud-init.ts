@@ -69,6 +69,21 @@ async function readStatus(guest: Guest): Promise<Status | VmbuildError> {
   }
 }
 
+/** cloud-init goes on where it drops a part of the user-data, and says so in its log alone. */
+async function reportWarnings(guest: Guest, { emit }: CloudInitOptions): Promise<void> {
+  const command = "grep -hE '\\[(WARNING|ERROR|CRITICAL)\\]: ' /var/log/cloud-init.log || true";
+  const lines = await guest.ask(command, "Reading cloud-init's log");
+  const messages = lines.flatMap((line) => /\[[A-Z]+\]: (.*)$/.exec(line)?.[1] ?? []);
+  const [first] = messages;
+  if (first === undefined) return;
+  const more = messages.length > 1 ? ` (and ${messages.length - 1} more)` : "";
+  emit({
+    type: "warning",
+    message: `cloud-init warns: ${first}${more}`,
+    hint: "A part of the user-data may have had no effect. The guest's /var/log/cloud-init.log has it all.",
+  });
+}
+
 function requireDone({ status, errors, detail }: Status): void {
   if (status === "done" && errors.length === 0) return;
   throw new VmbuildError("GUEST_CLOUD_INIT", `cloud-init's status is "${status}"`, {
@@ -151,7 +166,10 @@ export async function waitForCloudInit(guest: Guest, options: CloudInitOptions):
   for (let losses = 0; losses <= MOST_LOSSES; losses++) {
     try {
       const status = await statusOfStaying(guest, options);
-      if (status) return requireDone(status);
+      if (status) {
+        requireDone(status);
+        return await reportWarnings(guest, options);
+      }
       await comeBack(guest, options);
     } catch (error) {
       throw isSwitchedOff(error) ? switchedOff("The guest switched itself off") : error;

@@ -19,7 +19,7 @@ const MARK = "vmbuild-outlook";
  * Prints how the system is about to end, if it is: a shutdown at a time, which systemd notes in a
  * file, or one that goes on.
  */
-export const ENDING = `
+const ENDING = `
 say_ending() {
   if [ -e /run/systemd/shutdown/scheduled ]; then
     mode= usec=

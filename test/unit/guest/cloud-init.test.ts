@@ -16,6 +16,8 @@ const OFF = new VmbuildError("MACHINE_DIED", "The guest switched itself off", {
 interface Boot {
   readonly status: string | VmbuildError;
   readonly outlook?: Outlook;
+  /** What its log has. */
+  readonly log?: readonly string[];
 }
 
 /** Waits for a guest that goes through these boots; the last one stays for good. */
@@ -31,6 +33,7 @@ async function wait(boots: readonly Boot[], connects: VmbuildError | undefined =
       return Promise.resolve();
     },
     outlook: () => Promise.resolve(boot().outlook ?? {}),
+    ask: () => Promise.resolve(boot().log ?? []),
     untilLost: () => Promise.resolve(true),
     reconnect() {
       present++;
@@ -38,7 +41,7 @@ async function wait(boots: readonly Boot[], connects: VmbuildError | undefined =
     },
   } as unknown as Guest;
   const emit = (event: EventBody): void => {
-    if (event.type === "note") notes.push(event.message);
+    if (event.type === "note" || event.type === "warning") notes.push(event.message);
   };
   await waitForCloudInit(guest, { restartMs: 1000, emit });
   return { notes, restarts: present };
@@ -51,6 +54,15 @@ const ahead = (how: "reboot" | "poweroff" | "halt"): Outlook => ({
 describe("waitForCloudInit", () => {
   it("is over at once where cloud-init is done and the guest stays", async () => {
     expect(await wait([{ status: DONE }])).toEqual({ notes: [], restarts: 0 });
+  });
+
+  it("says what cloud-init dropped", async () => {
+    const log = [
+      "2026-11-26 11:20:37,014 - util.py[WARNING]: Failed loading yaml blob.",
+      "2026-11-26 11:20:37,015 - schema.py[WARNING]: Invalid cloud-config provided",
+    ];
+    const { notes } = await wait([{ status: DONE, log }]);
+    expect(notes).toEqual(["cloud-init warns: Failed loading yaml blob. (and 1 more)"]);
   });
 
   it("waits for a restart that lies ahead, and for cloud-init again", async () => {
