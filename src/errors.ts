@@ -243,6 +243,22 @@ export const ERRORS = {
     meaning: "An acceptance check does not hold, or could not be made.",
     remedy: "The report says which and why; `vmbuild boot NAME --ssh` looks inside the image.",
   },
+  OUTPUT_UNWRITABLE: {
+    exit: 9,
+    meaning: "The output folder cannot be made or written to.",
+    remedy: "Correct its permissions, or write elsewhere with --output DIR.",
+  },
+  OUTPUT_TAKEN: {
+    exit: 9,
+    meaning: "The artifact would replace something that is not an older artifact of the template.",
+    remedy: "Give each template an output folder of its own: output.directory, or --output DIR.",
+  },
+  ARTIFACT_NAMES: {
+    exit: 9,
+    meaning:
+      "A file made by a step has the name of the image, of its checksums or of the manifest.",
+    remedy: "Give the step's file another name, or change output.filename.",
+  },
   ARTIFACT_CONVERT: {
     exit: 9,
     meaning: "The image could not be written.",

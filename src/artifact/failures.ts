@@ -2,13 +2,45 @@
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
 
+/** A full disk, and a used-up quota. */
+const SPACE_CODES = new Set(["ENOSPC", "EDQUOT"]);
+
+const FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
+  EACCES: "You are not permitted to write to the output folder",
+  EPERM: "You are not permitted to write to the output folder",
+  EROFS: "The file system is mounted read-only that holds the output folder",
+  ENOTDIR: "A file stands where a parent would be of the output folder",
+  ELOOP: "Symbolic links lead in a circle on the way to the output folder",
+  ENAMETOOLONG: "A file name is too long for the file system of the output folder",
+  EINVAL: "A file name has characters that are refused by the file system of the output folder",
+};
+
+/**
+ * Turns a system error into the one for an output folder that cannot be used: OUTPUT_UNWRITABLE, or
+ * ARTIFACT_SPACE for a full disk and a used-up quota.
+ */
+export function folderError(folder: string, error: unknown): VmbuildError {
+  if (error instanceof VmbuildError) return error;
+  const code = systemCode(error) ?? "";
+  if (SPACE_CODES.has(code)) {
+    const message = `The disk that holds the output folder ${folder} is full`;
+    return new VmbuildError("ARTIFACT_SPACE", message, { cause: error, details: { folder } });
+  }
+  const known = FOLDER_PROBLEMS[code];
+  const what = known ? `${known} ${folder}` : `The output folder ${folder} cannot be written`;
+  return new VmbuildError("OUTPUT_UNWRITABLE", `${what}: ${messageOf(error)}`, {
+    cause: error,
+    details: { folder },
+  });
+}
+
 /**
  * The error itself where it is one of the family; otherwise ARTIFACT_SPACE for a full disk or a
  * used-up quota, and `code` for the rest.
  */
 export function artifactError(code: ErrorCode, doing: string, error: unknown): VmbuildError {
   if (error instanceof VmbuildError) return error;
-  const full = ["ENOSPC", "EDQUOT"].includes(systemCode(error) ?? "");
+  const full = SPACE_CODES.has(systemCode(error) ?? "");
   return new VmbuildError(full ? "ARTIFACT_SPACE" : code, `${doing}: ${messageOf(error)}`, {
     cause: error,
   });

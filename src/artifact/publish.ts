@@ -6,23 +6,25 @@
  *
  * 1. the old manifest goes, and with it the old sums for which there are no new ones
  * 2. the images are renamed into place, each replacing its elder in one move
- * 3. their companions are: sums, version file
+ * 3. their checksum files are, then the files that steps made
  * 4. the manifest is, last
  *
  * Before 1 all is old, after 4 all is new. A crash in between leaves no manifest, which every
  * reader of ours takes for "nothing there" ({@link readPublished}); sums may then be those of
  * the image before, so that `sha256sum -c` fails, but never those of an image that is not there.
  */
-import { readdir, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { statIfThere, syncToDisk, temporaryBeside } from "../host/files.js";
+import { isTemporaryName, statIfThere, syncToDisk, temporaryBeside } from "../host/files.js";
+import { VmbuildError } from "../errors.js";
 import { checksumPath } from "./checksum-files.js";
 import { ALGORITHMS } from "./digest.js";
 import { artifactError } from "./failures.js";
 import { MANIFEST_NAME } from "./manifest.js";
+import { sameName } from "./names.js";
 
 /** What a file is to the artifact; it decides when its final name appears. */
-export type StagedRole = "image" | "companion" | "manifest";
+export type StagedRole = "image" | "checksums" | "companion" | "manifest";
 
 interface StagedFile {
   readonly role: StagedRole;
@@ -40,19 +42,35 @@ export class Staging implements AsyncDisposable {
     this.folder = folder;
   }
 
-  /** The temporary name to write `name` under. The same name gives the same answer. */
+  /**
+   * Returns the temporary name to write `name` under. A name that was reserved before gives the
+   * same answer, where it is meant for the same file.
+   * @param name a file name without folders.
+   * @throws {VmbuildError} ARTIFACT_NAMES when another file of the artifact has that name.
+   */
   reserve(name: string, role: StagedRole): string {
+    if (basename(name) !== name) throw new VmbuildError("DEFECT", `${name} is not a file name`);
     const known = this.#files.get(name);
-    if (known) return known.temporary;
+    if (known?.role === role) return known.temporary;
+    this.#requireFree(name, role);
     const path = join(this.folder, name);
     const temporary = temporaryBeside(path);
     this.#files.set(name, { role, temporary, path });
     return temporary;
   }
 
+  /** Files that steps made may differ in case alone: they were made on this host. */
+  #requireFree(name: string, role: StagedRole): void {
+    for (const [other, file] of this.#files) {
+      const both = role === "companion" && file.role === "companion";
+      if (both ? other !== name : !sameName(other, name)) continue;
+      throw new VmbuildError("ARTIFACT_NAMES", `Two files of the artifact are called ${name}`);
+    }
+  }
+
   /**
    * Writes a small file under its temporary name.
-   * @throws {VmbuildError} ARTIFACT_SPACE or ARTIFACT_DIGEST.
+   * @throws {VmbuildError} ARTIFACT_SPACE, ARTIFACT_DIGEST or ARTIFACT_NAMES.
    */
   async write(name: string, role: StagedRole, content: string): Promise<void> {
     const temporary = this.reserve(name, role);
@@ -75,6 +93,7 @@ export class Staging implements AsyncDisposable {
       await Promise.all(files.map((file) => syncToDisk(file.temporary)));
       await this.#removeOutdated(ofRole("image"));
       await this.#moveIntoPlace(ofRole("image"));
+      await this.#moveIntoPlace(ofRole("checksums"));
       await this.#moveIntoPlace(ofRole("companion"));
       await this.#moveIntoPlace(ofRole("manifest"));
     } catch (error) {
@@ -101,7 +120,7 @@ export class Staging implements AsyncDisposable {
   async #moveIntoPlace(files: readonly StagedFile[]): Promise<void> {
     for (const file of files) {
       // A folder takes the place of another only when that is empty.
-      if ((await statIfThere(file.temporary))?.isDirectory()) {
+      if ((await lstat(file.temporary)).isDirectory()) {
         await rm(file.path, { recursive: true, force: true });
       }
       await rename(file.temporary, file.path);
@@ -111,8 +130,10 @@ export class Staging implements AsyncDisposable {
   }
 }
 
+const ENDING_LENGTH = "01234567.part".length;
+
 /**
- * Removes the temporary files that a killed run left for these final paths. Only for the holder
+ * Removes the temporary files and folders that a killed run left for these final paths. Only for the holder
  * of the build's lock.
  * @returns what was removed, with sizes in bytes.
  */
@@ -125,11 +146,12 @@ export async function removeAbandoned(
     const start = `.${basename(path)}.`;
     const names = (await statIfThere(folder)) ? await readdir(folder) : [];
     for (const name of names) {
-      if (!name.startsWith(start) || !/^[0-9a-f]{8}\.part$/.test(name.slice(start.length)))
-        continue;
+      // Whatever follows the start is eight digits and the ending, or the name is another file's.
+      if (!name.startsWith(start) || name.length !== start.length + ENDING_LENGTH) continue;
+      if (!isTemporaryName(name)) continue;
       const abandoned = join(folder, name);
       removed.push({ path: abandoned, size: Number((await statIfThere(abandoned))?.size ?? 0) });
-      await rm(abandoned, { force: true });
+      await rm(abandoned, { recursive: true, force: true });
     }
   }
   return removed;

@@ -10,8 +10,17 @@ export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.part`);
 }
 
-/** Makes a file's content, and its name in the folder, survive a power loss. */
+/** Returns whether a file name is one that {@link temporaryBeside} can make. */
+export function isTemporaryName(name: string): boolean {
+  return /^\..+\.[0-9a-f]{8}\.part$/s.test(name);
+}
+
+/**
+ * Makes a file's content, and its name in the folder, survive a power loss. A symbolic link has
+ * no content of its own, and may lead to what is not there yet.
+ */
 export async function syncToDisk(path: string): Promise<void> {
+  if ((await lstat(path)).isSymbolicLink()) return;
   const handle = await open(path, "r");
   try {
     await handle.sync();

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
-import { formatNamed } from "../artifact/registry.js";
+import { imageFilename } from "../artifact/names.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
 import { defaultCpuModel } from "../machine/shape.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
@@ -21,9 +21,9 @@ export interface OutputPlan {
 
 /** Where the artifact goes. `directory` (from `--output`) is relative to the current folder. */
 export function planOutput(template: Template, directory?: string): OutputPlan {
-  const { output, name, version } = template;
+  const { output } = template;
   const folder = resolve(directory ?? output.directory);
-  const filename = output.filename ?? `${name}-${version}${formatNamed(output.format).extension}`;
+  const filename = imageFilename(template);
   const compression = compressionOf(output.format, output.compression);
   const { format, reproducible, checksums } = output;
   const path = resolve(folder, filename);

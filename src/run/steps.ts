@@ -1,4 +1,5 @@
 /** Runs the template's steps in order; those that a checkpoint covers are skipped. */
+import { requireCompanionNames } from "../artifact/companions.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
 import { runStep } from "../steps/step.js";
@@ -61,6 +62,7 @@ async function runOne(stepRun: StepRun): Promise<number> {
     const ended = await meter.waitFor(() =>
       runStep(step, { guest, emit, signal, log, hostChanged, ...place }),
     );
+    await requireCompanionNames(workspace.run.outputs, context.output.filename);
     return ended.durationMs;
   } catch (error) {
     await workspace.update({ failedStep: step.name });

@@ -10,6 +10,7 @@ import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { collidingDownloads } from "./downloads.js";
+import { outputNameProblems } from "./output-names.js";
 
 const GIB = 2 ** 30;
 const MINUTE_MS = 60_000;
@@ -115,6 +116,7 @@ const outputSchema = z
   .strictObject({
     directory: z
       .string()
+      .regex(/^[^\0]+$/, "the path of a folder; it cannot be empty")
       .default("output/${name}")
       .describe('relative to the current folder; "output/${name}" by default'),
     filename: fileName
@@ -216,7 +218,8 @@ export const templateSchema = z
       }
       seen.add(step.name);
     }
-    for (const { path, message } of collidingDownloads(template.steps)) {
+    const outputProblems = [...outputNameProblems(template), ...collidingDownloads(template.steps)];
+    for (const { path, message } of outputProblems) {
       context.addIssue({ code: "custom", path: [...path], message });
     }
   });

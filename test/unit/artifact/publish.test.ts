@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -49,6 +49,30 @@ describe("Staging", () => {
     ]);
     expect(await text("demo.qcow2")).toBe("new\n");
     expect(await readPublished(folder)).toEqual(exampleManifest());
+  });
+
+  it.each([
+    ["demo.qcow2", "companion"],
+    ["DEMO.qcow2", "companion"],
+    ["demo.qcow2.sha256", "checksums"],
+    ["Manifest.json", "image"],
+  ] as const)("refuses a second file called %s", async (name, role) => {
+    {
+      await using staging = await stage();
+      const message = `Two files of the artifact are called ${name}`;
+      expect(() => staging.reserve(name, role)).toThrow(
+        expect.objectContaining({ code: "ARTIFACT_NAMES", message }),
+      );
+    }
+    await oldIsIntact();
+  });
+
+  it("publishes a link to the image, which is not there yet", async () => {
+    await rm(join(folder, "demo.qcow2"));
+    await using staging = await stage();
+    await symlink("demo.qcow2", staging.reserve("latest.qcow2", "companion"));
+    await staging.publish();
+    expect(await text("latest.qcow2")).toBe("new\n");
   });
 
   it("leaves the older artifact alone when it is given up", async () => {
@@ -121,6 +145,12 @@ describe("removeAbandoned", () => {
     expect(removed).toEqual([{ path: abandoned.reserve("demo.qcow2", "image"), size: 4 }]);
     expect(await readdir(folder)).toHaveLength(8);
     await abandoned[Symbol.asyncDispose]();
+  });
+
+  it("removes a folder that a killed run left", async () => {
+    await mkdir(join(folder, ".site.0123abcd.part/inner"), { recursive: true });
+    await removeAbandoned([join(folder, "site")]);
+    expect(await readdir(folder)).toHaveLength(4);
   });
 
   it("finds nothing in a folder that is not there", async () => {
