@@ -62,6 +62,10 @@ export const manifestSchema = z.object({
   accelerator: z.string(),
   host: z.object({ arch: z.string(), os: z.string() }).optional(),
   files: z.array(file).min(1),
+  companions: z
+    .array(z.string())
+    .optional()
+    .describe("files and folders beside the image that steps made"),
   steps: z.array(
     z.object({
       name: z.string(),

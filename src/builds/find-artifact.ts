@@ -1,10 +1,12 @@
 /** A template's finished image, on disk and whole. */
 import { join } from "node:path";
+import type { Manifest } from "../artifact/manifest.js";
+import { readOwner } from "../artifact/output-owner.js";
 import { readPublished } from "../artifact/published.js";
 import { IMAGE_FORMATS, isStartable } from "../artifact/registry.js";
-import { VmbuildError } from "../errors.js";
-import type { Template } from "../template/load.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
 import { planOutput } from "../requirements/plan.js";
+import type { Template } from "../template/load.js";
 
 /** A finished image. */
 export interface FoundArtifact {
@@ -12,20 +14,34 @@ export interface FoundArtifact {
   readonly path: string;
   /** sha256 in hex, where the manifest has it. */
   readonly digest?: string;
+  readonly manifest: Manifest;
 }
 
 /**
- * Finds it by the manifest in the template's output folder.
+ * Finds it by the manifest in the template's output folder. A manifest of another template is not
+ * taken for the template's own.
  * @throws {VmbuildError} INPUT_MISSING when it was not built, is not whole, or is of a format that
  *   no machine can start from.
  */
 export async function findArtifact(template: Template, directory?: string): Promise<FoundArtifact> {
   const { folder } = planOutput(template, directory);
+  const hint = `Build it first: vmbuild run ${template.name}`;
+  const missing = `${template.name} has no finished image in ${folder}`;
+  // Before anything else is read of it: what is wrong with another's image is of no interest.
+  const owner = await readOwner(folder).catch(() => undefined); // Reported as a missing image below.
+  if (owner !== undefined && owner !== template.name) {
+    throw new VmbuildError(
+      "INPUT_MISSING",
+      `${missing}: the image there is that of another template, "${owner}"`,
+      {
+        hint: `Two templates need two output folders. ${hint} --output DIR`,
+        details: { folder, owner },
+      },
+    );
+  }
   const manifest = await readPublished(folder).catch((cause: unknown) => {
-    throw new VmbuildError("INPUT_MISSING", `${template.name} has no finished image in ${folder}`, {
-      cause,
-      hint: `Build it first: vmbuild run ${template.name}`,
-    });
+    const { message, lines } = asVmbuildError(cause);
+    throw new VmbuildError("INPUT_MISSING", missing, { cause, hint, lines: [message, ...lines] });
   });
   const file = manifest.files.find(({ format }) => isStartable(format));
   if (!file) {
@@ -37,5 +53,6 @@ export async function findArtifact(template: Template, directory?: string): Prom
     );
   }
   const digest = file.checksums.sha256;
-  return { path: join(folder, file.name), ...(digest === undefined ? {} : { digest }) };
+  const path = join(folder, file.name);
+  return { path, manifest, ...(digest === undefined ? {} : { digest }) };
 }

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { readPublished } from "../artifact/published.js";
 import { composeEntry } from "../marketplace/entry.js";
 import { findArtifact } from "../builds/find-artifact.js";
 import { VmbuildError } from "../errors.js";
@@ -45,8 +44,7 @@ function parseUuid(flag: string | true | undefined): string | undefined {
 export async function marketplace(name: string, flags: MarketplaceFlags): Promise<number> {
   const output = createOutput(flags);
   const template = await loadFor(name, flags);
-  const { path: image } = await findArtifact(template, flags.image);
-  const manifest = await readPublished(dirname(image));
+  const { path: image, manifest } = await findArtifact(template, flags.image);
   const url = parseUrl(flags.url, manifest.files[0]?.name ?? "");
   const uuid = parseUuid(flags.uuid);
   const text = await composeEntry(join(template.folder, DEVELOPMENT_NAME), { manifest, url });

@@ -1,4 +1,5 @@
 /** `vmbuild run`: builds, shows how it goes, prints what came of it. */
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "../run/run.js";
@@ -12,6 +13,7 @@ import type { Summary } from "../events/sinks/summary.js";
 import type { Sink } from "../events/types.js";
 import type { Breakpoint } from "../run/pause.js";
 import type { Template } from "../template/load.js";
+import { planOutput } from "../requirements/plan.js";
 import { failedStepOf } from "../builds/records.js";
 import { explain } from "./explain.js";
 import { findArtifact } from "./find-artifact.js";
@@ -175,7 +177,29 @@ function requireDifferentNames(templates: readonly Template[]): void {
   throw new VmbuildError("USAGE", `Two of the templates are called ${twice}`);
 }
 
-function requireSense({ force, from, retry, checkpoints }: RunFlags): void {
+/** Two templates of one call would find nothing in their folder yet, and both go on. */
+async function requireDifferentFolders(templates: readonly Template[], flags: RunFlags) {
+  if (flags.output !== undefined) return;
+  const owners = new Map<string, string>();
+  for (const template of templates) {
+    const { folder } = planOutput(template);
+    const real = await realpath(folder).catch(() => folder); // Not there yet.
+    const other = owners.get(real);
+    if (other !== undefined) {
+      throw new VmbuildError(
+        "USAGE",
+        `The templates ${other} and ${template.name} have the same output folder: ${folder}`,
+        {
+          hint: "Change output.directory in one of them, or give --output DIR, which makes DIR/NAME.",
+        },
+      );
+    }
+    owners.set(real, template.name);
+  }
+}
+
+function requireSense({ force, from, retry, checkpoints, output }: RunFlags): void {
+  if (output === "") throw new VmbuildError("USAGE", "--output: the path of a folder is empty");
   const given = [
     ...(force ? ["--force"] : []),
     ...(from === undefined ? [] : ["--from"]),
@@ -193,6 +217,7 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
   for (const name of names) templates.push(await loadFor(name, flags));
   requireDifferentNames(templates);
   requireSense(flags);
+  if (!flags.explain && flags.until === undefined) await requireDifferentFolders(templates, flags);
   // What is wrong with a flag is said before anything is built.
   for (const template of templates) {
     for (const text of flags.break ?? []) parseBreakpoint(text, template);

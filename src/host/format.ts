@@ -7,6 +7,24 @@ export function formatBytes(bytes: number): string {
   return prettyBytes(bytes, { binary: true, maximumFractionDigits: 1 });
 }
 
+/**
+ * Formats sizes for one message. Sizes that differ are written with as many digits as it takes to
+ * tell them apart, and otherwise as bytes.
+ */
+export function formatSizes<const T extends readonly number[]>(
+  ...sizes: T
+): { [K in keyof T]: string } {
+  const different = new Set(sizes).size;
+  for (let digits = 1; digits <= 3; digits++) {
+    const options = { binary: true, maximumFractionDigits: digits };
+    const texts = sizes.map((size) => prettyBytes(size, options));
+    // 1,024 MiB would be another spelling of 1 GiB.
+    if (texts.some((text) => /^1,?024\b/.test(text))) continue;
+    if (new Set(texts).size === different) return texts as { [K in keyof T]: string };
+  }
+  return sizes.map((size) => `${size} bytes`) as { [K in keyof T]: string };
+}
+
 /** `850ms`, `12.3s`, `2m 5s`. */
 export function formatDuration(milliseconds: number): string {
   const rounded = Math.round(milliseconds);

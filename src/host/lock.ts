@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { systemCode } from "../errors.js";
+import { VmbuildError, systemCode } from "../errors.js";
 import { missingProgram } from "./programs.js";
 
 /** A lock that is held. `release` is idempotent. */
@@ -73,6 +73,21 @@ export async function tryLock(path: string): Promise<HeldLock | undefined> {
   const lock = await acquire(path, ["--timeout", "0.5"]);
   if (lock) await writeFile(path, `${process.pid}\n`, { mode: 0o600 });
   return lock;
+}
+
+/**
+ * Takes the lock on a folder that is there, without a file in it.
+ * @returns `taken` when another process holds it; undefined where the file system knows no locks
+ *   on folders, such as NFS.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING without flock.
+ */
+export async function tryLockFolder(path: string): Promise<HeldLock | "taken" | undefined> {
+  try {
+    return (await acquire(path, ["--timeout", "0.5"])) ?? "taken";
+  } catch (error) {
+    if (error instanceof VmbuildError) throw error;
+    return undefined;
+  }
 }
 
 /** Waits for the lock on `path`, for as long as it takes or until the signal aborts. */

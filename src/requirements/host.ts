@@ -23,7 +23,6 @@ export interface HostFacts extends DecidedAccelerator {
 
 /** A build's working disk, logs and seed take at least this much; the rest is the steps' affair. */
 export const STATE_SPACE = 2 * 2 ** 30;
-const OUTPUT_SPACE = 256 * 2 ** 20;
 
 /** The program's path, or undefined. */
 export async function findProgram(name: string): Promise<string | undefined> {
@@ -67,19 +66,18 @@ async function requireMemory(memory: number): Promise<void> {
 
 /**
  * Checks that this host can run the build.
- * @param folders where the build's state and its output go.
+ * @param folders where the build's state goes.
  * @throws {VmbuildError} HOST_PROGRAM_MISSING, HOST_KVM_UNUSABLE, HOST_MEMORY, HOST_SPACE.
  */
 export async function checkHost(
   template: Template,
-  folders: { readonly state: string; readonly output: string },
+  folders: { readonly state: string },
   signal: AbortSignal,
 ): Promise<HostFacts> {
   const { machine } = template;
   await requirePrograms(template);
   await requireMemory(machine.memory);
   await requireSpace(join(folders.state, "disk"), STATE_SPACE, "The build's working disk");
-  await requireSpace(join(folders.output, "image"), OUTPUT_SPACE, "The image");
   const [qemu, decided, uefi] = await Promise.all([
     qemuVersion(machine.binary, signal),
     decideAccelerator(machine.accelerator, machine.binary, machine.cpu, signal),

@@ -1,14 +1,16 @@
 /** From a guest whose steps are done to an artifact: seal, shut down, compact, digest, describe. */
-import { cp, mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { arch, release } from "node:os";
 import { basename, join, relative } from "node:path";
 import { compact } from "../artifact/compact.js";
 import type { CompactedImage } from "../artifact/compact.js";
+import { requireCompanionNames, stageCompanions } from "../artifact/companions.js";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
-import { digestFile } from "../artifact/digest.js";
+import { ALGORITHMS, digestFile } from "../artifact/digest.js";
 import type { Digests } from "../artifact/digest.js";
 import { MANIFEST_NAME, MANIFEST_VERSION, formatManifest } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
+import { requireOwnFolder } from "../artifact/output-owner.js";
 import { Staging, removeAbandoned } from "../artifact/publish.js";
 import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
@@ -21,6 +23,8 @@ import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
 import { vmbuildVersion } from "../version.js";
 import { phase } from "./context.js";
 import type { RunContext } from "./context.js";
+import { makeWayForCompanions } from "./companions.js";
+import { outputTarget } from "./output.js";
 import type { Prepared } from "./prepare.js";
 import type { StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
@@ -76,6 +80,8 @@ export async function scrub(context: RunContext, stopped: StoppedMachine): Promi
 interface Digested {
   readonly image: CompactedImage;
   readonly checksums: Digests;
+  /** The names of what steps made beside it. */
+  readonly companions: readonly string[];
 }
 
 /** How the disk came to be what it is. */
@@ -84,19 +90,6 @@ export interface Made {
   readonly steps: readonly StepRecord[];
   /** Steps whose saved state somebody changed before the rest ran. */
   readonly changedByHand: readonly string[];
-}
-
-/** The files that steps made for the output folder, by name. A folder counts as one. */
-async function stageOutputs(context: RunContext, staging: Staging): Promise<string[]> {
-  const { outputs } = context.workspace.run;
-  const names = (await readdir(outputs)).toSorted();
-  for (const name of names) {
-    const target = staging.reserve(name, "companion");
-    const entry = join(outputs, name);
-    const asItIs = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
-    await cp(entry, target, asItIs);
-  }
-  return names;
 }
 
 /** As seen from here, or its bare name: what an image carries along says nothing of this host. */
@@ -108,7 +101,7 @@ function shownPath(path: string): string {
 function describe(
   context: RunContext,
   prepared: Prepared,
-  { image, checksums }: Digested,
+  { image, checksums, companions }: Digested,
   { steps, changedByHand }: Made,
 ): Manifest {
   const { template, output } = context;
@@ -140,6 +133,7 @@ function describe(
         checksums,
       },
     ],
+    ...(companions.length > 0 ? { companions: [...companions] } : {}),
     steps: steps.map(({ name, durationMs, restored }) => ({
       name,
       durationMs: Math.round(durationMs),
@@ -171,7 +165,7 @@ function resultOf(
 /**
  * Makes the artifact of a stopped machine's disk. Nothing appears under a final name before all
  * of it is whole; an older artifact stays until then.
- * @throws {VmbuildError} ARTIFACT_CONVERT, ARTIFACT_SPACE, ARTIFACT_DIGEST.
+ * @throws {VmbuildError} OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE, ARTIFACT_DIGEST.
  */
 export async function makeArtifact(
   context: RunContext,
@@ -181,8 +175,12 @@ export async function makeArtifact(
   const { emit, output, options, meter } = context;
   const { signal } = options;
   const { format, compression, reproducible, filename } = output;
+  await requireCompanionNames(workspace.run.outputs, filename);
   await mkdir(output.folder, { recursive: true });
-  await removeAbandoned([output.path, join(output.folder, MANIFEST_NAME)]);
+  const sums = ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm));
+  const companions = await readdir(workspace.run.outputs);
+  const names = [filename, ...sums, MANIFEST_NAME, ...companions];
+  await removeAbandoned(names.map((name) => join(output.folder, name)));
   await using staging = new Staging(output.folder);
   const destination = staging.reserve(filename, "image");
   const { name, machine } = context.template;
@@ -203,14 +201,17 @@ export async function makeArtifact(
   );
   // Awaited here: the staging is let go of when this function returns.
   return await phase(emit, "describe", async () => {
-    await stageOutputs(context, staging);
+    const companions = await stageCompanions(workspace.run.outputs, staging);
     for (const [algorithm, hex] of Object.entries(checksums) as [keyof Digests, string][]) {
       const name = checksumPath(filename, algorithm);
-      await staging.write(name, "companion", formatChecksum(hex, filename));
+      await staging.write(name, "checksums", formatChecksum(hex, filename));
     }
-    const digested = { image, checksums };
+    const digested = { image, checksums, companions };
     const manifest = formatManifest(describe(context, prepared, digested, made));
     await staging.write(MANIFEST_NAME, "manifest", manifest);
+    // Nobody else may have written a manifest meanwhile, although no other run of ours could.
+    await requireOwnFolder(outputTarget(context));
+    await makeWayForCompanions(context);
     await staging.publish();
     return resultOf(context, digested, made.steps);
   });

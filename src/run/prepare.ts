@@ -20,8 +20,8 @@ export interface Prepared {
 }
 
 async function prepareHost(context: RunContext, signal: AbortSignal): Promise<HostFacts> {
-  const { emit, template, workspace, output, meter } = context;
-  const folders = { state: workspace.build.folder, output: output.folder };
+  const { emit, template, workspace, meter } = context;
+  const folders = { state: workspace.build.folder };
   const host = await phase(
     emit,
     "host",

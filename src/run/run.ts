@@ -21,6 +21,7 @@ import { makeArtifact, scrub, seal, shutDown } from "./finish.js";
 import { Meter } from "./meter.js";
 import { pause } from "./pause.js";
 import { planOutput } from "../requirements/plan.js";
+import { claimOutput, claimOutputEarly } from "./output.js";
 import { prepare } from "./prepare.js";
 import type { Prepared } from "./prepare.js";
 import { runSteps } from "./steps.js";
@@ -64,12 +65,14 @@ export async function build(options: BuildOptions): Promise<RunResult> {
 
 async function runBuild(context: RunContext): Promise<RunResult> {
   const { options } = context;
+  await using early = await claimOutputEarly(context);
   const prepared = await prepare(context);
   const plan = await planRun(context, prepared, options);
   try {
     announcePlan(context, plan);
     if (plan.upToDate) return presentImage(context, plan.upToDate);
     await announceSeed(options.template, context.emit, options.signal);
+    await using _late = early ? undefined : await claimOutput(context);
     await requireSources(options.template, stepsToRun(options, plan), options.signal);
     await dropWhatRunsAgain(context, plan);
     const { stopped, records, key } = await runMachine(context, prepared, plan);

@@ -116,7 +116,7 @@ const outputSchema = z
   .strictObject({
     directory: z
       .string()
-      .regex(/^[^\0]+$/, "the path of a folder; it cannot be empty")
+      .refine((path) => /^[^\0]+$/.test(path), "the path of a folder; it cannot be empty")
       .default("output/${name}")
       .describe('relative to the current folder; "output/${name}" by default'),
     filename: fileName

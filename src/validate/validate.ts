@@ -7,6 +7,7 @@ import { checkBase } from "./base.js";
 import { Collector } from "./findings.js";
 import type { Findings } from "./findings.js";
 import { checkInputs } from "./inputs.js";
+import { checkOutput } from "./output.js";
 import { checkSeed } from "./seed.js";
 import { shown } from "./files.js";
 import { checkSources, checkSteps } from "./steps.js";
@@ -31,6 +32,7 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
   await checkSeed(collector);
   await checkSteps(collector);
   await checkAcceptance(collector);
+  await checkOutput(collector);
   options.signal.throwIfAborted();
   return collector;
 }

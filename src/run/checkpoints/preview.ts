@@ -1,10 +1,12 @@
 /** Looks at what a run would keep and what it would do, without running anything. */
 import { rm } from "node:fs/promises";
+import { requireOwnFolder } from "../../artifact/output-owner.js";
 import { tryLock } from "../../host/lock.js";
 import { createContext } from "../context.js";
 import type { BuildOptions, RunContext } from "../context.js";
 import { Meter } from "../meter.js";
 import { planOutput } from "../../requirements/plan.js";
+import { outputTarget } from "../output.js";
 import { prepare } from "../prepare.js";
 import { buildPaths, lockError, runPaths } from "../../builds/workspace.js";
 import type { Workspace } from "../../builds/workspace.js";
@@ -50,6 +52,7 @@ export async function lookAhead(options: BuildOptions): Promise<Outlook> {
   if (!lock) throw await lockError(template.name, build.lock);
   const output = planOutput(template, options.outputDirectory);
   const context: RunContext = createContext(options, workspace, output, new Meter());
+  if (options.until === undefined) await requireOwnFolder(outputTarget(context));
   const prepared = await prepare(context);
   const plan = await planRun(context, prepared, { ...options, preview: true });
   const [key = ""] = plan.decision.keys;

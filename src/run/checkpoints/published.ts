@@ -1,6 +1,6 @@
 /** Whether the image that a run would make is there already, made from the very same things. */
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { lstat, readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { describeContent } from "../../checkpoints/content.js";
 import { keyOf } from "../../checkpoints/manifest.js";
@@ -55,6 +55,11 @@ export async function readPublishedRecord(path: string): Promise<Published | und
   }
 }
 
+/** Of what a link leads to, or of the link itself where that is not there. */
+async function statusOf(path: string) {
+  return stat(path, { bigint: true }).catch(() => lstat(path, { bigint: true })); // May be missing.
+}
+
 /** Notes what was published, with each file's size and time. */
 export async function writePublishedRecord(
   path: string,
@@ -63,7 +68,7 @@ export async function writePublishedRecord(
 ): Promise<void> {
   const known = await Promise.all(
     files.map(async (file) => {
-      const { size, mtimeNs } = await stat(file, { bigint: true });
+      const { size, mtimeNs } = await statusOf(file);
       return { path: file, size: String(size), mtimeNs: String(mtimeNs) };
     }),
   );
@@ -75,7 +80,7 @@ export async function writePublishedRecord(
 export async function findAlteration(published: Published): Promise<string | undefined> {
   for (const { path, size, mtimeNs } of published.files) {
     try {
-      const now = await stat(path, { bigint: true });
+      const now = await statusOf(path);
       if (String(now.size) !== size) return `${path} has another size`;
       if (String(now.mtimeNs) !== mtimeNs) return `${path} was written to`;
     } catch (error) {

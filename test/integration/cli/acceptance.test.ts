@@ -39,7 +39,7 @@ async function publishEmpty(): Promise<void> {
   await home.write({ "output/t/t.qcow2": "" });
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", path, "64M"]);
   const size = Number(execFileSync("stat", ["-c", "%s", path], { encoding: "utf8" }));
-  const manifest = { ...exampleManifest(), files: [{ ...file, size }] };
+  const manifest = { ...exampleManifest(), name: "t", files: [{ ...file, size }] };
   await home.write({ "output/t/manifest.json": formatManifest(manifest) });
 }
 

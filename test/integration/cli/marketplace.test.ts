@@ -26,7 +26,12 @@ beforeEach(async () => {
     virtualSize: 2 ** 32,
     checksums: { md5, sha256 },
   };
-  const manifest = formatManifest({ ...exampleManifest(), version: "1.2.0", files: [file] });
+  const manifest = formatManifest({
+    ...exampleManifest(),
+    name: "small",
+    version: "1.2.0",
+    files: [file],
+  });
   await home.write({
     "appliances/small/small.json": { name: "small", version: "1.2.0", base: { path: "x" } },
     "appliances/small/marketplace.yaml": ENTRY,

@@ -1,0 +1,82 @@
+/** Finds files of the host that a template reads and that its own artifact would replace. */
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { checksumPath } from "../artifact/checksum-files.js";
+import { MANIFEST_NAME } from "../artifact/manifest.js";
+import { entryOf } from "../artifact/names.js";
+import { VmbuildError } from "../errors.js";
+import type { Template } from "../template/load.js";
+import type { OutputPlan } from "./plan.js";
+
+/** The path with the links of its folder followed: a rename replaces a link, not what it leads to. */
+async function placeOf(path: string): Promise<string> {
+  const folder = await realpath(dirname(path)).catch(() => dirname(path)); // Not there yet.
+  return join(folder, basename(path));
+}
+
+/** What the template reads: each path, and what it is. */
+function filesRead(template: Template): [string, string][] {
+  const { folder, base, seed, steps, inputSpecs } = template;
+  const inputs = [...inputSpecs].flatMap(([name, spec]): [string, string][] =>
+    spec.kind === "path" ? [[spec.path, `the input "${name}"`]] : [],
+  );
+  const read = steps.flatMap(({ name, actions }) =>
+    actions.flatMap(({ type, value }) =>
+      type
+        .sources(value as never, folder)
+        .map(({ path }): [string, string] => [path, `a file that the step "${name}" reads`]),
+    ),
+  );
+  const others = [seed.userData, seed.networkConfig].filter((path) => path !== undefined);
+  return [
+    [template.path, "the template itself"],
+    ...("path" in base ? [[resolve(folder, base.path), "its own base"] as [string, string]] : []),
+    ...inputs,
+    ...others.map((path): [string, string] => [resolve(folder, path), "a file of the seed"]),
+    ...read,
+  ];
+}
+
+/** What the artifact replaces, as far as the template says so. */
+function filesWritten({ steps }: Template, { folder, path }: OutputPlan, sums: string[]): string[] {
+  const made = steps.flatMap(({ actions }) =>
+    actions.flatMap(({ type, value }) => type.outputs?.(value as never) ?? []),
+  );
+  const entries = made.flatMap((file) => entryOf(file.path) ?? []);
+  return [path, ...sums, ...[MANIFEST_NAME, ...entries].map((name) => join(folder, name))];
+}
+
+/**
+ * Describes each file that the template reads and its artifact would replace.
+ * @returns complete sentences without a full stop.
+ */
+export async function findReplaced(template: Template, output: OutputPlan): Promise<string[]> {
+  const sums = output.checksums.map((algorithm) => checksumPath(output.path, algorithm));
+  const problems: string[] = [];
+  for (const written of filesWritten(template, output, sums)) {
+    const target = await placeOf(written);
+    for (const [path, what] of filesRead(template)) {
+      const places = [await placeOf(path), await realpath(path).catch(() => path)]; // Not there.
+      if (!places.some((place) => place === target || place.startsWith(`${target}/`))) continue;
+      problems.push(`The artifact's ${written} would replace ${what}`);
+      break;
+    }
+  }
+  return problems;
+}
+
+/**
+ * Requires that the artifact replaces nothing that its template reads.
+ * @throws {VmbuildError} OUTPUT_TAKEN.
+ */
+export async function requireNothingReplaced(
+  template: Template,
+  output: OutputPlan,
+): Promise<void> {
+  const [first, ...more] = await findReplaced(template, output);
+  if (first === undefined) return;
+  throw new VmbuildError("OUTPUT_TAKEN", first, {
+    lines: more,
+    hint: "Change output.directory or output.filename, or write elsewhere with --output DIR.",
+  });
+}
