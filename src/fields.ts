@@ -1,22 +1,11 @@
 /** The kinds of value that templates and flags share: sizes, durations, names, checksums. */
 import { z } from "zod";
+import { SIZE_RANGES, readSize } from "./sizes.js";
+import type { SizeRange } from "./sizes.js";
 
-const SIZE_UNITS = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 } as const;
+export { parseSize } from "./sizes.js";
+
 const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/**
- * Bytes from `512M`, `16G`, `50GiB`, `1.5T` or a plain number of bytes. All units are powers
- * of 1024, as QEMU has them. Undefined when the text is not a size.
- */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?|B)?$/i.exec(text.trim());
-  if (!match) return undefined;
-  const unit = (match[2] ?? "").toUpperCase() as keyof typeof SIZE_UNITS;
-  // 1.1G is no whole number of bytes; 1.5 bytes are nothing at all.
-  const exact = Number(match[1]) * SIZE_UNITS[unit];
-  const bytes = unit === "" ? exact : Math.round(exact);
-  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
-}
 
 /**
  * Milliseconds from `90s`, `30m`, `1h30m`, `500ms`, `2d`. A unit is required, since a bare
@@ -35,19 +24,29 @@ export function parseDuration(text: string): number | undefined {
 /** The longest time that a timer can hold; setTimeout fires at once beyond it. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** A size in a template: text with a unit, or a number of bytes. Parsed to bytes. */
-export const size = z
-  .union([z.string(), z.number()])
-  .transform((value, context) => {
-    const bytes = parseSize(String(value));
-    if (bytes !== undefined) return bytes;
-    context.addIssue({
-      code: "custom",
-      message: `not a size: ${JSON.stringify(value)}; write for example "16G" or "512M"`,
-    });
-    return z.NEVER;
-  })
-  .describe('a size, such as "16G" or "512M" (powers of 1024)');
+function sizeField(range: SizeRange) {
+  return z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      const result = readSize(value, range);
+      if ("bytes" in result) return result.bytes;
+      context.addIssue({ code: "custom", message: result.problem });
+      return z.NEVER;
+    })
+    .describe('a size, such as "16G" or "512M" (powers of 1024)');
+}
+
+/** Any size at all in a template. Parsed to bytes. */
+export const size = sizeField(SIZE_RANGES.any);
+
+/** The size of a machine's memory in a template. Parsed to bytes. */
+export const memorySize = sizeField(SIZE_RANGES.memory);
+
+/** The size of a disk in a template. Parsed to bytes. */
+export const diskSize = sizeField(SIZE_RANGES.disk);
+
+/** A limit of what may be kept, in a template. Parsed to bytes. */
+export const limitSize = sizeField(SIZE_RANGES.limit);
 
 /** A duration in a template. Parsed to milliseconds. */
 export const duration = z

@@ -3,7 +3,7 @@ import { rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { freeSpace } from "../host/files.js";
-import { formatBytes } from "../host/format.js";
+import { formatSizes } from "../host/format.js";
 import { imageInfo } from "../machine/disk.js";
 import { artifactError } from "./failures.js";
 import type { Conversion } from "./format.js";
@@ -44,9 +44,10 @@ async function requireRoom({ destination, compression }: Conversion, most: numbe
   const free = await freeSpace(destination);
   if (free >= least) return;
   const folder = dirname(destination);
+  const [needed, there] = formatSizes(least, free);
   throw new VmbuildError(
     "ARTIFACT_SPACE",
-    `the image needs at least ${formatBytes(least)} in ${folder}, where ${formatBytes(free)} are free`,
+    `the image needs at least ${needed} in ${folder}, where ${there} are free`,
     { details: { folder, needed: least, free } },
   );
 }

@@ -1,6 +1,6 @@
 /** The disk image that a build starts from, whatever the template says it is. */
 import { VmbuildError } from "../errors.js";
-import { formatBytes } from "../host/format.js";
+import { formatSizes } from "../host/format.js";
 import { imageInfo } from "../machine/disk.js";
 import { openImage } from "./disk-image.js";
 import type { BaseContext, FoundImage } from "./kind.js";
@@ -58,9 +58,10 @@ export async function resolveBase(base: BaseDefinition, context: BaseContext): P
  */
 export function requireFit(base: Pick<Base, "virtualSize" | "origin">, disk: number): void {
   if (disk >= base.virtualSize) return;
+  const [own, needed] = formatSizes(disk, base.virtualSize);
   throw new VmbuildError(
     "BASE_TOO_LARGE",
-    `machine.disk is ${formatBytes(disk)}, but the base ${base.origin} has ${formatBytes(base.virtualSize)}`,
+    `machine.disk is ${own}, but the base ${base.origin} has ${needed}`,
     { details: { disk, base: base.virtualSize } },
   );
 }

@@ -3,8 +3,9 @@ import { prune as pruneHost } from "../builds/prune/prune.js";
 import type { Removal } from "../builds/prune/prune.js";
 import { VmbuildError } from "../errors.js";
 import { cleanText } from "../events/sinks/text.js";
-import { parseDuration, parseSize } from "../fields.js";
+import { parseDuration } from "../fields.js";
 import { formatBytes } from "../host/format.js";
+import { SIZE_RANGES, readSize } from "../sizes.js";
 import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
 import { alignRows, countOf } from "./table.js";
@@ -30,6 +31,14 @@ function parseAs(
   throw new VmbuildError("USAGE", `${flag} ${text}: write for example ${example}`);
 }
 
+/** Bytes. Nothing at all is a limit that somebody can want. */
+function maxSizeOf(text: string): number {
+  if (text === "0") return 0;
+  const size = readSize(text, SIZE_RANGES.limit);
+  if ("bytes" in size) return size.bytes;
+  throw new VmbuildError("USAGE", `--max-size: ${size.problem}`);
+}
+
 /** Runs the command; returns the exit code. */
 export async function prune(flags: PruneFlags): Promise<number> {
   const output = createOutput();
@@ -37,7 +46,7 @@ export async function prune(flags: PruneFlags): Promise<number> {
   const limits = {
     keep: flags.keep,
     olderThanMs: parseAs("--older-than", flags.olderThan, parseDuration, "30d"),
-    maxSize: flags.maxSize === "0" ? 0 : parseAs("--max-size", flags.maxSize, parseSize, "20G"),
+    maxSize: maxSizeOf(flags.maxSize),
     all: flags.all ?? false,
     now: Date.now(),
     dryRun,

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { BaseHostNeeds } from "../base/kind.js";
 import { VmbuildError } from "../errors.js";
 import { freeSpace } from "../host/files.js";
-import { formatBytes } from "../host/format.js";
+import { formatBytes, formatSizes } from "../host/format.js";
 import { hostPaths } from "../host/paths.js";
 import { findUefi } from "../machine/firmware.js";
 import { availableMemory, findProgram, STATE_SPACE } from "../requirements/host.js";
@@ -49,10 +49,11 @@ export function checkSshBinding(): Check {
 /** Memory that the machine can have. */
 export async function checkMemory(wanted: number, required: boolean): Promise<Check> {
   const available = await availableMemory();
-  const found = `${formatBytes(available)} available`;
+  const [there, needed] = formatSizes(available, wanted);
+  const found = `${there} available`;
   if (available >= wanted) return ok("memory", found);
   return lacking("memory", required, {
-    found: `${found}, ${formatBytes(wanted)} wanted`,
+    found: `${found}, ${needed} wanted`,
     cost: "a machine of that size cannot be started",
     fix: "lower it for a run: --memory 4G",
   });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { lstat, mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
-import { formatBytes } from "./format.js";
+import { formatSizes } from "./format.js";
 
 /** A name beside `path`, on the same file system, that nothing else uses. */
 export function temporaryBeside(path: string): string {
@@ -93,9 +93,10 @@ export async function freeSpace(path: string): Promise<number> {
 export async function requireSpace(path: string, bytes: number, what: string): Promise<void> {
   const free = await freeSpace(path);
   if (free >= bytes) return;
+  const [needed, there] = formatSizes(bytes, free);
   throw new VmbuildError(
     "HOST_SPACE",
-    `${what} needs ${formatBytes(bytes)} in ${dirname(path)}, where ${formatBytes(free)} are free`,
+    `${what} needs ${needed} in ${dirname(path)}, where ${there} are free`,
     { details: { path, needed: bytes, free } },
   );
 }

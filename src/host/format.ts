@@ -18,8 +18,6 @@ export function formatSizes<const T extends readonly number[]>(
   for (let digits = 1; digits <= 3; digits++) {
     const options = { binary: true, maximumFractionDigits: digits };
     const texts = sizes.map((size) => prettyBytes(size, options));
-    // 1,024 MiB would be another spelling of 1 GiB.
-    if (texts.some((text) => /^1,?024\b/.test(text))) continue;
     if (new Set(texts).size === different) return texts as { [K in keyof T]: string };
   }
   return sizes.map((size) => `${size} bytes`) as { [K in keyof T]: string };

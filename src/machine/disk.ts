@@ -5,7 +5,7 @@ import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
 import { temporaryBeside } from "../host/files.js";
-import { formatBytes } from "../host/format.js";
+import { formatSizes } from "../host/format.js";
 import { endOf, runProgram } from "../host/programs.js";
 import type { RunResult } from "../host/programs.js";
 
@@ -130,9 +130,10 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
   const { path, backing, backingFormat, size, signal } = options;
   const { virtualSize } = await imageInfo(backing, signal);
   if (size !== undefined && size < virtualSize) {
+    const [own, needed] = formatSizes(size, virtualSize);
     throw new VmbuildError(
       "BASE_TOO_LARGE",
-      `a disk of ${formatBytes(size)} cannot hold ${backing}, which has ${formatBytes(virtualSize)}`,
+      `a disk of ${own} cannot hold ${backing}, which has ${needed}`,
       { details: { size, virtualSize, backing } },
     );
   }

@@ -4,7 +4,7 @@ import { delimiter, join } from "node:path";
 import { totalmem } from "node:os";
 import { VmbuildError } from "../errors.js";
 import { requireSpace } from "../host/files.js";
-import { formatBytes } from "../host/format.js";
+import { formatSizes } from "../host/format.js";
 import { missingProgram, searchPath } from "../host/programs.js";
 import { decideAccelerator } from "../machine/accelerator.js";
 import type { DecidedAccelerator } from "../machine/accelerator.js";
@@ -54,9 +54,10 @@ async function requirePrograms(template: Template): Promise<void> {
 async function requireMemory(memory: number): Promise<void> {
   const available = await availableMemory();
   if (memory <= available) return;
+  const [asked, there] = formatSizes(memory, available);
   throw new VmbuildError(
     "HOST_MEMORY",
-    `The machine asks for ${formatBytes(memory)} of memory, and ${formatBytes(available)} are available`,
+    `The machine asks for ${asked} of memory, and ${there} are available`,
     {
       hint: "Lower it for this run: --memory 4G (or --set machine.memory=4G).",
       details: { memory, available },

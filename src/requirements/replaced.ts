@@ -40,9 +40,9 @@ function filesRead(template: Template): [string, string][] {
 /** What the artifact replaces, as far as the template says so. */
 function filesWritten({ steps }: Template, { folder, path }: OutputPlan, sums: string[]): string[] {
   const made = steps.flatMap(({ actions }) =>
-    actions.flatMap(({ type, value }) => type.outputs?.(value as never) ?? []),
+    actions.flatMap(({ type, value }) => type.outputs(value as never)),
   );
-  const entries = made.flatMap((file) => entryOf(file.path) ?? []);
+  const entries = made.flatMap(({ to }) => entryOf(to) ?? []);
   return [path, ...sums, ...[MANIFEST_NAME, ...entries].map((name) => join(folder, name))];
 }
 

@@ -172,7 +172,7 @@ export async function makeArtifact(
   prepared: Prepared,
   made: Made,
 ): Promise<RunResult> {
-  const { emit, output, options, meter } = context;
+  const { emit, output, options, meter, workspace } = context;
   const { signal } = options;
   const { format, compression, reproducible, filename } = output;
   await requireCompanionNames(workspace.run.outputs, filename);

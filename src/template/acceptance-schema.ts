@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { checkSchema, port, schemeOf } from "../acceptance/check-schema.js";
 import type { Check } from "../acceptance/check-schema.js";
-import { duration, size } from "../fields.js";
+import { duration, memorySize } from "../fields.js";
 import { CONTEXT_NAME } from "../seed/context.js";
 
 /** How long the guest may take to let us in where the section does not say. Milliseconds. */
@@ -25,7 +25,7 @@ const bootSchema = z
       .optional()
       .describe("a NoCloud disk too; by default where there is no context"),
     cpus: z.int().min(1).max(255).optional().describe("the machine's unless given"),
-    memory: size.optional().describe("the machine's unless given"),
+    memory: memorySize.optional().describe("the machine's unless given"),
     timeout: duration
       .default(LOGIN_MS)
       .describe('how long the guest may take to let us in; "10m" by default'),

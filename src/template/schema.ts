@@ -4,7 +4,7 @@ import { ALGORITHMS } from "../artifact/digest.js";
 import { COMPRESSIONS, IMAGE_FORMATS, formatNamed } from "../artifact/registry.js";
 import { baseSchema } from "../base/registry.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
-import { duration, identifier, size } from "../fields.js";
+import { diskSize, duration, identifier, limitSize, memorySize } from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { stepSchema } from "../steps/schema.js";
@@ -51,8 +51,8 @@ export const variableSchema = z
 const machineSchema = z
   .strictObject({
     cpus: z.int().min(1).max(255).default(DEFAULTS.cpus).describe("virtual CPUs; 4 by default"),
-    memory: size.default(DEFAULTS.memory).describe('"16G" by default'),
-    disk: size.default(DEFAULTS.disk).describe('"50G" by default; at least the base\'s size'),
+    memory: memorySize.default(DEFAULTS.memory).describe('"16G" by default'),
+    disk: diskSize.default(DEFAULTS.disk).describe('"50G" by default; at least the base\'s size'),
     accelerator: z
       .enum(ACCELERATOR_CHOICES)
       .default("kvm")
@@ -156,7 +156,7 @@ const checkpointsSchema = z
         .min(1)
         .default(DEFAULT_LIMITS.count)
         .describe(`how many are kept; ${DEFAULT_LIMITS.count} by default`),
-      size: size
+      size: limitSize
         .default(DEFAULT_LIMITS.size)
         .describe('how much room they may take; "20G" by default'),
     }),

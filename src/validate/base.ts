@@ -4,7 +4,7 @@ import { peekBase } from "../base/peek.js";
 import { baseKindOf } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
-import { formatBytes } from "../host/format.js";
+import { formatSizes } from "../host/format.js";
 import type { CheckOptions } from "./validate.js";
 import type { Collector } from "./findings.js";
 import { checkFiles, shown } from "./files.js";
@@ -49,6 +49,6 @@ async function checkImage(collector: Collector, file: ImageFile, fit: boolean): 
 function checkFit(collector: Collector, virtualSize: number): void {
   const { disk } = collector.template.machine;
   if (disk >= virtualSize) return;
-  const sizes = `${formatBytes(disk)} cannot hold the base, which has ${formatBytes(virtualSize)}`;
-  collector.problem(["machine", "disk"], sizes);
+  const [own, needed] = formatSizes(disk, virtualSize);
+  collector.problem(["machine", "disk"], `${own} cannot hold the base, which has ${needed}`);
 }

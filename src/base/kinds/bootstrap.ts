@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { asVmbuildError } from "../../errors.js";
-import { size } from "../../fields.js";
+import { diskSize } from "../../fields.js";
 import { BOOTSTRAP_ONLY_PROGRAMS, BOOTSTRAP_PROGRAMS } from "../bootstrap/bootstrap.js";
 import { findRights } from "../bootstrap/namespace.js";
 import { checkSpec, DEFAULT_SIZE } from "../bootstrap/spec.js";
@@ -17,7 +17,9 @@ const schema = z
           .array(z.string())
           .default([])
           .describe("packages beside those that make it boot and answer over SSH"),
-        size: size.optional().describe("the base's own virtual size; the machine's disk grows it"),
+        size: diskSize
+          .optional()
+          .describe("the base's own virtual size; the machine's disk grows it"),
       })
       .describe("a base made from Debian's packages alone, on this host"),
   })

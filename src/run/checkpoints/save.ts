@@ -13,7 +13,7 @@ import { emptyPageCache } from "../../guest/free-memory.js";
 import type { Guest } from "../../guest/guest.js";
 import { withBallast } from "../../host/ballast.js";
 import { freeSpace, sizeOnDisk } from "../../host/files.js";
-import { formatBytes } from "../../host/format.js";
+import { formatSizes } from "../../host/format.js";
 import { runProgram } from "../../host/programs.js";
 import type { RunningMachine } from "../../machine/machine.js";
 import { cachedBytes } from "../../machine/memory.js";
@@ -164,9 +164,10 @@ export class Saver {
     const needed = Math.round(1.5 * this.#lastMemory) + 2 * RESERVE;
     const free = await freeSpace(folder);
     if (free >= needed) return;
+    const [there, wanted] = formatSizes(free, needed);
     throw new VmbuildError(
       "HOST_SPACE",
-      `${formatBytes(free)} are free in ${folder}, and a state needs about ${formatBytes(needed)}`,
+      `${there} are free in ${folder}, and a state needs about ${wanted}`,
     );
   }
 
