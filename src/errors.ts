@@ -113,6 +113,11 @@ export const ERRORS = {
     meaning: "The host cannot do something that the template asks for.",
     remedy: "`vmbuild doctor` shows what this host can do.",
   },
+  HOST_OUTPUT: {
+    exit: 3,
+    meaning: "Standard output, or a file that an option names, cannot be written.",
+    remedy: "Check the disk that it is on and its permissions, and run the command again.",
+  },
   BUILD_LOCKED: {
     exit: 3,
     meaning: "Another run of the same build is under way.",

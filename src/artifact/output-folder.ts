@@ -1,8 +1,8 @@
 /** Takes an output folder into use before anything is built for it. */
-import { lstat, mkdir, open, readlink, rm, rmdir, stat } from "node:fs/promises";
+import { lstat, open, readlink, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
-import { freeSpace, statIfThere, temporaryBeside } from "../host/files.js";
+import { freeSpace, makeFolders, temporaryBeside } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
 import { tryLockFolder } from "../host/lock.js";
 import { checksumPath } from "./checksum-files.js";
@@ -56,7 +56,7 @@ export async function claimOutputFolder(target: OutputTarget): Promise<OutputCla
 /** @returns the topmost folder that had to be made, or undefined. */
 async function makeFolder(folder: string): Promise<string | undefined> {
   try {
-    const made = await makeWithParents(folder);
+    const made = await makeFolders(folder);
     if ((await stat(folder)).isDirectory()) return made;
   } catch (error) {
     throw (await obstacle(folder)) ?? folderError(folder, error);
@@ -65,23 +65,6 @@ async function makeFolder(folder: string): Promise<string | undefined> {
     (await obstacle(folder)) ??
     new VmbuildError("OUTPUT_UNWRITABLE", `The output folder ${folder} is not a folder`)
   );
-}
-
-/**
- * Makes a folder and its parents, one at a time. Node's own way of doing so never ends below
- * `/proc`, where a folder is refused with the error for a parent that is missing.
- */
-async function makeWithParents(folder: string): Promise<string | undefined> {
-  if (await statIfThere(folder)) return undefined;
-  const made = dirname(folder) === folder ? undefined : await makeWithParents(dirname(folder));
-  try {
-    await mkdir(folder);
-    return made ?? folder;
-  } catch (error) {
-    // Another run may make its own folder below the same parent.
-    if (systemCode(error) !== "EEXIST" || !(await statIfThere(folder))) throw error;
-    return made;
-  }
 }
 
 /** Finds what stands where the folder or one of its parents would be: a file, or a broken link. */

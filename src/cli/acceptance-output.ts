@@ -6,8 +6,8 @@ import type { CheckResult } from "../acceptance/run.js";
 import { acceptanceError } from "../image/acceptance.js";
 import type { Secrets } from "../events/secrets.js";
 import { cleanText } from "../events/sinks/text.js";
-import { writeWhole } from "../host/files.js";
 import type { OutputFlags } from "./options.js";
+import { writeOptionFile } from "./option-file.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
 
@@ -58,7 +58,9 @@ export function createReporter(
     },
     async finish(plain) {
       const report = secrets.maskAll(plain);
-      if (flags.junit !== undefined) await writeWhole(resolve(flags.junit), formatJunit(report));
+      if (flags.junit !== undefined) {
+        await writeOptionFile("--junit", resolve(flags.junit), formatJunit(report));
+      }
       if (flags.json) output.printJson(report);
       print(`\n${bold(resultSentence(report))}`);
       if (report.ok) return 0;

@@ -1,7 +1,6 @@
 /** `vmbuild boot`: starts a finished image on a throwaway layer, to look inside. */
 import { createReadStream } from "node:fs";
 import { watch } from "node:fs/promises";
-import { resolve } from "node:path";
 import { bootImage } from "../image/boot.js";
 import type { BootedImage } from "../image/boot.js";
 import { findArtifact } from "../builds/find-artifact.js";
@@ -12,6 +11,7 @@ import { Secrets } from "../events/secrets.js";
 import { attachTerminal } from "../guest/terminal.js";
 import { parseContext } from "./context-flag.js";
 import { interruptible } from "./interrupt.js";
+import { requireOptionFile } from "./option-file.js";
 import { loadFor } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
@@ -33,14 +33,15 @@ function parseForward(text: string): { host: number; guest: number } {
   throw new VmbuildError("USAGE", `--forward ${text}: write HOST:GUEST, such as 8443:443`);
 }
 
-/** Copies the console to stdout as it grows, until the machine ends. */
+/** Copies the console to stdout as it grows, until the machine ends or nobody reads any more. */
 async function followConsole(
   { console, machine }: BootedImage,
   signal: AbortSignal,
+  unread: AbortSignal,
 ): Promise<void> {
   const over = new AbortController();
   void machine.ended.then(() => over.abort());
-  const either = AbortSignal.any([signal, over.signal]);
+  const either = AbortSignal.any([signal, over.signal, unread]);
   let position = 0;
   const copy = async (): Promise<void> => {
     for await (const chunk of createReadStream(console, { start: position })) {
@@ -54,7 +55,7 @@ async function followConsole(
     if (!either.aborted) throw error;
   }
   signal.throwIfAborted();
-  await copy();
+  if (!unread.aborted) await copy();
 }
 
 /** Waits until the machine has ended. */
@@ -77,6 +78,7 @@ export async function boot(
   const forwards = (flags.forward ?? []).map(parseForward);
   const template = await loadFor(name, flags);
   const { path: image } = await findArtifact(template, flags.output);
+  const console = await requireOptionFile("--console", flags.console, image);
   const bus = createBus(template.name, new Secrets(), [output.createSink()]);
   const { accelerator } = template.machine;
   return interruptible(async (signal) => {
@@ -88,13 +90,13 @@ export async function boot(
       forwards,
       context,
       seed: flags.seed ?? context === undefined,
-      console: flags.console === undefined ? undefined : resolve(flags.console),
+      console,
       emit: bus.emit,
       signal,
     });
     if (!flags.ssh && words.length === 0) {
       await bus.close();
-      if (flags.console === undefined) await followConsole(booted, signal);
+      if (console === undefined) await followConsole(booted, signal, output.stdoutGone);
       else await untilEnded(booted, signal);
       return 0;
     }

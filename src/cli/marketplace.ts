@@ -1,11 +1,10 @@
 /** `vmbuild marketplace`: an appliance's entry for OpenNebula's community marketplace. */
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { composeEntry } from "../marketplace/entry.js";
 import { findArtifact } from "../builds/find-artifact.js";
 import { VmbuildError } from "../errors.js";
-import { writeWhole } from "../host/files.js";
+import { requireOptionFile, writeOptionFile } from "./option-file.js";
 import { loadFor } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
@@ -50,8 +49,8 @@ export async function marketplace(name: string, flags: MarketplaceFlags): Promis
   const text = await composeEntry(join(template.folder, DEVELOPMENT_NAME), { manifest, url });
   const filename = uuid === undefined ? DEVELOPMENT_NAME : `${uuid}.yaml`;
   const path = resolve(flags.output ?? join(dirname(image), filename));
-  await mkdir(dirname(path), { recursive: true });
-  await writeWhole(path, text);
+  await requireOptionFile("--output", path, image);
+  await writeOptionFile("--output", path, text);
   if (flags.json) output.printJson({ path, url, ...(uuid === undefined ? {} : { uuid }) });
   else output.print(path);
   if (flags.uuid === true) {

@@ -6,6 +6,7 @@ import { vmbuildVersion } from "../version.js";
 import { COMMANDS } from "./commands/registry.js";
 import { createOutput } from "./output.js";
 import type { OutputOptions } from "./output.js";
+import { stdoutError, watchStream } from "./streams.js";
 import { usageError } from "./usage.js";
 
 const USAGE_EXIT = ERRORS.USAGE.exit;
@@ -66,12 +67,7 @@ function outputOptionsIn(args: readonly string[]): OutputOptions {
   };
 }
 
-/**
- * Runs a command line.
- * @param args without node and the script.
- * @returns the exit code, as in docs/errors.md.
- */
-export async function createProgram(args: readonly string[]): Promise<number> {
+async function runCommand(args: readonly string[]): Promise<number> {
   let exitCode = 0;
   const root = createRoot((code) => (exitCode = code));
   try {
@@ -84,4 +80,20 @@ export async function createProgram(args: readonly string[]): Promise<number> {
     createOutput(outputOptionsIn(args)).printError(error);
     return error.exitCode;
   }
+}
+
+/**
+ * Runs a command line. A result that could not be written is a failure, and so are events in JSON;
+ * a reader that has gone is none.
+ * @param args without node and the script.
+ * @returns the exit code , as in docs/errors.md.
+ */
+export async function createProgram(args: readonly string[]): Promise<number> {
+  const [stdout, stderr] = [watchStream(process.stdout), watchStream(process.stderr)];
+  const exitCode = await runCommand(args);
+  const options = outputOptionsIn(args);
+  const failure = await stdout.settle();
+  if (failure !== undefined) createOutput(options).printError(stdoutError(failure));
+  const lost = (await stderr.settle()) !== undefined && options.logFormat === "json";
+  return exitCode === 0 && (failure !== undefined || lost) ? ERRORS.HOST_OUTPUT.exit : exitCode;
 }

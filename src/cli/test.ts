@@ -1,5 +1,4 @@
 /** `vmbuild test`: boots a finished image and runs its template's acceptance checks. */
-import { resolve } from "node:path";
 import { requireAcceptance } from "../image/acceptance.js";
 import { findArtifact } from "../builds/find-artifact.js";
 import { testImage } from "../image/test.js";
@@ -9,6 +8,7 @@ import { createReporter, createReportOutput } from "./acceptance-output.js";
 import type { ReportFlags } from "./acceptance-output.js";
 import { parseContext } from "./context-flag.js";
 import { interruptible } from "./interrupt.js";
+import { requireOptionFile } from "./option-file.js";
 import { loadFor } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { shortPath } from "./places.js";
@@ -28,6 +28,8 @@ export async function test(name: string, flags: TestFlags): Promise<number> {
   const template = await loadFor(name, flags);
   const { title = `${template.name} ${template.version}` } = requireAcceptance(template);
   const { path: image } = await findArtifact(template, flags.output);
+  await requireOptionFile("--junit", flags.junit, image);
+  const console = await requireOptionFile("--console", flags.console, image);
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
   const bus = createBus(template.name, secrets, [output.createSink()]);
@@ -43,7 +45,7 @@ export async function test(name: string, flags: TestFlags): Promise<number> {
         cpus: flags.cpus === undefined ? undefined : template.machine.cpus,
         context,
         seed: flags.seed,
-        console: flags.console === undefined ? undefined : resolve(flags.console),
+        console,
         emit: bus.emit,
         secrets,
         signal,

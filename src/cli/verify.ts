@@ -10,6 +10,7 @@ import { parseDuration } from "../fields.js";
 import { createReporter, createReportOutput } from "./acceptance-output.js";
 import type { ReportFlags } from "./acceptance-output.js";
 import { interruptible } from "./interrupt.js";
+import { requireOptionFile } from "./option-file.js";
 import { loadFor } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 
@@ -75,6 +76,7 @@ export async function verify(name: string, flags: VerifyFlags): Promise<number> 
   if (waitMs === undefined) {
     throw new VmbuildError("USAGE", `--wait ${flags.wait}: write for example 5m`);
   }
+  await requireOptionFile("--junit", flags.junit);
   const secret = {
     password: fromEnvironment("--password-env", flags.passwordEnv),
     token: fromEnvironment("--token-env", flags.tokenEnv),

@@ -50,6 +50,13 @@ export async function attachTerminal(
   if (raw) stdin.setRawMode(true);
   stdout.on("resize", onResize);
   stdin.pipe(channel);
+  // Where nobody takes its output any more, the command ends as by SIGPIPE.
+  let unread = false;
+  const onError = (): void => {
+    unread = true;
+    channel.close();
+  };
+  stdout.once("error", onError);
   channel.pipe(stdout, { end: false });
   channel.stderr.pipe(stderr, { end: false });
   try {
@@ -61,11 +68,13 @@ export async function attachTerminal(
       });
       channel.once("close", () => {
         if (exitCode !== undefined) resolve(exitCode);
+        else if (unread) resolve(128 + constants.signals.SIGPIPE);
         else reject(new VmbuildError("GUEST_LOST", "The connection to the guest was lost"));
       });
     });
   } finally {
     stdout.off("resize", onResize);
+    stdout.off("error", onError);
     stdin.unpipe(channel);
     if (raw) stdin.setRawMode(false);
     stdin.pause();

@@ -52,6 +52,24 @@ export async function writeWhole(path: string, content: string, mode = 0o644): P
   }
 }
 
+/**
+ * Makes a folder and its parents, one at a time. Node's own way of doing so never ends below
+ * `/proc`, where a folder is refused with the error for a parent that is missing.
+ * @returns the topmost folder that had to be made, or undefined.
+ */
+export async function makeFolders(path: string): Promise<string | undefined> {
+  if (await statIfThere(path)) return undefined;
+  const made = dirname(path) === path ? undefined : await makeFolders(dirname(path));
+  try {
+    await mkdir(path);
+    return made ?? path;
+  } catch (error) {
+    // Another process may make its own folder below the same parent.
+    if (systemCode(error) !== "EEXIST" || !(await statIfThere(path))) throw error;
+    return made;
+  }
+}
+
 /** Makes a folder that only its owner may enter, with its parents. */
 export async function makePrivateFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
