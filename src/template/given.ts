@@ -1,7 +1,9 @@
 /** The values that a user gave for a template's variables, from every source. */
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { VmbuildError, messageOf } from "../errors.js";
+import { decodeText } from "../host/text.js";
 import { JsonDocument } from "./document.js";
 import { environmentName } from "./variables.js";
 import type { GivenValue } from "./variables.js";
@@ -16,13 +18,37 @@ export interface ValueSources {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
+/** A file that was read. */
+export interface ReadText {
+  readonly text: string;
+  /** sha256 of the file as it is, in hex. */
+  readonly digest: string;
+}
+
 /**
- * A file's text.
- * @throws {VmbuildError} TEMPLATE_NOT_FOUND, beginning with `what`.
+ * Reads a file's text, in UTF-8 or UTF-16, with or without a byte order mark.
+ * @param what begins the message of an error.
+ * @param code of the error for a text that is not understood.
+ * @throws {VmbuildError} TEMPLATE_NOT_FOUND or `code`.
  */
-export async function readText(path: string, what: string): Promise<string> {
+export async function readText(
+  path: string,
+  what: string,
+  code: "TEMPLATE_INVALID" | "VARIABLE_INVALID",
+): Promise<ReadText> {
+  const bytes = await readBytes(path, what);
+  const decoded = decodeText(bytes);
+  if ("text" in decoded) {
+    return { text: decoded.text, digest: createHash("sha256").update(bytes).digest("hex") };
+  }
+  throw new VmbuildError(code, `${what} ${path} ${decoded.problem}`, {
+    hint: "Save it as UTF-8.",
+  });
+}
+
+async function readBytes(path: string, what: string): Promise<Buffer> {
   try {
-    return await readFile(path, "utf8");
+    return await readFile(path);
   } catch (cause) {
     throw new VmbuildError(
       "TEMPLATE_NOT_FOUND",
@@ -33,7 +59,9 @@ export async function readText(path: string, what: string): Promise<string> {
 }
 
 async function readVariablesFile(file: string): Promise<[string, unknown][]> {
-  const document = new JsonDocument(file, await readText(resolve(file), "The variables file"));
+  const code = "VARIABLE_INVALID";
+  const { text } = await readText(resolve(file), "The variables file", code);
+  const document = new JsonDocument(file, text);
   const [syntax] = document.syntaxProblems;
   if (syntax) throw new VmbuildError("VARIABLE_INVALID", document.format(syntax));
   const { value } = document;

@@ -1,5 +1,4 @@
 /** Text in, a validated template out; every problem listed at once, each with its place. */
-import { createHash } from "node:crypto";
 import { dirname, relative } from "node:path";
 import { VmbuildError } from "../errors.js";
 import type { InputSpec } from "../inputs/inputs.js";
@@ -31,7 +30,7 @@ export interface Template extends TemplateValues {
   readonly path: string;
   /** What its paths are relative to; absolute. */
   readonly folder: string;
-  /** sha256 of the file's text, in hex. */
+  /** sha256 of the file, in hex. */
   readonly digest: string;
   readonly values: ReadonlyMap<string, VariableValue>;
   /** The values of sensitive variables. */
@@ -65,13 +64,13 @@ function usesAny(text: unknown, variables: readonly string[]): boolean {
   return typeof text === "string" && variables.some((name) => text.includes(`\${var.${name}}`));
 }
 
-async function openDocument(path: string): Promise<JsonDocument> {
-  const text = await readText(path, "The template");
+async function openDocument(path: string): Promise<{ document: JsonDocument; digest: string }> {
+  const { text, digest } = await readText(path, "The template", "TEMPLATE_INVALID");
   const shown = relative(process.cwd(), path);
   const document = new JsonDocument(shown.startsWith("..") ? path : shown, text);
   const lines = document.syntaxProblems.map((problem) => document.format(problem));
   if (lines.length > 0) throw invalid(document, "TEMPLATE_INVALID", lines);
-  return document;
+  return { document, digest };
 }
 
 /** Says of a problem which option its value came from, where it did not come from the file. */
@@ -97,7 +96,7 @@ function invalid(
  *   TEMPLATE_NOT_FOUND when it cannot be read; USAGE for an override that has no place.
  */
 export async function loadTemplate(path: string, options: LoadOptions = {}): Promise<Template> {
-  const document = await openDocument(path);
+  const { document, digest } = await openDocument(path);
   const { overrides = [], inputs = {}, environment = process.env } = options;
   const describeProblem = describer(document, overrides);
   const folder = dirname(path);
@@ -126,7 +125,6 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
     throw invalid(document, code, [...lines, ...variableLines]);
   }
   const secrets = sensitive.map((name) => String(values.get(name) ?? ""));
-  const digest = createHash("sha256").update(document.text).digest("hex");
   const { inputSpecs } = settled;
   return { ...parsed.data, path, folder, digest, values, secrets, inputSpecs, describeProblem };
 }
