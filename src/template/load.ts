@@ -9,6 +9,7 @@ import type { ValueSources } from "./given.js";
 import { applyOverride, overrideAt } from "./overrides.js";
 import type { Override } from "./overrides.js";
 import { problemsOf } from "./problems.js";
+import { chooseReadings } from "./readings.js";
 import { secretsInArguments } from "./sensitive.js";
 import { templateSchema, variableSchema } from "./schema.js";
 import type { TemplateValues, VariableDeclaration } from "./schema.js";
@@ -90,6 +91,27 @@ function invalid(
   return new VmbuildError(code, `${document.file} has ${count}`, { lines });
 }
 
+/** A template's text with overrides and variables put in, and what is wrong with it. */
+async function interpret(
+  document: JsonDocument,
+  folder: string,
+  overrides: readonly Override[],
+  options: LoadOptions,
+) {
+  const { inputs = {}, environment = process.env } = options;
+  const raw = overrides.reduce<unknown>(applyOverride, document.value);
+  const { declarations, problems } = readDeclarations(raw);
+  const declared = Object.keys(declarations);
+  const variables = resolveVariables(declarations, await gatherValues(declared, options));
+  const { values } = variables;
+  const settled = isObject(raw)
+    ? settle(raw, { folder, declared, values, inputs, environment })
+    : { value: raw, inputSpecs: new Map<string, InputSpec>(), problems: [] };
+  const parsed = templateSchema.safeParse(settled.value, { reportInput: true });
+  const problemsBefore = [...problems, ...settled.problems];
+  return { raw, declarations, declared, variables, settled, parsed, problemsBefore };
+}
+
 /**
  * Loads a template from its file.
  * @throws {VmbuildError} TEMPLATE_INVALID or VARIABLE_INVALID, with every problem as a line;
@@ -97,29 +119,27 @@ function invalid(
  */
 export async function loadTemplate(path: string, options: LoadOptions = {}): Promise<Template> {
   const { document, digest } = await openDocument(path);
-  const { overrides = [], inputs = {}, environment = process.env } = options;
-  const describeProblem = describer(document, overrides);
   const folder = dirname(path);
-  const raw = overrides.reduce<unknown>(applyOverride, document.value);
-  const { declarations, problems } = readDeclarations(raw);
-  const declared = Object.keys(declarations);
-  const { values, problems: variableProblems } = resolveVariables(
-    declarations,
-    await gatherValues(declared, options),
+  const overrides = await chooseReadings(
+    document.value,
+    options.overrides ?? [],
+    async (readings) => {
+      const { parsed } = await interpret(document, folder, readings, options);
+      return parsed.error?.issues ?? [];
+    },
   );
-  const settled = isObject(raw)
-    ? settle(raw, { folder, declared, values, inputs, environment })
-    : { value: raw, inputSpecs: new Map<string, InputSpec>(), problems: [] };
-  const parsed = templateSchema.safeParse(settled.value, { reportInput: true });
-
+  const describeProblem = describer(document, overrides);
+  const { raw, declarations, declared, variables, settled, parsed, problemsBefore } =
+    await interpret(document, folder, overrides, options);
+  const { values } = variables;
   const unset = declared.filter((name) => !values.has(name));
   const found = problemsOf(parsed.error?.issues ?? []).filter(
     ({ path }) => !usesAny(valueAt(raw, path), unset),
   );
   const sensitive = declared.filter((name) => declarations[name]?.sensitive);
   const exposed = secretsInArguments(raw, sensitive);
-  const lines = [...problems, ...settled.problems, ...exposed, ...found].map(describeProblem);
-  const variableLines = variableProblems.map(({ source, message }) => `${source}: ${message}`);
+  const lines = [...problemsBefore, ...exposed, ...found].map(describeProblem);
+  const variableLines = variables.problems.map(({ source, message }) => `${source}: ${message}`);
   if (!parsed.success || lines.length + variableLines.length > 0) {
     const code = lines.length > 0 ? "TEMPLATE_INVALID" : "VARIABLE_INVALID";
     throw invalid(document, code, [...lines, ...variableLines]);

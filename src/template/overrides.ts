@@ -7,32 +7,58 @@ import type { JsonPath } from "./document.js";
 export interface Override {
   readonly path: JsonPath;
   readonly value: unknown;
+  /** As it was typed, where that may be meant instead: `1.10` is a number, and a version. */
+  readonly text?: string;
   /** For messages: `--set machine.memory`, `--accel`. */
   readonly source: string;
 }
 
 /** A value as JSON when it is JSON, as plain text otherwise: `8G`, `true`, `["a"]`. */
-function parseValue(text: string): unknown {
+function parseValue(text: string): Pick<Override, "value" | "text"> {
   try {
-    return JSON.parse(text) as unknown;
+    const value = JSON.parse(text) as unknown;
+    const isPlain = typeof value !== "string" && (typeof value !== "object" || value === null);
+    return isPlain ? { value, text } : { value };
   } catch {
     // Not JSON: the text itself is the value.
-    return text;
+    return { value: text };
+  }
+}
+
+/** A key up to the next separator, or an index or a quoted key in brackets. */
+const KEY = /([^.[\]=]+)|\[(?:(\d+)|"([^"]+)"|'([^']+)')\]/y;
+
+/** Reads the keys before the `=`; undefined when there are none, or what is there is no path. */
+function parsePath(text: string): { path: (string | number)[]; rest: string } | undefined {
+  const path: (string | number)[] = [];
+  for (let at = 0; ;) {
+    // A dot stands before a key, and a bracket after another key.
+    const wantsKey = text[at] !== "[";
+    if (path.length === 0 ? !wantsKey : wantsKey && text[at] !== ".") return undefined;
+    KEY.lastIndex = path.length > 0 && wantsKey ? at + 1 : at;
+    const [whole = "", key, index, ...quoted] = KEY.exec(text) ?? [];
+    if (whole === "" || (key === undefined) === wantsKey) return undefined;
+    const digits = index ?? (/^\d+$/.test(key ?? "") ? key : undefined);
+    path.push(digits === undefined ? (key ?? quoted.find(Boolean) ?? "") : Number(digits));
+    at = KEY.lastIndex;
+    if (text[at] === "=") return { path, rest: text.slice(at + 1) };
   }
 }
 
 /**
- * Parses `PATH=VALUE`; the path's parts are separated by dots, indexes are numbers.
- * @throws {VmbuildError} USAGE when there is no `=` or a part is empty.
+ * Parses `PATH=VALUE`. Keys are separated by dots; an index is `steps.0` or `steps[0]`, and a key
+ * with a dot in it `inputs["a.b"]`.
+ * @throws {VmbuildError} USAGE when it has another form.
  */
 export function parseOverride(text: string): Override {
-  const at = text.indexOf("=");
-  const parts = text.slice(0, at).split(".");
-  if (at < 1 || parts.includes("")) {
-    throw new VmbuildError("USAGE", `--set ${text}: write PATH=VALUE, such as machine.memory=8G`);
+  const parsed = parsePath(text);
+  if (!parsed) {
+    throw new VmbuildError("USAGE", `--set ${text}: write PATH=VALUE, such as machine.memory=8G`, {
+      hint: "A place in a list is steps[0].timeout or steps.0.timeout.",
+    });
   }
-  const path = parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-  return { path, value: parseValue(text.slice(at + 1)), source: `--set ${formatPath(path)}` };
+  const { path, rest } = parsed;
+  return { path, ...parseValue(rest), source: `--set ${formatPath(path)}` };
 }
 
 /**
