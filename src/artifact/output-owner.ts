@@ -48,7 +48,7 @@ export async function readOwner(folder: string): Promise<string | undefined> {
 }
 
 /** The error for a folder that holds the artifact of another template. */
-export function otherOwner({ name, folder }: OutputTarget, owner: string): VmbuildError {
+function otherOwner({ name, folder }: OutputTarget, owner: string): VmbuildError {
   return new VmbuildError(
     "OUTPUT_TAKEN",
     `${folder} holds the image of another template, "${owner}"; that of "${name}" would replace its manifest`,
