@@ -3,7 +3,7 @@ import { prune as pruneHost } from "../builds/prune/prune.js";
 import type { Removal } from "../builds/prune/prune.js";
 import { VmbuildError } from "../errors.js";
 import { cleanText } from "../events/sinks/text.js";
-import { parseDuration } from "../fields.js";
+import { parseDuration, parseSize } from "../fields.js";
 import { formatBytes } from "../host/format.js";
 import { SIZE_RANGES, readSize } from "../sizes.js";
 import { interruptible } from "./interrupt.js";
@@ -34,6 +34,7 @@ function parseAs(
 /** Bytes. Nothing at all is a limit that somebody can want. */
 function maxSizeOf(text: string): number {
   if (text === "0") return 0;
+  parseAs("--max-size", text, parseSize, "20G");
   const size = readSize(text, SIZE_RANGES.limit);
   if ("bytes" in size) return size.bytes;
   throw new VmbuildError("USAGE", `--max-size: ${size.problem}`);

@@ -233,6 +233,7 @@ describe("vmbuild prune", () => {
   it.each([
     ["--older-than", "30", "--older-than 30: write for example 30d"],
     ["--max-size", "much", "--max-size much: write for example 20G"],
+    ["--max-size", "5", '--max-size: "5" has no unit and means 5 bytes; did you mean "5G"?'],
   ])("refuses %s %s", async (flag, value, message) => {
     const { exitCode, stderr } = await home.run("prune", flag, value);
     expect(exitCode).toBe(2);
