@@ -64,6 +64,12 @@ export class JsonDocument {
     return this.#root ? (getNodeValue(this.#root) as unknown) : undefined;
   }
 
+  /** The text of a value as it stands in the file; undefined where there is none. */
+  sourceOf(path: JsonPath): string | undefined {
+    const node = this.#root && findNodeAtLocation(this.#root, [...path]);
+    return node && this.text.slice(node.offset, node.offset + node.length);
+  }
+
   /** `file:line:column: path: message`, counted from 1. */
   format(problem: Problem): string {
     const place = formatPath(problem.path);

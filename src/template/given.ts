@@ -58,7 +58,7 @@ async function readBytes(path: string, what: string): Promise<Buffer> {
   }
 }
 
-async function readVariablesFile(file: string): Promise<[string, unknown][]> {
+async function readVariablesFile(file: string): Promise<[string, unknown, string | undefined][]> {
   const code = "VARIABLE_INVALID";
   const { text } = await readText(resolve(file), "The variables file", code);
   const document = new JsonDocument(file, text);
@@ -68,7 +68,11 @@ async function readVariablesFile(file: string): Promise<[string, unknown][]> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new VmbuildError("VARIABLE_INVALID", `${file}: not an object of names and values`);
   }
-  return Object.entries(value);
+  return Object.entries(value).map(([name, item]: [string, unknown]) => [
+    name,
+    item,
+    typeof item === "number" ? document.sourceOf([name]) : undefined,
+  ]);
 }
 
 /**
@@ -81,8 +85,9 @@ export async function gatherValues(
   sources: ValueSources,
 ): Promise<Map<string, GivenValue[]>> {
   const given = new Map<string, GivenValue[]>();
-  const add = (name: string, value: unknown, source: string): void => {
-    given.set(name, [...(given.get(name) ?? []), { value, source }]);
+  const add = (name: string, value: unknown, source: string, text?: string): void => {
+    const one = { value, source, ...(text === undefined ? {} : { text }) };
+    given.set(name, [...(given.get(name) ?? []), one]);
   };
   const environment = sources.environment ?? process.env;
   for (const name of declared) {
@@ -90,7 +95,7 @@ export async function gatherValues(
     if (value !== undefined) add(name, value, environmentName(name));
   }
   for (const file of sources.variableFiles ?? []) {
-    for (const [name, value] of await readVariablesFile(file)) add(name, value, file);
+    for (const [name, value, text] of await readVariablesFile(file)) add(name, value, file, text);
   }
   for (const [name, value] of Object.entries(sources.variables ?? {})) {
     add(name, value, `--var ${name}`);

@@ -7,6 +7,8 @@ export type VariableValue = string | number | boolean;
 /** A value that somebody gave, and where. */
 export interface GivenValue {
   readonly value: unknown;
+  /** A number as it stands in its file: `1.10`, of which the value is 1.1. */
+  readonly text?: string;
   /** For messages: `--var model`, `values.json`, `VMBUILD_VAR_model`. */
   readonly source: string;
 }
@@ -67,6 +69,11 @@ function problemOf(declaration: VariableDeclaration, given: unknown): string | u
     : `${shown} does not fit the pattern ${pattern}`;
 }
 
+/** A number for a variable that is text keeps the digits that it was written with. */
+function asWritten(given: GivenValue): GivenValue {
+  return given.text === undefined ? given : { ...given, value: given.text };
+}
+
 /** Whether a declaration's own pattern is a regular expression. */
 export function patternProblem(declaration: VariableDeclaration): string | undefined {
   try {
@@ -101,7 +108,8 @@ export function resolveVariables(
   for (const [name, declaration] of Object.entries(declarations)) {
     if (patternProblem(declaration)) continue;
     const strongest = given.get(name)?.at(-1);
-    const chosen = strongest ?? { value: declaration.default, source: `the default of ${name}` };
+    const found = strongest ?? { value: declaration.default, source: `the default of ${name}` };
+    const chosen = typeOf(declaration) === "string" ? asWritten(found) : found;
     if (chosen.value === undefined) {
       const message = `the variable "${name}" has no value; give --var ${name}=… or ${environmentName(name)}`;
       problems.push({ name, source: "variables", message });
