@@ -111,3 +111,53 @@ it("keeps the old artifact when the disk for the new one is full", async (contex
     asRoot("umount", bench.output);
   }
 });
+
+it(
+  "lets no file of a step take the place of the artifact's own, and loses none of others",
+  { timeout: 1_200_000 },
+  async () => {
+    const document = (local: string) => ({
+      name: "clash",
+      steps: [{ name: "make", actions: [{ local }] }],
+    });
+    const take = 'echo mine >"$VMBUILD_OUTPUT/clash-0.0.0.qcow2.SHA256"';
+    const refused = await bench.build(await bench.template(document(take))).ended;
+    expect(refused.stderr).toContain("[ARTIFACT_NAMES]");
+    expect(refused.stderr.replaceAll(/\s+/g, " ")).toContain(
+      `"clash-0.0.0.qcow2.SHA256" is the name of the image's sha256 checksum file, as file systems that ignore case see it`,
+    );
+    expect(refused.exitCode).toBe(9);
+    // Nothing was put there, so that the folder is not there either.
+    await expect(readdir(bench.output)).rejects.toThrow("ENOENT");
+
+    await mkdir(join(bench.output, "site"), { recursive: true });
+    await writeFile(join(bench.output, "site/precious"), "mine");
+    const make = [
+      'mkdir -p "$VMBUILD_OUTPUT/site" && echo new >"$VMBUILD_OUTPUT/site/page"',
+      'ln -sf clash-0.0.0.qcow2 "$VMBUILD_OUTPUT/latest.qcow2"',
+    ].join("\n");
+    const template = await bench.template(document(make));
+    const built = await bench.build(template).ended;
+    expect(built.exitCode).toBe(0);
+    expect(await readdir(join(bench.output, "site"))).toEqual(["page"]);
+    const [aside = ""] = (await readdir(bench.output)).filter((name) => name.includes(".before-"));
+    expect(aside).toMatch(/^site\.before-/);
+    expect(await readFile(join(bench.output, aside, "precious"), "utf8")).toBe("mine");
+    expect(built.stderr.replaceAll(/\s+/g, " ")).toContain("was not made by a run of this build");
+    const manifest = await readPublished(bench.output);
+    expect(manifest.companions).toEqual(["latest.qcow2", "site"]);
+
+    // What it made itself is replaced, and a template with another name is refused.
+    const again = await bench.build(await bench.template(document(`${make}; true`))).ended;
+    expect(again.exitCode).toBe(0);
+    expect(again.stderr).not.toContain("was not made by a run of this build");
+    const other = await bench.build(await bench.template({ ...document("true"), name: "other" }))
+      .ended;
+    expect(other.exitCode).toBe(9);
+    expect(other.stderr).toContain("[OUTPUT_TAKEN]");
+    expect(await readPublished(bench.output)).toMatchObject({ name: "clash" });
+    const upToDate = await bench.build(await bench.template(document(`${make}; true`))).ended;
+    expect(upToDate.stderr).toContain("up to date");
+    expect(upToDate.exitCode).toBe(0);
+  },
+);
