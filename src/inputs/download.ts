@@ -104,7 +104,9 @@ async function receive(
   // The connection may be cut before anybody reads; the reading itself tells then.
   opened.body.on("error", () => {});
   try {
-    const record = { address: displayUrl(address), etag, lastModified, total };
+    // What the server compressed on its way has no place from which it could be resumed.
+    const validators = opened.encoded ? {} : { etag, lastModified };
+    const record = { address: displayUrl(address), ...validators, total };
     if (opened.from > 0) await part.resume(record);
     else await part.restart(record);
     if (total !== undefined) await requireSpace(part.path, total - part.position, job.label);

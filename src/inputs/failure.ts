@@ -46,7 +46,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** Asking again does not help: the name does not exist, or the certificate is not trusted. */
 const FINAL =
-  /^(ENOTFOUND|ENOENT|EACCES|EISDIR|CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+  /^(ENOTFOUND|ENOENT|ENOTDIR|EACCES|EISDIR|ENAMETOOLONG|ELOOP|ERR_INVALID_|CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
 /** Turns what undici or the file system threw into an {@link AddressFailure}. */
 export function asAddressFailure(error: unknown, limits: NetworkLimits): AddressFailure {

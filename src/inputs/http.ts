@@ -3,6 +3,7 @@ import type { Dispatcher } from "undici";
 import { formatDuration } from "../host/format.js";
 import { displayUrl } from "./address.js";
 import { proxyRefusal, requestFailure } from "./agent.js";
+import { encodingsToUndo, strangeEncoding, undoEncodings } from "./content-encoding.js";
 import { AddressFailure } from "./failure.js";
 import type { Opened, OpenRequest } from "./source.js";
 import type { NetworkLimits } from "./context.js";
@@ -190,7 +191,10 @@ export async function openHttp(
   }
   const { statusCode: status } = response;
   const wrongPart = status === 206 && !isSameFile(response, wanted);
-  if (wrongPart || (status === 416 && wanted.from > 0)) {
+  const header = headerOf(response, "content-encoding");
+  const encodings = encodingsToUndo(header, new URL(address).pathname);
+  const encodedPart = status === 206 && encodings.length > 0;
+  if (wrongPart || ((status === 416 || encodedPart) && wanted.from > 0)) {
     drop(response);
     const all = { from: 0, authorization: wanted.authorization };
     return openHttp(address, all, agent, limits, signal);
@@ -205,6 +209,20 @@ export async function openHttp(
       retryable: [408, 425, 429].includes(status) || (status >= 500 && status !== 501),
       retryAfterMs: retryAfterMs(response, Date.now()),
     });
+  }
+  const strange = strangeEncoding(encodings);
+  if (strange !== undefined || encodedPart) {
+    drop(response);
+    const encoding = header ?? "";
+    throw new AddressFailure(
+      `the server sent the file with Content-Encoding: ${encoding}, which cannot be undone`,
+      { retryable: false },
+    );
+  }
+  if (encodings.length > 0) {
+    const [etag, lastModified] = [headerOf(response, "etag"), headerOf(response, "last-modified")];
+    const body = undoEncodings(response.body, encodings);
+    return { from: 0, total: undefined, etag, lastModified, encoded: true, body };
   }
   const total =
     status === 206 ? partOf(response)?.total : numberOf(headerOf(response, "content-length"));

@@ -34,6 +34,8 @@ export interface Opened extends Validators {
   readonly from: number;
   /** The whole file's size; undefined when the server does not tell. */
   readonly total: number | undefined;
+  /** Set when the server compressed the file on its way: no part of it can be asked for. */
+  readonly encoded?: boolean;
   readonly body: Readable;
 }
 

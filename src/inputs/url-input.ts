@@ -2,6 +2,7 @@
 import type { Dispatcher } from "undici";
 import { VmbuildError } from "../errors.js";
 import { baseNameOf, displayUrl } from "./address.js";
+import { addressProblem } from "./address-problem.js";
 import {
   cacheEntry,
   cacheKey,
@@ -14,6 +15,7 @@ import {
 import type { CacheEntry, Meta } from "./cache.js";
 import { parseChecksum } from "./checksum.js";
 import type { Checksum } from "./checksum.js";
+import { recogniseFile } from "./content.js";
 import type { FullContext } from "./context.js";
 import { hashFile } from "./digest.js";
 import { download } from "./download.js";
@@ -61,7 +63,9 @@ function isGoodEnough(meta: Meta, { spec, checksum, context }: Job): boolean {
 async function isIntact(meta: Meta, { spec, entry }: Job): Promise<boolean> {
   if (!isSameStamp(await stampOf(entry.file), meta)) return false;
   const target = unpackedPath(entry.file);
-  if (!spec.unpack || target === entry.file) return true;
+  if (!spec.unpack) return true;
+  // One that is compressed without saying so cannot be unpacked; that is said on every run.
+  if (target === entry.file) return (await recogniseFile(entry.file)).kind !== "compressed";
   if (meta.unpacked?.from !== meta.digests.sha256) return false;
   return isSameStamp(await stampOf(target), meta.unpacked);
 }
@@ -208,6 +212,18 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
   throw new Error(`${displayUrl(spec.url)} is unchanged, and nothing is cached`);
 }
 
+/** Requires addresses that can be asked; a template's were checked when it was read. */
+function requireAddresses(name: string, spec: UrlSpec, checksum: Checksum): void {
+  const sums = checksum.kind === "sums" ? [checksum.url] : [];
+  const signature = spec.signature?.url === undefined ? [] : [spec.signature.url];
+  for (const address of [spec.url, ...(spec.mirrors ?? []), ...sums, ...signature]) {
+    const problem = addressProblem(address);
+    if (problem === undefined) continue;
+    const message = `The address ${displayUrl(address)} of ${name} ${problem}`;
+    throw new VmbuildError("TEMPLATE_INVALID", message);
+  }
+}
+
 /**
  * Brings a file behind an address here, or finds it in the cache.
  *
@@ -224,6 +240,7 @@ export async function resolveUrl(
   const problem = signatureProblem(spec);
   if (problem) throw new VmbuildError("TEMPLATE_INVALID", `${name}: ${problem}`);
   const checksum = parseChecksum(spec.checksum);
+  requireAddresses(name, spec, checksum);
   const entry = cacheEntry(spec.url, context.cacheFolder);
   const job: Job = { name, spec, checksum, entry, context };
   if (checksum.kind === "none") {

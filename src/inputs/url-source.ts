@@ -5,13 +5,18 @@ import { z } from "zod";
 import { checksum } from "../fields.js";
 import type { ProgramName } from "../host/programs.js";
 import { baseNameOf } from "./address.js";
-import { anchorChecksum } from "./checksum.js";
+import { addressProblem } from "./address-problem.js";
+import { anchorChecksum, isUrl } from "./checksum.js";
 import type { LocalFile } from "./kind.js";
 import { unpackProgram } from "./unpack.js";
 
 const address = z
   .string()
-  .regex(/^(https?|file):\/\/\S+$/i, "an address begins with https://, http:// or file://");
+  .regex(/^(https?|file):\/\//i, "an address begins with https://, http:// or file://")
+  .superRefine((text, context) => {
+    const message = /^(https?|file):\/\//i.test(text) ? addressProblem(text) : undefined;
+    if (message) context.addIssue({ code: "custom", message });
+  });
 
 const requiredChecksum = z
   .string({
@@ -21,6 +26,11 @@ const requiredChecksum = z
         : undefined,
   })
   .pipe(checksum)
+  .superRefine((text, context) => {
+    const sums = /^file:(.+)$/is.exec(text)?.[1];
+    const message = sums !== undefined && isUrl(sums) ? addressProblem(sums) : undefined;
+    if (message) context.addIssue({ code: "custom", message: `the sums file's URL ${message}` });
+  })
   .describe(checksum.description ?? "");
 
 const signature = z

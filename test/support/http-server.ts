@@ -18,6 +18,8 @@ export interface ServedFile {
   conditions?: boolean;
   /** False for a server that does not tell the size. */
   tellsLength?: boolean;
+  /** Sent along with the content, as it is: `content-encoding`. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** What the server does to one request instead of answering it well. */
@@ -144,7 +146,7 @@ async function answer(
     response.end("not here");
     return;
   }
-  const headers: Record<string, string | number> = {};
+  const headers: Record<string, string | number> = { ...file.headers };
   if (file.etag !== undefined) headers["etag"] = file.etag;
   if (file.lastModified !== undefined) headers["last-modified"] = file.lastModified;
   if (isUnchanged(request, file)) {

@@ -19,7 +19,7 @@ const schema = z
     unpack: z
       .boolean()
       .optional()
-      .describe("unpack a file that ends in .xz, .gz or .zst, once; false by default"),
+      .describe("unpack a compressed file (.xz, .gz, .zst, .bz2, .lz4), once; false by default"),
     ...commonInputFields,
   })
   .superRefine(refuseStraySignature)

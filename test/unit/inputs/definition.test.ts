@@ -32,6 +32,41 @@ describe("inputSchema", () => {
     expect(inputSchema.safeParse(definition).success).toBe(false);
   });
 
+  it.each([
+    ["https://example.org/my disk.img", "has a space"],
+    ["https://example.org/disk.img\n", "has a space or line break"],
+    ["https://example.org/100%.img", "has a % that is not followed by two"],
+    ["https://user:50%@example.org/a", "has a % that is not followed by two"],
+    ["https://user:%ff@example.org/a", "whose percent codes are not UTF-8"],
+    ["https://example.org:99999/a", "is not a valid URL"],
+    ["https:///example.org/a", "is not a valid URL"],
+    ["file://images/a.img", "names the host images"],
+    ["file://./a.img", "names the host ."],
+    ["file:///a?b.img", "has a ? or # in it"],
+    ["file:///a%2Fb.img", "does not name a path of this host"],
+  ])("says what is wrong with %j", (address, words) => {
+    const message = expect.stringContaining(words) as string;
+    const of = (definition: object) => urlInputSchema.safeParse(definition).error?.issues;
+    expect(of({ url: address, checksum: sum })).toEqual([
+      expect.objectContaining({ path: ["url"], message }),
+    ]);
+    expect(of({ url, checksum: sum, mirrors: [address] })).toEqual([
+      expect.objectContaining({ path: ["mirrors", 0], message }),
+    ]);
+    expect(of({ url, checksum: `file:${address}` })).toContainEqual(
+      expect.objectContaining({ path: ["checksum"], message }),
+    );
+  });
+
+  it.each([
+    "https://user:p%40ss@example.org/my%20disk.img?x=1#part",
+    "file:///srv/my%20disk.img",
+    "file://localhost/srv/a%3Fb",
+    "https://example.org/größe.img",
+  ])("accepts %s", (address) => {
+    expect(urlInputSchema.safeParse({ url: address, checksum: sum }).success).toBe(true);
+  });
+
   it("says how to do without a checksum", () => {
     const message = urlInput.schema.safeParse({ url }).error?.issues[0]?.message;
     expect(message).toBe(

@@ -1,0 +1,111 @@
+import { randomBytes } from "node:crypto";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { resolveInput } from "../../../src/inputs/inputs.js";
+import type { UrlSpec } from "../../../src/inputs/inputs.js";
+import { startFileServer } from "../../support/http-server.js";
+import type { FileServer } from "../../support/http-server.js";
+import { createInputsBench, errorOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import type { InputsBench } from "../../support/inputs.js";
+
+const content = randomBytes(3 * 1024 * 1024);
+
+let server: FileServer;
+let bench: InputsBench;
+
+beforeEach(async () => {
+  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
+});
+
+afterEach(async () => {
+  await server.close();
+  await bench[Symbol.asyncDispose]();
+});
+
+function spec(url: string, checksum = sha256Of(content)): UrlSpec {
+  return { kind: "url", url, checksum };
+}
+
+function encoded(path: string, sent: Buffer, encoding: string, etag?: string): string {
+  return server.serve(path, { content: sent, etag, headers: { "content-encoding": encoding } });
+}
+
+describe("a file that the server compresses on its way", () => {
+  it.each([
+    ["gzip", gzipSync(content)],
+    ["x-gzip", gzipSync(content)],
+    ["deflate", deflateSync(content)],
+    ["br", brotliCompressSync(content)],
+    ["deflate, gzip", gzipSync(deflateSync(content))],
+    ["aws-chunked", content],
+    ["identity", content],
+  ])("arrives as it lies there: %s", async (encoding, sent) => {
+    const url = encoded("/a.qcow2", sent, encoding);
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    const unchecked = await resolveInput("y", spec(url, "none"), bench.context());
+    expect(await sha256OfFile(unchecked.path)).toBe(sha256Of(content));
+  });
+
+  it("stays compressed where that is the file's own form", async () => {
+    const archive = gzipSync(content);
+    const url = encoded("/a.raw.gz", archive, "gzip");
+    const resolved = await resolveInput("x", spec(url, sha256Of(archive)), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(archive));
+  });
+
+  it("is begun anew after a cut, since no part of it can be asked for", async () => {
+    const url = encoded("/a.qcow2", gzipSync(content), "gzip", '"v1"');
+    server.misbehave("/a.qcow2", { kind: "cut", after: 2 * 1024 * 1024 });
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requests.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
+  });
+
+  it("is begun anew when it was not compressed before", async () => {
+    const url = server.serve("/a.qcow2", { content, etag: '"v1"' });
+    server.misbehave("/a.qcow2", { kind: "cut", after: 1024 * 1024 });
+    const once = bench.context({ limits: { attempts: 1 } });
+    await errorOf(resolveInput("x", spec(url), once));
+    encoded("/a.qcow2", gzipSync(content), "gzip", '"v1"');
+    const resolved = await resolveInput("x", spec(url), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(server.requests.at(-2)?.status).toBe(206);
+    expect(server.requests.at(-1)?.status).toBe(200);
+  });
+
+  it("is refused at once in a form that cannot be undone", async () => {
+    const url = encoded("/a.qcow2", content, "compress");
+    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    expect(error).toMatchObject({ code: "INPUT_DOWNLOAD", exitCode: 4 });
+    expect(error.message).toContain("Content-Encoding: compress, which cannot be undone");
+    expect(bench.pauses).toEqual([]);
+  });
+
+  it("may be a sums file too", async () => {
+    const url = server.serve("/a.img", content);
+    const sums = gzipSync(`${sha256Of(content).slice(7)}  a.img\n`);
+    const checksum = `file:${encoded("/SHA256SUMS", sums, "gzip")}`;
+    const resolved = await resolveInput("x", spec(url, checksum), bench.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+  });
+});
+
+describe("an address that cannot be asked", () => {
+  it.each([
+    ["a space", "http://127.0.0.1:1/my disk.img", "has a space"],
+    ["a lone percent sign", "http://127.0.0.1:1/100%.img", "has a % that is not followed"],
+    ["a host in a file URL", "file://images/disk.img", "names the host images"],
+    ["no host", "https://", "is not a valid URL"],
+    ["an encoded slash in a file URL", "file:///srv/a%2Fb", "does not name a path"],
+  ])("is refused without a retry: %s", async (_, url, words) => {
+    for (const change of [{ url }, { mirrors: [url] }, { checksum: `file:${url}` }]) {
+      const input = { ...spec(`${server.origin}/a`), ...change };
+      const error = await errorOf(resolveInput("base", input, bench.context()));
+      expect(error.code).toBe("TEMPLATE_INVALID");
+      expect(error.message).toContain(words);
+    }
+    expect(bench.pauses).toEqual([]);
+    expect(server.requests).toEqual([]);
+  });
+});
