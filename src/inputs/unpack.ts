@@ -1,85 +1,93 @@
-/** Compressed files, unpacked once beside their archive by the host's own programs. */
+/** Compressed inputs, unpacked once beside their archive; the content says how, not the ending. */
 import { createReadStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { copyFile, constants, link, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { VmbuildError } from "../errors.js";
-import { freeSpace, publish, statIfThere, temporaryBeside } from "../host/files.js";
-import { endOf, missingProgram, runProgram } from "../host/programs.js";
+import { VmbuildError, systemCode } from "../errors.js";
+import { publish, statIfThere, temporaryBeside } from "../host/files.js";
 import type { ProgramName } from "../host/programs.js";
 import { safeName } from "./address.js";
+import { recogniseFile } from "./content.js";
 import type { FullContext } from "./context.js";
+import { pour, UNPACKERS } from "./pour.js";
 import { createProgress } from "./progress.js";
 
-/** The endings that can be unpacked, and the program and arguments that do it. */
-const UNPACKERS = {
-  ".xz": ["xz", "--decompress", "--stdout", "--threads=0"],
-  ".gz": ["gzip", "--decompress", "--stdout"],
-  ".zst": ["zstd", "--decompress", "--stdout", "--sparse", "--quiet"],
-} as const;
+/** The endings of compressed files, and what a name ends in without them. */
+const ENDINGS: readonly (readonly [RegExp, string])[] = [
+  [/\.(xz|gz|zst|zstd|bz2|lz4|lzma)$/i, ""],
+  [/\.(tgz|txz|tbz2?|tzst)$/i, ".tar"],
+];
 
-/** xz and zstd seek over zeros in a regular file; so little space left means that it is full. */
-const FULL_BELOW_BYTES = 1024 * 1024;
+/** Programs that unpack files, by the usual endings of their names. */
+const PROGRAMS: readonly (readonly [RegExp, ProgramName])[] = [
+  [/\.(xz|txz|lzma)$/i, "xz"],
+  [/\.(zst|zstd|tzst)$/i, "zstd"],
+  [/\.(gz|tgz)$/i, "gzip"],
+  [/\.(bz2|tbz2?)$/i, "bzip2"],
+  [/\.lz4$/i, "lz4"],
+  [/\.(tar(\.\w+)?|t(gz|xz|zst|bz2?)|ova)$/i, "tar"],
+];
 
-/** The ending of a file that can be unpacked. */
-export type PackedSuffix = keyof typeof UNPACKERS;
-
-/** The ending by which a file is known to be packed; undefined for others. */
-function packedSuffix(name: string): PackedSuffix | undefined {
-  const suffixes = Object.keys(UNPACKERS) as PackedSuffix[];
-  return suffixes.find((suffix) => name.toLowerCase().endsWith(suffix));
-}
-
-/** The program that unpacks a file of this name; undefined for files that are left as they are. */
-export function unpackProgram(name: string): ProgramName | undefined {
-  const suffix = packedSuffix(name);
-  return suffix && UNPACKERS[suffix][0];
+/** Returns the programs that unpacking a file of this name runs; none where it does not tell. */
+export function unpackPrograms(name: string): ProgramName[] {
+  return PROGRAMS.flatMap(([ending, program]) => (ending.test(name) ? [program] : []));
 }
 
 /** Where the content of an archive lies once it is unpacked; the path itself for other files. */
 export function unpackedPath(path: string): string {
-  const suffix = packedSuffix(path);
-  if (suffix === undefined) return path;
-  return join(dirname(path), safeName(basename(path).slice(0, -suffix.length)));
+  const found = ENDINGS.find(([pattern]) => pattern.test(path));
+  if (!found) return path;
+  return join(dirname(path), safeName(basename(path).replace(...found)));
+}
+
+/** A second name for a file that is already what it should be. */
+async function linkOrCopy(path: string, target: string): Promise<void> {
+  await rm(target, { force: true });
+  try {
+    await link(path, target);
+  } catch (error) {
+    // File systems without links.
+    if (!["EPERM", "ENOTSUP", "EMLINK"].includes(systemCode(error) ?? "")) throw error;
+    await copyFile(path, target, constants.COPYFILE_FICLONE);
+  }
 }
 
 /**
- * Unpacks an archive to {@link unpackedPath}, all or nothing.
+ * Unpacks an archive to {@link unpackedPath}, all or nothing. A file that is not compressed,
+ * whatever its ending, is put there as it is.
  * @param name the input's, for progress and messages.
- * @throws {VmbuildError} INPUT_UNPACK with the program's words, HOST_SPACE,
- *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ * @throws {VmbuildError} INPUT_UNPACK with the program's words, or when the name has no ending of
+ *   a compressed file although it is one; HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own
+ *   reason when it was aborted.
  */
 export async function unpack(archive: string, name: string, context: FullContext): Promise<void> {
-  const suffix = packedSuffix(archive);
-  if (suffix === undefined) return;
-  const [program, ...args] = UNPACKERS[suffix];
+  const content = await recogniseFile(archive);
   const target = unpackedPath(archive);
+  if (content.kind !== "compressed") {
+    if (target !== archive) await linkOrCopy(archive, target);
+    return;
+  }
+  const what = basename(archive);
+  if (target === archive) {
+    throw new VmbuildError(
+      "INPUT_UNPACK",
+      `${what} is ${content.what}, but its name does not say so`,
+      {
+        hint: `Give an address that ends in the usual way, such as ${what}.gz or ${what}.xz, or leave "unpack" out.`,
+      },
+    );
+  }
   const temporary = temporaryBeside(target);
   const total = Number((await statIfThere(archive))?.size ?? 0);
-  const label = `unpack ${basename(archive)}`;
+  const label = `unpack ${what}`;
   const progress = createProgress(context.emit, context.clock, `unpack:${name}`, label);
   let done = 0;
   const input = createReadStream(archive, { highWaterMark: 1024 * 1024 });
   input.on("data", (chunk) => progress.at((done += chunk.length), total));
   try {
-    // The shell opens the file and is replaced by the program: no byte passes through here.
-    const script = 'out=$1; shift; exec "$@" >"$out"';
-    const result = await runProgram("sh", ["-c", script, "sh", temporary, program, ...args], {
-      input,
-      signal: context.signal,
-    });
-    if (result.exitCode === 127) throw missingProgram(program);
-    if (result.exitCode !== 0) {
-      const isFull =
-        result.lastLines.some((line) => line.includes("No space left")) ||
-        (await freeSpace(temporary)) < FULL_BELOW_BYTES;
-      throw new VmbuildError(
-        isFull ? "HOST_SPACE" : "INPUT_UNPACK",
-        isFull
-          ? `the disk that holds ${dirname(target)} became full while ${basename(archive)} was unpacked`
-          : `${basename(archive)} could not be unpacked: ${program} ended with ${endOf(result)}`,
-        { lines: result.lastLines, details: { archive } },
-      );
-    }
+    const { signal } = context;
+    const command = UNPACKERS[content.by];
+    const limit = Number.MAX_SAFE_INTEGER - 1;
+    await pour({ target: temporary, command, input, limit, what, signal });
     await publish(temporary, target);
     progress.finish(total);
   } finally {

@@ -8,7 +8,7 @@ import { baseNameOf } from "./address.js";
 import { addressProblem } from "./address-problem.js";
 import { anchorChecksum, isUrl } from "./checksum.js";
 import type { LocalFile } from "./kind.js";
-import { unpackProgram } from "./unpack.js";
+import { unpackPrograms } from "./unpack.js";
 
 const address = z
   .string()
@@ -91,7 +91,7 @@ export interface UrlSpec {
   readonly signature?: SignatureSpec;
   /** The header of that name, for the first address alone; a secret. */
   readonly authorization?: string;
-  /** Unpack a file that ends in `.xz`, `.gz` or `.zst`; others are left as they are. */
+  /** Unpack a compressed file with one of the usual endings; others are left as they are. */
   readonly unpack?: boolean;
 }
 
@@ -103,7 +103,7 @@ export interface SignatureSpec {
   readonly keyring: string;
 }
 
-/** A download's source with its paths made absolute. `unpack` is for a base, or as written. */
+/** A download's source with its paths made absolute. `unpack` is the input's own field. */
 export function urlSpec(source: UrlSource, templateFolder: string, unpack = false): UrlSpec {
   const { url, checksum, mirrors, signature } = source;
   return {
@@ -120,8 +120,10 @@ export function urlSpec(source: UrlSource, templateFolder: string, unpack = fals
 
 /** The programs of the host that fetching, checking and unpacking it may run. */
 export function urlPrograms({ url, unpack, signature }: UrlSpec): ProgramName[] {
-  const unpacker = unpack ? unpackProgram(baseNameOf(url)) : undefined;
-  return [...(unpacker ? [unpacker] : []), ...(signature ? (["gpgv"] as const) : [])];
+  return [
+    ...(unpack ? unpackPrograms(baseNameOf(url)) : []),
+    ...(signature ? (["gpgv"] as const) : []),
+  ];
 }
 
 /** The local files behind a download: `file:` addresses, local sums, the keyring. */

@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import type { PathSpec } from "../../inputs/kinds/path.js";
+import { unpackPrograms } from "../../inputs/unpack.js";
 import { inspectFromInput, resolveFromInput } from "../from-input.js";
 import { defineBaseKind } from "../kind.js";
 
 const schema = z
   .strictObject({
-    path: z.string().min(1).describe("a qcow2 or raw image, relative to the template"),
+    path: z.string().min(1).describe("a disk image, packed or not, relative to the template"),
   })
   .describe("a disk image of this host");
 
@@ -24,7 +25,7 @@ export const pathBase = defineBaseKind<Definition>({
   schema,
   mayUseOtherFiles: true,
   resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
-  programs: () => [],
+  programs: ({ path }) => unpackPrograms(path),
   check(base, { templateFolder }) {
     const { path } = specOf(base, templateFolder);
     return Promise.resolve({ files: [{ key: ["path"], path, kind: "file" }], image: path });

@@ -13,11 +13,13 @@ import { defineBaseKind } from "../kind.js";
 const schema = z
   .strictObject(urlSourceFields)
   .superRefine(refuseStraySignature)
-  .describe("a disk image that is downloaded; .xz, .gz and .zst are unpacked once");
+  .describe(
+    "a disk image that is downloaded: qcow2 or raw; VMDK, VHD, VHDX and VDI are converted, and compressed images and archives (tar, zip, OVA) unpacked, once",
+  );
 
 type Definition = z.infer<typeof schema>;
 
-const specOf = (base: Definition, folder: string) => urlSpec(base, folder, true);
+const specOf = (base: Definition, folder: string) => urlSpec(base, folder);
 
 /** A disk image that is downloaded. */
 export const urlBase = defineBaseKind<Definition>({
@@ -27,7 +29,7 @@ export const urlBase = defineBaseKind<Definition>({
   // A download could otherwise copy any file that the caller can read into the artifact.
   mayUseOtherFiles: false,
   resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
-  programs: (base, folder) => urlPrograms(specOf(base, folder)),
+  programs: (base, folder) => urlPrograms({ ...specOf(base, folder), unpack: true }),
   check(base, { templateFolder }) {
     const spec = specOf(base, templateFolder);
     const image = inputLocation(spec);

@@ -78,6 +78,40 @@ describe("a compressed file", () => {
     expect(await readFile(resolved.path, "utf8")).toBe("another");
   });
 
+  it.each([
+    ["xz", "a.raw.gz"],
+    ["bzip2", "a.raw.bz2"],
+    ["lz4", "a.raw.lz4"],
+    ["gzip", "a.raw.tgz"],
+  ])("of %s is unpacked as what it is, named %s", async (program, name) => {
+    const { stdout } = await execa(program, ["-c"], {
+      input: content,
+      encoding: "buffer",
+      stripFinalNewline: false,
+    });
+    const archive = Buffer.from(stdout);
+    const spec = specOf(server.serve(`/${name}`, archive), archive);
+    const resolved = await resolveInput("x", spec, bench.context());
+    expect(resolved.path).toBe(inputLocation(spec, bench.cacheFolder));
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+  });
+
+  it("that is compressed in name only is taken as it is", async () => {
+    const spec = specOf(server.serve("/a.raw.gz", content), content);
+    const resolved = await resolveInput("x", spec, bench.context());
+    expect(resolved.path).toMatch(/\/a\.raw$/);
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect((await resolveInput("x", spec, bench.context())).fromCache).toBe(true);
+  });
+
+  it("that does not say so is refused, since its place would not be known beforehand", async () => {
+    const archive = await packed("gzip");
+    const spec = specOf(server.serve("/download", archive), archive);
+    const error = await errorOf(resolveInput("x", spec, bench.context()));
+    expect(error).toMatchObject({ code: "INPUT_UNPACK", exitCode: 4 });
+    expect(error.message).toBe("download is a gzip file, but its name does not say so");
+  });
+
   it("that is broken leaves nothing half unpacked, and shows the program's words", async () => {
     const archive = (await packed("xz")).subarray(0, 100_000);
     const url = server.serve("/a.raw.xz", archive);

@@ -46,7 +46,7 @@ describe("inputSchema", () => {
     ["file:///a%2Fb.img", "does not name a path of this host"],
   ])("says what is wrong with %j", (address, words) => {
     const message = expect.stringContaining(words) as string;
-    const of = (definition: object) => urlInputSchema.safeParse(definition).error?.issues;
+    const of = (definition: object) => urlInput.schema.safeParse(definition).error?.issues;
     expect(of({ url: address, checksum: sum })).toEqual([
       expect.objectContaining({ path: ["url"], message }),
     ]);
@@ -64,7 +64,7 @@ describe("inputSchema", () => {
     "file://localhost/srv/a%3Fb",
     "https://example.org/größe.img",
   ])("accepts %s", (address) => {
-    expect(urlInputSchema.safeParse({ url: address, checksum: sum }).success).toBe(true);
+    expect(urlInput.schema.safeParse({ url: address, checksum: sum }).success).toBe(true);
   });
 
   it("says how to do without a checksum", () => {
