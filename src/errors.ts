@@ -161,7 +161,8 @@ export const ERRORS = {
   BASE_INVALID: {
     exit: 4,
     meaning: "The base is not a disk image that a machine can start from.",
-    remedy: "Check it with `qemu-img info FILE`; qcow2 and raw images serve.",
+    remedy:
+      "Check the file with `qemu-img info FILE`; docs/troubleshooting.md lists what can be a base.",
   },
   BASE_BOOTSTRAP: {
     exit: 4,

@@ -2,6 +2,7 @@
  * A file that a template names as its base, made into an image that QEMU starts from: unpacked,
  * or converted, once, into the cache of bases; refused by name where it is something else.
  */
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
@@ -49,7 +50,7 @@ export interface OpenedImage {
   readonly path: string;
   /** Whether it was unpacked or converted. */
   readonly isMade: boolean;
-  /** Stands for files beside the image that its data lies in; changes when one of them does. */
+  /** `sha256:<hex>` for the image and the files beside it that its data lies in, where it has any. */
   readonly digest?: string;
 }
 
@@ -65,6 +66,8 @@ const recordSchema = z.object({
   size: z.number(),
   mtimeMs: z.number(),
 });
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** The folder of what is made of a file with this digest. Pure. */
 function folderOf(digest: string): string {
@@ -181,7 +184,11 @@ export async function openImage(file: ImageFile, context: ImageContext): Promise
   const folder = folderOf(digest);
   const found = async (path: string): Promise<OpenedImage> => {
     await markUsed(folder);
-    return { path, isMade: true, ...(extents.length === 0 ? {} : { digest: cacheKey(digest) }) };
+    return {
+      path,
+      isMade: true,
+      ...(extents.length === 0 ? {} : { digest: `sha256:${sha256(digest)}` }),
+    };
   };
   const known = await readMade(folder);
   if (known !== undefined) return found(known);
