@@ -48,6 +48,10 @@ export const manifestSchema = z.object({
     kind: z.string().min(1).describe("its key in the template: url, path, bootstrap, appliance"),
     origin: z.string().describe("address, path, suite or appliance"),
     digest: digest.optional(),
+    files: z
+      .array(z.object({ name: z.string(), digest }))
+      .optional()
+      .describe("further files of the host that the base consisted of: its backing files"),
   }),
   inputs: z.array(
     z.object({

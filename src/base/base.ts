@@ -1,8 +1,11 @@
 /** The disk image that a build starts from, whatever the template says it is. */
 import { VmbuildError } from "../errors.js";
 import { formatSizes } from "../host/format.js";
-import { imageInfo } from "../machine/disk.js";
 import { openImage } from "./disk-image.js";
+import { flatten } from "./flatten.js";
+import type { UsedFile } from "./flatten.js";
+import { readImageFiles } from "./image-files.js";
+import type { ImageFiles } from "./image-files.js";
 import type { BaseContext, FoundImage } from "./kind.js";
 import { baseKindOf } from "./registry.js";
 import type { BaseDefinition } from "./registry.js";
@@ -12,44 +15,46 @@ export interface Base extends FoundImage {
   readonly format: string;
   /** Bytes. */
   readonly virtualSize: number;
+  /** The other files that the image was made of, where it lay on any. */
+  readonly otherFiles: readonly UsedFile[];
   /** The name of its kind. */
   readonly kind: string;
 }
 
 /**
  * Brings the base to this host, unpacks or converts it where that is needed, and reads what it is.
+ * A local image that depends on other files of this host is merged with them into one.
  * @throws {VmbuildError} the codes of inputs; BASE_BOOTSTRAP; BASE_INVALID where it is no disk
- *   image, or refers to other files of this host although its kind may not.
+ *   image, or depends on other files of this host although its kind may not.
  */
 export async function resolveBase(base: BaseDefinition, context: BaseContext): Promise<Base> {
   const kind = baseKindOf(base);
   const found = await kind.resolve(base, context);
   const file = { ...found, isLocal: kind.mayUseOtherFiles };
   const { isMade, digest = found.digest, path } = await openImage(file, context);
-  const info = await imageInfo(path, context.signal);
-  const other = info.backingFile ?? info.dataFile;
-  if (other !== undefined && (isMade || !kind.mayUseOtherFiles)) {
-    throw new VmbuildError(
-      "BASE_INVALID",
-      `The base ${found.origin} refers to another file: ${other}`,
-      {
-        hint: "A base has to be whole in itself; flatten it with qemu-img convert.",
-      },
-    );
-  }
-  if (info.format !== "qcow2" && info.format !== "raw") {
-    throw new VmbuildError("BASE_INVALID", `The base ${found.origin} is of format ${info.format}`, {
-      hint: `qcow2 and raw serve; convert it: qemu-img convert -O qcow2 ${path} base.qcow2`,
-    });
-  }
-  return {
-    ...found,
-    path,
-    digest,
-    kind: kind.name,
-    format: info.format,
-    virtualSize: info.virtualSize,
-  };
+  const mayUseOtherFiles = kind.mayUseOtherFiles && !isMade;
+  const image = await readBaseImage(path, { mayUseOtherFiles, signal: context.signal });
+  const { format, virtualSize } = image;
+  const whole = { ...found, path, digest, kind: kind.name, format, virtualSize, otherFiles: [] };
+  if (image.otherFiles.length === 0) return whole;
+  const merged = await flatten(image, context);
+  const [own, ...otherFiles] = merged.files;
+  return { ...whole, path: merged.path, format: "qcow2", digest: own?.digest, otherFiles };
+}
+
+/**
+ * Reads what image a base is.
+ * @throws {VmbuildError} BASE_INVALID when no build can start from it; see {@link readImageFiles}.
+ */
+export async function readBaseImage(
+  path: string,
+  options: Parameters<typeof readImageFiles>[1],
+): Promise<ImageFiles> {
+  const image = await readImageFiles(path, options);
+  if (image.format === "qcow2" || image.format === "raw") return image;
+  throw new VmbuildError("BASE_INVALID", `The base ${path} is of format ${image.format}`, {
+    hint: `qcow2 and raw serve; convert it: qemu-img convert -O qcow2 ${path} base.qcow2`,
+  });
 }
 
 /**

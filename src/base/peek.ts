@@ -10,6 +10,7 @@ import type { Compression, Content } from "../inputs/content.js";
 import { openArchive } from "../inputs/open-archive.js";
 import { pour, UNPACKERS } from "../inputs/pour.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
+import { readBaseImage } from "./base.js";
 import { madeImage } from "./disk-image.js";
 import type { ImageFile } from "./disk-image.js";
 import { checkForeign } from "./foreign.js";
@@ -92,7 +93,8 @@ export async function peekBase(file: ImageFile, signal: AbortSignal): Promise<Pe
   refuseOther(content, what);
   if (isReady(content)) {
     await requireSoundImage({ path, what, content });
-    return { virtualSize: (await imageInfo(path, signal)).virtualSize };
+    const options = { mayUseOtherFiles: file.isLocal, signal };
+    return { virtualSize: (await readBaseImage(path, options)).virtualSize };
   }
   const extents = await describedExtents({ path, what, content, extents: [] }, file.isLocal);
   if (content.kind === "image" || content.kind === "descriptor") {

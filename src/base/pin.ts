@@ -1,5 +1,5 @@
 /** Keeps a base as it is for as long as a build uses it, whatever happens to its name. */
-import { copyFile, constants, link, rm } from "node:fs/promises";
+import { copyFile, constants, link, realpath, rm } from "node:fs/promises";
 import { systemCode } from "../errors.js";
 
 /**
@@ -10,7 +10,8 @@ import { systemCode } from "../errors.js";
 export async function pinBase(path: string, pin: string): Promise<string> {
   await rm(pin, { force: true });
   try {
-    await link(path, pin);
+    // A hard link to a symbolic link would be a second name of the link, not of the image.
+    await link(await realpath(path), pin);
   } catch (error) {
     // EPERM: a file of somebody else's, which the kernel may not let us link to.
     if (!["EXDEV", "EPERM", "EMLINK", "EACCES"].includes(systemCode(error) ?? "")) throw error;

@@ -2,12 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { readImageFiles } from "../base/image-files.js";
 import type { Emit } from "../events/types.js";
 import { makeBuildKeys } from "../seed/keys.js";
 import { runtimeFolder } from "../host/paths.js";
 import { decideAccelerator } from "../machine/accelerator.js";
 import type { AcceleratorChoice } from "../machine/accelerator.js";
-import { createOverlay, imageInfo } from "../machine/disk.js";
+import { createOverlay } from "../machine/disk.js";
 import { copyVariables, requireUefi } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import { defaultCpuModel } from "../machine/shape.js";
@@ -46,7 +47,7 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
     const [, decided, info] = await Promise.all([
       qemuVersion(binary, signal),
       decideAccelerator(options.accelerator, binary, options.cpuModel, signal),
-      imageInfo(image, signal),
+      readImageFiles(image, { mayUseOtherFiles: true, signal }),
     ]);
     if (decided.fallback) {
       const { message, hint } = decided.fallback;

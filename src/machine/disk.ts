@@ -28,8 +28,13 @@ export interface ImageInfo {
   readonly fileSize: number;
   /** Absolute where the image names it so, otherwise as QEMU resolves it. */
   readonly backingFile?: string;
+  /** The format that the image records for its backing file, as QEMU names its drivers. */
+  readonly backingFormat?: string;
   /** A file outside the image that holds its data (qcow2's `data_file`). */
   readonly dataFile?: string;
+  /** The files that hold the data of an image in parts (vmdk), the image itself left out. */
+  readonly extents: readonly string[];
+  readonly encrypted: boolean;
   readonly snapshots: readonly DiskSnapshot[];
 }
 
@@ -40,8 +45,17 @@ const infoAnswer = z.object({
   "actual-size": z.number().default(0),
   "backing-filename": z.string().optional(),
   "full-backing-filename": z.string().optional(),
+  "backing-filename-format": z.string().optional(),
+  encrypted: z.boolean().default(false),
   "format-specific": z
-    .object({ data: z.object({ "data-file": z.string().optional() }).optional() })
+    .object({
+      data: z
+        .object({
+          "data-file": z.string().optional(),
+          extents: z.array(z.object({ filename: z.string() })).default([]),
+        })
+        .optional(),
+    })
     .optional(),
   snapshots: z
     .array(
@@ -88,15 +102,43 @@ export async function imageInfo(
 ): Promise<ImageInfo> {
   const result = await run(["info", "-U", "--output=json", resolve(path)], signal);
   if (result.exitCode !== 0) throw failure(code, `cannot read the image ${path}`, result);
-  const answer = infoAnswer.parse(JSON.parse(result.stdout));
+  return parseInfo(result.stdout, resolve(path));
+}
+
+/**
+ * Reads an image's header as a machine would that is about to use it: with QEMU's locks.
+ * @param name an absolute path, or QEMU's `json:` specification of an image.
+ * @param format the driver to read it with; probed unless given.
+ * @returns undefined while another program has it open for writing.
+ * @throws {VmbuildError} BASE_INVALID when it cannot be read as an image.
+ */
+export async function unusedImageInfo(
+  name: string,
+  format: string | undefined,
+  signal?: AbortSignal,
+): Promise<ImageInfo | undefined> {
+  const driver = format === undefined ? [] : ["-f", format];
+  const result = await run(["info", ...driver, "--output=json", name], signal);
+  if (result.exitCode === 0) return parseInfo(result.stdout, name);
+  if (result.lastLines.some((line) => /Failed to get .*lock/.test(line))) return undefined;
+  throw failure("BASE_INVALID", `cannot read the image ${name}`, result);
+}
+
+function parseInfo(text: string, name: string): ImageInfo {
+  const answer = infoAnswer.parse(JSON.parse(text));
   const backingFile = answer["full-backing-filename"] ?? answer["backing-filename"];
-  const dataFile = answer["format-specific"]?.data?.["data-file"];
+  const backingFormat = answer["backing-filename-format"];
+  const { "data-file": dataFile, extents = [] } = answer["format-specific"]?.data ?? {};
   return {
     format: answer.format,
     virtualSize: answer["virtual-size"],
     fileSize: answer["actual-size"],
     ...(backingFile === undefined ? {} : { backingFile }),
+    ...(backingFormat === undefined ? {} : { backingFormat }),
     ...(dataFile === undefined ? {} : { dataFile }),
+    extents: extents.map(({ filename }) => filename).filter((file) => file !== name),
+    // An image of format luks is nothing but encrypted.
+    encrypted: answer.encrypted || answer.format === "luks",
     snapshots: answer.snapshots.map((snapshot) => ({
       id: snapshot.id,
       tag: snapshot.name,
@@ -104,6 +146,41 @@ export async function imageInfo(
       date: new Date(snapshot["date-sec"] * 1000),
     })),
   };
+}
+
+/**
+ * Converts an image with all that it lies on to one qcow2 file; an existing one is replaced.
+ * @param onPercent called with whole percents as they are reached.
+ * @throws {VmbuildError} BASE_INVALID with qemu-img's own lines, HOST_SPACE.
+ */
+export async function flattenImage(options: {
+  readonly source: string;
+  readonly format: string;
+  readonly destination: string;
+  readonly signal: AbortSignal;
+  readonly onPercent: (percent: number) => void;
+}): Promise<void> {
+  const { source, format, destination, signal, onPercent } = options;
+  const args = [
+    "convert",
+    "-p",
+    "-f",
+    format,
+    "-O",
+    "qcow2",
+    resolve(source),
+    resolve(destination),
+  ];
+  let shown = -1;
+  const result = await runProgram("qemu-img", args, {
+    signal,
+    env: { LC_ALL: "C" },
+    onLine(line) {
+      const percent = Number(/\((\d+)\.\d+\/100%\)/.exec(line)?.[1] ?? shown);
+      if (percent !== shown) onPercent((shown = percent));
+    },
+  });
+  if (result.exitCode !== 0) throw failure("BASE_INVALID", `cannot convert ${source}`, result);
 }
 
 /** What an overlay is made of. */

@@ -12,6 +12,7 @@ import { MANIFEST_NAME, MANIFEST_VERSION, formatManifest } from "../artifact/man
 import type { Manifest } from "../artifact/manifest.js";
 import { requireOwnFolder } from "../artifact/output-owner.js";
 import { Staging, removeAbandoned } from "../artifact/publish.js";
+import type { Base } from "../base/base.js";
 import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
 import { tracesOf } from "../seed/keys.js";
@@ -98,6 +99,16 @@ function shownPath(path: string): string {
   return shown.startsWith("..") ? basename(path) : shown;
 }
 
+function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["base"] {
+  const files = otherFiles.map((file) => ({ name: basename(file.path), digest: file.digest }));
+  return {
+    kind,
+    origin,
+    ...(digest === undefined ? {} : { digest }),
+    ...(files.length > 0 ? { files } : {}),
+  };
+}
+
 function describe(
   context: RunContext,
   prepared: Prepared,
@@ -112,7 +123,7 @@ function describe(
     version: template.version,
     created: new Date().toISOString(),
     template: { path: shownPath(template.path), digest: `sha256:${template.digest}` },
-    base: { kind: base.kind, origin: base.origin, ...(base.digest ? { digest: base.digest } : {}) },
+    base: describeBase(base),
     inputs: inputs.map(({ name, origin, digest, commit }) => ({
       name,
       origin,

@@ -1,8 +1,8 @@
 /** A build from first to last. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { asVmbuildError } from "../errors.js";
-import type { VmbuildError } from "../errors.js";
+import { identityOf, isSame } from "../checkpoints/trust.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
@@ -113,6 +113,7 @@ async function runMachine(
   const start = { context, prepared, plan, control };
   await using started = await startMachine(start);
   const { machine, saver } = started;
+  const baseInUse = await identityOf(workspace.work.base);
   const signal = AbortSignal.any([options.signal, machine.death]);
   const pauseHere = (reason: string): Promise<void> => pauseRun(context, control, reason, signal);
   try {
@@ -130,6 +131,7 @@ async function runMachine(
     }
     guest.close();
     await saver?.finish();
+    if (!isSame(await identityOf(workspace.work.base), baseInUse)) throw changedBase(prepared);
     return { ...steps, stopped: await StoppedMachine.from(ready, workspace.work.disk) };
   } catch (thrown) {
     const error = await firstCause(thrown, machine);
@@ -140,6 +142,13 @@ async function runMachine(
     await saver?.finish();
     throw error;
   }
+}
+
+/** Blocks that the guest read before and after the change belong to two different disks. */
+function changedBase({ base }: Prepared): VmbuildError {
+  return new VmbuildError("BASE_INVALID", `The base ${base.path} was changed while it was in use`, {
+    hint: "Replace a base by renaming a new file over it; then run again.",
+  });
 }
 
 /** The state in which a step failed is kept, for `vmbuild ssh`. */

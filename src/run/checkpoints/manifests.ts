@@ -1,7 +1,7 @@
 /** What each state of a build is made from: one manifest for the machine, one for each step. */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { relative, resolve, sep } from "node:path";
+import { basename, relative, resolve, sep } from "node:path";
 import { describeContent, digestOf } from "../../checkpoints/content.js";
 import type { KeepText } from "../../checkpoints/content.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
@@ -51,6 +51,15 @@ async function baseDigest(prepared: Prepared, signal: AbortSignal): Promise<stri
   return base.digest ?? `sha256:${await digestOf(base.path, { signal })}`;
 }
 
+/** The files that the base lay on, by number: their folders count for nothing. */
+function otherFilesOf({ base }: Prepared): Manifest {
+  const entries = base.otherFiles.map(({ path, digest }, index) => [
+    `base file ${index + 2} (${basename(path)})`,
+    digest,
+  ]);
+  return Object.fromEntries(entries) as Manifest;
+}
+
 /** The seed's text without what is new in each: the keys and the instance's id. */
 async function seedText(template: Template): Promise<Record<string, string>> {
   const { userData, networkConfig } = template.seed;
@@ -84,6 +93,7 @@ export async function rootManifest(
   return {
     format: FORMAT,
     base: await baseDigest(prepared, signal),
+    ...otherFilesOf(prepared),
     QEMU: host.qemu.text,
     "machine.binary": shape.binary,
     "machine.accelerator": shape.accelerator,

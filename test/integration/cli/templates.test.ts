@@ -67,6 +67,17 @@ describe("vmbuild validate", () => {
     }
   });
 
+  it("names the file that a base of this host lacks", async () => {
+    const args = ["create", "-q", "-u", "-f", "qcow2", "-b", "gone.raw", "-F", "raw", "top.qcow2"];
+    execFileSync("qemu-img", [...args, "1G"], { cwd: home.folder });
+    await home.write({ "t.json": { ...TEMPLATE, base: { path: "top.qcow2" } } });
+    const { exitCode, stderr } = await home.run("validate", "t.json");
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(
+      `base: The image ${home.folder}/top.qcow2 uses ${home.folder}/gone.raw, which is not there`,
+    );
+  });
+
   it("lists every file that is missing and every script that cannot be read, at once", async () => {
     await home.write({
       "t.json": {

@@ -1,0 +1,117 @@
+/** Which files of this host an image consists of: itself, and all that it refers to. */
+import { access, constants, lstat, stat } from "node:fs/promises";
+import { isAbsolute } from "node:path";
+import { VmbuildError, systemCode } from "../errors.js";
+import { unusedImageInfo } from "../machine/disk.js";
+import type { ImageInfo } from "../machine/disk.js";
+import { parseBackingName } from "./backing-name.js";
+import type { ImageName } from "./backing-name.js";
+
+/** An image that a build can start from. */
+export interface ImageFiles {
+  readonly path: string;
+  /** As QEMU names its drivers. */
+  readonly format: string;
+  /** Bytes. */
+  readonly virtualSize: number;
+  /** The backing files, and the files that hold data of any image of the chain; absolute. */
+  readonly otherFiles: readonly string[];
+}
+
+const MAKE_WHOLE = "Make one image of it where all its files are: qemu-img convert -O qcow2";
+
+/** A problem of one file, reported as one of the image that it belongs to. */
+function problem(base: string, file: string, what: string, hint?: string): VmbuildError {
+  const subject = file === base ? `The image ${base}` : `The image ${base} uses ${file}, which`;
+  return new VmbuildError("BASE_INVALID", `${subject} ${what}`, {
+    ...(hint === undefined ? {} : { hint }),
+    details: { base, file },
+  });
+}
+
+/** Device and inode of a readable file, by which it is known under any of its names. */
+async function identify(base: string, file: string): Promise<string> {
+  try {
+    const status = await stat(file, { bigint: true });
+    if (!status.isFile()) throw problem(base, file, "is not a regular file");
+    await access(file, constants.R_OK);
+    return `${status.dev}:${status.ino}`;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "EACCES" || code === "EPERM") {
+      throw problem(base, file, "may not be read by you");
+    }
+    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "ELOOP") throw error;
+    const isLink = (await lstat(base).catch(() => undefined))?.isSymbolicLink() === true;
+    const hint = isLink
+      ? `${base} is a symbolic link, and relative names are looked up beside it: name the file that it leads to.`
+      : "Put it back, or name the one to use: qemu-img rebase -u -b FILE -F FORMAT IMAGE.";
+    throw problem(base, file, "is not there", hint);
+  }
+}
+
+/** The files beside an image that hold its data. */
+function dataFilesOf(base: string, file: string, info: ImageInfo): string[] {
+  const files = [...(info.dataFile === undefined ? [] : [info.dataFile]), ...info.extents];
+  for (const name of files) {
+    if (isAbsolute(name)) continue;
+    const what = `keeps its data in ${name}, a relative name that QEMU looks up in the current folder`;
+    throw problem(base, file, what, `${MAKE_WHOLE}.`);
+  }
+  return files;
+}
+
+/**
+ * Reads the headers of an image and of every image below it, as a machine would that is about to
+ * use them.
+ * @param path absolute.
+ * @param mayUseOtherFiles false: an image that refers to any other file is refused.
+ * @throws {VmbuildError} BASE_INVALID for a file that is missing, encrypted, in use, no file of
+ *   this host, or part of a loop.
+ */
+export async function readImageFiles(
+  path: string,
+  { mayUseOtherFiles, signal }: { mayUseOtherFiles: boolean; signal: AbortSignal },
+): Promise<ImageFiles> {
+  const seen = new Map<string, string>();
+  const add = async (file: string): Promise<void> => {
+    const identity = await identify(path, file);
+    if (seen.has(identity)) {
+      throw problem(path, file, "lies below itself: its backing files form a loop");
+    }
+    seen.set(identity, file);
+  };
+  let top: ImageInfo | undefined;
+  let next: ImageName | undefined = { name: path, files: [path], format: undefined };
+  while (next) {
+    for (const file of next.files) await add(file);
+    const [file = path] = next.files;
+    const info = await unusedImageInfo(next.name, next.format, signal);
+    if (!info) {
+      const hint = "Shut down the machine that uses it, or build from a copy made while it is off.";
+      throw problem(path, file, "is open for writing in another program", hint);
+    }
+    if (info.encrypted) {
+      const hint = "vmbuild has no key for it: decrypt it with qemu-img convert first.";
+      throw problem(path, file, "is encrypted", hint);
+    }
+    const other = info.backingFile ?? info.dataFile ?? info.extents[0];
+    if (other !== undefined && !mayUseOtherFiles) {
+      const hint = "It has to be whole in itself; flatten it with qemu-img convert.";
+      throw problem(path, file, `refers to another file: ${other}`, hint);
+    }
+    for (const name of dataFilesOf(path, file, info)) await add(name);
+    top ??= info;
+    next = backingOf(path, file, info);
+  }
+  if (!top) throw new Error("an image has a header at least");
+  const otherFiles = [...seen.values()].slice(1);
+  return { path, format: top.format, virtualSize: top.virtualSize, otherFiles };
+}
+
+function backingOf(base: string, file: string, info: ImageInfo): ImageName | undefined {
+  if (info.backingFile === undefined) return undefined;
+  const parsed = parseBackingName(info.backingFile, info.backingFormat);
+  if (!("problem" in parsed)) return parsed;
+  throw problem(base, file, `lies on ${info.backingFile}, ${parsed.problem}`, `${MAKE_WHOLE}.`);
+}
