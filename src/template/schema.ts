@@ -142,7 +142,7 @@ const outputSchema = z
     const message =
       compressions.length === 1 && compressions[0] === "none"
         ? `a ${format} image cannot be compressed`
-        : `a ${format} image has one of the compressions ${compressions.join(", ")}`;
+        : `the compressions of the format ${format} are ${compressions.join(", ")}`;
     context.addIssue({ code: "custom", path: ["compression"], message });
   })
   .describe("the artifact");

@@ -11,8 +11,11 @@ function convertArguments(
   choice: Choice & Pick<CompactOptions, "source" | "destination">,
 ): string[] {
   const { format, ...rest } = choice;
-  const compression = compressionOf(format, rest.compression);
-  if (compression === "none" && format === "raw") return raw.argumentsOf({ ...rest, compression });
+  const asked = compressionOf(format, rest.compression);
+  if (format === "raw" && asked === "none") {
+    return raw.argumentsOf({ ...rest, compression: asked });
+  }
+  const compression = qcow2.compressions.find((known) => known === asked) ?? "none";
   return qcow2.argumentsOf({ ...rest, compression });
 }
 
