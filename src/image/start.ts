@@ -169,14 +169,17 @@ export async function startImage(
     console,
     ports,
     startedAt,
-    connect: (timeoutMs) =>
-      waitUntilReady({
+    async connect(timeoutMs) {
+      const connection = await waitUntilReady({
         target: options.seed ? target : { ...target, trusts: trustOnFirstUse() },
         timeoutMs,
         emit,
         signal: AbortSignal.any([signal, machine.death]),
         readConsole: () => readConsoleTail(console),
-      }),
+      });
+      machine.guestAnswered();
+      return connection;
+    },
     async [Symbol.asyncDispose]() {
       await machine.kill();
     },

@@ -11,6 +11,8 @@ import { qemuArguments } from "./argv.js";
 import { freePort } from "./ports.js";
 import { listenForQmp } from "./qmp.js";
 import type { Qmp, QmpEvent } from "./qmp.js";
+import { restartPatience, watchRestarts } from "./restart-watch.js";
+import type { RestartWatchOptions } from "./restart-watch.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 
 /** How QEMU ended. */
@@ -38,6 +40,11 @@ export interface LaunchOptions {
   readonly paused?: boolean;
   /** A second port of the guest to lead a port of 127.0.0.1 to. */
   readonly secondPort?: number;
+  /**
+   * Milliseconds from a restart of the guest to its firmware's first sign of life, after which
+   * the machine is reset once more. By the accelerator unless given.
+   */
+  readonly restartPatienceMs?: number;
 }
 
 /** A machine that runs. Disposing of it ends it without ceremony; `stop.ts` does so gently. */
@@ -56,6 +63,8 @@ export interface RunningMachine extends AsyncDisposable {
   readonly resets: number;
   /** Calls back for each QMP event from now on. Returns what ends that. */
   onEvent(listener: (event: QmpEvent) => void): () => void;
+  /** Tells that the guest answered; a sign of life after a restart is then not waited for any more. */
+  guestAnswered(): void;
   /** From now on, its end is what is wanted. */
   expectEnd(): void;
   /** SIGKILL. Idempotent. */
@@ -184,7 +193,24 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   }
   const pid = child.pid ?? 0;
   emit({ type: "machine.started", pid, sshPort, accelerator: shape.accelerator });
-  return new Machine(pid, { ssh: sshPort, second: second?.host }, args, first, process);
+  const { restartPatienceMs = restartPatience(shape.accelerator) } = options;
+  return new Machine({
+    pid,
+    ports: { ssh: sshPort, second: second?.host },
+    args,
+    qmp: first,
+    process,
+    watch: { console: options.files.console, emit, patienceMs: restartPatienceMs },
+  });
+}
+
+interface MachineParts {
+  readonly pid: number;
+  readonly ports: { readonly ssh: number; readonly second: number | undefined };
+  readonly args: readonly string[];
+  readonly qmp: Qmp;
+  readonly process: Process;
+  readonly watch: RestartWatchOptions;
 }
 
 class Machine implements RunningMachine {
@@ -197,16 +223,11 @@ class Machine implements RunningMachine {
   readonly #death = new AbortController();
   readonly #child: ChildProcess;
   readonly #listeners: Process["listeners"];
+  readonly guestAnswered: () => void;
   #endExpected = false;
   #resets = 0;
 
-  constructor(
-    pid: number,
-    ports: { readonly ssh: number; readonly second: number | undefined },
-    args: readonly string[],
-    qmp: Qmp,
-    process: Process,
-  ) {
+  constructor({ pid, ports, args, qmp, process, watch }: MachineParts) {
     this.pid = pid;
     this.sshPort = ports.ssh;
     this.secondPort = ports.second;
@@ -220,6 +241,7 @@ class Machine implements RunningMachine {
       if (event === "RESET") this.#resets++;
       if (event === "BLOCK_IO_ERROR" && data["nospace"] === true) this.#death.abort(noSpaceError());
     });
+    this.guestAnswered = watchRestarts(this, watch);
     void this.ended.then((end) => {
       if (!this.#endExpected) this.#death.abort(deathError(end));
     });

@@ -96,7 +96,7 @@ export async function connectToServer(
   signal: AbortSignal,
   port: number = reach.machine.sshPort,
 ): Promise<Connection> {
-  const { user, keys, emit, console } = reach;
+  const { machine, user, keys, emit, console } = reach;
   const target = { port, user, keys };
   const connection = await waitUntilReady({
     target,
@@ -105,6 +105,7 @@ export async function connectToServer(
     signal,
     readConsole: () => readConsoleTail(console),
   });
+  machine.guestAnswered();
   return dropAtReset(connection, reach);
 }
 

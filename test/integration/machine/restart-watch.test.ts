@@ -1,0 +1,198 @@
+/** Real QEMUs with tiny guests that restart: one whose firmware hangs afterwards, one that is silent. */
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { EventBody } from "../../../src/events/types.js";
+import { launchMachine } from "../../../src/machine/machine.js";
+import type { RunningMachine } from "../../../src/machine/machine.js";
+import type { QmpEvent } from "../../../src/machine/qmp.js";
+import { qemuVersion } from "../../../src/machine/qemu-version.js";
+import {
+  resetIfSilent,
+  restartPatience,
+  watchRestarts,
+} from "../../../src/machine/restart-watch.js";
+
+const QEMU = "qemu-system-x86_64";
+const HOUR_MS = 3_600_000;
+
+/**
+ * Firmware in place of SeaBIOS. It counts its boots in the CMOS RAM, which outlives a reset:
+ *
+ *         cli
+ *         mov $0x40, %al; out %al, $0x70; in $0x71, %al; inc %al; mov %al, %bl
+ *         mov $0x40, %al; out %al, $0x70; mov %bl, %al; out %al, $0x71
+ *         cmp $2, %bl; je 1f                            # the second boot hangs without a word
+ *         mov $0x3f8, %dx; mov $'0', %al; add %bl, %al; out %al, %dx; mov $'\n', %al; out %al, %dx
+ *         cmp $1, %bl; jne 1f
+ *         mov $0xcf9, %dx; mov $6, %al; out %al, %dx    # the first one restarts
+ *     1:  hlt; jmp 1b
+ */
+const HANGING_FIRMWARE =
+  "fab040e670e471fec088c3b040e67088d8e67180fb027416baf803b03000d8eeb00aee80fb017506baf90cb006ee" +
+  "f4ebfd";
+
+/**
+ * A boot sector that counts likewise. Its first boot restarts; later ones write an S to QEMU's
+ * debug console (port 0xe9), which is no serial console, and halt.
+ */
+const SILENT_BOOT_SECTOR =
+  "fab040e670e471fec088c3b040e67088d8e67180fb017509baf90cb006eef4ebfdbae900b053eeebf5";
+
+let folder: string;
+let events: EventBody[];
+let machines: RunningMachine[];
+let resets: QmpEvent[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "vmb-r-"));
+  events = [];
+  machines = [];
+  resets = [];
+});
+afterEach(async () => {
+  for (const machine of machines) await machine.kill();
+  await rm(folder, { recursive: true });
+});
+
+const emit = (event: EventBody): void => void events.push(event);
+const warnings = () => events.filter(({ type }) => type === "warning");
+const { signal } = new AbortController();
+const readText = (name: string): Promise<string> =>
+  readFile(join(folder, name), "utf8").catch(() => "");
+
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await what())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function launch(
+  extraArguments: string[],
+  { patienceMs = HOUR_MS, paused = false } = {},
+): Promise<RunningMachine> {
+  const disk = join(folder, "disk.qcow2");
+  const raw = join(folder, "disk.raw");
+  // SeaBIOS does not boot from a disk of one sector.
+  const sector = Buffer.alloc(2 ** 20);
+  sector.write(SILENT_BOOT_SECTOR, 0, "hex");
+  sector.writeUInt16BE(0x55aa, 510);
+  await writeFile(raw, sector);
+  execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, disk]);
+  const machine = await launchMachine({
+    shape: {
+      name: "restarts",
+      binary: QEMU,
+      cpus: 1,
+      memory: 64 * 2 ** 20,
+      accelerator: "tcg",
+      cpuModel: "max",
+      machineType: "q35",
+      firmware: "bios",
+      network: "user",
+      extraArguments,
+    },
+    files: { disk, readOnlyDisks: [], console: join(folder, "console") },
+    version: await qemuVersion(QEMU),
+    runtimeFolder: folder,
+    runId: "run",
+    log: join(folder, "qemu.log"),
+    emit,
+    signal,
+    paused,
+    restartPatienceMs: patienceMs,
+  });
+  machines.push(machine);
+  machine.onEvent((event) => {
+    if (event.event === "RESET") resets.push(event);
+  });
+  return machine;
+}
+
+/** A machine whose firmware restarts and then hangs, from `cont` on. */
+async function launchHanging(patienceMs?: number): Promise<RunningMachine> {
+  const image = Buffer.alloc(64 * 1024, 0xf4);
+  image.write(HANGING_FIRMWARE, 0, "hex");
+  // The reset vector jumps to the image's beginning.
+  image.write("ea000000f0", 0xfff0, "hex");
+  await writeFile(join(folder, "firmware"), image);
+  return launch(["-bios", join(folder, "firmware")], { patienceMs, paused: true });
+}
+
+it("resets a machine once more whose firmware does nothing after a restart, and says so", async () => {
+  const machine = await launchHanging(100);
+  await machine.qmp.execute("cont");
+  await until(async () => (await readText("console")) === "1\n3\n");
+  expect(resets.map(({ data }) => data)).toEqual([
+    { guest: true, reason: "guest-reset" },
+    { guest: false, reason: "host-qmp-system-reset" },
+  ]);
+  expect(warnings()).toEqual([
+    expect.objectContaining({
+      message:
+        "The guest restarted, and its firmware did nothing for 100ms: the machine is reset once more",
+    }),
+  ]);
+});
+
+it("leaves a guest alone that says nothing on its console and reads its disk", async () => {
+  const machine = await launch(
+    [
+      // With graphics SeaBIOS says nothing on the serial console.
+      ...["-machine", "graphics=on"],
+      ...["-debugcon", `file:${join(folder, "debug")}`],
+    ],
+    { paused: true },
+  );
+  const restarted = new Promise<void>((resolve) => {
+    machine.onEvent(({ event }) => event === "RESET" && resolve());
+  });
+  await machine.qmp.execute("cont");
+  await restarted;
+  const wait = () => until(async () => (await readText("debug")) === "S");
+  const console = join(folder, "console");
+  const options = { console, emit, patienceMs: 1, wait };
+  expect(await resetIfSilent(machine, options, signal)).toBe(false);
+  expect(await readText("console")).toBe("");
+  expect(warnings()).toEqual([]);
+});
+
+it("does not take a machine that is paused for one that hangs", async () => {
+  const machine = await launchHanging();
+  await machine.qmp.execute("cont");
+  await until(() => resets.length === 1);
+  await machine.qmp.execute("stop");
+  let waits = 0;
+  const wait = async (): Promise<void> => {
+    waits++;
+    if (waits === 3) await machine.qmp.execute("cont");
+  };
+  const options = { console: join(folder, "console"), emit, patienceMs: 1, wait };
+  expect(await resetIfSilent(machine, options, signal)).toBe(true);
+  expect(waits).toBe(3);
+  await until(() => resets.length === 2);
+});
+
+it("stops waiting when the guest has answered, and waits anew after the next restart", async () => {
+  const machine = await launchHanging();
+  const waits: AbortSignal[] = [];
+  const wait = (_: number, either: AbortSignal): Promise<never> => {
+    waits.push(either);
+    return new Promise((__, reject) => either.addEventListener("abort", reject));
+  };
+  const options = { console: join(folder, "console"), emit, patienceMs: 1, wait };
+  const answered = watchRestarts(machine, options);
+  await machine.qmp.execute("cont");
+  await until(() => waits.length === 1);
+  answered();
+  expect(waits[0]?.aborted).toBe(true);
+  // The reset that is not the guest's is not watched.
+  await machine.qmp.execute("system_reset");
+  await until(async () => (await readText("console")) === "1\n3\n");
+  expect(waits).toHaveLength(1);
+  expect(warnings()).toEqual([]);
+});
+
+it("gives an emulated machine more time than one with KVM", () => {
+  expect(restartPatience("tcg")).toBeGreaterThan(restartPatience("kvm"));
+});
