@@ -14,6 +14,7 @@ import type { Qmp, QmpEvent } from "./qmp.js";
 import { restartPatience, watchRestarts } from "./restart-watch.js";
 import type { RestartWatchOptions } from "./restart-watch.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
+import { dropTranslationsAtRestarts } from "./translations.js";
 
 /** How QEMU ended. */
 export interface MachineEnd {
@@ -194,7 +195,7 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   const pid = child.pid ?? 0;
   emit({ type: "machine.started", pid, sshPort, accelerator: shape.accelerator });
   const { restartPatienceMs = restartPatience(shape.accelerator) } = options;
-  return new Machine({
+  const machine = new Machine({
     pid,
     ports: { ssh: sshPort, second: second?.host },
     args,
@@ -202,6 +203,10 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
     process,
     watch: { console: options.files.console, emit, patienceMs: restartPatienceMs },
   });
+  if (shape.accelerator === "tcg") {
+    dropTranslationsAtRestarts(machine, join(options.runtimeFolder, `${options.runId}.gdb`));
+  }
+  return machine;
 }
 
 interface MachineParts {

@@ -1,6 +1,6 @@
 /** Real QEMUs with tiny guests that restart: one whose firmware hangs afterwards, one that is silent. */
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -14,6 +14,7 @@ import {
   restartPatience,
   watchRestarts,
 } from "../../../src/machine/restart-watch.js";
+import { dropTranslations } from "../../../src/machine/translations.js";
 
 const QEMU = "qemu-system-x86_64";
 const HOUR_MS = 3_600_000;
@@ -28,11 +29,11 @@ const HOUR_MS = 3_600_000;
  *         mov $0x3f8, %dx; mov $'0', %al; add %bl, %al; out %al, %dx; mov $'\n', %al; out %al, %dx
  *         cmp $1, %bl; jne 1f
  *         mov $0xcf9, %dx; mov $6, %al; out %al, %dx    # the first one restarts
- *     1:  hlt; jmp 1b
+ *     1:  jmp 1b
  */
 const HANGING_FIRMWARE =
   "fab040e670e471fec088c3b040e67088d8e67180fb027416baf803b03000d8eeb00aee80fb017506baf90cb006ee" +
-  "f4ebfd";
+  "ebfe";
 
 /**
  * A boot sector that counts likewise. Its first boot restarts; later ones write an S to QEMU's
@@ -109,6 +110,13 @@ async function launch(
   return machine;
 }
 
+/** How often a machine dropped the code that it translated. */
+async function drops(machine: RunningMachine): Promise<number> {
+  const line = { "command-line": "info jit" };
+  const text = await machine.qmp.execute<string>("human-monitor-command", line);
+  return Number(/TB flush count +(\d+)/.exec(text)?.[1]);
+}
+
 /** A machine whose firmware restarts and then hangs, from `cont` on. */
 async function launchHanging(patienceMs?: number): Promise<RunningMachine> {
   const image = Buffer.alloc(64 * 1024, 0xf4);
@@ -160,7 +168,8 @@ it("leaves a guest alone that says nothing on its console and reads its disk", a
 it("does not take a machine that is paused for one that hangs", async () => {
   const machine = await launchHanging();
   await machine.qmp.execute("cont");
-  await until(() => resets.length === 1);
+  await until(async () => (await drops(machine)) === 1);
+  await until(async () => !(await readdir(folder)).includes("run.gdb"));
   await machine.qmp.execute("stop");
   let waits = 0;
   const wait = async (): Promise<void> => {
@@ -191,6 +200,35 @@ it("stops waiting when the guest has answered, and waits anew after the next res
   await until(async () => (await readText("console")) === "1\n3\n");
   expect(waits).toHaveLength(1);
   expect(warnings()).toEqual([]);
+});
+
+it("drops an emulated machine's translated code when the guest restarts, and leaves nothing", async () => {
+  const machine = await launchHanging();
+  expect(await drops(machine)).toBe(0);
+  expect(await drops(machine)).toBe(0);
+  await machine.qmp.execute("cont");
+  await until(async () => (await drops(machine)) === 1);
+  await until(async () => !(await readdir(folder)).includes("run.gdb"));
+  const chardevs = await machine.qmp.execute("query-chardev");
+  expect(JSON.stringify(chardevs)).not.toContain("restart-gdb");
+  expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
+  // It can be done again.
+  await dropTranslations(machine, join(folder, "again.gdb"));
+  await until(async () => (await drops(machine)) === 2);
+  expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
+  // The guest is where it was: the next reset finds it in its third boot.
+  await machine.qmp.execute("system_reset");
+  await until(async () => (await readText("console")) === "1\n3\n");
+});
+
+it("lets a guest go on that cannot do the step by which translated code is dropped", async () => {
+  // Halts at once, with its interrupts masked.
+  await writeFile(join(folder, "firmware"), Buffer.alloc(64 * 1024, 0xf4));
+  const machine = await launch(["-bios", join(folder, "firmware")]);
+  const dropping = dropTranslations(machine, join(folder, "halted.gdb"), 200);
+  await expect(dropping).rejects.toMatchObject({ code: "MACHINE_QMP" });
+  expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
+  expect(await readdir(folder)).not.toContain("halted.gdb");
 });
 
 it("gives an emulated machine more time than one with KVM", () => {

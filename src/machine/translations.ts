@@ -1,0 +1,129 @@
+/**
+ * Has an emulated machine drop the code that it translated, when its guest restarts.
+ *
+ * QEMU checks each write into a page of the guest's memory that holds translated code, one store
+ * at a time, until none of that code is left (accel/tcg/tb-maint.c). After a restart all of the
+ * old boot's code is such code, and firmware and boot loader write over it byte by byte: a
+ * restart then takes several times as long as a first start, and minutes where the old kernel
+ * lay where UEFI firmware unpacks itself. QMP has no command that drops it; QEMU's debugger stub
+ * does so whenever the guest stops for the debugger (gdb_vm_state_change), after one step too.
+ */
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { Socket } from "node:net";
+import { VmbuildError } from "../errors.js";
+import type { RunningMachine } from "./machine.js";
+
+/** Time for the stub's answer on a busy host, in milliseconds. */
+const ANSWER_MS = 20_000;
+const CHARDEV = "restart-gdb";
+
+/** A packet of GDB's remote protocol ("Overview" in its manual). */
+function packet(body: string): string {
+  const sum = Buffer.from(body).reduce((total, byte) => (total + byte) % 256, 0);
+  return `$${body}#${sum.toString(16).padStart(2, "0")}`;
+}
+
+/** Sends a packet, and returns when the stub has given this answer, whatever else it says before. */
+async function ask(
+  socket: Socket,
+  { body, answer, withinMs }: { body: string; answer: string; withinMs: number },
+): Promise<void> {
+  const signal = AbortSignal.timeout(withinMs);
+  let text = "";
+  const answered = new Promise<void>((resolve, reject) => {
+    const fail = (): void => reject(new VmbuildError("MACHINE_QMP", `No answer to GDB's ${body}`));
+    const take = (chunk: Buffer): void => {
+      text += chunk.toString("latin1");
+      if (!text.includes(`$${answer}`)) return;
+      socket.off("data", take).off("close", fail);
+      resolve();
+    };
+    socket.on("data", take).on("close", fail);
+    signal.addEventListener("abort", fail);
+  });
+  socket.write(packet(body));
+  await answered;
+  // Acknowledges the answer.
+  socket.write("+");
+}
+
+function monitor(machine: RunningMachine, line: string): Promise<string> {
+  return machine.qmp.execute<string>("human-monitor-command", { "command-line": line });
+}
+
+/** Lets the guest do one step for a debugger, and go on. */
+async function step(machine: RunningMachine, socket: Socket, withinMs: number): Promise<void> {
+  // The guest stands still from here on.
+  await monitor(machine, `gdbserver chardev:${CHARDEV}`);
+  try {
+    // One step, which ends with SIGTRAP.
+    await ask(socket, { body: "s", answer: "T05", withinMs });
+    // Detaches, which lets it go on.
+    await ask(socket, { body: "D", answer: "OK", withinMs });
+    await monitor(machine, "gdbserver none");
+  } catch (error) {
+    // A guest that has halted with its interrupts masked never ends a step. To stop gives it up.
+    await machine.qmp.execute("stop");
+    await monitor(machine, "gdbserver none");
+    await machine.qmp.execute("cont");
+    throw error;
+  }
+}
+
+/**
+ * Drops all translated code of a machine that runs.
+ * @param path where a socket can be for that time: at most 107 bytes, in a private folder.
+ * @param withinMs how long the guest may take to do one step, in milliseconds.
+ * @throws {VmbuildError} MACHINE_QMP when QEMU refuses, does not answer, or has gone.
+ */
+export async function dropTranslations(
+  machine: RunningMachine,
+  path: string,
+  withinMs = ANSWER_MS,
+): Promise<void> {
+  await rm(path, { force: true });
+  const server = createServer().listen(path);
+  const connections: Socket[] = [];
+  server.on("connection", (socket) => {
+    // A QEMU that ends resets the connection; `close` follows.
+    socket.on("error", () => {});
+    connections.push(socket);
+  });
+  try {
+    await once(server, "listening");
+    const connected = once(server, "connection");
+    await machine.qmp.execute("chardev-add", {
+      id: CHARDEV,
+      backend: {
+        type: "socket",
+        data: { addr: { type: "unix", data: { path } }, server: false },
+      },
+    });
+    const [socket] = (await connected) as [Socket];
+    await step(machine, socket, withinMs);
+  } finally {
+    server.close();
+    for (const socket of connections) socket.destroy();
+    await rm(path, { force: true });
+  }
+}
+
+/**
+ * Does so whenever the guest restarts, from now on; see {@link dropTranslations}. A machine whose
+ * template asks for the stub itself is left alone.
+ */
+export function dropTranslationsAtRestarts(machine: RunningMachine, path: string): void {
+  if (machine.arguments.some((argument) => /^--?(gdb|s)$/.test(argument))) return;
+  let busy = false;
+  const unsubscribe = machine.onEvent(({ event, data }) => {
+    if (event !== "RESET" || data["guest"] !== true || busy) return;
+    busy = true;
+    dropTranslations(machine, path)
+      // The restart takes longer without it, and that is all.
+      .catch(() => {})
+      .finally(() => (busy = false));
+  });
+  void machine.ended.then(unsubscribe);
+}
