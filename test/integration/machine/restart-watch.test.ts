@@ -94,7 +94,6 @@ async function launch(
       extraArguments,
     },
     files: { disk, readOnlyDisks: [], console: join(folder, "console") },
-    version: await qemuVersion(QEMU),
     runtimeFolder: folder,
     runId: "run",
     log: join(folder, "qemu.log"),
