@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isUtf8 } from "node:buffer";
+import { shownName } from "../host/bytes.js";
 import { listTree } from "../host/tree.js";
 import type { TreeEntry } from "../host/tree.js";
 import { statIfThere } from "../host/files.js";
@@ -31,7 +32,7 @@ const hex = (content: Buffer | string): string =>
 const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");
 
 /** A file's digest in hex. */
-export async function digestOf(path: string, context: ContentContext): Promise<string> {
+export async function digestOf(path: string | Buffer, context: ContentContext): Promise<string> {
   const status = await stat(path, { bigint: true });
   if (status.size >= REMEMBER_FROM) return rememberedDigest(path, status, context.signal);
   const content = await readFile(path);
@@ -41,8 +42,13 @@ export async function digestOf(path: string, context: ContentContext): Promise<s
   return sha256;
 }
 
+/** A name that no other bytes have: one that is not UTF-8 is followed by them in hex. */
+function distinctName(name: Buffer): string {
+  return isUtf8(name) ? name.toString("utf8") : `${shownName(name)} (${name.toString("hex")})`;
+}
+
 async function describeEntry(entry: TreeEntry, context: ContentContext): Promise<string> {
-  if (entry.type === "symlink") return `link to ${entry.linkname ?? ""}`;
+  if (entry.type === "symlink") return `link to ${distinctName(entry.linkname ?? Buffer.alloc(0))}`;
   if (entry.type === "directory") return `${octal(entry.mode)} folder`;
   return `${octal(entry.mode)} sha256:${await digestOf(entry.path, context)}`;
 }
@@ -65,7 +71,7 @@ export async function describeContent(
   const manifest: Record<string, string> = {};
   for (const entry of await listTree(path)) {
     context.signal.throwIfAborted();
-    manifest[join(label, entry.name)] = await describeEntry(entry, context);
+    manifest[join(label, distinctName(entry.bytes))] = await describeEntry(entry, context);
   }
   const count = Object.keys(manifest).length;
   if (count <= LISTED_ENTRIES) return { [`${label}/`]: "folder", ...manifest };

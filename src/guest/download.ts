@@ -92,7 +92,12 @@ export async function fetchFile(
 export async function fetchTree(context: TransferContext, from: string, to: string): Promise<void> {
   await mkdir(to);
   const through = new PassThrough();
-  const command = `tar -cf - -C ${shellQuote(from)} .`;
+  // In GNU's own format, in which names are bytes; what is busybox's only one.
+  const command = [
+    "unset TAR_OPTIONS",
+    `case $(tar --version 2>&1) in *"GNU tar"*) f=--format=gnu ;; bsdtar*) f=--format=gnutar ;; *) f= ;; esac`,
+    `exec tar $f -cf - -C ${shellQuote(from)} .`,
+  ].join("\n");
   await Promise.all([
     streamTransfer(context, { command, what: `Reading ${from}` }, through),
     unpackTree(through, to),

@@ -80,9 +80,10 @@ export class Guest {
     if (status.isDirectory()) {
       const entries = await listTree(source);
       const size = entries.reduce((sum, entry) => sum + entry.size, 0);
-      if (!slot || size < PAYLOAD_FROM) return uploadTree(context, source, to, ownership.owner);
+      const upload = { source, to, owner: ownership.owner };
+      if (!slot || size < PAYLOAD_FROM) return uploadTree(context, upload);
       const scratch = join(this.#options.scratchFolder, `${randomUUID()}.tar`);
-      return uploadLargeTree(context, slot, source, to, scratch, ownership.owner);
+      return uploadLargeTree(context, slot, upload, scratch);
     }
     const path = destinationOf(source, to);
     if (!slot || status.size < PAYLOAD_FROM) return uploadFile(context, source, path, ownership);

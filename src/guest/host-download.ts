@@ -6,6 +6,7 @@ import type { Stats } from "node:fs";
 import { chmod, link, lstat, readdir, readlink, realpath, rename } from "node:fs/promises";
 import { join, posix, resolve } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
+import { childPath, shownName } from "../host/bytes.js";
 import { publish, statIfThere, syncToDisk } from "../host/files.js";
 import { hashFile } from "../inputs/digest.js";
 import { factsInGuest, fetchFile, fetchTree, kindInGuest, withTemporary } from "./download.js";
@@ -105,9 +106,6 @@ interface Merge {
   readonly conflicts: string[];
 }
 
-const child = (folder: Buffer, name: Buffer): Buffer =>
-  Buffer.concat([folder, Buffer.from("/"), name]);
-
 interface Placed {
   readonly path: Buffer;
   readonly status: Stats;
@@ -135,10 +133,10 @@ async function planMerge(
   merge: Merge = { moves: [], conflicts: [] },
 ): Promise<Merge> {
   for (const name of await readdir(fresh, { encoding: "buffer" })) {
-    const [from, to] = [child(fresh, name), child(place, name)];
+    const [from, to] = [childPath(fresh, name), childPath(place, name)];
     const old = await lstatIfThere(to);
     const status = await lstat(from);
-    const shown = to.toString("utf8");
+    const shown = shownName(to);
     if (!old) merge.moves.push({ from, to });
     else if (status.isDirectory() && old.isDirectory()) await planMerge(from, to, options, merge);
     else if (status.isDirectory()) merge.conflicts.push(`${shown} is not a folder`);

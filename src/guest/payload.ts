@@ -9,9 +9,11 @@ import { pipeline } from "node:stream/promises";
 import { hashFile } from "../inputs/digest.js";
 import { progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
-import { listTree, packTree } from "../host/tree.js";
+import { packTree } from "./tar-write.js";
+import { ownLinks, placeTree } from "./tree-place.js";
+import { listTree } from "../host/tree.js";
 import { receiveCommand, requireSame, unpackCommand } from "./upload.js";
-import type { Ownership } from "./upload.js";
+import type { Ownership, TreeUpload } from "./upload.js";
 
 /** From this size on, a disk beats SSH although plugging it in costs about a second. Bytes. */
 export const PAYLOAD_FROM = 100 * 2 ** 20;
@@ -70,22 +72,22 @@ export async function uploadLargeFile(
 export async function uploadLargeTree(
   context: TransferContext,
   slot: DiskSlot,
-  source: string,
-  to: string,
+  { source, to, owner }: TreeUpload,
   scratch: string,
-  owner?: string,
 ): Promise<void> {
-  const entries = await listTree(source);
-  const total = entries.reduce((sum, entry) => sum + entry.size, 0);
+  const placed = await placeTree(context, await listTree(source), to, owner);
+  const total = placed.entries.reduce((sum, entry) => sum + entry.size, 0);
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}/`, total);
   try {
     const file = createWriteStream(scratch, { flags: "wx", mode: 0o600 });
-    await pipeline(packTree(entries, onBytes), file, { signal: context.signal });
+    const packed = packTree(placed.entries, onBytes, placed.owner);
+    await pipeline(packed, file, { signal: context.signal });
     const { size } = await stat(scratch);
     await withDisk(slot, scratch, async (serial) => {
-      const command = unpackCommand(to, readDisk(serial, size), owner);
+      const command = unpackCommand(to, readDisk(serial, size), placed.owner);
       await runTransfer(context, { command, what: `Uploading to ${to}` });
     });
+    await ownLinks(context, placed, to);
   } finally {
     await rm(scratch, { force: true });
   }

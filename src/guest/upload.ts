@@ -8,12 +8,22 @@ import { VmbuildError } from "../errors.js";
 import { shellQuote } from "../host/programs.js";
 import { progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
-import { listTree, packTree } from "../host/tree.js";
+import { packTree } from "./tar-write.js";
+import type { NumericOwner } from "./tar-write.js";
+import { ownLinks, placeTree } from "./tree-place.js";
+import { listTree } from "../host/tree.js";
 
 /** A file's owner and mode in the guest; root and the file's own mode otherwise. */
 export interface Ownership {
   readonly mode?: number | undefined;
   /** As `chown` takes it: `www-data:www-data`. */
+  readonly owner?: string | undefined;
+}
+
+/** A folder of the host, the folder in the guest that takes what it holds, and who will own that. */
+export interface TreeUpload {
+  readonly source: string;
+  readonly to: string;
   readonly owner?: string | undefined;
 }
 
@@ -111,32 +121,38 @@ export async function writeFile(
   requireSame(answer, content.length, sha256, to);
 }
 
-/** The command that unpacks a tree in the guest, owned by root unless told otherwise. */
-export function unpackCommand(to: string, from: string, owner: string | undefined): string {
+/**
+ * The command that unpacks a tree from standard output of `from`. A folder `to` that is made for
+ * it belongs to the tree's owner. GNU's and BSD's tar are told to leave links on the way alone;
+ * busybox's does, and knows no option for it.
+ */
+export function unpackCommand(to: string, from: string, { uid, gid }: NumericOwner): string {
   const target = shellQuote(to);
   return [
-    "set -e",
-    `mkdir -p ${target}`,
-    `${from} | tar -xpf - -C ${target} --no-same-owner`,
-    ...(owner === undefined ? [] : [`chown -R ${shellQuote(owner)} ${target}`]),
+    "set -e; unset TAR_OPTIONS",
+    `[ -d ${target} ] || { mkdir -p ${target}; chown ${uid}:${gid} ${target} || [ "$(id -u)" != 0 ]; }`,
+    `case $(tar --version 2>&1) in *"GNU tar"* | bsdtar*) p=-P ;; *) p= ;; esac`,
+    `${from} | tar -xpf - $p -C ${target}`,
   ].join("\n");
 }
 
-/** Uploads what a folder holds into the folder `to`, with modes, dot files and links. */
+/**
+ * Uploads what a folder holds into the folder `to`, with modes, dot files and links. Folders that
+ * are there keep their mode and owner, and links to folders are followed.
+ */
 export async function uploadTree(
   context: TransferContext,
-  source: string,
-  to: string,
-  owner?: string,
+  { source, to, owner }: TreeUpload,
 ): Promise<void> {
-  const entries = await listTree(source);
-  const total = entries.reduce((sum, entry) => sum + entry.size, 0);
+  const placed = await placeTree(context, await listTree(source), to, owner);
+  const total = placed.entries.reduce((sum, entry) => sum + entry.size, 0);
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}/`, total);
   await runTransfer(context, {
-    command: unpackCommand(to, "cat", owner),
+    command: unpackCommand(to, "cat", placed.owner),
     what: `Uploading to ${to}`,
-    stdin: packTree(entries, onBytes),
+    stdin: packTree(placed.entries, onBytes, placed.owner),
   });
+  await ownLinks(context, placed, to);
 }
 
 function definedOf(ownership: Ownership): Ownership {

@@ -1,46 +1,53 @@
-/** A folder of the host as a tar stream, and a tar stream as a folder of the host. */
-import { createReadStream, createWriteStream } from "node:fs";
+/** A folder of the host as a list of what it holds, and a tar stream as a folder of the host. */
+import { createWriteStream } from "node:fs";
 import { chmod, link, lstat, mkdir, readdir, readlink, symlink } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { extract, pack } from "tar-stream";
-import type { Header, Pack } from "tar-stream";
+import { extract } from "tar-stream";
+import type { Header } from "tar-stream";
 import { VmbuildError } from "../errors.js";
+import { childPath, shownName } from "./bytes.js";
 
-/** What a tree holds. Sizes are bytes. */
+/** What a tree holds. Names are bytes, which need not be UTF-8. Sizes are bytes. */
 export interface TreeEntry {
-  /** Relative to the tree, with `/`. */
+  /** Relative to the tree, with `/`; for people. */
   readonly name: string;
-  readonly path: string;
+  /** The same, as the file system has it. */
+  readonly bytes: Buffer;
+  readonly path: Buffer;
   readonly type: "file" | "directory" | "symlink";
   readonly mode: number;
   readonly size: number;
   readonly mtime: Date;
-  readonly linkname?: string;
+  readonly linkname?: Buffer;
 }
+
+const AS_BYTES = { encoding: "buffer" } as const;
 
 /**
  * All that lies in a folder, dot files too, parents before their children, in a fixed order.
  * Symbolic links stay links.
  * @throws {VmbuildError} INPUT_MISSING for a socket, a device or a pipe.
  */
-export async function listTree(root: string, below = ""): Promise<TreeEntry[]> {
+export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[]> {
   const entries: TreeEntry[] = [];
-  const names = await readdir(join(root, below));
-  for (const child of names.toSorted()) {
-    const name = below === "" ? child : `${below}/${child}`;
-    const path = join(root, name);
+  const folder = below === undefined ? Buffer.from(root) : childPath(root, below);
+  for (const child of (await readdir(folder, AS_BYTES)).toSorted((a, b) => Buffer.compare(a, b))) {
+    const bytes = below === undefined ? child : childPath(below, child);
+    const path = childPath(folder, child);
     const status = await lstat(path);
-    const common = { name, path, mode: status.mode & 0o7777, mtime: status.mtime };
+    const { mtime } = status;
+    const common = { name: shownName(bytes), bytes, path, mode: status.mode & 0o7777, mtime };
     if (status.isDirectory()) {
-      entries.push({ ...common, type: "directory", size: 0 }, ...(await listTree(root, name)));
+      entries.push({ ...common, type: "directory", size: 0 }, ...(await listTree(root, bytes)));
     } else if (status.isSymbolicLink()) {
-      entries.push({ ...common, type: "symlink", size: 0, linkname: await readlink(path) });
+      const linkname = await readlink(path, AS_BYTES);
+      entries.push({ ...common, type: "symlink", size: 0, linkname });
     } else if (status.isFile()) {
       entries.push({ ...common, type: "file", size: status.size });
     } else {
-      throw new VmbuildError("INPUT_MISSING", `${path} is neither file, folder nor link`, {
+      const message = `${shownName(path)} is neither file, folder nor link`;
+      throw new VmbuildError("INPUT_MISSING", message, {
         hint: "Sockets, devices and pipes cannot be uploaded; take it out of the folder.",
       });
     }
@@ -48,48 +55,39 @@ export async function listTree(root: string, below = ""): Promise<TreeEntry[]> {
   return entries;
 }
 
-async function writeEntry(
-  archive: Pack,
-  entry: TreeEntry,
-  onBytes: (n: number) => void,
-): Promise<void> {
-  const header: Partial<Header> & { name: string } = {
-    name: entry.name,
-    type: entry.type,
-    mode: entry.mode,
-    mtime: entry.mtime,
-    size: entry.size,
-    ...(entry.linkname === undefined ? {} : { linkname: entry.linkname }),
+/**
+ * The names in a header as bytes. They were read byte by byte, but for those of pax headers, which
+ * are UTF-8 and which tar-stream decodes by itself.
+ */
+function namesOf(header: Header): { name: Buffer; linkname: Buffer } {
+  const pax = header.pax as Record<string, string> | null | undefined;
+  const bytesOf = (text: string | null | undefined, key: string): Buffer =>
+    Buffer.from(text ?? "", pax?.[key] === undefined ? "latin1" : "utf8");
+  return {
+    name: bytesOf(header.name, "path"),
+    linkname: bytesOf(header.linkname, "linkpath"),
   };
-  if (entry.type !== "file") {
-    archive.entry(header, "");
-    return;
+}
+
+function placeInside(root: string, name: Buffer): Buffer {
+  const parts = name
+    .toString("latin1")
+    .split("/")
+    .filter((part) => part !== "" && part !== ".");
+  if (!parts.includes("..")) {
+    return parts.reduce<Buffer>(
+      (path, part) => childPath(path, Buffer.from(part, "latin1")),
+      Buffer.from(root),
+    );
   }
-  const source = createReadStream(entry.path, { highWaterMark: 256 * 1024 });
-  source.on("data", (chunk) => onBytes(chunk.length));
-  await pipeline(source, archive.entry(header));
+  const message = `The guest sent a path that leaves the folder: ${shownName(name)}`;
+  throw new VmbuildError("STEP_FAILED", message);
 }
 
-/** A tar stream of the entries; files are read while it is consumed. */
-export function packTree(
-  entries: readonly TreeEntry[],
-  onBytes: (bytes: number) => void,
-): Readable {
-  const archive = pack();
-  const write = async (): Promise<void> => {
-    for (const entry of entries) await writeEntry(archive, entry, onBytes);
-    archive.finalize();
-  };
-  // A file that shrinks or vanishes while it is read ends the stream with that error.
-  write().catch((error: unknown) => archive.destroy(error as Error));
-  return Readable.from(archive);
-}
+/** `filenameEncoding` is in tar-stream's README, but not in its types. */
+const READ_OPTIONS = { highWaterMark: 16 * 1024, filenameEncoding: "latin1" };
 
-function placeInside(root: string, name: string): string {
-  const path = resolve(root, name);
-  if (path === root || path.startsWith(root + sep)) return path;
-  throw new VmbuildError("STEP_FAILED", `The guest sent a path that leaves the folder: ${name}`);
-}
+const parentOf = (path: Buffer): Buffer => path.subarray(0, path.lastIndexOf("/"));
 
 /**
  * Writes a tar stream below `root`, a folder that is empty. The guest is not trusted with the
@@ -97,22 +95,23 @@ function placeInside(root: string, name: string): string {
  * that nothing is written through one.
  */
 export async function unpackTree(source: Readable, root: string): Promise<void> {
-  const archive = extract();
+  const archive = extract(READ_OPTIONS);
   const done = pipeline(source, archive);
   // Where the loop fails first, its error counts; this one is then a consequence.
   done.catch(() => {});
-  const modes: [path: string, mode: number][] = [];
-  const hardLinks: [path: string, target: string][] = [];
-  const links: [path: string, target: string][] = [];
+  const modes: [path: Buffer, mode: number][] = [];
+  const hardLinks: [path: Buffer, target: Buffer][] = [];
+  const links: [path: Buffer, target: Buffer][] = [];
   for await (const entry of archive) {
-    const { name, type, mode, linkname } = entry.header;
+    const { type, mode } = entry.header;
+    const { name, linkname } = namesOf(entry.header);
     const path = placeInside(root, name);
-    await mkdir(type === "directory" ? path : dirname(path), { recursive: true });
+    await mkdir(type === "directory" ? path : parentOf(path), { recursive: true });
     if (type === "directory") modes.push([path, mode | 0o700]);
     // Without the bits that would let others run it as us.
     if (type === "file") modes.push([path, mode & 0o777]);
-    if (type === "link") hardLinks.push([path, placeInside(root, linkname ?? "")]);
-    if (type === "symlink") links.push([path, linkname ?? ""]);
+    if (type === "link") hardLinks.push([path, placeInside(root, linkname)]);
+    if (type === "symlink") links.push([path, linkname]);
     if (type === "file") await pipeline(entry, createWriteStream(path, { flags: "wx" }));
     else entry.resume();
   }

@@ -3,6 +3,7 @@ import type { BigIntStats } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { shownName } from "../host/bytes.js";
 import { makePrivateFolder, writeWhole } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
 import { cacheKey } from "./cache.js";
@@ -16,14 +17,15 @@ const recordSchema = z.object({ version: z.string(), sha256: z.string() });
  * @param onBytes called with the number of bytes of each piece that is read.
  */
 export async function rememberedDigest(
-  path: string,
+  path: string | Buffer,
   status: BigIntStats,
   signal: AbortSignal,
   options: { cacheFolder?: string; onBytes?: (bytes: number) => void } = {},
 ): Promise<string> {
   const version = [status.ino, status.size, status.mtimeNs, status.ctimeNs].join("-");
+  const name = typeof path === "string" ? path : shownName(path);
   const folder = join(options.cacheFolder ?? hostPaths().inputs, "paths");
-  const record = join(folder, `${cacheKey(path)}.json`);
+  const record = join(folder, `${cacheKey(name)}.json`);
   try {
     const known = recordSchema.parse(JSON.parse(await readFile(record, "utf8")));
     if (known.version === version) return known.sha256;
@@ -32,6 +34,6 @@ export async function rememberedDigest(
   }
   const { sha256 } = await hashFile(path, [], signal, options.onBytes);
   await makePrivateFolder(folder);
-  await writeWhole(record, `${JSON.stringify({ path, version, sha256 })}\n`);
+  await writeWhole(record, `${JSON.stringify({ path: name, version, sha256 })}\n`);
   return sha256;
 }

@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { describeContent } from "../../../src/checkpoints/content.js";
 import { explainDifferences } from "../../../src/checkpoints/explain.js";
 import { keyOf } from "../../../src/checkpoints/manifest.js";
+import { childPath } from "../../../src/host/bytes.js";
 import { createRedact } from "../../../src/checkpoints/secrets.js";
 import { KeptTexts } from "../../../src/checkpoints/store.js";
 
@@ -65,6 +66,20 @@ describe("what a tree holds", () => {
     const hex = createHash("sha256").update("echo\n").digest("hex");
     expect(manifest["tree/sub/run.sh"]).toBe(`0755 sha256:${hex}`);
     expect(manifest["tree/sub/link"]).toBe("link to run.sh");
+  });
+
+  it("tells names apart that are not UTF-8, and reads what they hold", async () => {
+    const tree = join(folder, "tree");
+    const odd = ["caf\xe9", "caf\xe8"].map((name) => Buffer.from(name, "latin1"));
+    for (const name of odd) await writeFile(childPath(tree, name), name);
+    await writeFile(join(tree, "caf\\xe9"), "text");
+    const manifest = await describeTree();
+    const sums = [...odd, "text"].map((text) => createHash("sha256").update(text).digest("hex"));
+    expect(manifest).toMatchObject({
+      "tree/caf\\xe9 (636166e9)": `0644 sha256:${sums[0]}`,
+      "tree/caf\\xe8 (636166e8)": `0644 sha256:${sums[1]}`,
+      "tree/caf\\xe9": `0644 sha256:${sums[2]}`,
+    });
   });
 
   it("does not change with time stamps, and does with what counts", async () => {
