@@ -1,24 +1,33 @@
 /** The files and folders that steps made, on their way to lie beside the image. */
-import { cp, readdir } from "node:fs/promises";
+import { isUtf8 } from "node:buffer";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
+import { copyTree } from "../host/copy.js";
 import { artifactError } from "./failures.js";
 import { companionProblem } from "./names.js";
 import type { Staging } from "./publish.js";
 
 /**
- * Requires that no file that steps made has a name of the artifact's own.
+ * Requires that no file that steps made has a name of the artifact's own, or one that a manifest
+ * cannot hold.
  * @param folder where steps leave what they make for the output folder.
  * @param filename the image's.
  * @throws {VmbuildError} ARTIFACT_NAMES, with a line for each name.
  */
 export async function requireCompanionNames(folder: string, filename: string): Promise<void> {
-  const names = (await readdir(folder)).toSorted();
-  const problems = names.flatMap((name) => companionProblem(name, filename) ?? []);
+  const entries = await readdir(folder, { encoding: "buffer" });
+  const names = entries.map((name) => name.toString("utf8")).toSorted();
+  const problems = [
+    ...names.flatMap((name) => companionProblem(name, filename) ?? []),
+    ...entries
+      .filter((name) => !isUtf8(name))
+      .map((name) => `${JSON.stringify(name.toString("latin1"))} is not a name in UTF-8`),
+  ];
   if (problems.length === 0) return;
   throw new VmbuildError(
     "ARTIFACT_NAMES",
-    "A step made a file for the output folder that would replace one of the artifact's own",
+    "A step made a file for the output folder whose name the artifact cannot have beside it",
     { lines: problems },
   );
 }
@@ -33,8 +42,7 @@ export async function stageCompanions(folder: string, staging: Staging): Promise
   for (const name of names) {
     const target = staging.reserve(name, "companion");
     try {
-      const asItIs = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
-      await cp(join(folder, name), target, asItIs);
+      await copyTree(join(folder, name), target);
     } catch (error) {
       throw artifactError("ARTIFACT_CONVERT", `cannot copy ${name} to ${staging.folder}`, error);
     }

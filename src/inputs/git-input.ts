@@ -1,7 +1,7 @@
 /** An input that is a git tree: one commit's files, without their history. */
-import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, readdir, rm } from "node:fs/promises";
 import { VmbuildError } from "../errors.js";
+import { childPath } from "../host/bytes.js";
 import { statIfThere } from "../host/files.js";
 import { displayUrl } from "./address.js";
 import { lockEntry, readTreeMeta } from "./cache.js";
@@ -141,11 +141,11 @@ async function fetchSubmodules(job: Job, folder: string): Promise<void> {
 }
 
 /** Removes every `.git`: an input is the commit's files, the same bytes on every host. */
-async function removeHistory(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.name === ".git") await rm(path, { recursive: true, force: true });
-    else if (entry.isDirectory()) await removeHistory(path);
+async function removeHistory(folder: Buffer): Promise<void> {
+  for (const name of await readdir(folder, { encoding: "buffer" })) {
+    const path = childPath(folder, name);
+    if (name.toString("latin1") === ".git") await rm(path, { recursive: true, force: true });
+    else if ((await lstat(path)).isDirectory()) await removeHistory(path);
   }
 }
 
@@ -177,7 +177,7 @@ export async function resolveGit(
   const fill = async (folder: string) => {
     const commit = await fetchCommit(job, folder);
     if (spec.submodules) await fetchSubmodules(job, folder);
-    await removeHistory(folder);
+    await removeHistory(Buffer.from(folder));
     return { url: origin, ref: spec.ref, commit };
   };
   const { commit } = await fillTree(entry, fill, context);

@@ -1,10 +1,10 @@
 /** Before a machine starts: what is kept, what runs and why, and whether anything has to be done. */
-import { cp, rm, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { DEFAULT_LIMITS } from "../../checkpoints/retention.js";
 import type { Limits } from "../../checkpoints/retention.js";
 import { CheckpointStore, KeptTexts } from "../../checkpoints/store.js";
-import { statIfThere } from "../../host/files.js";
+import { copyTree } from "../../host/copy.js";
+import { makePrivateFolder, statIfThere } from "../../host/files.js";
 import type { Template } from "../../template/load.js";
 import type { BuildOptions, RunContext } from "../context.js";
 import type { Prepared } from "../prepare.js";
@@ -82,12 +82,10 @@ async function restoreOutputs(
   tag: string | undefined,
 ) {
   const { outputs } = context.workspace.run;
-  for (const name of await readdir(outputs)) {
-    await rm(join(outputs, name), { recursive: true, force: true });
-  }
+  await rm(outputs, { recursive: true, force: true });
+  await makePrivateFolder(outputs);
   if (tag === undefined || !(await statIfThere(store.outputsOf(tag)))) return;
-  const asTheyAre = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
-  await cp(store.outputsOf(tag), outputs, asTheyAre);
+  await copyTree(store.outputsOf(tag), outputs);
 }
 
 /**

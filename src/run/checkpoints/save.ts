@@ -1,5 +1,5 @@
 /** Saves the machine's state after a step, and sees to it that this never costs the build. */
-import { cp, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Manifest } from "../../checkpoints/manifest.js";
@@ -12,6 +12,7 @@ import type { Emit } from "../../events/types.js";
 import { emptyPageCache } from "../../guest/free-memory.js";
 import type { Guest } from "../../guest/guest.js";
 import { withBallast } from "../../host/ballast.js";
+import { copyTree } from "../../host/copy.js";
 import { freeSpace, sizeOnDisk } from "../../host/files.js";
 import { formatSizes } from "../../host/format.js";
 import { runProgram } from "../../host/programs.js";
@@ -175,11 +176,7 @@ export class Saver {
   async #keepOutputs(tag: string): Promise<void> {
     const { outputs, store } = this.#options;
     if ((await readdir(outputs)).length === 0) return;
-    await cp(outputs, store.outputsOf(tag), {
-      recursive: true,
-      preserveTimestamps: true,
-      verbatimSymlinks: true,
-    });
+    await copyTree(outputs, store.outputsOf(tag));
   }
 
   async #remove(tags: readonly string[]): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { childPath } from "../../../src/host/bytes.js";
 import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
 import type { GitSpec } from "../../../src/inputs/inputs.js";
 import { createInputsBench, errorOf } from "../../support/inputs.js";
@@ -42,6 +43,19 @@ afterEach(async () => {
 });
 
 describe("a git tree", () => {
+  it("keeps names that are not UTF-8, and has no history below such a folder", async () => {
+    const name = Buffer.from("caf\xe9", "latin1");
+    const at = (folder: string, ...parts: Buffer[]): Buffer =>
+      parts.reduce<Buffer>((path, part) => childPath(path, part), Buffer.from(folder));
+    await mkdir(at(repository, name));
+    await writeFile(at(repository, name, name), "content");
+    await commit("one");
+    const { path } = await resolveInput("tools", spec("main"), bench.context());
+    const found = await readdir(path, { encoding: "buffer" });
+    expect(found.map((one) => one.toString("latin1")).toSorted()).toEqual(["caf\xe9", "file"]);
+    expect(await readFile(at(path, name, name), "utf8")).toBe("content");
+  });
+
   it("of a tag is the tagged commit's files alone", async () => {
     const tagged = await commit("one");
     await git("tag", "--annotate", "v1", "--message", "v1");

@@ -1,0 +1,47 @@
+/** Copies files and folders of this host as they are. */
+import { constants } from "node:fs";
+import type { Stats } from "node:fs";
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readlink,
+  symlink,
+  utimes,
+} from "node:fs/promises";
+import { dirname } from "node:path";
+import { childPath } from "./bytes.js";
+
+async function like({ mode, atime, mtime }: Stats, target: Buffer): Promise<void> {
+  await chmod(target, mode & 0o7777);
+  await utimes(target, atime, mtime);
+}
+
+async function copyEntry(source: Buffer, target: Buffer): Promise<void> {
+  const status = await lstat(source);
+  if (status.isSymbolicLink()) {
+    await symlink(await readlink(source, { encoding: "buffer" }), target);
+  } else if (status.isDirectory()) {
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(source, { encoding: "buffer" })) {
+      await copyEntry(childPath(source, name), childPath(target, name));
+    }
+    await like(status, target);
+  } else if (status.isFile()) {
+    await copyFile(source, target, constants.COPYFILE_FICLONE);
+    await like(status, target);
+  }
+}
+
+/**
+ * Copies a file, a link or a folder with all that it holds, with modes and times. Links stay
+ * links; names may be any bytes, for which Node's own `cp` has no form. Sockets, pipes and devices
+ * are left out.
+ * @param target is made with the folders on the way; it must not exist yet, or be an empty folder.
+ */
+export async function copyTree(source: string, target: string): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  await copyEntry(Buffer.from(source), Buffer.from(target));
+}
