@@ -33,22 +33,27 @@ export function destinationOf(source: string, to: string): string {
 }
 
 /**
- * A shell command that takes a file from standard input, through a temporary name beside it,
- * and prints its size and sha256, for the caller to compare.
+ * A shell command that takes a file from standard output of `from`, through a temporary name
+ * beside it, and prints its size and sha256, for the caller to compare. A link is followed, so
+ * that it stays one, and a device or a pipe is not replaced.
  */
 export function receiveCommand(to: string, from: string, { mode, owner }: Ownership): string {
-  const temporary = `${posix.dirname(to)}/.${posix.basename(to)}.vmbuild-part`;
   return [
     "set -e",
-    `to=${shellQuote(to)} part=${shellQuote(temporary)}`,
-    `[ ! -d "$to" ] || { echo "$to is a folder" >&2; exit 1; }`,
-    `mkdir -p ${shellQuote(posix.dirname(to))}`,
+    `to=${shellQuote(to)}`,
+    `fail() { echo "$to $1" >&2; exit 1; }`,
+    `[ ! -d "$to" ] || fail "is a folder"`,
+    // The x keeps line breaks at the end of a name.
+    `[ ! -L "$to" ] || { real=$(readlink -f "$to" && echo x) || fail "is a link that leads nowhere"; to=\${real%??}; }`,
+    `[ ! -e "$to" ] || [ -f "$to" ] || fail "is not a regular file"`,
+    `folder=\${to%/*}; mkdir -p "$folder/"; part=$folder/.vmbuild-$$.part`,
     `trap 'rm -f "$part"' EXIT`,
     `( umask 077; ${from} >"$part" )`,
     `wc -c <"$part"`,
     `sha256sum <"$part"`,
+    // chown takes the bits away that let others run a file as its owner.
+    ...(owner === undefined ? [] : [`chown -- ${shellQuote(owner)} "$part"`]),
     `chmod ${(mode ?? 0o644).toString(8)} "$part"`,
-    ...(owner === undefined ? [] : [`chown ${shellQuote(owner)} "$part"`]),
     `mv -f "$part" "$to"`,
   ].join("\n");
 }

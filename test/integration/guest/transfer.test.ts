@@ -21,6 +21,7 @@ import { pack } from "tar-stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
 import type { Guest } from "../../../src/guest/guest.js";
+import type { Ownership } from "../../../src/guest/upload.js";
 import { listTree, unpackTree } from "../../../src/host/tree.js";
 import { errorOf } from "../../support/inputs.js";
 import { guestOf } from "./guest-of.js";
@@ -114,6 +115,127 @@ describe("upload of a file", () => {
     );
     expect(error.message).toContain("did not arrive as it was sent");
     expect(error.lines).toHaveLength(2);
+  });
+});
+
+describe("a file onto what is there", () => {
+  const works = {
+    write: (path: string, ownership: Ownership = {}) => guest.write("new", path, ownership),
+    upload: async (path: string, ownership: Ownership = {}) => {
+      await writeFile(join(host, "file"), "new", { mode: 0o644 });
+      await guest.upload(join(host, "file"), path, ownership);
+    },
+  };
+
+  describe.each(["write", "upload"] as const)("%s", (name) => {
+    const put = (path: string, ownership?: Ownership) => works[name](path, ownership);
+
+    it("follows a link, which stays one", async () => {
+      await mkdir(join(there, "real"));
+      await writeFile(join(there, "real/file\n"), "old");
+      await symlink("real/file\n", join(there, "relative"));
+      await symlink(join(there, "relative"), join(there, "absolute"));
+      await put(join(there, "absolute"), { mode: 0o600 });
+      expect(await readlink(join(there, "absolute"))).toBe(join(there, "relative"));
+      expect(await readlink(join(there, "relative"))).toBe("real/file\n");
+      expect(await readFile(join(there, "real/file\n"), "utf8")).toBe("new");
+      expect(await modeOf(join(there, "real/file\n"))).toBe("600");
+      expect(await readdir(join(there, "real"))).toEqual(["file\n"]);
+    });
+
+    it("makes the file that a link names", async () => {
+      await symlink("later", join(there, "link"));
+      await put(join(there, "link"));
+      expect(await readlink(join(there, "link"))).toBe("later");
+      expect(await readFile(join(there, "later"), "utf8")).toBe("new");
+    });
+
+    it("goes through a link to a folder", async () => {
+      await mkdir(join(there, "usr/lib"), { recursive: true });
+      await symlink("usr/lib", join(there, "lib"));
+      await put(join(there, "lib/deep/file"));
+      expect(await readlink(join(there, "lib"))).toBe("usr/lib");
+      expect(await readFile(join(there, "usr/lib/deep/file"), "utf8")).toBe("new");
+    });
+
+    it.each([
+      ["a link into nowhere", "leads nowhere", () => symlink("no/way", join(there, "it"))],
+      ["a link to itself", "leads nowhere", () => symlink("it", join(there, "it"))],
+      [
+        "a pipe",
+        "not a regular file",
+        async () => void execFileSync("mkfifo", [join(there, "it")]),
+      ],
+      ["a folder", "is a folder", () => mkdir(join(there, "it"))],
+      ["a link to a folder", "is a folder", () => symlink("/tmp", join(there, "it"))],
+    ])("refuses %s", async (_, words, make) => {
+      await make();
+      const before = await lstat(join(there, "it"));
+      const error = await errorOf(put(join(there, "it")));
+      expect(error.code).toBe("STEP_FAILED");
+      expect(error.lines.join()).toContain(words);
+      expect((await lstat(join(there, "it"))).ino).toBe(before.ino);
+      expect(await readdir(there)).toEqual(["it"]);
+    });
+
+    it("takes a name of 255 bytes", async () => {
+      await put(join(there, "n".repeat(255)));
+      expect(await readdir(there)).toEqual(["n".repeat(255)]);
+    });
+
+    it.runIf(process.getuid?.() === 0)("gives owner and mode, also the bits of both", async () => {
+      await put(join(there, "tool"), { mode: 0o4755, owner: "33:33" });
+      const { uid, gid } = await lstat(join(there, "tool"));
+      expect([uid, gid, await modeOf(join(there, "tool"))]).toEqual([33, 33, "4755"]);
+    });
+  });
+});
+
+describe("a login's umask", () => {
+  it.each(["077", "000"])("of %s changes nothing", async (mask) => {
+    const home = await mkdtemp(join(sshd.folder, "home-"));
+    await writeFile(join(home, ".bashrc"), `umask ${mask}\n`);
+    await using other = await startSshd({ configuration: [`SetEnv HOME=${home}`] });
+    const masked = await guestOf(other);
+    await mkdir(join(host, "tree/inside"), { recursive: true });
+    await chmod(join(host, "tree/inside"), 0o775);
+    await writeFile(join(host, "tree/file"), "x");
+    await chmod(join(host, "tree/file"), 0o664);
+    await masked.write("x", join(there, "written/file"), {});
+    await masked.upload(join(host, "tree/file"), join(there, "uploaded/file"));
+    await masked.upload(join(host, "tree"), join(there, "new/tree"));
+    await masked.run({ content: `mkdir ${there}/run`, interpreter: ["/bin/sh"] });
+    await masked.ask(`mkdir ${there}/asked`, "asking");
+    const { client } = await other.connect();
+    await new Promise<void>((done, failed) => {
+      client.exec(`mkdir ${there}/plain`, (error, channel) => {
+        if (error) return failed(error);
+        channel.resume().on("close", () => done());
+        channel.stderr.resume();
+      });
+    });
+    const modes = Object.fromEntries(
+      await Promise.all(
+        (await readdir(there, { recursive: true })).map(async (name) => [
+          name,
+          await modeOf(join(there, name)),
+        ]),
+      ),
+    ) as Record<string, string>;
+    expect(modes).toEqual({
+      // What the login itself does.
+      plain: mask === "077" ? "700" : "777",
+      written: "755",
+      "written/file": "644",
+      uploaded: "755",
+      "uploaded/file": "664",
+      new: "755",
+      "new/tree": "755",
+      "new/tree/file": "664",
+      "new/tree/inside": "775",
+      run: "755",
+      asked: "755",
+    });
   });
 });
 
