@@ -19,6 +19,8 @@ export interface ShellText {
   /** Where it stands inside the action. */
   readonly key: readonly string[];
   readonly text: string;
+  /** The commands that it is made of. */
+  readonly parts: readonly string[];
   /** The shell's path. */
   readonly shell: string;
 }

@@ -35,7 +35,9 @@ export const local = defineAction<z.infer<typeof schema>>({
   runsOn: "host",
   programs: () => ["bash"],
   shellKeys: ["local"],
-  shellTexts: ({ local }) => [{ key: ["local"], text: local.join("\n"), shell: "/bin/bash" }],
+  shellTexts: ({ local }) => [
+    { key: ["local"], text: local.join("\n"), parts: local, shell: "/bin/bash" },
+  ],
   rerunsWhenKept: ({ cache }) => !cache,
   async run(action, context) {
     const tail = new Tail();

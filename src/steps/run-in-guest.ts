@@ -5,6 +5,7 @@ import { Tail } from "../host/lines.js";
 import { describeEnding } from "../guest/outlook.js";
 import type { Outlook } from "../guest/outlook.js";
 import type { ActionContext } from "./action.js";
+import { LINE_ENDS, isShell, lineEndsOf } from "./line-ends.js";
 
 /** What to run. `what` names it in messages. */
 export interface ActionScript {
@@ -78,10 +79,15 @@ function withRestartHint(error: unknown, what: string): unknown {
 
 /**
  * Runs it with the step's environment and deadline, its lines going to the step's log.
- * @throws {VmbuildError} STEP_FAILED or STEP_TIMEOUT with the last lines; GUEST_LOST when the guest
- *   does not stay, also where the script itself ended well.
+ * @throws {VmbuildError} STEP_FAILED or STEP_TIMEOUT with the last lines; STEP_FAILED for a shell
+ *   script with line ends of Windows; GUEST_LOST when the guest does not stay, also where the script
+ *   itself ended well.
  */
 export async function runInGuest(context: ActionContext, script: ActionScript): Promise<void> {
+  if (isShell(script.interpreter) && lineEndsOf(script.content) === "windows") {
+    // An earlier action may have made it: nothing could be said of it before.
+    throw new VmbuildError("STEP_FAILED", `${script.what} ${LINE_ENDS.windows}`);
+  }
   const mayEnd = ENDS_SYSTEM.test(String(script.content));
   try {
     await runToEnd(context, script, mayEnd);

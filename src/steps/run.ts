@@ -32,7 +32,9 @@ export const run = defineAction<z.infer<typeof schema>>({
   schema,
   describe: (action) => summarizeCommands(action.run),
   shellKeys: ["run"],
-  shellTexts: ({ run, shell }) => [{ key: ["run"], text: run.join("\n"), shell: `/bin/${shell}` }],
+  shellTexts: ({ run, shell }) => [
+    { key: ["run"], text: run.join("\n"), parts: run, shell: `/bin/${shell}` },
+  ],
   run: (action, context) =>
     runInGuest(context, {
       what: summarizeCommands(action.run),

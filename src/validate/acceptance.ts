@@ -4,6 +4,7 @@ import type { Check } from "../acceptance/check-schema.js";
 import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
 import { checkFile } from "./files.js";
+import { checkLineEnds } from "./line-ends.js";
 import { checkSyntax } from "./syntax.js";
 
 async function checkCommands(
@@ -14,7 +15,11 @@ async function checkCommands(
   for (const [index, check] of checks.entries()) {
     if (!("run" in check)) continue;
     const text = check.run.join("\n");
-    await checkSyntax(collector, [...place, "checks", index, "run"], ["/bin/sh"], { text });
+    const at = [...place, "checks", index, "run"];
+    const interpreter = ["/bin/sh"];
+    const checked = { name: "the text", parts: check.run, interpreter };
+    if (!checkLineEnds(collector, at, checked)) continue;
+    await checkSyntax(collector, at, interpreter, { text });
   }
 }
 

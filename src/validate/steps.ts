@@ -2,13 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { statIfThere } from "../host/files.js";
-import type { LocalSource } from "../steps/action.js";
+import type { LocalSource, ShellText } from "../steps/action.js";
 import { interpreterOf } from "../steps/interpreter.js";
 import type { ParsedAction } from "../steps/registry.js";
 import type { JsonPath } from "../template/document.js";
 import type { Template } from "../template/load.js";
 import type { Collector } from "./findings.js";
 import { awaitedInput, checkFile, shown } from "./files.js";
+import { checkLineEnds } from "./line-ends.js";
 import { checkSyntax } from "./syntax.js";
 
 /** Programs are short-lived; so many at a time. */
@@ -19,8 +20,9 @@ export async function checkSteps(collector: Collector): Promise<void> {
   const actions = placedActions(collector.template);
   const works = collector.template.steps.flatMap((step, index) => [
     ...actions.filter((action) => action.step === index).flatMap((one) => worksOf(collector, one)),
-    ...step.verify.map((text, number) => async () => {
-      await checkSyntax(collector, ["steps", index, "verify", number], ["/bin/sh"], { text });
+    ...step.verify.map((text, number) => () => {
+      const place = ["steps", index, "verify", number];
+      return checkText(collector, place, { key: [], text, parts: [text], shell: "/bin/sh" });
     }),
   ]);
   for (let at = 0; at < works.length; at += AT_ONCE) {
@@ -29,17 +31,45 @@ export async function checkSteps(collector: Collector): Promise<void> {
   }
 }
 
+/** Checks a text of the template that a shell will read. */
+async function checkText(collector: Collector, at: JsonPath, text: ShellText): Promise<void> {
+  const place = [...at, ...text.key];
+  const interpreter = [text.shell];
+  const checked = { name: "the text", parts: text.parts, interpreter };
+  if (!checkLineEnds(collector, place, checked)) return;
+  await checkSyntax(collector, place, interpreter, { text: text.text });
+}
+
+/** Reports what a shell cannot read: an action's scripts and texts with line ends of Windows. */
+async function checkReadable(
+  collector: Collector,
+  { place, action }: PlacedAction,
+  scripts: readonly LocalSource[],
+): Promise<void> {
+  for (const { key, parts, shell } of action.type.shellTexts(action.value as never)) {
+    checkLineEnds(collector, [...place, ...key], { name: "the text", parts, interpreter: [shell] });
+  }
+  for (const { path } of scripts) {
+    const content = await readFile(path);
+    const checked = { name: shown(path), parts: [content], interpreter: interpreterOf(content) };
+    checkLineEnds(collector, [...place, action.type.name], checked);
+  }
+}
+
 /**
- * Checks that what these steps read on the host is there, and nothing else.
+ * Checks that what these steps read on the host is there, and that their shells can read it.
  * @param from the index of the first, from 0.
  * @param to the index after the last.
  */
 export async function checkSources(collector: Collector, from: number, to: number): Promise<void> {
   for (const placed of placedActions(collector.template)) {
     if (placed.step < from || placed.step >= to) continue;
+    const scripts: LocalSource[] = [];
     for (const source of sourcesOf(collector, placed)) {
-      await checkSource(collector, placed, source);
+      const there = await checkSource(collector, placed, source);
+      if (there && source.script) scripts.push(source);
     }
+    await checkReadable(collector, placed, scripts);
   }
 }
 
@@ -81,9 +111,9 @@ function worksOf(collector: Collector, placed: PlacedAction): (() => Promise<voi
         collector.warning([...place, action.type.name], message);
       }
     },
-    ...action.type.shellTexts(action.value as never).map(({ key, text, shell }) => async () => {
-      await checkSyntax(collector, [...place, ...key], [shell], { text });
-    }),
+    ...action.type
+      .shellTexts(action.value as never)
+      .map((text) => () => checkText(collector, place, text)),
   ];
 }
 
@@ -119,8 +149,8 @@ async function checkScript(
   if (!content.subarray(0, 2).equals(Buffer.from("#!"))) {
     collector.warning(place, `${shown(path)} does not begin with #!; it will run with /bin/sh`);
   }
-  if (content.includes("\r\n")) {
-    collector.warning(place, `${shown(path)} has line ends of Windows (CRLF)`);
-  }
-  await checkSyntax(collector, place, interpreterOf(content), { path });
+  const interpreter = interpreterOf(content);
+  const checked = { name: shown(path), parts: [content], interpreter };
+  if (!checkLineEnds(collector, place, checked)) return;
+  await checkSyntax(collector, place, interpreter, { path });
 }

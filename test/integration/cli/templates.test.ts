@@ -47,6 +47,56 @@ describe("vmbuild validate", () => {
     ]);
   });
 
+  it("refuses what a shell would read with line ends of Windows, and warns of the rest", async () => {
+    const crlf = (...lines: string[]): string => lines.map((line) => `${line}\r\n`).join("");
+    await home.write({
+      "t.json": {
+        ...TEMPLATE,
+        steps: [
+          {
+            name: "a",
+            actions: [
+              { script: "shell.sh" },
+              { script: "plain" },
+              { script: "script.py" },
+              { script: "request.sh" },
+              { run: ["true", "false || true\r"] },
+              { run: crlf("true", "true"), shell: "bash" },
+              { wait: "true\r" },
+              { local: crlf("true") },
+              { write: "/x", content: crlf("#!/bin/sh", "true") },
+              { write: "/x", content: crlf("any text") },
+            ],
+            verify: ["true\r"],
+          },
+        ],
+      },
+      "shell.sh": crlf("#!/usr/bin/env bash", "true"),
+      plain: crlf("true"),
+      "script.py": crlf("#!/usr/bin/python3", "pass"),
+      "request.sh": "#!/bin/sh\ncat <<X\nGET / HTTP/1.1\r\nX\n",
+    });
+    const { exitCode, stderr } = await home.run("validate", "t.json");
+    expect(exitCode).toBe(2);
+    const places = [
+      ...stderr.matchAll(/(steps\S+): (\S+|the text) has line ends of Windows \(CRLF\), which/g),
+    ];
+    expect(places.map(([, place, name]) => `${place} ${name}`).toSorted()).toEqual([
+      "steps[0].actions[0].script shell.sh",
+      "steps[0].actions[1].script plain",
+      "steps[0].actions[4].run the text",
+      "steps[0].actions[5].run the text",
+      "steps[0].actions[6].wait the text",
+      "steps[0].actions[7].local the text",
+      "steps[0].actions[8].content the text",
+      "steps[0].verify[0] the text",
+    ]);
+    // Warnings are broken into lines.
+    const text = stderr.replaceAll(/\s+/g, " ");
+    expect(text).toContain("actions[2].script: script.py has line ends of Windows (CRLF) warning:");
+    expect(text).toContain("actions[3].script: request.sh has a carriage return (CR)");
+  });
+
   it("refuses downloads that leave the output folder", async () => {
     const actions = ["/precious", "..", ".", "${var.place}"].map((to) => ({
       download: "/etc/apt",
