@@ -97,6 +97,9 @@ async function makeWay(outputFolder: string, path: string): Promise<void> {
 }
 
 async function intoOutput(claim: OutputClaim, context: ActionContext): Promise<void> {
+  // The schema refuses these; a program may hand over a template that it changed since.
+  const problem = outputPathProblem(claim.to);
+  if (problem !== undefined) throw new VmbuildError("TEMPLATE_INVALID", `download.to: ${problem}`);
   const kind = await context.guest.kindOf(claim.download);
   requireOwnPlace(claim, kind, context);
   const path = outputPathOf(claim, kind);

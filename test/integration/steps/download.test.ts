@@ -96,6 +96,17 @@ describe("a download into the output folder", () => {
     expect(await contentOf(join(home, "precious"))).toEqual({ "inside/kept": "kept" });
   });
 
+  it("does not leave it for a program that hands over what the schema refuses", async () => {
+    await writeFile(join(home, "kept"), "kept");
+    for (const to of [home, "../home", "..", "."]) {
+      const action = { download: join(there, "tree"), to, overwrite: false, cache: false };
+      const context = { guest, templateFolder: home, outputFolder: outputs } as ActionContext;
+      const error = await errorOf(download.run(action, context));
+      expect(error.code).toBe("TEMPLATE_INVALID");
+    }
+    expect(await contentOf(home)).toEqual({ kept: "kept" });
+  });
+
   it("refuses a folder whose place takes another download too", async () => {
     const otherDownloads = [{ download: "/var/log/x.log", to: "logs/" }];
     const action = { download: join(there, "tree"), to: "logs/" };
