@@ -81,12 +81,7 @@ const MUTE_MS = 20_000;
 
 /** The error for a guest that runs no commands. */
 function muteError(words: readonly string[], restarted: boolean | undefined): VmbuildError {
-  const which =
-    restarted === undefined
-      ? "The guest"
-      : restarted
-        ? "The guest restarted, and"
-        : "The guest did not restart yet, and";
+  const which = restarted === true ? "The guest restarted, and" : "The guest";
   const answered = words.length > 0 ? `it answers: ${words[0]}` : "it answers nothing";
   const message = `${which} lets the build in but runs no command for it; ${answered}`;
   return new VmbuildError("GUEST_SHELL", message, { lines: words.slice(0, 20) });
@@ -117,7 +112,8 @@ async function untilOtherBoot(
     const next = await connect(Math.ceil(left), signal);
     const answer = await answerOf(next, signal);
     if (answer && "boot" in answer && answer.boot !== before) return next;
-    if (answer && "words" in answer) {
+    // One that was not reset yet is on its way down; the next boot may run commands again.
+    if (answer && "words" in answer && restarted !== false) {
       muteSince ??= performance.now();
       if (performance.now() - muteSince >= Math.min(MUTE_MS, timeoutMs / 2)) {
         next.close();

@@ -80,20 +80,23 @@ describe("a restart", () => {
     expect(error.message).toContain("it still runs its old boot");
   });
 
+  const MUTE = "Password change required but no TTY available.";
+
   it.each([
-    {
-      seen: [0, 1],
-      words: "The guest restarted, and lets the build in but runs no command for it",
-    },
-    { seen: [0, 0], words: "The guest did not restart yet, and lets the build in" },
-  ])("quotes a guest that runs no commands: $words", async ({ seen, words }) => {
-    const mute = "Password change required but no TTY available.";
+    { resets: [0, 1], words: "The guest restarted, and lets the build in" },
+    { resets: undefined, words: "The guest lets the build in" },
+  ])("quotes a guest that runs no commands: $words", async ({ resets, words }) => {
     let asked = 0;
-    const resets = (): number => seen[Math.min(asked++, 1)] ?? 0;
-    const error = await errorOf(restart({ next: mute }, 4000, resets));
+    const count = resets && ((): number => resets[Math.min(asked++, 1)] ?? 0);
+    const error = await errorOf(restart({ next: MUTE }, 4000, count));
     expect(error).toMatchObject({ code: "GUEST_SHELL", exitCode: 6 });
-    expect(error.message).toContain(words);
-    expect(error.message).toContain(`it answers: ${mute}`);
+    expect(error.message).toBe(`${words} but runs no command for it; it answers: ${MUTE}`);
+  });
+
+  it("waits for the reset of a guest that runs no commands on its way down", async () => {
+    const error = await errorOf(restart({ next: MUTE }, 1500, () => 0));
+    expect(error.code).toBe("GUEST_TIMEOUT");
+    expect(error.message).toContain("it still runs its old boot");
   });
 
   it("is not begun in a guest that does not say its boot", async () => {

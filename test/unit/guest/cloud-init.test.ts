@@ -21,7 +21,7 @@ interface Boot {
 }
 
 /** Waits for a guest that goes through these boots; the last one stays for good. */
-async function wait(boots: readonly Boot[], connects: VmbuildError | undefined = undefined) {
+async function wait(boots: readonly Boot[], connects?: VmbuildError) {
   const notes: string[] = [];
   let present = 0;
   const boot = (): Boot => boots[Math.min(present, boots.length - 1)] ?? { status: DONE };
