@@ -3,6 +3,8 @@
  * is generated from these tables.
  */
 
+import { hostFaultOf } from "./host/faults.js";
+
 /** Meaning of each exit code of the process. */
 export const EXIT_CODES = {
   0: "success",
@@ -348,8 +350,26 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Turns whatever was thrown into the family: itself, or a DEFECT that keeps it as its cause. */
-export function asVmbuildError(error: unknown): VmbuildError {
+/**
+ * The first of two errors where a scope's clean-up failed after its work had: what was thrown
+ * then is a SuppressedError (ECMAScript explicit resource management).
+ */
+function firstOf(error: unknown): unknown {
+  const isPair = error instanceof Error && error.name === "SuppressedError";
+  return isPair && "suppressed" in error ? firstOf(error.suppressed) : error;
+}
+
+/**
+ * Turns whatever was thrown into the family: itself; HOST_FOLDER or HOST_SPACE for a folder of the
+ * host that cannot be used; else a DEFECT. The original is kept as the cause.
+ */
+export function asVmbuildError(thrown: unknown): VmbuildError {
+  const error = firstOf(thrown);
   if (error instanceof VmbuildError) return error;
+  const fault = hostFaultOf(error);
+  if (fault) {
+    const { code, message, hint, path } = fault;
+    return new VmbuildError(code, message, { cause: error, hint, details: { path } });
+  }
   return new VmbuildError("DEFECT", messageOf(error), { cause: error });
 }

@@ -45,24 +45,34 @@ export class Hashers implements AsyncDisposable {
   readonly #onAbort = (): void => this.#fail(this.#signal.reason);
 
   constructor(algorithms: readonly string[], signal: AbortSignal) {
-    this.#workers = [...new Set(algorithms)].map((algorithm) => {
-      const worker = new Worker(PROGRAM, {
-        eval: true,
-        workerData: { algorithm, ring: this.#ring },
-        // Whatever this process was started with (a loader, an inspector) is not for the threads.
-        execArgv: [],
-        resourceLimits: SMALL,
-      });
-      worker.on("message", (answer: Answer) => this.#take(algorithm, answer));
-      worker.on("error", (error) => this.#fail(error));
-      worker.on("exit", () => {
-        if (!this.#digests.has(algorithm)) this.#fail(new Error(`the ${algorithm} thread ended`));
-      });
-      return worker;
-    });
+    const workers: Worker[] = [];
+    this.#workers = workers;
+    try {
+      for (const algorithm of new Set(algorithms)) workers.push(this.#start(algorithm));
+    } catch (error) {
+      // A host that allows no more threads must not keep those that were started.
+      for (const worker of workers) void worker.terminate();
+      throw error;
+    }
     this.#signal = signal;
     signal.addEventListener("abort", this.#onAbort);
     if (signal.aborted) this.#onAbort();
+  }
+
+  #start(algorithm: string): Worker {
+    const worker = new Worker(PROGRAM, {
+      eval: true,
+      workerData: { algorithm, ring: this.#ring },
+      // Whatever this process was started with (a loader, an inspector) is not for the threads.
+      execArgv: [],
+      resourceLimits: SMALL,
+    });
+    worker.on("message", (answer: Answer) => this.#take(algorithm, answer));
+    worker.on("error", (error) => this.#fail(error));
+    worker.on("exit", () => {
+      if (!this.#digests.has(algorithm)) this.#fail(new Error(`the ${algorithm} thread ended`));
+    });
+    return worker;
   }
 
   /** A free piece of the ring to read into, as soon as there is one. */

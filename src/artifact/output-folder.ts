@@ -2,7 +2,7 @@
 import { lstat, open, readlink, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
-import { freeSpace, makeFolders, temporaryBeside } from "../host/files.js";
+import { freeSpace, makeFolder, temporaryBeside } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
 import { tryLockFolder } from "../host/lock.js";
 import { checksumPath } from "./checksum-files.js";
@@ -27,7 +27,7 @@ export type OutputClaim = AsyncDisposable;
 export async function claimOutputFolder(target: OutputTarget): Promise<OutputClaim> {
   const { folder } = target;
   await requireOwnFolder(target);
-  const made = await makeFolder(folder);
+  const made = await makeOutputFolder(folder);
   const removeMade = (): Promise<void> => removeEmpty(folder, made);
   try {
     await requireReplaceable(target);
@@ -54,9 +54,9 @@ export async function claimOutputFolder(target: OutputTarget): Promise<OutputCla
 }
 
 /** @returns the topmost folder that had to be made, or undefined. */
-async function makeFolder(folder: string): Promise<string | undefined> {
+async function makeOutputFolder(folder: string): Promise<string | undefined> {
   try {
-    const made = await makeFolders(folder);
+    const made = await makeFolder(folder);
     if ((await stat(folder)).isDirectory()) return made;
   } catch (error) {
     throw (await obstacle(folder)) ?? folderError(folder, error);

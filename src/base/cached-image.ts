@@ -1,7 +1,7 @@
 /** Base images in the cache, each made once for its key and then shared by every build. */
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { makePrivateFolder, markUsed, statIfThere, writeWhole } from "../host/files.js";
+import { makeFolder, makePrivateFolder, markUsed, statIfThere, writeWhole } from "../host/files.js";
 import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 
@@ -59,7 +59,7 @@ export async function cachedImage(request: CachedImageRequest): Promise<CachedIm
     return cached;
   }
   await makePrivateFolder(hostPaths().bases);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await using _lock = await waitForLock(join(folder, "lock"), signal);
   return (await readCached(path)) ?? (await makeNow(request, path));
 }

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { chmod, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
+import type { Socket } from "node:net";
 import { VmbuildError, messageOf } from "../errors.js";
 
 /** A run's end of the socket. */
@@ -17,7 +18,10 @@ const RELEASE = "release";
 export async function openControl(path: string): Promise<Control> {
   await rm(path, { force: true });
   const waiting = new Set<() => void>();
+  const clients = new Set<Socket>();
   const server = createServer((socket) => {
+    clients.add(socket);
+    socket.once("close", () => clients.delete(socket));
     socket.setEncoding("utf8");
     // A client that goes away in the middle has released nothing.
     socket.on("error", () => {});
@@ -28,16 +32,25 @@ export async function openControl(path: string): Promise<Control> {
       return socket.end("ok\n");
     });
   });
-  server.listen(path);
-  await once(server, "listening");
-  await chmod(path, 0o600);
+  const close = async (): Promise<void> => {
+    server.close();
+    // A client that says nothing must not keep this process.
+    for (const client of clients) client.destroy();
+    await rm(path, { force: true });
+  };
+  try {
+    server.listen(path);
+    await once(server, "listening");
+    await chmod(path, 0o600);
+  } catch (cause) {
+    server.close();
+    const message = `A run cannot listen on ${path}: ${messageOf(cause)}`;
+    throw new VmbuildError("HOST_FOLDER", message, { cause });
+  }
   return {
     path,
     released: () => new Promise<void>((resolve) => waiting.add(resolve)),
-    async [Symbol.asyncDispose]() {
-      server.close();
-      await rm(path, { force: true });
-    },
+    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -230,8 +230,11 @@ export async function openWorkspace(
         await writeRecord(run.record, record);
       },
       async [Symbol.asyncDispose]() {
-        await rm(run.scratch, { recursive: true, force: true });
-        await lock.release();
+        try {
+          await rm(run.scratch, { recursive: true, force: true });
+        } finally {
+          await lock.release();
+        }
       },
     };
   } catch (error) {

@@ -27,10 +27,9 @@ async function hostKey(): Promise<Buffer> {
   if (existing) return existing;
   await makePrivateFolder(dirname(path));
   try {
-    const handle = await open(path, "wx", 0o600);
+    await using handle = await open(path, "wx", 0o600);
     await handle.writeFile(randomBytes(KEY_BYTES));
     await handle.sync();
-    await handle.close();
   } catch (error) {
     // Two first runs at once: one of them makes it.
     if (systemCode(error) !== "EEXIST") throw error;

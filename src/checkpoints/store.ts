@@ -1,8 +1,8 @@
 /** The states of one working disk, as the run that holds its lock sees and changes them. */
-import { mkdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../errors.js";
-import { statIfThere, writeWhole } from "../host/files.js";
+import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
 import { forgetRecords, writeRecords } from "./records.js";
 import type { Checkpoint, FailedState, Records, WorkPaths } from "./records.js";
 import { hostBootId, identityOf, readTrusted, removeSnapshots } from "./trust.js";
@@ -25,7 +25,7 @@ export class KeptTexts {
   /** Keeps a text, 0600. */
   readonly keep = async (sha256: string, content: Buffer): Promise<void> => {
     if (await statIfThere(this.path(sha256))) return;
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await makePrivateFolder(this.#folder);
     await writeWhole(this.path(sha256), content.toString("utf8"), 0o600);
   };
 }

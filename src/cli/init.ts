@@ -1,10 +1,10 @@
 /** `vmbuild init`: a new appliance's folder, which validates and builds as it is. */
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VmbuildError } from "../errors.js";
 import { identifier } from "../fields.js";
-import { statIfThere } from "../host/files.js";
+import { makeFolder, statIfThere } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
 import { newAppliance } from "./init-files.js";
 import { createOutput } from "./output.js";
@@ -47,7 +47,7 @@ export async function init(name: string, flags: InitFlags): Promise<number> {
       hint: "Take another name, or remove the folder first; init overwrites nothing.",
     });
   }
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const files = newAppliance(name, await schemaFor(folder));
   for (const { path, content, mode } of files) {
     // wx: whatever appeared meanwhile is not overwritten.

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The command line: commands, options, help. Each command's work is in a file of its own. */
 import { setFlagsFromString } from "node:v8";
-import { createProgram } from "./program.js";
+import { endProcess } from "./end.js";
+import { createProgram, printFailure } from "./program.js";
 import { useWholeFiles } from "./streams.js";
 
 // V8 lets garbage grow to what a host with much memory has room for. A step that prints a gigabyte
@@ -10,4 +11,8 @@ setFlagsFromString("--semi-space-growth-factor=1");
 setFlagsFromString("--optimize-for-size");
 
 useWholeFiles();
-process.exitCode = await createProgram(process.argv.slice(2));
+const args = process.argv.slice(2);
+// What nobody waits for may fail too. The state of the process is unknown then; QEMU and every
+// other program end with it.
+process.on("uncaughtException", (error) => void endProcess(printFailure(error, args)));
+await endProcess(await createProgram(args));

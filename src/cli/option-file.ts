@@ -5,7 +5,7 @@ import { checksumPath } from "../artifact/checksum-files.js";
 import { ALGORITHMS } from "../artifact/digest.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { VmbuildError, messageOf } from "../errors.js";
-import { makeFolders, statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
+import { makeFolder, statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
 
 function cannotWrite(flag: string, path: string, cause: unknown): VmbuildError {
   const message = `${flag}: ${path} cannot be written: ${messageOf(cause)}`;
@@ -58,7 +58,7 @@ export async function requireOptionFile(
       await access(absolute, constants.W_OK);
       return absolute;
     }
-    await makeFolders(dirname(absolute));
+    await makeFolder(dirname(absolute));
     await tryToWrite(await realOf(absolute));
   } catch (error) {
     throw error instanceof VmbuildError ? error : cannotWrite(flag, path, error);

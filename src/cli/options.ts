@@ -1,8 +1,9 @@
 /** Options that several commands share, and the template that they load. */
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { OptionValues } from "@commander-js/extra-typings";
 import { VmbuildError } from "../errors.js";
+import { currentFolder } from "../host/here.js";
 import type { Template } from "../template/load.js";
 import type { Override } from "../template/overrides.js";
 import { addGroup } from "./commands/option-group.js";
@@ -119,6 +120,8 @@ export async function loadFor(name: string, flags: TemplateFlags): Promise<Templ
     variableFiles: flags.varFile ?? [],
     inputs: parsePairs("--input", flags.input),
   };
-  const places = { currentFolder: process.cwd(), appliances: flags.appliances };
+  // An absolute path needs no current folder, which may have been removed.
+  const here = currentFolder() ?? (isAbsolute(name) ? "/" : process.cwd());
+  const places = { currentFolder: here, appliances: flags.appliances };
   return loadTemplate(await findTemplate(name, places), options);
 }

@@ -1,11 +1,12 @@
 /** Paths as people read them. */
-import { homedir } from "node:os";
-import { relative, sep } from "node:path";
+import { isAbsolute, sep } from "node:path";
+import { homeFolder } from "../host/folders.js";
+import { fromHere } from "../host/here.js";
 
 /** The shortest of: relative to the current folder and below it, with `~`, or as it is. */
 export function shortPath(path: string): string {
-  const near = relative(process.cwd(), path);
-  if (near !== "" && !near.startsWith("..")) return near;
-  const home = homedir();
+  const near = fromHere(path);
+  if (near !== "" && !near.startsWith("..") && !isAbsolute(near)) return near;
+  const home = homeFolder();
   return home !== "/" && path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
 }

@@ -67,6 +67,16 @@ function outputOptionsIn(args: readonly string[]): OutputOptions {
   };
 }
 
+/**
+ * Prints an error as the command line asks for.
+ * @returns its exit code.
+ */
+export function printFailure(thrown: unknown, args: readonly string[]): number {
+  const error = asVmbuildError(thrown);
+  createOutput(outputOptionsIn(args)).printError(error);
+  return error.exitCode;
+}
+
 async function runCommand(args: readonly string[]): Promise<number> {
   let exitCode = 0;
   const root = createRoot((code) => (exitCode = code));
@@ -76,9 +86,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
   } catch (thrown) {
     // Help and version were asked for, or help was printed in place of a missing command.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : USAGE_EXIT;
-    const error = asVmbuildError(thrown);
-    createOutput(outputOptionsIn(args)).printError(error);
-    return error.exitCode;
+    return printFailure(thrown, args);
   }
 }
 
@@ -86,7 +94,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
  * Runs a command line. A result that could not be written is a failure, and so are events in JSON;
  * a reader that has gone is none.
  * @param args without node and the script.
- * @returns the exit code , as in docs/errors.md.
+ * @returns the exit code, as in docs/errors.md.
  */
 export async function createProgram(args: readonly string[]): Promise<number> {
   const [stdout, stderr] = [watchStream(process.stdout), watchStream(process.stderr)];

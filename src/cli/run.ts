@@ -87,6 +87,8 @@ function enterAtTerminal(): ((signal: AbortSignal) => Promise<void>) | undefined
   if (!process.stdin.isTTY) return undefined;
   return (signal) =>
     new Promise((resolve, reject) => {
+      // A signal that has aborted already tells nobody any more.
+      if (signal.aborted) return reject(signal.reason as Error);
       const lines = createInterface({ input: process.stdin });
       lines.once("line", () => {
         lines.close();

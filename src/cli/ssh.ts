@@ -43,8 +43,12 @@ export async function ssh(
   const keys = await loadKeys(record.machine.keys);
   const connection = await connectToAny([secondPort, sshPort], user, keys);
   const command = words.length > 0 ? words.join(" ") : undefined;
-  const exitCode = await attachTerminal(connection, command, process);
-  connection.close();
+  let exitCode: number;
+  try {
+    exitCode = await attachTerminal(connection, command, process);
+  } finally {
+    connection.close();
+  }
   const done = flags.release ?? (command === undefined && !flags.keep);
   if (done) await release(record);
   return exitCode;

@@ -12,6 +12,7 @@ import {
   checkSpace,
   checkSshBinding,
 } from "./host.js";
+import { checkFolders, checkNetwork } from "./folders.js";
 import { checkKvm, checkKvmGroup } from "./kvm.js";
 import { checkPrograms } from "./programs.js";
 
@@ -42,16 +43,18 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
   };
   const required = template !== undefined;
   const wantsUefi = template === undefined || machine?.firmware === "uefi";
-  const [programs, kvm, group, memory, space, firmware, forBases] = await Promise.all([
+  const [programs, kvm, group, memory, space, folders, firmware, forBases] = await Promise.all([
     checkPrograms(template && programsFor(template), signal),
     accelerator === "tcg" ? undefined : checkKvm(wish, signal),
     accelerator === "tcg" ? undefined : checkKvmGroup(),
     checkMemory(machine?.memory ?? DEFAULTS.memory, required),
     checkSpace(),
+    checkFolders(),
     wantsUefi ? checkFirmware(required) : undefined,
     Promise.all(baseNeeds.map((needs) => checkBaseHost(needs, required, signal))),
   ]);
   signal.throwIfAborted();
   const all = [checkNode(), checkSshBinding(), ...programs, kvm, group, memory, ...space];
-  return [...all, firmware, ...forBases].filter((check) => check !== undefined);
+  const more = [...folders, ...checkNetwork(), firmware, ...forBases];
+  return [...all, ...more].filter((check) => check !== undefined);
 }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { BaseHostNeeds } from "../base/kind.js";
 import { VmbuildError } from "../errors.js";
 import { freeSpace } from "../host/files.js";
+import { unwritable, writeProblem } from "./folders.js";
 import { formatBytes, formatSizes } from "../host/format.js";
 import { hostPaths } from "../host/paths.js";
 import { findUefi } from "../machine/firmware.js";
@@ -59,10 +60,12 @@ export async function checkMemory(wanted: number, required: boolean): Promise<Ch
   });
 }
 
-/** Space in the folders that vmbuild writes to. */
+/** Space in the folders that vmbuild writes to; a folder that it cannot write to has none. */
 export async function checkSpace(): Promise<Check[]> {
   const { inputs, builds } = hostPaths();
   const look = async (name: string, folder: string, variable: string): Promise<Check> => {
+    const problem = await writeProblem(folder);
+    if (problem !== undefined) return unwritable(name, problem, variable);
     const free = await freeSpace(folder);
     const found = `${formatBytes(free)} free in ${folder}`;
     if (free >= COMFORTABLE_SPACE) return ok(name, found);

@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { findKvmProblem } from "../machine/accelerator.js";
 import { defaultCpuModel } from "../machine/shape.js";
-import { systemCode } from "../errors.js";
+import { asVmbuildError, systemCode } from "../errors.js";
 import { findProgram } from "../requirements/host.js";
 import { lacking, ok } from "./check.js";
 import type { Check } from "./check.js";
@@ -26,11 +26,23 @@ export async function checkKvm(wish: KvmWish, signal: AbortSignal): Promise<Chec
     return lacking("kvm", required, { found, cost: COST, fix: "install QEMU first" });
   }
   const model = cpuModel ?? defaultCpuModel("kvm");
-  const problem = await findKvmProblem(binary, model, signal);
+  const problem = await findKvmProblem(binary, model, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    return asVmbuildError(error);
+  });
   if (!problem) return ok("kvm", `a guest ran with -cpu ${model}`);
   const words = problem.lines.length > 0 ? ` (${problem.lines.at(-1) ?? ""})` : "";
   const found = `${problem.message}${words}`;
   return lacking("kvm", required, { found, cost: COST, fix: problem.hint });
+}
+
+/** The user's name, or its number where the password database has none, as in containers. */
+function nameOf(uid: number): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(uid);
+  }
 }
 
 /** The group that /dev/kvm belongs to, and whether this user is in it. */
@@ -41,7 +53,8 @@ export async function checkKvmGroup(): Promise<Check | undefined> {
   });
   // Without a device there is no group to be in; the check of KVM itself says so.
   if (!device) return undefined;
-  const { username, uid } = userInfo();
+  const uid = process.getuid?.() ?? 0;
+  const username = nameOf(uid);
   const groups = await readFile("/etc/group", "utf8").catch(() => "");
   const line = groups.split("\n").find((entry) => entry.split(":")[2] === String(device.gid));
   const group = line?.split(":")[0] ?? String(device.gid);

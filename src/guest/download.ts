@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { PassThrough, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
-import { publish, temporaryBeside } from "../host/files.js";
+import { makeFolder, publish, temporaryBeside } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
 import { progressCounter, runTransfer, streamTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
@@ -113,7 +113,7 @@ export async function withTemporary(
   make: (temporary: string) => Promise<void>,
   handOn: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
+  await makeFolder(dirname(to));
   const temporary = temporaryBeside(to);
   try {
     await make(temporary);

@@ -13,6 +13,7 @@ import {
 } from "node:fs/promises";
 import { dirname } from "node:path";
 import { childPath } from "./bytes.js";
+import { makeFolder } from "./files.js";
 
 async function like({ mode, atime, mtime }: Stats, target: Buffer): Promise<void> {
   await chmod(target, mode & 0o7777);
@@ -42,6 +43,6 @@ async function copyEntry(source: Buffer, target: Buffer): Promise<void> {
  * @param target is made with the folders on the way; it must not exist yet, or be an empty folder.
  */
 export async function copyTree(source: string, target: string): Promise<void> {
-  await mkdir(dirname(target), { recursive: true });
+  await makeFolder(dirname(target));
   await copyEntry(Buffer.from(source), Buffer.from(target));
 }

@@ -15,6 +15,16 @@ export function isTemporaryName(name: string): boolean {
   return /^\..+\.[0-9a-f]{8}\.part$/s.test(name);
 }
 
+/** Does something with an open file; the kernel's errors then do not say which file it is. */
+async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && !("path" in error)) Object.assign(error, { path });
+    throw error;
+  }
+}
+
 /**
  * Makes a file's content, and its name in the folder, survive a power loss. A symbolic link has
  * no content of its own, and may lead to what is not there yet.
@@ -23,7 +33,7 @@ export async function syncToDisk(path: string): Promise<void> {
   if ((await lstat(path)).isSymbolicLink()) return;
   const handle = await open(path, "r");
   try {
-    await handle.sync();
+    await naming(path, () => handle.sync());
   } finally {
     await handle.close();
   }
@@ -42,7 +52,7 @@ export async function writeWhole(path: string, content: string, mode = 0o644): P
   try {
     const handle = await open(temporary, "wx", mode);
     try {
-      await handle.writeFile(content);
+      await naming(path, () => handle.writeFile(content));
     } finally {
       await handle.close();
     }
@@ -53,26 +63,28 @@ export async function writeWhole(path: string, content: string, mode = 0o644): P
 }
 
 /**
- * Makes a folder and its parents, one at a time. Node's own way of doing so never ends below
- * `/proc`, where a folder is refused with the error for a parent that is missing.
- * @returns the topmost folder that had to be made, or undefined.
+ * Makes a folder with its parents. Node's own recursive mkdir never returns where a folder cannot
+ * be made although its parent is there, as in /proc and in a folder that was removed.
+ * @returns the topmost folder that was made; undefined where the folder is there already.
  */
-export async function makeFolders(path: string): Promise<string | undefined> {
-  if (await statIfThere(path)) return undefined;
-  const made = dirname(path) === path ? undefined : await makeFolders(dirname(path));
+export async function makeFolder(path: string, mode = 0o777): Promise<string | undefined> {
   try {
-    await mkdir(path);
-    return made ?? path;
+    await mkdir(path, { mode });
+    return path;
   } catch (error) {
-    // Another process may make its own folder below the same parent.
-    if (systemCode(error) !== "EEXIST" || !(await statIfThere(path))) throw error;
-    return made;
+    if ((await statIfThere(path))?.isDirectory()) return undefined;
+    const parent = dirname(path);
+    const lacksParent = systemCode(error) === "ENOENT" && parent !== path;
+    if (!lacksParent || (await statIfThere(parent))) throw error;
+    const made = await makeFolder(parent, mode);
+    const own = await makeFolder(path, mode);
+    return made ?? own;
   }
 }
 
 /** Makes a folder that only its owner may enter, with its parents. */
 export async function makePrivateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolder(path, 0o700);
 }
 
 /** The file's status, or undefined when there is no such file. Other errors are thrown. */

@@ -4,8 +4,9 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { open, readFile, writeFile } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
+import { Tail } from "./lines.js";
 import { missingProgram } from "./programs.js";
 
 /** A lock that is held. `release` is idempotent. */
@@ -34,8 +35,10 @@ async function acquire(
       "-c",
       "echo held; exec cat",
     ],
-    { stdio: ["pipe", "pipe", "ignore"] },
+    { stdio: ["pipe", "pipe", "pipe"] },
   );
+  const words = new Tail();
+  child.stderr.setEncoding("utf8").on("data", (text: string) => words.push(text.trim()));
   // The holder may be gone before its input is closed; that is what closing it is for.
   child.stdin.on("error", () => {});
   const ended = new Promise<number | null>((resolve, reject) => {
@@ -53,7 +56,12 @@ async function acquire(
     ]);
     signal?.throwIfAborted();
     if (first === TAKEN) return undefined;
-    if (first !== "held") throw new Error(`flock ${path} ended with ${first ?? "a signal"}`);
+    if (first !== "held") {
+      throw new VmbuildError("HOST_FOLDER", `${path} cannot be locked`, { lines: words.lines });
+    }
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }
@@ -64,15 +72,27 @@ async function acquire(
   return { release, [Symbol.asyncDispose]: release };
 }
 
+/** Makes the file, so that a folder that cannot be written to is told by the kernel's own error. */
+async function makeLockFile(path: string): Promise<void> {
+  const handle = await open(path, "a", 0o600);
+  await handle.close();
+}
+
 /**
  * Takes the lock on `path` at once, or returns undefined when somebody holds it.
  * A holder that was just killed is given half a second to be gone. The file holds the pid of
  * its last taker, for messages.
  */
 export async function tryLock(path: string): Promise<HeldLock | undefined> {
+  await makeLockFile(path);
   const lock = await acquire(path, ["--timeout", "0.5"]);
-  if (lock) await writeFile(path, `${process.pid}\n`, { mode: 0o600 });
-  return lock;
+  try {
+    if (lock) await writeFile(path, `${process.pid}\n`, { mode: 0o600 });
+    return lock;
+  } catch (error) {
+    await lock?.release();
+    throw error;
+  }
 }
 
 /**
@@ -92,6 +112,7 @@ export async function tryLockFolder(path: string): Promise<HeldLock | "taken" | 
 
 /** Waits for the lock on `path`, for as long as it takes or until the signal aborts. */
 export async function waitForLock(path: string, signal?: AbortSignal): Promise<HeldLock> {
+  await makeLockFile(path);
   const lock = await acquire(path, [], signal);
   if (!lock) throw new Error(`flock ${path} gave up waiting`);
   return lock;

@@ -1,8 +1,9 @@
-/** Where things lie on this host (design: "Where things lie"). */
-import envPaths from "env-paths";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { makePrivateFolder, statIfThere } from "./files.js";
+/** Where things lie on this host (docs/architecture.md, "Files"). */
+import { access, constants, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { VmbuildError, asVmbuildError } from "../errors.js";
+import { statIfThere } from "./files.js";
+import { cacheRoot, socketRoots, stateRoot } from "./folders.js";
 
 /** The folders of one user. Made when first written to. */
 export interface HostPaths {
@@ -18,30 +19,78 @@ export interface HostPaths {
 
 /** The folders under XDG_CACHE_HOME and XDG_STATE_HOME, read anew on each call. */
 export function hostPaths(): HostPaths {
-  // XDG_STATE_HOME and its default; env-paths calls that folder `log`.
-  const { cache, log } = envPaths("vmbuild", { suffix: "" });
+  const [cache, state] = [cacheRoot(), stateRoot()];
   return {
     inputs: join(cache, "inputs"),
     bases: join(cache, "bases"),
-    builds: join(log, "builds"),
-    ready: join(log, "ready"),
+    builds: join(state, "builds"),
+    ready: join(state, "ready"),
   };
 }
 
+/** A unix socket's path has at most 107 bytes, of which a run's name and its ending need 27. */
+const LONGEST_FOLDER = 107 - 27;
+
+/** Says why a folder cannot hold this user's sockets; undefined when it can. Makes it. */
+async function problemOf(folder: string): Promise<string | undefined> {
+  if (Buffer.byteLength(folder) > LONGEST_FOLDER) {
+    return `${folder} is longer than ${LONGEST_FOLDER} bytes`;
+  }
+  try {
+    // The folder above is not ours to make.
+    await mkdir(folder, { mode: 0o700 }).catch(async (error: unknown) => {
+      if ((await statIfThere(folder)) === undefined) throw error;
+    });
+    const status = await statIfThere(folder);
+    if (!status?.isDirectory()) return `${folder} is not a folder`;
+    if (status.uid !== process.getuid?.()) return `${folder} belongs to another user`;
+    if ((Number(status.mode) & 0o077) !== 0) return `${folder} is open to other users`;
+    await access(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return asVmbuildError(error).message;
+  }
+}
+
 /**
- * A short, private folder for sockets: a unix socket's path has at most 107 bytes.
- * $XDG_RUNTIME_DIR/vmbuild, or /tmp/vmbuild-UID where that is not set or not there.
+ * A short, private folder for sockets: $XDG_RUNTIME_DIR/vmbuild, or vmbuild-UID in the folder of
+ * temporary files, in /tmp, or in another place where those cannot be used.
+ * @throws {VmbuildError} HOST_FOLDER with the reason for each, when none can be used.
  */
 export async function runtimeFolder(): Promise<string> {
-  const own = process.env["XDG_RUNTIME_DIR"];
-  const usable = own !== undefined && own.length < 60 && (await statIfThere(own)) !== undefined;
-  const folder = usable
-    ? join(own, "vmbuild")
-    : join(tmpdir(), `vmbuild-${process.getuid?.() ?? 0}`);
-  await makePrivateFolder(folder);
-  const status = await statIfThere(folder);
-  if (status?.uid !== process.getuid?.() || (Number(status?.mode) & 0o077) !== 0) {
-    throw new Error(`${folder} belongs to somebody else or is open to others; remove it`);
+  const lines: string[] = [];
+  for (const folder of socketRoots()) {
+    const problem = await problemOf(folder);
+    if (problem === undefined) return folder;
+    lines.push(problem);
   }
-  return folder;
+  throw new VmbuildError("HOST_FOLDER", "No folder can hold the sockets of a run", {
+    hint: `Set XDG_RUNTIME_DIR to a folder of your own, mode 0700, whose path has at most ${LONGEST_FOLDER - 8} bytes.`,
+    lines,
+  });
+}
+
+/** The folders of this user in which sockets of its runs may lie. */
+export async function socketFolders(): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of socketRoots()) {
+    // One that cannot be looked at is another user's.
+    const status = await statIfThere(folder).catch(() => undefined);
+    if (status?.isDirectory() && status.uid === process.getuid?.()) found.push(folder);
+  }
+  return found;
+}
+
+/** The folder that a run's sockets would most likely lie in. Nothing is made. */
+export async function likelyRuntimeFolder(): Promise<string> {
+  const [first = "/tmp", ...more] = socketRoots();
+  for (const folder of [first, ...more]) {
+    const isShort = Buffer.byteLength(folder) <= LONGEST_FOLDER;
+    const usable = await access(dirname(folder), constants.W_OK | constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isShort && usable) return folder;
+  }
+  return first;
 }

@@ -4,6 +4,7 @@ import { delimiter } from "node:path";
 import type { Readable } from "node:stream";
 import { VmbuildError, systemCode } from "../errors.js";
 import { LineSplitter, Tail } from "./lines.js";
+import { folderForPrograms } from "./here.js";
 import { closeWhenSilent } from "./silence.js";
 
 /** What each external program is for, and the Debian package that has it. */
@@ -141,7 +142,7 @@ export async function runProgram(
     stripFinalNewline: false,
     forceKillAfterDelay: FORCE_AFTER_MS,
     detached: options.wholeGroup ?? false,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    cwd: options.cwd ?? folderForPrograms(),
     env: { PATH: searchPath(), ...options.env },
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { shownName } from "../host/bytes.js";
+import { hostFaultOf } from "../host/faults.js";
 import { makePrivateFolder, writeWhole } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
 import { cacheKey } from "./cache.js";
@@ -33,7 +34,12 @@ export async function rememberedDigest(
     // Not there, or not readable: hash it.
   }
   const { sha256 } = await hashFile(path, [], signal, options.onBytes);
-  await makePrivateFolder(folder);
-  await writeWhole(record, `${JSON.stringify({ path: name, version, sha256 })}\n`);
+  try {
+    await makePrivateFolder(folder);
+    await writeWhole(record, `${JSON.stringify({ path: name, version, sha256 })}\n`);
+  } catch (error) {
+    // A cache that cannot be written costs another reading the next time.
+    if (!hostFaultOf(error)) throw error;
+  }
   return sha256;
 }

@@ -1,8 +1,8 @@
 /** OpenPGP signatures, detached or around a text, checked by gpgv against a keyring that the template names. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
+import { runtimeFolder } from "../host/paths.js";
 import { runProgram } from "../host/programs.js";
 
 const ARMOUR_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
@@ -61,7 +61,7 @@ function reasonIn(status: readonly string[]): string {
 async function verify(job: Verification): Promise<{ key: string; output: Buffer }> {
   const { files, args, keyring, source, signal } = job;
   const keys = await readKeyring(keyring);
-  const folder = await mkdtemp(join(tmpdir(), "vmbuild-signature-"));
+  const folder = await mkdtemp(join(await runtimeFolder(), "vmbuild-signature-"));
   const inFolder = (name: string): string => join(folder, name);
   try {
     await writeFile(inFolder("keyring.gpg"), keys);

@@ -6,7 +6,7 @@ import { checksumPath } from "../artifact/checksum-files.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { VmbuildError } from "../errors.js";
 import { Secrets } from "../events/secrets.js";
-import { runtimeFolder } from "../host/paths.js";
+import { likelyRuntimeFolder } from "../host/paths.js";
 import { decideAccelerator } from "../machine/accelerator.js";
 import { qemuArguments } from "../machine/argv.js";
 import { findUefi } from "../machine/firmware.js";
@@ -134,7 +134,7 @@ async function argumentList(template: Template, shape: MachineShape): Promise<st
     disk: build.disk,
     readOnlyDisks: [build.seed],
     console: runPaths(build, RUN_ID).console,
-    qmpSocket: join(await runtimeFolder(), `${RUN_ID}.qmp`),
+    qmpSocket: join(await likelyRuntimeFolder(), `${RUN_ID}.qmp`),
     sshPort: ANY_PORT,
     ...(shape.firmware === "uefi"
       ? { firmware: { code, variables: build.firmwareVariables } }

@@ -4,11 +4,12 @@
  * loading the module does).
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
-import { writeWhole } from "../host/files.js";
+import { hostFaultOf } from "../host/faults.js";
+import { makeFolder, writeWhole } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
 
 const recordSchema = z.object({
@@ -55,6 +56,11 @@ export async function rememberProblem(
   const key = await situation(binary, cpuModel);
   if (key === undefined) return;
   const { message, hint, lines } = problem;
-  await mkdir(dirname(recordPath()), { recursive: true });
-  await writeWhole(recordPath(), `${JSON.stringify({ key, message, hint, lines })}\n`);
+  try {
+    await makeFolder(dirname(recordPath()));
+    await writeWhole(recordPath(), `${JSON.stringify({ key, message, hint, lines })}\n`);
+  } catch (error) {
+    // A cache that cannot be written costs another try the next time.
+    if (!hostFaultOf(error)) throw error;
+  }
 }

@@ -3,8 +3,8 @@
  * on which every guest hangs or aborts), so a very small guest is run and has to make progress.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runtimeFolder } from "../host/paths.js";
 import { runProgram } from "../host/programs.js";
 
 /**
@@ -60,7 +60,7 @@ export async function probeGuest(
   signal?: AbortSignal,
   accelerator: readonly string[] = ["-enable-kvm"],
 ): Promise<ProbeResult> {
-  const folder = await mkdtemp(join(tmpdir(), "vmbuild-probe-"));
+  const folder = await mkdtemp(join(await runtimeFolder(), "vmbuild-probe-"));
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   try {
     const image = join(folder, "probe.bin");

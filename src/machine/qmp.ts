@@ -123,11 +123,12 @@ export async function listenForQmp(
       });
     });
   });
-  server.listen(path);
   try {
+    server.listen(path);
     await once(server, "listening");
     await chmod(path, 0o600);
   } catch (error) {
+    server.close();
     throw new VmbuildError("MACHINE_START", `Cannot listen on ${path}: ${messageOf(error)}`, {
       cause: error,
     });

@@ -59,11 +59,17 @@ export async function bootMachine(
   const { pid, sshPort, secondPort } = machine;
   const { user } = template.ssh;
   const qemu = { program: shape.binary, arguments: machine.arguments, pid, sshPort };
-  await writeWhole(run.qemu, `${JSON.stringify(qemu, null, 2)}\n`, 0o600);
-  await workspace.update({
-    machine: { pid, sshPort, secondPort, user, control: control.path, keys: work.keys },
-  });
-  return machine;
+  try {
+    await writeWhole(run.qemu, `${JSON.stringify(qemu, null, 2)}\n`, 0o600);
+    await workspace.update({
+      machine: { pid, sshPort, secondPort, user, control: control.path, keys: work.keys },
+    });
+    return machine;
+  } catch (error) {
+    // Nobody has the machine yet who would end it.
+    await machine.kill();
+    throw error;
+  }
 }
 
 /** How a machine's guest is reached. */

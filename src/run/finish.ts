@@ -1,7 +1,7 @@
 /** From a guest whose steps are done to an artifact: seal, shut down, compact, digest, describe. */
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { arch, release } from "node:os";
-import { basename, join, relative } from "node:path";
+import { basename, isAbsolute, join } from "node:path";
 import { compact } from "../artifact/compact.js";
 import type { CompactedImage } from "../artifact/compact.js";
 import { requireCompanionNames, stageCompanions } from "../artifact/companions.js";
@@ -18,6 +18,8 @@ import type { Guest } from "../guest/guest.js";
 import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
+import { makeFolder } from "../host/files.js";
+import { fromHere } from "../host/here.js";
 import type { RunningMachine } from "../machine/machine.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
@@ -95,8 +97,8 @@ export interface Made {
 
 /** As seen from here, or its bare name: what an image carries along says nothing of this host. */
 function shownPath(path: string): string {
-  const shown = relative(process.cwd(), path);
-  return shown.startsWith("..") ? basename(path) : shown;
+  const shown = fromHere(path);
+  return shown.startsWith("..") || isAbsolute(shown) ? basename(path) : shown;
 }
 
 function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["base"] {
@@ -187,7 +189,7 @@ export async function makeArtifact(
   const { signal } = options;
   const { format, compression, reproducible, filename } = output;
   await requireCompanionNames(workspace.run.outputs, filename);
-  await mkdir(output.folder, { recursive: true });
+  await makeFolder(output.folder);
   const sums = ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm));
   const companions = await readdir(workspace.run.outputs);
   const names = [filename, ...sums, MANIFEST_NAME, ...companions];

@@ -7,6 +7,7 @@ import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
+import { proxyPasswords } from "../host/proxy.js";
 import { quitMachine } from "../machine/stop.js";
 import { announceSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
@@ -42,18 +43,16 @@ export type { BuildOptions } from "./context.js";
 export async function build(options: BuildOptions): Promise<RunResult> {
   const meter = new Meter();
   const { template, bus, secrets } = options;
-  for (const secret of template.secrets) secrets.add(secret);
+  for (const secret of [...template.secrets, ...proxyPasswords()]) secrets.add(secret);
   const once = options.checkpoints === false || template.checkpoints === false;
-  await using workspace = await openWorkspace(template, { once }).catch((thrown: unknown) => {
+  const tell = (thrown: unknown): never => {
     // A run that may not even begin ends like any other: somebody has to be told.
     const error = asVmbuildError(thrown);
     bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
     throw error;
-  });
-  bus.attach(createFileSink(workspace.run.events));
-  const output = planOutput(template, options.outputDirectory);
-  const context = createContext(options, workspace, output, meter);
-  announce(context);
+  };
+  await using workspace = await openWorkspace(template, { once }).catch(tell);
+  const context = await begin(options, workspace, meter).catch(tell);
   try {
     const result = await runBuild(context);
     await succeed(context, result);
@@ -61,6 +60,20 @@ export async function build(options: BuildOptions): Promise<RunResult> {
   } catch (thrown) {
     throw await fail(context, asVmbuildError(thrown));
   }
+}
+
+/** Opens the run's log of events and announces the run. */
+// eslint-disable-next-line require-await -- What it throws is to be a rejection.
+async function begin(
+  options: BuildOptions,
+  workspace: Workspace,
+  meter: Meter,
+): Promise<RunContext> {
+  options.bus.attach(createFileSink(workspace.run.events));
+  const output = planOutput(options.template, options.outputDirectory);
+  const context = createContext(options, workspace, output, meter);
+  announce(context);
+  return context;
 }
 
 async function runBuild(context: RunContext): Promise<RunResult> {
@@ -211,7 +224,10 @@ async function succeed(context: RunContext, result: RunResult): Promise<void> {
 
 async function fail(context: RunContext, error: VmbuildError): Promise<VmbuildError> {
   const { workspace, meter, emit } = context;
-  await endRecord(workspace, { state: "failed", outcome: error.code });
+  await endRecord(workspace, { state: "failed", outcome: error.code }).catch((thrown: unknown) => {
+    // The disk that is full, or was taken away, is often what the run failed of.
+    emit({ type: "note", message: `The run's record: ${asVmbuildError(thrown).message}` });
+  });
   emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
   return error;
 }

@@ -3,7 +3,7 @@ import { basename, join, normalize, resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError, systemCode } from "../errors.js";
 import { guestPath } from "../fields.js";
-import { statIfThere } from "../host/files.js";
+import { makeFolder, statIfThere } from "../host/files.js";
 import { defineAction } from "./action.js";
 import type { ActionContext } from "./action.js";
 import { claimsCollide, outputPathOf, outputPathProblem } from "./output-path.js";
@@ -81,7 +81,7 @@ function requireOwnPlace(claim: OutputClaim, kind: GuestKind, context: ActionCon
  */
 async function makeWay(outputFolder: string, path: string): Promise<void> {
   let at = outputFolder;
-  await mkdir(at, { recursive: true });
+  await makeFolder(at);
   for (const name of path.split("/").slice(0, -1)) {
     at = join(at, name);
     await mkdir(at).catch((error: unknown) => {

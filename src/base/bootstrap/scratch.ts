@@ -46,11 +46,19 @@ export async function makeScratch(rights: Rights, workFolder: string): Promise<S
   }
   const folder = await mkdtemp(join(publicFolder(), PREFIX));
   const lock = await tryLock(join(folder, LOCK));
-  await chmod(folder, 0o755);
   const remove = async (): Promise<void> => {
-    await removeFolder(rights, folder);
-    await lock?.release();
+    try {
+      await removeFolder(rights, folder);
+    } finally {
+      await lock?.release();
+    }
   };
+  try {
+    await chmod(folder, 0o755);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
   return { tree: join(folder, "tree"), remove };
 }
 

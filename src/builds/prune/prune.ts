@@ -1,9 +1,9 @@
 /** Frees what builds left on this host, and never what a running build uses. */
 import { readdir, rm } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { basename, join, sep } from "node:path";
 import { sizeOnDisk, statIfThere } from "../../host/files.js";
 import { isLocked, tryLock } from "../../host/lock.js";
-import { runtimeFolder } from "../../host/paths.js";
+import { socketFolders } from "../../host/paths.js";
 import { isUnderWay, summarizeBuilds } from "../records.js";
 import type { BuildSummary } from "../records.js";
 import { backingFileOf, chooseItems, readCaches } from "./caches.js";
@@ -109,15 +109,20 @@ async function pruneWork(
   }
 }
 
+const isSocketName = (name: string): boolean => /\.(qmp|ctl)$/.test(name);
+
 /** Sockets whose run is gone. Names are read before runs are, so that a new one is not missed. */
 async function pruneSockets(options: PruneOptions, report: Report): Promise<void> {
-  const folder = await runtimeFolder();
-  const sockets = (await readdir(folder)).filter((name) => /\.(qmp|ctl)$/.test(name));
+  const sockets: string[] = [];
+  for (const folder of await socketFolders()) {
+    const names = (await readdir(folder)).filter(isSocketName);
+    sockets.push(...names.map((name) => join(folder, name)));
+  }
   const builds = await summarizeBuilds();
   const live = builds.flatMap(({ runs }) => runs.filter(isUnderWay)).map(({ runId }) => runId);
-  for (const name of sockets) {
+  for (const path of sockets) {
+    const name = basename(path);
     if (live.includes(name.replace(/\.\w+$/, ""))) continue;
-    const path = join(folder, name);
     const reason = "its run is gone";
     await remove({ kind: "socket", path, label: name, size: 0, reason }, options, report);
   }

@@ -165,8 +165,8 @@ export async function enterState<T>(
   }
   const state = chooseState({ records, failed, step, name });
   const folder = await mkdtemp(join(await runtimeFolder(), "ssh-"));
-  await store.markInUse();
   try {
+    await store.markInUse();
     await using machine = await launch(store, records, folder, options);
     await loadState(machine, state.tag);
     await resumeMachine(machine);

@@ -47,6 +47,17 @@ describe("a control socket", () => {
     expect(released).toBe(false);
   });
 
+  it("ends with a client that says nothing, and with a path that is too long", async () => {
+    const control = await openControl(path);
+    const silent = connect(path);
+    await once(silent, "connect");
+    const gone = once(silent.resume(), "close");
+    await control[Symbol.asyncDispose]();
+    await gone;
+    const long = join(folder, "l".repeat(120));
+    expect(await errorOf(openControl(long))).toMatchObject({ code: "HOST_FOLDER" });
+  });
+
   it("takes the place of what a killed run left", async () => {
     const dead = await openControl(path);
     await using control = await openControl(path);

@@ -1,0 +1,102 @@
+/** The folders that vmbuild writes to, the current folder, and what the environment says of the network. */
+import { access, constants, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { asVmbuildError, systemCode } from "../errors.js";
+import { namedAuthorities } from "../host/authorities.js";
+import { isHomeless, temporaryRoot } from "../host/folders.js";
+import { currentFolder } from "../host/here.js";
+import { runtimeFolder } from "../host/paths.js";
+import { describeProxy, proxyFor } from "../host/proxy.js";
+import { lacking, ok } from "./check.js";
+import type { Check } from "./check.js";
+
+/**
+ * Says why nothing can be written in a folder; undefined when it can.
+ * @param options `mustExist`: vmbuild does not make this folder.
+ */
+export async function writeProblem(
+  folder: string,
+  { mustExist = false }: { readonly mustExist?: boolean } = {},
+): Promise<string | undefined> {
+  for (let at = folder; ; at = dirname(at)) {
+    try {
+      const status = await stat(at);
+      if (!status.isDirectory()) return `${at} is not a folder`;
+      await access(at, constants.W_OK | constants.X_OK);
+      return undefined;
+    } catch (error) {
+      const isMissing = !mustExist && systemCode(error) === "ENOENT" && dirname(at) !== at;
+      if (isMissing) continue;
+      const { message } = asVmbuildError(error);
+      return at === folder ? message : `${folder} cannot be made: ${message}`;
+    }
+  }
+}
+
+/** The check of a folder without which nothing can be built, and that cannot be written to. */
+export function unwritable(name: string, problem: string, variable: string): Check {
+  const home = isHomeless(variable) ? "; this user has no home folder (HOME)" : "";
+  return lacking(name, true, {
+    found: `${problem}${home}`,
+    cost: "nothing can be built",
+    fix: `use another folder: ${variable}=/elsewhere`,
+  });
+}
+
+/** The folders of sockets and of temporary files, and the current one. */
+export async function checkFolders(): Promise<Check[]> {
+  const temporary = temporaryRoot();
+  const problem = await writeProblem(temporary, { mustExist: true });
+  const here = currentFolder();
+  return [
+    problem === undefined
+      ? ok("temporary folder", temporary)
+      : lacking("temporary folder", false, {
+          found: problem,
+          cost: "programs that vmbuild runs may fail, such as those that make bases from packages",
+          fix: "use another folder: TMPDIR=/elsewhere",
+        }),
+    await runtimeFolder().then(
+      (folder) => ok("socket folder", folder),
+      (thrown: unknown) => {
+        const { message, lines } = asVmbuildError(thrown);
+        return unwritable("socket folder", [message, ...lines].join("; "), "XDG_RUNTIME_DIR");
+      },
+    ),
+    ...(here === undefined
+      ? [
+          lacking("current folder", true, {
+            found: "it does not exist any more",
+            cost: "templates and output folders cannot be found",
+            fix: "cd ~",
+          }),
+        ]
+      : []),
+  ];
+}
+
+/** Addresses stand for all of their scheme: `no_proxy` is not looked at. */
+const SCHEMES = ["http", "https"] as const;
+
+/** The proxies and certificates that the environment names; nothing where it names none. */
+export function checkNetwork(): Check[] {
+  const cost = "downloads fail";
+  const checks = SCHEMES.flatMap((scheme): Check[] => {
+    try {
+      const env = { ...process.env, no_proxy: undefined, NO_PROXY: undefined };
+      const proxy = proxyFor(new URL(`${scheme}://example.org`), env);
+      return proxy ? [ok(`${scheme} proxy`, describeProxy(proxy))] : [];
+    } catch (thrown) {
+      const { message, hint } = asVmbuildError(thrown);
+      return [lacking(`${scheme} proxy`, false, { found: message, cost, fix: hint })];
+    }
+  });
+  const { certificates, problems } = namedAuthorities();
+  const found = problems.join("; ");
+  const fix = "correct or unset the variable";
+  if (found !== "") checks.push(lacking("certificates", false, { found, cost, fix }));
+  else if (certificates.length > 0) {
+    checks.push(ok("certificates", `${certificates.length} named by the environment`));
+  }
+  return checks;
+}

@@ -1,0 +1,186 @@
+/** The command line where the host is not as it should be: it says so, with exit 3, and ends. */
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { makeCliHome } from "../../support/cli.js";
+import type { CliHome, CliResult } from "../../support/cli.js";
+
+const MAIN = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+const PATH = process.env["PATH"] ?? "/usr/bin:/bin";
+/** A user that the password database does not know. */
+const NOBODY = 54_321;
+
+/** Whether this test may become another user, who may run Node and read what was compiled. */
+async function canBeNobody(): Promise<boolean> {
+  const { exitCode } = await execa("setpriv", asNobody(process.execPath, MAIN, "--version"), {
+    reject: false,
+    cwd: "/",
+  });
+  return exitCode === 0;
+}
+
+function asNobody(...words: string[]): string[] {
+  return [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--", ...words];
+}
+
+const nobody = await canBeNobody();
+
+let home: CliHome;
+beforeEach(async () => {
+  home = await makeCliHome();
+  const base = join(home.folder, "base.qcow2");
+  await execa("qemu-img", ["create", "-q", "-f", "qcow2", base, "16M"]);
+  const common = {
+    version: "1.0.0",
+    machine: { cpus: 1, memory: "128M", disk: "64M", accelerator: "tcg" },
+    ssh: { timeout: "20s" },
+    output: { directory: join(home.folder, "out") },
+    steps: [{ name: "one", actions: [{ run: "true" }] }],
+  };
+  const url = { url: "http://127.0.0.1:9/x.qcow2", checksum: "none" };
+  await home.write({
+    "local.json": { ...common, name: "local", base: { path: "base.qcow2" } },
+    "far.json": { ...common, name: "far", base: url },
+  });
+});
+afterEach(() => home[Symbol.asyncDispose]());
+
+describe("a run", () => {
+  it("ends with a host error that names a variable which is no proxy's address", async () => {
+    const env = { ...home.env, http_proxy: "http://me:hunter2@proxy:99999" };
+    const { exitCode, stderr } = await home.runWith(env, "run", "far.json");
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain("http_proxy is not the address of a proxy");
+    expect(stderr).not.toContain("hunter2");
+  });
+
+  it("has its sockets elsewhere where the folders for them have long paths", async () => {
+    const long = join(home.folder, "l".repeat(100));
+    await mkdir(long, { mode: 0o700 });
+    const env = { ...home.env, XDG_RUNTIME_DIR: long, TMPDIR: long };
+    const { exitCode, stderr } = await home.runWith(env, "run", "local.json");
+    // QEMU was reached: it said that there is nothing on the disk to boot.
+    expect(stderr).toContain("No bootable device");
+    expect(exitCode).toBe(6);
+  });
+});
+
+describe("a current folder that was removed", () => {
+  async function there(...args: string[]): Promise<CliResult> {
+    const gone = join(home.folder, "gone");
+    await mkdir(gone);
+    const script = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
+    const words = ["-c", script, "sh", gone, process.execPath, MAIN, ...args];
+    const { exitCode, stdout, stderr } = await execa("sh", words, {
+      env: home.env,
+      extendEnv: false,
+      reject: false,
+    });
+    return { exitCode, stdout, stderr };
+  }
+
+  it("does not matter to what needs none", async () => {
+    const template = join(home.folder, "local.json");
+    for (const args of [["schema"], ["--help"], ["list"], ["validate", template]]) {
+      expect(await there(...args)).toMatchObject({ exitCode: 0 });
+    }
+    expect((await there("inspect", template)).stdout).toContain("-blockdev");
+  });
+
+  it.each([
+    ["run", "local.json"],
+    ["validate", "local.json"],
+    ["init", "x"],
+    ["list", "--names"],
+  ])("is a host error for %s %s", async (...args) => {
+    const { exitCode, stderr } = await there(...args);
+    if (args[1] === "--names") return expect(exitCode).toBeLessThan(4);
+    expect(stderr).toContain("The current folder does not exist any more [HOST_FOLDER]");
+    expect(exitCode).toBe(3);
+  });
+
+  it("is told by doctor", async () => {
+    const { exitCode, stdout } = await there("doctor", "--accel", "tcg");
+    expect(stdout).toMatch(/fail {2}current folder +it does not exist any more/);
+    expect(exitCode).toBe(3);
+  });
+});
+
+describe.runIf(nobody)("a user without an entry in the password database", () => {
+  beforeEach(async () => {
+    await chmod(join(home.folder, ".."), 0o755);
+    await chmod(home.folder, 0o755);
+  });
+
+  async function run(env: Record<string, string>, ...args: string[]): Promise<CliResult> {
+    const words = asNobody(process.execPath, MAIN, ...args);
+    const options = { env: { PATH, ...env }, extendEnv: false, reject: false, cwd: home.folder };
+    const { exitCode, stdout, stderr } = await execa("setpriv", words, options as never);
+    return { exitCode, stdout, stderr } as CliResult;
+  }
+
+  it.each([
+    ["no HOME", {}],
+    ["HOME=/", { HOME: "/" }],
+    ["a relative HOME", { HOME: "home" }],
+    ["a HOME of somebody else", { HOME: "/root" }],
+  ])("and with %s cannot build, and is told which variable helps", async (_, env) => {
+    const { exitCode, stderr } = await run(env, "run", "local.json");
+    expect(stderr).toContain("permission is denied");
+    expect(stderr).toContain("[HOST_FOLDER]");
+    expect(stderr).toContain("XDG_STATE_HOME=/another/folder");
+    expect(exitCode).toBe(3);
+  });
+
+  it("reads templates and the schema, with nothing to write to", async () => {
+    const env = { HOME: "/", TMPDIR: "/root", XDG_RUNTIME_DIR: "/root" };
+    for (const args of [
+      ["validate", "local.json"],
+      ["inspect", "local.json"],
+      ["schema"],
+      ["--help"],
+      ["list"],
+      ["prune"],
+    ]) {
+      expect(await run(env, ...args)).toMatchObject({ exitCode: 0 });
+    }
+  });
+
+  it("is told all of it by doctor", async () => {
+    const env = { HOME: "/", TMPDIR: "/root", http_proxy: ":1", SSL_CERT_FILE: "/nonexistent" };
+    const { exitCode, stdout } = await run(env, "doctor", "--accel", "tcg");
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/fail {2}state space[^]*XDG_STATE_HOME=\/elsewhere/);
+    expect(stdout).toMatch(/fail {2}cache space[^]*XDG_CACHE_HOME=\/elsewhere/);
+    expect(stdout).toMatch(/warn {2}temporary folder[^]*TMPDIR=\/elsewhere/);
+    expect(stdout).toMatch(/warn {2}http proxy[^]*http_proxy/);
+    expect(stdout).toMatch(/warn {2}certificates[^]*SSL_CERT_FILE/);
+    expect(stdout).toContain("this user has no home");
+  });
+
+  it("builds where the variables give it folders", async () => {
+    const own = join("/tmp", `vmbuild-nobody-${process.pid}`);
+    await execa("setpriv", asNobody("mkdir", own));
+    try {
+      const env = { XDG_STATE_HOME: `${own}/s`, XDG_CACHE_HOME: `${own}/c`, XDG_RUNTIME_DIR: own };
+      const { exitCode, stderr } = await run(env, "run", "local.json", "--output", `${own}/out`);
+      expect(stderr).toContain("No bootable device");
+      expect(exitCode).toBe(6);
+    } finally {
+      await rm(own, { recursive: true });
+    }
+  });
+
+  it("cannot take the lock of a build that root made, and is told so", async () => {
+    await home.run("run", "far.json", "--offline");
+    const state = join(home.folder, "..", "state");
+    for (const path of [state, join(state, "vmbuild"), home.builds, join(home.builds, "far")]) {
+      await chmod(path, 0o755);
+    }
+    const { exitCode, stderr } = await run({ XDG_STATE_HOME: state }, "run", "far.json");
+    expect(stderr).toContain(`${state}/vmbuild/builds/far/lock cannot be used`);
+    expect(exitCode).toBe(3);
+  });
+});
