@@ -70,17 +70,6 @@ export async function runtimeFolder(): Promise<string> {
   });
 }
 
-/** The folders of this user in which sockets of its runs may lie. */
-export async function socketFolders(): Promise<string[]> {
-  const found: string[] = [];
-  for (const folder of socketRoots()) {
-    // One that cannot be looked at is another user's.
-    const status = await statIfThere(folder).catch(() => undefined);
-    if (status?.isDirectory() && status.uid === process.getuid?.()) found.push(folder);
-  }
-  return found;
-}
-
 /** The folder that a run's sockets would most likely lie in. Nothing is made. */
 export async function likelyRuntimeFolder(): Promise<string> {
   const [first = "/tmp", ...more] = socketRoots();

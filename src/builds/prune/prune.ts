@@ -1,9 +1,10 @@
 /** Frees what builds left on this host, and never what a running build uses. */
 import { readdir, rm } from "node:fs/promises";
-import { basename, join, sep } from "node:path";
+import { join, sep } from "node:path";
+import { VmbuildError } from "../../errors.js";
 import { sizeOnDisk, statIfThere } from "../../host/files.js";
 import { isLocked, tryLock } from "../../host/lock.js";
-import { socketFolders } from "../../host/paths.js";
+import { runtimeFolder } from "../../host/paths.js";
 import { isUnderWay, summarizeBuilds } from "../records.js";
 import type { BuildSummary } from "../records.js";
 import { backingFileOf, chooseItems, readCaches } from "./caches.js";
@@ -109,20 +110,20 @@ async function pruneWork(
   }
 }
 
-const isSocketName = (name: string): boolean => /\.(qmp|ctl)$/.test(name);
-
 /** Sockets whose run is gone. Names are read before runs are, so that a new one is not missed. */
 async function pruneSockets(options: PruneOptions, report: Report): Promise<void> {
-  const sockets: string[] = [];
-  for (const folder of await socketFolders()) {
-    const names = (await readdir(folder)).filter(isSocketName);
-    sockets.push(...names.map((name) => join(folder, name)));
-  }
+  const folder = await runtimeFolder().catch((error: unknown) => {
+    // Without a folder for them there are no sockets.
+    if (error instanceof VmbuildError) return undefined;
+    throw error;
+  });
+  if (folder === undefined) return;
+  const sockets = (await readdir(folder)).filter((name) => /\.(qmp|ctl)$/.test(name));
   const builds = await summarizeBuilds();
   const live = builds.flatMap(({ runs }) => runs.filter(isUnderWay)).map(({ runId }) => runId);
-  for (const path of sockets) {
-    const name = basename(path);
+  for (const name of sockets) {
     if (live.includes(name.replace(/\.\w+$/, ""))) continue;
+    const path = join(folder, name);
     const reason = "its run is gone";
     await remove({ kind: "socket", path, label: name, size: 0, reason }, options, report);
   }
