@@ -27,18 +27,21 @@ async function createAgent(): Promise<Dispatcher> {
       const key = `${protocol} ${proxy?.variable} ${proxy?.address}`;
       const known = this.#agents.get(key);
       if (known) return known;
-      const isSecure = protocol === "https:" || proxy?.address.startsWith("https:");
-      const tls = isSecure ? { secureContext: trustedContext() } : {};
+      const tlsFor = (scheme: string) =>
+        scheme === "https:" ? { secureContext: trustedContext() } : undefined;
+      const tls = tlsFor(protocol);
+      const proxyTls = proxy && tlsFor(new URL(proxy.address).protocol);
       const made = proxy
         ? new ProxyAgent({
             uri: proxy.address.replace(/^socks5h:/, "socks5:"),
             // Without a tunnel for plain HTTP, since proxies often allow CONNECT to port 443 alone.
             proxyTunnel: false,
-            requestTls: tls,
-            proxyTls: tls,
+            ...(tls ? { requestTls: tls } : {}),
+            // To a SOCKS proxy, undici would speak TLS with these.
+            ...(proxyTls ? { proxyTls } : {}),
             ...credentialsOf(proxy),
           })
-        : new Agent({ connect: tls });
+        : new Agent(tls ? { connect: tls } : {});
       this.#agents.set(key, made);
       return made;
     }
@@ -77,7 +80,7 @@ export async function withAgent<T>(work: (agent: Dispatcher) => Promise<T>): Pro
 
 /** Codes of a connection that was never made; behind a proxy, that is the one to the proxy. */
 const NOT_CONNECTED =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|UND_ERR_SOCKS5\w*)$/;
 
 const ASK_FOR_CREDENTIALS = "it asks for a user and a password";
 
@@ -128,7 +131,7 @@ export function requestFailure(error: unknown, url: URL, limits: NetworkLimits):
     });
   }
   const failure = asAddressFailure(error, limits);
-  const isOfProxy = NOT_CONNECTED.test(systemCode(error) ?? "") || /socks/i.test(messageOf(error));
+  const isOfProxy = NOT_CONNECTED.test(systemCode(error) ?? "");
   const message = isOfProxy
     ? `${describeProxy(proxy)} cannot be used: ${failure.message}`
     : `${failure.message} (through ${describeProxy(proxy)})`;

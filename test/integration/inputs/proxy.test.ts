@@ -12,6 +12,7 @@ import { makeCertificate, startServer } from "../../support/https-server.js";
 import { createInputsBench, errorOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
 import type { InputsBench } from "../../support/inputs.js";
 import { startProxy } from "../../support/proxy-server.js";
+import { startSocks } from "../../support/socks-server.js";
 import { serveImage } from "../../support/registry.js";
 
 const content = randomBytes(200_000);
@@ -84,6 +85,20 @@ describe("a proxy", () => {
     await fetchUrl(`https://localhost:${secure.port}/a`);
     await fetchUrl(named(`${server.origin}/a`));
     expect(proxy.seen).toHaveLength(2);
+  });
+
+  it("of the SOCKS kind carries plain and secure downloads", async () => {
+    await using proxy = await startSocks("me:secret");
+    await using secure = await startSecure();
+    vi.stubEnv("all_proxy", `socks5h://me:secret@${proxy.host}`);
+    await fetchUrl(named(`${server.origin}/a`));
+    await fetchUrl(`https://localhost:${secure.port}/a`);
+    const { host } = new URL(named(server.origin));
+    expect(proxy.seen).toEqual([host, `localhost:${secure.port}`]);
+
+    vi.stubEnv("all_proxy", `socks5://me:wrong@${proxy.host}`);
+    const error = await errorOf(fetchUrl(named(`${server.origin}/b`)));
+    expect(error.message).toContain(`the proxy socks5://${proxy.host} (from all_proxy) cannot be`);
   });
 
   it("is left out for a network that no_proxy lists", async () => {
