@@ -6,7 +6,7 @@ import type { LineFile } from "../host/line-file.js";
 import type { RunContext } from "./context.js";
 
 /** Returns the name of a step's log. @param index counted from 1. */
-export function stepLogName(index: number, name: string): string {
+function stepLogName(index: number, name: string): string {
   return `${String(index).padStart(2, "0")}-${name}.log`;
 }
 

@@ -8,7 +8,6 @@ import type { EventBody } from "../../../src/events/types.js";
 import { launchMachine } from "../../../src/machine/machine.js";
 import type { RunningMachine } from "../../../src/machine/machine.js";
 import type { QmpEvent } from "../../../src/machine/qmp.js";
-import { qemuVersion } from "../../../src/machine/qemu-version.js";
 import {
   resetIfSilent,
   restartPatience,

@@ -74,11 +74,7 @@ describe("the live terminal", () => {
     emit({ type: "run.finished", durationMs: 65_200, ownMs: 800, result: {} });
     await sink.close();
     expect(terminal.screen).toBe(
-      [
-        "demo 1.0.0",
-        " ✓    4.2s  inputs    3 inputs",
-        " ✓   1m 1s  [2/8] one-context",
-      ].join("\n"),
+      ["demo 1.0.0", " ✓    4.2s  inputs    3 inputs", " ✓   1m 1s  [2/8] one-context"].join("\n"),
     );
   });
 
