@@ -44,23 +44,31 @@ describe("what is known of an action", () => {
     [
       "shell text of the guest",
       { run: ["a", "b"], shell: "bash" },
-      { ...inGuest, shellTexts: [{ key: ["run"], text: "a\nb", shell: "/bin/bash" }] },
+      {
+        ...inGuest,
+        shellTexts: [{ key: ["run"], text: "a\nb", parts: ["a", "b"], shell: "/bin/bash" }],
+      },
     ],
     [
       "a script that is written, by its first line",
       { write: "/x", content: ["#!/bin/sh", "a"] },
-      { ...inGuest, shellTexts: [{ key: ["content"], text: "#!/bin/sh\na", shell: "/bin/sh" }] },
+      {
+        ...inGuest,
+        shellTexts: [
+          { key: ["content"], text: "#!/bin/sh\na", parts: ["#!/bin/sh\na"], shell: "/bin/sh" },
+        ],
+      },
     ],
     ["a text that is written", { write: "/x", content: "a" }, inGuest],
     [
       "a file beside the image, which no checkpoint holds",
       { download: "/etc/x", to: "x" },
-      { ...inGuest, rerunsWhenKept: true, outputs: ["x"] },
+      { ...inGuest, rerunsWhenKept: true, outputs: [{ download: "/etc/x", to: "x" }] },
     ],
     [
       "a download that is kept with its step",
       { download: "/etc/x", to: "x", cache: true },
-      { ...inGuest, outputs: ["x"] },
+      { ...inGuest, outputs: [{ download: "/etc/x", to: "x" }] },
     ],
     [
       "work on the host",
@@ -69,7 +77,7 @@ describe("what is known of an action", () => {
         ...inGuest,
         runsOn: "host",
         programs: ["bash"],
-        shellTexts: [{ key: ["local"], text: "make", shell: "/bin/bash" }],
+        shellTexts: [{ key: ["local"], text: "make", parts: ["make"], shell: "/bin/bash" }],
         rerunsWhenKept: true,
       },
     ],
