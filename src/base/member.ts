@@ -4,7 +4,7 @@ import { VmbuildError } from "../errors.js";
 import { imageCandidates } from "../inputs/archive.js";
 import type { Archive, Member } from "../inputs/archive.js";
 import { recogniseFile } from "../inputs/content.js";
-import type { Content } from "../inputs/content.js";
+import type { Content } from "../inputs/content-kind.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
 import { extentNames } from "./vmdk.js";
 

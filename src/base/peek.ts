@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { imageInfo } from "../machine/disk.js";
 import { memberIn } from "../inputs/archive.js";
 import { recogniseFile } from "../inputs/content.js";
-import type { Compression, Content } from "../inputs/content.js";
+import type { Compression, Content } from "../inputs/content-kind.js";
 import { openArchive } from "../inputs/open-archive.js";
 import { pour, UNPACKERS } from "../inputs/pour.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import { recogniseFile } from "../inputs/content.js";
-import type { Content } from "../inputs/content.js";
+import type { Content } from "../inputs/content-kind.js";
 import { imageProblem } from "./soundness.js";
 import { extentPaths, missingExtents } from "./vmdk.js";
 

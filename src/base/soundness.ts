@@ -1,6 +1,6 @@
 /** What keeps a qcow2 image or a raw disk from being a base, as far as its own tables tell. */
 import { open } from "node:fs/promises";
-import type { Content } from "../inputs/content.js";
+import type { Content } from "../inputs/content-kind.js";
 import { lastClusterOffset, readQcow2Header } from "../inputs/qcow2-length.js";
 import { neededBytes } from "../inputs/raw-disk.js";
 import { statIfThere } from "../host/files.js";

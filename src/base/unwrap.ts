@@ -9,7 +9,7 @@ import { formatBytes } from "../host/format.js";
 import { systemClock } from "../inputs/clock.js";
 import { memberIn } from "../inputs/archive.js";
 import { recogniseFile } from "../inputs/content.js";
-import type { Compression, Content } from "../inputs/content.js";
+import type { Compression, Content } from "../inputs/content-kind.js";
 import { openArchive } from "../inputs/open-archive.js";
 import { pour, UNPACKERS } from "../inputs/pour.js";
 import type { Poured } from "../inputs/pour.js";

@@ -9,7 +9,7 @@ import { waitUntilReady } from "../guest/readiness.js";
 import { GUEST_MAC } from "../machine/argv.js";
 import { readConsoleTail } from "../machine/console.js";
 import { launchMachine } from "../machine/machine.js";
-import type { RunningMachine } from "../machine/machine.js";
+import type { RunningMachine } from "../machine/running-machine.js";
 import { freePort, isPortFree } from "../machine/ports.js";
 import type { MachineFiles, MachineShape } from "../machine/shape.js";
 import { contextAddress, contextVariables, writeContextDisk } from "../seed/context.js";

@@ -1,5 +1,5 @@
 /** Texts that arrive where a disk image was expected: error pages, pointers, listings. */
-import type { Content } from "./content.js";
+import type { Content } from "./content-kind.js";
 
 /** So much of a text decides. */
 const LOOKED_AT = 4096;

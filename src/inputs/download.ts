@@ -12,7 +12,7 @@ import type { PartFile } from "./part.js";
 import type { Progress } from "./progress.js";
 import { pauseBeforeRetry } from "./retry.js";
 import { openSource, rangeValidator } from "./source.js";
-import type { Opened, OpenRequest, Validators } from "./source.js";
+import type { Opened, OpenRequest, Validators } from "./opened.js";
 
 /** What to download, and what is known about it. */
 export interface DownloadJob {

@@ -5,7 +5,7 @@ import { displayUrl } from "./address.js";
 import { proxyRefusal, requestFailure } from "./agent.js";
 import { encodingsToUndo, strangeEncoding, undoEncodings } from "./content-encoding.js";
 import { AddressFailure } from "./failure.js";
-import type { Opened, OpenRequest } from "./source.js";
+import type { Opened, OpenRequest } from "./opened.js";
 import type { NetworkLimits } from "./context.js";
 
 const MOST_REDIRECTS = 10;

@@ -1,5 +1,5 @@
 /** Files that are known by a number at a fixed place: compressed files, archives, disk images. */
-import type { Compression, Content, Sample } from "./content.js";
+import type { Compression, Content, Sample } from "./content-kind.js";
 
 function has(bytes: Buffer, offset: number, wanted: string | readonly number[]): boolean {
   const pattern = typeof wanted === "string" ? Buffer.from(wanted, "latin1") : Buffer.from(wanted);

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { freeSpace, statIfThere } from "../host/files.js";
 import { endOf, missingProgram, runProgram } from "../host/programs.js";
-import type { Compression } from "./content.js";
+import type { Compression } from "./content-kind.js";
 
 /** The program and arguments that unpack each form from standard input to standard output. */
 export const UNPACKERS: Readonly<Record<Compression, readonly [string, ...string[]]>> = {

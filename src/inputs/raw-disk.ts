@@ -3,7 +3,7 @@
  * the whole disk, which a kernel given by `-kernel` can.
  */
 import { open } from "node:fs/promises";
-import type { Content } from "./content.js";
+import type { Content } from "./content-kind.js";
 import { HEAD_BYTES, readAt } from "./read-at.js";
 
 const SECTOR = 512;

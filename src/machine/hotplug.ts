@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
 import { PAYLOAD_SLOT } from "./argv.js";
-import type { RunningMachine } from "./machine.js";
+import type { RunningMachine } from "./running-machine.js";
 
 /** A disk that is plugged in. */
 export interface PluggedDisk {

@@ -1,5 +1,5 @@
 /** What a guest's balloon driver tells of its memory. */
-import type { RunningMachine } from "./machine.js";
+import type { RunningMachine } from "./running-machine.js";
 
 /** The balloon device's name in `argv.ts`. */
 const BALLOON = "/machine/peripheral/balloon";

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { systemCode } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { formatDuration } from "../host/format.js";
-import type { RunningMachine } from "./machine.js";
+import type { RunningMachine } from "./running-machine.js";
 import type { Accelerator } from "./shape.js";
 
 /**

@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
-import type { RunningMachine } from "./machine.js";
+import type { RunningMachine } from "./running-machine.js";
 
 /** The name that `argv.ts` gives the guest's disk. */
 const DISK_NODE = "disk";

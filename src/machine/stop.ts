@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Emit, StopMethod } from "../events/types.js";
 import { deathError } from "./machine.js";
-import type { MachineEnd, RunningMachine } from "./machine.js";
+import type { MachineEnd, RunningMachine } from "./running-machine.js";
 
 /** How long each way may take. Milliseconds. */
 export interface StopDeadlines {

@@ -13,7 +13,7 @@ import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { VmbuildError } from "../errors.js";
-import type { RunningMachine } from "./machine.js";
+import type { RunningMachine } from "./running-machine.js";
 
 /** Time for the stub's answer on a busy host, in milliseconds. */
 const ANSWER_MS = 20_000;

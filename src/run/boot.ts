@@ -14,7 +14,7 @@ import { runtimeFolder } from "../host/paths.js";
 import { readConsoleTail } from "../machine/console.js";
 import { plugReadOnlyDisk } from "../machine/hotplug.js";
 import { launchMachine } from "../machine/machine.js";
-import type { RunningMachine } from "../machine/machine.js";
+import type { RunningMachine } from "../machine/running-machine.js";
 import type { Control } from "../builds/control.js";
 import { phase } from "./context.js";
 import type { RunContext } from "./context.js";

@@ -1,7 +1,7 @@
 /** What ended something that works with a machine, where one failure follows from another. */
 import { setTimeout as delay } from "node:timers/promises";
 import { asVmbuildError } from "../errors.js";
-import type { RunningMachine } from "../machine/machine.js";
+import type { RunningMachine } from "../machine/running-machine.js";
 
 /** Whoever talks to a machine that dies may notice before its end does. Milliseconds. */
 const DEATH_SHOWS_MS = 1000;

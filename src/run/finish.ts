@@ -20,7 +20,7 @@ import type { BuildKeys } from "../seed/keys.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
 import { makeFolder } from "../host/files.js";
 import { fromHere } from "../host/here.js";
-import type { RunningMachine } from "../machine/machine.js";
+import type { RunningMachine } from "../machine/running-machine.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
 import { vmbuildVersion } from "../version.js";

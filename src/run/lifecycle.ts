@@ -5,7 +5,7 @@
 import type { Control } from "../builds/control.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
-import type { RunningMachine } from "../machine/machine.js";
+import type { RunningMachine } from "../machine/running-machine.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import { Saver } from "./checkpoints/save.js";

@@ -2,7 +2,7 @@
 import { asVmbuildError } from "../errors.js";
 import { openDoor } from "../guest/door.js";
 import { wakeGuest } from "../guest/wake.js";
-import type { RunningMachine } from "../machine/machine.js";
+import type { RunningMachine } from "../machine/running-machine.js";
 import { watchMemory } from "../machine/memory.js";
 import { bootMachine, connectGuest } from "./boot.js";
 import { shareReady } from "./checkpoints/shared.js";

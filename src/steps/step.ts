@@ -1,30 +1,12 @@
 /** Runs one step: its actions in order, then its post-conditions; retried as the template says. */
 import { VmbuildError, asVmbuildError, messageOf } from "../errors.js";
-import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
 import type { Step } from "./schema.js";
 import type { ActionContext } from "./action.js";
 import { describeAction } from "./registry.js";
 import type { ParsedAction } from "./registry.js";
+import type { StepContext } from "./step-context.js";
 import { verifyStep } from "./verify.js";
-
-/** Where a step stands, and what it works with. */
-export interface StepContext {
-  readonly guest: Guest;
-  readonly emit: Emit;
-  readonly signal: AbortSignal;
-  /** Counted from 1. */
-  readonly index: number;
-  readonly total: number;
-  /** All steps of the template, for what they may take from each other. */
-  readonly steps?: readonly Step[];
-  readonly templateFolder: string;
-  readonly outputFolder: string;
-  /** Told after each action on the host: what the step reads from the host may be another. */
-  readonly hostChanged?: () => Promise<void>;
-  /** The step's log: where it is, and what takes a line into it. */
-  readonly log: { readonly path: string; write(line: string): void };
-}
 
 function actionContext(step: Step, action: ParsedAction, context: StepContext): ActionContext {
   return {

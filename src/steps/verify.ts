@@ -2,7 +2,7 @@
 import { VmbuildError } from "../errors.js";
 import { Tail } from "../host/lines.js";
 import type { Step } from "./schema.js";
-import type { StepContext } from "./step.js";
+import type { StepContext } from "./step-context.js";
 
 /** A post-condition is a look, not work. Milliseconds. */
 const DEADLINE_MS = 120_000;

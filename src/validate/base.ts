@@ -5,7 +5,7 @@ import { baseKindOf } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
-import type { CheckOptions } from "./validate.js";
+import type { CheckOptions } from "./check-options.js";
 import type { Collector } from "./findings.js";
 import { checkFiles, shown } from "./files.js";
 

@@ -4,6 +4,7 @@ import type { Emit } from "../events/types.js";
 import type { Template } from "../template/load.js";
 import { checkAcceptance } from "./acceptance.js";
 import { checkBase } from "./base.js";
+import type { CheckOptions } from "./check-options.js";
 import { Collector } from "./findings.js";
 import type { Findings } from "./findings.js";
 import { checkInputs } from "./inputs.js";
@@ -13,13 +14,6 @@ import { shown } from "./files.js";
 import { checkSources, checkSteps } from "./steps.js";
 
 export type { Findings } from "./findings.js";
-
-/** What a check needs to know of other templates. */
-export interface CheckOptions {
-  readonly signal: AbortSignal;
-  /** The path of another template's finished artifact; throws when there is no such template. */
-  readonly findArtifact: (appliance: string) => Promise<{ path: string } | undefined>;
-}
 
 /**
  * Checks what a loaded template refers to: files, scripts, shell texts, user-data, sizes.

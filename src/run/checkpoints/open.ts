@@ -15,7 +15,7 @@ import { tryLock } from "../../host/lock.js";
 import { runProgram } from "../../host/programs.js";
 import { runtimeFolder } from "../../host/paths.js";
 import { launchMachine } from "../../machine/machine.js";
-import type { RunningMachine } from "../../machine/machine.js";
+import type { RunningMachine } from "../../machine/running-machine.js";
 import { qemuVersion } from "../../machine/qemu-version.js";
 import {
   deleteState,

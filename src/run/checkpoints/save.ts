@@ -16,7 +16,7 @@ import { copyTree } from "../../host/copy.js";
 import { freeSpace, sizeOnDisk } from "../../host/files.js";
 import { formatSizes } from "../../host/format.js";
 import { runProgram } from "../../host/programs.js";
-import type { RunningMachine } from "../../machine/machine.js";
+import type { RunningMachine } from "../../machine/running-machine.js";
 import { cachedBytes } from "../../machine/memory.js";
 import { deleteState, makeTag, saveState } from "../../machine/snapshot.js";
 import type { SavedState } from "../../machine/snapshot.js";

@@ -15,7 +15,7 @@ import { makePrivateFolder, markUsed, statIfThere, temporaryBeside } from "../..
 import { waitForLock } from "../../host/lock.js";
 import { hostPaths } from "../../host/paths.js";
 import { pinBase } from "../../base/pin.js";
-import type { RunningMachine } from "../../machine/machine.js";
+import type { RunningMachine } from "../../machine/running-machine.js";
 import { whilePaused } from "../../machine/snapshot.js";
 
 /** The folder of the shared state with this key. Pure. */

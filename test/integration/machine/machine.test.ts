@@ -11,7 +11,7 @@ import type { EventBody } from "../../../src/events/types.js";
 import { plugReadOnlyDisk } from "../../../src/machine/hotplug.js";
 import { probeGuest } from "../../../src/machine/kvm-probe.js";
 import { launchMachine } from "../../../src/machine/machine.js";
-import type { RunningMachine } from "../../../src/machine/machine.js";
+import type { RunningMachine } from "../../../src/machine/running-machine.js";
 import { qemuVersion } from "../../../src/machine/qemu-version.js";
 import { quitMachine, stopMachine } from "../../../src/machine/stop.js";
 import { errorOf } from "../../support/inputs.js";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
 import { launchMachine } from "../../../src/machine/machine.js";
-import type { RunningMachine } from "../../../src/machine/machine.js";
+import type { RunningMachine } from "../../../src/machine/running-machine.js";
 import type { QmpEvent } from "../../../src/machine/qmp.js";
 import {
   resetIfSilent,
