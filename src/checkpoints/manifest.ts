@@ -1,6 +1,6 @@
 /**
  * What a state of a machine was made from, in readable form, and the key that follows from it.
- * A key holds as long as nothing below it changed; a manifest says what did (design: Checkpoints).
+ * A key holds as long as nothing below it changed; a manifest says what did.
  */
 import { createHash } from "node:crypto";
 

@@ -88,7 +88,7 @@ interface Progress {
 /**
  * Connects once.
  * @param bannerMs how long the guest may take to say its banner. QEMU accepts for the guest, so
- *   a connection alone means nothing (facts).
+ *   a connection alone means nothing: QEMU's hostfwd accepts it before any guest runs.
  * @throws {AttemptFailure} when it may be tried again; {@link VmbuildError} GUEST_HOST_KEY when
  *   another machine answers.
  */

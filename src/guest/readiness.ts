@@ -183,7 +183,7 @@ class Waiting {
 /**
  * Waits until the guest answers over SSH with the pinned host key and accepts the build's key.
  * One attempt at a time, and each one that sees a banner authenticates: OpenSSH 9.8 penalises
- * clients that do not (facts).
+ * clients that do not (PerSourcePenalties in sshd_config(5), OpenSSH 9.8).
  * @throws {VmbuildError} GUEST_TIMEOUT with the stage reached and the console's last lines;
  *   GUEST_BOOT as soon as the console shows that it is hopeless; GUEST_HOST_KEY; GUEST_AUTH.
  */

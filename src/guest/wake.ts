@@ -1,6 +1,6 @@
 /**
  * Brings a guest up to date that was loaded from a saved state: its clock stood still, and its
- * random pool is a copy that other guests may have too (facts: QEMU and the host).
+ * random pool is a copy that other guests may have too.
  */
 import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";

@@ -1,5 +1,5 @@
 /**
- * Whether KVM can run a guest here. A readable /dev/kvm proves nothing (facts: there are hosts
+ * Whether KVM can run a guest here. A readable /dev/kvm proves nothing (there are hosts
  * on which every guest hangs or aborts), so a very small guest is run and has to make progress.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

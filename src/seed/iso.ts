@@ -7,7 +7,7 @@ import { endOf, runProgram } from "../host/programs.js";
 
 /**
  * Writes a folder's files as an ISO image with Joliet and Rock Ridge names, whole or not at all.
- * @param label the volume's label, by which the guest finds it (facts: NoCloud, CONTEXT).
+ * @param label the volume's label, by which the guest finds it, such as `cidata` or `CONTEXT`.
  * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it refuses.
  */
 async function writeIso(

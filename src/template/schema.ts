@@ -15,7 +15,7 @@ import { outputNameProblems } from "./output-names.js";
 const GIB = 2 ** 30;
 const MINUTE_MS = 60_000;
 
-/** The mission's machine, and how long things may take where a template does not say. */
+/** Values that a template has where it sets none. Sizes are bytes. */
 export const DEFAULTS = {
   cpus: 4,
   memory: 16 * GIB,

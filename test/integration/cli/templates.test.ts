@@ -263,7 +263,7 @@ describe("vmbuild validate of a local base", () => {
 });
 
 describe("vmbuild inspect", () => {
-  it("shows the mission's machine where a template says nothing", async () => {
+  it("shows the default machine where a template says nothing", async () => {
     await home.write({ "t.json": TEMPLATE });
     const { exitCode, stdout } = await home.run("inspect", "t.json", "--json");
     expect(exitCode).toBe(0);

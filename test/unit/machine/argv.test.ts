@@ -5,7 +5,7 @@ import type { MachineFiles, MachineShape } from "../../../src/machine/shape.js";
 
 const GIB = 2 ** 30;
 
-/** The mission's machine. */
+/** The default machine. */
 const kvm: MachineShape = {
   name: "vmbuild-demo",
   binary: "qemu-system-x86_64",
@@ -40,7 +40,7 @@ const uefi: Partial<MachineFiles> = { firmware: { code: "/o/CODE.fd", variables:
 
 describe("qemuArguments", () => {
   it.each<[reason: string, args: string[], words: string[]]>([
-    ["KVM as the mission has it", argumentsOf(), ["-enable-kvm", "-cpu", "host"]],
+    ["KVM, the default", argumentsOf(), ["-enable-kvm", "-cpu", "host"]],
     ["its CPUs", argumentsOf(), ["-smp", "4"]],
     ["its memory, in MiB", argumentsOf(), ["-m", "16384M"]],
     ["memory is rounded up", argumentsOf({ memory: GIB + 1 }), ["-m", "1025M"]],
