@@ -42,17 +42,17 @@ export const ERRORS = {
   USAGE: {
     exit: 2,
     meaning: "The command line does not fit the command.",
-    remedy: "Read `vmbuild COMMAND --help`.",
+    remedy: "Run the command with --help to see its arguments and options.",
   },
   TEMPLATE_NOT_FOUND: {
     exit: 2,
-    meaning: "No template lies at the path, or under the name, that was given.",
+    meaning: "No template was found at the given path or under the given name.",
     remedy: "Give the path of the JSON file, or the name of a folder under appliances/.",
   },
   TEMPLATE_INVALID: {
     exit: 2,
     meaning: "The template does not fit the schema, or refers to something that is not there.",
-    remedy: "Correct each of the listed places; `vmbuild validate` checks them without a machine.",
+    remedy: "Correct each of the listed places; docs/template.md describes every field.",
   },
   VARIABLE_INVALID: {
     exit: 2,
@@ -87,7 +87,7 @@ export const ERRORS = {
   HOST_KVM_UNUSABLE: {
     exit: 3,
     meaning: "KVM was asked for and cannot run a guest here.",
-    remedy: "Mend KVM (`vmbuild doctor` says how), or ask for emulation with --accel tcg.",
+    remedy: "Fix KVM (`vmbuild doctor` says how), or request emulation with --accel tcg.",
   },
   HOST_MEMORY: {
     exit: 3,
@@ -169,12 +169,12 @@ export const ERRORS = {
   BASE_BOOTSTRAP: {
     exit: 4,
     meaning: "A base could not be made from the distribution's packages.",
-    remedy: "The log holds the words of mmdebstrap; check suite, packages and apt's mirror.",
+    remedy: "The log holds mmdebstrap's output; check suite, packages and apt's mirror.",
   },
   MACHINE_START: {
     exit: 5,
     meaning: "QEMU did not start.",
-    remedy: "QEMU's own words are above; `vmbuild inspect` shows the argument list.",
+    remedy: "QEMU's output is above; `vmbuild inspect` shows the argument list.",
   },
   MACHINE_DIED: {
     exit: 5,
@@ -184,7 +184,7 @@ export const ERRORS = {
   MACHINE_QMP: {
     exit: 5,
     meaning: "QEMU refused or did not answer a command on its control socket.",
-    remedy: "The run's qemu.log holds QEMU's own words.",
+    remedy: "The run's qemu.log holds QEMU's output.",
   },
   CHECKPOINT_UNUSABLE: {
     exit: 5,
@@ -270,7 +270,7 @@ export const ERRORS = {
   ARTIFACT_CONVERT: {
     exit: 9,
     meaning: "The image could not be written.",
-    remedy: "The words of qemu-img are above; the build's disk is kept.",
+    remedy: "qemu-img's output is above; the build's disk is kept.",
   },
   ARTIFACT_SPACE: {
     exit: 9,

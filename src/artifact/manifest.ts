@@ -127,7 +127,7 @@ export async function readManifest(path: string): Promise<Manifest> {
   try {
     content = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
-    if (error instanceof SyntaxError) throw invalid(path, "is no JSON", [error.message], error);
+    if (error instanceof SyntaxError) throw invalid(path, "is not valid JSON", [error.message], error);
     const missing = systemCode(error) === "ENOENT";
     throw invalid(path, missing ? "is not there" : "cannot be read", [messageOf(error)], error);
   }
@@ -137,7 +137,7 @@ export async function readManifest(path: string): Promise<Manifest> {
     throw invalid(
       path,
       found === undefined
-        ? "is no manifest of vmbuild: it has no manifestVersion"
+        ? "is not a manifest of vmbuild: it has no manifestVersion"
         : `has manifestVersion ${JSON.stringify(found)}; this vmbuild reads ${MANIFEST_VERSION}`,
     );
   }

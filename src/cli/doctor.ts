@@ -1,4 +1,4 @@
-/** `vmbuild doctor`: what this host lacks, what that costs, and what mends it. */
+/** `vmbuild doctor`: checks this host's prerequisites and suggests fixes. */
 import { examineHost } from "../doctor/doctor.js";
 import type { Check } from "../doctor/doctor.js";
 import { ERRORS } from "../errors.js";

@@ -26,7 +26,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 function parseUrl(text: string, filename: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw new VmbuildError("USAGE", `--url ${text} is no web address`);
+    throw new VmbuildError("USAGE", `--url ${text} is not an http(s) URL`);
   }
   // As it was given, but for the file's name: people compare it with where they put the image.
   return text.endsWith("/") ? text + encodeURIComponent(filename) : text;
@@ -36,7 +36,7 @@ function parseUuid(flag: string | true | undefined): string | undefined {
   if (flag === undefined || flag === true) return flag && randomUUID();
   const uuid = flag.toLowerCase();
   if (UUID.test(uuid)) return uuid;
-  throw new VmbuildError("USAGE", `--uuid ${flag} is no UUID`);
+  throw new VmbuildError("USAGE", `--uuid ${flag} is not a UUID`);
 }
 
 /** Runs the command; returns the exit code. */

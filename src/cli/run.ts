@@ -200,7 +200,7 @@ async function requireDifferentFolders(templates: readonly Template[], flags: Ru
   }
 }
 
-function requireSense({ force, from, retry, checkpoints, output }: RunFlags): void {
+function rejectConflictingFlags({ force, from, retry, checkpoints, output }: RunFlags): void {
   if (output === "") throw new VmbuildError("USAGE", "--output: the path of a folder is empty");
   const given = [
     ...(force ? ["--force"] : []),
@@ -218,7 +218,7 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
   const templates: Template[] = [];
   for (const name of names) templates.push(await loadFor(name, flags));
   requireDifferentNames(templates);
-  requireSense(flags);
+  rejectConflictingFlags(flags);
   if (!flags.explain && flags.until === undefined) await requireDifferentFolders(templates, flags);
   // What is wrong with a flag is said before anything is built.
   for (const template of templates) {

@@ -71,10 +71,14 @@ async function connectToAny(
   }
   if (!(last instanceof AttemptFailure)) throw last;
   const { problem, hint } = STAGE_HINTS[last.stage];
-  throw new VmbuildError("GUEST_TIMEOUT", `The guest lets nobody in yet: ${problem}`, {
-    cause: last,
-    hint,
-  });
+  throw new VmbuildError(
+    "GUEST_TIMEOUT",
+    `The guest is not accepting SSH connections yet: ${problem}`,
+    {
+      cause: last,
+      hint,
+    },
+  );
 }
 
 /** Opens a saved state: the failed one, or the one after a step. */

@@ -31,7 +31,7 @@ function parseEndpoint(text: string, scheme: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   const hint = "Write for example --endpoint https://10.0.0.1";
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {
-    throw new VmbuildError("USAGE", `--endpoint ${text} is no web address`, { hint });
+    throw new VmbuildError("USAGE", `--endpoint ${text} is not an http(s) URL`, { hint });
   }
   if (url.username !== "" || url.password !== "") {
     throw new VmbuildError("USAGE", "--endpoint has a user or a password in it", {

@@ -9,7 +9,7 @@ export interface Check {
   readonly found: string;
   /** What lacking it costs. */
   readonly cost?: string;
-  /** What mends it; mostly one line for a shell. */
+  /** Fix for it; mostly one line for a shell. */
   readonly fix?: string;
 }
 

@@ -15,7 +15,7 @@ export function reportError(thrown: unknown): ErrorReport {
   };
 }
 
-/** Where a defect came from: without it nobody can mend it. */
+/** Stack of a defect, without which it cannot be fixed. */
 function stackOf(error: Error): string[] {
   const origin = error.cause instanceof Error ? error.cause : error;
   const frames = (origin.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));

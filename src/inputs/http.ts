@@ -106,7 +106,7 @@ async function follow(
     await response.body.dump();
     const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
     if (!next || !/^https?:$/.test(next.protocol)) {
-      throw new AddressFailure(`redirected to ${location}, which is no web address`, {
+      throw new AddressFailure(`redirected to ${location}, which is not an http(s) URL`, {
         retryable: false,
       });
     }

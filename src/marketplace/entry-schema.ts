@@ -18,9 +18,12 @@ const quoted = z
 const hex = (digits: number, name: string) =>
   z
     .string()
-    .regex(new RegExp(`^[0-9a-f]{${digits}}$`), `is no ${name}: ${digits} lower-case digits`);
+    .regex(
+      new RegExp(`^[0-9a-f]{${digits}}$`),
+      `is not a valid ${name}: ${digits} lower-case hexadecimal digits`,
+    );
 
-const epoch = z.int("is no time: whole seconds since 1970").positive();
+const epoch = z.int("is not a time in whole seconds since 1970").positive();
 
 /** The types that OpenNebula asks a user for (its manual, "User Inputs"). */
 const INPUT_TYPES = [
@@ -91,11 +94,11 @@ const template = z
 
 const image = z.strictObject({
   name: text,
-  url: z.url({ protocol: /^https?$/, error: "is no web address" }),
+  url: z.url({ protocol: /^https?$/, error: "is not an http(s) URL" }),
   type: z.enum(["OS", "DATABLOCK", "CDROM"]),
   dev_prefix: z.enum(["vd", "sd", "hd"]),
   driver: z.enum(["qcow2", "raw"]),
-  size: z.int("is no whole number of bytes").positive(),
+  size: z.int("is not a whole number of bytes").positive(),
   checksum: z.strictObject({ md5: hex(32, "md5"), sha256: hex(64, "sha256") }),
 });
 

@@ -17,7 +17,9 @@ const TEMPLATE = { name: "t", base: { path: "x.img" }, output: { directory: "out
 beforeEach(async () => {
   home = await makeCliHome();
   out = join(home.folder, "out");
-  await home.write({ "t.json": TEMPLATE, "x.img": "" });
+  await home.write({ "t.json": TEMPLATE });
+  // A disk with a boot sector.
+  await writeFile(join(home.folder, "x.img"), Buffer.from("55aa".padStart(1024, "0"), "hex"));
 });
 afterEach(() => home[Symbol.asyncDispose]());
 

@@ -66,7 +66,7 @@ describe("vmbuild test", () => {
   });
 
   it.each([
-    ["A-B=1", "A-B is no name for a context variable"],
+    ["A-B=1", "A-B is not a valid name for a context variable"],
     ["ETH0_IP=10.9.9.9", "the machine's network is 10.0.2.0/24"],
   ])("refuses --context %s", async (value, words) => {
     await publishEmpty();

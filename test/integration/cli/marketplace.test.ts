@@ -96,8 +96,8 @@ describe("vmbuild marketplace", () => {
   });
 
   it.each([
-    [["--url", "ftp://x.org/"], 2, "is no web address"],
-    [["--url", "https://x.org/", "--uuid", "123"], 2, "--uuid 123 is no UUID"],
+    [["--url", "ftp://x.org/"], 2, "is not an http(s) URL"],
+    [["--url", "https://x.org/", "--uuid", "123"], 2, "--uuid 123 is not a UUID"],
     [["--url", "https://x.org/", "--image", "elsewhere"], 4, "has no finished image"],
     [[], 2, "required option '--url <url>'"],
   ])("refuses %j", async (flags, exit, words) => {

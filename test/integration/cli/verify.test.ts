@@ -172,7 +172,7 @@ describe("vmbuild verify", () => {
   });
 
   it.each([
-    [["slm.json", "--endpoint", "ftp://x"], "is no web address"],
+    [["slm.json", "--endpoint", "ftp://x"], "is not an http(s) URL"],
     [["slm.json", "--endpoint", "https://me:secret@10.0.0.1"], "a user or a password in it"],
     [["slm.json", "--endpoint", "http://10.0.0.1", "--ca", "ca.pem"], "over plain http"],
     [["slm.json"], "required option '--endpoint <url>'"],

@@ -37,9 +37,9 @@ describe("manifest.json", () => {
 
   it.each([
     ["nothing there", undefined, "is not there"],
-    ["cut short", '{"manifestVersion": 1, "na', "is no JSON"],
-    ["another tool's", '{"builds": []}', "is no manifest of vmbuild: it has no manifestVersion"],
-    ["not an object", "[1]", "is no manifest of vmbuild: it has no manifestVersion"],
+    ["cut short", '{"manifestVersion": 1, "na', "is not valid JSON"],
+    ["another tool's", '{"builds": []}', "is not a manifest of vmbuild: it has no manifestVersion"],
+    ["not an object", "[1]", "is not a manifest of vmbuild: it has no manifestVersion"],
     ["a later version", '{"manifestVersion": 9}', "has manifestVersion 9; this vmbuild reads 1"],
   ])("%s", async (_what, content, problem) => {
     if (content !== undefined) await writeFile(path, content);

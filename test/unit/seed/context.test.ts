@@ -55,8 +55,8 @@ describe("contextVariables", () => {
   });
 
   it.each([
-    [{ "A-B": "1" }, "A-B is no name"],
-    [{ "1A": "1" }, "1A is no name"],
+    [{ "A-B": "1" }, "A-B is not a valid name"],
+    [{ "1A": "1" }, "1A is not a valid name"],
     [{ A: "a\0b" }, "A has a NUL"],
     [{ ETH0_IP: "192.168.1.5" }, "10.0.2.0/24"],
     [{ ETH0_IP: "10.0.2.2" }, "10.0.2.0/24"],
