@@ -50,6 +50,7 @@ const VERIFY = [
   '[ "$(systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer | sort -u)" = enabled ]',
 ];
 
+// Two boots and a restart.
 it("hands user-data on byte for byte, waits for its restart, and leaves its users as they are", async () => {
   await mkdir(bench.output, { recursive: true });
   const userData = join(bench.folder, "user-data");
@@ -68,7 +69,7 @@ it("hands user-data on byte for byte, waits for its restart, and leaves its user
   expect(stderr).toMatch(/The guest is restarting|The connection was lost while cloud-init ran/);
   expect(exitCode).toBe(0);
   const look = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys";
-  const inside = await bench.vmbuild("boot", template, "--", look);
+  const inside = await bench.vmbuild("boot", template, "--output", bench.output, "--", look);
   expect(inside.stdout).toContain("90-cloud-init-users");
   expect(inside.stdout).not.toContain("zz-vmbuild-build");
-});
+}, 1_200_000);
