@@ -22,17 +22,20 @@ let folder: string;
 let sshd: Sshd;
 
 /**
- * A server whose user runs one program, which says what is in the file `boot`; whatever else it is
- * told, which would be to restart, puts the file `next` in its place. This host is not restarted.
+ * A server whose user runs one program. It stands in for a guest that restarts: asked for its boot,
+ * it prints the file `boot`, after the command's mark where that holds a boot id; whatever else it
+ * is told, which would be to restart, puts the file `next` in its place. This host is not restarted.
  */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "vmbuild-reboot-"));
   const shell = join(folder, "shell");
   const lines = [
     "#!/bin/sh",
-    "case $SSH_ORIGINAL_COMMAND in",
-    `  *boot_id*) cat ${folder}/boot ;;`,
-    `  *) cat >/dev/null; echo vmbuild-session 1; [ ! -e ${folder}/next ] || mv ${folder}/next ${folder}/boot ;;`,
+    `cd ${folder}; input=$(cat)`,
+    String.raw`begin() { printf '%s\n' "$input" | sed -n 's/^echo "\(vmbuild-[0-9a-f]*\):.*/\1:1:/p'; }`,
+    "case $input in",
+    String.raw`  *boot_id*) grep -q '[0-9a-f]\{8\}-' boot && begin; cat boot ;;`,
+    `  *) begin; [ ! -e next ] || mv next boot ;;`,
     "esac",
   ];
   await writeFile(shell, `${lines.join("\n")}\n`);
@@ -129,7 +132,7 @@ it("says that a script never began, and what the guest said in its place", async
   const error = await errorOf(other.connect().then((connection) => runScript(connection, script)));
   expect(error).toMatchObject({ code: "GUEST_SHELL", lines: ["Password change required"] });
   expect(error.message).toBe(
-    "The guest runs nothing; it says: Password change required (exit code 1)",
+    "The guest does not run commands; it prints: Password change required (exit code 1)",
   );
 });
 
