@@ -71,17 +71,18 @@ export class AnswerReader {
   }
 
   /**
-   * Checks that the command began, where its exit code says that it ended well: a start-up file
-   * that ends the login shell gives an exit code of its own.
+   * Checks that the command began: a start-up file that ends the login shell gives an exit code of
+   * its own.
+   * @param stderr lines that were printed there; they may say why.
    * @throws {VmbuildError} GUEST_SHELL with what was printed instead.
    */
-  requireBegun(what: string): void {
+  requireBegun(what: string, stderr: readonly string[] = []): void {
     if (this.#pid !== undefined) return;
     throw new VmbuildError(
       "GUEST_SHELL",
       `${what} did not begin: the user's login shell in the guest ended first`,
       {
-        lines: this.before.split("\n").filter((line) => line !== ""),
+        lines: [...this.before.split("\n").filter((line) => line !== ""), ...stderr],
         hint: LOGIN_SHELL_HINT,
       },
     );

@@ -38,9 +38,10 @@ function commandLine(mark: Mark, command: string, sudo: boolean): string {
 const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
 
 function requireEnd(end: ChannelEnd, answer: AnswerReader, what: string, stderr: string): void {
-  if (end.exitCode === 0) return answer.requireBegun(what);
+  answer.requireBegun(what, linesOf(stderr));
+  if (end.exitCode === 0) return;
   throw new VmbuildError("STEP_FAILED", `${what} failed in the guest (exit ${end.exitCode})`, {
-    lines: [...linesOf(answer.before), ...linesOf(stderr)],
+    lines: linesOf(stderr),
     hint: "Is there space left in the guest, and may the user read and write there?",
   });
 }

@@ -47,3 +47,6 @@ export async function tar(folder: string, name: string, options: string[], ...fi
   await execa("tar", ["--create", ...options, "--file", path, ...files], { cwd: folder });
   return path;
 }
+
+/** A raw disk of one sector that a BIOS would start from. */
+export const BOOT_SECTOR = Buffer.from("55aa".padStart(1024, "0"), "hex");

@@ -8,6 +8,7 @@ import { formatManifest } from "../../../src/artifact/manifest.js";
 import { claimOutputFolder } from "../../../src/artifact/output-folder.js";
 import { makeCliHome } from "../../support/cli.js";
 import type { CliHome } from "../../support/cli.js";
+import { BOOT_SECTOR } from "../../support/images.js";
 import { exampleManifest } from "../../unit/artifact/example.js";
 
 let home: CliHome;
@@ -18,8 +19,7 @@ beforeEach(async () => {
   home = await makeCliHome();
   out = join(home.folder, "out");
   await home.write({ "t.json": TEMPLATE });
-  // A disk with a boot sector.
-  await writeFile(join(home.folder, "x.img"), Buffer.from("55aa".padStart(1024, "0"), "hex"));
+  await writeFile(join(home.folder, "x.img"), BOOT_SECTOR);
 });
 afterEach(() => home[Symbol.asyncDispose]());
 

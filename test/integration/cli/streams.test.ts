@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formatManifest } from "../../../src/artifact/manifest.js";
 import { makeCliHome } from "../../support/cli.js";
 import type { CliHome } from "../../support/cli.js";
+import { BOOT_SECTOR } from "../../support/images.js";
 import { exampleManifest } from "../../unit/artifact/example.js";
 
 const MAIN = join(import.meta.dirname, "../../../dist/cli/main.js");
@@ -23,7 +24,6 @@ beforeEach(async () => {
   await home.write({
     "t.json": { name: "t", base: { path: "x.img" }, machine: { accelerator: "tcg" } },
     "bad.json": { name: "t" },
-    "x.img": "",
     [join(home.builds, "t/runs/20260214-170400-3f9a1c/run.json")]: {
       runId: "20260214-170400-3f9a1c",
       name: "t",
@@ -36,6 +36,7 @@ beforeEach(async () => {
     [join(home.builds, "t/runs/20260214-170400-3f9a1c/events.ndjson")]:
       '{"v":1,"time":"2026-02-14T17:04:00.000Z","build":"t","type":"note","message":"hello"}\n',
   });
+  await writeFile(join(home.folder, "x.img"), BOOT_SECTOR);
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
