@@ -58,7 +58,9 @@ export async function requireOptionFile(
       await access(absolute, constants.W_OK);
       return absolute;
     }
-    await makeFolder(dirname(absolute));
+    const folder = dirname(absolute);
+    // What is there and is no folder shows when the file is tried.
+    if (!(await statIfThere(folder))) await makeFolder(folder);
     await tryToWrite(await realOf(absolute));
   } catch (error) {
     throw error instanceof VmbuildError ? error : cannotWrite(flag, path, error);

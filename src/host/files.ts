@@ -62,12 +62,6 @@ export async function writeWhole(path: string, content: string, mode = 0o644): P
   }
 }
 
-/** Makes the error for a file where a folder should be, as the kernel has it for a parent. */
-function notFolder(path: string, cause: unknown): Error {
-  const error = new Error(`ENOTDIR: not a directory, mkdir '${path}'`, { cause });
-  return Object.assign(error, { code: "ENOTDIR", syscall: "mkdir", path });
-}
-
 /**
  * Makes a folder with its parents. Node's own recursive mkdir never returns where a folder cannot
  * be made although its parent is there, as in /proc and in a folder that was removed.
@@ -78,9 +72,7 @@ export async function makeFolder(path: string, mode = 0o777): Promise<string | u
     await mkdir(path, { mode });
     return path;
   } catch (error) {
-    const status = await statIfThere(path);
-    if (status?.isDirectory()) return undefined;
-    if (status) throw notFolder(path, error);
+    if ((await statIfThere(path))?.isDirectory()) return undefined;
     const parent = dirname(path);
     const lacksParent = systemCode(error) === "ENOENT" && parent !== path;
     if (!lacksParent || (await statIfThere(parent))) throw error;
