@@ -68,17 +68,27 @@ export async function writeWhole(path: string, content: string, mode = 0o644): P
  * @returns the topmost folder that was made; undefined where the folder is there already.
  */
 export async function makeFolder(path: string, mode = 0o777): Promise<string | undefined> {
+  const parent = dirname(path);
+  try {
+    return await makeOne(path, mode);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT" || parent === path) throw error;
+    // Another process may have made the parent just now; in /proc this fails again.
+    if (await statIfThere(parent)) return makeOne(path, mode);
+  }
+  const made = await makeFolder(parent, mode);
+  const own = await makeOne(path, mode);
+  return made ?? own;
+}
+
+/** Makes a folder whose parent is there. @returns undefined where it is there already. */
+async function makeOne(path: string, mode: number): Promise<string | undefined> {
   try {
     await mkdir(path, { mode });
     return path;
   } catch (error) {
     if ((await statIfThere(path))?.isDirectory()) return undefined;
-    const parent = dirname(path);
-    const lacksParent = systemCode(error) === "ENOENT" && parent !== path;
-    if (!lacksParent || (await statIfThere(parent))) throw error;
-    const made = await makeFolder(parent, mode);
-    const own = await makeFolder(path, mode);
-    return made ?? own;
+    throw error;
   }
 }
 
