@@ -127,7 +127,8 @@ export async function readManifest(path: string): Promise<Manifest> {
   try {
     content = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
-    if (error instanceof SyntaxError) throw invalid(path, "is not valid JSON", [error.message], error);
+    if (error instanceof SyntaxError)
+      throw invalid(path, "is not valid JSON", [error.message], error);
     const missing = systemCode(error) === "ENOENT";
     throw invalid(path, missing ? "is not there" : "cannot be read", [messageOf(error)], error);
   }

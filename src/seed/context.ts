@@ -56,7 +56,10 @@ export function contextVariables(
 ): ContextVariables {
   for (const [name, value] of Object.entries(own)) {
     if (!CONTEXT_NAME.test(name)) {
-      throw usage(`${name} is not a valid name for a context variable`, "Letters, digits and underscores.");
+      throw usage(
+        `${name} is not a valid name for a context variable`,
+        "Letters, digits and underscores.",
+      );
     }
     if (value.includes("\0")) throw usage(`${name} has a NUL character`, "No shell can hold it.");
   }

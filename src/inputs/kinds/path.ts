@@ -44,7 +44,10 @@ async function resolvePath(
   const found = { name, path, origin: path, fromCache: true };
   if (status.isDirectory()) return found;
   if (!status.isFile()) {
-    throw new VmbuildError("INPUT_MISSING", `input ${name}: ${path} is neither a file nor a folder`);
+    throw new VmbuildError(
+      "INPUT_MISSING",
+      `input ${name}: ${path} is neither a file nor a folder`,
+    );
   }
   const size = Number(status.size);
   const progress = createProgress(context.emit, context.clock, `hash:${name}`, `hash ${path}`);
