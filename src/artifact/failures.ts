@@ -1,9 +1,7 @@
 /** Turns a system error of this room into one of the family. */
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
-
-/** A full disk, and a used-up quota. */
-const SPACE_CODES = new Set(["ENOSPC", "EDQUOT"]);
+import { isDiskFull } from "../host/faults.js";
 
 const FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: "You are not permitted to write to the output folder",
@@ -22,7 +20,7 @@ const FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
 export function folderError(folder: string, error: unknown): VmbuildError {
   if (error instanceof VmbuildError) return error;
   const code = systemCode(error) ?? "";
-  if (SPACE_CODES.has(code)) {
+  if (isDiskFull(code)) {
     const message = `The disk that holds the output folder ${folder} is full`;
     return new VmbuildError("ARTIFACT_SPACE", message, { cause: error, details: { folder } });
   }
@@ -40,7 +38,7 @@ export function folderError(folder: string, error: unknown): VmbuildError {
  */
 export function artifactError(code: ErrorCode, doing: string, error: unknown): VmbuildError {
   if (error instanceof VmbuildError) return error;
-  const full = SPACE_CODES.has(systemCode(error) ?? "");
+  const full = isDiskFull(systemCode(error));
   return new VmbuildError(full ? "ARTIFACT_SPACE" : code, `${doing}: ${messageOf(error)}`, {
     cause: error,
   });

@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { PassThrough, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
+import { isDiskFull } from "../host/faults.js";
 import { makeFolder, publish, temporaryBeside } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
 import { progressCounter, runTransfer, streamTransfer } from "./transfer.js";
@@ -25,7 +26,7 @@ export async function intoHost(to: string, download: () => Promise<void>): Promi
   } catch (cause) {
     const code = systemCode(cause);
     if (cause instanceof VmbuildError || code === undefined || code.startsWith("ERR_")) throw cause;
-    if (code === "ENOSPC" || code === "EDQUOT") {
+    if (isDiskFull(code)) {
       throw new VmbuildError("HOST_SPACE", `The disk that holds ${dirname(to)} is full`, { cause });
     }
     throw new VmbuildError("STEP_FAILED", `Cannot write ${to} on the host: ${messageOf(cause)}`, {

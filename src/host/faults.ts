@@ -24,6 +24,11 @@ const IN_OWN_FOLDERS: Readonly<Record<string, string>> = {
 
 const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
+/** Returns whether a system error's code means a full disk or a used-up quota. */
+export function isDiskFull(code: string | undefined): boolean {
+  return code !== undefined && FULL.has(code);
+}
+
 /** A fault of the host: its code, and its words. */
 export interface HostFault {
   readonly code: "HOST_FOLDER" | "HOST_SPACE";
@@ -46,7 +51,7 @@ function adviceFor(variables: readonly string[]): string | undefined {
 
 function describe(code: string, path: string | undefined, call: string): HostFault | undefined {
   const variables = path === undefined ? [] : variablesFor(path);
-  if (FULL.has(code)) {
+  if (isDiskFull(code)) {
     const why =
       code === "EDQUOT"
         ? "This user's quota is used up on the disk"

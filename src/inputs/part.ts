@@ -7,6 +7,7 @@ import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { VmbuildError, systemCode } from "../errors.js";
+import { isDiskFull } from "../host/faults.js";
 import { publish, statIfThere, writeWhole } from "../host/files.js";
 import { Hashers, feedFile } from "./digest.js";
 import type { Algorithm, Digests } from "./digest.js";
@@ -192,7 +193,7 @@ export class PartFile {
         done += (await this.#open().write(rest, done, wanted - done, at + done)).bytesWritten;
       }
     } catch (error) {
-      if (systemCode(error) !== "ENOSPC" && systemCode(error) !== "EDQUOT") throw error;
+      if (!isDiskFull(systemCode(error))) throw error;
       throw new VmbuildError("HOST_SPACE", `the disk that holds ${dirname(this.path)} is full`, {
         cause: error,
         details: { path: this.path },

@@ -1,4 +1,4 @@
-/** The log of a step: `steps/03-directories.log` in the run's folder. */
+/** The log and the place of a step: `steps/03-directories.log` in the run's folder. */
 import { join } from "node:path";
 import { messageOf } from "../errors.js";
 import { createLineFile } from "../host/line-file.js";
@@ -21,4 +21,15 @@ export function openStepLog(
   return createLineFile(path, mask, (error) =>
     emit({ type: "warning", message: `The log ${path} is incomplete: ${messageOf(error)}` }),
   );
+}
+
+/** Returns where a step stands in its run, for the room of the steps. @param index counted from 1. */
+export function placeOf({ template, workspace }: RunContext, index: number) {
+  return {
+    index,
+    total: template.steps.length,
+    steps: template.steps,
+    templateFolder: template.folder,
+    outputFolder: workspace.run.outputs,
+  };
 }

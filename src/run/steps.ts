@@ -10,7 +10,7 @@ import type { RunPlan } from "./checkpoints/plan.js";
 import type { RunContext } from "./context.js";
 import type { Breakpoint } from "./pause.js";
 import type { ReadyMachine } from "./lifecycle.js";
-import { openStepLog } from "./step-log.js";
+import { openStepLog, placeOf } from "./step-log.js";
 
 /** A step that succeeded, in this run or in the one that its checkpoint is from. Milliseconds. */
 export interface StepRecord {
@@ -49,15 +49,9 @@ interface StepRun {
 
 async function runOne(stepRun: StepRun): Promise<number> {
   const { context, step, index, guest, signal, hostChanged } = stepRun;
-  const { template, workspace, emit, meter } = context;
+  const { workspace, emit, meter } = context;
   const log = openStepLog(context, index, step.name);
-  const place = {
-    index,
-    total: template.steps.length,
-    steps: template.steps,
-    templateFolder: template.folder,
-    outputFolder: workspace.run.outputs,
-  };
+  const place = placeOf(context, index);
   try {
     const ended = await meter.waitFor(() =>
       runStep(step, { guest, emit, signal, log, hostChanged, ...place }),

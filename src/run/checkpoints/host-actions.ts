@@ -6,7 +6,7 @@ import type { ActionType } from "../../steps/action.js";
 import type { ParsedAction } from "../../steps/registry.js";
 import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
-import { openStepLog } from "../step-log.js";
+import { openStepLog, placeOf } from "../step-log.js";
 
 /** Where an action runs. */
 type Side = ActionType["runsOn"];
@@ -27,19 +27,12 @@ async function rerun(
   side: Side,
   guest: Guest | undefined,
 ): Promise<void> {
-  const { template, workspace, emit, meter, options } = context;
+  const { emit, meter, options } = context;
   const log = openStepLog(context, index, step.name);
   try {
     for (const [position, action] of step.actions.entries()) {
       if (!runsAgain(action, side)) continue;
-      const place = {
-        index,
-        total: template.steps.length,
-        steps: template.steps,
-        templateFolder: template.folder,
-        outputFolder: workspace.run.outputs,
-        log,
-      };
+      const place = { ...placeOf(context, index), log };
       const { signal } = options;
       await meter.waitFor(() => rerunAction(step, position, { ...place, guest, emit, signal }));
     }
