@@ -1,0 +1,18 @@
+/** Meaning of each exit code of the process. */
+export const EXIT_CODES = {
+  0: "success",
+  1: "a defect in vmbuild",
+  2: "usage, or an invalid template",
+  3: "the host is not ready: a missing program, KVM, memory, space, a lock",
+  4: "an input or the base: download, checksum, signature, bootstrap",
+  5: "the machine: QEMU did not start, or died",
+  6: "the guest: no SSH in time, wrong host key, connection lost",
+  7: "a step failed or timed out",
+  8: "a check failed: post-condition, seal, acceptance",
+  9: "the artifact: conversion, checksums, space",
+  130: "interrupted (Ctrl-C)",
+  143: "terminated (SIGTERM)",
+} as const;
+
+/** An exit code of the process. */
+export type ExitCode = keyof typeof EXIT_CODES;
