@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { systemCode } from "../errors.js";
 import { writeWhole } from "../host/files.js";
+import { machineShapeSchema } from "../machine/shape.js";
 
 /** The files that belong to one working disk, and are of no use without each other. Absolute. */
 export interface WorkPaths {
@@ -85,26 +86,13 @@ const identity = z.object({ ino: z.string(), size: z.string(), mtimeNs: z.string
 /** What a file was when it was last known to be ours. */
 export type FileIdentity = z.infer<typeof identity>;
 
-const shape = z.object({
-  name: z.string(),
-  binary: z.string(),
-  cpus: z.number(),
-  memory: z.number(),
-  accelerator: z.enum(["kvm", "tcg"]),
-  cpuModel: z.string(),
-  machineType: z.string(),
-  firmware: z.enum(["bios", "uefi"]),
-  network: z.enum(["user", "isolated"]),
-  extraArguments: z.array(z.string()),
-});
-
 const recordsSchema = z.object({
   version: z.literal(VERSION),
   /** What the machine and its disk were made from. */
   root: manifest,
   /** With which a state is opened outside a run. */
   machine: z.object({
-    shape,
+    shape: machineShapeSchema,
     qemu: z.string(),
     user: z.string(),
     firmwareCode: z.string().optional(),

@@ -84,9 +84,8 @@ export async function boot(
   return interruptible(async (signal) => {
     await using booted = await bootImage({
       image,
-      shape: planMachine(template, "tcg"),
+      machine: planMachine(template),
       accelerator,
-      cpuModel: template.machine.cpu,
       forwards,
       context,
       seed: flags.seed ?? context === undefined,

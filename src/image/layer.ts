@@ -11,8 +11,8 @@ import type { AcceleratorChoice } from "../machine/accelerator.js";
 import { createOverlay } from "../machine/disk.js";
 import { copyVariables, requireUefi } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
-import { defaultCpuModel } from "../machine/shape.js";
-import type { MachineShape } from "../machine/shape.js";
+import { completeShape } from "../machine/shape.js";
+import type { MachinePlan } from "../machine/shape.js";
 import { startImage } from "./start.js";
 import type { BootedImage, StartableLayer, StartOptions } from "./start.js";
 
@@ -20,9 +20,8 @@ import type { BootedImage, StartableLayer, StartOptions } from "./start.js";
 export interface LayerOptions {
   /** The image; never written to. */
   readonly image: string;
-  readonly shape: Omit<MachineShape, "accelerator" | "cpuModel">;
+  readonly machine: MachinePlan;
   readonly accelerator: AcceleratorChoice;
-  readonly cpuModel?: string | undefined;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -39,22 +38,20 @@ export interface ImageLayer extends AsyncDisposable {
  */
 export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
   const { image, emit, signal } = options;
-  const { binary, firmware: kind } = options.shape;
+  const { binary, firmware: kind, cpuModel } = options.machine;
   const runtime = await runtimeFolder();
   const folder = await mkdtemp(join(runtime, "boot-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const [, decided, info] = await Promise.all([
       qemuVersion(binary, signal),
-      decideAccelerator(options.accelerator, binary, options.cpuModel, signal),
+      decideAccelerator(options.accelerator, binary, cpuModel, signal),
       readImageFiles(image, { mayUseOtherFiles: true, signal }),
     ]);
     if (decided.fallback) {
       const { message, hint } = decided.fallback;
       emit({ type: "warning", message: `Emulating (tcg): ${message}`, hint });
     }
-    const { accelerator } = decided;
-    const cpuModel = options.cpuModel ?? defaultCpuModel(accelerator);
     const variables = join(folder, "efivars.fd");
     const uefi = kind === "uefi" ? await requireUefi() : undefined;
     if (uefi) await copyVariables(uefi, variables);
@@ -66,7 +63,7 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
       folder,
       runtime,
       keys: makeBuildKeys(),
-      shape: { ...options.shape, accelerator, cpuModel },
+      shape: completeShape(options.machine, decided.accelerator),
       firmware: uefi && { code: uefi.code, variables },
       instanceId: `boot-${randomUUID()}`,
     };

@@ -9,19 +9,14 @@ import { waitUntilReady } from "../guest/readiness.js";
 import { GUEST_MAC } from "../machine/argv.js";
 import { readConsoleTail } from "../machine/console.js";
 import { launchMachine } from "../machine/machine.js";
+import type { Forward } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/running-machine.js";
-import { freePort, isPortFree } from "../machine/ports.js";
+import { isPortFree } from "../machine/ports.js";
 import type { MachineFiles, MachineShape } from "../machine/shape.js";
 import { contextAddress, contextVariables, writeContextDisk } from "../seed/context.js";
 import type { ContextVariables } from "../seed/context.js";
 import { writeSeed } from "../seed/nocloud.js";
 import { hostnameOf } from "../seed/hostname.js";
-
-/** A way in: a port of 127.0.0.1, or any free one, and the guest's port that it leads to. */
-export interface Forward {
-  readonly host: number | undefined;
-  readonly guest: number;
-}
 
 /** What one start of the machine is given. */
 export interface StartOptions {
@@ -46,9 +41,6 @@ export interface BootedImage extends AsyncDisposable {
   /** Waits until the guest lets root in. Milliseconds. */
   connect(timeoutMs: number): Promise<Connection>;
 }
-
-/** A port that was free may be taken before QEMU has it. */
-const FORWARD_ATTEMPTS = 3;
 
 /** A layer as its starts need it. */
 export interface StartableLayer {
@@ -104,44 +96,6 @@ async function writeDisks(
   return { readOnlyDisks: disks, cds };
 }
 
-async function launch(
-  layer: StartableLayer,
-  options: StartOptions,
-  files: Pick<MachineFiles, "readOnlyDisks" | "cds" | "console"> & {
-    guestAddress: string | undefined;
-  },
-) {
-  const { shape, folder, runtime, firmware, emit, signal } = layer;
-  const { guestAddress, ...others } = files;
-  for (let attempt = 1; ; attempt++) {
-    const forwards: { host: number; guest: number }[] = [];
-    for (const { host, guest } of options.forwards) {
-      forwards.push({ host: host ?? (await freePort()), guest });
-    }
-    try {
-      const machine = await launchMachine({
-        shape,
-        files: {
-          ...others,
-          disk: join(folder, "disk.qcow2"),
-          forwards,
-          ...(guestAddress === undefined ? {} : { guestAddress }),
-          ...(firmware ? { firmware } : {}),
-        },
-        runtimeFolder: runtime,
-        runId: randomUUID().slice(0, 8),
-        log: join(folder, "qemu.log"),
-        emit,
-        signal,
-      });
-      return { machine, ports: new Map(forwards.map(({ guest, host }) => [guest, host])) };
-    } catch (error) {
-      const lost = error instanceof VmbuildError && error.message.startsWith("No free port");
-      if (!lost || attempt === FORWARD_ATTEMPTS) throw error;
-    }
-  }
-}
-
 /**
  * Starts the machine on a layer.
  * @throws {VmbuildError} of the machine; USAGE for a context that cannot be.
@@ -162,12 +116,27 @@ export async function startImage(
   const disks = await writeDisks(layer, { ...options, context });
   const guestAddress = context && contextAddress(context);
   const startedAt = performance.now();
-  const { machine, ports } = await launch(layer, options, { ...disks, console, guestAddress });
+  const machine = await launchMachine({
+    shape,
+    files: {
+      ...disks,
+      disk: join(folder, "disk.qcow2"),
+      console,
+      ...(guestAddress === undefined ? {} : { guestAddress }),
+      ...(layer.firmware ? { firmware: layer.firmware } : {}),
+    },
+    forwards: options.forwards,
+    runtimeFolder: layer.runtime,
+    runId: randomUUID().slice(0, 8),
+    log: join(folder, "qemu.log"),
+    emit,
+    signal,
+  });
   const target = { port: machine.sshPort, user: "root", keys };
   return {
     machine,
     console,
-    ports,
+    ports: machine.ports,
     startedAt,
     async connect(timeoutMs) {
       const connection = await waitUntilReady({

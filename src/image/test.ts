@@ -115,16 +115,15 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
   const rounds = roundsOf(section);
   const started = performance.now();
   const results: RoundResult[] = [];
-  const shape = planMachine(template, "tcg");
+  const machine = planMachine(template);
   await using layer: ImageLayer = await openLayer({
     image,
-    shape: {
-      ...shape,
-      memory: options.memory ?? boot.memory ?? shape.memory,
-      cpus: options.cpus ?? boot.cpus ?? shape.cpus,
+    machine: {
+      ...machine,
+      memory: options.memory ?? boot.memory ?? machine.memory,
+      cpus: options.cpus ?? boot.cpus ?? machine.cpus,
     },
     accelerator: template.machine.accelerator,
-    cpuModel: template.machine.cpu,
     emit,
     signal,
   });

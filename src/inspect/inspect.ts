@@ -16,6 +16,7 @@ import { describeAction } from "../steps/registry.js";
 import type { Template } from "../template/load.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
+import { completeShape } from "../machine/shape.js";
 import { planMachine, planOutput } from "../requirements/plan.js";
 import { buildPaths, runPaths } from "../builds/workspace.js";
 
@@ -187,7 +188,7 @@ export async function inspectTemplate(
   options: InspectOptions,
 ): Promise<Inspection> {
   const accelerator = await inspectAccelerator(template, options);
-  const { extraArguments, ...shape } = planMachine(template, accelerator.shown);
+  const { extraArguments, ...shape } = completeShape(planMachine(template), accelerator.shown);
   const installed = await installedVersion(shape.binary, options.signal);
   const sensitive = (name: string): boolean => template.variables[name]?.sensitive === true;
   const secrets = new Secrets();

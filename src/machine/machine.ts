@@ -17,10 +17,16 @@ import type { MachineEnd, RunningMachine } from "./running-machine.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 import { dropTranslationsAtRestarts } from "./translations.js";
 
-/** What a start needs. Paths are absolute. */
+/** A port of the guest, and the port of 127.0.0.1 that leads to it: any free one unless given. */
+export interface Forward {
+  readonly guest: number;
+  readonly host?: number | undefined;
+}
+
+/** Inputs of {@link launchMachine}. Paths are absolute. */
 export interface LaunchOptions {
   readonly shape: MachineShape;
-  readonly files: Omit<MachineFiles, "qmpSocket" | "sshPort">;
+  readonly files: Omit<MachineFiles, "qmpSocket" | "sshPort" | "forwards">;
   /** A short, private folder for the control socket, and a name that no other run has. */
   readonly runtimeFolder: string;
   readonly runId: string;
@@ -30,8 +36,8 @@ export interface LaunchOptions {
   readonly signal: AbortSignal;
   /** Start with the guest standing still, for a state to be loaded. */
   readonly paused?: boolean;
-  /** A second port of the guest to lead a port of 127.0.0.1 to. */
-  readonly secondPort?: number;
+  /** Further ports of the guest that are to be reached, besides 22. */
+  readonly forwards?: readonly Forward[];
   /**
    * Milliseconds from a restart of the guest to its firmware's first sign of life, after which
    * the machine is reset once more. By the accelerator unless given.
@@ -124,11 +130,10 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   const { shape, emit } = options;
   const sshPort = await freePort();
   const qmpSocket = join(options.runtimeFolder, `${options.runId}.qmp`);
-  const second =
-    options.secondPort === undefined
-      ? undefined
-      : { host: await freePort(), guest: options.secondPort };
-  const forwards = [...(options.files.forwards ?? []), ...(second ? [second] : [])];
+  const forwards: { host: number; guest: number }[] = [];
+  for (const { guest, host } of options.forwards ?? []) {
+    forwards.push({ guest, host: host ?? (await freePort()) });
+  }
   const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort, forwards });
   const args = options.paused ? [...all, "-S"] : all;
   const listeners: Process["listeners"] = new Set();
@@ -164,7 +169,8 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   const { restartPatienceMs = restartPatience(shape.accelerator) } = options;
   const machine = new Machine({
     pid,
-    ports: { ssh: sshPort, second: second?.host },
+    sshPort,
+    ports: new Map(forwards.map(({ guest, host }) => [guest, host])),
     args,
     qmp: first,
     process,
@@ -178,7 +184,8 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
 
 interface MachineParts {
   readonly pid: number;
-  readonly ports: { readonly ssh: number; readonly second: number | undefined };
+  readonly sshPort: number;
+  readonly ports: ReadonlyMap<number, number>;
   readonly args: readonly string[];
   readonly qmp: Qmp;
   readonly process: Process;
@@ -188,7 +195,7 @@ interface MachineParts {
 class Machine implements RunningMachine {
   readonly pid: number;
   readonly sshPort: number;
-  readonly secondPort: number | undefined;
+  readonly ports: ReadonlyMap<number, number>;
   readonly arguments: readonly string[];
   readonly qmp: Qmp;
   readonly ended: Promise<MachineEnd>;
@@ -199,10 +206,10 @@ class Machine implements RunningMachine {
   #endExpected = false;
   #resets = 0;
 
-  constructor({ pid, ports, args, qmp, process, watch }: MachineParts) {
+  constructor({ pid, sshPort, ports, args, qmp, process, watch }: MachineParts) {
     this.pid = pid;
-    this.sshPort = ports.ssh;
-    this.secondPort = ports.second;
+    this.sshPort = sshPort;
+    this.ports = ports;
     this.arguments = args;
     this.qmp = qmp;
     this.#child = process.child;
@@ -260,7 +267,11 @@ export async function launchMachine(options: LaunchOptions): Promise<RunningMach
     const machine = await startOnce(options);
     if (machine !== "port taken") return machine;
   }
-  throw new VmbuildError("MACHINE_START", `No free port for SSH in ${BIND_ATTEMPTS} attempts`, {
-    hint: "Something on this host takes the free ports of 127.0.0.1 as fast as they are found.",
-  });
+  throw new VmbuildError(
+    "MACHINE_START",
+    `No free port on 127.0.0.1 in ${BIND_ATTEMPTS} attempts`,
+    {
+      hint: "Something on this host takes the free ports of 127.0.0.1 as fast as they are found.",
+    },
+  );
 }

@@ -15,8 +15,8 @@ export interface MachineEnd {
 export interface RunningMachine extends AsyncDisposable {
   readonly pid: number;
   readonly sshPort: number;
-  /** Leads to the guest's second port. */
-  readonly secondPort: number | undefined;
+  /** Ports of 127.0.0.1 by the port of the guest that each leads to; port 22 is `sshPort`. */
+  readonly ports: ReadonlyMap<number, number>;
   readonly arguments: readonly string[];
   readonly qmp: Qmp;
   /** Aborts with MACHINE_DIED when QEMU ends although nobody asked it to. */

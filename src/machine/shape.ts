@@ -1,26 +1,41 @@
-/** What a machine is made of, as the template and the host decide it together. */
+/** Description of a machine: its shape, and the files and ports of one start of it. */
+import { z } from "zod";
 
-/** How the guest's instructions are run. */
+/** How the guest's instructions are executed. */
 export type Accelerator = "kvm" | "tcg";
 
-/** A machine, fully decided. Sizes are bytes. */
-export interface MachineShape {
-  /** The build's name; shown by `ps`. */
-  readonly name: string;
-  /** The QEMU program: a name on PATH or an absolute path. */
-  readonly binary: string;
-  readonly cpus: number;
-  readonly memory: number;
-  readonly accelerator: Accelerator;
-  /** QEMU's CPU model. */
-  readonly cpuModel: string;
-  /** QEMU's machine type, such as `q35` or `pc`. */
-  readonly machineType: string;
-  readonly firmware: "bios" | "uefi";
-  /** `isolated` cuts the guest off from everything but the builder. */
-  readonly network: "user" | "isolated";
-  /** Appended to the argument list as they are. */
-  readonly extraArguments: readonly string[];
+/**
+ * Schema of a machine with every choice made. Records of checkpoints hold a shape, so that the
+ * same machine can be started again. Sizes are bytes.
+ */
+export const machineShapeSchema = z
+  .object({
+    /** The build's name; shown by `ps`. */
+    name: z.string(),
+    /** The QEMU program: a name on PATH or an absolute path. */
+    binary: z.string(),
+    cpus: z.number(),
+    memory: z.number(),
+    accelerator: z.enum(["kvm", "tcg"]),
+    /** QEMU's CPU model. */
+    cpuModel: z.string(),
+    /** QEMU's machine type, such as `q35` or `pc`. */
+    machineType: z.string(),
+    firmware: z.enum(["bios", "uefi"]),
+    /** `isolated` cuts the guest off from everything but the build. */
+    network: z.enum(["user", "isolated"]),
+    /** Appended to QEMU's argument list as they are. */
+    extraArguments: z.array(z.string()).readonly(),
+  })
+  .readonly();
+
+/** A machine with every choice made. Sizes are bytes. */
+export type MachineShape = z.infer<typeof machineShapeSchema>;
+
+/** A machine before its accelerator is chosen, on which the CPU model may depend. */
+export interface MachinePlan extends Omit<MachineShape, "accelerator" | "cpuModel"> {
+  /** Undefined for the accelerator's default. */
+  readonly cpuModel: string | undefined;
 }
 
 /** The files and the port that one start of a machine uses. Paths are absolute. */
@@ -50,7 +65,12 @@ export interface MachineFiles {
  */
 const EMULATED = "qemu64,ssse3=on,sse4.1=on,sse4.2=on,popcnt=on,cx16=on,lahf-lm=on";
 
-/** The CPU model where a template names none: all that the host has, or what is fast to emulate. */
+/** Returns the default CPU model: the host's under KVM, one that is fast to emulate otherwise. */
 export function defaultCpuModel(accelerator: Accelerator): string {
   return accelerator === "kvm" ? "host" : EMULATED;
+}
+
+/** Completes a machine with its accelerator. */
+export function completeShape(plan: MachinePlan, accelerator: Accelerator): MachineShape {
+  return { ...plan, accelerator, cpuModel: plan.cpuModel ?? defaultCpuModel(accelerator) };
 }

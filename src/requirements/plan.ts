@@ -4,8 +4,8 @@ import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
 import { imageFilename } from "../artifact/names.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
-import { defaultCpuModel } from "../machine/shape.js";
-import type { Accelerator, MachineShape } from "../machine/shape.js";
+import type { MachinePlan } from "../machine/shape.js";
+import type { SeedPlan } from "../seed/nocloud.js";
 import type { Template } from "../template/load.js";
 
 /** The artifact's files before they are there. Absolute paths. */
@@ -30,19 +30,29 @@ export function planOutput(template: Template, directory?: string): OutputPlan {
   return { folder, filename, path, format, compression, reproducible, checksums };
 }
 
-/** The machine, once it is known how its instructions will be run. */
-export function planMachine(template: Template, accelerator: Accelerator): MachineShape {
+/** Returns the machine that a template describes; `completeShape` adds the accelerator. */
+export function planMachine(template: Template): MachinePlan {
   const { machine } = template;
   return {
     name: `vmbuild-${template.name}`,
     binary: machine.binary,
     cpus: machine.cpus,
     memory: machine.memory,
-    accelerator,
-    cpuModel: machine.cpu ?? defaultCpuModel(accelerator),
+    cpuModel: machine.cpu,
     machineType: machine.type,
     firmware: machine.firmware,
     network: machine.network,
     extraArguments: machine.arguments,
+  };
+}
+
+/** Returns what a template says about its seed. Paths are absolute. */
+export function planSeed({ folder, ssh, seed }: Template): SeedPlan {
+  const inFolder = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolve(folder, path);
+  return {
+    user: ssh.user,
+    userData: inFolder(seed.userData),
+    networkConfig: inFolder(seed.networkConfig),
   };
 }

@@ -19,6 +19,7 @@ import type { Control } from "../builds/control.js";
 import { phase } from "./context.js";
 import type { RunContext } from "./context.js";
 import { planMachine } from "../requirements/plan.js";
+import { completeShape } from "../machine/shape.js";
 import type { Prepared } from "./prepare.js";
 
 /**
@@ -34,7 +35,7 @@ export async function bootMachine(
   const { template, workspace, emit, options } = context;
   const { work, run, runId } = workspace;
   const { host } = prepared;
-  const shape = planMachine(template, host.accelerator);
+  const shape = completeShape(planMachine(template), host.accelerator);
   const firmware = host.uefi && { code: host.uefi.code, variables: work.firmwareVariables };
   const launch = async (): Promise<RunningMachine> =>
     launchMachine({
@@ -51,12 +52,13 @@ export async function bootMachine(
       emit,
       signal: options.signal,
       paused,
-      secondPort: DOOR_PORT,
+      forwards: [{ guest: DOOR_PORT }],
     });
   const machine = paused
     ? await launch()
     : await phase(emit, "boot", launch, ({ pid }) => `QEMU runs as process ${pid}`);
-  const { pid, sshPort, secondPort } = machine;
+  const { pid, sshPort, ports } = machine;
+  const secondPort = ports.get(DOOR_PORT);
   const { user } = template.ssh;
   const qemu = { program: shape.binary, arguments: machine.arguments, pid, sshPort };
   try {
@@ -134,7 +136,12 @@ export function connectToRestored(reach: Reach, timeoutMs: number): Promise<Conn
     return connectToServer({ ...reach, emit: quiet }, timeoutMs, either);
   };
   const byDoor = (either: AbortSignal): Promise<Connection> =>
-    connectToServer(reach, Math.min(timeoutMs, DOOR_WITHIN_MS), either, machine.secondPort);
+    connectToServer(
+      reach,
+      Math.min(timeoutMs, DOOR_WITHIN_MS),
+      either,
+      machine.ports.get(DOOR_PORT),
+    );
   return firstAnswer([byServer, byDoor], signal);
 }
 

@@ -1,7 +1,6 @@
 /** A new working disk: an overlay on the base, and the seed with the keys that open its guest. */
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { resolve } from "node:path";
 import { identityOf, isSame } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
 import { pinBase } from "../base/pin.js";
@@ -9,6 +8,7 @@ import { makeBuildKeys, saveKeys } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { createOverlay } from "../machine/disk.js";
 import { copyVariables } from "../machine/firmware.js";
+import { planSeed } from "../requirements/plan.js";
 import { writeSeed } from "../seed/nocloud.js";
 import { phase } from "./context.js";
 import type { RunContext } from "./context.js";
@@ -19,17 +19,8 @@ async function prepareSeed(context: RunContext): Promise<BuildKeys> {
   const { emit, template, workspace, meter } = context;
   return phase(emit, "seed", async () => {
     const keys = makeBuildKeys();
-    const { userData, networkConfig } = template.seed;
-    const inTemplate = (path: string | undefined): string | undefined =>
-      path === undefined ? undefined : resolve(template.folder, path);
     await rm(workspace.work.keys, { recursive: true, force: true });
-    const seed = {
-      instanceId: `vmbuild-${randomUUID()}`,
-      user: template.ssh.user,
-      keys,
-      userData: inTemplate(userData),
-      networkConfig: inTemplate(networkConfig),
-    };
+    const seed = { ...planSeed(template), instanceId: `vmbuild-${randomUUID()}`, keys };
     const written = meter.waitFor(() => writeSeed(seed, workspace.work.seed, signal));
     await Promise.all([saveKeys(keys, workspace.work.keys), written]);
     return keys;

@@ -9,6 +9,7 @@ import { shareReady } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
 import { prepareDisk } from "./disk.js";
 import { planMachine } from "../requirements/plan.js";
+import { completeShape } from "../machine/shape.js";
 import { resumeFromAny, resumeShared } from "./resume.js";
 import { bootingMachine, createSaver, readyMachine } from "./lifecycle.js";
 import type { BootingMachine, ReadyMachine, StartInput } from "./lifecycle.js";
@@ -24,10 +25,7 @@ async function bootFresh(start: StartInput): Promise<BootingMachine> {
     await plan.store.begin({
       root: plan.chain.root,
       machine: {
-        shape: {
-          ...planMachine(template, host.accelerator),
-          extraArguments: [...template.machine.arguments],
-        },
+        shape: completeShape(planMachine(template), host.accelerator),
         qemu: host.qemu.text,
         user: template.ssh.user,
         ...(host.uefi ? { firmwareCode: host.uefi.code } : {}),

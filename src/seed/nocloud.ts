@@ -13,18 +13,22 @@ import { hasUnusableHostKeys } from "./review.js";
 import { parseCloudConfig, readUserData } from "./user-data.js";
 import type { UserData } from "./user-data.js";
 
-/** What a seed says. Paths are absolute. */
-export interface SeedOptions {
+/** What a template says about its seed. Paths are absolute. */
+export interface SeedPlan {
+  /** The login user that the build's key lets in. */
+  readonly user: string;
+  /** The template's own user-data; where it is given, all of cloud-init's modules run. */
+  readonly userData?: string | undefined;
+  readonly networkConfig?: string | undefined;
+}
+
+/** Content of one seed. */
+export interface SeedOptions extends SeedPlan {
   /** New for each build, or cloud-init takes the instance for one it knows and does nothing. */
   readonly instanceId: string;
   /** {@link PLACEHOLDER_HOSTNAME} unless given. */
   readonly hostname?: string;
-  /** Who is to be let in by the build's key. */
-  readonly user: string;
   readonly keys: BuildKeys;
-  /** The template's own files; with user-data, all of cloud-init's modules run. */
-  readonly userData?: string | undefined;
-  readonly networkConfig?: string | undefined;
 }
 
 /** The three files of a NoCloud seed. */

@@ -1,7 +1,7 @@
 /** What each state of a build is made from: one manifest for the machine, one for each step. */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import { basename, relative, resolve, sep } from "node:path";
+import { basename, relative, sep } from "node:path";
 import { describeContent, digestOf } from "../../checkpoints/content.js";
 import type { KeepText } from "../../checkpoints/content.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
@@ -10,6 +10,7 @@ import type { Redact } from "../../checkpoints/secrets.js";
 import type { ResolvedInput } from "../../inputs/inputs.js";
 import { inputKindOf } from "../../inputs/registry.js";
 import { qemuArguments } from "../../machine/argv.js";
+import { completeShape } from "../../machine/shape.js";
 import type { MachineShape } from "../../machine/shape.js";
 import { composeSeed } from "../../seed/nocloud.js";
 import type { ParsedAction } from "../../steps/registry.js";
@@ -17,7 +18,7 @@ import type { LocalSource } from "../../steps/action.js";
 import type { Template } from "../../template/load.js";
 import type { Step } from "../../steps/schema.js";
 import type { HostFacts } from "../../requirements/host.js";
-import { planMachine } from "../../requirements/plan.js";
+import { planMachine, planSeed } from "../../requirements/plan.js";
 import type { Prepared } from "../prepare.js";
 
 /** Changes when this version makes states that an older one's cannot stand in for. */
@@ -62,17 +63,9 @@ function otherFilesOf({ base }: Prepared): Manifest {
 
 /** The seed's text without what is new in each: the keys and the instance's id. */
 async function seedText(template: Template): Promise<Record<string, string>> {
-  const { userData, networkConfig } = template.seed;
-  const inTemplate = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : resolve(template.folder, path);
   const pair = { private: "private", public: "public" };
-  const files = await composeSeed({
-    instanceId: "instance",
-    user: template.ssh.user,
-    keys: { client: pair, host: pair },
-    userData: inTemplate(userData),
-    networkConfig: inTemplate(networkConfig),
-  });
+  const keys = { client: pair, host: pair };
+  const files = await composeSeed({ ...planSeed(template), instanceId: "instance", keys });
   return Object.fromEntries(
     Object.entries(files as unknown as Record<string, string | Buffer>).map(([name, text]) => [
       `seed ${name}`,
@@ -88,7 +81,7 @@ export async function rootManifest(
   signal: AbortSignal,
 ): Promise<Manifest> {
   const { host } = prepared;
-  const shape = planMachine(template, host.accelerator);
+  const shape = completeShape(planMachine(template), host.accelerator);
   const { uefi } = host;
   return {
     format: FORMAT,

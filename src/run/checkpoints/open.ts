@@ -114,7 +114,7 @@ async function launch(
     emit: options.emit,
     signal: options.signal,
     paused: true,
-    secondPort: DOOR_PORT,
+    forwards: [{ guest: DOOR_PORT }],
   });
 }
 

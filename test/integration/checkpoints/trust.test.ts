@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { workPaths, writeRecords } from "../../../src/checkpoints/records.js";
+import { readRecords, workPaths, writeRecords } from "../../../src/checkpoints/records.js";
 import type { Checkpoint, Records, WorkPaths } from "../../../src/checkpoints/records.js";
 import { hostBootId, identityOf, readTrusted } from "../../../src/checkpoints/trust.js";
 import { createOverlay, imageInfo } from "../../../src/machine/disk.js";
@@ -65,6 +65,11 @@ async function found(change: Partial<Records> = {}) {
 
 it("believes what nobody touched", async () => {
   expect(await found()).toEqual({ steps: ["step-0", "step-1"], losses: [], orphans: [] });
+});
+
+it("reads the machine as it was written, with every field of its shape", async () => {
+  await writeRecords(paths, records);
+  expect((await readRecords(paths))?.machine).toEqual(records.machine);
 });
 
 describe("believes nothing", () => {

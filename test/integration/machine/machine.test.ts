@@ -121,7 +121,7 @@ describe("launchMachine", () => {
     const error = await errorOf(launch({ extraArguments }));
     server.close();
     expect(error).toMatchObject({ code: "MACHINE_START" });
-    expect(error.message).toContain("No free port for SSH in 5 attempts");
+    expect(error.message).toContain("No free port on 127.0.0.1 in 5 attempts");
   });
 
   it("ends with the reason when it is cancelled", async () => {
