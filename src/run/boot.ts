@@ -16,8 +16,7 @@ import { plugReadOnlyDisk } from "../machine/hotplug.js";
 import { launchMachine } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import type { Control } from "../builds/control.js";
-import { phase } from "./context.js";
-import type { RunContext } from "./context.js";
+import type { RunContext, Uses } from "./context.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
 import type { Prepared } from "./prepare.js";
@@ -56,7 +55,7 @@ export async function bootMachine(
     });
   const machine = paused
     ? await launch()
-    : await phase(emit, "boot", launch, ({ pid }) => `QEMU runs as process ${pid}`);
+    : await context.phase("boot", launch, { detail: ({ pid }) => `QEMU runs as process ${pid}` });
   const { pid, sshPort, ports } = machine;
   const secondPort = ports.get(DOOR_PORT);
   const { user } = template.ssh;
@@ -153,12 +152,10 @@ function reachOf(context: RunContext, machine: RunningMachine, keys: BuildKeys):
 }
 
 function guestOf(
-  context: RunContext,
-  prepared: Prepared,
+  { workspace, emit }: Uses<"workspace" | "emit">,
   reach: Reach,
   connection: Connection,
 ): Guest {
-  const { workspace, emit } = context;
   const { machine, user, keys, signal } = reach;
   return new Guest({
     connection,
@@ -179,22 +176,19 @@ function guestOf(
  */
 export async function connectGuest(
   context: RunContext,
-  prepared: Prepared,
   machine: RunningMachine,
   keys: BuildKeys,
 ): Promise<Guest> {
-  const { template, emit, meter } = context;
+  const { template, emit } = context;
   const reach = reachOf(context, machine, keys);
-  return phase(emit, "connect", () =>
-    meter.waitFor(async () => {
-      const connection = await connectToServer(reach, template.ssh.timeout, reach.signal);
-      const guest = guestOf(context, prepared, reach, connection);
-      if (template.seed.userData !== undefined) {
-        await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
-      }
-      return guest;
-    }),
-  );
+  return context.phase("connect", async () => {
+    const connection = await connectToServer(reach, template.ssh.timeout, reach.signal);
+    const guest = guestOf(context, reach, connection);
+    if (template.seed.userData !== undefined) {
+      await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
+    }
+    return guest;
+  });
 }
 
 /** A guest out of a saved state answers at once, unless its host is very busy. Milliseconds. */
@@ -206,16 +200,12 @@ const RESTORED_WITHIN_MS = 120_000;
  */
 export async function reconnectGuest(
   context: RunContext,
-  prepared: Prepared,
   machine: RunningMachine,
   keys: BuildKeys,
 ): Promise<Guest> {
-  const { emit, meter } = context;
   const reach = reachOf(context, machine, keys);
-  return phase(emit, "connect", () =>
-    meter.waitFor(async () => {
-      const connection = await connectToRestored(reach, RESTORED_WITHIN_MS);
-      return guestOf(context, prepared, reach, connection);
-    }),
-  );
+  return context.phase("connect", async () => {
+    const connection = await connectToRestored(reach, RESTORED_WITHIN_MS);
+    return guestOf(context, reach, connection);
+  });
 }

@@ -7,12 +7,12 @@ import { MANIFEST_NAME, readManifest } from "../artifact/manifest.js";
 import { systemCode } from "../errors.js";
 import { writeWhole } from "../host/files.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
-import type { RunContext } from "./context.js";
+import type { Uses } from "./context.js";
 
 const recordSchema = z.object({ paths: z.array(z.string()) });
 
 /** The record of what this build ever put beside an image; absolute paths. */
-const recordOf = ({ workspace }: RunContext): string =>
+const recordOf = ({ workspace }: Uses<"workspace">): string =>
   join(workspace.build.folder, "companions.json");
 
 async function readRecord(path: string): Promise<string[]> {
@@ -25,7 +25,7 @@ async function readRecord(path: string): Promise<string[]> {
 }
 
 /** What runs of this build put there, by the manifest that is there and by the build's own record. */
-async function ownPaths(context: RunContext): Promise<Set<string>> {
+async function ownPaths(context: Uses<"workspace" | "output">): Promise<Set<string>> {
   const { folder } = context.output;
   const manifest = await readManifest(join(folder, MANIFEST_NAME)).catch(() => undefined); // None.
   const published = (manifest?.companions ?? []).map((name) => join(folder, name));
@@ -49,7 +49,9 @@ async function kindOf(path: string): Promise<"folder" | "other" | undefined> {
  * anything else is renamed to `NAME.before-RUN`, and a warning says so: nobody's files are lost.
  * @throws {VmbuildError} OUTPUT_UNWRITABLE when one cannot be renamed.
  */
-export async function makeWayForCompanions(context: RunContext): Promise<void> {
+export async function makeWayForCompanions(
+  context: Uses<"workspace" | "output" | "emit">,
+): Promise<void> {
   const { workspace, output, emit } = context;
   const names = await readdir(workspace.run.outputs);
   if (names.length === 0) return;

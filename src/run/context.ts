@@ -41,52 +41,72 @@ export interface BuildOptions {
   readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
 }
 
-/** One run, from when its folder is open. */
+/** Options of {@link RunContext.phase}. */
+export interface PhaseOptions<T> {
+  /** Describes the result in the event that ends the phase. */
+  readonly detail?: (result: T) => string | undefined;
+  /**
+   * The work is vmbuild's own, not that of the guest, QEMU or another program: only what goes
+   * through `wait` counts as waiting.
+   */
+  readonly own?: boolean;
+}
+
+/** What the parts of one run share. */
 export interface RunContext {
   readonly options: BuildOptions;
   readonly template: Template;
   readonly workspace: Workspace;
   readonly output: OutputPlan;
   readonly emit: Emit;
-  readonly meter: Meter;
   /** Warnings that the result repeats. */
   readonly warnings: string[];
+  /**
+   * Runs a phase between its two events and counts its time as waiting. It does not begin in a
+   * cancelled run, and a failure in a cancelled run ends with the reason of the cancellation.
+   */
+  phase<T>(name: Phase, work: () => Promise<T>, options?: PhaseOptions<T>): Promise<T>;
+  /** Runs work outside a phase whose time is the guest's, QEMU's or another program's. */
+  wait<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Makes the context, with an `emit` that notes warnings. */
-export function createContext(
-  options: BuildOptions,
-  workspace: Workspace,
-  output: OutputPlan,
-  meter: Meter,
-): RunContext {
+/** The fields of a run's context that a function uses, where these are few. */
+export type Uses<K extends keyof RunContext> = Pick<RunContext, K>;
+
+/** The context of a run before its parts are put together. */
+interface ContextParts {
+  readonly options: BuildOptions;
+  readonly workspace: Workspace;
+  readonly output: OutputPlan;
+  readonly meter: Meter;
+}
+
+/** Creates the context of a run. Its `emit` notes warnings. */
+export function createContext({ options, workspace, output, meter }: ContextParts): RunContext {
+  const { signal, template } = options;
   const warnings: string[] = [];
   const emit: Emit = (event) => {
     if (event.type === "warning") warnings.push(options.secrets.mask(event.message));
     options.bus.emit(event);
   };
-  return { options, template: options.template, workspace, output, emit, meter, warnings };
-}
-
-/** Runs one part of a run between its two events. */
-export async function phase<T>(
-  emit: Emit,
-  name: Phase,
-  work: () => Promise<T>,
-  describe?: (result: T) => string | undefined,
-): Promise<T> {
-  const started = performance.now();
-  emit({ type: "phase.started", phase: name });
-  const result = await work();
-  const detail = describe?.(result);
-  const durationMs = performance.now() - started;
-  emit({
-    type: "phase.finished",
-    phase: name,
-    durationMs,
-    ...(detail === undefined ? {} : { detail }),
-  });
-  return result;
+  const wait = <T>(work: () => Promise<T>): Promise<T> => meter.waitFor(work);
+  const phase: RunContext["phase"] = async (name, work, { detail, own = false } = {}) => {
+    signal.throwIfAborted();
+    const started = performance.now();
+    emit({ type: "phase.started", phase: name });
+    try {
+      const result = await (own ? work() : wait(work));
+      const text = detail?.(result);
+      const durationMs = performance.now() - started;
+      const more = text === undefined ? {} : { detail: text };
+      emit({ type: "phase.finished", phase: name, durationMs, ...more });
+      return result;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    }
+  };
+  return { options, template, workspace, output, emit, warnings, phase, wait };
 }
 
 /**

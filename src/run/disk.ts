@@ -10,30 +10,30 @@ import { createOverlay } from "../machine/disk.js";
 import { copyVariables } from "../machine/firmware.js";
 import { planSeed } from "../requirements/plan.js";
 import { writeSeed } from "../seed/nocloud.js";
-import { phase } from "./context.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
 async function prepareSeed(context: RunContext): Promise<BuildKeys> {
   const { signal } = context.options;
-  const { emit, template, workspace, meter } = context;
-  return phase(emit, "seed", async () => {
+  const { template, workspace } = context;
+  const make = async (): Promise<BuildKeys> => {
     const keys = makeBuildKeys();
     await rm(workspace.work.keys, { recursive: true, force: true });
     const seed = { ...planSeed(template), instanceId: `vmbuild-${randomUUID()}`, keys };
-    const written = meter.waitFor(() => writeSeed(seed, workspace.work.seed, signal));
+    const written = context.wait(() => writeSeed(seed, workspace.work.seed, signal));
     await Promise.all([saveKeys(keys, workspace.work.keys), written]);
     return keys;
-  });
+  };
+  return context.phase("seed", make, { own: true });
 }
 
 async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<void> {
   const { base, host, baseIdentity } = prepared;
-  const { emit, template, workspace, options, meter } = context;
+  const { template, workspace, options } = context;
   const { disk: path, base: pin, firmwareVariables } = workspace.work;
   const size = template.machine.disk;
-  await phase(emit, "disk", async () => {
-    const backing = await meter.waitFor(() => pinBase(base.path, pin));
+  await context.phase("disk", async () => {
+    const backing = await pinBase(base.path, pin);
     if (!isSame(await identityOf(base.path), baseIdentity)) {
       throw new VmbuildError(
         "BASE_INVALID",
@@ -44,7 +44,7 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
       );
     }
     const overlay = { path, backing, backingFormat: base.format, size };
-    await meter.waitFor(() => createOverlay({ ...overlay, signal: options.signal }));
+    await createOverlay({ ...overlay, signal: options.signal });
     if (host.uefi) await copyVariables(host.uefi, firmwareVariables);
   });
 }

@@ -24,8 +24,7 @@ import type { RunningMachine } from "../machine/running-machine.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
 import { vmbuildVersion } from "../version.js";
-import { phase } from "./context.js";
-import type { RunContext } from "./context.js";
+import type { RunContext, Uses } from "./context.js";
 import { makeWayForCompanions } from "./companions.js";
 import { outputTarget } from "./output.js";
 import type { Prepared } from "./prepare.js";
@@ -33,15 +32,17 @@ import type { StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
 /** Takes the build's traces out of the guest, and gives free space back to the host. */
-export async function seal(context: RunContext, guest: Guest, keys: BuildKeys): Promise<void> {
-  const { template, emit, meter } = context;
-  await phase(emit, "seal", () =>
-    meter.waitFor(async () => {
-      if (!template.seal) return trimGuest(guest);
-      const { warnings } = await sealGuest(guest, keys);
-      for (const warning of warnings) emit({ type: "warning", ...warning });
-    }),
-  );
+export async function seal(
+  context: Uses<"template" | "emit" | "phase">,
+  guest: Guest,
+  keys: BuildKeys,
+): Promise<void> {
+  const { template, emit } = context;
+  await context.phase("seal", async () => {
+    if (!template.seal) return trimGuest(guest);
+    const { warnings } = await sealGuest(guest, keys);
+    for (const warning of warnings) emit({ type: "warning", ...warning });
+  });
 }
 
 /** Switches the guest off, for good. */
@@ -50,33 +51,29 @@ export async function shutDown(
   machine: RunningMachine,
   guest: Guest,
 ): Promise<void> {
-  const { template, emit, meter, options } = context;
+  const { template, emit, options } = context;
+  const { signal } = options;
   const deadlines = { ...DEFAULT_STOP_DEADLINES, guest: template.shutdown.timeout };
-  await phase(
-    emit,
+  const last = template.seal ? lastCommand(template.seed.userData !== undefined) : undefined;
+  const poweroff = (): Promise<void> => guest.poweroff(last);
+  await context.phase(
     "shutdown",
-    () => {
-      const poweroff = (): Promise<void> =>
-        guest.poweroff(
-          template.seal ? lastCommand(template.seed.userData !== undefined) : undefined,
-        );
-      const { signal } = options;
-      return meter.waitFor(() => stopMachine(machine, { emit, signal, poweroff, deadlines }));
-    },
-    ({ method }) => `by ${method}`,
+    () => stopMachine(machine, { emit, signal, poweroff, deadlines }),
+    { detail: ({ method }) => `by ${method}` },
   );
 }
 
 /** Overwrites what the build left in blocks of the disk that belong to no file any more. */
-export async function scrub(context: RunContext, stopped: StoppedMachine): Promise<void> {
-  const { template, emit, meter, options } = context;
+export async function scrub(
+  context: Uses<"template" | "options" | "phase">,
+  stopped: StoppedMachine,
+): Promise<void> {
+  const { template, options } = context;
   if (!template.seal) return;
-  const work = () => scrubDisk(stopped.disk, tracesOf(stopped.keys), options.signal);
-  await phase(
-    emit,
+  await context.phase(
     "seal",
-    () => meter.waitFor(work),
-    (count) => `${count} traces overwritten in free blocks`,
+    () => scrubDisk(stopped.disk, tracesOf(stopped.keys), options.signal),
+    { detail: (count) => `${count} traces overwritten in free blocks` },
   );
 }
 
@@ -185,7 +182,7 @@ export async function makeArtifact(
   prepared: Prepared,
   made: Made,
 ): Promise<RunResult> {
-  const { emit, output, options, meter, workspace } = context;
+  const { emit, output, options, workspace } = context;
   const { signal } = options;
   const { format, compression, reproducible, filename } = output;
   await requireCompanionNames(workspace.run.outputs, filename);
@@ -206,14 +203,13 @@ export async function makeArtifact(
     reproducible,
     machine: { name, cpus, memory, firmware },
   };
-  const image = await phase(emit, "compact", () =>
-    meter.waitFor(() => compact({ ...conversion, emit, signal })),
+  const image = await context.phase("compact", () => compact({ ...conversion, emit, signal }));
+  const checksums = await context.phase(
+    "digest",
+    () => digestFile(destination, output.checksums, { emit, signal }),
+    { own: true },
   );
-  const checksums = await phase(emit, "digest", () =>
-    digestFile(destination, output.checksums, { emit, signal }),
-  );
-  // Awaited here: the staging is let go of when this function returns.
-  return await phase(emit, "describe", async () => {
+  const publish = async (): Promise<RunResult> => {
     const companions = await stageCompanions(workspace.run.outputs, staging);
     for (const [algorithm, hex] of Object.entries(checksums) as [keyof Digests, string][]) {
       const name = checksumPath(filename, algorithm);
@@ -222,10 +218,12 @@ export async function makeArtifact(
     const digested = { image, checksums, companions };
     const manifest = formatManifest(describe(context, prepared, digested, made));
     await staging.write(MANIFEST_NAME, "manifest", manifest);
-    // Nobody else may have written a manifest meanwhile, although no other run of ours could.
+    // Another program may have written a manifest meanwhile.
     await requireOwnFolder(outputTarget(context));
     await makeWayForCompanions(context);
     await staging.publish();
     return resultOf(context, digested, made.steps);
-  });
+  };
+  // `await`, since the staging is disposed of when this function returns.
+  return await context.phase("describe", publish, { own: true });
 }

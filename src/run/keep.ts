@@ -7,11 +7,14 @@ import { endOf, runProgram } from "../host/programs.js";
 import { describeOutputs, imageKey, writePublishedRecord } from "./checkpoints/published.js";
 import type { Published } from "./checkpoints/published.js";
 import type { RunPlan } from "./checkpoints/plan.js";
-import type { RunContext } from "./context.js";
+import type { RunContext, Uses } from "./context.js";
 import type { StepRecord } from "./steps.js";
 
 /** The result of a run that had nothing to do. */
-export function presentImage(context: RunContext, published: Published): RunResult {
+export function presentImage(
+  context: Uses<"template" | "workspace" | "warnings">,
+  published: Published,
+): RunResult {
   const { template, workspace, warnings } = context;
   return {
     name: template.name,
@@ -74,24 +77,24 @@ export async function rememberImage(
  * since that run begins with a saved state; and without a failure that is mended.
  */
 export async function tidyDisk(context: RunContext, { store }: RunPlan): Promise<void> {
-  const { options, meter, emit } = context;
+  const { options, emit } = context;
   const { signal } = options;
   const { failed } = store;
-  if (failed) await meter.waitFor(() => store.removeStopped([failed.tag], signal));
+  if (failed) await context.wait(() => store.removeStopped([failed.tag], signal));
   const last = store.checkpoints.toSorted((one, other) => other.index - one.index)[0];
   if (!last) {
     await store.forget();
     return removeDisk(context);
   }
   const args = ["snapshot", "-q", "-a", last.tag, store.paths.disk];
-  const result = await meter.waitFor(() => runProgram("qemu-img", args, { signal }));
+  const result = await context.wait(() => runProgram("qemu-img", args, { signal }));
   if (result.exitCode === 0) return;
   const message = `The working disk keeps more than it needs: qemu-img: ${endOf(result)}`;
   emit({ type: "note", message });
 }
 
 /** A working disk without states is of no use to anybody, unless somebody asked for it. */
-async function removeDisk({ workspace, options }: RunContext): Promise<void> {
+async function removeDisk({ workspace, options }: Uses<"workspace" | "options">): Promise<void> {
   if (options.keepWork) return;
   const { build, work } = workspace;
   const paths = [work.disk, work.base, work.seed, work.firmwareVariables, work.keys];
@@ -100,7 +103,10 @@ async function removeDisk({ workspace, options }: RunContext): Promise<void> {
 }
 
 /** What runs again leaves nothing behind that a later run could take for it. */
-export async function dropWhatRunsAgain(context: RunContext, plan: RunPlan): Promise<void> {
+export async function dropWhatRunsAgain(
+  context: Uses<"options" | "workspace">,
+  plan: RunPlan,
+): Promise<void> {
   const { options, workspace } = context;
   if (!options.force && options.from === undefined) return;
   await rm(workspace.build.published, { force: true });

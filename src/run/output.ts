@@ -4,13 +4,13 @@ import type { OutputClaim } from "../artifact/output-folder.js";
 import type { OutputTarget } from "../artifact/output-owner.js";
 import { requireNothingReplaced } from "../requirements/replaced.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
-import type { RunContext } from "./context.js";
+import type { RunContext, Uses } from "./context.js";
 
 /** The output folder as the artifact's room knows it. */
 export function outputTarget({
   template: { name },
   output: { folder, filename },
-}: Pick<RunContext, "template" | "output">): OutputTarget {
+}: Uses<"template" | "output">): OutputTarget {
   return { name, folder, filename };
 }
 
@@ -19,7 +19,9 @@ export function outputTarget({
  * @returns undefined for a run that stops before there is an image.
  * @throws {VmbuildError} OUTPUT_TAKEN, OUTPUT_UNWRITABLE, ARTIFACT_SPACE.
  */
-export async function claimOutput(context: RunContext): Promise<OutputClaim | undefined> {
+export async function claimOutput(
+  context: Uses<"options" | "template" | "output">,
+): Promise<OutputClaim | undefined> {
   if (context.options.until !== undefined) return undefined;
   await requireNothingReplaced(context.template, context.output);
   return claimOutputFolder(outputTarget(context));

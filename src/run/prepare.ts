@@ -5,7 +5,7 @@ import { resolveInput } from "../inputs/inputs.js";
 import type { ResolvedInput } from "../inputs/inputs.js";
 import type { FileIdentity } from "../checkpoints/records.js";
 import { identityOf } from "../checkpoints/trust.js";
-import { phase, together } from "./context.js";
+import { together } from "./context.js";
 import type { RunContext } from "./context.js";
 import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
@@ -20,14 +20,11 @@ export interface Prepared {
 }
 
 async function prepareHost(context: RunContext, signal: AbortSignal): Promise<HostFacts> {
-  const { emit, template, workspace, meter } = context;
+  const { emit, template, workspace } = context;
   const folders = { state: workspace.build.folder };
-  const host = await phase(
-    emit,
-    "host",
-    () => meter.waitFor(() => checkHost(template, folders, signal)),
-    ({ qemu, accelerator }) => `QEMU ${qemu.text}, ${accelerator}`,
-  );
+  const host = await context.phase("host", () => checkHost(template, folders, signal), {
+    detail: ({ qemu, accelerator }) => `QEMU ${qemu.text}, ${accelerator}`,
+  });
   if (host.fallback) {
     emit({
       type: "warning",
@@ -39,7 +36,7 @@ async function prepareHost(context: RunContext, signal: AbortSignal): Promise<Ho
 }
 
 async function prepareInputs(context: RunContext, signal: AbortSignal): Promise<ResolvedInput[]> {
-  const { emit, template, options, meter } = context;
+  const { emit, template, options } = context;
   if (template.inputSpecs.size === 0) return [];
   const inputContext = { emit, signal, offline: options.offline ?? false };
   const works = [...template.inputSpecs].map(
@@ -47,19 +44,16 @@ async function prepareInputs(context: RunContext, signal: AbortSignal): Promise<
       (either: AbortSignal) =>
         resolveInput(name, spec, { ...inputContext, signal: either }),
   );
-  return phase(
-    emit,
-    "inputs",
-    () => meter.waitFor(() => together(signal, works)),
-    (inputs) => {
+  return context.phase("inputs", () => together(signal, works), {
+    detail: (inputs) => {
       const cached = inputs.filter((input) => input.fromCache).length;
       return `${inputs.length} ready, ${cached} from the cache`;
     },
-  );
+  });
 }
 
 async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Base> {
-  const { emit, template, options, meter } = context;
+  const { emit, template, options } = context;
   const baseContext = {
     emit,
     signal,
@@ -68,12 +62,9 @@ async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Ba
     disk: template.machine.disk,
     findArtifact: options.findArtifact,
   };
-  const base = await phase(
-    emit,
-    "base",
-    () => meter.waitFor(() => resolveBase(template.base, baseContext)),
-    ({ origin }) => origin,
-  );
+  const base = await context.phase("base", () => resolveBase(template.base, baseContext), {
+    detail: ({ origin }) => origin,
+  });
   requireFit(base, template.machine.disk);
   return base;
 }

@@ -11,25 +11,23 @@ import { firstCause } from "./cause.js";
 import { runGuestActions } from "./checkpoints/host-actions.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import { takeReady } from "./checkpoints/shared.js";
-import { phase } from "./context.js";
 import { hostnameOf } from "../seed/hostname.js";
 import { createSaver, readyMachine } from "./lifecycle.js";
 import type { ReadyMachine, StartInput } from "./lifecycle.js";
 
 async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyMachine> {
   const { context, prepared, plan, control } = start;
-  const { emit, meter, workspace, template } = context;
+  const { emit, workspace, template } = context;
   const { store } = plan;
   await store.markInUse();
   await store.update(checkpoint.tag, { usedAt: new Date().toISOString() });
   const keys = await loadKeys(workspace.work.keys);
-  const machine = await phase(
-    emit,
+  const machine = await context.phase(
     "resume",
     async () => {
       const paused = await bootMachine(context, prepared, control, { paused: true });
       try {
-        await meter.waitFor(() => loadState(paused, checkpoint.tag));
+        await loadState(paused, checkpoint.tag);
         await resumeMachine(paused);
         return paused;
       } catch (error) {
@@ -37,13 +35,16 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
         throw error;
       }
     },
-    () => (checkpoint.index === 0 ? "a booted guest" : `the state after ${checkpoint.step}`),
+    {
+      detail: () =>
+        checkpoint.index === 0 ? "a booted guest" : `the state after ${checkpoint.step}`,
+    },
   );
   try {
     await watchMemory(machine);
-    const guest = await reconnectGuest(context, prepared, machine, keys);
+    const guest = await reconnectGuest(context, machine, keys);
     const hostname = hostnameOf(template.name);
-    const { seeded } = await meter.waitFor(() => wakeGuest(guest, { hostname, restored: true }));
+    const { seeded } = await context.wait(() => wakeGuest(guest, { hostname, restored: true }));
     if (!seeded) {
       emit({
         type: "warning",
@@ -116,7 +117,7 @@ export async function resumeShared(start: StartInput): Promise<ReadyMachine | un
   const [key = ""] = plan.decision.keys;
   if (!plan.limits || options.force || !context.template.seal) return undefined;
   await plan.store.forget();
-  const taken = await context.meter.waitFor(() => takeReady(key, workspace.work, options.signal));
+  const taken = await context.wait(() => takeReady(key, workspace.work, options.signal));
   if (!taken) return undefined;
   if ("problem" in taken) {
     emit({

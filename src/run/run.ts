@@ -15,7 +15,7 @@ import type { RunPlan } from "./checkpoints/plan.js";
 import type { Saver } from "./checkpoints/save.js";
 import { firstCause } from "./cause.js";
 import { createContext } from "./context.js";
-import type { BuildOptions, RunContext } from "./context.js";
+import type { BuildOptions, RunContext, Uses } from "./context.js";
 import { openControl } from "../builds/control.js";
 import type { Control } from "../builds/control.js";
 import { makeArtifact, scrub, seal, shutDown } from "./finish.js";
@@ -55,10 +55,10 @@ export async function build(options: BuildOptions): Promise<RunResult> {
   const context = await begin(options, workspace, meter).catch(tell);
   try {
     const result = await runBuild(context);
-    await succeed(context, result);
+    await succeed(context, meter, result);
     return result;
   } catch (thrown) {
-    throw await fail(context, asVmbuildError(thrown));
+    throw await fail(context, meter, asVmbuildError(thrown));
   }
 }
 
@@ -71,7 +71,7 @@ async function begin(
 ): Promise<RunContext> {
   options.bus.attach(createFileSink(workspace.run.events));
   const output = planOutput(options.template, options.outputDirectory);
-  const context = createContext(options, workspace, output, meter);
+  const context = createContext({ options, workspace, output, meter });
   announce(context);
   return context;
 }
@@ -103,7 +103,7 @@ async function runBuild(context: RunContext): Promise<RunResult> {
 }
 
 /** What is done for the next run; where it fails, that one does more, and this one is as it is. */
-async function afterwards({ emit }: RunContext, work: () => Promise<void>): Promise<void> {
+async function afterwards({ emit }: Uses<"emit">, work: () => Promise<void>): Promise<void> {
   await work().catch((thrown: unknown) => {
     const message = `The next run may have to begin anew: ${asVmbuildError(thrown).message}`;
     emit({ type: "warning", message });
@@ -140,10 +140,10 @@ async function runMachine(
       });
       await shutDown(context, machine, guest);
     } else {
-      await quitMachine(machine, emit);
+      await context.wait(() => quitMachine(machine, emit));
     }
     guest.close();
-    await saver?.finish();
+    await context.wait(async () => saver?.finish());
     if (!isSame(await identityOf(workspace.work.base), baseInUse)) throw changedBase(prepared);
     return { ...steps, stopped: await StoppedMachine.from(ready, workspace.work.disk) };
   } catch (thrown) {
@@ -151,7 +151,7 @@ async function runMachine(
     if (options.onError === "pause" && !signal.aborted)
       await pauseOnError(context, error, pauseHere);
     if (!signal.aborted) await keepFailure(context, saver, error);
-    if (!machine.death.aborted) await quitMachine(machine, emit);
+    if (!machine.death.aborted) await context.wait(() => quitMachine(machine, emit));
     await saver?.finish();
     throw error;
   }
@@ -166,7 +166,7 @@ function changedBase({ base }: Prepared): VmbuildError {
 
 /** The state in which a step failed is kept, for `vmbuild ssh`. */
 async function keepFailure(
-  { workspace, template }: RunContext,
+  { workspace, template }: Uses<"workspace" | "template">,
   saver: Saver | undefined,
   thrown: unknown,
 ): Promise<void> {
@@ -207,23 +207,30 @@ async function pauseOnError(
   });
 }
 
-function announce({ emit, template, workspace }: RunContext): void {
+function announce({ emit, template, workspace }: Uses<"emit" | "template" | "workspace">): void {
   const { name, version } = template;
   const { runId, run, tidied } = workspace;
   emit({ type: "run.started", name, version, runId, runFolder: run.folder });
   for (const message of tidied) emit({ type: "note", message: `tidied: ${message}` });
 }
 
-async function succeed(context: RunContext, result: RunResult): Promise<void> {
-  const { options, workspace, meter, emit } = context;
+async function succeed(
+  context: Uses<"options" | "workspace" | "emit">,
+  meter: Meter,
+  result: RunResult,
+): Promise<void> {
+  const { options, workspace, emit } = context;
   if (!options.keepWork) await rm(workspace.run.outputs, { recursive: true, force: true });
   const artifact = result.artifact?.path;
   await endRecord(workspace, { state: "done", ...(artifact === undefined ? {} : { artifact }) });
   emit({ type: "run.finished", durationMs: meter.totalMs, ownMs: meter.ownMs, result });
 }
 
-async function fail(context: RunContext, error: VmbuildError): Promise<VmbuildError> {
-  const { workspace, meter, emit } = context;
+async function fail(
+  { workspace, emit }: Uses<"workspace" | "emit">,
+  meter: Meter,
+  error: VmbuildError,
+): Promise<VmbuildError> {
   await endRecord(workspace, { state: "failed", outcome: error.code }).catch((thrown: unknown) => {
     // The disk that is full, or was taken away, is often what the run failed of.
     emit({ type: "note", message: `The run's record: ${asVmbuildError(thrown).message}` });

@@ -71,17 +71,17 @@ export async function connectMachine(
   started: BootingMachine | ReadyMachine,
 ): Promise<ReadyMachine> {
   if (started.stage === "ready") return started;
-  const { context, prepared, plan } = start;
-  const { meter, template } = context;
+  const { context, plan } = start;
+  const { template } = context;
   const { machine, keys, saver } = started;
   await watchMemory(machine);
-  const guest = await connectGuest(context, prepared, machine, keys);
-  await meter.waitFor(() => openDoor(guest, keys, template.ssh.user));
+  const guest = await connectGuest(context, machine, keys);
+  await context.wait(() => openDoor(guest, keys, template.ssh.user));
   const [key = ""] = plan.decision.keys;
   const ready = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
-  await meter.waitFor(async () => saver?.save(ready, guest));
-  await meter.waitFor(() => share(start, machine));
+  await context.wait(async () => saver?.save(ready, guest));
+  await context.wait(() => share(start, machine));
   const hostname = hostnameOf(template.name);
-  await meter.waitFor(() => wakeGuest(guest, { hostname, restored: false }));
+  await context.wait(() => wakeGuest(guest, { hostname, restored: false }));
   return readyMachine({ machine, keys, saver, guest, from: undefined, kept: [] });
 }

@@ -7,7 +7,7 @@ import type { Step } from "../steps/schema.js";
 import { StepWatch } from "./after-step.js";
 import { StateKeeper } from "./checkpoints/keeper.js";
 import type { RunPlan } from "./checkpoints/plan.js";
-import type { RunContext } from "./context.js";
+import type { RunContext, Uses } from "./context.js";
 import type { Breakpoint } from "./pause.js";
 import type { ReadyMachine } from "./lifecycle.js";
 import { openStepLog, placeOf } from "./step-log.js";
@@ -28,7 +28,7 @@ export interface StepsEnd {
 }
 
 /** Whether a breakpoint is set here. */
-function isBreak(context: RunContext, when: Breakpoint["when"], step: Step): boolean {
+function isBreak(context: Uses<"options">, when: Breakpoint["when"], step: Step): boolean {
   const { breakpoints = [], pauseAfterEachStep = false } = context.options;
   if (when === "after" && pauseAfterEachStep) return true;
   return breakpoints.some((point) => point.when === when && point.step === step.name);
@@ -49,11 +49,11 @@ interface StepRun {
 
 async function runOne(stepRun: StepRun): Promise<number> {
   const { context, step, index, guest, signal, hostChanged } = stepRun;
-  const { workspace, emit, meter } = context;
+  const { workspace, emit } = context;
   const log = openStepLog(context, index, step.name);
   const place = placeOf(context, index);
   try {
-    const ended = await meter.waitFor(() =>
+    const ended = await context.wait(() =>
       runStep(step, { guest, emit, signal, log, hostChanged, ...place }),
     );
     await requireCompanionNames(workspace.run.outputs, context.output.filename);
@@ -68,7 +68,7 @@ async function runOne(stepRun: StepRun): Promise<number> {
 
 /** Checks the guest after a step. A guest that is about to end fails the step that ended it. */
 async function checkAfter(
-  { workspace }: RunContext,
+  { workspace }: Uses<"workspace">,
   watch: StepWatch,
   step: Step,
   guest: Guest,
@@ -83,7 +83,7 @@ async function checkAfter(
 
 /** Records a step that is skipped, with the time that it took when it ran. */
 function keptRecord(
-  { emit, template }: RunContext,
+  { emit, template }: Uses<"emit" | "template">,
   step: Step,
   index: number,
   kept: readonly Checkpoint[],
@@ -115,7 +115,7 @@ export async function runSteps({
   signal,
   pause,
 }: StepsInput): Promise<StepsEnd> {
-  const { template, meter, options } = context;
+  const { template, options } = context;
   const { guest, from, kept } = ready;
   const keeper = new StateKeeper(plan, ready);
   const watch = new StepWatch(context.emit);
@@ -127,15 +127,15 @@ export async function runSteps({
     } else {
       const pauseAt = async (when: Breakpoint["when"]): Promise<void> => {
         if (!isBreak(context, when, step)) return;
-        await meter.waitFor(() => pause(`${when} step ${step.name}`));
+        await context.wait(() => pause(`${when} step ${step.name}`));
       };
       await pauseAt("before");
       const hostChanged = (): Promise<void> => keeper.before(context, step);
       await hostChanged();
       const durationMs = await runOne({ context, step, index, guest, signal, hostChanged });
       records.push({ name: step.name, durationMs });
-      await meter.waitFor(() => checkAfter(context, watch, step, guest));
-      await meter.waitFor(() => keeper.after(context, { step, index, stepMs: durationMs, guest }));
+      await context.wait(() => checkAfter(context, watch, step, guest));
+      await context.wait(() => keeper.after(context, { step, index, stepMs: durationMs, guest }));
       await pauseAt("after");
     }
     if (step.name === options.until) break;

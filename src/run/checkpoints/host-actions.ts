@@ -27,14 +27,14 @@ async function rerun(
   side: Side,
   guest: Guest | undefined,
 ): Promise<void> {
-  const { emit, meter, options } = context;
+  const { emit, options } = context;
   const log = openStepLog(context, index, step.name);
   try {
     for (const [position, action] of step.actions.entries()) {
       if (!runsAgain(action, side)) continue;
       const place = { ...placeOf(context, index), log };
       const { signal } = options;
-      await meter.waitFor(() => rerunAction(step, position, { ...place, guest, emit, signal }));
+      await context.wait(() => rerunAction(step, position, { ...place, guest, emit, signal }));
     }
   } finally {
     log.close();

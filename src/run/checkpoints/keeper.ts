@@ -4,7 +4,7 @@ import type { Manifest } from "../../checkpoints/manifest.js";
 import { asVmbuildError } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
 import type { Step } from "../../steps/schema.js";
-import type { RunContext } from "../context.js";
+import type { Uses } from "../context.js";
 import type { ReadyMachine } from "../lifecycle.js";
 import { stepManifest } from "./manifests.js";
 import { parentKeyOf } from "./decide.js";
@@ -41,12 +41,12 @@ export class StateKeeper {
   }
 
   /** Looks at what a step will use: before it begins, and after it made some of that itself. */
-  async before(context: RunContext, step: Step): Promise<void> {
+  async before(context: Uses<"options" | "emit">, step: Step): Promise<void> {
     if (this.#key !== undefined) this.#before = await this.#describe(context, step);
   }
 
   /** What a step uses now; a file that goes while it is read leaves that uncertain. */
-  async #describe(context: RunContext, step: Step): Promise<Manifest> {
+  async #describe(context: Uses<"options" | "emit">, step: Step): Promise<Manifest> {
     try {
       return await stepManifest(step, this.#plan.describer);
     } catch (thrown) {
@@ -56,7 +56,7 @@ export class StateKeeper {
     }
   }
 
-  #loseTrack({ emit }: RunContext, step: Step, why: string): void {
+  #loseTrack({ emit }: Uses<"emit">, step: Step, why: string): void {
     this.#key = undefined;
     emit({
       type: "warning",
@@ -66,7 +66,10 @@ export class StateKeeper {
   }
 
   /** Saves the state after a step, where it is certain what that was made from. */
-  async after(context: RunContext, { step, index, stepMs, guest }: FinishedStep): Promise<void> {
+  async after(
+    context: Uses<"options" | "emit">,
+    { step, index, stepMs, guest }: FinishedStep,
+  ): Promise<void> {
     if (this.#key === undefined) return;
     const manifest = await this.#describe(context, step);
     const changed = differencesOf(this.#before, manifest);

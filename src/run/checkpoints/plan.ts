@@ -6,7 +6,7 @@ import { CheckpointStore, KeptTexts } from "../../checkpoints/store.js";
 import { copyTree } from "../../host/copy.js";
 import { makePrivateFolder, statIfThere } from "../../host/files.js";
 import type { Template } from "../../template/load.js";
-import type { BuildOptions, RunContext } from "../context.js";
+import type { BuildOptions, RunContext, Uses } from "../context.js";
 import type { Prepared } from "../prepare.js";
 import { createDescriber, rootManifest, stepManifest } from "./manifests.js";
 import type { StepDescriber } from "./manifests.js";
@@ -46,7 +46,7 @@ function usesOtherFiles({ machine }: Template): boolean {
   return machine.arguments.some((argument) => names.test(argument));
 }
 
-function limitsOf(context: RunContext): Limits | undefined {
+function limitsOf(context: Uses<"template" | "options">): Limits | undefined {
   const { checkpoints } = context.template;
   if (context.options.checkpoints === false || checkpoints === false) return undefined;
   if (usesOtherFiles(context.template)) return undefined;
@@ -57,7 +57,9 @@ function limitsOf(context: RunContext): Limits | undefined {
 async function openStore(context: RunContext, usable: boolean): Promise<CheckpointStore> {
   const { workspace, options, emit } = context;
   if (!usable) return CheckpointStore.empty(workspace.work);
-  const { store, found } = await CheckpointStore.open(workspace.work, options.signal);
+  const { store, found } = await context.wait(() =>
+    CheckpointStore.open(workspace.work, options.signal),
+  );
   for (const message of found.losses) emit({ type: "warning", message });
   if (found.orphans.length > 0) {
     const message = `Removed ${found.orphans.length} states that a killed run had not finished`;
@@ -77,7 +79,7 @@ async function describeChain(prepared: Prepared, describer: StepDescriber): Prom
 
 /** Puts what kept steps had made for the output folder where this run's own go. */
 async function restoreOutputs(
-  context: RunContext,
+  context: Uses<"workspace">,
   store: CheckpointStore,
   tag: string | undefined,
 ) {
@@ -180,8 +182,7 @@ export function stepsToRun(
 }
 
 /** Says what is kept and why the rest is not. */
-export function announcePlan(context: RunContext, plan: RunPlan): void {
-  const { emit, template } = context;
+export function announcePlan({ emit, template }: Uses<"template" | "emit">, plan: RunPlan): void {
   const { decision, alteration } = plan;
   if (usesOtherFiles(template)) {
     const message =

@@ -51,7 +51,7 @@ export async function lookAhead(options: BuildOptions): Promise<Outlook> {
   await using lock = await tryLock(build.lock);
   if (!lock) throw await lockError(template.name, build.lock);
   const output = planOutput(template, options.outputDirectory);
-  const context: RunContext = createContext(options, workspace, output, new Meter());
+  const context: RunContext = createContext({ options, workspace, output, meter: new Meter() });
   if (options.until === undefined) await requireOwnFolder(outputTarget(context));
   const prepared = await prepare(context);
   const plan = await planRun(context, prepared, { ...options, preview: true });
