@@ -1,6 +1,7 @@
 /** Base images in the cache, each made once for its key and then shared by every build. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { makeFolder, makePrivateFolder, markUsed, statIfThere, writeWhole } from "../host/files.js";
 import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
@@ -15,7 +16,7 @@ export interface CachedImageRequest {
   /**
    * Makes the image at `path`, whole or not at all.
    * @param workFolder is empty, and removed afterwards.
-   * @returns what to record beside it.
+   * @returns what to record beside it; `origin` is how `vmbuild prune` shows it.
    */
   readonly make: (path: string, workFolder: string) => Promise<Readonly<Record<string, unknown>>>;
 }
@@ -28,7 +29,17 @@ export interface CachedImage {
   readonly record: unknown;
 }
 
+/** Size in bytes and time stamp of the image, beside what `make` recorded. */
+const recordSchema = z.looseObject({ size: z.number(), mtimeMs: z.number() });
+
 const folderOf = (key: string): string => join(hostPaths().bases, key.slice(0, 20));
+
+/** The image with this key, if it was made; it then counts as used. */
+export async function findCachedImage(key: string, name: string): Promise<CachedImage | undefined> {
+  const cached = await readCached(cachedImagePath(key, name));
+  if (cached) await markUsed(folderOf(key));
+  return cached;
+}
 
 /** Absolute path of the image with this key, now or after it was made. Pure. */
 export function cachedImagePath(key: string, name: string): string {
@@ -39,10 +50,14 @@ export function cachedImagePath(key: string, name: string): string {
 async function readCached(path: string): Promise<CachedImage | undefined> {
   const status = await statIfThere(path);
   if (!status) return undefined;
-  const text = await readFile(`${path}.json`, "utf8").catch(() => "{}");
-  const record = JSON.parse(text) as { size?: unknown; mtimeMs?: unknown };
-  const fits = record.size === status.size && record.mtimeMs === status.mtimeMs;
-  return fits ? { path, record } : undefined;
+  try {
+    const record = recordSchema.parse(JSON.parse(await readFile(`${path}.json`, "utf8")));
+    const fits = record.size === status.size && record.mtimeMs === status.mtimeMs;
+    return fits ? { path, record } : undefined;
+  } catch {
+    // No record, or one that cannot be read: the image may be incomplete and is made again.
+    return undefined;
+  }
 }
 
 /**
@@ -51,13 +66,10 @@ async function readCached(path: string): Promise<CachedImage | undefined> {
  */
 export async function cachedImage(request: CachedImageRequest): Promise<CachedImage> {
   const { key, name, signal } = request;
+  const cached = await findCachedImage(key, name);
+  if (cached) return cached;
   const path = cachedImagePath(key, name);
   const folder = folderOf(key);
-  const cached = await readCached(path);
-  if (cached) {
-    await markUsed(folder);
-    return cached;
-  }
   await makePrivateFolder(hostPaths().bases);
   await makeFolder(folder);
   await using _lock = await waitForLock(join(folder, "lock"), signal);

@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { imageInfo } from "../machine/disk.js";
 import { memberIn } from "../inputs/archive.js";
 import { recogniseFile } from "../inputs/content.js";
@@ -12,16 +12,10 @@ import { pour, UNPACKERS } from "../inputs/pour.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
 import { readBaseImage } from "./base.js";
 import { madeImage } from "./disk-image.js";
-import type { ImageFile } from "./disk-image.js";
 import { checkForeign } from "./foreign.js";
 import { chooseMember } from "./member.js";
-import {
-  describedExtents,
-  isReady,
-  notABase,
-  recogniseBase,
-  requireSoundImage,
-} from "./requirements.js";
+import { foreignFormat, isReady, openFile, refuseOther } from "./requirements.js";
+import type { ImageFile } from "./requirements.js";
 
 /** What a look tells. */
 export interface Peeked {
@@ -38,10 +32,6 @@ interface Look {
   readonly what: string;
   readonly scratch: string;
   readonly signal: AbortSignal;
-}
-
-function refuseOther(content: Content, what: string): void {
-  if (content.kind === "other") throw notABase(what, `is ${content.what}`, content.hint);
 }
 
 /** The beginning of a compressed file's content; a file that is itself a beginning will do. */
@@ -87,26 +77,22 @@ async function peekCompressed(path: string, by: Compression, look: Look): Promis
  *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
  */
 export async function peekBase(file: ImageFile, signal: AbortSignal): Promise<Peeked> {
-  const what = `The base ${file.origin}`;
-  const { path } = file;
-  const content = await recogniseBase(path, what);
-  refuseOther(content, what);
+  const { layer, extents } = await openFile(file);
+  const { path, what, content } = layer;
   if (isReady(content)) {
-    await requireSoundImage({ path, what, content });
     const options = { mayUseOtherFiles: file.isLocal, signal };
     return { virtualSize: (await readBaseImage(path, options)).virtualSize };
   }
-  const extents = await describedExtents({ path, what, content, extents: [] }, file.isLocal);
   if (content.kind === "image" || content.kind === "descriptor") {
-    const format = content.kind === "image" ? content.format : "vmdk";
-    return { virtualSize: await checkForeign({ path, format, what, extents }, signal) };
+    const image = { path, format: foreignFormat(content), what, extents };
+    return { virtualSize: await checkForeign(image, signal) };
   }
   const made = await madeImage(file, extents, signal);
   if (made !== undefined) return { virtualSize: (await imageInfo(made, signal)).virtualSize };
   const scratch = await mkdtemp(join(tmpdir(), "vmbuild-peek-"));
   try {
     const look = { what, scratch, signal };
-    const note = `${basename(path)} is ${content.what}: the size of the image in it is not checked`;
+    const note = `${layer.name} is ${content.what}: the size of the image in it is not checked`;
     if (content.kind === "archive") await peekArchive(path, content.form, look);
     else if (content.kind === "compressed") {
       return { note, ...(await peekCompressed(path, content.by, look)) };

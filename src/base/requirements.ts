@@ -4,7 +4,20 @@ import { VmbuildError, systemCode } from "../errors.js";
 import { recogniseFile } from "../inputs/content.js";
 import type { Content } from "../inputs/content-kind.js";
 import { imageProblem } from "./soundness.js";
+import type { Layer } from "./layer.js";
 import { extentPaths, missingExtents } from "./vmdk.js";
+
+/** A file that should be a base. */
+export interface ImageFile {
+  /** Absolute. */
+  readonly path: string;
+  /** The address, path or name by which the user knows it. */
+  readonly origin: string;
+  /** `sha256:<hex>`; computed where it is not known and wanted. */
+  readonly digest?: string | undefined;
+  /** Whether it is the user's own, so that it may be in several files of this host. */
+  readonly isLocal: boolean;
+}
 
 /** A file that should be a base, and what it was recognised as. */
 export interface Recognised {
@@ -29,7 +42,7 @@ export function isReady(content: Content): boolean {
 }
 
 /** Recognises a file of this host, with words for what the file system refuses. */
-export async function recogniseBase(path: string, what: string): Promise<Content> {
+async function recogniseBase(path: string, what: string): Promise<Content> {
   try {
     return await recogniseFile(path);
   } catch (error) {
@@ -71,4 +84,31 @@ export async function describedExtents(
     `is a VMDK descriptor without its extents: ${missing.join(", ")}`,
     "Put these files beside the descriptor, or name an image that holds everything.",
   );
+}
+
+/** Returns QEMU's name of the format of an image that has to be converted. */
+export function foreignFormat(content: Extract<Content, { kind: "image" | "descriptor" }>): string {
+  return content.kind === "image" ? content.format : "vmdk";
+}
+
+/**
+ * Recognises a file that should be a base, and checks it as far as that needs no unpacking.
+ * @throws {VmbuildError} BASE_INVALID for anything but a disk image, alone or packed; for an image
+ *   that is cut short or encrypted; for a VMDK descriptor without its extents.
+ */
+export async function openFile(
+  file: ImageFile,
+): Promise<{ readonly layer: Layer; readonly extents: readonly string[] }> {
+  const { path } = file;
+  const what = `The base ${file.origin}`;
+  const content = await recogniseBase(path, what);
+  const layer = { path, name: basename(path), what, content, isOurs: false, extents: [] };
+  refuseOther(content, what);
+  if (isReady(content)) await requireSoundImage(layer);
+  return { layer, extents: await describedExtents(layer, file.isLocal) };
+}
+
+/** @throws {VmbuildError} BASE_INVALID for content that is neither a disk image nor packed. */
+export function refuseOther(content: Content, what: string): void {
+  if (content.kind === "other") throw notABase(what, `is ${content.what}`, content.hint);
 }

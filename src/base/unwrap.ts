@@ -9,11 +9,12 @@ import { formatBytes } from "../host/format.js";
 import { systemClock } from "../inputs/clock.js";
 import { memberIn } from "../inputs/archive.js";
 import { recogniseFile } from "../inputs/content.js";
-import type { Compression, Content } from "../inputs/content-kind.js";
+import type { Compression } from "../inputs/content-kind.js";
 import { openArchive } from "../inputs/open-archive.js";
 import { pour, UNPACKERS } from "../inputs/pour.js";
 import type { Poured } from "../inputs/pour.js";
 import { createProgress } from "../inputs/progress.js";
+import type { Layer } from "./layer.js";
 import { chooseMember } from "./member.js";
 
 /** What unwrapping is given. */
@@ -24,20 +25,6 @@ export interface UnwrapContext {
   readonly limit: number;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-}
-
-/** A file on the way to the disk image. */
-export interface Layer {
-  readonly path: string;
-  /** Its own name, without folders. */
-  readonly name: string;
-  /** The subject of a message: `The base URL`, `disk.raw in the base URL`. */
-  readonly what: string;
-  readonly content: Content;
-  /** Whether it lies in the scratch folder. */
-  readonly isOurs: boolean;
-  /** Files that hold data of it; absolute. */
-  readonly extents: readonly string[];
 }
 
 /** More than anybody nests; a file that unpacks to itself would go on for ever. */

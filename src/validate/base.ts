@@ -1,5 +1,5 @@
 /** Checks the base: whether it is there, and whether the machine's disk can hold it. */
-import type { ImageFile } from "../base/disk-image.js";
+import type { ImageFile } from "../base/requirements.js";
 import { peekBase } from "../base/peek.js";
 import { baseKindOf } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";

@@ -29,6 +29,7 @@ export interface CacheLimits {
   readonly now: number;
 }
 
+const baseSchema = z.object({ origin: z.string().optional() });
 const metaSchema = z.object({ url: z.string(), ref: z.string().optional() });
 
 /** What tells one booted guest from another. */
@@ -39,17 +40,35 @@ async function readyLabel(path: string): Promise<string> {
   return `the state of a booted guest (${formatBytes(memory)}, ${accelerator})`;
 }
 
-async function labelOf(path: string): Promise<string> {
+async function inputLabel(path: string): Promise<string> {
   try {
     const text = await readFile(join(path, "meta.json"), "utf8");
     const { url, ref } = metaSchema.parse(JSON.parse(text));
     return displayUrl(url) + (ref === undefined ? "" : ` ${ref}`);
   } catch {
-    // A base has none, and neither has a download that was cut off: then a file's name must do.
-    const names = await readdir(path);
-    return names.find((name) => /\.(qcow2|part)$/.test(name)) ?? basename(path);
+    // A download that was cut off has no record; its file's name must do.
+    return (await fileIn(path, /\.part$/)) ?? basename(path);
   }
 }
+
+const fileIn = async (folder: string, name: RegExp): Promise<string | undefined> =>
+  (await readdir(folder)).find((one) => name.test(one));
+
+/** The origin that is recorded beside an image, or else the image's name. */
+async function baseLabel(path: string): Promise<string> {
+  const name = (await fileIn(path, /\.(qcow2|part)$/)) ?? basename(path);
+  const record = await fileIn(path, /\.json$/);
+  if (record === undefined) return name;
+  try {
+    const text = await readFile(join(path, record), "utf8");
+    return baseSchema.parse(JSON.parse(text)).origin ?? name;
+  } catch {
+    // A record that cannot be read is not believed either: the image is made again.
+    return name;
+  }
+}
+
+const LABELS = { input: inputLabel, base: baseLabel, ready: readyLabel };
 
 async function itemsIn(kind: CacheItem["kind"], folder: string): Promise<CacheItem[]> {
   if (!(await statIfThere(folder))) return [];
@@ -61,7 +80,7 @@ async function itemsIn(kind: CacheItem["kind"], folder: string): Promise<CacheIt
   const items = folders.map(async ({ name }): Promise<CacheItem | undefined> => {
     const path = join(folder, name);
     const usedAt = Number((await statIfThere(path))?.mtimeMs ?? 0);
-    const label = await (kind === "ready" ? readyLabel(path) : labelOf(path));
+    const label = await LABELS[kind](path);
     return { kind, path, label, size: await sizeOnDisk(path), usedAt };
   });
   return (await Promise.all(items)).filter((item) => item !== undefined);
