@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { resolveBase } from "../../../src/base/base.js";
+import { readCaches } from "../../../src/builds/prune/caches.js";
 import type { BaseContext } from "../../../src/base/kind.js";
 import type { Base } from "../../../src/base/base.js";
 import type { EventBody } from "../../../src/events/types.js";
@@ -127,6 +128,8 @@ describe("a packed disk", () => {
     expect(base).toMatchObject({ format: "raw", virtualSize: 8 * MIB });
     expect(await isSameDisk(base.path, raw)).toBe(true);
     expect(await local(archive)).toMatchObject({ path: base.path, kind: "path" });
+    const cached = (await readCaches()).filter(({ kind }) => kind === "base");
+    expect(cached).toMatchObject([{ label: base.origin }]);
   });
 
   it("is taken out of GNU tar's sparse form, as Compute Engine publishes it", async () => {
