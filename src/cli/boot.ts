@@ -102,6 +102,6 @@ export async function boot(
     const connection = await booted.connect(template.ssh.timeout);
     await bus.close();
     const command = words.length > 0 ? words.join(" ") : undefined;
-    return await attachTerminal(connection, command, process);
+    return await attachTerminal(connection, command, process, signal);
   });
 }

@@ -45,7 +45,9 @@ export async function ssh(
   const command = words.length > 0 ? words.join(" ") : undefined;
   let exitCode: number;
   try {
-    exitCode = await attachTerminal(connection, command, process);
+    exitCode = await interruptible((signal) =>
+      attachTerminal(connection, command, process, signal),
+    );
   } finally {
     connection.close();
   }
@@ -99,7 +101,7 @@ async function lookInside(
       const fate = save ? "What you change is kept." : "What you change is gone afterwards.";
       output.tell(`${name}, ${title}. ${fate}`);
       const command = words.length > 0 ? words.join(" ") : undefined;
-      return attachTerminal(connection, command, process);
+      return attachTerminal(connection, command, process, signal);
     }),
   );
 }

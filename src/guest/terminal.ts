@@ -31,15 +31,19 @@ function open(connection: Connection, command: string | undefined, terminal: Loc
 }
 
 /**
- * Connects the terminal with a shell, or with one command, until it ends.
+ * Connects the terminal with a shell, or with one command, until it ends. When the signal aborts,
+ * the server is asked to send the command SIGTERM (OpenSSH refuses that to root), and the terminal
+ * is given back at once.
  * @returns the exit code; 128 and more for a signal, as shells have it.
- * @throws {VmbuildError} GUEST_LOST when the connection goes first.
+ * @throws {VmbuildError} GUEST_LOST when the connection goes first; the signal's reason.
  */
 export async function attachTerminal(
   connection: Connection,
   command: string | undefined,
   terminal: LocalTerminal,
+  signal: AbortSignal,
 ): Promise<number> {
+  signal.throwIfAborted();
   const channel = await open(connection, command, terminal);
   const { stdin, stdout, stderr } = terminal;
   const raw = stdin.isTTY && stdout.isTTY;
@@ -57,11 +61,19 @@ export async function attachTerminal(
     channel.close();
   };
   stdout.once("error", onError);
+  let onAbort = (): void => {};
   channel.pipe(stdout, { end: false });
   channel.stderr.pipe(stderr, { end: false });
   try {
     return await new Promise<number>((resolve, reject) => {
       let exitCode: number | undefined;
+      onAbort = () => {
+        channel.signal("TERM");
+        channel.close();
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+      if (signal.aborted) onAbort();
       // ssh2 gives the signal's name with `SIG` in front.
       channel.once("exit", (code: number | null, signal?: string) => {
         exitCode = code ?? 128 + (SIGNAL_NUMBERS[signal ?? ""] ?? constants.signals.SIGTERM);
@@ -75,6 +87,7 @@ export async function attachTerminal(
   } finally {
     stdout.off("resize", onResize);
     stdout.off("error", onError);
+    signal.removeEventListener("abort", onAbort);
     stdin.unpipe(channel);
     if (raw) stdin.setRawMode(false);
     stdin.pause();

@@ -1,5 +1,6 @@
 import { PassThrough, Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { VmbuildError } from "../../../src/errors.js";
 import type { Connection } from "../../../src/guest/connection.js";
 import { attachTerminal } from "../../../src/guest/terminal.js";
 import type { LocalTerminal } from "../../../src/guest/terminal.js";
@@ -7,6 +8,7 @@ import { errorOf } from "../../support/inputs.js";
 import { kill, startSshd } from "./sshd.js";
 import type { Sshd } from "./sshd.js";
 
+const { signal } = new AbortController();
 let sshd: Sshd;
 let connection: Connection;
 beforeAll(async () => {
@@ -49,7 +51,9 @@ function makeTerminal(isTTY: boolean) {
 describe("one command", () => {
   it("passes on its output, by stream, and its exit code", async () => {
     const { terminal, stdout, stderr } = makeTerminal(false);
-    expect(await attachTerminal(connection, "echo out; echo err >&2; exit 42", terminal)).toBe(42);
+    expect(
+      await attachTerminal(connection, "echo out; echo err >&2; exit 42", terminal, signal),
+    ).toBe(42);
     expect(stdout.text).toBe("out\n");
     expect(stderr.text).toBe("err\n");
   });
@@ -57,7 +61,7 @@ describe("one command", () => {
   it("reads what is piped into it", async () => {
     const { terminal, stdin, stdout } = makeTerminal(false);
     stdin.end("piped\n");
-    expect(await attachTerminal(connection, "tr a-z A-Z", terminal)).toBe(0);
+    expect(await attachTerminal(connection, "tr a-z A-Z", terminal, signal)).toBe(0);
     expect(stdout.text).toBe("PIPED\n");
   });
 
@@ -65,16 +69,28 @@ describe("one command", () => {
     ["TERM", 143],
     ["KILL", 137],
     ["SEGV", 139],
-  ])("ends with 128 and more for SIG%s", async (signal, code) => {
+  ])("ends with 128 and more for SIG%s", async (name, code) => {
     const { terminal } = makeTerminal(false);
-    expect(await attachTerminal(connection, `kill -${signal} $$`, terminal)).toBe(code);
+    expect(await attachTerminal(connection, `kill -${name} $$`, terminal, signal)).toBe(code);
+  });
+
+  it("is not waited for when it is cancelled", async () => {
+    await using other = await startSshd();
+    const { terminal, stdout } = makeTerminal(false);
+    const cancel = new AbortController();
+    const reason = new VmbuildError("TERMINATED", "Asked to end");
+    const command = "echo ready; sleep 300";
+    const running = attachTerminal(await other.connect(), command, terminal, cancel.signal);
+    await stdout.until(/ready/);
+    cancel.abort(reason);
+    expect(await errorOf(running)).toBe(reason);
   });
 
   it("is not a success when the connection goes", async () => {
     await using other = await startSshd();
     const lost = await other.connect();
     const { terminal, stdout } = makeTerminal(false);
-    const running = attachTerminal(lost, "echo ready; sleep 30", terminal);
+    const running = attachTerminal(lost, "echo ready; sleep 30", terminal, signal);
     await stdout.until(/ready/);
     for (const pid of await other.sessions()) kill(pid);
     expect(await errorOf(running)).toMatchObject({ code: "GUEST_LOST" });
@@ -84,7 +100,7 @@ describe("one command", () => {
 describe("a shell", () => {
   it("has a terminal of the user's size, which follows when that changes", async () => {
     const { terminal, stdin, stdout, modes } = makeTerminal(true);
-    const running = attachTerminal(connection, undefined, terminal);
+    const running = attachTerminal(connection, undefined, terminal, signal);
     stdin.write("stty size; tty\n");
     await stdout.until(/24 80[\s\S]*\/dev\/pts\//);
     stdout.columns = 132;
