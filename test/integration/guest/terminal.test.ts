@@ -79,7 +79,7 @@ describe("one command", () => {
     const { terminal, stdout } = makeTerminal(false);
     const cancel = new AbortController();
     const reason = new VmbuildError("TERMINATED", "Asked to end");
-    const command = "echo ready; sleep 300";
+    const command = "echo ready; sleep 30";
     const running = attachTerminal(await other.connect(), command, terminal, cancel.signal);
     await stdout.until(/ready/);
     cancel.abort(reason);
