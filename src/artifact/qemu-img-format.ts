@@ -4,7 +4,7 @@ import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import { formatBytes } from "../host/format.js";
 import { Tail } from "../host/lines.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import type { Conversion, OutputFormat } from "./format.js";
 
 /** What differs from one such format to another. */
@@ -62,13 +62,17 @@ async function measure(driver: string, { source, signal }: Conversion): Promise<
   const args = ["measure", "--output=json", "-f", "qcow2", "-O", driver, resolve(source)];
   const result = await runProgram("qemu-img", args, {
     signal,
-    keepOutput: true,
+    captureOutput: true,
     env: { LC_ALL: "C" },
   });
   if (result.exitCode === 0) return measureAnswer.parse(JSON.parse(result.stdout)).required;
-  throw new VmbuildError("ARTIFACT_CONVERT", `qemu-img cannot read ${source}: ${endOf(result)}`, {
-    lines: result.lastLines,
-  });
+  throw new VmbuildError(
+    "ARTIFACT_CONVERT",
+    `qemu-img cannot read ${source}: ${describeExit(result)}`,
+    {
+      lines: result.lastLines,
+    },
+  );
 }
 
 async function convert(
@@ -103,7 +107,7 @@ async function convert(
   }
   throw new VmbuildError(
     "ARTIFACT_CONVERT",
-    `qemu-img could not write the image to ${folder}: ${endOf(result)}`,
+    `qemu-img could not write the image to ${folder}: ${describeExit(result)}`,
     { lines, details: { folder } },
   );
 }

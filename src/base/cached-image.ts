@@ -1,7 +1,13 @@
 /** Base images in the cache, each made once for its key and then shared by every build. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolder, makePrivateFolder, markUsed, statIfThere, writeWhole } from "../host/files.js";
+import {
+  makeFolder,
+  makePrivateFolder,
+  markUsed,
+  statIfThere,
+  writeFileAtomic,
+} from "../host/files.js";
 import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 
@@ -70,7 +76,7 @@ async function makeNow({ key, make }: CachedImageRequest, path: string): Promise
     const made = await make(path, workFolder);
     const status = await statIfThere(path);
     const record = { size: status?.size, mtimeMs: status?.mtimeMs, ...made };
-    await writeWhole(`${path}.json`, `${JSON.stringify(record, null, 2)}\n`);
+    await writeFileAtomic(`${path}.json`, `${JSON.stringify(record, null, 2)}\n`);
     return { path, record };
   } finally {
     await rm(workFolder, { recursive: true, force: true });

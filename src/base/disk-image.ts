@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import type { Emit } from "../events/types.js";
-import { makePrivateFolder, markUsed, publish, writeWhole } from "../host/files.js";
+import { makePrivateFolder, markUsed, publish, writeFileAtomic } from "../host/files.js";
 import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 import { displayUrl, safeName } from "../inputs/address.js";
@@ -131,7 +131,7 @@ async function make(
     await publish(made.path, path);
     const { size, mtimeMs } = await stat(path);
     const record = { url: displayUrl(file.origin), file: name, size, mtimeMs };
-    await writeWhole(join(folder, "meta.json"), `${JSON.stringify(record, undefined, 2)}\n`);
+    await writeFileAtomic(join(folder, "meta.json"), `${JSON.stringify(record, undefined, 2)}\n`);
     return path;
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { workPaths } from "../checkpoints/records.js";
 import type { WorkPaths } from "../checkpoints/records.js";
 import { VmbuildError } from "../errors.js";
-import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
+import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
 import { lockHolder, tryLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
@@ -167,7 +167,7 @@ async function tidy(build: BuildPaths): Promise<string[]> {
 }
 
 function writeRecord(path: string, record: RunRecord): Promise<void> {
-  return writeWhole(path, `${JSON.stringify(record, null, 2)}\n`, 0o600);
+  return writeFileAtomic(path, `${JSON.stringify(record, null, 2)}\n`, 0o600);
 }
 
 /** The error for a build that somebody works with. */

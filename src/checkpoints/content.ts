@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isUtf8 } from "node:buffer";
-import { shownName } from "../host/bytes.js";
+import { displayName } from "../host/file-names.js";
 import { listTree } from "../host/tree.js";
 import type { TreeEntry } from "../host/tree.js";
 import { statIfThere } from "../host/files.js";
@@ -44,7 +44,7 @@ export async function digestOf(path: string | Buffer, context: ContentContext): 
 
 /** A name that no other bytes have: one that is not UTF-8 is followed by them in hex. */
 function distinctName(name: Buffer): string {
-  return isUtf8(name) ? name.toString("utf8") : `${shownName(name)} (${name.toString("hex")})`;
+  return isUtf8(name) ? name.toString("utf8") : `${displayName(name)} (${name.toString("hex")})`;
 }
 
 async function describeEntry(entry: TreeEntry, context: ContentContext): Promise<string> {

@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { OptionValues } from "@commander-js/extra-typings";
 import { VmbuildError } from "../errors.js";
-import { currentFolder } from "../host/here.js";
+import { currentFolder } from "../host/current-folder.js";
 import type { Template } from "../template/load.js";
 import type { Override } from "../template/overrides.js";
 import { addGroup } from "./commands/option-group.js";

@@ -2,9 +2,9 @@
 import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { asVmbuildError, systemCode } from "../errors.js";
-import { namedAuthorities } from "../host/authorities.js";
-import { isHomeless, temporaryRoot } from "../host/folders.js";
-import { currentFolder } from "../host/here.js";
+import { environmentAuthorities } from "../host/authorities.js";
+import { hasNoHome, temporaryRoot } from "../host/folders.js";
+import { currentFolder } from "../host/current-folder.js";
 import { runtimeFolder } from "../host/paths.js";
 import { describeProxy, proxyFor } from "../host/proxy.js";
 import { lacking, ok } from "./check.js";
@@ -35,7 +35,7 @@ export async function writeProblem(
 
 /** The check of a folder without which nothing can be built, and that cannot be written to. */
 export function unwritable(name: string, problem: string, variable: string): Check {
-  const home = isHomeless(variable) ? "; this user has no home folder (HOME)" : "";
+  const home = hasNoHome(variable) ? "; this user has no home folder (HOME)" : "";
   return lacking(name, true, {
     found: `${problem}${home}`,
     cost: "nothing can be built",
@@ -91,7 +91,7 @@ export function checkNetwork(): Check[] {
       return [lacking(`${scheme} proxy`, false, { found: message, cost, fix: hint })];
     }
   });
-  const { certificates, problems } = namedAuthorities();
+  const { certificates, problems } = environmentAuthorities();
   const found = problems.join("; ");
   const fix = "correct or unset the variable";
   if (found !== "") checks.push(lacking("certificates", false, { found, cost, fix }));

@@ -83,7 +83,7 @@ function whenAborted(signal: AbortSignal): {
 }
 
 /** Hands on what failed on this side; that the channel was closed early is the other side's affair. */
-async function ofThisSide(work: Promise<unknown> | undefined): Promise<never> {
+async function localFailure(work: Promise<unknown> | undefined): Promise<never> {
   try {
     await work;
   } catch (error) {
@@ -118,7 +118,7 @@ export async function runOnChannel(
     const feeding = feed(channel, options.stdin);
     // A command may end without reading all its input; its exit code then tells, not the pipe.
     const fed = feeding.catch((error: unknown) => error);
-    const failed = [ofThisSide(written), ofThisSide(feeding)];
+    const failed = [localFailure(written), localFailure(feeding)];
     const end = await Promise.race([ended, aborted, ...failed]);
     const [, feedError] = await Promise.all([written, fed]);
     if (end.exitCode === 0 && feedError !== undefined && options.stdin !== undefined) {

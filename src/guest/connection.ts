@@ -69,11 +69,11 @@ function hostKeyError(key: Buffer, pinned: string): VmbuildError {
   );
 }
 
-function failureOf(error: unknown, { stage, words }: Progress): AttemptFailure {
+function failureOf(error: unknown, { stage, banner }: Progress): AttemptFailure {
   const level =
     typeof error === "object" && error !== null && "level" in error ? error.level : undefined;
   const reached = level === "client-authentication" ? "authentication" : stage;
-  const message = words === undefined ? messageOf(error) : `${messageOf(error)}: ${words}`;
+  const message = banner === undefined ? messageOf(error) : `${messageOf(error)}: ${banner}`;
   return new AttemptFailure(reached, message, error);
 }
 
@@ -82,7 +82,7 @@ interface Progress {
   stage: Stage;
   wrongKey?: VmbuildError;
   /** What the server says before it lets anybody in, or why it does not (RFC 4252, 5.4). */
-  words?: string;
+  banner?: string;
 }
 
 /**
@@ -136,7 +136,7 @@ export async function connectOnce(
     const client = ssh.connection;
     // node-ssh takes its own listener away once ready; a reset would then end this process.
     client?.on("error", () => {});
-    client?.on("banner", (text) => (progress.words = text.trim()));
+    client?.on("banner", (text) => (progress.banner = text.trim()));
     await connecting;
     if (!client) throw new AttemptFailure("handshake", "the connection closed at once");
     return watch(client);

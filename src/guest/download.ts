@@ -14,13 +14,13 @@ import type { TransferContext } from "./transfer.js";
 import { unpackTree } from "../host/tree.js";
 
 /** What a path of the guest is. */
-export type GuestKind = "file" | "tree";
+export type GuestPathKind = "file" | "tree";
 
 /**
  * Runs a download to `to`, a path on the host, and says of a file system's refusal what it is.
  * @throws {VmbuildError} HOST_SPACE for a full disk; STEP_FAILED where `to` cannot be written.
  */
-export async function intoHost(to: string, download: () => Promise<void>): Promise<void> {
+export async function withHostErrors(to: string, download: () => Promise<void>): Promise<void> {
   try {
     await download();
   } catch (cause) {
@@ -37,7 +37,10 @@ export async function intoHost(to: string, download: () => Promise<void>): Promi
 }
 
 /** Tells whether a path in the guest is a file or a folder. */
-export async function kindInGuest(context: TransferContext, path: string): Promise<GuestKind> {
+export async function guestPathKind(
+  context: TransferContext,
+  path: string,
+): Promise<GuestPathKind> {
   const quoted = shellQuote(path);
   const command = `if [ -d ${quoted} ]; then echo tree; elif [ -f ${quoted} ]; then echo file; else echo missing; fi`;
   const answer = (await runTransfer(context, { command, what: `Looking at ${path}` })).trim();
@@ -52,7 +55,7 @@ export interface FileFacts {
 }
 
 /** Reads a file's size and SHA-256 in the guest. */
-export async function factsInGuest(context: TransferContext, path: string): Promise<FileFacts> {
+export async function guestFileFacts(context: TransferContext, path: string): Promise<FileFacts> {
   const quoted = shellQuote(path);
   const command = `wc -c <${quoted} && sha256sum <${quoted}`;
   const answer = await runTransfer(context, { command, what: `Reading ${path}` });
@@ -112,13 +115,13 @@ export async function fetchTree(context: TransferContext, from: string, to: stri
 export async function withTemporary(
   to: string,
   make: (temporary: string) => Promise<void>,
-  handOn: (temporary: string) => Promise<void>,
+  publishIt: (temporary: string) => Promise<void>,
 ): Promise<void> {
   await makeFolder(dirname(to));
   const temporary = temporaryBeside(to);
   try {
     await make(temporary);
-    await handOn(temporary);
+    await publishIt(temporary);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
@@ -130,7 +133,7 @@ export async function downloadFile(
   from: string,
   to: string,
 ): Promise<void> {
-  const facts = await factsInGuest(context, from);
+  const facts = await guestFileFacts(context, from);
   await withTemporary(
     to,
     (temporary) => fetchFile(context, from, facts, temporary),

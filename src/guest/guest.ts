@@ -5,20 +5,20 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Emit } from "../events/types.js";
 import type { Connection } from "./connection.js";
-import { downloadFile, downloadTree, intoHost, kindInGuest } from "./download.js";
-import type { GuestKind } from "./download.js";
+import { downloadFile, downloadTree, withHostErrors, guestPathKind } from "./download.js";
+import type { GuestPathKind } from "./download.js";
 import { downloadToHost } from "./host-download.js";
-import { PAYLOAD_FROM, uploadLargeFile, uploadLargeTree } from "./payload.js";
-import type { DiskSlot } from "./payload.js";
-import { outlookScript, readOutlook } from "./outlook.js";
-import type { Outlook } from "./outlook.js";
-import { bootOf, reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
+import { PAYLOAD_DISK_MIN_BYTES, uploadLargeFile, uploadLargeTree } from "./payload-disk.js";
+import type { DiskSlot } from "./payload-disk.js";
+import { systemStateScript, parseSystemState } from "./system-state.js";
+import type { SystemState } from "./system-state.js";
+import { readBootId, reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
 import type { RestartOptions } from "./reboot.js";
 import { requireSuccess, runQuietly, runScript } from "./script.js";
 import type { GuestScript, ScriptEnd } from "./script.js";
 import type { TransferContext } from "./transfer.js";
 import { listTree } from "../host/tree.js";
-import { RELEASE_CLOCK } from "./timers.js";
+import { RESUME_CRON } from "./timers.js";
 import { destinationOf, uploadFile, uploadTree, writeFile } from "./upload.js";
 import type { Ownership } from "./upload.js";
 
@@ -61,11 +61,11 @@ export class Guest {
   /** Runs a short command of vmbuild's own and returns its lines. STEP_FAILED when it fails. */
   async ask(command: string, what: string, timeoutMs = 60_000): Promise<string[]> {
     const { signal, sudo } = this.#options;
-    const { end, lines, words } = await runQuietly(this.#connection, command, signal, {
+    const { end, lines, output } = await runQuietly(this.#connection, command, signal, {
       sudo,
       timeoutMs,
     });
-    requireSuccess(end, what, words);
+    requireSuccess(end, what, output);
     return lines;
   }
 
@@ -81,12 +81,13 @@ export class Guest {
       const entries = await listTree(source);
       const size = entries.reduce((sum, entry) => sum + entry.size, 0);
       const upload = { source, to, owner: ownership.owner };
-      if (!slot || size < PAYLOAD_FROM) return uploadTree(context, upload);
+      if (!slot || size < PAYLOAD_DISK_MIN_BYTES) return uploadTree(context, upload);
       const scratch = join(this.#options.scratchFolder, `${randomUUID()}.tar`);
       return uploadLargeTree(context, slot, upload, scratch);
     }
     const path = destinationOf(source, to);
-    if (!slot || status.size < PAYLOAD_FROM) return uploadFile(context, source, path, ownership);
+    if (!slot || status.size < PAYLOAD_DISK_MIN_BYTES)
+      return uploadFile(context, source, path, ownership);
     return uploadLargeFile(context, slot, source, path, ownership);
   }
 
@@ -96,19 +97,19 @@ export class Guest {
   }
 
   /** Tells whether a path in the guest is a file or a folder. STEP_FAILED when it is neither. */
-  kindOf(path: string): Promise<GuestKind> {
-    return kindInGuest(this.#transfer(), path);
+  kindOf(path: string): Promise<GuestPathKind> {
+    return guestPathKind(this.#transfer(), path);
   }
 
   /**
    * Downloads a file or a folder to `to`, an absolute path of the host. What was there is
    * replaced, a folder with all that it held: only for folders of the run's own.
    */
-  async download(from: string, to: string, known?: GuestKind): Promise<void> {
+  async download(from: string, to: string, known?: GuestPathKind): Promise<void> {
     const context = this.#transfer();
-    const kind = known ?? (await kindInGuest(context, from));
+    const kind = known ?? (await guestPathKind(context, from));
     const transfer = kind === "file" ? downloadFile : downloadTree;
-    return intoHost(to, () => transfer(context, from, to));
+    return withHostErrors(to, () => transfer(context, from, to));
   }
 
   /**
@@ -119,7 +120,7 @@ export class Guest {
    */
   async downloadToHost(from: string, to: string, overwrite: boolean): Promise<void> {
     const context = this.#transfer();
-    return intoHost(to, () => downloadToHost(context, { from, to, overwrite }));
+    return withHostErrors(to, () => downloadToHost(context, { from, to, overwrite }));
   }
 
   /** Restarts the guest and returns when it answers with another boot id. */
@@ -136,7 +137,7 @@ export class Guest {
   }
 
   /** Waits until the connection is lost, for so many milliseconds at most. */
-  async untilLost(milliseconds: number): Promise<boolean> {
+  async waitUntilLost(milliseconds: number): Promise<boolean> {
     const { signal } = this.#options;
     const { lost } = this.#connection;
     const either = AbortSignal.any([signal, lost]);
@@ -146,7 +147,7 @@ export class Guest {
 
   /** The kernel's id of the present boot; undefined where the guest does not say it. */
   bootId(): Promise<string | undefined> {
-    return bootOf(this.#connection, this.#options.signal);
+    return readBootId(this.#connection, this.#options.signal);
   }
 
   /**
@@ -154,14 +155,17 @@ export class Guest {
    * @param first a command before that, for a guest that is looked at anyway.
    * @throws {VmbuildError} GUEST_LOST; GUEST_SHELL where nothing can be asked any more.
    */
-  async outlook(first = "", timeoutMs = 60_000): Promise<Outlook> {
+  async systemState(first = "", timeoutMs = 60_000): Promise<SystemState> {
     const { signal, sudo, user } = this.#options;
-    const command = `${first}\n${outlookScript(user)}`;
+    const command = `${first}\n${systemStateScript(user)}`;
     const { end, lines } = await runQuietly(this.#connection, command, signal, { sudo, timeoutMs });
-    const outlook = readOutlook(lines);
+    const systemState = parseSystemState(lines);
     // Nobody but a system that goes down ends a command that does nothing.
-    const isKilled = end.signal !== null && !end.timedOut && outlook.ending === undefined;
-    return isKilled ? { ...outlook, ending: { how: "unknown", at: undefined } } : outlook;
+    const isKilled =
+      end.signal !== null && !end.timedOut && systemState.pendingShutdown === undefined;
+    return isKilled
+      ? { ...systemState, pendingShutdown: { kind: "unknown", at: undefined } }
+      : systemState;
   }
 
   /**
@@ -171,7 +175,7 @@ export class Guest {
   async poweroff(last = "true"): Promise<void> {
     // SIGRTMIN+4 is what starts systemd's poweroff.target (systemd(1)), without a program for it.
     const order = "if [ -d /run/systemd/system ]; then kill -38 1; else poweroff; fi";
-    const command = `${last}; ${RELEASE_CLOCK}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
+    const command = `${last}; ${RESUME_CRON}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
     await this.ask(command, "poweroff", 20_000);
   }
 

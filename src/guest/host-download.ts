@@ -6,10 +6,10 @@ import type { Stats } from "node:fs";
 import { chmod, link, lstat, readdir, readlink, realpath, rename } from "node:fs/promises";
 import { join, posix, resolve } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
-import { childPath, shownName } from "../host/bytes.js";
+import { childPath, displayName } from "../host/file-names.js";
 import { publish, statIfThere, syncToDisk } from "../host/files.js";
 import { hashFile } from "../inputs/digest.js";
-import { factsInGuest, fetchFile, fetchTree, kindInGuest, withTemporary } from "./download.js";
+import { guestFileFacts, fetchFile, fetchTree, guestPathKind, withTemporary } from "./download.js";
 import type { TransferContext } from "./transfer.js";
 
 /** A download to a path of the user's. */
@@ -24,7 +24,7 @@ export interface HostDownload {
 
 const MOST_LINES = 10;
 
-function refused(message: string, lines: readonly string[] = []): VmbuildError {
+function refusedError(message: string, lines: readonly string[] = []): VmbuildError {
   return new VmbuildError("STEP_FAILED", message, {
     lines: [
       ...lines.slice(0, MOST_LINES),
@@ -35,7 +35,7 @@ function refused(message: string, lines: readonly string[] = []): VmbuildError {
 }
 
 const exists = (path: string): VmbuildError =>
-  refused(`${path} exists already on the host, with other content`);
+  refusedError(`${path} exists already on the host, with other content`);
 
 async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
   try {
@@ -47,7 +47,7 @@ async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
 }
 
 /** The path behind links; the path itself where nothing is there. */
-async function behindLinks(path: string): Promise<string> {
+async function followLinks(path: string): Promise<string> {
   if (!(await lstatIfThere(path))) return path;
   if (await statIfThere(path)) return realpath(path);
   throw new VmbuildError("STEP_FAILED", `${path} is a link on the host that leads nowhere`, {
@@ -73,8 +73,8 @@ async function publishNew(temporary: string, path: string): Promise<void> {
 async function fileToHost(context: TransferContext, download: HostDownload): Promise<void> {
   const { from, to, overwrite } = download;
   const name = posix.basename(posix.normalize(from));
-  const path = await behindLinks(to.endsWith("/") ? join(to, name) : to);
-  const facts = await factsInGuest(context, from);
+  const path = await followLinks(to.endsWith("/") ? join(to, name) : to);
+  const facts = await guestFileFacts(context, from);
   const old = await lstatIfThere(path);
   if (old?.isDirectory()) {
     throw new VmbuildError("STEP_FAILED", `${path} is a folder on the host`, {
@@ -136,7 +136,7 @@ async function planMerge(
     const [from, to] = [childPath(fresh, name), childPath(place, name)];
     const old = await lstatIfThere(to);
     const status = await lstat(from);
-    const shown = shownName(to);
+    const shown = displayName(to);
     if (!old) merge.moves.push({ from, to });
     else if (status.isDirectory() && old.isDirectory()) await planMerge(from, to, options, merge);
     else if (status.isDirectory()) merge.conflicts.push(`${shown} is not a folder`);
@@ -151,7 +151,7 @@ async function planMerge(
 
 async function treeToHost(context: TransferContext, download: HostDownload): Promise<void> {
   const { from, to, overwrite } = download;
-  const path = await behindLinks(resolve(to));
+  const path = await followLinks(resolve(to));
   const old = await lstatIfThere(path);
   if (!old) {
     const fetch = (temporary: string) => fetchTree(context, from, temporary);
@@ -168,7 +168,10 @@ async function treeToHost(context: TransferContext, download: HostDownload): Pro
       const options = { overwrite, signal: context.signal };
       const merge = await planMerge(Buffer.from(temporary), Buffer.from(path), options);
       if (merge.conflicts.length > 0) {
-        throw refused(`What ${from} holds cannot be put into ${path} on the host`, merge.conflicts);
+        throw refusedError(
+          `What ${from} holds cannot be put into ${path} on the host`,
+          merge.conflicts,
+        );
       }
       for (const move of merge.moves) await rename(move.from, move.to);
     },
@@ -183,6 +186,6 @@ export async function downloadToHost(
   context: TransferContext,
   download: HostDownload,
 ): Promise<void> {
-  const kind = await kindInGuest(context, download.from);
+  const kind = await guestPathKind(context, download.from);
   return kind === "file" ? fileToHost(context, download) : treeToHost(context, download);
 }

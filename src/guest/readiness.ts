@@ -42,18 +42,18 @@ const RETRY_MS = 200;
  * While the guest's network is not there yet, an attempt hangs: QEMU sends its first packet again
  * only after seconds, so that a new attempt notices sooner when the network comes up.
  */
-const HASTY_BANNER_MS = 1500;
+const SHORT_BANNER_MS = 1500;
 /** Once something was there to refuse us, a slow banner is worth waiting for. */
-const PATIENT_BANNER_MS = 20_000;
+const LONG_BANNER_MS = 20_000;
 /** A slow guest may never refuse and never be quick: now and then it gets more time, and ever more. */
-const PATIENT_EVERY = 6;
-const PATIENCE_GROWTH_MS = 100;
+const LONGER_BANNER_EVERY = 6;
+const BANNER_GROWTH_MS = 100;
 /** A key that is refused for this long will not be accepted later. */
 const AUTHENTICATION_GRACE_MS = 120_000;
 const CONSOLE_CHECK_MS = 2000;
 
 /** What a console shows when waiting longer is useless. */
-const HOPELESS = [
+const FATAL_PATTERNS = [
   /Kernel panic - not syncing/,
   /No bootable device/,
   /BdsDxe: No bootable option or device was found/,
@@ -67,8 +67,8 @@ const HOPELESS = [
 ];
 
 /** The line that says that this guest will never be ready, if the console has one. */
-export function findHopeless(lines: readonly string[]): string | undefined {
-  return lines.find((line) => HOPELESS.some((pattern) => pattern.test(line)));
+export function findFatalLine(lines: readonly string[]): string | undefined {
+  return lines.find((line) => FATAL_PATTERNS.some((pattern) => pattern.test(line)));
 }
 
 function timeoutError(
@@ -79,10 +79,10 @@ function timeoutError(
 ): VmbuildError {
   const stage = failure?.stage ?? "listener";
   const { problem, hint } = STAGE_HINTS[stage];
-  const patience = formatDuration(options.timeoutMs);
+  const limit = formatDuration(options.timeoutMs);
   return new VmbuildError(
     "GUEST_TIMEOUT",
-    `The guest was not ready within ${patience} (ssh.timeout): ${problem}`,
+    `The guest was not ready within ${limit} (ssh.timeout): ${problem}`,
     {
       hint,
       cause: failure,
@@ -96,14 +96,14 @@ function timeoutError(
   );
 }
 
-class Waiting {
+class ReadinessWait {
   readonly #options: ReadinessOptions;
-  #bannerMs = HASTY_BANNER_MS;
+  #bannerMs = SHORT_BANNER_MS;
   #lastFailure: AttemptFailure | undefined;
   #lastStage: Stage | undefined;
   #refusedSince: number | undefined;
   #consoleCheckedAt = 0;
-  #wasHeard = false;
+  #sawServer = false;
   attempts = 0;
 
   constructor(options: ReadinessOptions) {
@@ -123,7 +123,7 @@ class Waiting {
         } catch (error) {
           either.throwIfAborted();
           if (!(error instanceof AttemptFailure)) throw error;
-          await this.#learnFrom(error);
+          await this.#recordFailure(error);
         }
         await delay(RETRY_MS, undefined, { signal: either });
       }
@@ -135,26 +135,26 @@ class Waiting {
     }
   }
 
-  async #learnFrom(failure: AttemptFailure): Promise<void> {
+  async #recordFailure(failure: AttemptFailure): Promise<void> {
     this.#lastFailure = failure;
     if (failure.stage !== this.#lastStage) {
       this.#lastStage = failure.stage;
       this.#options.emit({ type: "guest.stage", stage: failure.stage, attempt: this.attempts });
     }
-    if (failure.stage !== "banner") this.#wasHeard = true;
+    if (failure.stage !== "banner") this.#sawServer = true;
     this.#bannerMs = this.#nextBannerMs();
-    this.#giveUpOnRefusal(failure);
-    await this.#giveUpOnConsole();
+    this.#throwIfRefused(failure);
+    await this.#throwIfConsoleIsFatal();
   }
 
   #nextBannerMs(): number {
-    if (this.#wasHeard) return PATIENT_BANNER_MS;
-    if (this.attempts % PATIENT_EVERY !== 0) return HASTY_BANNER_MS;
-    const patience = 2 * HASTY_BANNER_MS + this.attempts * PATIENCE_GROWTH_MS;
-    return Math.min(patience, PATIENT_BANNER_MS);
+    if (this.#sawServer) return LONG_BANNER_MS;
+    if (this.attempts % LONGER_BANNER_EVERY !== 0) return SHORT_BANNER_MS;
+    const limit = 2 * SHORT_BANNER_MS + this.attempts * BANNER_GROWTH_MS;
+    return Math.min(limit, LONG_BANNER_MS);
   }
 
-  #giveUpOnRefusal(failure: AttemptFailure): void {
+  #throwIfRefused(failure: AttemptFailure): void {
     if (failure.stage !== "authentication") {
       this.#refusedSince = undefined;
       return;
@@ -169,11 +169,11 @@ class Waiting {
     );
   }
 
-  async #giveUpOnConsole(): Promise<void> {
+  async #throwIfConsoleIsFatal(): Promise<void> {
     if (performance.now() - this.#consoleCheckedAt < CONSOLE_CHECK_MS) return;
     this.#consoleCheckedAt = performance.now();
     const lines = await this.#options.readConsole();
-    const line = findHopeless(lines);
+    const line = findFatalLine(lines);
     if (line === undefined) return;
     const what = line.includes("System halted") ? "halted" : "cannot boot";
     throw new VmbuildError("GUEST_BOOT", `The guest ${what}: ${line.trim()}`, { lines });
@@ -189,7 +189,7 @@ class Waiting {
  */
 export async function waitUntilReady(options: ReadinessOptions): Promise<Connection> {
   const started = performance.now();
-  const waiting = new Waiting(options);
+  const waiting = new ReadinessWait(options);
   const connection = await waiting.run();
   const durationMs = performance.now() - started;
   options.emit({ type: "guest.ready", durationMs, attempts: waiting.attempts });

@@ -21,28 +21,28 @@ export interface RebootOptions extends RestartOptions {
 }
 
 /** What a guest answered when it was asked for its boot. */
-type Answer = { readonly boot: string } | { readonly words: readonly string[] };
+type BootAnswer = { readonly boot: string } | { readonly output: readonly string[] };
 
 const BOOT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Asks for the kernel's id of its boot; returns what the guest said in place of it otherwise. */
-async function askForBoot(connection: Connection, signal: AbortSignal): Promise<Answer> {
+async function queryBootId(connection: Connection, signal: AbortSignal): Promise<BootAnswer> {
   try {
     const command = "cat /proc/sys/kernel/random/boot_id";
-    const { lines, words } = await runQuietly(connection, command, signal);
+    const { lines, output } = await runQuietly(connection, command, signal);
     const boot = lines.find((line) => BOOT_ID.test(line));
-    return boot === undefined ? { words } : { boot };
+    return boot === undefined ? { output } : { boot };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof VmbuildError && error.code === "GUEST_SHELL") {
-      return { words: error.lines };
+      return { output: error.lines };
     }
     throw error;
   }
 }
 
 /** Waits until the connection is lost, but not longer than so many milliseconds. */
-async function untilLost(
+async function waitUntilLost(
   connection: Connection,
   milliseconds: number,
   signal: AbortSignal,
@@ -54,15 +54,18 @@ async function untilLost(
 /** How long a guest that has just let us in may take to say which boot it is. */
 const ANSWER_MS = 20_000;
 
-/** As {@link askForBoot}; undefined where the guest was gone before it answered. */
-async function answerOf(connection: Connection, signal: AbortSignal): Promise<Answer | undefined> {
-  const patience = AbortSignal.timeout(ANSWER_MS);
+/** As {@link queryBootId}; undefined where the guest was gone before it answered. */
+async function tryQueryBootId(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<BootAnswer | undefined> {
+  const deadline = AbortSignal.timeout(ANSWER_MS);
   try {
-    return await askForBoot(connection, AbortSignal.any([signal, patience]));
+    return await queryBootId(connection, AbortSignal.any([signal, deadline]));
   } catch (error) {
     signal.throwIfAborted();
     const gone = error instanceof VmbuildError && error.code === "GUEST_LOST";
-    if (gone || patience.aborted) return undefined;
+    if (gone || deadline.aborted) return undefined;
     throw error;
   }
 }
@@ -71,31 +74,31 @@ async function answerOf(connection: Connection, signal: AbortSignal): Promise<An
  * How long we wait for the connection to end. A guest without libpam-systemd stops its network
  * without a word to us; what answers to a new connection then shows which boot it is.
  */
-const GOING_DOWN_MS = 3000;
+const DISCONNECT_MS = 3000;
 
 /**
  * How long a guest that lets us in may run no command before that is taken for its last word. One
  * that goes down or comes up may be like this for a moment.
  */
-const MUTE_MS = 20_000;
+const NO_COMMANDS_MS = 20_000;
 
 /** The error for a guest that runs no commands. */
-function muteError(words: readonly string[], restarted: boolean | undefined): VmbuildError {
+function noCommandsError(output: readonly string[], restarted: boolean | undefined): VmbuildError {
   const which = restarted === true ? "The guest restarted, and" : "The guest";
-  const answered = words.length > 0 ? `it answers: ${words[0]}` : "it answers nothing";
+  const answered = output.length > 0 ? `it answers: ${output[0]}` : "it answers nothing";
   const message = `${which} lets the build in but runs no command for it; ${answered}`;
-  return new VmbuildError("GUEST_SHELL", message, { lines: words.slice(0, 20) });
+  return new VmbuildError("GUEST_SHELL", message, { lines: output.slice(0, 20) });
 }
 
 /** Waits for a guest that says its boot, and another one than that before. */
-async function untilOtherBoot(
+async function waitForOtherBoot(
   options: RestartOptions,
   before: string | undefined,
   resetsBefore: number | undefined,
 ): Promise<Connection> {
   const { connect, resets, timeoutMs, signal } = options;
   const started = performance.now();
-  let muteSince: number | undefined;
+  let failingSince: number | undefined;
   for (;;) {
     const left = timeoutMs - (performance.now() - started);
     const restarted = resetsBefore === undefined ? undefined : (resets?.() ?? 0) > resetsBefore;
@@ -110,19 +113,23 @@ async function untilOtherBoot(
       );
     }
     const next = await connect(Math.ceil(left), signal);
-    const answer = await answerOf(next, signal);
+    const answer = await tryQueryBootId(next, signal);
     if (answer && "boot" in answer && answer.boot !== before) return next;
     // One that was not reset yet is on its way down; the next boot may run commands again.
-    if (answer && "words" in answer && restarted !== false) {
-      muteSince ??= performance.now();
-      if (performance.now() - muteSince >= Math.min(MUTE_MS, timeoutMs / 2)) {
+    if (answer && "output" in answer && restarted !== false) {
+      failingSince ??= performance.now();
+      if (performance.now() - failingSince >= Math.min(NO_COMMANDS_MS, timeoutMs / 2)) {
         next.close();
-        throw muteError(answer.words, restarted);
+        throw noCommandsError(answer.output, restarted);
       }
     } else {
-      muteSince = undefined;
+      failingSince = undefined;
     }
-    await untilLost(next, muteSince === undefined ? GOING_DOWN_MS : GOING_DOWN_MS / 3, signal);
+    await waitUntilLost(
+      next,
+      failingSince === undefined ? DISCONNECT_MS : DISCONNECT_MS / 3,
+      signal,
+    );
     next.close();
   }
 }
@@ -135,23 +142,23 @@ async function untilOtherBoot(
  */
 export async function reconnectAfterReboot(options: RebootOptions): Promise<Connection> {
   const { connection, resets, timeoutMs, signal, sudo } = options;
-  const answer = await askForBoot(connection, signal);
-  if (!("boot" in answer)) throw muteError(answer.words, undefined);
+  const answer = await queryBootId(connection, signal);
+  if (!("boot" in answer)) throw noCommandsError(answer.output, undefined);
   const resetsBefore = resets?.();
   const order = "(sleep 0.2; systemctl reboot || reboot) >/dev/null 2>&1 &";
-  const { end, words } = await runQuietly(connection, order, signal, { sudo });
-  requireSuccess(end, "reboot", words);
-  await untilLost(connection, Math.min(GOING_DOWN_MS, timeoutMs), signal);
+  const { end, output } = await runQuietly(connection, order, signal, { sudo });
+  requireSuccess(end, "reboot", output);
+  await waitUntilLost(connection, Math.min(DISCONNECT_MS, timeoutMs), signal);
   connection.close();
-  return untilOtherBoot(options, answer.boot, resetsBefore);
+  return waitForOtherBoot(options, answer.boot, resetsBefore);
 }
 
 /** The boot that a guest runs, to tell a later one from; undefined where it does not say it. */
-export async function bootOf(
+export async function readBootId(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const answer = await answerOf(connection, signal);
+  const answer = await tryQueryBootId(connection, signal);
   return answer && "boot" in answer ? answer.boot : undefined;
 }
 
@@ -163,5 +170,5 @@ export async function bootOf(
 export async function reconnectAfterLoss(options: RestartOptions): Promise<Connection> {
   const { connection, resets } = options;
   connection.close();
-  return untilOtherBoot(options, undefined, resets?.());
+  return waitForOtherBoot(options, undefined, resets?.());
 }

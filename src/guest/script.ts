@@ -11,7 +11,7 @@ import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
-import { AnswerReader, LOGIN_SHELL_HINT, Mark } from "./mark.js";
+import { MarkedOutput, LOGIN_SHELL_HINT, OutputMarker } from "./output-marker.js";
 
 /** A script and how to run it. */
 export interface GuestScript {
@@ -42,18 +42,21 @@ const PARENTS = ["/run", "/tmp"] as const;
  * with standard input empty. It starts few programs, since a guest that is emulated takes a
  * twentieth of a second for each. 97 says that there is no place for the script.
  */
-function wrapper(mark: Mark, { interpreter, arguments: args = [] }: GuestScript): string {
-  const { id } = mark;
+function wrapperScript(
+  marker: OutputMarker,
+  { interpreter, arguments: args = [] }: GuestScript,
+): string {
+  const { id } = marker;
   // $1, since the environment may have any name for a variable, also $f.
-  const words = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
+  const command = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
   return [
-    `umask 077; set -C; ${mark.command}`,
+    `umask 077; set -C; ${marker.command}`,
     `for p in ${PARENTS.join(" ")}; do f=$p/${id}; { true >"$f"; } 2>/dev/null && break; f=; done`,
     `[ -n "$f" ] || { echo "vmbuild: no place for scripts in ${PARENTS.join(" or ")}" >&2; exit 97; }`,
     `e=; while IFS= read -r l && [ "$l" != ${id} ]; do e="$e$l\n"; done`,
     `cat >>"$f" || { rm -f "$f"; exit 97; }`,
     `umask 022; set +C -- "$f"`,
-    `(eval "$e" && exec ${words.join(" ")}) </dev/null`,
+    `(eval "$e" && exec ${command.join(" ")}) </dev/null`,
     `c=$?; rm -f "$f"; exit $c`,
   ].join("\n");
 }
@@ -68,7 +71,7 @@ function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
 }
 
 /** Ends every process of the session that `$p` is of: TERM, two seconds, KILL. */
-function killer(): string {
+function killScript(): string {
   const each = `for f in /proc/[0-9]*/stat; do
     { read -r l <"$f"; } 2>/dev/null || continue
     set -- \${l##*) }
@@ -92,11 +95,11 @@ const inShell = (command: string, sudo: boolean | undefined): string =>
 /** How a script is put to the guest. */
 interface Session {
   /** Printed before all else, with the session's process id. */
-  readonly mark: Mark;
+  readonly marker: OutputMarker;
   readonly command: string;
   readonly stdin: Readable | Buffer;
   /** What is left to do in the guest when it was ended from outside. */
-  readonly tidy?: string;
+  readonly cleanup?: string;
 }
 
 /** What a session is told about its script. */
@@ -108,10 +111,10 @@ const KILL_DEADLINE_MS = 20_000;
 async function endSession(
   connection: Connection,
   pid: string,
-  { tidy = "" }: Session,
+  { cleanup = "" }: Session,
   limits: SessionLimits,
 ): Promise<void> {
-  const killing = `p=${pid}\n${killer()}\n${tidy}`;
+  const killing = `p=${pid}\n${killScript()}\n${cleanup}`;
   const signal = AbortSignal.any([limits.signal, AbortSignal.timeout(KILL_DEADLINE_MS)]);
   try {
     await runOnChannel(connection, { command: inShell(killing, limits.sudo), signal });
@@ -123,8 +126,8 @@ async function endSession(
 }
 
 /** Makes the error for a command that the guest never began. */
-function notBegun(end: ChannelEnd, words: readonly string[], sudo: boolean): VmbuildError {
-  const lines = words.filter((line) => line.trim() !== "").slice(0, 20);
+function notStartedError(end: ChannelEnd, output: readonly string[], sudo: boolean): VmbuildError {
+  const lines = output.filter((line) => line.trim() !== "").slice(0, 20);
   const isSudo = sudo && lines.some((line) => line.startsWith("sudo: "));
   const who = isSudo
     ? "sudo no longer runs commands for the build's user"
@@ -143,7 +146,7 @@ async function runSession(
   session: Session,
   limits: SessionLimits,
 ): Promise<ScriptEnd> {
-  const answer = new AnswerReader(session.mark);
+  const answer = new MarkedOutput(session.marker);
   const early: string[] = [];
   const stdout = new LineSplitter((line) => limits.onLine?.(line, "stdout"));
   const stderr = new LineSplitter((line) => {
@@ -169,7 +172,7 @@ async function runSession(
       // What a login shell printed that did not run the command may say why.
       stdout.write(Buffer.from(answer.before));
       stderr.end();
-      throw notBegun(end, [...early, ...answer.before.split("\n")], limits.sudo === true);
+      throw notStartedError(end, [...early, ...answer.before.split("\n")], limits.sudo === true);
     }
     return { ...end, timedOut: deadline.passed };
   } catch (error) {
@@ -191,12 +194,12 @@ async function runSession(
  *   aborted: the machine is about to end then, and its processes with it.
  */
 export function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
-  const mark = new Mark();
+  const marker = new OutputMarker();
   const session: Session = {
-    mark,
-    command: inShell(wrapper(mark, script), script.sudo),
-    stdin: Readable.from(wrapperInput(mark.id, script)),
-    tidy: `rm -f ${PARENTS.map((parent) => `${parent}/${mark.id}`).join(" ")}`,
+    marker,
+    command: inShell(wrapperScript(marker, script), script.sudo),
+    stdin: Readable.from(wrapperInput(marker.id, script)),
+    cleanup: `rm -f ${PARENTS.map((parent) => `${parent}/${marker.id}`).join(" ")}`,
   };
   return runSession(connection, session, script);
 }
@@ -230,27 +233,27 @@ export async function runQuietly(
   command: string | Buffer,
   signal: AbortSignal,
   options: { readonly sudo?: boolean; readonly timeoutMs?: number } = {},
-): Promise<{ end: ScriptEnd; lines: string[]; words: string[] }> {
+): Promise<{ end: ScriptEnd; lines: string[]; output: string[] }> {
   const { sudo = false, timeoutMs = 60_000 } = options;
   const lines: string[] = [];
-  const words: string[] = [];
-  const mark = new Mark();
+  const output: string[] = [];
+  const marker = new OutputMarker();
   const session: Session = {
-    mark,
+    marker,
     command: shell(sudo),
     // A shell reads all of a group before it runs it, so that nothing in it reads the rest.
     stdin: Buffer.concat([
-      Buffer.from(`umask 022\n${mark.command}\n{\n`),
+      Buffer.from(`umask 022\n${marker.command}\n{\n`),
       typeof command === "string" ? Buffer.from(command) : command,
       Buffer.from("\n} </dev/null\n"),
     ]),
   };
   const onLine = (line: string, stream: "stdout" | "stderr"): void => {
-    words.push(line);
+    output.push(line);
     if (stream === "stdout") lines.push(line);
   };
   const end = await runSession(connection, session, { signal, timeoutMs, sudo, onLine });
-  return { end, lines, words };
+  return { end, lines, output };
 }
 
 /** Checks that a command of vmbuild's own succeeded. */

@@ -25,7 +25,7 @@ const forEachHome = (body: string): string =>
  * cluster of the disk with others, which then cannot be given back to the host. A guest that is
  * emulated starts a program in a twentieth of a second, so there are few.
  */
-function remover(keys: BuildKeys): string {
+function removeScript(keys: BuildKeys): string {
   return `
 key=${shellQuote(publicBlob(keys.client))}
 hostkey=${shellQuote(publicBlob(keys.host))}
@@ -75,7 +75,7 @@ rm -rf $states /var/lib/cloud/instance /var/log/cloud-init.log /var/log/cloud-in
 }
 
 /** Prints each place that still holds something of the build, one a line, after a mark. */
-function finder(keys: BuildKeys): string {
+function searchScript(keys: BuildKeys): string {
   const options = tracesOf(keys)
     .map((text) => `-e ${shellQuote(text)}`)
     .join(" ");
@@ -145,7 +145,9 @@ const DEADLINE_MS = 900_000;
  * @throws {VmbuildError} SEAL_FAILED, with each file in which something of the build was found.
  */
 export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResult> {
-  const script = [remover(keys), `${TRIM} &`, finder(keys), HOST_KEY_CHECK, "wait"].join("\n");
+  const script = [removeScript(keys), `${TRIM} &`, searchScript(keys), HOST_KEY_CHECK, "wait"].join(
+    "\n",
+  );
   const lines = await guest.ask(script, "Removing the build's keys", DEADLINE_MS);
   const mark = `${FOUND} `;
   const found = lines.flatMap((line) => (line.startsWith(mark) ? [line.slice(mark.length)] : []));

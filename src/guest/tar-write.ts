@@ -6,7 +6,7 @@
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { VmbuildError } from "../errors.js";
-import { shownName } from "../host/bytes.js";
+import { displayName } from "../host/file-names.js";
 import type { TreeEntry } from "../host/tree.js";
 
 /** Who owns what is unpacked. Root unless told otherwise. */
@@ -86,7 +86,7 @@ async function* contentOf(entry: TreeEntry, onBytes: (bytes: number) => void) {
     yield chunk;
   }
   if (left === 0) return;
-  const message = `${shownName(entry.path)} became shorter while it was read`;
+  const message = `${displayName(entry.path)} became shorter while it was read`;
   throw new VmbuildError("STEP_FAILED", message, {
     hint: "Does something still write to that folder?",
   });

@@ -8,7 +8,7 @@
  */
 
 /** The timers of package managers and of a system's upkeep, as systemd names them; shell patterns. */
-const UPKEEP = [
+const MAINTENANCE_TIMERS = [
   ...["apt-*", "unattended-upgrades*", "ua-*", "ubuntu-advantage*", "update-notifier*"],
   ...["esm-*", "motd-news*", "check-new-release*", "dpkg-*", "snapd*", "flatpak*", "fwupd*"],
   ...["dnf*", "yum*", "rpm-*", "packagekit*", "insights-*", "zypp*", "transactional-update*"],
@@ -19,7 +19,7 @@ const UPKEEP = [
 ];
 
 /** Seconds to wait for an upkeep that began before it could be held off. */
-const PATIENCE = 600;
+const WAIT_SECONDS = 600;
 
 /** Without systemd the clock is cron's. A process that stands still leaves nothing in the image. */
 const forEachCron = (signal: string): string => `
@@ -31,10 +31,10 @@ const forEachCron = (signal: string): string => `
     esac
   done`;
 
-const hold = (which: string): string => `
+const stopTimersScript = (which: string): string => `
 of_upkeep() {
   while read -r unit _; do
-    case $unit in ${UPKEEP.join(" | ")}) echo "$unit" ;; esac
+    case $unit in ${MAINTENANCE_TIMERS.join(" | ")}) echo "$unit" ;; esac
   done
 }
 list_units() {
@@ -46,7 +46,7 @@ hold_timers() {
     [ -n "$held" ] || return 0
     systemctl stop $held 2>/dev/null
     waited=0
-    while [ "$waited" -lt ${PATIENCE} ] && [ -n "$(list_units --type=service --state=activating)" ]; do
+    while [ "$waited" -lt ${WAIT_SECONDS} ] && [ -n "$(list_units --type=service --state=activating)" ]; do
       sleep 1
       waited=$((waited + 1))
     done
@@ -60,11 +60,11 @@ hold_timers || true
  * A shell script that holds them off until the guest restarts, and waits for those at work. A
  * guest that still boots has not started them all yet.
  */
-export const HOLD_TIMERS = hold("--all");
+export const STOP_TIMERS = stopTimersScript("--all");
 
-/** As {@link HOLD_TIMERS}, where they were held before: a package may have started one since. */
-export const HOLD_TIMERS_AGAIN = hold("--state=active");
+/** As {@link STOP_TIMERS}, where they were held before: a package may have started one since. */
+export const STOP_ACTIVE_TIMERS = stopTimersScript("--state=active");
 
 /** A shell script that lets go of what could not be switched off otherwise. */
-export const RELEASE_CLOCK = `[ -d /run/systemd/system ] || {${forEachCron("CONT")}
+export const RESUME_CRON = `[ -d /run/systemd/system ] || {${forEachCron("CONT")}
 }`;

@@ -7,7 +7,7 @@ import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
-import { AnswerReader, Mark } from "./mark.js";
+import { MarkedOutput, OutputMarker } from "./output-marker.js";
 
 /** What every transfer needs. */
 export interface TransferContext {
@@ -27,9 +27,9 @@ export interface TransferCommand {
 }
 
 /** The last of a text; a command's answer and its words are short. */
-const KEPT = 4096;
+const MAX_OUTPUT_CHARACTERS = 4096;
 
-function commandLine(mark: Mark, command: string, sudo: boolean): string {
+function commandLine(mark: OutputMarker, command: string, sudo: boolean): string {
   const shell = sudo ? "exec sudo -n /bin/sh -c" : "exec /bin/sh -c";
   // The login's own umask may be any, and another one after a restart.
   return `${shell} ${shellQuote(`${mark.command}\numask 022\n${command}`)}`;
@@ -37,8 +37,8 @@ function commandLine(mark: Mark, command: string, sudo: boolean): string {
 
 const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
 
-function requireEnd(end: ChannelEnd, answer: AnswerReader, what: string, stderr: string): void {
-  answer.requireBegun(what, linesOf(stderr));
+function requireEnd(end: ChannelEnd, answer: MarkedOutput, what: string, stderr: string): void {
+  answer.requireStarted(what, linesOf(stderr));
   if (end.exitCode === 0) return;
   throw new VmbuildError("STEP_FAILED", `${what} failed in the guest (exit ${end.exitCode})`, {
     lines: linesOf(stderr),
@@ -57,13 +57,14 @@ export async function runTransfer(
 ): Promise<string> {
   let stdout = "";
   let stderr = "";
-  const mark = new Mark();
-  const answer = new AnswerReader(mark);
+  const mark = new OutputMarker();
+  const answer = new MarkedOutput(mark);
   const end = await runOnChannel(context.connection, {
     command: commandLine(mark, command, context.sudo),
     ...(stdin === undefined ? {} : { stdin }),
-    onStdout: (chunk) => (stdout = (stdout + answer.take(chunk).toString("utf8")).slice(-KEPT)),
-    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-KEPT)),
+    onStdout: (chunk) =>
+      (stdout = (stdout + answer.take(chunk).toString("utf8")).slice(-MAX_OUTPUT_CHARACTERS)),
+    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-MAX_OUTPUT_CHARACTERS)),
     signal: context.signal,
   });
   requireEnd(end, answer, what, stderr);
@@ -80,14 +81,14 @@ export async function streamTransfer(
   destination: Writable,
 ): Promise<void> {
   let stderr = "";
-  const mark = new Mark();
-  const answer = new AnswerReader(mark);
+  const mark = new OutputMarker();
+  const answer = new MarkedOutput(mark);
   const data = answer.stream();
   const handedOn = pipeline(data, destination);
   const ended = runOnChannel(context.connection, {
     command: commandLine(mark, command, context.sudo),
     stdoutTo: data,
-    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-KEPT)),
+    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-MAX_OUTPUT_CHARACTERS)),
     signal: context.signal,
   });
   const [end] = await Promise.all([ended, handedOn]);

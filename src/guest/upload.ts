@@ -10,7 +10,7 @@ import { progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
 import { packTree } from "./tar-write.js";
 import type { NumericOwner } from "./tar-write.js";
-import { ownLinks, placeTree } from "./tree-place.js";
+import { chownLinks, inspectDestination } from "./tree-destination.js";
 import { listTree } from "../host/tree.js";
 
 /** A file's owner and mode in the guest; root and the file's own mode otherwise. */
@@ -62,7 +62,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
  * Compares what the guest says it received with what was sent.
  * @throws {VmbuildError} STEP_FAILED when they differ.
  */
-export function requireSame(answer: string, size: number, sha256: string, to: string): void {
+export function requireIntact(answer: string, size: number, sha256: string, to: string): void {
   const [foundSize = "", foundHash = ""] = answer.trim().split(/\s+/);
   if (Number(foundSize) === size && foundHash === sha256) return;
   throw new VmbuildError("STEP_FAILED", `${to} did not arrive as it was sent`, {
@@ -107,7 +107,7 @@ export async function uploadFile(
   });
   const answer = await runTransfer(context, { command, what: `Uploading to ${to}`, stdin: stream });
   const sent = result();
-  requireSame(answer, sent.size, sent.sha256, to);
+  requireIntact(answer, sent.size, sent.sha256, to);
 }
 
 /** Writes text or bytes to a file in the guest. */
@@ -123,7 +123,7 @@ export async function writeFile(
     stdin: content,
   });
   const sha256 = createHash("sha256").update(content).digest("hex");
-  requireSame(answer, content.length, sha256, to);
+  requireIntact(answer, content.length, sha256, to);
 }
 
 /**
@@ -149,7 +149,7 @@ export async function uploadTree(
   context: TransferContext,
   { source, to, owner }: TreeUpload,
 ): Promise<void> {
-  const placed = await placeTree(context, await listTree(source), to, owner);
+  const placed = await inspectDestination(context, await listTree(source), to, owner);
   const total = placed.entries.reduce((sum, entry) => sum + entry.size, 0);
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}/`, total);
   await runTransfer(context, {
@@ -157,7 +157,7 @@ export async function uploadTree(
     what: `Uploading to ${to}`,
     stdin: packTree(placed.entries, onBytes, placed.owner),
   });
-  await ownLinks(context, placed, to);
+  await chownLinks(context, placed, to);
 }
 
 function definedOf(ownership: Ownership): Ownership {

@@ -72,7 +72,7 @@ function systemCertificates(): string[] {
 }
 
 /** The authorities that the environment names: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, SSL_CERT_DIR. */
-export function namedAuthorities(env: Environment = process.env): Authorities {
+export function environmentAuthorities(env: Environment = process.env): Authorities {
   const found = FILE_VARIABLES.flatMap((name) => {
     const path = env[name] ?? "";
     return path === "" ? [] : [readVariable(name, () => certificatesIn(path))];
@@ -89,7 +89,11 @@ export function namedAuthorities(env: Environment = process.env): Authorities {
 
 /** Every authority that is trusted, each once, as PEM. */
 function trustedCertificates(env: Environment): string[] {
-  const all = [...namedAuthorities(env).certificates, ...systemCertificates(), ...rootCertificates];
+  const all = [
+    ...environmentAuthorities(env).certificates,
+    ...systemCertificates(),
+    ...rootCertificates,
+  ];
   return [...new Map(all.map((pem) => [pem.replaceAll(/\s/g, ""), pem.trim()])).values()];
 }
 
@@ -98,16 +102,16 @@ export function trustedBundle(env: Environment = process.env): string {
   return `${trustedCertificates(env).join("\n")}\n`;
 }
 
-let known: { readonly bundle: string; readonly context: SecureContext } | undefined;
+let cached: { readonly bundle: string; readonly context: SecureContext } | undefined;
 
 /** What TLS connections check certificates with; read anew, and made anew where it changed. */
 export function trustedContext(env: Environment = process.env): SecureContext {
   const certificates = trustedCertificates(env);
   // One by one: of a text with several, Node reads no further than to a broken one.
   const bundle = certificates.join("\n");
-  if (known?.bundle !== bundle)
-    known = { bundle, context: createSecureContext({ ca: certificates }) };
-  return known.context;
+  if (cached?.bundle !== bundle)
+    cached = { bundle, context: createSecureContext({ ca: certificates }) };
+  return cached.context;
 }
 
 /** OpenSSL's codes for a certificate whose authority is not among those that are trusted. */
@@ -117,7 +121,7 @@ const UNKNOWN_AUTHORITY =
 /** What to do about a certificate that is not trusted; undefined for other errors' codes. */
 export function trustHint(code: string | undefined, env?: Environment): string | undefined {
   if (code === undefined || !UNKNOWN_AUTHORITY.test(code)) return undefined;
-  const { problems } = namedAuthorities(env);
+  const { problems } = environmentAuthorities(env);
   const advice =
     "If a proxy or server of your company signs with an authority of its own, name that authority's certificate: NODE_EXTRA_CA_CERTS=/path/to/authority.pem (or SSL_CERT_FILE), or add it to the host's bundle.";
   return [...problems.map((problem) => `${problem}.`), advice].join(" ");

@@ -12,10 +12,10 @@ import {
   utimes,
 } from "node:fs/promises";
 import { dirname } from "node:path";
-import { childPath } from "./bytes.js";
+import { childPath } from "./file-names.js";
 import { makeFolder } from "./files.js";
 
-async function like({ mode, atime, mtime }: Stats, target: Buffer): Promise<void> {
+async function copyMetadata({ mode, atime, mtime }: Stats, target: Buffer): Promise<void> {
   await chmod(target, mode & 0o7777);
   await utimes(target, atime, mtime);
 }
@@ -29,10 +29,10 @@ async function copyEntry(source: Buffer, target: Buffer): Promise<void> {
     for (const name of await readdir(source, { encoding: "buffer" })) {
       await copyEntry(childPath(source, name), childPath(target, name));
     }
-    await like(status, target);
+    await copyMetadata(status, target);
   } else if (status.isFile()) {
     await copyFile(source, target, constants.COPYFILE_FICLONE);
-    await like(status, target);
+    await copyMetadata(status, target);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Errors of the host's file systems in words. Imports no errors of vmbuild's own, which use it. */
-import { isHomeless, variablesFor } from "./folders.js";
+import { hasNoHome, variablesFor } from "./folders.js";
 
 /** What the kernel says of any file, vmbuild's own or not. */
-const EVERYWHERE: Readonly<Record<string, string>> = {
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: "permission is denied",
   EPERM: "the operation is not permitted",
   EROFS: "the file system is read-only",
@@ -14,8 +14,8 @@ const EVERYWHERE: Readonly<Record<string, string>> = {
 };
 
 /** What it says of a folder of vmbuild's own that somebody set up wrongly or removed. */
-const IN_OWN_FOLDERS: Readonly<Record<string, string>> = {
-  ...EVERYWHERE,
+const OWN_FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
+  ...FILE_PROBLEMS,
   ENOENT: "it is not there",
   ENOTDIR: "a part of the path is not a folder",
   EEXIST: "something else is there",
@@ -45,7 +45,7 @@ const textOf = (value: unknown): string | undefined =>
 function adviceFor(variables: readonly string[]): string | undefined {
   if (variables.length === 0) return undefined;
   const values = variables.map((name) => `${name}=/another/folder`).join(" and ");
-  const homeless = variables.some(isHomeless) ? "This user has no home folder (HOME). " : "";
+  const homeless = variables.some(hasNoHome) ? "This user has no home folder (HOME). " : "";
   return `${homeless}Give this user the right to write there, or use another place: ${values}.`;
 }
 
@@ -63,9 +63,9 @@ function describe(code: string, path: string | undefined, call: string): HostFau
     return { code: "HOST_SPACE", message: `${why}${where}`, hint, path };
   }
   if (path === undefined) return undefined;
-  const words = (variables.length > 0 ? IN_OWN_FOLDERS : EVERYWHERE)[code];
-  if (words === undefined) return undefined;
-  const message = `${path} cannot be used: ${words} (${call})`;
+  const problem = (variables.length > 0 ? OWN_FOLDER_PROBLEMS : FILE_PROBLEMS)[code];
+  if (problem === undefined) return undefined;
+  const message = `${path} cannot be used: ${problem} (${call})`;
   return { code: "HOST_FOLDER", message, hint: adviceFor(variables), path };
 }
 

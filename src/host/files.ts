@@ -16,7 +16,7 @@ export function isTemporaryName(name: string): boolean {
 }
 
 /** Does something with an open file; the kernel's errors then do not say which file it is. */
-async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function withPath<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -33,7 +33,7 @@ export async function syncToDisk(path: string): Promise<void> {
   if ((await lstat(path)).isSymbolicLink()) return;
   const handle = await open(path, "r");
   try {
-    await naming(path, () => handle.sync());
+    await withPath(path, () => handle.sync());
   } finally {
     await handle.close();
   }
@@ -47,12 +47,12 @@ export async function publish(temporary: string, path: string): Promise<void> {
 }
 
 /** Writes a small file so that a reader sees the old content or the new, never a part. */
-export async function writeWhole(path: string, content: string, mode = 0o644): Promise<void> {
+export async function writeFileAtomic(path: string, content: string, mode = 0o644): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
     const handle = await open(temporary, "wx", mode);
     try {
-      await naming(path, () => handle.writeFile(content));
+      await withPath(path, () => handle.writeFile(content));
     } finally {
       await handle.close();
     }
@@ -70,19 +70,19 @@ export async function writeWhole(path: string, content: string, mode = 0o644): P
 export async function makeFolder(path: string, mode = 0o777): Promise<string | undefined> {
   const parent = dirname(path);
   try {
-    return await makeOne(path, mode);
+    return await makeSingleFolder(path, mode);
   } catch (error) {
     if (systemCode(error) !== "ENOENT" || parent === path) throw error;
     // Another process may have made the parent just now; in /proc this fails again.
-    if (await statIfThere(parent)) return makeOne(path, mode);
+    if (await statIfThere(parent)) return makeSingleFolder(path, mode);
   }
   const made = await makeFolder(parent, mode);
-  const own = await makeOne(path, mode);
+  const own = await makeSingleFolder(path, mode);
   return made ?? own;
 }
 
 /** Makes a folder whose parent is there. @returns undefined where it is there already. */
-async function makeOne(path: string, mode: number): Promise<string | undefined> {
+async function makeSingleFolder(path: string, mode: number): Promise<string | undefined> {
   try {
     await mkdir(path, { mode });
     return path;

@@ -14,7 +14,7 @@ function absoluteValue(name: string): string | undefined {
 }
 
 /** The home folder that the password database has for this user; undefined where it has none. */
-function homeOnRecord(): string | undefined {
+function passwdHome(): string | undefined {
   try {
     const home = userInfo().homedir;
     return isAbsolute(home) ? home : undefined;
@@ -26,7 +26,7 @@ function homeOnRecord(): string | undefined {
 
 /** HOME, else what the password database says, else `/`, which is what containers set. */
 export function homeFolder(): string {
-  return absoluteValue("HOME") ?? homeOnRecord() ?? "/";
+  return absoluteValue("HOME") ?? passwdHome() ?? "/";
 }
 
 /** `$XDG_CACHE_HOME/vmbuild`, by default in `~/.cache`. Read anew on each call. */
@@ -40,7 +40,7 @@ export function stateRoot(): string {
 }
 
 /** Whether the default of a variable is of no use, since this user has no home folder. */
-export function isHomeless(variable: string): boolean {
+export function hasNoHome(variable: string): boolean {
   const hasDefault = variable === "XDG_STATE_HOME" || variable === "XDG_CACHE_HOME";
   return hasDefault && absoluteValue(variable) === undefined && homeFolder() === "/";
 }
@@ -51,7 +51,7 @@ export function temporaryRoot(): string {
 }
 
 /** The folders in which sockets may lie, the one to be preferred first. */
-export function socketRoots(): string[] {
+export function socketFolders(): string[] {
   const own = absoluteValue("XDG_RUNTIME_DIR");
   const name = `${OWN}-${process.getuid?.() ?? 0}`;
   const shared = [temporaryRoot(), "/tmp", "/var/tmp", "/dev/shm"];
@@ -62,7 +62,7 @@ export function socketRoots(): string[] {
 }
 
 /** Whether `path` is `folder`, in it, or one of the folders above it. */
-function concerns(path: string, folder: string): boolean {
+function isRelated(path: string, folder: string): boolean {
   const above = path.endsWith(sep) ? path : path + sep;
   return path === folder || path.startsWith(folder + sep) || folder.startsWith(above);
 }
@@ -75,7 +75,7 @@ export function variablesFor(path: string): string[] {
     ["XDG_CACHE_HOME", cacheRoot()],
     ["XDG_RUNTIME_DIR", runtime && join(runtime, OWN)],
   ];
-  const found = folders.filter(([, folder]) => folder !== undefined && concerns(path, folder));
+  const found = folders.filter(([, folder]) => folder !== undefined && isRelated(path, folder));
   if (found.length > 0) return found.map(([name]) => name);
   const temporary = temporaryRoot();
   return path === temporary || path.startsWith(join(temporary, OWN)) ? ["TMPDIR"] : [];

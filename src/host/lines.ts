@@ -2,9 +2,9 @@
 import { StringDecoder } from "node:string_decoder";
 
 /** A longer line is handed on in pieces of at most this many characters. */
-const LONGEST_LINE = 16 * 1024;
+const MAX_LINE_LENGTH = 16 * 1024;
 /** A word up to this long is not cut in two. */
-const LONGEST_WORD = 4 * 1024;
+const MAX_WORD_LENGTH = 4 * 1024;
 
 /**
  * Splits a byte stream into lines. `\n`, `\r\n` and a lone `\r` (progress bars) all end one.
@@ -35,19 +35,19 @@ export class LineSplitter {
   #take(text: string): void {
     const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop() ?? "";
-    for (const line of lines) this.#hand(line);
-    this.#rest = this.#handPieces(this.#rest);
+    for (const line of lines) this.#emit(line);
+    this.#rest = this.#emitPieces(this.#rest);
   }
 
-  #hand(line: string): void {
-    this.#onLine(this.#handPieces(line));
+  #emit(line: string): void {
+    this.#onLine(this.#emitPieces(line));
   }
 
   /** Hands on pieces while the text is too long for one line; returns what is left. */
-  #handPieces(text: string): string {
+  #emitPieces(text: string): string {
     let rest = text;
-    while (rest.length > LONGEST_LINE) {
-      const cut = cutPlace(rest);
+    while (rest.length > MAX_LINE_LENGTH) {
+      const cut = cutPosition(rest);
       this.#onLine(rest.slice(0, cut));
       rest = rest.slice(cut);
     }
@@ -59,11 +59,11 @@ export class LineSplitter {
  * Where to cut a line that is too long: at a space near the limit, so that a word (which may be a
  * secret that is yet to be masked) stays whole; never inside a surrogate pair.
  */
-function cutPlace(text: string): number {
-  const space = text.lastIndexOf(" ", LONGEST_LINE - 1);
-  if (space > LONGEST_LINE - LONGEST_WORD) return space + 1;
-  const last = text.charCodeAt(LONGEST_LINE - 1);
-  return last >= 0xd800 && last <= 0xdbff ? LONGEST_LINE - 1 : LONGEST_LINE;
+function cutPosition(text: string): number {
+  const space = text.lastIndexOf(" ", MAX_LINE_LENGTH - 1);
+  if (space > MAX_LINE_LENGTH - MAX_WORD_LENGTH) return space + 1;
+  const last = text.charCodeAt(MAX_LINE_LENGTH - 1);
+  return last >= 0xd800 && last <= 0xdbff ? MAX_LINE_LENGTH - 1 : MAX_LINE_LENGTH;
 }
 
 /** The last lines of something long. */

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
 import { Tail } from "./lines.js";
-import { missingProgram } from "./programs.js";
+import { missingProgramError } from "./programs.js";
 
 /** A lock that is held. `release` is idempotent. */
 export interface HeldLock extends AsyncDisposable {
@@ -15,7 +15,7 @@ export interface HeldLock extends AsyncDisposable {
 }
 
 /** `flock --conflict-exit-code`: the lock is somebody else's. */
-const TAKEN = 75;
+const CONFLICT_EXIT = 75;
 
 async function acquire(
   path: string,
@@ -28,7 +28,7 @@ async function acquire(
     [
       ...wait,
       "--conflict-exit-code",
-      String(TAKEN),
+      String(CONFLICT_EXIT),
       "--no-fork",
       path,
       "sh",
@@ -37,14 +37,14 @@ async function acquire(
     ],
     { stdio: ["pipe", "pipe", "pipe"] },
   );
-  const words = new Tail();
-  child.stderr.setEncoding("utf8").on("data", (text: string) => words.push(text.trim()));
+  const tail = new Tail();
+  child.stderr.setEncoding("utf8").on("data", (text: string) => tail.push(text.trim()));
   // The holder may be gone before its input is closed; that is what closing it is for.
   child.stdin.on("error", () => {});
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once("exit", (code) => resolve(code));
     child.once("error", (error) => {
-      reject(systemCode(error) === "ENOENT" ? missingProgram("flock", error) : error);
+      reject(systemCode(error) === "ENOENT" ? missingProgramError("flock", error) : error);
     });
   });
   const onAbort = (): void => void child.kill("SIGKILL");
@@ -55,9 +55,9 @@ async function acquire(
       ended,
     ]);
     signal?.throwIfAborted();
-    if (first === TAKEN) return undefined;
+    if (first === CONFLICT_EXIT) return undefined;
     if (first !== "held") {
-      throw new VmbuildError("HOST_FOLDER", `${path} cannot be locked`, { lines: words.lines });
+      throw new VmbuildError("HOST_FOLDER", `${path} cannot be locked`, { lines: tail.lines });
     }
   } catch (error) {
     child.kill("SIGKILL");

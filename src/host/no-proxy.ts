@@ -23,7 +23,7 @@ function parseEntry(text: string): Entry {
 const familyOf = (address: string): "ipv4" | "ipv6" => (isIP(address) === 6 ? "ipv6" : "ipv4");
 
 /** Whether `address` is the same as, or in the network of, an entry: `10.0.0.1`, `fd00::/8`. */
-function coversAddress(entry: string, address: string): boolean {
+function matchesAddress(entry: string, address: string): boolean {
   const [base = "", prefix] = entry.split("/");
   const bits = prefix === undefined ? undefined : Number(prefix);
   const most = isIP(base) === 6 ? 128 : 32;
@@ -35,17 +35,17 @@ function coversAddress(entry: string, address: string): boolean {
 }
 
 /** Whether a pattern with `*` fits the whole host: `192.168.*`, `*.example.org`. */
-function fitsPattern(pattern: string, host: string): boolean {
+function matchesPattern(pattern: string, host: string): boolean {
   const parts = pattern.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`^${parts.join(".*")}$`).test(host);
 }
 
 /** Whether a host is the one that an entry names, or is below it: `example.org`, `.example.org`. */
-function coversName(entry: string, host: string): boolean {
+function matchesName(entry: string, host: string): boolean {
   const name = entry.replace(/^\*?\./, "").replace(/\.$/, "");
   if (name === "") return false;
   return (
-    host === name || host.endsWith(`.${name}`) || (name.includes("*") && fitsPattern(name, host))
+    host === name || host.endsWith(`.${name}`) || (name.includes("*") && matchesPattern(name, host))
   );
 }
 
@@ -68,9 +68,10 @@ export function isExempt(address: URL, list: string): boolean {
     if (text === "*") return true;
     const entry = parseEntry(text);
     if (entry.port !== undefined && entry.port !== port) return false;
-    if (isIP(host) === 0) return coversName(entry.host, host);
+    if (isIP(host) === 0) return matchesName(entry.host, host);
     return (
-      coversAddress(entry.host, host) || (entry.host.includes("*") && fitsPattern(entry.host, host))
+      matchesAddress(entry.host, host) ||
+      (entry.host.includes("*") && matchesPattern(entry.host, host))
     );
   });
 }

@@ -3,7 +3,7 @@ import { access, constants, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { statIfThere } from "./files.js";
-import { cacheRoot, socketRoots, stateRoot } from "./folders.js";
+import { cacheRoot, socketFolders, stateRoot } from "./folders.js";
 
 /** The folders of one user. Made when first written to. */
 export interface HostPaths {
@@ -29,12 +29,12 @@ export function hostPaths(): HostPaths {
 }
 
 /** A unix socket's path has at most 107 bytes, of which a run's name and its ending need 27. */
-const LONGEST_FOLDER = 107 - 27;
+const MAX_FOLDER_LENGTH = 107 - 27;
 
 /** Says why a folder cannot hold this user's sockets; undefined when it can. Makes it. */
-async function problemOf(folder: string): Promise<string | undefined> {
-  if (Buffer.byteLength(folder) > LONGEST_FOLDER) {
-    return `${folder} is longer than ${LONGEST_FOLDER} bytes`;
+async function socketFolderProblem(folder: string): Promise<string | undefined> {
+  if (Buffer.byteLength(folder) > MAX_FOLDER_LENGTH) {
+    return `${folder} is longer than ${MAX_FOLDER_LENGTH} bytes`;
   }
   try {
     // The folder above is not ours to make.
@@ -59,22 +59,22 @@ async function problemOf(folder: string): Promise<string | undefined> {
  */
 export async function runtimeFolder(): Promise<string> {
   const lines: string[] = [];
-  for (const folder of socketRoots()) {
-    const problem = await problemOf(folder);
+  for (const folder of socketFolders()) {
+    const problem = await socketFolderProblem(folder);
     if (problem === undefined) return folder;
     lines.push(problem);
   }
   throw new VmbuildError("HOST_FOLDER", "No folder can hold the sockets of a run", {
-    hint: `Set XDG_RUNTIME_DIR to a folder of your own, mode 0700, whose path has at most ${LONGEST_FOLDER - 8} bytes.`,
+    hint: `Set XDG_RUNTIME_DIR to a folder of your own, mode 0700, whose path has at most ${MAX_FOLDER_LENGTH - 8} bytes.`,
     lines,
   });
 }
 
 /** The folder that a run's sockets would most likely lie in. Nothing is made. */
 export async function likelyRuntimeFolder(): Promise<string> {
-  const [first = "/tmp", ...more] = socketRoots();
+  const [first = "/tmp", ...more] = socketFolders();
   for (const folder of [first, ...more]) {
-    const isShort = Buffer.byteLength(folder) <= LONGEST_FOLDER;
+    const isShort = Buffer.byteLength(folder) <= MAX_FOLDER_LENGTH;
     const usable = await access(dirname(folder), constants.W_OK | constants.X_OK).then(
       () => true,
       () => false,

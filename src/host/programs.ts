@@ -4,7 +4,7 @@ import { delimiter } from "node:path";
 import type { Readable } from "node:stream";
 import { VmbuildError, systemCode } from "../errors.js";
 import { LineSplitter, Tail } from "./lines.js";
-import { folderForPrograms } from "./here.js";
+import { programFolder } from "./current-folder.js";
 import { closeWhenSilent } from "./silence.js";
 
 /** What each external program is for, and the Debian package that has it. */
@@ -51,10 +51,10 @@ export interface RunOptions {
    * The signal ends the program's children too: they share a process group of its own. Without
    * it, only the program itself is ended.
    */
-  readonly wholeGroup?: boolean;
+  readonly processGroup?: boolean;
   /** Keep all of standard output in the result (for JSON answers, not for logs). */
-  readonly keepOutput?: boolean;
-  /** Called with the process's id once it is started; with `wholeGroup` it is the leader's. */
+  readonly captureOutput?: boolean;
+  /** Called with the process's id once it is started; with `processGroup` it is the leader's. */
   readonly onStart?: (pid: number) => void;
 }
 
@@ -63,7 +63,7 @@ export interface RunResult {
   /** Null when a signal ended it. */
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** All of standard output with `keepOutput`, otherwise empty. */
+  /** All of standard output with `captureOutput`, otherwise empty. */
   readonly stdout: string;
   /** The last 20 lines of both streams, in the order in which they came. */
   readonly lastLines: readonly string[];
@@ -77,7 +77,7 @@ export function searchPath(): string {
 }
 
 /** Wraps an argument list so that the kernel kills the program when this process dies. */
-export function dyingWithParent(file: string, args: readonly string[]): [string, string[]] {
+export function withParentDeathSignal(file: string, args: readonly string[]): [string, string[]] {
   return ["setpriv", ["--pdeathsig", "KILL", "--", file, ...args]];
 }
 
@@ -89,13 +89,13 @@ const GROUP_LEADER = `trap 'trap "" TERM; kill -TERM 0; sleep 0.5; kill -KILL 0'
 "$@" <&0 &
 wait "$!"`;
 
-function dyingAsGroup(file: string, args: readonly string[]): [string, string[]] {
+function asProcessGroup(file: string, args: readonly string[]): [string, string[]] {
   const shell = ["bash", "-c", GROUP_LEADER, "bash"];
   return ["setpriv", ["--pdeathsig", "TERM", "--", ...shell, file, ...args]];
 }
 
 /** The error for a program that is not installed. */
-export function missingProgram(name: string, cause?: unknown): VmbuildError {
+export function missingProgramError(name: string, cause?: unknown): VmbuildError {
   const known = name in PROGRAMS ? PROGRAMS[name as ProgramName] : undefined;
   return new VmbuildError("HOST_PROGRAM_MISSING", `${name} is not installed`, {
     cause,
@@ -133,7 +133,7 @@ export async function runProgram(
   options.signal?.throwIfAborted();
   const tail = new Tail();
   const kept: Buffer[] = [];
-  const wrap = options.wholeGroup ? dyingAsGroup : dyingWithParent;
+  const wrap = options.processGroup ? asProcessGroup : withParentDeathSignal;
   const [wrapped, wrappedArgs] = wrap(file, args);
   const child = execa(wrapped, wrappedArgs, {
     buffer: false,
@@ -141,14 +141,14 @@ export async function runProgram(
     extendEnv: true,
     stripFinalNewline: false,
     forceKillAfterDelay: FORCE_AFTER_MS,
-    detached: options.wholeGroup ?? false,
-    cwd: options.cwd ?? folderForPrograms(),
+    detached: options.processGroup ?? false,
+    cwd: options.cwd ?? programFolder(),
     env: { PATH: searchPath(), ...options.env },
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
   });
   if (child.pid !== undefined) options.onStart?.(child.pid);
-  const leader = options.wholeGroup ? child.pid : undefined;
+  const leader = options.processGroup ? child.pid : undefined;
   const onAbort = (): void => {
     if (leader !== undefined) killGroup(leader);
   };
@@ -159,7 +159,7 @@ export async function runProgram(
       options.onLine?.(line, name);
     });
     child[name].on("data", (chunk: Buffer) => {
-      if (name === "stdout" && options.keepOutput) kept.push(chunk);
+      if (name === "stdout" && options.captureOutput) kept.push(chunk);
       splitter.write(chunk);
     });
     return splitter;
@@ -176,10 +176,10 @@ export async function runProgram(
   options.signal?.removeEventListener("abort", onAbort);
   for (const splitter of splitters) splitter.end();
   options.signal?.throwIfAborted();
-  if (systemCode(result) === "ENOENT") throw missingProgram(wrapped, result);
+  if (systemCode(result) === "ENOENT") throw missingProgramError(wrapped, result);
   // setpriv says 127 when the program that it should start is not there.
   if (result.exitCode === 127 && tail.lines.some((line) => line.startsWith("setpriv: failed"))) {
-    throw missingProgram(file);
+    throw missingProgramError(file);
   }
   return {
     exitCode: result.exitCode ?? null,
@@ -190,7 +190,7 @@ export async function runProgram(
 }
 
 /** How a program's end reads in a message: `exit 3` or `SIGKILL`. */
-export function endOf(result: Pick<RunResult, "exitCode" | "signal">): string {
+export function describeExit(result: Pick<RunResult, "exitCode" | "signal">): string {
   return result.signal ?? `exit ${result.exitCode ?? "unknown"}`;
 }
 

@@ -57,7 +57,10 @@ function partsOf(value: string) {
   };
 }
 
-function badValue(variable: string, { scheme, credentials, host }: ReturnType<typeof partsOf>) {
+function invalidValueError(
+  variable: string,
+  { scheme, credentials, host }: ReturnType<typeof partsOf>,
+) {
   const shown = `${scheme}://${credentials ? "***@" : ""}${host}`;
   const schemes = SCHEMES.map((one) => `${one}://`).join(", ");
   return new VmbuildError(
@@ -74,10 +77,10 @@ function parseProxy(variable: string, value: string): Proxy {
   const parts = partsOf(value);
   const { scheme, credentials, host } = parts;
   const text = `${scheme}://${host}`;
-  if (!SCHEMES.includes(scheme) || !URL.canParse(text)) throw badValue(variable, parts);
+  if (!SCHEMES.includes(scheme) || !URL.canParse(text)) throw invalidValueError(variable, parts);
   const { hostname, port } = new URL(text);
   if (!/^([\w.-]+|\[[0-9a-f:.]+\])$/i.test(hostname) || port === "0")
-    throw badValue(variable, parts);
+    throw invalidValueError(variable, parts);
   return { address: text, variable, credentials };
 }
 

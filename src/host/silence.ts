@@ -29,9 +29,9 @@ export function closeWhenSilent(streams: readonly Readable[], close: () => void)
     clearTimeout(timer);
     const left = DRAIN_MS - (performance.now() - started);
     if (left <= 0) return end();
-    timer = setTimeout(look, Math.min(SILENCE_MS, left));
+    timer = setTimeout(check, Math.min(SILENCE_MS, left));
   };
-  const look = (): void => {
+  const check = (): void => {
     const seen = pieces;
     // After a busy time timers come first: what has arrived meanwhile is read before the next turn.
     setImmediate(() => (pieces === seen ? end() : undefined));

@@ -21,7 +21,7 @@ function recognize(bytes: Uint8Array): Recognized | undefined {
 }
 
 /** Finds the first byte that is not UTF-8; line and column are counted from 1, columns in bytes. */
-function firstForeignByte(bytes: Uint8Array): string {
+function firstInvalidByte(bytes: Uint8Array): string {
   // The longest beginning that is UTF-8, but for a character that is cut off at its end.
   let [good, bad] = [0, bytes.length];
   while (bad - good > 1) {
@@ -57,5 +57,5 @@ export function decodeText(
       if (encoding !== "utf-8") return { problem: `is not valid ${encoding.toUpperCase()}` };
     }
   }
-  return { problem: `is not UTF-8 (${firstForeignByte(bytes)})` };
+  return { problem: `is not UTF-8 (${firstInvalidByte(bytes)})` };
 }

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
 import type { Header } from "tar-stream";
 import { VmbuildError } from "../errors.js";
-import { childPath, shownName } from "./bytes.js";
+import { childPath, displayName } from "./file-names.js";
 
 /** What a tree holds. Names are bytes, which need not be UTF-8. Sizes are bytes. */
 export interface TreeEntry {
@@ -37,7 +37,7 @@ export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[
     const path = childPath(folder, child);
     const status = await lstat(path);
     const { mtime } = status;
-    const common = { name: shownName(bytes), bytes, path, mode: status.mode & 0o7777, mtime };
+    const common = { name: displayName(bytes), bytes, path, mode: status.mode & 0o7777, mtime };
     if (status.isDirectory()) {
       entries.push({ ...common, type: "directory", size: 0 }, ...(await listTree(root, bytes)));
     } else if (status.isSymbolicLink()) {
@@ -46,7 +46,7 @@ export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[
     } else if (status.isFile()) {
       entries.push({ ...common, type: "file", size: status.size });
     } else {
-      const message = `${shownName(path)} is neither file, folder nor link`;
+      const message = `${displayName(path)} is neither file, folder nor link`;
       throw new VmbuildError("INPUT_MISSING", message, {
         hint: "Sockets, devices and pipes cannot be uploaded; take it out of the folder.",
       });
@@ -69,7 +69,7 @@ function namesOf(header: Header): { name: Buffer; linkname: Buffer } {
   };
 }
 
-function placeInside(root: string, name: Buffer): Buffer {
+function resolveInside(root: string, name: Buffer): Buffer {
   const parts = name
     .toString("latin1")
     .split("/")
@@ -80,7 +80,7 @@ function placeInside(root: string, name: Buffer): Buffer {
       Buffer.from(root),
     );
   }
-  const message = `The guest sent a path that leaves the folder: ${shownName(name)}`;
+  const message = `The guest sent a path that leaves the folder: ${displayName(name)}`;
   throw new VmbuildError("STEP_FAILED", message);
 }
 
@@ -105,12 +105,12 @@ export async function unpackTree(source: Readable, root: string): Promise<void> 
   for await (const entry of archive) {
     const { type, mode } = entry.header;
     const { name, linkname } = namesOf(entry.header);
-    const path = placeInside(root, name);
+    const path = resolveInside(root, name);
     await mkdir(type === "directory" ? path : parentOf(path), { recursive: true });
     if (type === "directory") modes.push([path, mode | 0o700]);
     // Without the bits that would let others run it as us.
     if (type === "file") modes.push([path, mode & 0o777]);
-    if (type === "link") hardLinks.push([path, placeInside(root, linkname)]);
+    if (type === "link") hardLinks.push([path, resolveInside(root, linkname)]);
     if (type === "symlink") links.push([path, linkname]);
     if (type === "file") await pipeline(entry, createWriteStream(path, { flags: "wx" }));
     else entry.resume();

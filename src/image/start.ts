@@ -10,7 +10,7 @@ import { GUEST_MAC } from "../machine/argv.js";
 import { readConsoleTail } from "../machine/console.js";
 import { launchMachine } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/running-machine.js";
-import { freePort, isPortFree } from "../machine/ports.js";
+import { findFreePort, isPortFree } from "../machine/ports.js";
 import type { MachineFiles, MachineShape } from "../machine/shape.js";
 import { contextAddress, contextVariables, writeContextDisk } from "../seed/context.js";
 import type { ContextVariables } from "../seed/context.js";
@@ -116,7 +116,7 @@ async function launch(
   for (let attempt = 1; ; attempt++) {
     const forwards: { host: number; guest: number }[] = [];
     for (const { host, guest } of options.forwards) {
-      forwards.push({ host: host ?? (await freePort()), guest });
+      forwards.push({ host: host ?? (await findFreePort()), guest });
     }
     try {
       const machine = await launchMachine({

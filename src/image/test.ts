@@ -9,7 +9,7 @@ import { messageOf } from "../errors.js";
 import type { Secrets } from "../events/secrets.js";
 import type { Emit } from "../events/types.js";
 import { Guest } from "../guest/guest.js";
-import { findHopeless } from "../guest/readiness.js";
+import { findFatalLine } from "../guest/readiness.js";
 import { readConsoleTail } from "../machine/console.js";
 import { stopMachine } from "../machine/stop.js";
 import type { ContextVariables } from "../seed/context.js";
@@ -81,7 +81,7 @@ function openGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: A
 /** A machine that is gone, or whose console shows a panic, will answer no more. */
 async function whyHopeless({ machine, console }: BootedImage): Promise<string | undefined> {
   if (machine.death.aborted) return messageOf(machine.death.reason);
-  return findHopeless(await readConsoleTail(console))?.trim();
+  return findFatalLine(await readConsoleTail(console))?.trim();
 }
 
 /** Switches the guest off as its owner would, so that its disk is whole for the next round. */

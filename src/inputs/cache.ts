@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
+import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
 import { tryLock, waitForLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
 import { baseNameOf, safeName } from "./address.js";
@@ -87,7 +87,7 @@ export async function readMeta(entry: CacheEntry): Promise<Meta | undefined> {
 
 /** Records what is known about the entry's file. */
 export async function writeMeta(entry: CacheEntry, meta: Meta): Promise<void> {
-  await writeWhole(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
+  await writeFileAtomic(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
 }
 
 const treeSchema = z.object({

@@ -1,7 +1,7 @@
 /** An input that is a git tree: one commit's files, without their history. */
 import { lstat, readdir, rm } from "node:fs/promises";
 import { VmbuildError } from "../errors.js";
-import { childPath } from "../host/bytes.js";
+import { childPath } from "../host/file-names.js";
 import { statIfThere } from "../host/files.js";
 import { displayUrl } from "./address.js";
 import { lockEntry, readTreeMeta } from "./cache.js";

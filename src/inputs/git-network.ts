@@ -1,8 +1,8 @@
 /** What git is told of the host's proxies and certificate authorities, beyond what it reads itself. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { namedAuthorities, trustedBundle } from "../host/authorities.js";
-import { writeWhole } from "../host/files.js";
+import { environmentAuthorities, trustedBundle } from "../host/authorities.js";
+import { writeFileAtomic } from "../host/files.js";
 import { proxyFor } from "../host/proxy.js";
 import type { FullContext } from "./context.js";
 import { runGit } from "./git.js";
@@ -42,11 +42,11 @@ export async function gitNetwork(
   const proxy = proxyFor(new URL(url));
   const upper = proxy?.variable === "HTTP_PROXY" ? process.env["HTTP_PROXY"] : undefined;
   const proxies = upper === undefined ? {} : { http_proxy: upper };
-  if (namedAuthorities().certificates.length === 0 || (await hasOwnTrust(url, signal))) {
+  if (environmentAuthorities().certificates.length === 0 || (await hasOwnTrust(url, signal))) {
     return { ...nothing, variables: proxies };
   }
   const bundle = join(folder, "authorities.pem");
-  await writeWhole(bundle, trustedBundle());
+  await writeFileAtomic(bundle, trustedBundle());
   return {
     variables: { ...proxies, GIT_SSL_CAINFO: bundle },
     [Symbol.asyncDispose]: () => rm(bundle, { force: true }),

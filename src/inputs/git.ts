@@ -1,7 +1,7 @@
 /** git as this room runs it: without prompts, hooks, or the caller's repository. */
 import { VmbuildError } from "../errors.js";
 import { trustHint } from "../host/authorities.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { describeProxy, proxyFor } from "../host/proxy.js";
 import type { RunResult } from "../host/programs.js";
 import { displayUrl } from "./address.js";
@@ -50,7 +50,7 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
   const settings = SETTINGS.flatMap((setting) => ["-c", setting]);
   const result = await runProgram("git", [...settings, ...args], {
     signal,
-    keepOutput: true,
+    captureOutput: true,
     ...(cwd === undefined ? {} : { cwd }),
     ...(onLine === undefined ? {} : { onLine: (line) => onLine(withoutCredentials(line)) }),
     env: {
@@ -83,7 +83,7 @@ function hintFor(words: readonly string[], url: string): string | undefined {
 export function gitError(doing: string, result: RunResult, url = ""): VmbuildError {
   const words = result.lastLines.filter((line) => line.trim() !== "");
   const first =
-    words.find((line) => /^(fatal|error):/.test(line)) ?? `it ended with ${endOf(result)}`;
+    words.find((line) => /^(fatal|error):/.test(line)) ?? `it ended with ${describeExit(result)}`;
   return new VmbuildError("INPUT_GIT", `git could not ${doing}: ${first}`, {
     lines: words,
     hint: hintFor(words, url),

@@ -1,7 +1,7 @@
 /** An input that is an OCI image: the files of its one layer, checked by the manifest's digests. */
 import { VmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
@@ -34,7 +34,7 @@ async function unpackLayer(archive: string, folder: string, { signal }: FullCont
   if (result.exitCode === 0) return;
   throw new VmbuildError(
     "INPUT_UNPACK",
-    `tar could not unpack an image's layer: ${endOf(result)}`,
+    `tar could not unpack an image's layer: ${describeExit(result)}`,
     {
       lines: result.lastLines,
     },

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { VmbuildError, systemCode } from "../errors.js";
 import { isDiskFull } from "../host/faults.js";
-import { publish, statIfThere, writeWhole } from "../host/files.js";
+import { publish, statIfThere, writeFileAtomic } from "../host/files.js";
 import { Hashers, feedFile } from "./digest.js";
 import type { Algorithm, Digests } from "./digest.js";
 
@@ -212,6 +212,6 @@ export class PartFile {
 
   async #writeRecord(record: PartRecord): Promise<void> {
     this.#record = record;
-    await writeWhole(this.#recordPath, `${JSON.stringify(record)}\n`);
+    await writeFileAtomic(this.#recordPath, `${JSON.stringify(record)}\n`);
   }
 }

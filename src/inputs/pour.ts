@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { freeSpace, statIfThere } from "../host/files.js";
-import { endOf, missingProgram, runProgram } from "../host/programs.js";
+import { describeExit, missingProgramError, runProgram } from "../host/programs.js";
 import type { Compression } from "./content-kind.js";
 
 /** The program and arguments that unpack each form from standard input to standard output. */
@@ -68,12 +68,12 @@ export async function pour(job: PourJob): Promise<Poured> {
     {
       ...(job.input ? { input: job.input } : {}),
       signal,
-      wholeGroup: true,
+      processGroup: true,
       env: { LC_ALL: "C.UTF-8" },
     },
   );
   const { exitCode, lastLines: lines } = result;
-  if (exitCode === 127) throw missingProgram(program);
+  if (exitCode === 127) throw missingProgramError(program);
   const full = lines.some((line) => /No space left|quota exceeded/i.test(line));
   if (full || (exitCode === WRITING_FAILED && (await freeSpace(target)) < FULL_BELOW_BYTES)) {
     throw new VmbuildError(
@@ -86,7 +86,8 @@ export async function pour(job: PourJob): Promise<Poured> {
   if (size >= most) return "cut";
   const isWarning = program === "gzip" && exitCode === GZIP_WARNING;
   if (exitCode === 0 || isWarning || (beginning && size > 0)) return "whole";
-  const end = exitCode === WRITING_FAILED ? "its output could not be written" : endOf(result);
+  const end =
+    exitCode === WRITING_FAILED ? "its output could not be written" : describeExit(result);
   throw new VmbuildError(
     "INPUT_UNPACK",
     `${what} could not be unpacked: ${program} ended with ${end}`,

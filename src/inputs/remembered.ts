@@ -3,9 +3,9 @@ import type { BigIntStats } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { shownName } from "../host/bytes.js";
+import { displayName } from "../host/file-names.js";
 import { hostFaultOf } from "../host/faults.js";
-import { makePrivateFolder, writeWhole } from "../host/files.js";
+import { makePrivateFolder, writeFileAtomic } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
 import { cacheKey } from "./cache.js";
 import { hashFile } from "./digest.js";
@@ -24,7 +24,7 @@ export async function rememberedDigest(
   options: { cacheFolder?: string; onBytes?: (bytes: number) => void } = {},
 ): Promise<string> {
   const version = [status.ino, status.size, status.mtimeNs, status.ctimeNs].join("-");
-  const name = typeof path === "string" ? path : shownName(path);
+  const name = typeof path === "string" ? path : displayName(path);
   const folder = join(options.cacheFolder ?? hostPaths().inputs, "paths");
   const record = join(folder, `${cacheKey(name)}.json`);
   try {
@@ -36,7 +36,7 @@ export async function rememberedDigest(
   const { sha256 } = await hashFile(path, [], signal, options.onBytes);
   try {
     await makePrivateFolder(folder);
-    await writeWhole(record, `${JSON.stringify({ path: name, version, sha256 })}\n`);
+    await writeFileAtomic(record, `${JSON.stringify({ path: name, version, sha256 })}\n`);
   } catch (error) {
     // A cache that cannot be written costs another reading the next time.
     if (!hostFaultOf(error)) throw error;

@@ -70,7 +70,7 @@ async function verify(job: Verification): Promise<{ key: string; output: Buffer 
     const all = ["--status-fd", "1", "--keyring", inFolder("keyring.gpg"), ...output];
     const result = await runProgram("gpgv", [...all, ...args.map(inFolder)], {
       signal,
-      keepOutput: true,
+      captureOutput: true,
       env: { LC_ALL: "C", GNUPGHOME: folder },
     });
     // The exit code is not zero either when one of several signatures is of an unknown key.

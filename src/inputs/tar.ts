@@ -1,6 +1,6 @@
 /** Tar archives, read by GNU tar: other readers take its sparse files for shorter ones. */
 import { VmbuildError } from "../errors.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { memberIn } from "./archive.js";
 import type { Archive, Member } from "./archive.js";
 import { pour } from "./pour.js";
@@ -21,7 +21,7 @@ export async function openTar(path: string, what: string, signal: AbortSignal): 
   const args = ["--list", "--verbose", "--full-time", "--numeric-owner", "--quoting-style=literal"];
   const result = await runProgram("tar", [...args, "--file", path, "--force-local"], {
     signal,
-    wholeGroup: true,
+    processGroup: true,
     env: environment,
     onLine(line, stream) {
       const [, size = "", name = ""] = (stream === "stdout" ? TAR_LINE.exec(line) : null) ?? [];
@@ -29,7 +29,7 @@ export async function openTar(path: string, what: string, signal: AbortSignal): 
     },
   });
   if (result.exitCode !== 0) {
-    const message = `${what} could not be unpacked: tar ended with ${endOf(result)}`;
+    const message = `${what} could not be unpacked: tar ended with ${describeExit(result)}`;
     const lines = result.lastLines.filter((line) => line.startsWith("tar"));
     throw new VmbuildError("INPUT_UNPACK", message, { lines });
   }

@@ -1,7 +1,7 @@
 /** Inputs that are folders, in the cache: the tree, what `meta.json` says about it, and its lock. */
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
+import { statIfThere, temporaryBeside, writeFileAtomic } from "../host/files.js";
 import { cacheKey } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
@@ -50,7 +50,7 @@ export async function fillTree(
     await rm(entry.meta, { force: true });
     await replaceTree(fresh, entry.tree);
     const meta: TreeMeta = { ...made, fetchedAt: new Date(clock.now()).toISOString() };
-    await writeWhole(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
+    await writeFileAtomic(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
     return meta;
   } finally {
     await rm(fresh, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 /** Decides how the guest's instructions are run: never silently by another way than was asked. */
 import { access, constants } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
-import { recallProblem, rememberProblem } from "./kvm-memory.js";
+import { readCachedProblem, cacheProblem } from "./kvm-problem-cache.js";
 import { probeGuest } from "./kvm-probe.js";
 import { defaultCpuModel } from "./shape.js";
 import type { Accelerator } from "./shape.js";
@@ -20,7 +20,7 @@ export interface DecidedAccelerator {
   readonly fallback?: VmbuildError;
 }
 
-const EMULATE = "or emulate, slowly: --accel tcg (or --accel auto, which falls back by itself)";
+const TCG = "or emulate, slowly: --accel tcg (or --accel auto, which falls back by itself)";
 
 async function deviceProblem(): Promise<VmbuildError | undefined> {
   try {
@@ -32,7 +32,7 @@ async function deviceProblem(): Promise<VmbuildError | undefined> {
         cause: error,
         hint:
           "Switch on virtualisation in the firmware and load the module " +
-          `(modprobe kvm_intel or modprobe kvm_amd), ${EMULATE}.`,
+          `(modprobe kvm_intel or modprobe kvm_amd), ${TCG}.`,
       });
     }
     return new VmbuildError(
@@ -40,7 +40,7 @@ async function deviceProblem(): Promise<VmbuildError | undefined> {
       `KVM was asked for, but ${KVM} may not be used by you`,
       {
         cause: error,
-        hint: `Join the group: sudo usermod -aG kvm $USER, then log in again; ${EMULATE}.`,
+        hint: `Join the group: sudo usermod -aG kvm $USER, then log in again; ${TCG}.`,
       },
     );
   }
@@ -63,10 +63,10 @@ export async function findKvmProblem(
     "HOST_KVM_UNUSABLE",
     `${KVM} is there, but it cannot run a guest with -cpu ${cpuModel}: ${probe.reason}`,
     {
-      lines: probe.words,
+      lines: probe.lastLines,
       hint:
         "On a virtual host, its own host must allow nested virtualisation; on a real one, see " +
-        `dmesg and reload the module (modprobe -r kvm_intel && modprobe kvm_intel; kvm_amd on AMD); ${EMULATE}.`,
+        `dmesg and reload the module (modprobe -r kvm_intel && modprobe kvm_intel; kvm_amd on AMD); ${TCG}.`,
     },
   );
 }
@@ -85,10 +85,10 @@ export async function decideAccelerator(
   if (choice === "tcg") return { accelerator: "tcg" };
   const model = cpuModel ?? defaultCpuModel("kvm");
   // Whoever insists on KVM may just have mended it; `auto` believes what it found last time.
-  const known = choice === "auto" ? await recallProblem(binary, model) : undefined;
-  const problem = known ?? (await findKvmProblem(binary, model, signal));
+  const cached = choice === "auto" ? await readCachedProblem(binary, model) : undefined;
+  const problem = cached ?? (await findKvmProblem(binary, model, signal));
   if (!problem) return { accelerator: "kvm" };
   if (choice === "kvm") throw problem;
-  await rememberProblem(binary, model, problem);
+  await cacheProblem(binary, model, problem);
   return { accelerator: "tcg", fallback: problem };
 }

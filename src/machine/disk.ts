@@ -6,7 +6,7 @@ import { VmbuildError } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
 import { temporaryBeside } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import type { RunResult } from "../host/programs.js";
 
 /** A state of a machine inside a qcow2 image. */
@@ -81,14 +81,18 @@ const CHECK_UNSUPPORTED = 63;
 
 /** qemu-img takes a relative name with a colon for a protocol; an absolute path is a path. */
 function run(args: readonly string[], signal: AbortSignal | undefined): Promise<RunResult> {
-  return runProgram("qemu-img", args, { signal, keepOutput: true, env: { LC_ALL: "C" } });
+  return runProgram("qemu-img", args, { signal, captureOutput: true, env: { LC_ALL: "C" } });
 }
 
 function failure(code: ErrorCode, doing: string, result: RunResult): VmbuildError {
   const full = result.lastLines.some((line) => /No space left|quota exceeded/i.test(line));
-  return new VmbuildError(full ? "HOST_SPACE" : code, `${doing}: qemu-img: ${endOf(result)}`, {
-    lines: result.lastLines,
-  });
+  return new VmbuildError(
+    full ? "HOST_SPACE" : code,
+    `${doing}: qemu-img: ${describeExit(result)}`,
+    {
+      lines: result.lastLines,
+    },
+  );
 }
 
 /**
@@ -112,7 +116,7 @@ export async function imageInfo(
  * @returns undefined while another program has it open for writing.
  * @throws {VmbuildError} BASE_INVALID when it cannot be read as an image.
  */
-export async function unusedImageInfo(
+export async function imageInfoWithLocks(
   name: string,
   format: string | undefined,
   signal?: AbortSignal,

@@ -30,7 +30,7 @@ const DEADLINE_MS = 3000;
 export interface ProbeResult {
   readonly usable: boolean;
   readonly reason: string;
-  readonly words: readonly string[];
+  readonly lastLines: readonly string[];
 }
 
 function probeImage(): Buffer {
@@ -69,16 +69,16 @@ export async function probeGuest(
     const result = await runProgram(binary, probeArguments(image, accelerator, cpuModel), {
       signal: either,
     });
-    if (result.exitCode === SUCCESS) return { usable: true, reason: "a guest ran", words: [] };
+    if (result.exitCode === SUCCESS) return { usable: true, reason: "a guest ran", lastLines: [] };
     const end = result.signal ? `was ended by ${result.signal}` : `ended with ${result.exitCode}`;
-    return { usable: false, reason: `QEMU ${end}`, words: result.lastLines };
+    return { usable: false, reason: `QEMU ${end}`, lastLines: result.lastLines };
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted) throw error;
     return {
       usable: false,
       reason: `QEMU started, but a guest made no progress in ${DEADLINE_MS / 1000} s`,
-      words: [],
+      lastLines: [],
     };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -6,16 +6,16 @@ import { join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { LineSplitter, Tail } from "../host/lines.js";
-import { dyingWithParent, missingProgram } from "../host/programs.js";
+import { withParentDeathSignal, missingProgramError } from "../host/programs.js";
 import { qemuArguments } from "./argv.js";
-import { freePort } from "./ports.js";
+import { findFreePort } from "./ports.js";
 import { listenForQmp } from "./qmp.js";
 import type { Qmp, QmpEvent } from "./qmp.js";
-import { restartPatience, watchRestarts } from "./restart-watch.js";
+import { firmwareTimeout, watchRestarts } from "./restart-watch.js";
 import type { RestartWatchOptions } from "./restart-watch.js";
 import type { MachineEnd, RunningMachine } from "./running-machine.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
-import { dropTranslationsAtRestarts } from "./translations.js";
+import { flushTranslationsOnReset } from "./translation-cache.js";
 
 /** What a start needs. Paths are absolute. */
 export interface LaunchOptions {
@@ -36,7 +36,7 @@ export interface LaunchOptions {
    * Milliseconds from a restart of the guest to its firmware's first sign of life, after which
    * the machine is reset once more. By the accelerator unless given.
    */
-  readonly restartPatienceMs?: number;
+  readonly firmwareTimeoutMs?: number;
 }
 
 const BIND_ATTEMPTS = 5;
@@ -55,15 +55,15 @@ function startProcess(
   log: string,
   listeners: Process["listeners"],
 ): Process {
-  const words = new Tail(20);
+  const tail = new Tail(20);
   let byGuest = false;
-  const [file, wrapped] = dyingWithParent(binary, args);
+  const [file, wrapped] = withParentDeathSignal(binary, args);
   // A session of its own: Ctrl-C in the terminal is for vmbuild, which then stops the machine.
   const child = spawn(file, wrapped, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const logStream = createWriteStream(log, { flags: "a", mode: 0o600 });
   // A disk that is full must not end the build here; QEMU's last words are kept anyway.
   logStream.on("error", () => {});
-  const splitter = new LineSplitter((line) => words.push(line));
+  const splitter = new LineSplitter((line) => tail.push(line));
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (chunk: Buffer) => {
       splitter.write(chunk);
@@ -72,12 +72,12 @@ function startProcess(
   }
   const ended = new Promise<MachineEnd>((resolve, reject) => {
     child.once("error", (error) => {
-      reject(systemCode(error) === "ENOENT" ? missingProgram(file, error) : error);
+      reject(systemCode(error) === "ENOENT" ? missingProgramError(file, error) : error);
     });
     child.once("close", (exitCode, signal) => {
       splitter.end();
       logStream.end();
-      resolve({ exitCode, signal, byGuest, words: words.lines });
+      resolve({ exitCode, signal, byGuest, lastLines: tail.lines });
     });
   });
   listeners.add(({ event, data }) => {
@@ -92,13 +92,14 @@ function describeEnd(end: MachineEnd): string {
 }
 
 function startError(shape: MachineShape, end: MachineEnd): VmbuildError {
-  const missing = end.words.some((line) => line.startsWith("setpriv: failed to execute"));
-  if (missing) return missingProgram(shape.binary);
-  const usesKvm = shape.accelerator === "kvm" && end.words.some((line) => /kvm|MSR/i.test(line));
+  const missing = end.lastLines.some((line) => line.startsWith("setpriv: failed to execute"));
+  if (missing) return missingProgramError(shape.binary);
+  const usesKvm =
+    shape.accelerator === "kvm" && end.lastLines.some((line) => /kvm|MSR/i.test(line));
   return new VmbuildError(
     usesKvm ? "HOST_KVM_UNUSABLE" : "MACHINE_START",
     `QEMU did not start: it ${describeEnd(end)}`,
-    { lines: end.words, details: { exitCode: end.exitCode, signal: end.signal } },
+    { lines: end.lastLines, details: { exitCode: end.exitCode, signal: end.signal } },
   );
 }
 
@@ -106,7 +107,7 @@ function startError(shape: MachineShape, end: MachineEnd): VmbuildError {
 export function deathError(end: MachineEnd): VmbuildError {
   const who = end.byGuest ? "The guest switched itself off" : `QEMU ${describeEnd(end)}`;
   return new VmbuildError("MACHINE_DIED", `${who} while the build still needed it`, {
-    lines: end.words,
+    lines: end.lastLines,
     details: { exitCode: end.exitCode, signal: end.signal, byGuest: end.byGuest },
     ...(end.byGuest
       ? { hint: "Leave switching off to vmbuild; to restart the guest, use a reboot action." }
@@ -122,12 +123,12 @@ function noSpaceError(): VmbuildError {
 
 async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port taken"> {
   const { shape, emit } = options;
-  const sshPort = await freePort();
+  const sshPort = await findFreePort();
   const qmpSocket = join(options.runtimeFolder, `${options.runId}.qmp`);
   const second =
     options.secondPort === undefined
       ? undefined
-      : { host: await freePort(), guest: options.secondPort };
+      : { host: await findFreePort(), guest: options.secondPort };
   const forwards = [...(options.files.forwards ?? []), ...(second ? [second] : [])];
   const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort, forwards });
   const args = options.paused ? [...all, "-S"] : all;
@@ -155,23 +156,23 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
       cause: error,
     });
   }
-  if ("words" in first) {
-    if (first.words.some((line) => COULD_NOT_BIND.test(line))) return "port taken";
+  if ("lastLines" in first) {
+    if (first.lastLines.some((line) => COULD_NOT_BIND.test(line))) return "port taken";
     throw startError(shape, first);
   }
   const pid = child.pid ?? 0;
   emit({ type: "machine.started", pid, sshPort, accelerator: shape.accelerator });
-  const { restartPatienceMs = restartPatience(shape.accelerator) } = options;
+  const { firmwareTimeoutMs = firmwareTimeout(shape.accelerator) } = options;
   const machine = new Machine({
     pid,
     ports: { ssh: sshPort, second: second?.host },
     args,
     qmp: first,
     process,
-    watch: { console: options.files.console, emit, patienceMs: restartPatienceMs },
+    watch: { console: options.files.console, emit, timeoutMs: firmwareTimeoutMs },
   });
   if (shape.accelerator === "tcg") {
-    dropTranslationsAtRestarts(machine, join(options.runtimeFolder, `${options.runId}.gdb`));
+    flushTranslationsOnReset(machine, join(options.runtimeFolder, `${options.runId}.gdb`));
   }
   return machine;
 }

@@ -1,6 +1,6 @@
 /** QEMU's version, and the oldest one that vmbuild works with. */
 import { VmbuildError } from "../errors.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 
 /** A version of QEMU. */
 export interface QemuVersion {
@@ -33,10 +33,10 @@ export function parseQemuVersion(output: string): QemuVersion | undefined {
  * @throws {VmbuildError} HOST_PROGRAM_MISSING when it is not there or older than 6.2.
  */
 export async function qemuVersion(binary: string, signal?: AbortSignal): Promise<QemuVersion> {
-  const result = await runProgram(binary, ["--version"], { signal, keepOutput: true });
+  const result = await runProgram(binary, ["--version"], { signal, captureOutput: true });
   const version = parseQemuVersion(result.stdout);
   if (!version) {
-    throw new VmbuildError("HOST_PROGRAM_MISSING", `${binary} --version: ${endOf(result)}`, {
+    throw new VmbuildError("HOST_PROGRAM_MISSING", `${binary} --version: ${describeExit(result)}`, {
       lines: result.lastLines,
       hint: "Is this QEMU? Set machine.binary to the program that is.",
     });

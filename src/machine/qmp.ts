@@ -15,7 +15,7 @@ export interface QmpEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-interface Waiting {
+interface PendingCommand {
   readonly command: string;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -34,7 +34,7 @@ interface QmpMessage {
 export class Qmp {
   readonly #socket: Socket;
   readonly #onEvent: (event: QmpEvent) => void;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #pending = new Map<number, PendingCommand>();
   #nextId = 1;
   #closed: VmbuildError | undefined;
 
@@ -47,7 +47,7 @@ export class Qmp {
       // Answers are whole lines of any length: LineSplitter, made for people, cuts long ones.
       const lines = (rest + decoder.write(chunk)).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) if (line.trim() !== "") this.#take(line, onGreeting);
+      for (const line of lines) if (line.trim() !== "") this.#handleLine(line, onGreeting);
     });
     // QEMU's exit resets the connection; `close` follows, and there every wait is ended.
     socket.on("error", () => {});
@@ -62,7 +62,7 @@ export class Qmp {
     if (this.#closed) return Promise.reject(this.#closed);
     const id = this.#nextId++;
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, { command, resolve: (value) => resolve(value as T), reject });
+      this.#pending.set(id, { command, resolve: (value) => resolve(value as T), reject });
       this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
   }
@@ -73,15 +73,15 @@ export class Qmp {
     this.#close();
   }
 
-  #take(line: string, onGreeting: () => void): void {
+  #handleLine(line: string, onGreeting: () => void): void {
     const message = JSON.parse(line) as QmpMessage;
     if (message.QMP !== undefined) onGreeting();
     if (message.event !== undefined) {
       this.#onEvent({ event: message.event, data: message.data ?? {} });
     }
-    const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
+    const waiting = message.id === undefined ? undefined : this.#pending.get(message.id);
     if (!waiting || message.id === undefined) return;
-    this.#waiting.delete(message.id);
+    this.#pending.delete(message.id);
     if (!message.error) return waiting.resolve(message.return);
     const { class: kind, desc } = message.error;
     waiting.reject(
@@ -93,8 +93,8 @@ export class Qmp {
 
   #close(): void {
     this.#closed ??= new VmbuildError("MACHINE_QMP", "QEMU's control socket is closed");
-    for (const { reject } of this.#waiting.values()) reject(this.#closed);
-    this.#waiting.clear();
+    for (const { reject } of this.#pending.values()) reject(this.#closed);
+    this.#pending.clear();
   }
 }
 

@@ -15,23 +15,24 @@ import type { Accelerator } from "./shape.js";
  * UEFI firmware needs 4 s of processor time for that; on a host with ten runnable threads per
  * core it was seen to take a minute.
  */
-const PATIENCE_MS: Record<Accelerator, number> = { kvm: 60_000, tcg: 180_000 };
+const FIRMWARE_TIMEOUT_MS: Record<Accelerator, number> = { kvm: 60_000, tcg: 180_000 };
 
 /** Time that a machine's firmware gets, in milliseconds. */
-export const restartPatience = (accelerator: Accelerator): number => PATIENCE_MS[accelerator];
+export const firmwareTimeout = (accelerator: Accelerator): number =>
+  FIRMWARE_TIMEOUT_MS[accelerator];
 
 /** What a watch needs to know of its machine. */
 export interface RestartWatchOptions {
   /** The file with the guest's serial console. */
   readonly console: string;
   readonly emit: Emit;
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
   /** Waits for that long; rejects when the signal aborts. */
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
 }
 
 /** Whatever grows when a guest does something: bytes on its console, reads from its disks. */
-interface SignsOfLife {
+interface Activity {
   readonly consoleBytes: number;
   readonly reads: number;
 }
@@ -41,7 +42,7 @@ interface BlockStats {
   readonly stats: { readonly rd_operations: number };
 }
 
-async function sizeOf(path: string): Promise<number> {
+async function sizeIfExists(path: string): Promise<number> {
   try {
     return (await stat(path)).size;
   } catch (error) {
@@ -50,9 +51,9 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-async function lookAt(machine: RunningMachine, console: string): Promise<SignsOfLife> {
+async function readActivity(machine: RunningMachine, console: string): Promise<Activity> {
   const [consoleBytes, blocks] = await Promise.all([
-    sizeOf(console),
+    sizeIfExists(console),
     machine.qmp.execute<BlockStats[]>("query-blockstats"),
   ]);
   return { consoleBytes, reads: blocks.reduce((sum, { stats }) => sum + stats.rd_operations, 0) };
@@ -76,18 +77,18 @@ export async function resetIfSilent(
   options: RestartWatchOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { console, emit, patienceMs, wait = waitFor } = options;
-  const before = await lookAt(machine, console);
+  const { console, emit, timeoutMs, wait = waitFor } = options;
+  const before = await readActivity(machine, console);
   do {
-    await wait(patienceMs, signal);
-    const now = await lookAt(machine, console);
+    await wait(timeoutMs, signal);
+    const now = await readActivity(machine, console);
     if (now.consoleBytes > before.consoleBytes || now.reads > before.reads) return false;
     // A machine that is paused says nothing either.
   } while (!(await isRunning(machine)));
   signal.throwIfAborted();
   emit({
     type: "warning",
-    message: `The guest restarted, and its firmware did nothing for ${formatDuration(patienceMs)}: the machine is reset once more`,
+    message: `The guest restarted, and its firmware did nothing for ${formatDuration(timeoutMs)}: the machine is reset once more`,
     hint: "Nothing came on the serial console and nothing was read from the disks. A host with too much to do can be the reason.",
   });
   await machine.qmp.execute("system_reset");

@@ -8,7 +8,7 @@ export interface MachineEnd {
   /** The guest switched itself off, or asked for it. */
   readonly byGuest: boolean;
   /** The last lines that QEMU printed. */
-  readonly words: readonly string[];
+  readonly lastLines: readonly string[];
 }
 
 /** A machine that runs. Disposing of it ends it without ceremony; `stop.ts` does so gently. */

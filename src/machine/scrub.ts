@@ -7,7 +7,7 @@ import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 
 /** A part of the disk that has data of its own: where the guest sees it, and where it lies. */
 interface Extent {
@@ -32,13 +32,17 @@ const CHUNK = 4 * 2 ** 20;
 /** An argument list has room for some hundred commands. */
 const WRITES_AT_ONCE = 200;
 
-async function ownExtents(disk: string, signal: AbortSignal): Promise<Extent[]> {
+async function allocatedExtents(disk: string, signal: AbortSignal): Promise<Extent[]> {
   const args = ["map", "-f", "qcow2", "--output=json", disk];
-  const result = await runProgram("qemu-img", args, { signal, keepOutput: true });
+  const result = await runProgram("qemu-img", args, { signal, captureOutput: true });
   if (result.exitCode !== 0) {
-    throw new VmbuildError("ARTIFACT_CONVERT", `qemu-img cannot map ${disk}: ${endOf(result)}`, {
-      lines: result.lastLines,
-    });
+    throw new VmbuildError(
+      "ARTIFACT_CONVERT",
+      `qemu-img cannot map ${disk}: ${describeExit(result)}`,
+      {
+        lines: result.lastLines,
+      },
+    );
   }
   return mapAnswer.parse(JSON.parse(result.stdout)).flatMap((entry) => {
     const { start, length, depth, data, zero, offset } = entry;
@@ -47,7 +51,7 @@ async function ownExtents(disk: string, signal: AbortSignal): Promise<Extent[]> 
 }
 
 /** Where the texts are, as the guest counts: by offset, each with its length. */
-async function* find(
+async function* findTexts(
   file: FileHandle,
   extents: readonly Extent[],
   texts: readonly string[],
@@ -92,11 +96,11 @@ export async function scrubDisk(
   texts: readonly string[],
   signal: AbortSignal,
 ): Promise<number> {
-  const extents = await ownExtents(disk, signal);
+  const extents = await allocatedExtents(disk, signal);
   const writes: string[] = [];
   {
     await using file = await open(disk, "r");
-    for await (const [offset, length] of find(file, extents, texts, signal)) {
+    for await (const [offset, length] of findTexts(file, extents, texts, signal)) {
       writes.push("-c", `write -q -P 0 ${offset} ${length}`);
     }
   }
@@ -104,9 +108,13 @@ export async function scrubDisk(
     const some = writes.slice(at, at + 2 * WRITES_AT_ONCE);
     const result = await runProgram("qemu-io", ["-f", "qcow2", ...some, disk], { signal });
     if (result.exitCode === 0) continue;
-    throw new VmbuildError("ARTIFACT_CONVERT", `qemu-io cannot write ${disk}: ${endOf(result)}`, {
-      lines: result.lastLines,
-    });
+    throw new VmbuildError(
+      "ARTIFACT_CONVERT",
+      `qemu-io cannot write ${disk}: ${describeExit(result)}`,
+      {
+        lines: result.lastLines,
+      },
+    );
   }
   return writes.length / 2;
 }

@@ -48,9 +48,9 @@ export interface MachineFiles {
  * wide vectors and five-level page tables, which are slower to emulate (a Debian guest took 15 %
  * longer to SSH).
  */
-const EMULATED = "qemu64,ssse3=on,sse4.1=on,sse4.2=on,popcnt=on,cx16=on,lahf-lm=on";
+const TCG_CPU_MODEL = "qemu64,ssse3=on,sse4.1=on,sse4.2=on,popcnt=on,cx16=on,lahf-lm=on";
 
 /** The CPU model where a template names none: all that the host has, or what is fast to emulate. */
 export function defaultCpuModel(accelerator: Accelerator): string {
-  return accelerator === "kvm" ? "host" : EMULATED;
+  return accelerator === "kvm" ? "host" : TCG_CPU_MODEL;
 }

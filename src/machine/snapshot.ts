@@ -74,7 +74,7 @@ interface BlockNode {
 export const makeTag = (): string => `vmb-${randomBytes(6).toString("hex")}`;
 
 /** What the disk's own table says of a state. */
-export interface SavedState {
+export interface SnapshotInfo {
   /** Bytes of the machine's memory and devices. */
   readonly memoryBytes: number;
   /** Seconds since 1970. */
@@ -86,7 +86,7 @@ export interface SavedState {
  * meanwhile and goes on afterwards.
  * @throws {VmbuildError} HOST_SPACE when the disk is full, MACHINE_QMP otherwise.
  */
-export async function saveState(machine: RunningMachine, tag: string): Promise<SavedState> {
+export async function saveSnapshot(machine: RunningMachine, tag: string): Promise<SnapshotInfo> {
   await runJob(machine, "snapshot-save", tag, { vmstate: DISK_NODE });
   const nodes = await machine.qmp.execute<BlockNode[]>("query-named-block-nodes", { flat: true });
   const disk = nodes.find((node) => node["node-name"] === DISK_NODE);
@@ -99,12 +99,12 @@ export async function saveState(machine: RunningMachine, tag: string): Promise<S
  * Puts a machine that was started with `paused` into a saved state; it still stands still.
  * @throws {VmbuildError} MACHINE_QMP when the state does not fit this machine or is damaged.
  */
-export function loadState(machine: RunningMachine, tag: string): Promise<void> {
+export function loadSnapshot(machine: RunningMachine, tag: string): Promise<void> {
   return runJob(machine, "snapshot-load", tag, { vmstate: DISK_NODE });
 }
 
 /** Removes a state; its blocks are free for others. */
-export function deleteState(machine: RunningMachine, tag: string): Promise<void> {
+export function deleteSnapshot(machine: RunningMachine, tag: string): Promise<void> {
   return runJob(machine, "snapshot-delete", tag, {});
 }
 

@@ -38,7 +38,7 @@ export interface StopOptions {
 }
 
 /** How the machine ended, or undefined when it did not in so many milliseconds. */
-async function endedWithin(
+async function waitForEnd(
   machine: RunningMachine,
   milliseconds: number,
   signal?: AbortSignal,
@@ -56,10 +56,10 @@ async function endedWithin(
   }
 }
 
-interface Way {
+interface StopStrategy {
   readonly method: StopMethod;
   readonly deadline: number;
-  readonly ask: () => Promise<unknown>;
+  readonly request: () => Promise<unknown>;
 }
 
 /**
@@ -76,10 +76,10 @@ export async function stopMachine(
   machine.expectEnd();
   const powerdown = () => machine.qmp.execute("system_powerdown");
   const quit = () => machine.qmp.execute("quit");
-  const ways: Way[] = [
-    ...(poweroff ? [{ method: "ssh" as const, deadline: deadlines.guest, ask: poweroff }] : []),
-    { method: "acpi", deadline: deadlines.guest, ask: powerdown },
-    { method: "quit", deadline: deadlines.quit, ask: quit },
+  const strategies: StopStrategy[] = [
+    ...(poweroff ? [{ method: "ssh" as const, deadline: deadlines.guest, request: poweroff }] : []),
+    { method: "acpi", deadline: deadlines.guest, request: powerdown },
+    { method: "quit", deadline: deadlines.quit, request: quit },
   ];
   const stopped = (method: StopMethod): StopResult => {
     const durationMs = performance.now() - started;
@@ -87,24 +87,27 @@ export async function stopMachine(
     emit({ type: "machine.stopped", method, durationMs });
     return { method, durationMs };
   };
-  for (const way of ways) {
+  for (const strategy of strategies) {
     // A way that fails is one that did not work: the next, harder one follows.
-    const asked = way.ask().then(
+    const requested = strategy.request().then(
       () => true,
       () => false,
     );
-    const accepted = await Promise.race([asked, machine.ended.then(() => true)]);
+    const accepted = await Promise.race([requested, machine.ended.then(() => true)]);
     signal.throwIfAborted();
-    const end = accepted ? await endedWithin(machine, way.deadline, signal) : undefined;
+    const end = accepted ? await waitForEnd(machine, strategy.deadline, signal) : undefined;
     if (end?.signal) throw deathError(end);
-    if (end) return stopped(way.method);
-    emit({ type: "warning", message: `${WAY_NAMES[way.method]} did not stop the machine` });
+    if (end) return stopped(strategy.method);
+    emit({
+      type: "warning",
+      message: `${STRATEGY_NAMES[strategy.method]} did not stop the machine`,
+    });
   }
   await machine.kill();
   return stopped("kill");
 }
 
-const WAY_NAMES: Record<StopMethod, string> = {
+const STRATEGY_NAMES: Record<StopMethod, string> = {
   ssh: "poweroff over SSH",
   acpi: "the power button (QMP system_powerdown)",
   quit: "QMP quit",
@@ -117,7 +120,7 @@ export async function quitMachine(machine: RunningMachine, emit: Emit): Promise<
   machine.expectEnd();
   // QEMU may be gone already, which is what is wanted.
   void machine.qmp.execute("quit").catch(() => {});
-  const gentle = await endedWithin(machine, QUIT_DEADLINE_MS);
+  const gentle = await waitForEnd(machine, QUIT_DEADLINE_MS);
   const end = gentle ? await machine.ended : await machine.kill();
   machine.qmp.close();
   const durationMs = performance.now() - started;

@@ -2,7 +2,7 @@
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
-import { HOLD_TIMERS_AGAIN } from "../guest/timers.js";
+import { STOP_ACTIVE_TIMERS } from "../guest/timers.js";
 import { endingError } from "../steps/run-in-guest.js";
 
 /** Holding off timers waits for those at work. Milliseconds. */
@@ -37,7 +37,10 @@ export class StepWatch {
 
   async #look(step: string, guest: Guest): Promise<string | undefined> {
     try {
-      const { ending, login } = await guest.outlook(HOLD_TIMERS_AGAIN, DEADLINE_MS);
+      const { pendingShutdown: ending, loginProblem: login } = await guest.systemState(
+        STOP_ACTIVE_TIMERS,
+        DEADLINE_MS,
+      );
       if (ending) throw endingError(`Step "${step}" ended well`, ending);
       return login;
     } catch (thrown) {

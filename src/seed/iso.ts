@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { publish, temporaryBeside } from "../host/files.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 
 /**
  * Writes a folder's files as an ISO image with Joliet and Rock Ridge names, whole or not at all.
@@ -21,9 +21,13 @@ async function writeIso(
   try {
     const result = await runProgram("xorriso", [...args, folder], { signal });
     if (result.exitCode !== 0) {
-      throw new VmbuildError("DEFECT", `xorriso could not write ${destination}: ${endOf(result)}`, {
-        lines: result.lastLines,
-      });
+      throw new VmbuildError(
+        "DEFECT",
+        `xorriso could not write ${destination}: ${describeExit(result)}`,
+        {
+          lines: result.lastLines,
+        },
+      );
     }
     await publish(temporary, destination);
   } finally {

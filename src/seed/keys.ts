@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import ssh2 from "ssh2";
-import { makePrivateFolder, writeWhole } from "../host/files.js";
+import { makePrivateFolder, writeFileAtomic } from "../host/files.js";
 
 /** A key pair in OpenSSH's formats. */
 export interface KeyPair {
@@ -69,8 +69,8 @@ const NAMES = { client: "id_ed25519", host: "host_ed25519" } as const;
 export async function saveKeys(keys: BuildKeys, folder: string): Promise<string> {
   await makePrivateFolder(folder);
   for (const role of ["client", "host"] as const) {
-    await writeWhole(join(folder, NAMES[role]), keys[role].private, 0o600);
-    await writeWhole(join(folder, `${NAMES[role]}.pub`), `${keys[role].public}\n`, 0o600);
+    await writeFileAtomic(join(folder, NAMES[role]), keys[role].private, 0o600);
+    await writeFileAtomic(join(folder, `${NAMES[role]}.pub`), `${keys[role].public}\n`, 0o600);
   }
   return join(folder, NAMES.client);
 }

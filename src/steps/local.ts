@@ -49,7 +49,7 @@ export const local = defineAction<z.infer<typeof schema>>({
         cwd: context.templateFolder,
         env: { ...context.environment, VMBUILD_OUTPUT: context.outputFolder },
         signal: AbortSignal.any([context.signal, deadline]),
-        wholeGroup: true,
+        processGroup: true,
         onLine: (line, stream) => {
           tail.push(line);
           context.onLine(line, stream, "local");

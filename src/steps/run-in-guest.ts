@@ -2,8 +2,8 @@
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import { Tail } from "../host/lines.js";
-import { describeEnding } from "../guest/outlook.js";
-import type { Outlook } from "../guest/outlook.js";
+import { describeShutdown } from "../guest/system-state.js";
+import type { SystemState } from "../guest/system-state.js";
 import type { ActionContext } from "./action.js";
 import { LINE_ENDS, isShell, lineEndsOf } from "./line-ends.js";
 
@@ -44,20 +44,20 @@ const RESTART_HINT =
 /** The error for a script after which the guest does not stay. `details.ending` says what it does. */
 export function endingError(
   what: string,
-  ending: NonNullable<Outlook["ending"]>,
+  ending: NonNullable<SystemState["pendingShutdown"]>,
   lines: readonly string[] = [],
 ): VmbuildError {
-  return new VmbuildError("GUEST_LOST", `${what}: the guest is ${describeEnding(ending)}`, {
+  return new VmbuildError("GUEST_LOST", `${what}: the guest is ${describeShutdown(ending)}`, {
     lines,
     hint: RESTART_HINT,
-    details: { ending: ending.how },
+    details: { ending: ending.kind },
   });
 }
 
 /** What a script that may have ended the system has left; its own failure counts for more. */
 async function endingOf(context: ActionContext) {
   try {
-    return (await context.guest.outlook()).ending;
+    return (await context.guest.systemState()).pendingShutdown;
   } catch (error) {
     if (error instanceof VmbuildError && error.code === "GUEST_SHELL") return undefined;
     throw error;

@@ -1,7 +1,7 @@
 /** Text in, a validated template out; every problem listed at once, each with its place. */
 import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
-import { fromHere } from "../host/here.js";
+import { relativeToCurrent } from "../host/current-folder.js";
 import type { InputSpec } from "../inputs/inputs.js";
 import { JsonDocument, valueAt } from "./document.js";
 import type { Problem } from "./document.js";
@@ -68,7 +68,7 @@ function usesAny(text: unknown, variables: readonly string[]): boolean {
 
 async function openDocument(path: string): Promise<{ document: JsonDocument; digest: string }> {
   const { text, digest } = await readText(path, "The template", "TEMPLATE_INVALID");
-  const shown = fromHere(path);
+  const shown = relativeToCurrent(path);
   const document = new JsonDocument(shown.startsWith("..") ? path : shown, text);
   const lines = document.syntaxProblems.map((problem) => document.format(problem));
   if (lines.length > 0) throw invalid(document, "TEMPLATE_INVALID", lines);

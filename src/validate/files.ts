@@ -1,7 +1,7 @@
 /** Whether the files that a template names are there, or will be. */
 import { access, constants } from "node:fs/promises";
 import { statIfThere } from "../host/files.js";
-import { fromHere } from "../host/here.js";
+import { relativeToCurrent } from "../host/current-folder.js";
 import { inputLocation } from "../inputs/inputs.js";
 import type { LocalFile } from "../inputs/kind.js";
 import { inputKindOf } from "../inputs/registry.js";
@@ -37,7 +37,7 @@ async function isReadable(path: string): Promise<boolean> {
 
 /** The path as the user would type it from here, when that is shorter. */
 export function shown(path: string): string {
-  const near = fromHere(path);
+  const near = relativeToCurrent(path);
   return near !== "" && near.length < path.length ? near : path;
 }
 

@@ -1,6 +1,6 @@
 /** Has an interpreter read a script without running it. */
 import { VmbuildError } from "../errors.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { syntaxCheckOf } from "../steps/interpreter.js";
 import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
@@ -39,7 +39,7 @@ export async function checkSyntax(
       .filter((line) => !POINTER.test(line))
       .slice(-MOST_LINES)
       .join("; ");
-    collector.problem(place, words === "" ? `${program}: ${endOf(result)}` : words);
+    collector.problem(place, words === "" ? `${program}: ${describeExit(result)}` : words);
   } catch (error) {
     collector.signal.throwIfAborted();
     if (!(error instanceof VmbuildError) || error.code !== "HOST_PROGRAM_MISSING") throw error;

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
 import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
-import { HOLD_TIMERS_AGAIN } from "./timers.js";
+import { STOP_ACTIVE_TIMERS } from "./timers.js";
 import { PLACEHOLDER_HOSTNAME } from "../seed/hostname.js";
 
 const ENTROPY_BYTES = 64;
@@ -19,7 +19,7 @@ const DEADLINE_MS = 900_000;
  * seeded anew, up to a minute later: RNDADDENTROPY (0x40085203) adds bytes that count, and
  * RNDRESEEDCRNG (0x5207) seeds at once (random(4), drivers/char/random.c).
  */
-function feeder(entropy: string): string {
+function seedScript(entropy: string): string {
   const perl =
     'open(my $f, "+<", "/dev/urandom") or exit 1; my $d = pack("H*", $ENV{ENTROPY}); ' +
     'ioctl($f, 0x40085203, pack("ii", 8 * length $d, length $d) . $d) or exit 1; ' +
@@ -39,9 +39,10 @@ unset ENTROPY
 }
 
 /** QEMU's clock chip kept going; the kernel's own time did not. */
-const clock = (now: Date): string => `date -u -s @${Math.round(now.getTime() / 1000)} >/dev/null`;
+const setClockCommand = (now: Date): string =>
+  `date -u -s @${Math.round(now.getTime() / 1000)} >/dev/null`;
 
-function rename(hostname: string): string {
+function setHostnameScript(hostname: string): string {
   const placeholder = shellQuote(PLACEHOLDER_HOSTNAME);
   const name = shellQuote(hostname);
   return `
@@ -55,7 +56,7 @@ fi
 }
 
 /** What a guest is told. */
-export interface WakeOptions {
+export interface RefreshOptions {
   /** The build's host name, where the guest still has none of its own. */
   readonly hostname: string;
   /** It comes from a saved state: clock and random pool are old. */
@@ -65,7 +66,7 @@ export interface WakeOptions {
 }
 
 /** What could not be done, for a warning. */
-export interface WakeResult {
+export interface RefreshResult {
   /** False where the guest has neither perl nor python3 to seed its random pool at once. */
   readonly seeded: boolean;
 }
@@ -74,18 +75,18 @@ export interface WakeResult {
  * Sets the guest's clock, seeds its random pool from the host, and gives it its name.
  * @throws {VmbuildError} GUEST_LOST; STEP_FAILED when the clock could not be set.
  */
-export async function wakeGuest(guest: Guest, options: WakeOptions): Promise<WakeResult> {
+export async function refreshGuest(guest: Guest, options: RefreshOptions): Promise<RefreshResult> {
   const { hostname, restored, now = () => new Date() } = options;
   if (!/^[a-z0-9-]+$/.test(hostname)) throw new VmbuildError("DEFECT", `host name ${hostname}`);
   const entropy = randomBytes(ENTROPY_BYTES).toString("hex");
   const command = [
     // Before the clock is set forward, and whatever is due starts.
-    restored ? HOLD_TIMERS_AGAIN : "",
-    restored ? clock(now()) : "",
-    restored ? feeder(entropy) : "",
-    rename(hostname),
+    restored ? STOP_ACTIVE_TIMERS : "",
+    restored ? setClockCommand(now()) : "",
+    restored ? seedScript(entropy) : "",
+    setHostnameScript(hostname),
   ];
   const script = `set -e\n${command.join("\n")}`;
-  const words = await guest.ask(script, "Waking the guest", DEADLINE_MS);
-  return { seeded: !words.includes("unseeded") };
+  const lines = await guest.ask(script, "Waking the guest", DEADLINE_MS);
+  return { seeded: !lines.includes("unseeded") };
 }

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import { hostFaultOf } from "../host/faults.js";
-import { makeFolder, writeWhole } from "../host/files.js";
+import { makeFolder, writeFileAtomic } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
 
 const recordSchema = z.object({
@@ -22,7 +22,7 @@ const recordSchema = z.object({
 const recordPath = (): string => join(dirname(hostPaths().bases), "kvm.json");
 
 /** Changes whenever the probe could come to another answer. Undefined without a device. */
-async function situation(binary: string, cpuModel: string): Promise<string | undefined> {
+async function environmentId(binary: string, cpuModel: string): Promise<string | undefined> {
   try {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
     const device = await stat("/dev/kvm");
@@ -35,11 +35,11 @@ async function situation(binary: string, cpuModel: string): Promise<string | und
 }
 
 /** The problem that was found in this same situation before, if any. */
-export async function recallProblem(
+export async function readCachedProblem(
   binary: string,
   cpuModel: string,
 ): Promise<VmbuildError | undefined> {
-  const key = await situation(binary, cpuModel);
+  const key = await environmentId(binary, cpuModel);
   const text = await readFile(recordPath(), "utf8").catch(() => "null");
   const record = recordSchema.safeParse(JSON.parse(text)).data;
   if (key === undefined || record?.key !== key) return undefined;
@@ -47,18 +47,18 @@ export async function recallProblem(
   return new VmbuildError("HOST_KVM_UNUSABLE", message, { hint, lines });
 }
 
-/** Keeps a problem for {@link recallProblem}. */
-export async function rememberProblem(
+/** Keeps a problem for {@link readCachedProblem}. */
+export async function cacheProblem(
   binary: string,
   cpuModel: string,
   problem: VmbuildError,
 ): Promise<void> {
-  const key = await situation(binary, cpuModel);
+  const key = await environmentId(binary, cpuModel);
   if (key === undefined) return;
   const { message, hint, lines } = problem;
   try {
     await makeFolder(dirname(recordPath()));
-    await writeWhole(recordPath(), `${JSON.stringify({ key, message, hint, lines })}\n`);
+    await writeFileAtomic(recordPath(), `${JSON.stringify({ key, message, hint, lines })}\n`);
   } catch (error) {
     // A cache that cannot be written costs another try the next time.
     if (!hostFaultOf(error)) throw error;

@@ -26,7 +26,7 @@ function packet(body: string): string {
 }
 
 /** Sends a packet, and returns when the stub has given this answer, whatever else it says before. */
-async function ask(
+async function exchange(
   socket: Socket,
   { body, answer, withinMs }: { body: string; answer: string; withinMs: number },
 ): Promise<void> {
@@ -54,14 +54,18 @@ function monitor(machine: RunningMachine, line: string): Promise<string> {
 }
 
 /** Lets the guest do one step for a debugger, and go on. */
-async function step(machine: RunningMachine, socket: Socket, withinMs: number): Promise<void> {
+async function singleStep(
+  machine: RunningMachine,
+  socket: Socket,
+  withinMs: number,
+): Promise<void> {
   // The guest stands still from here on.
   await monitor(machine, `gdbserver chardev:${CHARDEV}`);
   try {
     // One step, which ends with SIGTRAP.
-    await ask(socket, { body: "s", answer: "T05", withinMs });
+    await exchange(socket, { body: "s", answer: "T05", withinMs });
     // Detaches, which lets it go on.
-    await ask(socket, { body: "D", answer: "OK", withinMs });
+    await exchange(socket, { body: "D", answer: "OK", withinMs });
     await monitor(machine, "gdbserver none");
   } catch (error) {
     // A guest that has halted with its interrupts masked never ends a step. To stop gives it up.
@@ -78,7 +82,7 @@ async function step(machine: RunningMachine, socket: Socket, withinMs: number): 
  * @param withinMs how long the guest may take to do one step, in milliseconds.
  * @throws {VmbuildError} MACHINE_QMP when QEMU refuses, does not answer, or has gone.
  */
-export async function dropTranslations(
+export async function flushTranslations(
   machine: RunningMachine,
   path: string,
   withinMs = ANSWER_MS,
@@ -102,7 +106,7 @@ export async function dropTranslations(
       },
     });
     const [socket] = (await connected) as [Socket];
-    await step(machine, socket, withinMs);
+    await singleStep(machine, socket, withinMs);
   } finally {
     server.close();
     for (const socket of connections) socket.destroy();
@@ -111,16 +115,16 @@ export async function dropTranslations(
 }
 
 /**
- * Does so whenever the guest restarts, from now on; see {@link dropTranslations}. A machine whose
+ * Does so whenever the guest restarts, from now on; see {@link flushTranslations}. A machine whose
  * template asks for the stub itself is left alone.
  */
-export function dropTranslationsAtRestarts(machine: RunningMachine, path: string): void {
+export function flushTranslationsOnReset(machine: RunningMachine, path: string): void {
   if (machine.arguments.some((argument) => /^--?(gdb|s)$/.test(argument))) return;
   let busy = false;
   const unsubscribe = machine.onEvent(({ event, data }) => {
     if (event !== "RESET" || data["guest"] !== true || busy) return;
     busy = true;
-    dropTranslations(machine, path)
+    flushTranslations(machine, path)
       // The restart takes longer without it, and that is all.
       .catch(() => {})
       .finally(() => (busy = false));

@@ -9,7 +9,7 @@ export type Attempt = (signal: AbortSignal) => Promise<Connection>;
  * @param attempts the first of them is the one whose failure is reported when all fail.
  * @throws what the first attempt failed with; the signal's reason when that aborts.
  */
-export async function firstAnswer(
+export async function firstConnection(
   attempts: readonly [Attempt, ...Attempt[]],
   signal: AbortSignal,
 ): Promise<Connection> {

@@ -7,15 +7,15 @@
 import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
 import type { BuildKeys } from "../seed/keys.js";
-import { HOLD_TIMERS } from "./timers.js";
+import { STOP_TIMERS } from "./timers.js";
 
 /** The port on which it listens in the guest: in the range that nobody registers (RFC 6335). */
-export const DOOR_PORT = 49122;
+export const RESCUE_SSH_PORT = 49122;
 
 const FOLDER = "/run/vmbuild";
 
 /** With PAM, since sshd without it refuses accounts whose password is locked (sshd_config(5)). */
-const config = (user: string): string => `Port ${DOOR_PORT}
+const config = (user: string): string => `Port ${RESCUE_SSH_PORT}
 HostKey ${FOLDER}/host_key
 AuthorizedKeysFile ${FOLDER}/authorized_keys
 PidFile ${FOLDER}/sshd.pid
@@ -32,7 +32,7 @@ UseDNS no
  * `-r` keeps it from reading its host key again for each connection; OpenSSH 9.8 and later hand
  * the key on and know no such option any more.
  */
-function opener(keys: BuildKeys, user: string): string {
+function startScript(keys: BuildKeys, user: string): string {
   const put = (name: string, text: string): string =>
     `printf '%s\\n' ${shellQuote(text.trimEnd())} >${FOLDER}/${name}`;
   return `
@@ -59,8 +59,12 @@ const DEADLINE_MS = 900_000;
  * saved state, and two commands would cost an emulated guest more than one.
  * @returns whether the door is open; a guest without one is reached by its own server only.
  */
-export async function openDoor(guest: Guest, keys: BuildKeys, user: string): Promise<boolean> {
-  const command = `${HOLD_TIMERS}\n${opener(keys, user)}`;
-  const words = await guest.ask(command, "Starting the build's own SSH server", DEADLINE_MS);
-  return !words.includes("closed");
+export async function startRescueSshd(
+  guest: Guest,
+  keys: BuildKeys,
+  user: string,
+): Promise<boolean> {
+  const command = `${STOP_TIMERS}\n${startScript(keys, user)}`;
+  const lines = await guest.ask(command, "Starting the build's own SSH server", DEADLINE_MS);
+  return !lines.includes("closed");
 }

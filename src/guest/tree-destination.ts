@@ -11,7 +11,7 @@ import type { NumericOwner } from "./tar-write.js";
 import type { TreeEntry } from "../host/tree.js";
 
 /** A tree as it is to be unpacked in the guest. */
-export interface PlacedTree {
+export interface TreeToUnpack {
   /** Those that are to be made: without folders that exist. */
   readonly entries: readonly TreeEntry[];
   readonly owner: NumericOwner;
@@ -26,17 +26,14 @@ const quoted = (name: Buffer): string => shellQuote(`./${name.toString("latin1")
 async function ask(context: TransferContext, lines: readonly string[], what: string) {
   const { connection, signal, sudo } = context;
   const command = Buffer.from(lines.join("\n"), "latin1");
-  const {
-    end,
-    lines: answers,
-    words,
-  } = await runQuietly(connection, command, signal, {
-    sudo,
-    timeoutMs: DEADLINE_MS,
-  });
-  if (end.exitCode === 0) return answers;
+  const limits = { sudo, timeoutMs: DEADLINE_MS };
+  const result = await runQuietly(connection, command, signal, limits);
+  const { end } = result;
+  if (end.exitCode === 0) return result.lines;
   const how = end.timedOut ? "did not end in time" : `failed in the guest (exit ${end.exitCode})`;
-  throw new VmbuildError("STEP_FAILED", `${what} ${how}`, { lines: words.slice(-MOST_LINES) });
+  throw new VmbuildError("STEP_FAILED", `${what} ${how}`, {
+    lines: result.output.slice(-MOST_LINES),
+  });
 }
 
 /** Goes to the tree's place; where that is not there yet, nothing is in the way. */
@@ -96,9 +93,9 @@ function refuse(to: string, entries: readonly TreeEntry[], problem: string): voi
 const LINKS_AT_ONCE = 100;
 
 /** Gives an unpacked tree's links to its owner: busybox's tar leaves them to root. */
-export async function ownLinks(
+export async function chownLinks(
   context: TransferContext,
-  { entries, owner }: PlacedTree,
+  { entries, owner }: TreeToUnpack,
   to: string,
 ): Promise<void> {
   const links = entries.filter(({ type }) => type === "symlink");
@@ -124,12 +121,12 @@ const parentOf = ({ bytes }: TreeEntry): string =>
  * @throws {VmbuildError} STEP_FAILED where a folder is in the way of something else, or something
  *   else in the way of a folder; or when the guest knows no such owner.
  */
-export async function placeTree(
+export async function inspectDestination(
   context: TransferContext,
   tree: readonly TreeEntry[],
   to: string,
   owner: string | undefined,
-): Promise<PlacedTree> {
+): Promise<TreeToUnpack> {
   const numbers = await resolveOwner(context, owner);
   const folders = tree.filter(({ type }) => type === "directory");
   const answers = await testEach(context, to, folders, FOLDERS);

@@ -16,14 +16,14 @@ interface GuestStats {
 const UNKNOWN = 2 ** 63;
 
 /** Has the guest's balloon driver report its memory from now on. A machine without one is left alone. */
-export async function watchMemory(machine: RunningMachine): Promise<void> {
+export async function enableMemoryStats(machine: RunningMachine): Promise<void> {
   const poll = { path: BALLOON, property: "guest-stats-polling-interval", value: POLL_SECONDS };
   // Nothing but the size of states is at stake.
   await machine.qmp.execute("qom-set", poll).catch(() => {});
 }
 
 /** Bytes of the guest's page cache as it last reported them; 0 where it does not. */
-export async function cachedBytes(machine: RunningMachine): Promise<number> {
+export async function pageCacheBytes(machine: RunningMachine): Promise<number> {
   try {
     const answer = await machine.qmp.execute<GuestStats>("qom-get", {
       path: BALLOON,

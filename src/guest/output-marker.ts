@@ -7,14 +7,14 @@ import { Transform } from "node:stream";
 import { VmbuildError } from "../errors.js";
 
 /** More of what came before the answer is not kept; a mark is far shorter. Bytes. */
-const KEPT = 4096;
+const MAX_PREAMBLE_BYTES = 4096;
 
 /** Hint for a command that the login shell did not run. */
 export const LOGIN_SHELL_HINT =
   "A start-up file of the login shell, such as ~/.bashrc, may end or replace it; or the account may have expired, or its shell is nologin.";
 
 /** A mark that begins one command's answer. */
-export class Mark {
+export class OutputMarker {
   /** Different for each command, and made of letters, digits and a dash only. */
   readonly id = `vmbuild-${randomBytes(6).toString("hex")}`;
 
@@ -28,13 +28,13 @@ export class Mark {
 }
 
 /** Reads a command's standard output, and hands on what follows its mark. */
-export class AnswerReader {
+export class MarkedOutput {
   readonly #pattern: RegExp;
   #held = Buffer.alloc(0);
   #pid: string | undefined;
 
-  constructor(mark: Mark) {
-    this.#pattern = new RegExp(`${mark.id}:(\\d+):\\n`);
+  constructor(marker: OutputMarker) {
+    this.#pattern = new RegExp(`${marker.id}:(\\d+):\\n`);
   }
 
   /** The process id of the command's shell; undefined until its mark was read. */
@@ -53,7 +53,7 @@ export class AnswerReader {
     const all = Buffer.concat([this.#held, chunk]);
     const found = this.#pattern.exec(all.toString("latin1"));
     if (!found) {
-      this.#held = all.subarray(-KEPT);
+      this.#held = all.subarray(-MAX_PREAMBLE_BYTES);
       return Buffer.alloc(0);
     }
     this.#pid = found[1];
@@ -76,7 +76,7 @@ export class AnswerReader {
    * @param stderr lines that were printed there; they may say why.
    * @throws {VmbuildError} GUEST_SHELL with what was printed instead.
    */
-  requireBegun(what: string, stderr: readonly string[] = []): void {
+  requireStarted(what: string, stderr: readonly string[] = []): void {
     if (this.#pid !== undefined) return;
     throw new VmbuildError(
       "GUEST_SHELL",

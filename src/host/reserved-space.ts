@@ -6,7 +6,7 @@ import { runProgram } from "./programs.js";
  * Takes `bytes` of the disk while something works. Where the file system has no room for it, or
  * no way to reserve any, the work goes on without.
  */
-export async function withBallast<T>(
+export async function withReservedSpace<T>(
   path: string,
   bytes: number,
   signal: AbortSignal,

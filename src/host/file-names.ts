@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 
 /** A name to show, and to compare: its text, or with `\xNN` for each byte that is not ASCII. */
-export function shownName(name: Buffer): string {
+export function displayName(name: Buffer): string {
   if (isUtf8(name)) return name.toString("utf8");
   return name
     .toString("latin1")

@@ -11,7 +11,7 @@ const DEADLINE_MS = 300_000;
  * so that memory which the guest never used is hardly touched; a guest that runs short of memory
  * meanwhile ends these programs before its own.
  */
-const EMPTY = `
+const DROP_SCRIPT = `
 sync
 echo 3 >/proc/sys/vm/drop_caches &
 free=0 cached=0 shared=0
@@ -37,6 +37,6 @@ wait
 `;
 
 /** Empties the guest's page cache, and the memory that it was in. */
-export async function emptyPageCache(guest: Guest): Promise<void> {
-  await guest.ask(EMPTY, "Dropping the page cache", DEADLINE_MS);
+export async function dropPageCache(guest: Guest): Promise<void> {
+  await guest.ask(DROP_SCRIPT, "Dropping the page cache", DEADLINE_MS);
 }

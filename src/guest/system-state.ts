@@ -3,44 +3,44 @@ import { z } from "zod";
 import { shellQuote } from "../host/programs.js";
 
 /** How a guest ends. `unknown` where its init system does not say. */
-export type Ending = "reboot" | "poweroff" | "halt" | "unknown";
+export type ShutdownKind = "reboot" | "poweroff" | "halt" | "unknown";
 
 /** What a guest has ahead of it. */
-export interface Outlook {
+export interface SystemState {
   /** It is going down now, or is to at a time in milliseconds since the epoch of its own clock. */
-  readonly ending?: { readonly how: Ending; readonly at: number | undefined };
+  readonly pendingShutdown?: { readonly kind: ShutdownKind; readonly at: number | undefined };
   /** Why a new login as the build's user would come to nothing. */
-  readonly login?: string;
+  readonly loginProblem?: string;
 }
 
-const MARK = "vmbuild-outlook";
+const MARKER = "vmbuild-outlook";
 
 /**
  * Prints how the system is about to end, if it is: a shutdown at a time, which systemd notes in a
  * file, or one that goes on.
  */
-const ENDING = `
+const SHUTDOWN_SCRIPT = `
 say_ending() {
   if [ -e /run/systemd/shutdown/scheduled ]; then
     mode= usec=
     while IFS='=' read -r name value; do
       case $name in MODE) mode=$value ;; USEC) usec=$value ;; esac
     done </run/systemd/shutdown/scheduled
-    echo "${MARK} at $mode $usec"
+    echo "${MARKER} at $mode $usec"
   elif [ -d /run/systemd/system ]; then
     [ "$(systemctl is-system-running 2>/dev/null)" = stopping ] || return 0
     job=$(systemctl list-jobs --plain --no-legend 2>/dev/null |
       grep -oE '(poweroff|reboot|halt|kexec)[.]target' | head -n 1)
-    echo "${MARK} now $job"
+    echo "${MARKER} now $job"
   elif command -v rc-status >/dev/null 2>&1; then
     case $(rc-status -r 2>/dev/null) in
-      shutdown) echo "${MARK} now poweroff" ;;
-      reboot) echo "${MARK} now reboot" ;;
+      shutdown) echo "${MARKER} now poweroff" ;;
+      reboot) echo "${MARKER} now reboot" ;;
     esac
   else
     case $(runlevel 2>/dev/null) in
-      *" 0") echo "${MARK} now poweroff" ;;
-      *" 6") echo "${MARK} now reboot" ;;
+      *" 0") echo "${MARKER} now poweroff" ;;
+      *" 6") echo "${MARKER} now reboot" ;;
     esac
   fi
 }
@@ -51,18 +51,18 @@ say_ending
  * Prints why PAM's account check, or the shell, would keep the user from running commands
  * (shadow(5), pam_nologin(8)).
  */
-const login = (user: string): string => `
+const loginScript = (user: string): string => `
 say_login() {
   user=${shellQuote(user)}
   if [ "$user" != root ]; then
     for file in /etc/nologin /run/nologin; do
-      [ ! -e "$file" ] || echo "${MARK} login $file is there, which keeps everybody but root out"
+      [ ! -e "$file" ] || echo "${MARKER} login $file is there, which keeps everybody but root out"
     done
   fi
   shell=$(getent passwd "$user" | cut -d: -f7)
   case $shell in
-    */nologin | */false) echo "${MARK} login its shell is $shell" ;;
-    ?*) [ -x "$shell" ] || echo "${MARK} login its shell $shell cannot be run" ;;
+    */nologin | */false) echo "${MARKER} login its shell is $shell" ;;
+    ?*) [ -x "$shell" ] || echo "${MARKER} login its shell $shell cannot be run" ;;
   esac
   line=
   while IFS= read -r entry; do
@@ -73,45 +73,45 @@ $line
 LINE
   today=$(($(date +%s) / 86400))
   if [ "$last" = 0 ]; then
-    echo "${MARK} login its password has to be changed at the next login"
+    echo "${MARKER} login its password has to be changed at the next login"
   elif [ -n "$last" ] && [ -n "$most" ] && [ "$most" -ge 0 ] && [ $((last + most)) -lt "$today" ]; then
-    echo "${MARK} login its password has expired"
+    echo "${MARKER} login its password has expired"
   fi
   if [ -n "$end" ] && [ "$end" -ge 0 ] && [ "$end" -lt "$today" ]; then
-    echo "${MARK} login the account has expired"
+    echo "${MARKER} login the account has expired"
   fi
 }
 say_login
 `;
 
-/** A shell script that prints what {@link readOutlook} reads. */
-export function outlookScript(user: string): string {
-  return `${ENDING}\n${login(user)}`;
+/** A shell script that prints what {@link parseSystemState} reads. */
+export function systemStateScript(user: string): string {
+  return `${SHUTDOWN_SCRIPT}\n${loginScript(user)}`;
 }
 
-const ENDINGS = z.enum(["reboot", "poweroff", "halt"]);
+const shutdownKinds = z.enum(["reboot", "poweroff", "halt"]);
 
-function endingOf(word: string | undefined): Ending {
+function parseShutdownKind(word: string | undefined): ShutdownKind {
   const name = word?.replace(/\.target$/, "").replace(/^kexec$/, "reboot");
-  return ENDINGS.safeParse(name).data ?? "unknown";
+  return shutdownKinds.safeParse(name).data ?? "unknown";
 }
 
 /** Reads what the script printed; what a shell of the guest's prints of its own accord is passed over. */
-export function readOutlook(lines: readonly string[]): Outlook {
-  const said = lines.flatMap((line) => {
-    const start = line.indexOf(`${MARK} `);
-    return start === -1 ? [] : [line.slice(start + MARK.length + 1).trimEnd()];
+export function parseSystemState(lines: readonly string[]): SystemState {
+  const answers = lines.flatMap((line) => {
+    const start = line.indexOf(`${MARKER} `);
+    return start === -1 ? [] : [line.slice(start + MARKER.length + 1).trimEnd()];
   });
-  const [when, how, usec] = said.find((text) => !text.startsWith("login "))?.split(" ") ?? [];
-  const reasons = said.flatMap((text) => (text.startsWith("login ") ? [text.slice(6)] : []));
+  const [when, kind, usec] = answers.find((text) => !text.startsWith("login "))?.split(" ") ?? [];
+  const reasons = answers.flatMap((text) => (text.startsWith("login ") ? [text.slice(6)] : []));
   const at = when === "at" && usec ? Number(usec) / 1000 : undefined;
   return {
-    ...(when === undefined ? {} : { ending: { how: endingOf(how), at } }),
-    ...(reasons.length > 0 ? { login: reasons.join("; ") } : {}),
+    ...(when === undefined ? {} : { pendingShutdown: { kind: parseShutdownKind(kind), at } }),
+    ...(reasons.length > 0 ? { loginProblem: reasons.join("; ") } : {}),
   };
 }
 
-const WORDS: Record<Ending, string> = {
+const DESCRIPTIONS: Record<ShutdownKind, string> = {
   reboot: "restarting",
   poweroff: "switching itself off",
   halt: "halting",
@@ -119,8 +119,11 @@ const WORDS: Record<Ending, string> = {
 };
 
 /** What a guest is about to do, in words that follow "The guest is". */
-export function describeEnding({ how, at }: NonNullable<Outlook["ending"]>): string {
-  if (at === undefined) return WORDS[how];
-  const name = how === "unknown" ? "shutdown" : how;
+export function describeShutdown({
+  kind,
+  at,
+}: NonNullable<SystemState["pendingShutdown"]>): string {
+  if (at === undefined) return DESCRIPTIONS[kind];
+  const name = kind === "unknown" ? "shutdown" : kind;
   return `about to end: a ${name} is scheduled for ${new Date(at).toISOString()}`;
 }

@@ -13,7 +13,7 @@ export function currentFolder(): string | undefined {
 }
 
 /** Where programs run that have no folder of their own: here, or `/` where they could not enter it. */
-export function folderForPrograms(): string {
+export function programFolder(): string {
   const here = currentFolder();
   if (here === undefined) return "/";
   try {
@@ -26,7 +26,7 @@ export function folderForPrograms(): string {
 }
 
 /** A path as seen from the current folder; the path itself where there is none. */
-export function fromHere(path: string): string {
+export function relativeToCurrent(path: string): string {
   const here = currentFolder();
   return here === undefined ? path : relative(here, path);
 }

@@ -10,13 +10,13 @@ import { hashFile } from "../inputs/digest.js";
 import { progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
 import { packTree } from "./tar-write.js";
-import { ownLinks, placeTree } from "./tree-place.js";
+import { chownLinks, inspectDestination } from "./tree-destination.js";
 import { listTree } from "../host/tree.js";
-import { receiveCommand, requireSame, unpackCommand } from "./upload.js";
+import { receiveCommand, requireIntact, unpackCommand } from "./upload.js";
 import type { Ownership, TreeUpload } from "./upload.js";
 
 /** From this size on, a disk beats SSH although plugging it in costs about a second. Bytes. */
-export const PAYLOAD_FROM = 100 * 2 ** 20;
+export const PAYLOAD_DISK_MIN_BYTES = 100 * 2 ** 20;
 
 /** Something that can show the guest a file of the host as a disk: a running machine. */
 export interface DiskSlot {
@@ -24,7 +24,7 @@ export interface DiskSlot {
 }
 
 /** Finds the disk by its serial number; the kernel may need a moment to see it. 96: it never did. */
-function readDisk(serial: string, size: number): string {
+function readDiskScript(serial: string, size: number): string {
   return [
     `{ d=; n=0`,
     `while [ -z "$d" ]; do`,
@@ -56,12 +56,12 @@ export async function uploadLargeFile(
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}`, size);
   await withDisk(slot, source, async (serial) => {
     const owned = { mode: ownership.mode ?? mode & 0o7777, owner: ownership.owner };
-    const command = receiveCommand(to, readDisk(serial, size), owned);
+    const command = receiveCommand(to, readDiskScript(serial, size), owned);
     const [answer, { sha256 }] = await Promise.all([
       runTransfer(context, { command, what: `Uploading to ${to}` }),
       hashFile(source, [], context.signal, onBytes),
     ]);
-    requireSame(answer, size, sha256, to);
+    requireIntact(answer, size, sha256, to);
   });
 }
 
@@ -75,7 +75,7 @@ export async function uploadLargeTree(
   { source, to, owner }: TreeUpload,
   scratch: string,
 ): Promise<void> {
-  const placed = await placeTree(context, await listTree(source), to, owner);
+  const placed = await inspectDestination(context, await listTree(source), to, owner);
   const total = placed.entries.reduce((sum, entry) => sum + entry.size, 0);
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}/`, total);
   try {
@@ -84,10 +84,10 @@ export async function uploadLargeTree(
     await pipeline(packed, file, { signal: context.signal });
     const { size } = await stat(scratch);
     await withDisk(slot, scratch, async (serial) => {
-      const command = unpackCommand(to, readDisk(serial, size), placed.owner);
+      const command = unpackCommand(to, readDiskScript(serial, size), placed.owner);
       await runTransfer(context, { command, what: `Uploading to ${to}` });
     });
-    await ownLinks(context, placed, to);
+    await chownLinks(context, placed, to);
   } finally {
     await rm(scratch, { force: true });
   }
