@@ -70,7 +70,9 @@ export async function timeProgram(
   }).finally(() => clearInterval(watch));
   const ms = performance.now() - started;
   if (result.exitCode !== 0) {
-    throw new Error([`${file} ended with ${describeExit(result)}:`, ...result.lastLines].join("\n  "));
+    throw new Error(
+      [`${file} ended with ${describeExit(result)}:`, ...result.lastLines].join("\n  "),
+    );
   }
   return { ms, lines, ...(peakBytes === undefined ? {} : { peakBytes }) };
 }

@@ -27,7 +27,7 @@ const SLOT_BYTES = 2 ** 18;
 const SLOTS = 8;
 
 /** MiB. A thread keeps nothing but its hash; V8's own limits would let it collect 48 MiB of garbage. */
-const SMALL = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16, stackSizeMb: 1 };
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16, stackSizeMb: 1 };
 
 type Answer = { readonly digest: string } | { readonly at: number };
 
@@ -65,7 +65,7 @@ export class Hashers implements AsyncDisposable {
       workerData: { algorithm, ring: this.#ring },
       // Whatever this process was started with (a loader, an inspector) is not for the threads.
       execArgv: [],
-      resourceLimits: SMALL,
+      resourceLimits: WORKER_LIMITS,
     });
     worker.on("message", (answer: Answer) => this.#take(algorithm, answer));
     worker.on("error", (error) => this.#fail(error));
@@ -77,7 +77,7 @@ export class Hashers implements AsyncDisposable {
 
   /** A free piece of the ring to read into, as soon as there is one. */
   async slot(): Promise<Uint8Array<SharedArrayBuffer>> {
-    await this.#until(() => this.#free.length > 0);
+    await this.#waitUntil(() => this.#free.length > 0);
     const at = this.#free.shift() ?? 0;
     return new Uint8Array(this.#ring, at, SLOT_BYTES);
   }
@@ -92,7 +92,7 @@ export class Hashers implements AsyncDisposable {
   /** Ends the stream: every algorithm's digest, in hexadecimal. */
   async digests(): Promise<ReadonlyMap<string, string>> {
     for (const worker of this.#workers) worker.postMessage("end");
-    await this.#until(() => this.#digests.size === this.#workers.length);
+    await this.#waitUntil(() => this.#digests.size === this.#workers.length);
     return this.#digests;
   }
 
@@ -118,7 +118,7 @@ export class Hashers implements AsyncDisposable {
     this.#wake();
   }
 
-  async #until(holds: () => boolean): Promise<void> {
+  async #waitUntil(holds: () => boolean): Promise<void> {
     for (;;) {
       if (this.#failure) throw this.#failure.error;
       if (holds()) return;

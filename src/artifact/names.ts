@@ -11,8 +11,8 @@ import type { ImageFormat } from "./registry.js";
  * Bytes. The longest file name of Linux, less what is added to a name while its file is written:
  * a dot before it, and `.xxxxxxxx.part` after it.
  */
-const LONGEST_NAME = 255 - 15;
-const LONGEST_CHECKSUM_ENDING = Math.max(...ALGORITHMS.map((name) => name.length + 1));
+const MAX_NAME_LENGTH = 255 - 15;
+const MAX_CHECKSUM_ENDING_LENGTH = Math.max(...ALGORITHMS.map((name) => name.length + 1));
 
 /** What decides the image's name. */
 export interface NamedImage {
@@ -30,7 +30,7 @@ export function imageFilename({ name, version, output }: NamedImage): string {
  * A name as file systems that ignore case compare it: FAT, SMB shares, and ext4 folders with
  * casefold. FAT drops dots and spaces at the end as well.
  */
-function folded(name: string): string {
+function foldCase(name: string): string {
   return name
     .normalize("NFC")
     .toLowerCase()
@@ -39,7 +39,7 @@ function folded(name: string): string {
 
 /** Returns whether two names can be one file, on some file system. */
 export function sameName(one: string, other: string): boolean {
-  return folded(one) === folded(other);
+  return foldCase(one) === foldCase(other);
 }
 
 /** The artifact's own names with what each is, whatever checksums are wanted. */
@@ -68,11 +68,11 @@ export function filenameProblem(filename: string): string | undefined {
   if (sameName(filename, MANIFEST_NAME)) {
     return `the image cannot be called "${filename}": ${MANIFEST_NAME} is the manifest`;
   }
-  const ending = ALGORITHMS.find((name) => folded(filename).endsWith(`.${name}`));
+  const ending = ALGORITHMS.find((name) => foldCase(filename).endsWith(`.${name}`));
   if (ending !== undefined) {
     return `the image cannot be called "${filename}": names that end in .${ending} are those of checksum files`;
   }
-  return nameProblem(filename, LONGEST_NAME - LONGEST_CHECKSUM_ENDING);
+  return nameProblem(filename, MAX_NAME_LENGTH - MAX_CHECKSUM_ENDING_LENGTH);
 }
 
 /**
@@ -83,7 +83,7 @@ export function companionProblem(path: string, filename: string): string | undef
   const name = entryOf(path);
   if (name === undefined) return undefined;
   const own = ownNames(filename).find(([other]) => sameName(name, other));
-  if (own === undefined) return nameProblem(name, LONGEST_NAME);
+  if (own === undefined) return nameProblem(name, MAX_NAME_LENGTH);
   const [taken, what] = own;
   const same = name === taken ? "" : ", as file systems that ignore case see it";
   return `"${name}" is the name of ${what}${same}`;

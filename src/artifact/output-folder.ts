@@ -12,10 +12,10 @@ import { requireOwnFolder } from "./output-owner.js";
 import type { OutputTarget } from "./output-owner.js";
 
 /** Bytes. An image takes at least this much; `qemu-img measure` tells more once there is a disk. */
-const LEAST_SPACE = 256 * 2 ** 20;
+const MIN_SPACE = 256 * 2 ** 20;
 
 /** An output folder that is this run's alone. Dispose of it. */
-export type OutputClaim = AsyncDisposable;
+export type OutputFolderLock = AsyncDisposable;
 
 /**
  * Makes the output folder where it is not there, and requires that the artifact can be written to
@@ -24,7 +24,7 @@ export type OutputClaim = AsyncDisposable;
  * made for the claim and is still empty in the end is removed again.
  * @throws {VmbuildError} OUTPUT_TAKEN, OUTPUT_UNWRITABLE, ARTIFACT_SPACE.
  */
-export async function claimOutputFolder(target: OutputTarget): Promise<OutputClaim> {
+export async function lockOutputFolder(target: OutputTarget): Promise<OutputFolderLock> {
   const { folder } = target;
   await requireOwnFolder(target);
   const made = await makeOutputFolder(folder);
@@ -59,16 +59,16 @@ async function makeOutputFolder(folder: string): Promise<string | undefined> {
     const made = await makeFolder(folder);
     if ((await stat(folder)).isDirectory()) return made;
   } catch (error) {
-    throw (await obstacle(folder)) ?? folderError(folder, error);
+    throw (await findObstacle(folder)) ?? folderError(folder, error);
   }
   throw (
-    (await obstacle(folder)) ??
+    (await findObstacle(folder)) ??
     new VmbuildError("OUTPUT_UNWRITABLE", `The output folder ${folder} is not a folder`)
   );
 }
 
 /** Finds what stands where the folder or one of its parents would be: a file, or a broken link. */
-async function obstacle(folder: string): Promise<VmbuildError | undefined> {
+async function findObstacle(folder: string): Promise<VmbuildError | undefined> {
   for (let at = folder; dirname(at) !== at; at = dirname(at)) {
     const status = await lstat(at).catch(() => undefined); // Not there: its parent is looked at.
     if (status === undefined || status.isDirectory()) continue;
@@ -119,12 +119,12 @@ async function requireReplaceable({ folder, filename }: OutputTarget): Promise<v
 
 async function requireSpaceFor(folder: string): Promise<void> {
   const free = await freeSpace(folder);
-  if (free >= LEAST_SPACE) return;
-  const [needed, there] = formatSizes(LEAST_SPACE, free);
+  if (free >= MIN_SPACE) return;
+  const [needed, there] = formatSizes(MIN_SPACE, free);
   throw new VmbuildError(
     "ARTIFACT_SPACE",
     `The image needs at least ${needed} in ${folder}, where ${there} are free`,
-    { details: { folder, needed: LEAST_SPACE, free } },
+    { details: { folder, needed: MIN_SPACE, free } },
   );
 }
 

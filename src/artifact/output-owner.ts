@@ -48,7 +48,7 @@ export async function readOwner(folder: string): Promise<string | undefined> {
 }
 
 /** The error for a folder that holds the artifact of another template. */
-function otherOwner({ name, folder }: OutputTarget, owner: string): VmbuildError {
+function otherOwnerError({ name, folder }: OutputTarget, owner: string): VmbuildError {
   return new VmbuildError(
     "OUTPUT_TAKEN",
     `${folder} holds the image of another template, "${owner}"; that of "${name}" would replace its manifest`,
@@ -75,7 +75,7 @@ export async function requireOwnFolder(target: OutputTarget): Promise<void> {
     });
   }
   const owner = await readOwner(folder);
-  if (owner !== undefined && owner !== name) throw otherOwner(target, owner);
+  if (owner !== undefined && owner !== name) throw otherOwnerError(target, owner);
 }
 
 /** A symbolic link to a folder is not one: a file that is renamed there takes the link's place. */

@@ -80,7 +80,7 @@ async function convert(
   args: readonly string[],
   { destination, compression, emit, signal }: Conversion,
 ): Promise<void> {
-  const words = new Tail();
+  const tail = new Tail();
   const described = compression === "none" ? name : `${name}, ${compression}`;
   const label = `Writing the image (${described})`;
   let shown = -1;
@@ -89,14 +89,14 @@ async function convert(
     env: { LC_ALL: "C" },
     onLine(line, stream) {
       const percent = /\((\d+)\.\d+\/100%\)/.exec(line)?.[1];
-      if (stream === "stderr" || percent === undefined) return words.push(line);
+      if (stream === "stderr" || percent === undefined) return tail.push(line);
       if (Number(percent) === shown) return;
       shown = Number(percent);
       emit({ type: "progress", task: "compact", label, done: shown, total: 100, unit: "percent" });
     },
   });
   if (result.exitCode === 0) return;
-  const lines = words.lines.filter((line) => line.trim() !== "");
+  const lines = tail.lines.filter((line) => line.trim() !== "");
   const folder = dirname(destination);
   if (lines.some((line) => /No space left on device|Disk quota exceeded/.test(line))) {
     throw new VmbuildError(

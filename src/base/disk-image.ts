@@ -12,7 +12,7 @@ import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 import { displayUrl, safeName } from "../inputs/address.js";
 import { cacheKey, isSameStamp, stampOf } from "../inputs/cache.js";
-import { rememberedDigest } from "../inputs/remembered.js";
+import { cachedDigest } from "../inputs/digest-cache.js";
 import { convertForeign } from "./foreign.js";
 import {
   describedExtents,
@@ -140,7 +140,7 @@ async function make(
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   const status = await stat(path, { bigint: true });
-  return `sha256:${await rememberedDigest(path, status, signal)}`;
+  return `sha256:${await cachedDigest(path, status, signal)}`;
 }
 
 /** A digest of all files that the image lies in. */

@@ -1,7 +1,7 @@
 /** The forms in which a secret turns up in logs. */
 
 /** A shorter form would mask ordinary text all over. */
-const SHORTEST_DERIVED_FORM = 5;
+const MIN_DERIVED_FORM_LENGTH = 5;
 /** Where base64 breaks its lines: coreutils and MIME, PEM. */
 const BASE64_LINES = [76, 64];
 
@@ -21,7 +21,7 @@ export function formsOfSecret(value: string): string[] {
     ...new Set([
       ...[secret, trimmed].filter((form) => form !== ""),
       ...[...derived, ...base64Forms(secret), ...base64Forms(trimmed)].filter(
-        (form) => form.trim().length >= SHORTEST_DERIVED_FORM,
+        (form) => form.trim().length >= MIN_DERIVED_FORM_LENGTH,
       ),
     ]),
   ];

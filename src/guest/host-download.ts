@@ -22,13 +22,13 @@ export interface HostDownload {
   readonly overwrite: boolean;
 }
 
-const MOST_LINES = 10;
+const MAX_LINES = 10;
 
 function refusedError(message: string, lines: readonly string[] = []): VmbuildError {
   return new VmbuildError("STEP_FAILED", message, {
     lines: [
-      ...lines.slice(0, MOST_LINES),
-      ...(lines.length > MOST_LINES ? [`and ${lines.length - MOST_LINES} more`] : []),
+      ...lines.slice(0, MAX_LINES),
+      ...(lines.length > MAX_LINES ? [`and ${lines.length - MAX_LINES} more`] : []),
     ],
     hint: 'Nothing was changed. Name another path, or write "overwrite": true to replace files.',
   });

@@ -18,7 +18,7 @@ export interface TreeToUnpack {
 }
 
 const DEADLINE_MS = 600_000;
-const MOST_LINES = 10;
+const MAX_LINES = 10;
 
 /** A name for the shell, byte by byte; the result is to be encoded as latin1. */
 const quoted = (name: Buffer): string => shellQuote(`./${name.toString("latin1")}`);
@@ -32,7 +32,7 @@ async function ask(context: TransferContext, lines: readonly string[], what: str
   if (end.exitCode === 0) return result.lines;
   const how = end.timedOut ? "did not end in time" : `failed in the guest (exit ${end.exitCode})`;
   throw new VmbuildError("STEP_FAILED", `${what} ${how}`, {
-    lines: result.output.slice(-MOST_LINES),
+    lines: result.output.slice(-MAX_LINES),
   });
 }
 
@@ -84,7 +84,7 @@ async function testEach(
 function refuse(to: string, entries: readonly TreeEntry[], problem: string): void {
   if (entries.length === 0) return;
   throw new VmbuildError("STEP_FAILED", `The upload to ${to} ${problem}`, {
-    lines: entries.slice(0, MOST_LINES).map(({ name }) => `${to.replace(/\/$/, "")}/${name}`),
+    lines: entries.slice(0, MAX_LINES).map(({ name }) => `${to.replace(/\/$/, "")}/${name}`),
     hint: "Nothing was uploaded. Remove what is in the way in a `run` before, if it may go.",
   });
 }

@@ -3,7 +3,7 @@ import type { Credentials } from "../acceptance/credentials.js";
 import type { HttpTarget } from "../acceptance/http.js";
 import { composeReport } from "../acceptance/report.js";
 import type { AcceptanceReport, RoundResult } from "../acceptance/report.js";
-import { runChecks, tellResult } from "../acceptance/run.js";
+import { runChecks, reportResult } from "../acceptance/run.js";
 import type { CheckResult } from "../acceptance/run.js";
 import { messageOf } from "../errors.js";
 import type { Secrets } from "../events/secrets.js";
@@ -138,7 +138,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
     };
     if (lost !== undefined) {
       const failed = failRound(round, lost);
-      for (const result of failed) tellResult(result, telling);
+      for (const result of failed) reportResult(result, telling);
       add(failed);
       continue;
     }
@@ -158,7 +158,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
         },
         startedAt: booted.startedAt,
         signal,
-        whyHopeless: () => whyHopeless(booted),
+        hopelessReason: () => whyHopeless(booted),
       }),
     );
     // A machine that died cannot be started again as if nothing had been.

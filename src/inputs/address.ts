@@ -4,7 +4,7 @@ import { posix } from "node:path";
 /** Names that the cache uses for itself. */
 const RESERVED = new Set(["meta.json", "part.json", "lock", "tree"]);
 /** File systems allow 255 bytes, and endings of ours come after it. */
-const LONGEST_NAME = 200;
+const MAX_NAME_LENGTH = 200;
 
 /** The address without a user's name and password. */
 export function displayUrl(url: string): string {
@@ -30,7 +30,7 @@ export function baseNameOf(url: string): string {
 /** A name that is safe to give to a file in the cache: one part, printable, not one of ours. */
 export function safeName(name: string): string {
   // eslint-disable-next-line no-control-regex -- exactly these must not stand in a file name
-  const clean = name.replaceAll(/[\u0000-\u001f\u007f/]/g, "_").slice(-LONGEST_NAME);
+  const clean = name.replaceAll(/[\u0000-\u001f\u007f/]/g, "_").slice(-MAX_NAME_LENGTH);
   if (clean === "" || clean === "." || clean === "..") return "download";
   return RESERVED.has(clean) ? `input-${clean}` : clean;
 }

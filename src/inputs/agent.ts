@@ -105,10 +105,10 @@ export function proxyRefusal(status: number, url: URL): AddressFailure | undefin
 
 /** The status with which a proxy refused: undici has it in its errors' words alone. */
 function statusIn(error: unknown): number | undefined {
-  const words = messageOf(error);
+  const message = messageOf(error);
   const [, status] =
-    /^Proxy response \((\d+)\)/.exec(words) ??
-    /^Proxy Authentication Required \((407)\)/.exec(words) ??
+    /^Proxy response \((\d+)\)/.exec(message) ??
+    /^Proxy Authentication Required \((407)\)/.exec(message) ??
     [];
   return status === undefined ? undefined : Number(status);
 }

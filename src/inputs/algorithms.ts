@@ -76,12 +76,12 @@ export function algorithmOfTag(tag: string): Algorithm | undefined {
 }
 
 /** Algorithms that sums files are written in and that cannot be computed here. */
-const FOREIGN =
+const UNSUPPORTED =
   /^(whirlpool|tiger|blake3|b3|blake2b-?(128|160|224|256|384)|blake2s-?128|md4|md2|sha|sha0|sha512-?224|crc(32|64)?[a-z]?|cksum|gost|streebog-?(256|512)|skein\d*|xxh\w+|k12|shake\d+|adler32)$/i;
 
 /** Whether the word names an algorithm that cannot be computed here. */
-export function isForeignTag(tag: string): boolean {
-  return FOREIGN.test(tag.replace(/sums?$/i, ""));
+export function isUnsupportedTag(tag: string): boolean {
+  return UNSUPPORTED.test(tag.replace(/sums?$/i, ""));
 }
 
 /** The algorithms whose digests have so many hexadecimal digits, the most common first. */

@@ -1,5 +1,5 @@
 /** Archives from which one file is wanted: its name is looked at, and never written to. */
-import type { Poured } from "./pour.js";
+import type { WrittenExtent } from "./program-output.js";
 
 /** A regular file in an archive. */
 export interface Member {
@@ -24,7 +24,7 @@ export interface ExtractJob {
 export interface Archive {
   /** Its regular files, in the archive's order. */
   readonly members: readonly Member[];
-  extract(job: ExtractJob): Promise<Poured>;
+  extract(job: ExtractJob): Promise<WrittenExtent>;
 }
 
 /** A member as the subject of a message: `disk.raw in the base X`. */
@@ -41,14 +41,14 @@ function baseName(name: string): string {
 }
 
 /** Files that an archive's maker did not mean to put there, such as macOS's `._disk.raw`. */
-function isBycatch({ name }: Member): boolean {
+function isMetadataFile({ name }: Member): boolean {
   return baseName(name).startsWith("._") || /(^|\/)__MACOSX\//.test(name);
 }
 
 /** More files than this are a file system's, and none of them is looked into. */
-const FEW = 32;
+const MAX_OTHERS = 32;
 /** A boot sector, in bytes. */
-const SMALLEST = 512;
+const MIN_IMAGE_BYTES = 512;
 
 /** The members to look into for the disk image. */
 export interface Candidates {
@@ -60,13 +60,13 @@ export interface Candidates {
 
 /** Sorts an archive's members by what they may be. Pure. */
 export function imageCandidates(members: readonly Member[]): Candidates {
-  const meant = members.filter((member) => !isBycatch(member));
+  const candidates = members.filter((member) => !isMetadataFile(member));
   const isNamed = ({ name }: Member): boolean => IMAGE_NAME.test(baseName(name));
-  const named = meant.filter(isNamed);
+  const named = candidates.filter(isNamed);
   const disks = named.filter(({ name }) => baseName(name) === "disk.raw");
-  const others = meant.filter((member) => member.size >= SMALLEST && !isNamed(member));
+  const others = candidates.filter((member) => member.size >= MIN_IMAGE_BYTES && !isNamed(member));
   return {
     named: disks.length === 1 ? disks : named,
-    others: others.length <= FEW ? others : [],
+    others: others.length <= MAX_OTHERS ? others : [],
   };
 }

@@ -19,7 +19,7 @@ export const systemClock: Clock = {
 };
 
 const FIRST_DELAY_MS = 1000;
-const LONGEST_DELAY_MS = 30_000;
+const MAX_DELAY_MS = 30_000;
 
 /**
  * How long to wait before the next attempt: 1 s, 2 s, 4 s … up to 30 s, of which a random half
@@ -28,6 +28,6 @@ const LONGEST_DELAY_MS = 30_000;
  * @param random from 0 up to 1.
  */
 export function backoffMs(failures: number, random: number): number {
-  const full = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));
+  const full = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));
   return Math.round(full / 2 + (full / 2) * random);
 }

@@ -43,7 +43,7 @@ export function encodingsToUndo(header: string | undefined, path: string): strin
 }
 
 /** The first of the encodings that cannot be undone here. Pure. */
-export function strangeEncoding(encodings: readonly string[]): string | undefined {
+export function unsupportedEncoding(encodings: readonly string[]): string | undefined {
   return encodings.find((encoding) => DECODERS[encoding] === undefined);
 }
 

@@ -1,11 +1,11 @@
 /** From what a template writes to where an input comes from in this run. */
 import { resolve } from "node:path";
 import type { PathSpec } from "./kinds/path.js";
-import { settleInput } from "./registry.js";
+import { specOf } from "./registry.js";
 import type { InputDefinition, InputSpec } from "./registry.js";
 
 /** What decides beside the template. */
-export interface Surroundings {
+export interface DefinitionContext {
   /** What paths of the template are relative to; absolute. */
   readonly templateFolder: string;
   /** The value of `--input NAME=PATH` for this input; relative to the current folder. */
@@ -18,10 +18,10 @@ export interface Surroundings {
  * Settles one input: `--input` before the environment variable before the template. An
  * environment variable that is set but empty counts as not set.
  */
-export function inputSpec(definition: InputDefinition, surroundings: Surroundings): InputSpec {
-  const { templateFolder, override, environment = process.env } = surroundings;
+export function inputSpec(definition: InputDefinition, context: DefinitionContext): InputSpec {
+  const { templateFolder, override, environment = process.env } = context;
   const named = definition.env === undefined ? undefined : environment[definition.env];
   const local = override ?? (named === "" ? undefined : named);
-  if (local === undefined) return settleInput(definition, templateFolder);
+  if (local === undefined) return specOf(definition, templateFolder);
   return { kind: "path", path: resolve(local) } satisfies PathSpec;
 }

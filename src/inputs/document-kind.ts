@@ -2,12 +2,12 @@
 import type { Content } from "./content-kind.js";
 
 /** So much of a text decides. */
-const LOOKED_AT = 4096;
-const SHOWN = 60;
+const SAMPLE_BYTES = 4096;
+const EXCERPT_CHARACTERS = 60;
 
 /** The text that the bytes are, whatever its encoding; undefined when they are none. */
 function textOf(head: Buffer): string | undefined {
-  const part = head.subarray(0, LOOKED_AT);
+  const part = head.subarray(0, SAMPLE_BYTES);
   if (part[0] === 0xff && part[1] === 0xfe) return part.toString("utf16le");
   if (part[0] === 0xfe && part[1] === 0xff) {
     return Buffer.from(part.subarray(0, part.length & ~1))
@@ -52,7 +52,7 @@ export function documentIn(head: Buffer): Content | undefined {
     return { kind: "other", what, ...(hint === undefined ? {} : { hint }) };
   }
   const line = text.split(/\r?\n/)[0] ?? "";
-  const shown = line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
+  const shown = line.length > EXCERPT_CHARACTERS ? `${line.slice(0, EXCERPT_CHARACTERS)}…` : line;
   return {
     kind: "other",
     what: shown === "" ? "an empty text" : `a text that begins with ${JSON.stringify(shown)}`,

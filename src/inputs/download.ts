@@ -5,14 +5,14 @@ import { requireSpace } from "../host/files.js";
 import { displayUrl } from "./address.js";
 import type { FullContext } from "./context.js";
 import type { Digests } from "./digest.js";
-import { decidingDigests, isBorneOut, showExpected, showFound } from "./expected.js";
+import { decidingDigests, matchesExpected, formatExpected, formatFound } from "./expected.js";
 import type { Expected } from "./expected.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 import type { PartFile } from "./part.js";
 import type { Progress } from "./progress.js";
 import { pauseBeforeRetry } from "./retry.js";
 import { openSource, rangeValidator } from "./source.js";
-import type { Opened, OpenRequest, Validators } from "./opened.js";
+import type { OpenedSource, OpenRequest, Validators } from "./opened-source.js";
 
 /** What to download, and what is known about it. */
 export interface DownloadJob {
@@ -45,7 +45,7 @@ const NEW_GROUND_BYTES = 1024 * 1024;
 class WrongContent extends AddressFailure {
   readonly found: string;
   constructor(expected: Expected, found: string) {
-    const message = `wrong checksum: expected ${showExpected(expected)}, found ${found}`;
+    const message = `wrong checksum: expected ${formatExpected(expected)}, found ${found}`;
     super(message, { retryable: false });
     this.found = found;
   }
@@ -69,7 +69,7 @@ function requestFor(job: DownloadJob, address: string): OpenRequest {
  * Reads a body to its end. Each chunk is taken as it comes: what a stream has buffered when its
  * connection is cut is lost, so hardly anything may lie there.
  */
-async function pour(opened: Opened, part: PartFile, onChunk: () => void): Promise<void> {
+async function readBody(opened: OpenedSource, part: PartFile, onChunk: () => void): Promise<void> {
   const { body } = opened;
   await new Promise<void>((resolve, reject) => {
     if (body.errored) return reject(new BodyError(body.errored));
@@ -96,7 +96,7 @@ class BodyError extends Error {
 async function receive(
   job: DownloadJob,
   address: string,
-  opened: Opened,
+  opened: OpenedSource,
   context: FullContext,
 ): Promise<void> {
   const { part, progress } = job;
@@ -112,7 +112,7 @@ async function receive(
     if (total !== undefined) await requireSpace(part.path, total - part.position, job.label);
     const tell = (): void => progress.at(part.position, total ?? null);
     tell();
-    await pour(opened, part, tell);
+    await readBody(opened, part, tell);
   } catch (error) {
     context.signal.throwIfAborted();
     throw error instanceof BodyError ? asAddressFailure(error.cause, context.limits) : error;
@@ -143,9 +143,9 @@ async function attempt(
   const digests = expected
     ? await decidingDigests(part.path, computed, expected, context.signal)
     : computed;
-  if (expected && !isBorneOut(expected, digests)) {
+  if (expected && !matchesExpected(expected, digests)) {
     await part.reset();
-    if (!mixed) throw new WrongContent(expected, showFound(expected, digests));
+    if (!mixed) throw new WrongContent(expected, formatFound(expected, digests));
     // A power cut may have spoilt the part that was kept, or it was of another file.
     context.emit({ type: "note", message: `${job.label}: the part kept before does not fit` });
     return attempt(job, address, agent, context);
@@ -196,7 +196,7 @@ function failedEverywhere(
     const [sum] = job.expected;
     return new VmbuildError(
       "INPUT_CHECKSUM",
-      `${displayUrl(address)} has the wrong checksum: expected ${showExpected(job.expected)}, found ${failure.found}`,
+      `${displayUrl(address)} has the wrong checksum: expected ${formatExpected(job.expected)}, found ${failure.found}`,
       {
         lines: all.length > 1 ? lines : [],
         details: {

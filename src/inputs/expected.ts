@@ -25,7 +25,7 @@ export function firstAlgorithms(expected: Expected | undefined): Algorithm[] {
 }
 
 /** Whether the digests that are known bear out all that is expected. */
-export function isBorneOut(expected: Expected, digests: Digests): boolean {
+export function matchesExpected(expected: Expected, digests: Digests): boolean {
   return expected.every(({ hex, algorithms }) =>
     algorithms.some((algorithm) => digests[algorithm] === hex),
   );
@@ -41,7 +41,7 @@ export async function decidingDigests(
   expected: Expected,
   signal: AbortSignal,
 ): Promise<Digests> {
-  if (isBorneOut(expected, known)) return known;
+  if (matchesExpected(expected, known)) return known;
   const all = expected.flatMap(({ algorithms }) => algorithms);
   const lacking = all.filter((algorithm) => known[algorithm] === undefined);
   if (lacking.length === 0) return known;
@@ -49,7 +49,7 @@ export async function decidingDigests(
 }
 
 /** What is expected, for messages: `sha256 abc…`, `sha512, sha3-512 or blake2b abc…`. */
-export function showExpected(expected: Expected): string {
+export function formatExpected(expected: Expected): string {
   const all = expected.map(({ hex, algorithms }) => {
     const last = algorithms.at(-1) ?? "";
     const names = algorithms.slice(0, -1).join(", ");
@@ -59,7 +59,7 @@ export function showExpected(expected: Expected): string {
 }
 
 /** What was found instead, for messages: the bare digest where one algorithm was expected. */
-export function showFound(expected: Expected, digests: Digests): string {
+export function formatFound(expected: Expected, digests: Digests): string {
   const algorithms = [...new Set(expected.flatMap((sum) => sum.algorithms))];
   const [only] = algorithms;
   if (only && algorithms.length === 1) return digests[only] ?? "nothing";

@@ -31,7 +31,7 @@ export class AddressFailure extends Error {
 }
 
 /** Codes of undici, Node and getaddrinfo that people should read as words. */
-const WORDS: Readonly<Record<string, string>> = {
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "the connection was reset",
   EPIPE: "the connection was reset",
@@ -45,7 +45,7 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Asking again does not help: the name does not exist, or the certificate is not trusted. */
-const FINAL =
+const PERMANENT =
   /^(ENOTFOUND|ENOENT|ENOTDIR|EACCES|EISDIR|ENAMETOOLONG|ELOOP|ERR_INVALID_|CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
 /** Turns what undici or the file system threw into an {@link AddressFailure}. */
@@ -56,8 +56,8 @@ export function asAddressFailure(error: unknown, limits: NetworkLimits): Address
     const message = `stalled: not a byte came for ${formatDuration(limits.idleTimeoutMs)}`;
     return new AddressFailure(message, { retryable: true, cause: error });
   }
-  const words = WORDS[code] ?? (messageOf(error) || code);
+  const description = DESCRIPTIONS[code] ?? (messageOf(error) || code);
   const hint = trustHint(code);
-  const what = hint === undefined ? words : `the certificate is not trusted: ${words}`;
-  return new AddressFailure(what, { retryable: !FINAL.test(code), hint, cause: error });
+  const what = hint === undefined ? description : `the certificate is not trusted: ${description}`;
+  return new AddressFailure(what, { retryable: !PERMANENT.test(code), hint, cause: error });
 }

@@ -9,7 +9,7 @@ import { pauseBeforeRetry } from "./retry.js";
 import { openSource } from "./source.js";
 
 /** A sums file of a large mirror has some 100 KB. */
-const MOST_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
 
 async function attempt(address: string, agent: Dispatcher, context: FullContext): Promise<Buffer> {
   const { limits, signal } = context;
@@ -23,8 +23,8 @@ async function attempt(address: string, agent: Dispatcher, context: FullContext)
     for await (const chunk of opened.body) {
       chunks.push(chunk as Buffer);
       size += (chunk as Buffer).length;
-      if (size > MOST_BYTES) {
-        const message = `longer than ${formatBytes(MOST_BYTES)}: not a sums file or signature`;
+      if (size > MAX_BYTES) {
+        const message = `longer than ${formatBytes(MAX_BYTES)}: not a sums file or signature`;
         throw new AddressFailure(message, { retryable: false });
       }
     }

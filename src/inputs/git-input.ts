@@ -7,7 +7,7 @@ import { displayUrl } from "./address.js";
 import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
-import { checkGitNames, gitError, isPassing, runGit } from "./git.js";
+import { checkGitNames, gitError, isTransient, runGit } from "./git.js";
 import type { GitOptions } from "./git.js";
 import { gitNetwork } from "./git-network.js";
 import { pauseBeforeRetry } from "./retry.js";
@@ -59,7 +59,7 @@ async function runRemote(
 ): ReturnType<typeof runGit> {
   for (let failures = 1; ; failures += 1) {
     const result = await runGit(args, options);
-    if (result.exitCode === 0 || failures >= ATTEMPTS || !isPassing(result)) return result;
+    if (result.exitCode === 0 || failures >= ATTEMPTS || !isTransient(result)) return result;
     const message = result.lastLines.at(-1) ?? "git failed";
     await pauseBeforeRetry(name, { message, retryAfterMs: undefined }, failures, context);
   }

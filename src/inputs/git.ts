@@ -31,7 +31,7 @@ const SETTINGS = [
 ];
 
 /** Set by a git that calls us (a hook, an alias); they would point git at the wrong repository. */
-const CALLERS = [
+const INHERITED_VARIABLES = [
   "GIT_DIR",
   "GIT_WORK_TREE",
   "GIT_INDEX_FILE",
@@ -54,7 +54,7 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
     ...(cwd === undefined ? {} : { cwd }),
     ...(onLine === undefined ? {} : { onLine: (line) => onLine(withoutCredentials(line)) }),
     env: {
-      ...Object.fromEntries(CALLERS.map((name) => [name, undefined])),
+      ...Object.fromEntries(INHERITED_VARIABLES.map((name) => [name, undefined])),
       ...network,
       LC_ALL: "C",
       GIT_TERMINAL_PROMPT: "0",
@@ -68,8 +68,8 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
 }
 
 /** What to do, where git's words tell of a proxy that refused or a certificate that is not trusted. */
-function hintFor(words: readonly string[], url: string): string | undefined {
-  const all = words.join("\n");
+function hintFor(lines: readonly string[], url: string): string | undefined {
+  const all = lines.join("\n");
   if (/certificate/i.test(all)) return trustHint("UNABLE_TO_GET_ISSUER_CERT_LOCALLY");
   const proxy = URL.canParse(url) ? proxyFor(new URL(url)) : undefined;
   if (!proxy) return undefined;
@@ -81,17 +81,17 @@ function hintFor(words: readonly string[], url: string): string | undefined {
 
 /** The error for a git that failed, with its words. */
 export function gitError(doing: string, result: RunResult, url = ""): VmbuildError {
-  const words = result.lastLines.filter((line) => line.trim() !== "");
+  const lines = result.lastLines.filter((line) => line.trim() !== "");
   const first =
-    words.find((line) => /^(fatal|error):/.test(line)) ?? `it ended with ${describeExit(result)}`;
+    lines.find((line) => /^(fatal|error):/.test(line)) ?? `it ended with ${describeExit(result)}`;
   return new VmbuildError("INPUT_GIT", `git could not ${doing}: ${first}`, {
-    lines: words,
-    hint: hintFor(words, url),
+    lines,
+    hint: hintFor(lines, url),
   });
 }
 
 /** Whether git failed for a reason that may be gone in a while. */
-export function isPassing(result: RunResult): boolean {
+export function isTransient(result: RunResult): boolean {
   return result.lastLines.some((line) =>
     /Could not resolve host|timed out|reset by peer|early EOF|RPC failed|unexpected disconnect|hung up|returned error: (429|5\d\d)|Connection refused/i.test(
       line,

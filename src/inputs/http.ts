@@ -3,13 +3,13 @@ import type { Dispatcher } from "undici";
 import { formatDuration } from "../host/format.js";
 import { displayUrl } from "./address.js";
 import { proxyRefusal, requestFailure } from "./agent.js";
-import { encodingsToUndo, strangeEncoding, undoEncodings } from "./content-encoding.js";
+import { encodingsToUndo, unsupportedEncoding, undoEncodings } from "./content-encoding.js";
 import { AddressFailure } from "./failure.js";
-import type { Opened, OpenRequest } from "./opened.js";
+import type { OpenedSource, OpenRequest } from "./opened-source.js";
 import type { NetworkLimits } from "./context.js";
 
-const MOST_REDIRECTS = 10;
-const LONGEST_RETRY_AFTER_MS = 60_000;
+const MAX_REDIRECTS = 10;
+const MAX_RETRY_AFTER_MS = 60_000;
 
 type Response = Dispatcher.ResponseData;
 
@@ -34,7 +34,7 @@ function retryAfterMs(response: Response, now: number): number | undefined {
   const text = headerOf(response, "retry-after");
   if (text === undefined) return undefined;
   const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isFinite(wait) ? Math.min(Math.max(0, wait), LONGEST_RETRY_AFTER_MS) : undefined;
+  return Number.isFinite(wait) ? Math.min(Math.max(0, wait), MAX_RETRY_AFTER_MS) : undefined;
 }
 
 function credentialsOf(url: URL): Record<string, string> {
@@ -97,7 +97,7 @@ async function follow(
   signal: AbortSignal,
 ): Promise<Response> {
   let url = start;
-  for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
     const response = await ask(url, headersFor(url, start, wanted), agent, { limits, signal });
     const location = headerOf(response, "location");
     if (![301, 302, 303, 307, 308].includes(response.statusCode) || location === undefined) {
@@ -117,7 +117,7 @@ async function follow(
     }
     url = next;
   }
-  throw new AddressFailure(`more than ${MOST_REDIRECTS} redirects`, { retryable: false });
+  throw new AddressFailure(`more than ${MAX_REDIRECTS} redirects`, { retryable: false });
 }
 
 /** {@link follow}, with a deadline for the header alone; the body may take as long as it likes. */
@@ -181,7 +181,7 @@ export async function openHttp(
   agent: Dispatcher,
   limits: NetworkLimits,
   signal: AbortSignal,
-): Promise<Opened | "unchanged"> {
+): Promise<OpenedSource | "unchanged"> {
   let response: Response;
   try {
     response = await followInTime(new URL(address), wanted, agent, limits, signal);
@@ -210,7 +210,7 @@ export async function openHttp(
       retryAfterMs: retryAfterMs(response, Date.now()),
     });
   }
-  const strange = strangeEncoding(encodings);
+  const strange = unsupportedEncoding(encodings);
   if (strange !== undefined || encodedPart) {
     drop(response);
     const encoding = header ?? "";

@@ -44,9 +44,9 @@ export interface InputKind<D, S extends { readonly kind: string }> {
    * Whether the digest of a resolved input stands for the file at its path for the whole run,
    * because nothing but vmbuild writes there.
    */
-  readonly digestIsLasting: boolean;
+  readonly digestIsStable: boolean;
   /** Makes the paths of a definition absolute. Pure. */
-  settle(definition: D, templateFolder: string): S;
+  toSpec(definition: D, templateFolder: string): S;
   /** Absolute path of the content, now or after it was fetched. Pure. */
   location(spec: S, cacheFolder: string): string;
   /**

@@ -45,7 +45,7 @@ const KINDS = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-const MOST_BYTES = 4 * 2 ** 20;
+const MAX_BYTES = 4 * 2 ** 20;
 const PLATFORM = { os: "linux", architecture: "amd64" };
 
 /** `Bearer realm="https://…",service="…",scope="…"` as the address of a token. */
@@ -93,16 +93,16 @@ async function get(
     let size = 0;
     for await (const chunk of response.body) {
       size += (chunk as Buffer).length;
-      if (size > MOST_BYTES)
+      if (size > MAX_BYTES)
         throw new AddressFailure("the answer is too long", { retryable: false });
       chunks.push(chunk as Buffer);
     }
     if (refusal) throw refusal;
-    const { statusCode: status, headers: told } = response;
+    const { statusCode: status, headers: responseHeaders } = response;
     if (status === 429 || status >= 500) {
       throw new AddressFailure(`the registry answered ${status}`, { retryable: true });
     }
-    const challenge = told["www-authenticate"];
+    const challenge = responseHeaders["www-authenticate"];
     return {
       status,
       challenge: Array.isArray(challenge) ? challenge[0] : challenge,
@@ -114,7 +114,7 @@ async function get(
   }
 }
 
-async function getPatiently(
+async function getWithRetries(
   url: string,
   headers: Record<string, string>,
   agent: Dispatcher,
@@ -153,13 +153,13 @@ export function openRegistry(
   agent: Dispatcher,
   context: FullContext,
 ): Registry {
-  const isHere = /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(image.registry);
-  const root = `${isHere ? "http" : "https"}://${image.registry}/v2/${image.repository}`;
+  const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(image.registry);
+  const root = `${isLoopback ? "http" : "https"}://${image.registry}/v2/${image.repository}`;
   let authorization: string | undefined;
 
   const ask = (url: string): Promise<Answer> => {
     const headers = { accept: KINDS, ...(authorization === undefined ? {} : { authorization }) };
-    return getPatiently(url, headers, agent, context);
+    return getWithRetries(url, headers, agent, context);
   };
 
   const manifest = async (reference: string): Promise<Buffer> => {
@@ -167,7 +167,7 @@ export function openRegistry(
     let answer = await ask(url);
     const where = answer.status === 401 ? tokenAddress(answer.challenge) : undefined;
     if (where !== undefined) {
-      const given = await getPatiently(where, {}, agent, context);
+      const given = await getWithRetries(where, {}, agent, context);
       const token = given.status === 200 ? parse(tokenSchema, given.body, where) : undefined;
       if (token !== undefined) {
         authorization = `Bearer ${token}`;

@@ -141,7 +141,7 @@ export class PartFile {
   /** Gives the whole file its good name. */
   async publish(path: string): Promise<void> {
     await this.flush();
-    await this.#letGo();
+    await this.#closeFile();
     await publish(this.path, path);
     await rm(this.#recordPath, { force: true });
   }
@@ -149,13 +149,13 @@ export class PartFile {
   /** Lets go of the file and leaves what is in it for a later run. Idempotent. */
   async close(): Promise<void> {
     if (!this.#handle) return;
-    await this.#letGo();
+    await this.#closeFile();
     if (this.#position > 0) return;
     await rm(this.path, { force: true });
     await rm(this.#recordPath, { force: true });
   }
 
-  async #letGo(): Promise<void> {
+  async #closeFile(): Promise<void> {
     const handle = this.#handle;
     this.#handle = undefined;
     // A write that failed has been reported by whoever waited for it.

@@ -14,7 +14,7 @@ export interface Progress {
 
 /** Starts to tell about `task`. */
 export function createProgress(emit: Emit, clock: Clock, task: string, label: string): Progress {
-  let toldAt = -Infinity;
+  let reportedAt = -Infinity;
   const tell = (done: number, total: number | null): void => {
     emit({ type: "progress", task, label, done, total, unit: "bytes" });
   };
@@ -22,8 +22,8 @@ export function createProgress(emit: Emit, clock: Clock, task: string, label: st
     at(done, total) {
       const now = clock.now();
       // The end is told by finish(), once the content has been checked.
-      if (now - toldAt < INTERVAL_MS || done === total) return;
-      toldAt = now;
+      if (now - reportedAt < INTERVAL_MS || done === total) return;
+      reportedAt = now;
       tell(done, total);
     },
     finish(done) {

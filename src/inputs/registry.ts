@@ -21,7 +21,7 @@ export const inputSchema = z.union(
 export type InputDefinition = z.infer<typeof inputSchema>;
 
 /** Where an input comes from in this run. */
-export type InputSpec = ReturnType<(typeof INPUT_KINDS)[number]["settle"]>;
+export type InputSpec = ReturnType<(typeof INPUT_KINDS)[number]["toSpec"]>;
 
 type AnyInputKind = InputKind<InputDefinition, InputSpec>;
 
@@ -31,9 +31,9 @@ export function inputKindOf(spec: InputSpec): AnyInputKind {
 }
 
 /** Settles a definition by the kind whose key it has. */
-export function settleInput(definition: InputDefinition, templateFolder: string): InputSpec {
+export function specOf(definition: InputDefinition, templateFolder: string): InputSpec {
   const kind = kindWhere(({ name }) => Object.hasOwn(definition, name));
-  return kind.settle(definition, templateFolder);
+  return kind.toSpec(definition, templateFolder);
 }
 
 function kindWhere(fits: (kind: AnyInputKind) => boolean): AnyInputKind {

@@ -15,7 +15,7 @@ export interface SumsFile {
 }
 
 /** The text to look checksums up in, and who signed it. */
-export interface BelievedText {
+export interface TrustedText {
   readonly text: string;
   /** The fingerprint of the key; undefined where nothing was verified. */
   readonly signer?: string;
@@ -44,7 +44,7 @@ async function clearSigned(
   source: string,
   keyring: string,
   signal: AbortSignal,
-): Promise<BelievedText> {
+): Promise<TrustedText> {
   requireOne(content, source);
   const { key, text } = await verifyClearSigned(content, keyring, source, signal);
   return { text: decodeSums(text), signer: key };
@@ -57,11 +57,11 @@ async function clearSigned(
  * @param fetchSignature brings the signature's file.
  * @throws {VmbuildError} INPUT_SIGNATURE, HOST_PROGRAM_MISSING.
  */
-export async function believedText(
+export async function trustedText(
   sums: SumsFile,
   fetchSignature: (url: string) => Promise<Buffer>,
   signal: AbortSignal,
-): Promise<BelievedText> {
+): Promise<TrustedText> {
   const { content, source, url, signature } = sums;
   if (!signature) return { text: textOf(content) };
   const { keyring } = signature;

@@ -6,7 +6,7 @@ import type { Dispatcher } from "undici";
 import type { NetworkLimits } from "./context.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 import { openHttp } from "./http.js";
-import type { Opened, OpenRequest, Validators } from "./opened.js";
+import type { OpenedSource, OpenRequest, Validators } from "./opened-source.js";
 
 /** The validator to send with a range: a strong ETag, or the date (RFC 9110, section 13.1.5). */
 export function rangeValidator({ etag, lastModified }: Validators): string | undefined {
@@ -18,7 +18,7 @@ async function openFile(
   wanted: OpenRequest,
   limits: NetworkLimits,
   signal: AbortSignal,
-): Promise<Opened | "unchanged"> {
+): Promise<OpenedSource | "unchanged"> {
   try {
     const path = fileURLToPath(url);
     const status = await stat(path);
@@ -44,7 +44,7 @@ export async function openSource(
   agent: Dispatcher,
   limits: NetworkLimits,
   signal: AbortSignal,
-): Promise<Opened | "unchanged"> {
+): Promise<OpenedSource | "unchanged"> {
   const protocol = URL.canParse(address) ? new URL(address).protocol : undefined;
   if (protocol === "file:") return openFile(address, wanted, limits, signal);
   if (protocol === "http:" || protocol === "https:") {

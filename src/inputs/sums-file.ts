@@ -1,7 +1,7 @@
 /** Sums files: which digests they give for a file, and by which algorithms these may be. */
 import { basename } from "node:path/posix";
 import { VmbuildError } from "../errors.js";
-import { algorithmOfTag, isForeignTag, STRONGEST_FIRST } from "./algorithms.js";
+import { algorithmOfTag, isUnsupportedTag, STRONGEST_FIRST } from "./algorithms.js";
 import type { Expected } from "./expected.js";
 import { readSumsLine } from "./sums-line.js";
 import type { SkippedLine, SumsEntry } from "./sums-line.js";
@@ -20,15 +20,17 @@ export interface FoundSum {
   readonly skipped: readonly string[];
 }
 
-const MOST_SHOWN = 10;
-const LONGEST_HEADING = 80;
+const MAX_SHOWN = 10;
+const MAX_HEADING_LENGTH = 80;
 
 /** The one algorithm that a line without a checksum names: `# SHA512 HASH`, `SHA256:`. */
 function headingIn(line: string): string | undefined {
   // The header of a signed message names the signature's digest.
-  if (line.length > LONGEST_HEADING || /^Hash: /i.test(line)) return undefined;
+  if (line.length > MAX_HEADING_LENGTH || /^Hash: /i.test(line)) return undefined;
   const words = line.replace(/^Checksums-/i, "").match(/[A-Za-z][A-Za-z0-9]*(?:[-/]\d+)?/g) ?? [];
-  const named = words.filter((word) => algorithmOfTag(word) !== undefined || isForeignTag(word));
+  const named = words.filter(
+    (word) => algorithmOfTag(word) !== undefined || isUnsupportedTag(word),
+  );
   return new Set(named.map((word) => word.toLowerCase())).size === 1 ? named[0] : undefined;
 }
 
@@ -86,7 +88,7 @@ function strengthOf({ algorithms: [first] }: SumsEntry): number {
 function strongestOf(entries: readonly SumsEntry[]): readonly SumsEntry[] {
   const longest = Math.max(...entries.map(({ hex }) => hex.length));
   const long = entries.filter(({ hex }) => hex.length === longest);
-  const said = long.filter(({ isSaid }) => isSaid);
+  const said = long.filter(({ algorithmIsStated: isSaid }) => isSaid);
   if (said.length === 0) return long;
   const best = Math.min(...said.map(strengthOf));
   return said.filter((entry) => strengthOf(entry) === best);
@@ -95,7 +97,7 @@ function strongestOf(entries: readonly SumsEntry[]): readonly SumsEntry[] {
 /** SHA-512, SHA3-512 and BLAKE2b are published side by side without a word; others never are. */
 function mayDiffer(entries: readonly SumsEntry[], different: number): boolean {
   return entries.every(
-    ({ isSaid, hex, algorithms }) =>
+    ({ algorithmIsStated: isSaid, hex, algorithms }) =>
       !isSaid && hex.length === 128 && different <= algorithms.length,
   );
 }
@@ -105,8 +107,8 @@ function namesLines(sums: Sums, fileName: string): string[] {
   const names = sums.entries.flatMap((entry) => entry.names.slice(0, 1));
   return [
     ...skippedFor(sums, fileName),
-    ...(skippedFor(sums, fileName).length > 0 ? [] : skipped.slice(0, MOST_SHOWN)),
-    ...names.slice(0, MOST_SHOWN).map((name) => `it names ${name}`),
+    ...(skippedFor(sums, fileName).length > 0 ? [] : skipped.slice(0, MAX_SHOWN)),
+    ...names.slice(0, MAX_SHOWN).map((name) => `it names ${name}`),
   ];
 }
 

@@ -4,7 +4,7 @@
  * name first, a size in between (Debian's Release files), PowerShell's table, gpg's `--print-md`,
  * and the pointer that stands for a file in Git LFS.
  */
-import { ALGORITHMS, algorithmOfTag, algorithmsOfLength, isForeignTag } from "./algorithms.js";
+import { ALGORITHMS, algorithmOfTag, algorithmsOfLength, isUnsupportedTag } from "./algorithms.js";
 import type { Algorithm } from "./algorithms.js";
 
 /** A digest in a line, and the names that it may be given for. */
@@ -13,7 +13,7 @@ export interface SumsEntry {
   /** Those that it may be of, the most common first. */
   readonly algorithms: readonly Algorithm[];
   /** Whether the file itself says which. */
-  readonly isSaid: boolean;
+  readonly algorithmIsStated: boolean;
   /** Readings of the name, the likeliest first; none for a bare hash. */
   readonly names: readonly string[];
 }
@@ -46,7 +46,7 @@ function unescaped(name: string): string {
 type Form = readonly [RegExp, (match: readonly string[]) => Reading | undefined];
 
 function isTag(word: string): boolean {
-  return algorithmOfTag(word) !== undefined || isForeignTag(word);
+  return algorithmOfTag(word) !== undefined || isUnsupportedTag(word);
 }
 
 /** In this order: an earlier form is the more certain one. */
@@ -128,14 +128,14 @@ export function readSumsLine(line: string, heading: string | undefined): LineRes
     if (reading.tag === undefined || !isTag(reading.tag)) return undefined;
     return { reason: "its checksum is not in hexadecimal digits" };
   }
-  if (tag !== undefined && !said && (isForeignTag(tag) || reading.tag !== undefined)) {
+  if (tag !== undefined && !said && (isUnsupportedTag(tag) || reading.tag !== undefined)) {
     // "SIZE (file) = 1234" is no checksum.
     return value.length < SHORTEST ? undefined : { reason: `${tag} is not supported` };
   }
   const hex = value.toLowerCase();
   const shown = names.filter((name) => name !== "-");
   const isRight = said !== undefined && ALGORITHMS[said] === hex.length;
-  if (isRight) return { entry: { hex, algorithms: [said], isSaid: true, names: shown } };
+  if (isRight) return { entry: { hex, algorithms: [said], algorithmIsStated: true, names: shown } };
   if (said !== undefined && reading.tag !== undefined) {
     return {
       reason: `it has ${hex.length} hexadecimal digits, and ${tag} has ${ALGORITHMS[said]}`,
@@ -145,5 +145,5 @@ export function readSumsLine(line: string, heading: string | undefined): LineRes
   if (algorithms.length === 0) {
     return { reason: `no algorithm has ${hex.length} hexadecimal digits` };
   }
-  return { entry: { hex, algorithms, isSaid: false, names: shown } };
+  return { entry: { hex, algorithms, algorithmIsStated: false, names: shown } };
 }

@@ -3,12 +3,12 @@ import { VmbuildError } from "../errors.js";
 import { describeExit, runProgram } from "../host/programs.js";
 import { memberIn } from "./archive.js";
 import type { Archive, Member } from "./archive.js";
-import { pour } from "./pour.js";
+import { writeProgramOutput } from "./program-output.js";
 
 /** `-rw-r--r-- 0/0  1234 2025-01-31 10:00:00 folder/name`, as tar prints it. */
 const TAR_LINE = /^-\S+ +\d+\/\d+ +(\d+) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? (.+)$/;
 /** Nobody puts a disk image among more files than this. */
-const MOST_MEMBERS = 100_000;
+const MAX_MEMBERS = 100_000;
 
 const environment = { LC_ALL: "C.UTF-8", TZ: "UTC0", TAR_OPTIONS: undefined };
 
@@ -25,7 +25,7 @@ export async function openTar(path: string, what: string, signal: AbortSignal): 
     env: environment,
     onLine(line, stream) {
       const [, size = "", name = ""] = (stream === "stdout" ? TAR_LINE.exec(line) : null) ?? [];
-      if (name !== "" && members.length < MOST_MEMBERS) members.push({ name, size: Number(size) });
+      if (name !== "" && members.length < MAX_MEMBERS) members.push({ name, size: Number(size) });
     },
   });
   if (result.exitCode !== 0) {
@@ -36,7 +36,7 @@ export async function openTar(path: string, what: string, signal: AbortSignal): 
   return {
     members,
     extract: ({ member, target, limit, beginning = false, signal: until }) =>
-      pour({
+      writeProgramOutput({
         target,
         command: [
           "tar",

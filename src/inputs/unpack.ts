@@ -6,9 +6,9 @@ import { VmbuildError, systemCode } from "../errors.js";
 import { publish, statIfThere, temporaryBeside } from "../host/files.js";
 import type { ProgramName } from "../host/programs.js";
 import { safeName } from "./address.js";
-import { recogniseFile } from "./content.js";
+import { recognizeFile } from "./content.js";
 import type { FullContext } from "./context.js";
-import { pour, UNPACKERS } from "./pour.js";
+import { writeProgramOutput, UNPACKERS } from "./program-output.js";
 import { createProgress } from "./progress.js";
 
 /** The endings of compressed files, and what a name ends in without them. */
@@ -60,7 +60,7 @@ async function linkOrCopy(path: string, target: string): Promise<void> {
  *   reason when it was aborted.
  */
 export async function unpack(archive: string, name: string, context: FullContext): Promise<void> {
-  const content = await recogniseFile(archive);
+  const content = await recognizeFile(archive);
   const target = unpackedPath(archive);
   if (content.kind !== "compressed") {
     if (target !== archive) await linkOrCopy(archive, target);
@@ -87,7 +87,7 @@ export async function unpack(archive: string, name: string, context: FullContext
     const { signal } = context;
     const command = UNPACKERS[content.by];
     const limit = Number.MAX_SAFE_INTEGER - 1;
-    await pour({ target: temporary, command, input, limit, what, signal });
+    await writeProgramOutput({ target: temporary, command, input, limit, what, signal });
     await publish(temporary, target);
     progress.finish(total);
   } finally {

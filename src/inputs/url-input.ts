@@ -15,17 +15,17 @@ import {
 import type { CacheEntry, Meta } from "./cache.js";
 import { parseChecksum } from "./checksum.js";
 import type { Checksum } from "./checksum.js";
-import { recogniseFile } from "./content.js";
+import { recognizeFile } from "./content.js";
 import type { FullContext } from "./context.js";
 import { hashFile } from "./digest.js";
 import { download } from "./download.js";
-import { decidingDigests, expectDigest, firstAlgorithms, isBorneOut } from "./expected.js";
+import { decidingDigests, expectDigest, firstAlgorithms, matchesExpected } from "./expected.js";
 import type { Expected } from "./expected.js";
 import { fetchSmall } from "./fetch-small.js";
 import { withAgent } from "./agent.js";
 import { PartFile } from "./part.js";
 import { createProgress } from "./progress.js";
-import { believedText } from "./signed-sums.js";
+import { trustedText } from "./signed-sums.js";
 import type { ResolvedInput } from "./spec.js";
 import { findSum } from "./sums-file.js";
 import { unpack, unpackedPath } from "./unpack.js";
@@ -43,17 +43,17 @@ interface Job {
 
 /** Stands for the sums file and the signature that `spec` trusts; as a hash, since addresses may
  * hold credentials. */
-function voucherOf({ checksum, signature }: UrlSpec): string {
+function verificationId({ checksum, signature }: UrlSpec): string {
   return cacheKey([checksum, signature?.url, signature?.keyring].join("\n"));
 }
 
 /** Whether the cached file, known to be intact, can be used without asking anybody. */
-function isGoodEnough(meta: Meta, { spec, checksum, context }: Job): boolean {
+function needsNoRequest(meta: Meta, { spec, checksum, context }: Job): boolean {
   switch (checksum.kind) {
     case "digest":
       return meta.digests[checksum.digest.algorithm] === checksum.digest.hex;
     case "sums":
-      return context.offline && meta.vouchedBy === voucherOf(spec);
+      return context.offline && meta.vouchedBy === verificationId(spec);
     case "none":
       return context.offline;
   }
@@ -65,7 +65,7 @@ async function isIntact(meta: Meta, { spec, entry }: Job): Promise<boolean> {
   const target = unpackedPath(entry.file);
   if (!spec.unpack) return true;
   // One that is compressed without saying so cannot be unpacked; that is said on every run.
-  if (target === entry.file) return (await recogniseFile(entry.file)).kind !== "compressed";
+  if (target === entry.file) return (await recognizeFile(entry.file)).kind !== "compressed";
   if (meta.unpacked?.from !== meta.digests.sha256) return false;
   return isSameStamp(await stampOf(target), meta.unpacked);
 }
@@ -94,7 +94,7 @@ async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | und
   const source = displayUrl(url);
   const content = await fetchSmall(url, "the sums file", agent, context);
   const { signature } = spec;
-  const { text, signer } = await believedText(
+  const { text, signer } = await trustedText(
     { content, source, url, signature },
     (address) => fetchSmall(address, "the signature", agent, context),
     context.signal,
@@ -124,7 +124,7 @@ async function inspectCached(job: Job, expected: Expected | undefined): Promise<
   const url = displayUrl(spec.url);
   const isAsRecorded = meta?.digests.sha256 === digests.sha256;
   // Without a record it is the file of a run that ended between its last two writes.
-  const isAsExpected = expected !== undefined && isBorneOut(expected, digests);
+  const isAsExpected = expected !== undefined && matchesExpected(expected, digests);
   if (!isAsRecorded && !isAsExpected) return undefined;
   const known = isAsRecorded ? meta : { url, address: url, digests };
   const updated = { fetchedAt: now(context), ...known, ...stamp };
@@ -176,7 +176,7 @@ async function fetchFile(
 async function finish(job: Job, meta: Meta, fromCache: boolean): Promise<ResolvedInput> {
   const { name, spec, checksum, entry, context } = job;
   const isVouched = checksum.kind === "sums" && !context.offline;
-  let whole: Meta = { ...meta, ...(isVouched ? { vouchedBy: voucherOf(spec) } : {}) };
+  let whole: Meta = { ...meta, ...(isVouched ? { vouchedBy: verificationId(spec) } : {}) };
   await writeMeta(entry, whole);
   if (!(await isIntact(whole, job))) {
     await unpack(entry.file, name, context);
@@ -192,7 +192,7 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
   if (context.offline) {
     const fixed = checksum.kind === "digest" ? expectDigest(checksum.digest) : undefined;
     const cached = await inspectCached(job, fixed);
-    if (cached && isGoodEnough(cached, job)) return finish(job, cached, true);
+    if (cached && needsNoRequest(cached, job)) return finish(job, cached, true);
     throw new VmbuildError(
       "INPUT_DOWNLOAD",
       `${displayUrl(spec.url)} is not in the cache in the form that the template asks for, and this run is offline`,
@@ -202,7 +202,7 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
   const expected = await expectedSums(job, agent);
   const cached = await inspectCached(job, expected);
   if (cached && expected) {
-    if (isBorneOut(expected, cached.digests)) return finish(job, cached, true);
+    if (matchesExpected(expected, cached.digests)) return finish(job, cached, true);
     const message = `${displayUrl(spec.url)}: the cached file is of another version`;
     context.emit({ type: "note", message });
   }
@@ -251,7 +251,7 @@ export async function resolveUrl(
     });
   }
   const known = await readMeta(entry);
-  if (known && isGoodEnough(known, job) && (await isIntact(known, job))) {
+  if (known && needsNoRequest(known, job) && (await isIntact(known, job))) {
     return asResolved(job, known, true);
   }
   await using _lock = await lockEntry(entry, name, context);

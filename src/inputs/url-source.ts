@@ -67,7 +67,7 @@ export function signatureProblem(source: {
 }
 
 /** Reports a signature that has no sums file to be of; for a schema that has {@link urlSourceFields}. */
-export function refuseStraySignature(
+export function refuseUnusedSignature(
   source: Parameters<typeof signatureProblem>[0],
   context: z.RefinementCtx,
 ): void {

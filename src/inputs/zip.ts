@@ -4,7 +4,7 @@ import type { Entry, ZipFile } from "yauzl";
 import { VmbuildError, messageOf } from "../errors.js";
 import { memberIn } from "./archive.js";
 import type { Archive, Member } from "./archive.js";
-import { pour } from "./pour.js";
+import { writeProgramOutput } from "./program-output.js";
 
 const ENCRYPTED = 1;
 /** Stored, and deflated; yauzl knows no others, and they are rare. */
@@ -72,7 +72,7 @@ export async function openZip(path: string, what: string): Promise<Archive> {
         zip = await open(path);
         input = await openMember(zip, member.name, label);
         input?.on("error", (error) => (damage = error));
-        const poured = await pour({
+        const poured = await writeProgramOutput({
           ...job,
           command: ["cat"],
           what: label,

@@ -3,7 +3,7 @@ import { VmbuildError, asVmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
 import { STOP_ACTIVE_TIMERS } from "../guest/timers.js";
-import { endingError } from "../steps/run-in-guest.js";
+import { guestShutdownError } from "../steps/run-in-guest.js";
 
 /** Holding off timers waits for those at work. Milliseconds. */
 const DEADLINE_MS = 900_000;
@@ -41,7 +41,7 @@ export class StepWatch {
         STOP_ACTIVE_TIMERS,
         DEADLINE_MS,
       );
-      if (ending) throw endingError(`Step "${step}" ended well`, ending);
+      if (ending) throw guestShutdownError(`Step "${step}" ended well`, ending);
       return login;
     } catch (thrown) {
       const error = asVmbuildError(thrown);

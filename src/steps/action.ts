@@ -72,7 +72,7 @@ export interface ActionType<T = unknown> {
   /** Its texts for shells, whose syntax is checked before anything boots. */
   shellTexts(action: T): readonly ShellText[];
   /** Whether it runs again although its step is kept, because no checkpoint holds what it does. */
-  rerunsWhenKept(action: T): boolean;
+  rerunsWhenRestored(action: T): boolean;
   /** Paths below the output folder that it makes, as far as they are known beforehand. */
   outputs(action: T): readonly OutputClaim[];
   /** Absolute paths outside the output folder that it makes, and makes again if they are gone. */
@@ -90,7 +90,7 @@ type OptionalFacts =
   | "sources"
   | "programs"
   | "shellTexts"
-  | "rerunsWhenKept"
+  | "rerunsWhenRestored"
   | "outputs"
   | "hostPaths"
   | "warnings";
@@ -110,7 +110,7 @@ export function defineAction<T>(
     sources: none,
     programs: none,
     shellTexts: none,
-    rerunsWhenKept: () => false,
+    rerunsWhenRestored: () => false,
     outputs: none,
     hostPaths: none,
     warnings: () => Promise.resolve([]),

@@ -7,7 +7,7 @@ import { makeFolder, statIfThere } from "../host/files.js";
 import { defineAction } from "./action.js";
 import type { ActionContext } from "./action.js";
 import { claimsCollide, outputPathOf, outputPathProblem } from "./output-path.js";
-import type { GuestKind, OutputClaim } from "./output-path.js";
+import type { GuestPathKind, OutputClaim } from "./output-path.js";
 
 const schema = z
   .strictObject({
@@ -64,7 +64,7 @@ function claimsOf({ download: from, to }: Download): OutputClaim[] {
 }
 
 /** Refuses a folder into which another download of the template puts something. */
-function requireOwnPlace(claim: OutputClaim, kind: GuestKind, context: ActionContext): void {
+function requireUnclaimed(claim: OutputClaim, kind: GuestPathKind, context: ActionContext): void {
   const other = context.otherDownloads?.find((one) => claimsCollide(claim, one, kind));
   if (!other) return;
   throw new VmbuildError(
@@ -79,7 +79,7 @@ function requireOwnPlace(claim: OutputClaim, kind: GuestKind, context: ActionCon
  * Makes the folders on the way to a path of the output folder.
  * @throws {VmbuildError} STEP_FAILED where one is a link, which may lead anywhere, or a file.
  */
-async function makeWay(outputFolder: string, path: string): Promise<void> {
+async function makeParents(outputFolder: string, path: string): Promise<void> {
   let at = outputFolder;
   await makeFolder(at);
   for (const name of path.split("/").slice(0, -1)) {
@@ -101,9 +101,9 @@ async function intoOutput(claim: OutputClaim, context: ActionContext): Promise<v
   const problem = outputPathProblem(claim.to);
   if (problem !== undefined) throw new VmbuildError("TEMPLATE_INVALID", `download.to: ${problem}`);
   const kind = await context.guest.kindOf(claim.download);
-  requireOwnPlace(claim, kind, context);
+  requireUnclaimed(claim, kind, context);
   const path = outputPathOf(claim, kind);
-  await makeWay(context.outputFolder, path);
+  await makeParents(context.outputFolder, path);
   await context.guest.download(claim.download, join(context.outputFolder, path), kind);
 }
 
@@ -133,7 +133,7 @@ export const download = defineAction<Download>({
   example: '{ "download": "/etc/image-version.txt", "to": "image-version.txt" }',
   schema,
   describe: (action) => `${action.download} to ${action.to ?? action.hostPath ?? ""}`,
-  rerunsWhenKept: ({ cache }) => !cache,
+  rerunsWhenRestored: ({ cache }) => !cache,
   outputs: (action) => claimsOf(action),
   hostPaths: ({ hostPath, cache }, templateFolder) =>
     hostPath === undefined || cache ? [] : [resolve(templateFolder, hostPath)],

@@ -38,7 +38,7 @@ export const local = defineAction<z.infer<typeof schema>>({
   shellTexts: ({ local }) => [
     { key: ["local"], text: local.join("\n"), parts: local, shell: "/bin/bash" },
   ],
-  rerunsWhenKept: ({ cache }) => !cache,
+  rerunsWhenRestored: ({ cache }) => !cache,
   async run(action, context) {
     const tail = new Tail();
     const deadline = AbortSignal.timeout(context.timeoutMs);

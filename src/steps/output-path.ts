@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 
 /** What a path of the guest turned out to be. */
-export type GuestKind = "file" | "tree";
+export type GuestPathKind = "file" | "tree";
 
 /** A download's source in the guest, and `to` as the template has it. */
 export interface OutputClaim {
@@ -36,7 +36,7 @@ export function outputPathProblem(to: string): string | undefined {
  * The path of a download below the output folder, without a slash at its end. A file goes into a
  * `to` that ends in a slash, under its own name; what a folder holds goes into the folder `to`.
  */
-export function outputPathOf({ download, to }: OutputClaim, kind: GuestKind): string {
+export function outputPathOf({ download, to }: OutputClaim, kind: GuestPathKind): string {
   const path = posix.normalize(to);
   if (!path.endsWith("/")) return path;
   const folder = path.slice(0, -1);
@@ -54,7 +54,7 @@ function overlap(one: string, other: string): boolean {
  * Whether two downloads get in each other's way, whatever else they turn out to be.
  * @param kind of the first, where it is known.
  */
-export function claimsCollide(one: OutputClaim, other: OutputClaim, kind?: GuestKind): boolean {
+export function claimsCollide(one: OutputClaim, other: OutputClaim, kind?: GuestPathKind): boolean {
   const kinds = kind === undefined ? KINDS : [kind];
   return kinds.every((first) =>
     KINDS.every((second) => overlap(outputPathOf(one, first), outputPathOf(other, second))),

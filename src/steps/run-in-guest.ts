@@ -5,7 +5,7 @@ import { Tail } from "../host/lines.js";
 import { describeShutdown } from "../guest/system-state.js";
 import type { SystemState } from "../guest/system-state.js";
 import type { ActionContext } from "./action.js";
-import { LINE_ENDS, isShell, lineEndsOf } from "./line-ends.js";
+import { LINE_ENDING_PROBLEMS, isShell, lineEndingsOf } from "./line-endings.js";
 
 /** What to run. `what` names it in messages. */
 export interface ActionScript {
@@ -32,7 +32,7 @@ export function commandError(
 }
 
 /** Commands that end a system, as far as a script's own text shows them. */
-const ENDS_SYSTEM = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?init\s+[0-6])\b/;
+const SHUTDOWN_COMMANDS = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?init\s+[0-6])\b/;
 
 /** What a script gets that a shutdown ends. */
 const SHUTDOWN_SIGNALS: ReadonlySet<string | null> = new Set(["TERM", "HUP"]);
@@ -42,7 +42,7 @@ const RESTART_HINT =
   "off to vmbuild.";
 
 /** The error for a script after which the guest does not stay. `details.ending` says what it does. */
-export function endingError(
+export function guestShutdownError(
   what: string,
   ending: NonNullable<SystemState["pendingShutdown"]>,
   lines: readonly string[] = [],
@@ -55,7 +55,7 @@ export function endingError(
 }
 
 /** What a script that may have ended the system has left; its own failure counts for more. */
-async function endingOf(context: ActionContext) {
+async function pendingShutdownOf(context: ActionContext) {
   try {
     return (await context.guest.systemState()).pendingShutdown;
   } catch (error) {
@@ -84,11 +84,11 @@ function withRestartHint(error: unknown, what: string): unknown {
  *   itself ended well.
  */
 export async function runInGuest(context: ActionContext, script: ActionScript): Promise<void> {
-  if (isShell(script.interpreter) && lineEndsOf(script.content) === "windows") {
+  if (isShell(script.interpreter) && lineEndingsOf(script.content) === "windows") {
     // An earlier action may have made it: nothing could be said of it before.
-    throw new VmbuildError("STEP_FAILED", `${script.what} ${LINE_ENDS.windows}`);
+    throw new VmbuildError("STEP_FAILED", `${script.what} ${LINE_ENDING_PROBLEMS.windows}`);
   }
-  const mayEnd = ENDS_SYSTEM.test(String(script.content));
+  const mayEnd = SHUTDOWN_COMMANDS.test(String(script.content));
   try {
     await runToEnd(context, script, mayEnd);
   } catch (error) {
@@ -114,8 +114,8 @@ async function runToEnd(
     },
   });
   if (!end.timedOut && (mayEnd || SHUTDOWN_SIGNALS.has(end.signal))) {
-    const ending = await endingOf(context);
-    if (ending) throw endingError(script.what, ending, tail.lines);
+    const ending = await pendingShutdownOf(context);
+    if (ending) throw guestShutdownError(script.what, ending, tail.lines);
   }
   if (end.exitCode !== 0) throw commandError(script.what, end, context.timeoutMs, tail.lines);
 }

@@ -26,7 +26,12 @@ function actionContext(step: Step, action: ParsedAction, context: StepContext): 
 }
 
 /** Names the step and the action in an error that comes from inside, and where its log is. */
-function located(thrown: unknown, step: Step, where: string, context: StepContext): VmbuildError {
+function withLocation(
+  thrown: unknown,
+  step: Step,
+  where: string,
+  context: StepContext,
+): VmbuildError {
   const error = asVmbuildError(thrown);
   const message = `Step "${step.name}", ${where}: ${error.message}`;
   return new VmbuildError(error.code, message, {
@@ -52,7 +57,7 @@ async function runAction(step: Step, index: number, context: StepContext): Promi
   } catch (error) {
     // The first cause is kept: a cancelled run or a dead machine, not what it did to the action.
     signal.throwIfAborted();
-    throw located(error, step, `action ${index + 1} (${action.type.name})`, context);
+    throw withLocation(error, step, `action ${index + 1} (${action.type.name})`, context);
   }
   if (action.type.runsOn === "host") await context.hostChanged?.();
   emit({ type: "action.finished", ...event, durationMs: performance.now() - started });

@@ -16,7 +16,7 @@ export interface Failure {
 }
 
 /** A line of an error is shown up to here; the log has it whole. */
-const LONGEST_LINE = 2000;
+const MAX_LINE_LENGTH = 2000;
 
 /** `error: message [CODE]`, the error's lines, its hint, and its log where it names one. */
 export function renderError(error: ErrorReport, style: Style, columns: number): string[] {
@@ -27,7 +27,7 @@ export function renderError(error: ErrorReport, style: Style, columns: number): 
     ...more.map((line) => `  ${line}`),
     ...error.lines
       .flatMap((line) => line.split("\n"))
-      .map((line) => `  ${cleanText(line.slice(0, LONGEST_LINE))}`),
+      .map((line) => `  ${cleanText(line.slice(0, MAX_LINE_LENGTH))}`),
     ...wrapText(`hint: ${cleanText(error.hint)}`, columns).map(style.cyan),
     ...(typeof log === "string" ? [`${style.dim("log:")}  ${cleanText(log)}`] : []),
   ];

@@ -5,14 +5,14 @@ import type { RunEvent, Sink } from "../types.js";
 import { LineWriter } from "./writer.js";
 
 /** DEL, C1 controls and line separators are legal in JSON, but terminals and tools obey them. */
-const AWKWARD = /[\u007f-\u009f\u2028\u2029]/g;
+const UNSAFE = /[\u007f-\u009f\u2028\u2029]/g;
 
 /** A value as one line of JSON in which no character acts on a terminal. */
 export function encodeJsonLine(value: unknown): string {
   const json = JSON.stringify(value);
-  if (json.search(AWKWARD) === -1) return json;
+  if (json.search(UNSAFE) === -1) return json;
   return json.replace(
-    AWKWARD,
+    UNSAFE,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

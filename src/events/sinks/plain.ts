@@ -1,5 +1,5 @@
 /** Plain lines, for logs of CI systems and for pipes: every line says when, nothing is redrawn. */
-import { stageWords } from "./stages.js";
+import { describeStage } from "./stages.js";
 import type { Writable } from "node:stream";
 import { formatBytes, formatDuration } from "../../host/format.js";
 import type { RunEvent, Sink } from "../types.js";
@@ -125,7 +125,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
     case "machine.stopped":
       return [`  machine stopped by ${event.method} ${took(event.durationMs)}`];
     case "guest.stage":
-      return [`  guest: ${stageWords(event.stage)}`];
+      return [`  guest: ${describeStage(event.stage)}`];
     case "guest.ready":
       return [`  guest answers ${took(event.durationMs)}`];
     case "paused":
@@ -165,14 +165,14 @@ function detailOf(detail: string | undefined): string {
 
 /** Decides which reports of progress are worth a line. */
 class ProgressLines {
-  readonly #tasks = new Map<string, { task: TaskProgress; tenth: number; told: number }>();
+  readonly #tasks = new Map<string, { task: TaskProgress; tenth: number; reportedAt: number }>();
 
   take(event: ProgressEvent, build: string, time: number): string[] {
     const key = `${build}\n${event.task}`;
     let state = this.#tasks.get(key);
     if (!state) {
       const task = new TaskProgress(event, time);
-      state = { task, tenth: Math.floor((task.fraction ?? 0) * 10), told: time };
+      state = { task, tenth: Math.floor((task.fraction ?? 0) * 10), reportedAt: time };
       this.#tasks.set(key, state);
     }
     state.task.update(event, time);
@@ -182,7 +182,7 @@ class ProgressLines {
     const pause = event.total === null ? UNBOUNDED_PROGRESS_EVERY_MS : PROGRESS_EVERY_MS;
     const further = event.total === null || tenth > state.tenth;
     if (ended) this.#tasks.delete(key);
-    else if (!further || time - state.told < pause) return [];
+    else if (!further || time - state.reportedAt < pause) return [];
     Object.assign(state, { tenth, told: time });
     const percent = task.fraction === null ? "" : ` ${Math.floor(task.fraction * 100)}%`;
     const more = [task.amount, task.speed(time), task.timeLeft(time)].filter((part) => part !== "");

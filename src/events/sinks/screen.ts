@@ -53,7 +53,7 @@ export class Screen {
 
   /** Redraws the live area. */
   draw(lines: readonly string[]): void {
-    if (lines.length === 0) return this.rest();
+    if (lines.length === 0) return this.clear();
     this.#fit();
     // A live area higher than the terminal could not be erased again.
     const fitting = lines.slice(0, Math.max(1, (this.#stream.rows ?? 24) - 1));
@@ -72,7 +72,7 @@ export class Screen {
   }
 
   /** Takes the live area away and gives the cursor back. */
-  rest(): void {
+  clear(): void {
     this.#erase();
     this.#showCursor();
   }
@@ -81,7 +81,7 @@ export class Screen {
    * After a resize: terminals reflow what they show, so the live area may take more rows than
    * were drawn. Erases it by its height at the new width.
    */
-  forgetReflowed(): void {
+  eraseReflowed(): void {
     if (this.#drawn.length === 0) return;
     const { columns } = this;
     const rows = this.#drawn
@@ -93,7 +93,7 @@ export class Screen {
   }
 
   close(): void {
-    this.rest();
+    this.clear();
     this.#cancelAtExit();
     this.#stream.off("error", this.#onError);
   }

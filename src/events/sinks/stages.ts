@@ -2,7 +2,7 @@
 import { cleanText } from "./text.js";
 
 /** By the stage that the last attempt could not pass (src/guest/connection.ts has them all). */
-const WORDS: Readonly<Record<string, string>> = {
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
   listener: "network is up, SSH is not yet",
   banner: "starting, no network yet",
   handshake: "SSH answers, slowly",
@@ -10,6 +10,6 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /** The words for a stage; the stage itself when there are none. */
-export function stageWords(stage: string): string {
-  return WORDS[stage] ?? cleanText(stage);
+export function describeStage(stage: string): string {
+  return DESCRIPTIONS[stage] ?? cleanText(stage);
 }

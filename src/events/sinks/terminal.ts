@@ -1,7 +1,7 @@
 /** The live view on a terminal: what is done stays, what goes on is redrawn in place. */
 import type { RunEvent, Sink } from "../types.js";
 import { drawRun } from "./frame.js";
-import type { Look } from "./frame.js";
+import type { Layout } from "./frame.js";
 import { permanentLines } from "./permanent.js";
 import { Screen } from "./screen.js";
 import type { TerminalStream } from "./screen.js";
@@ -36,7 +36,7 @@ export function createTerminalSink(options: TerminalSinkOptions): Sink {
   let tick = 0;
   let closed = false;
 
-  const lookOf = (build: string): Look => ({
+  const layoutOf = (build: string): Layout => ({
     style,
     marks,
     // The last column stays free: some terminals wrap as soon as it is filled.
@@ -45,11 +45,11 @@ export function createTerminalSink(options: TerminalSinkOptions): Sink {
   });
   const draw = (): void => {
     const all = [...runs];
-    if (all.some(([, run]) => run.paused)) return screen.rest();
-    screen.draw(all.flatMap(([build, run]) => drawRun(run, lookOf(build), now(), tick)));
+    if (all.some(([, run]) => run.paused)) return screen.clear();
+    screen.draw(all.flatMap(([build, run]) => drawRun(run, layoutOf(build), now(), tick)));
   };
   const onResize = (): void => {
-    screen.forgetReflowed();
+    screen.eraseReflowed();
     draw();
   };
   const timer = setInterval(() => {
@@ -63,7 +63,7 @@ export function createTerminalSink(options: TerminalSinkOptions): Sink {
     if (!run) runs.set(event.build, (run = createLiveRun(Date.parse(event.time))));
     // A step may print a million lines; they are looked at ten times a second.
     const quiet = event.type === "output" || event.type === "progress";
-    const lines = quiet ? [] : permanentLines(event, run, lookOf(event.build));
+    const lines = quiet ? [] : permanentLines(event, run, layoutOf(event.build));
     applyEvent(run, event);
     if (lines.length > 0) {
       screen.print(lines);

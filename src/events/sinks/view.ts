@@ -1,5 +1,5 @@
 /** What goes on at the moment, as one state that events move on; the live terminal draws it. */
-import { stageWords } from "./stages.js";
+import { describeStage } from "./stages.js";
 import { Tail } from "../../host/lines.js";
 import type { Phase, RunEvent } from "../types.js";
 import { TaskProgress, isTaskEnd } from "./progress.js";
@@ -92,7 +92,7 @@ export function applyEvent(run: LiveRun, event: RunEvent): void {
       break;
     case "guest.stage": {
       const connect = run.phases.get("connect");
-      if (connect) connect.detail = stageWords(event.stage);
+      if (connect) connect.detail = describeStage(event.stage);
       break;
     }
     case "progress":

@@ -27,8 +27,8 @@ export const gitInput = defineInputKind<z.infer<typeof schema>, GitSpec>({
   form: "{git, ref}",
   schema,
   isLocal: false,
-  digestIsLasting: false,
-  settle({ git, ref, submodules }, folder) {
+  digestIsStable: false,
+  toSpec({ git, ref, submodules }, folder) {
     // A relative path of a local repository, but not host:path.
     const isPath = !isUrl(git) && /^\.{1,2}\//.test(git);
     const url = isPath ? resolve(folder, git) : git;

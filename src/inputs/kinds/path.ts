@@ -6,7 +6,7 @@ import { VmbuildError, messageOf, systemCode } from "../../errors.js";
 import type { FullContext } from "../context.js";
 import { commonInputFields, defineInputKind } from "../kind.js";
 import { createProgress } from "../progress.js";
-import { rememberedDigest } from "../remembered.js";
+import { cachedDigest } from "../digest-cache.js";
 import type { ResolvedInput } from "../spec.js";
 
 /** A file or folder of this host. */
@@ -28,7 +28,7 @@ const schema = z
  * reads it (an upload's checkpoint key) hashes it file by file.
  * @throws {VmbuildError} INPUT_MISSING.
  */
-async function resolvePath(
+async function resolveLocalPath(
   name: string,
   { path }: PathSpec,
   context: FullContext,
@@ -52,7 +52,7 @@ async function resolvePath(
   const size = Number(status.size);
   const progress = createProgress(context.emit, context.clock, `hash:${name}`, `hash ${path}`);
   let done = 0;
-  const hex = await rememberedDigest(path, status, context.signal, {
+  const hex = await cachedDigest(path, status, context.signal, {
     cacheFolder: context.cacheFolder,
     onBytes: (bytes) => progress.at((done += bytes), size),
   });
@@ -67,10 +67,10 @@ export const pathInput = defineInputKind<z.infer<typeof schema>, PathSpec>({
   schema,
   isLocal: true,
   // A local action may change it while the run goes on.
-  digestIsLasting: false,
-  settle: ({ path }, folder) => ({ kind: "path", path: resolve(folder, path) }),
+  digestIsStable: false,
+  toSpec: ({ path }, folder) => ({ kind: "path", path: resolve(folder, path) }),
   location: ({ path }) => path,
-  resolve: resolvePath,
+  resolve: resolveLocalPath,
   programs: () => [],
   files: ({ path }) => [{ key: [], path, kind: "any" }],
   inspect: ({ path }) => ({ origin: path, path, present: "here", absent: "NOT THERE" }),

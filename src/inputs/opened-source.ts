@@ -22,7 +22,7 @@ export interface OpenRequest {
 }
 
 /** An address that gives its file. Destroy the body when it is not read to its end. */
-export interface Opened extends Validators {
+export interface OpenedSource extends Validators {
   /** Where the body begins in the file: what was asked for, or 0. */
   readonly from: number;
   /** The whole file's size; undefined when the server does not tell. */

@@ -17,7 +17,7 @@ const recordSchema = z.object({ version: z.string(), sha256: z.string() });
  * @param status of the file, read before.
  * @param onBytes called with the number of bytes of each piece that is read.
  */
-export async function rememberedDigest(
+export async function cachedDigest(
   path: string | Buffer,
   status: BigIntStats,
   signal: AbortSignal,

@@ -1,12 +1,12 @@
 /** Line ends of Windows in scripts: a shell takes the carriage return for part of the last word. */
 
 /** Line ends of a text: all alike from the first line on, or some lines with a carriage return. */
-export type LineEnds = "unix" | "windows" | "mixed";
+export type LineEndings = "unix" | "windows" | "mixed";
 
 const SHELLS = /^(ba|da|a|k|mk|z)?sh$/;
 
 /** Tells a text's line ends by its first line; "mixed" where only later ones have a carriage return. */
-export function lineEndsOf(text: Buffer | string): LineEnds {
+export function lineEndingsOf(text: Buffer | string): LineEndings {
   const content = typeof text === "string" ? text : text.toString("latin1");
   const [first = ""] = content.split("\n", 1);
   if (first.endsWith("\r")) return "windows";
@@ -22,7 +22,7 @@ export function isShell(interpreter: readonly string[]): boolean {
 }
 
 /** What is wrong with line ends, and what to do about it. */
-export const LINE_ENDS = {
+export const LINE_ENDING_PROBLEMS = {
   windows:
     "has line ends of Windows (CRLF), which a shell takes for part of each line's last word; " +
     "convert it (sed -i 's/\\r$//' FILE, or dos2unix), and keep git from changing it back " +

@@ -21,7 +21,7 @@ export const UNPACKERS: Readonly<Record<Compression, readonly [string, ...string
 /** gzip's "decompressed, and there was something behind it". */
 const GZIP_WARNING = 2;
 /** dd's own failure, told apart from the program's. */
-const WRITING_FAILED = 201;
+const WRITE_FAILED = 201;
 /** So little space left means that the disk is full. */
 const FULL_BELOW_BYTES = 1024 * 1024;
 
@@ -30,11 +30,11 @@ const SCRIPT = `out=$1 limit=$2
 shift 2
 "$@" | dd of="$out" bs=64K iflag=fullblock,count_bytes count="$limit" conv=sparse status=none
 ends=("\${PIPESTATUS[@]}")
-[ "\${ends[1]}" = 0 ] || exit ${WRITING_FAILED}
+[ "\${ends[1]}" = 0 ] || exit ${WRITE_FAILED}
 exit "\${ends[0]}"`;
 
 /** What to run and where its output goes. */
-export interface PourJob {
+export interface ProgramOutputJob {
   /** The output; absolute. A file that is there is replaced. */
   readonly target: string;
   readonly command: readonly [string, ...string[]];
@@ -50,14 +50,14 @@ export interface PourJob {
 }
 
 /** How a pour ended: `cut` when there was more than the limit. */
-export type Poured = "whole" | "cut";
+export type WrittenExtent = "whole" | "cut";
 
 /**
  * Runs the program of `job` and writes what it prints.
  * @throws {VmbuildError} INPUT_UNPACK with the program's words, HOST_SPACE,
  *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
  */
-export async function pour(job: PourJob): Promise<Poured> {
+export async function writeProgramOutput(job: ProgramOutputJob): Promise<WrittenExtent> {
   const { target, command, limit, beginning = false, what, signal } = job;
   const [program] = command;
   // One byte more tells a file of exactly the limit from a longer one.
@@ -75,7 +75,7 @@ export async function pour(job: PourJob): Promise<Poured> {
   const { exitCode, lastLines: lines } = result;
   if (exitCode === 127) throw missingProgramError(program);
   const full = lines.some((line) => /No space left|quota exceeded/i.test(line));
-  if (full || (exitCode === WRITING_FAILED && (await freeSpace(target)) < FULL_BELOW_BYTES)) {
+  if (full || (exitCode === WRITE_FAILED && (await freeSpace(target)) < FULL_BELOW_BYTES)) {
     throw new VmbuildError(
       "HOST_SPACE",
       `the disk that holds ${dirname(target)} became full while ${what} was unpacked`,
@@ -86,8 +86,7 @@ export async function pour(job: PourJob): Promise<Poured> {
   if (size >= most) return "cut";
   const isWarning = program === "gzip" && exitCode === GZIP_WARNING;
   if (exitCode === 0 || isWarning || (beginning && size > 0)) return "whole";
-  const end =
-    exitCode === WRITING_FAILED ? "its output could not be written" : describeExit(result);
+  const end = exitCode === WRITE_FAILED ? "its output could not be written" : describeExit(result);
   throw new VmbuildError(
     "INPUT_UNPACK",
     `${what} could not be unpacked: ${program} ended with ${end}`,
