@@ -1,4 +1,6 @@
-/** Waits for cloud-init to finish with a template's own user-data, and reports its errors. */
+/**
+ * Waits for cloud-init to finish when the template has its own user-data, and reports its errors.
+ */
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
@@ -17,26 +19,26 @@ const statusSchema = z.object({
 
 type Status = z.infer<typeof statusSchema>;
 
-/** cloud-init may install packages; this is for one that never ends. */
+/** Time limit for cloud-init, which may install packages. Milliseconds. */
 const DEADLINE_MS = 30 * 60_000;
 
-/** How often a guest may lose the connection before that is taken for its way. */
+/** Number of lost connections after which the guest is considered to restart in a loop. */
 const MAX_RECONNECTS = 10;
 
-/** A restart that is under way takes so long to end the connection at most. */
+/** Longest time that a shutdown already in progress needs to end the connection. Milliseconds. */
 const SHUTDOWN_MS = 180_000;
 
-/** What waiting needs beside the guest. Milliseconds. */
+/** Options of `waitForCloudInit`. Milliseconds. */
 export interface CloudInitOptions {
-  /** How long the guest may take to come back when it restarts. */
+  /** Time limit for the guest to come back after a restart. */
   readonly restartMs: number;
   readonly emit: Emit;
 }
 
 /**
- * Asks for the status once cloud-init is done. A process of its own may be left that restarts the
- * guest when the last stage has ended (cloudinit/config/cc_power_state_change.py): it waits for
- * that with a timeout of 30 s.
+ * Prints the status once cloud-init is done. cloud-init may leave a process behind that restarts
+ * the guest after the last stage (cloudinit/config/cc_power_state_change.py), so the script waits
+ * for that process with a timeout of 30 s.
  */
 const WAIT_SCRIPT = String.raw`
 command -v cloud-init >/dev/null || { echo '{"status":"not installed"}'; exit 0; }
@@ -49,11 +51,14 @@ done
 cloud-init status --format json
 `;
 
-/** The status, or why it cannot be read: a system that goes down ends what asks for it. */
+/**
+ * Reads the status. Returns an error where it cannot be read, because a system that shuts down also
+ * ends this command.
+ */
 async function readStatus(guest: Guest): Promise<Status | VmbuildError> {
   const lines: string[] = [];
   await guest.run({
-    // It may install packages, and be at work for minutes.
+    // cloud-init may install packages, which takes minutes.
     content: `${STOP_TIMERS}\n${WAIT_SCRIPT}`,
     interpreter: ["/bin/sh"],
     timeoutMs: DEADLINE_MS,
@@ -69,7 +74,10 @@ async function readStatus(guest: Guest): Promise<Status | VmbuildError> {
   }
 }
 
-/** cloud-init goes on where it drops a part of the user-data, and says so in its log alone. */
+/**
+ * Reports the warnings in cloud-init's log. cloud-init continues when it drops a part of the
+ * user-data, and only its log mentions that.
+ */
 async function reportWarnings(guest: Guest, { emit }: CloudInitOptions): Promise<void> {
   const command = "grep -hE '\\[(WARNING|ERROR|CRITICAL)\\]: ' /var/log/cloud-init.log || true";
   const lines = await guest.ask(command, "Reading cloud-init's log");
@@ -105,7 +113,7 @@ function poweredOffError(what: string): VmbuildError {
   });
 }
 
-/** Waits for a restart that lies ahead. */
+/** Waits for a restart that is pending. */
 async function waitForRestart(guest: Guest, shutdown: PendingShutdown, { emit }: CloudInitOptions) {
   if (shutdown.kind === "poweroff" || shutdown.kind === "halt") {
     throw poweredOffError(`The guest is ${describeShutdown(shutdown)}`);
@@ -125,7 +133,7 @@ async function waitForRestart(guest: Guest, shutdown: PendingShutdown, { emit }:
 const isLost = (error: unknown): boolean =>
   error instanceof VmbuildError && error.code === "GUEST_LOST";
 
-/** The status of a guest that stays; undefined where it restarts. */
+/** Returns the status of cloud-init, or undefined where the guest restarts. */
 async function statusUnlessRestarting(
   guest: Guest,
   options: CloudInitOptions,
@@ -149,7 +157,7 @@ async function statusUnlessRestarting(
   }
 }
 
-/** Connects anew. A guest that is lost at once again shows that to whoever asks it next. */
+/** Connects again. If the guest is lost again immediately, the next command reports it. */
 async function reconnect(guest: Guest, { restartMs }: CloudInitOptions): Promise<void> {
   try {
     await guest.reconnect(restartMs);
@@ -159,10 +167,10 @@ async function reconnect(guest: Guest, { restartMs }: CloudInitOptions): Promise
 }
 
 /**
- * Waits until cloud-init is done, also over restarts that the user-data brings about. Its exit
- * code is 0 for success, 1 for a crash and, from 23.4 on, 2 for errors that it recovered from;
- * `disabled` is 0 too.
- * @throws {VmbuildError} GUEST_CLOUD_INIT with its errors, or when it switches the guest off;
+ * Waits until cloud-init is done, including any restarts that the user-data causes. Its exit code
+ * is 0 for success, 1 for a crash and, since 23.4, 2 for errors that it recovered from. `disabled`
+ * also gives 0.
+ * @throws {VmbuildError} GUEST_CLOUD_INIT with its errors, or when it powers the guest off;
  *   GUEST_TIMEOUT when the guest does not come back; MACHINE_DIED.
  */
 export async function waitForCloudInit(guest: Guest, options: CloudInitOptions): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Downloads to paths that belong to the user of this host: nothing there is ever removed, and a
- * file that is there is replaced only when that is asked for.
+ * Downloads to paths chosen by the user: nothing there is removed, and an existing file is replaced
+ * only when the template asks for it.
  */
 import type { Stats } from "node:fs";
 import { chmod, link, lstat, readdir, readlink, realpath, rename } from "node:fs/promises";
@@ -12,13 +12,13 @@ import { hashFile } from "../inputs/digest.js";
 import { guestFileFacts, fetchFile, fetchTree, guestPathKind, withTemporary } from "./download.js";
 import type { TransferContext } from "./transfer.js";
 
-/** A download to a path of the user's. */
+/** Download to a path chosen by the user. */
 export interface HostDownload {
-  /** In the guest. */
+  /** Path in the guest. */
   readonly from: string;
-  /** Absolute; a file goes into it when it ends in a slash. */
+  /** Absolute path. A file goes into it when it ends in a slash. */
   readonly to: string;
-  /** Replace files that are there. */
+  /** Replaces existing files. */
   readonly overwrite: boolean;
 }
 
@@ -46,7 +46,7 @@ async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
   }
 }
 
-/** The path behind links; the path itself where nothing is there. */
+/** Resolves symbolic links. Returns the path itself where nothing exists. */
 async function followLinks(path: string): Promise<string> {
   if (!(await lstatIfThere(path))) return path;
   if (await statIfThere(path)) return realpath(path);
@@ -55,7 +55,7 @@ async function followLinks(path: string): Promise<string> {
   });
 }
 
-/** Gives a finished file its name, where nothing has that name yet. */
+/** Renames a finished file to its final name, which must not exist yet. */
 async function publishNew(temporary: string, path: string): Promise<void> {
   await syncToDisk(temporary);
   try {
@@ -63,7 +63,7 @@ async function publishNew(temporary: string, path: string): Promise<void> {
   } catch (error) {
     const code = systemCode(error) ?? "";
     if (code === "EEXIST") throw exists(path);
-    // File systems without hard links, such as FAT.
+    // Some file systems, such as FAT, have no hard links.
     if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code)) throw error;
     if (await lstatIfThere(path)) throw exists(path);
     await publish(temporary, path);
@@ -100,7 +100,7 @@ async function fileToHost(context: TransferContext, download: HostDownload): Pro
   );
 }
 
-/** What is to be done to put one tree into another, and what stands in the way. */
+/** Operations that merge one tree into another, and the conflicts that prevent it. */
 interface Merge {
   readonly moves: { readonly from: Buffer; readonly to: Buffer }[];
   readonly conflicts: string[];
@@ -125,7 +125,7 @@ async function isSame(one: Placed, other: Placed, signal: AbortSignal): Promise<
   return first.sha256 === second.sha256;
 }
 
-/** Compares what was downloaded with what is there; changes nothing. */
+/** Compares the downloaded tree with the existing one. Changes nothing. */
 async function planMerge(
   fresh: Buffer,
   place: Buffer,
@@ -160,7 +160,7 @@ async function treeToHost(context: TransferContext, download: HostDownload): Pro
   if (!old.isDirectory()) {
     throw new VmbuildError("STEP_FAILED", `${path} on the host is not a folder, and ${from} is`);
   }
-  // Inside it, since what lies beside it may be another file system.
+  // The temporary folder is inside the target, because its parent may be on another file system.
   await withTemporary(
     join(path, "vmbuild"),
     (temporary) => fetchTree(context, from, temporary),
@@ -179,8 +179,9 @@ async function treeToHost(context: TransferContext, download: HostDownload): Pro
 }
 
 /**
- * Downloads a file or a folder to a path of the user's.
- * @throws {VmbuildError} STEP_FAILED where something else is there, with nothing changed.
+ * Downloads a file or a folder to a path chosen by the user.
+ * @throws {VmbuildError} STEP_FAILED where something else exists at that path; nothing is changed
+ *   then.
  */
 export async function downloadToHost(
   context: TransferContext,

@@ -1,15 +1,18 @@
-/** Keeps a guest's saved state small: what it only caches need not be in there. */
+/** Frees the guest's page cache so that snapshots stay small. */
 import type { Guest } from "./guest.js";
 
-/** A guest with much memory and slow storage writes for minutes before it can let go of its cache. */
+/**
+ * Time limit. A guest with much memory and slow storage may write for minutes before its cache can
+ * be dropped. Milliseconds.
+ */
 const DEADLINE_MS = 300_000;
 
 /**
- * Drops the page cache and fills what comes free with zeros, which a state does not hold. The
- * balloon's free-page reporting would take half a minute: it goes over a sixteenth of the free
- * pages every two seconds (mm/page_reporting.c). Pages that came free last are given out first,
- * so that memory which the guest never used is hardly touched; a guest that runs short of memory
- * meanwhile ends these programs before its own.
+ * Drops the page cache and fills the freed memory with zeros, which a snapshot does not store. The
+ * balloon's free-page reporting would take half a minute: it covers a sixteenth of the free pages
+ * every two seconds (mm/page_reporting.c). Recently freed pages are allocated first, so memory that
+ * the guest never used is hardly touched. If the guest runs short of memory meanwhile, it kills
+ * these programs before its own.
  */
 const DROP_SCRIPT = `
 sync
@@ -36,7 +39,7 @@ done
 wait
 `;
 
-/** Empties the guest's page cache, and the memory that it was in. */
+/** Empties the guest's page cache and zeroes the freed memory. */
 export async function dropPageCache(guest: Guest): Promise<void> {
   await guest.ask(DROP_SCRIPT, "Dropping the page cache", DEADLINE_MS);
 }

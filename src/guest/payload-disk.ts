@@ -1,6 +1,6 @@
 /**
- * Large files and folders into the guest, over a read-only disk that is plugged in for the
- * purpose: at the speed of the page cache, where SSH would have to encrypt every byte.
+ * Uploads large files and folders through a read-only disk that is plugged in for the purpose: this
+ * runs at the speed of the page cache, whereas SSH has to encrypt every byte.
  */
 import { createWriteStream } from "node:fs";
 import { rm, stat } from "node:fs/promises";
@@ -15,15 +15,20 @@ import { listTree } from "../host/tree.js";
 import { receiveCommand, requireIntact, unpackCommand } from "./upload.js";
 import type { Ownership, TreeUpload } from "./upload.js";
 
-/** From this size on, a disk beats SSH although plugging it in costs about a second. Bytes. */
+/**
+ * Size from which a disk is faster than SSH, although plugging it in takes about a second. Bytes.
+ */
 export const PAYLOAD_DISK_MIN_BYTES = 100 * 2 ** 20;
 
-/** Something that can show the guest a file of the host as a disk: a running machine. */
+/** Slot through which a running machine can present a file of the host as a disk. */
 export interface DiskSlot {
   plug(path: string): Promise<{ readonly serial: string; unplug(): Promise<void> }>;
 }
 
-/** Finds the disk by its serial number; the kernel may need a moment to see it. 96: it never did. */
+/**
+ * Shell script that finds the disk by its serial number and prints its content. The kernel may need
+ * a moment to detect it. Exit code 96 means that it never appeared.
+ */
 function readDiskScript(serial: string, size: number): string {
   return [
     `{ d=; n=0`,
@@ -44,7 +49,7 @@ async function withDisk<T>(slot: DiskSlot, path: string, use: (serial: string) =
   }
 }
 
-/** Uploads one large file; its sha256 is computed on both sides at the same time. */
+/** Uploads one large file. Its SHA-256 is computed on both sides at the same time. */
 export async function uploadLargeFile(
   context: TransferContext,
   slot: DiskSlot,
@@ -66,8 +71,8 @@ export async function uploadLargeFile(
 }
 
 /**
- * Uploads a large folder: as a tar file that the guest reads like a disk.
- * @param scratch a path for that file; removed afterwards.
+ * Uploads a large folder as a tar file that the guest reads as a disk.
+ * @param scratch path for that file, which is removed afterwards.
  */
 export async function uploadLargeTree(
   context: TransferContext,

@@ -1,4 +1,4 @@
-/** Waits until the guest lets the build in, and can say why it did not. */
+/** Waits until the guest accepts the build's login, and explains which stage failed otherwise. */
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
@@ -6,7 +6,7 @@ import { formatDuration } from "../host/format.js";
 import { AttemptFailure, connectOnce } from "./connection.js";
 import type { Connection, SshTarget, Stage } from "./connection.js";
 
-/** What each stage means when a guest never passes it. */
+/** Explanation of each stage that a guest may fail to pass. */
 export const STAGE_HINTS: Record<Stage, { problem: string; hint: string }> = {
   listener: {
     problem: "nothing listens on the guest's port 22",
@@ -26,47 +26,55 @@ export const STAGE_HINTS: Record<Stage, { problem: string; hint: string }> = {
   },
 };
 
-/** What waiting needs. Times are milliseconds. */
+/** Options of {@link waitUntilReady}. Times are milliseconds. */
 export interface ReadinessOptions {
   readonly target: SshTarget;
   readonly timeoutMs: number;
   readonly emit: Emit;
-  /** Cancels the wait; the machine's death should be part of it. */
+  /** Cancels the wait. It should include the end of the machine. */
   readonly signal: AbortSignal;
-  /** The console's last lines, for the error and to notice a guest that cannot boot. */
+  /**
+   * Reads the last lines of the console, for error messages and to detect a guest that cannot boot.
+   */
   readonly readConsole: () => Promise<string[]>;
 }
 
 const RETRY_MS = 200;
 /**
- * While the guest's network is not there yet, an attempt hangs: QEMU sends its first packet again
- * only after seconds, so that a new attempt notices sooner when the network comes up.
+ * Time limit for the banner while the guest's network may still be down. QEMU retransmits its first
+ * packet only after seconds, so a new attempt detects the network sooner.
  */
 const SHORT_BANNER_MS = 1500;
-/** Once something was there to refuse us, a slow banner is worth waiting for. */
+/**
+ * Time limit for the banner once the server has answered anything, so that a slow banner is worth
+ * waiting for.
+ */
 const LONG_BANNER_MS = 20_000;
-/** A slow guest may never refuse and never be quick: now and then it gets more time, and ever more. */
+/**
+ * Number of attempts after which the banner gets more time, for a guest that is slow but never
+ * refuses. The time grows with the attempts.
+ */
 const LONGER_BANNER_EVERY = 6;
 const BANNER_GROWTH_MS = 100;
-/** A key that is refused for this long will not be accepted later. */
+/** Time after which a refused key is not expected to be accepted any more. */
 const AUTHENTICATION_GRACE_MS = 120_000;
 const CONSOLE_CHECK_MS = 2000;
 
-/** What a console shows when waiting longer is useless. */
+/** Console lines of a guest that can never become ready. */
 const FATAL_PATTERNS = [
   /Kernel panic - not syncing/,
   /No bootable device/,
   /BdsDxe: No bootable option or device was found/,
-  // Where UEFI firmware ends up that has nothing else to start, once it found no startup.nsh.
+  // UEFI firmware ends up here when there is nothing else to boot and no startup.nsh.
   /^Shell>/,
   /You are in emergency mode/,
   /^grub rescue>/,
   /Give root password for maintenance/,
-  // Only QEMU could wake it again.
+  // Only QEMU could wake the guest up again.
   /reboot: System halted/,
 ];
 
-/** The line that says that this guest will never be ready, if the console has one. */
+/** Returns the console line that shows that the guest can never become ready, if there is one. */
 export function findFatalLine(lines: readonly string[]): string | undefined {
   return lines.find((line) => FATAL_PATTERNS.some((pattern) => pattern.test(line)));
 }
@@ -112,7 +120,7 @@ class ReadinessWait {
 
   async run(): Promise<Connection> {
     const { target, signal, timeoutMs } = this.#options;
-    // It takes whole numbers only.
+    // `AbortSignal.timeout` accepts whole numbers only.
     const deadline = AbortSignal.timeout(Math.ceil(timeoutMs));
     const either = AbortSignal.any([signal, deadline]);
     try {
@@ -181,11 +189,11 @@ class ReadinessWait {
 }
 
 /**
- * Waits until the guest answers over SSH with the pinned host key and accepts the build's key.
- * One attempt at a time, and each one that sees a banner authenticates: OpenSSH 9.8 penalises
- * clients that do not (PerSourcePenalties in sshd_config(5), OpenSSH 9.8).
- * @throws {VmbuildError} GUEST_TIMEOUT with the stage reached and the console's last lines;
- *   GUEST_BOOT as soon as the console shows that it is hopeless; GUEST_HOST_KEY; GUEST_AUTH.
+ * Waits until the guest answers over SSH with the pinned host key and accepts the build's key. It
+ * makes one attempt at a time, and each attempt that reads a banner also authenticates, because
+ * OpenSSH 9.8 penalizes clients that do not (PerSourcePenalties in sshd_config(5)).
+ * @throws {VmbuildError} GUEST_TIMEOUT with the stage reached and the last console lines;
+ *   GUEST_BOOT as soon as the console shows a fatal error; GUEST_HOST_KEY; GUEST_AUTH.
  */
 export async function waitUntilReady(options: ReadinessOptions): Promise<Connection> {
   const started = performance.now();

@@ -1,6 +1,6 @@
 /**
- * Brings a guest up to date that was loaded from a saved state: its clock stood still, and its
- * random pool is a copy that other guests may have too.
+ * Updates a guest that was restored from a snapshot: its clock is behind, and its random pool may
+ * be shared with other copies.
  */
 import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
@@ -11,13 +11,15 @@ import { PLACEHOLDER_HOSTNAME } from "../seed/hostname.js";
 
 const ENTROPY_BYTES = 64;
 
-/** Timers that were at work when the state was saved are waited for. Milliseconds. */
+/**
+ * Time limit. Timers that were running when the snapshot was saved are waited for. Milliseconds.
+ */
 const DEADLINE_MS = 900_000;
 
 /**
- * What is written to /dev/urandom is mixed in but not drawn from until the kernel's pool is
- * seeded anew, up to a minute later: RNDADDENTROPY (0x40085203) adds bytes that count, and
- * RNDRESEEDCRNG (0x5207) seeds at once (random(4), drivers/char/random.c).
+ * Shell script that seeds the random pool. Bytes written to /dev/urandom are mixed in but not used
+ * until the kernel reseeds, up to a minute later. RNDADDENTROPY (0x40085203) adds bytes that count
+ * as entropy, and RNDRESEEDCRNG (0x5207) reseeds at once (random(4), drivers/char/random.c).
  */
 function seedScript(entropy: string): string {
   const perl =
@@ -38,7 +40,9 @@ unset ENTROPY
 `;
 }
 
-/** QEMU's clock chip kept going; the kernel's own time did not. */
+/**
+ * Shell command that sets the clock. QEMU's RTC kept running, but the kernel's own time did not.
+ */
 const setClockCommand = (now: Date): string =>
   `date -u -s @${Math.round(now.getTime() / 1000)} >/dev/null`;
 
@@ -55,24 +59,27 @@ fi
 `;
 }
 
-/** What a guest is told. */
+/** Options of {@link refreshGuest}. */
 export interface RefreshOptions {
-  /** The build's host name, where the guest still has none of its own. */
+  /** Host name of the build, for a guest that still has the placeholder name. */
   readonly hostname: string;
-  /** It comes from a saved state: clock and random pool are old. */
+  /** True for a guest restored from a snapshot: its clock and random pool are out of date. */
   readonly restored: boolean;
-  /** The host's time. */
+  /** Returns the time of the host. */
   readonly now?: () => Date;
 }
 
-/** What could not be done, for a warning. */
+/** Result, from which the caller derives warnings. */
 export interface RefreshResult {
-  /** False where the guest has neither perl nor python3 to seed its random pool at once. */
+  /**
+   * False where the guest has neither perl nor python3, which are needed to seed the random pool at
+   * once.
+   */
   readonly seeded: boolean;
 }
 
 /**
- * Sets the guest's clock, seeds its random pool from the host, and gives it its name.
+ * Sets the guest's clock, seeds its random pool from the host, and sets its host name.
  * @throws {VmbuildError} GUEST_LOST; STEP_FAILED when the clock could not be set.
  */
 export async function refreshGuest(guest: Guest, options: RefreshOptions): Promise<RefreshResult> {
@@ -80,7 +87,8 @@ export async function refreshGuest(guest: Guest, options: RefreshOptions): Promi
   if (!/^[a-z0-9-]+$/.test(hostname)) throw new VmbuildError("DEFECT", `host name ${hostname}`);
   const entropy = randomBytes(ENTROPY_BYTES).toString("hex");
   const command = [
-    // Before the clock is set forward, and whatever is due starts.
+    // Timers are stopped before the clock is set forward, because that would trigger all that are
+    // due.
     restored ? STOP_ACTIVE_TIMERS : "",
     restored ? setClockCommand(now()) : "",
     restored ? seedScript(entropy) : "",

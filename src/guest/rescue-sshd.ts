@@ -1,20 +1,24 @@
 /**
- * A way into a guest that is loaded from a saved state. By then a step may have removed the host
- * keys, the authorized keys or the SSH server's set-up, as every clean-up does: the connection
- * that was open survives that, a new one does not. So a second SSH server runs beside the
- * guest's own, with the build's keys, all of it in memory; nothing of it reaches the image.
+ * Starts a second SSH server in the guest, through which vmbuild connects to a restored checkpoint.
+ * By then a step may have removed the host keys, the authorized keys or the SSH server's
+ * configuration, as clean-up steps do: an open connection survives that, but a new one fails. The
+ * second server uses the build's keys and exists only in memory, so nothing of it reaches the
+ * image.
  */
 import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { STOP_TIMERS } from "./timers.js";
 
-/** The port on which it listens in the guest: in the range that nobody registers (RFC 6335). */
+/** Port of the rescue SSH server in the guest, from the range that is not registered (RFC 6335). */
 export const RESCUE_SSH_PORT = 49122;
 
 const FOLDER = "/run/vmbuild";
 
-/** With PAM, since sshd without it refuses accounts whose password is locked (sshd_config(5)). */
+/**
+ * Configuration of sshd. It uses PAM, because sshd without PAM refuses accounts whose password is
+ * locked (sshd_config(5)).
+ */
 const config = (user: string): string => `Port ${RESCUE_SSH_PORT}
 HostKey ${FOLDER}/host_key
 AuthorizedKeysFile ${FOLDER}/authorized_keys
@@ -29,8 +33,8 @@ UseDNS no
 `;
 
 /**
- * `-r` keeps it from reading its host key again for each connection; OpenSSH 9.8 and later hand
- * the key on and know no such option any more.
+ * Shell script that starts the server. `-r` stops sshd from re-executing, which would read its host
+ * key for each connection; OpenSSH 9.8 and later pass the key on and no longer have the option.
  */
 function startScript(keys: BuildKeys, user: string): string {
   const put = (name: string, text: string): string =>
@@ -51,13 +55,15 @@ ${put("authorized_keys", keys.client.public)}
 `;
 }
 
-/** Holding off timers waits for those at work. Milliseconds. */
+/** Time limit. Stopping timers waits for jobs that are running. Milliseconds. */
 const DEADLINE_MS = 900_000;
 
 /**
- * Opens it in a guest that has just booted, and holds off its timers: both have to be in every
- * saved state, and two commands would cost an emulated guest more than one.
- * @returns whether the door is open; a guest without one is reached by its own server only.
+ * Starts the rescue SSH server in a guest that has just booted, and stops its timers. Both must be
+ * part of every checkpoint; they share one command because each command is slow in an emulated
+ * guest.
+ * @returns false where the server could not be started; the guest is then reached by its own
+ *   server only.
  */
 export async function startRescueSshd(
   guest: Guest,

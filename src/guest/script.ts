@@ -1,6 +1,6 @@
 /**
- * Runs a script in the guest in one session: script and environment go in over standard input,
- * so that nothing of them shows in any argument list; the exit code comes back, and a deadline
+ * Runs a script in the guest in a session of its own. Script and environment are sent over standard
+ * input, so that they do not appear in any argument list. The exit code is returned, and a deadline
  * ends every process of the session.
  */
 import { Readable } from "node:stream";
@@ -13,41 +13,42 @@ import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
 import { MarkedOutput, LOGIN_SHELL_HINT, OutputMarker } from "./output-marker.js";
 
-/** A script and how to run it. */
+/** Script and how to run it. */
 export interface GuestScript {
   readonly content: Buffer | string;
-  /** The program that reads it, with arguments: `["/bin/bash"]`. */
+  /** Program that reads the script, with arguments: `["/bin/bash"]`. */
   readonly interpreter: readonly string[];
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** Milliseconds; its whole session is ended then. */
+  /** Time limit in milliseconds, after which the whole session is ended. */
   readonly timeoutMs?: number | undefined;
-  /** Run as root through sudo, for a build that logs in as somebody else. */
+  /** Runs as root through sudo, for a build that logs in as another user. */
   readonly sudo?: boolean;
   readonly signal: AbortSignal;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 }
 
-/** How a script ended. */
+/** End of a script. */
 export interface ScriptEnd extends ChannelEnd {
-  /** Its deadline passed and it was ended for that. */
+  /** True when the script was ended because its time limit passed. */
   readonly timedOut: boolean;
 }
 
-/** Where the guest keeps a script while it runs: in memory where it can, never in the image. */
+/** Folders for a script while it runs: in memory where possible, and never in the image. */
 const PARENTS = ["/run", "/tmp"] as const;
 
 /**
- * Reads the environment's lines from standard input, the script from what follows, and runs it
- * with standard input empty. It starts few programs, since a guest that is emulated takes a
- * twentieth of a second for each. 97 says that there is no place for the script.
+ * Shell script that reads the environment's lines and then the script from standard input, and runs
+ * the script with empty standard input. It starts few programs, because an emulated guest takes a
+ * twentieth of a second for each. Exit code 97 means that there is no place for the script.
  */
 function wrapperScript(
   marker: OutputMarker,
   { interpreter, arguments: args = [] }: GuestScript,
 ): string {
   const { id } = marker;
-  // $1, since the environment may have any name for a variable, also $f.
+  // The script's path is in $1, because any variable name, such as $f, may occur in the
+  // environment.
   const command = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
   return [
     `umask 077; set -C; ${marker.command}`,
@@ -61,7 +62,7 @@ function wrapperScript(
   ].join("\n");
 }
 
-/** The environment as lines of shell, the wrapper's word for their end, and the script. */
+/** Yields the environment as shell lines, the end marker of the wrapper, and the script. */
 function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
   for (const [name, value] of Object.entries(environment)) {
     yield Buffer.from(`export ${name}=${shellQuote(value)}\n`);
@@ -70,7 +71,7 @@ function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
   yield Buffer.from(content);
 }
 
-/** Ends every process of the session that `$p` is of: TERM, two seconds, KILL. */
+/** Shell script that ends every process of the session of `$p`: SIGTERM, two seconds, SIGKILL. */
 function killScript(): string {
   const each = `for f in /proc/[0-9]*/stat; do
     { read -r l <"$f"; } 2>/dev/null || continue
@@ -92,20 +93,20 @@ const shell = (sudo: boolean | undefined): string =>
 const inShell = (command: string, sudo: boolean | undefined): string =>
   `${shell(sudo)} -c ${shellQuote(command)}`;
 
-/** How a script is put to the guest. */
+/** One execution of a script in the guest. */
 interface Session {
-  /** Printed before all else, with the session's process id. */
+  /** Marker that is printed first, with the session's process id. */
   readonly marker: OutputMarker;
   readonly command: string;
   readonly stdin: Readable | Buffer;
-  /** What is left to do in the guest when it was ended from outside. */
+  /** Shell commands that clean up in the guest when the session was ended from outside. */
   readonly cleanup?: string;
 }
 
-/** What a session is told about its script. */
+/** Limits and callbacks of a session. */
 type SessionLimits = Pick<GuestScript, "timeoutMs" | "sudo" | "signal" | "onLine">;
 
-/** How long the guest may take to end a session that ran out of time. */
+/** Time for the guest to end a session that exceeded its time limit. Milliseconds. */
 const KILL_DEADLINE_MS = 20_000;
 
 async function endSession(
@@ -119,13 +120,14 @@ async function endSession(
   try {
     await runOnChannel(connection, { command: inShell(killing, limits.sudo), signal });
   } catch (error) {
-    // The session may hang in the kernel, or the guest be gone; the caller stops waiting either way.
+    // The session may hang in the kernel, or the guest may be gone. The caller stops waiting either
+    // way.
     const { message } = asVmbuildError(error);
     limits.onLine?.(`vmbuild: the remote processes could not be ended: ${message}`, "stderr");
   }
 }
 
-/** Makes the error for a command that the guest never began. */
+/** Returns the error for a command that never started. */
 function notStartedError(end: ChannelEnd, output: readonly string[], sudo: boolean): VmbuildError {
   const lines = output.filter((line) => line.trim() !== "").slice(0, 20);
   const isSudo = sudo && lines.some((line) => line.startsWith("sudo: "));
@@ -169,7 +171,7 @@ async function runSession(
     });
     if (deadline.passed) await deadline.over;
     else if (answer.pid === undefined) {
-      // What a login shell printed that did not run the command may say why.
+      // The output of a login shell that did not run the command may say why.
       stdout.write(Buffer.from(answer.before));
       stderr.end();
       throw notStartedError(end, [...early, ...answer.before.split("\n")], limits.sudo === true);
@@ -189,9 +191,9 @@ async function runSession(
 }
 
 /**
- * Runs a script to its end or its deadline.
- * @throws {VmbuildError} GUEST_LOST when the connection went first; the signal's reason when it
- *   aborted: the machine is about to end then, and its processes with it.
+ * Runs a script to its end or to its deadline.
+ * @throws {VmbuildError} GUEST_LOST when the connection was lost first; the signal's reason when
+ *   it aborted, in which case the machine is about to end and its processes with it.
  */
 export function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
   const marker = new OutputMarker();
@@ -204,7 +206,10 @@ export function runScript(connection: Connection, script: GuestScript): Promise<
   return runSession(connection, session, script);
 }
 
-/** `over` resolves once what its passing set off is done, or the script ended first. */
+/**
+ * Starts the timer of a script. `over` resolves when the session was ended, or when the script
+ * ended first.
+ */
 function startDeadline(
   milliseconds: number | undefined,
   finished: AbortSignal,
@@ -217,16 +222,16 @@ function startDeadline(
       state.passed = true;
       return onPassed();
     },
-    // The script ended first.
+    // The script ended before its deadline.
     () => {},
   );
   return state;
 }
 
 /**
- * Runs a short command of vmbuild's own; `lines` are standard output's, `words` all of it. The
- * shell reads it as it comes, with no file for it.
- * @param command as bytes where it has file names that are not UTF-8.
+ * Runs a short internal command. `lines` is its standard output, `output` both streams. The shell
+ * reads the command from standard input, so that no file is needed.
+ * @param command a buffer where it contains file names that are not UTF-8.
  */
 export async function runQuietly(
   connection: Connection,
@@ -241,7 +246,8 @@ export async function runQuietly(
   const session: Session = {
     marker,
     command: shell(sudo),
-    // A shell reads all of a group before it runs it, so that nothing in it reads the rest.
+    // A shell reads a whole group before it runs it, so no command in it can read the rest of the
+    // input.
     stdin: Buffer.concat([
       Buffer.from(`umask 022\n${marker.command}\n{\n`),
       typeof command === "string" ? Buffer.from(command) : command,
@@ -256,7 +262,7 @@ export async function runQuietly(
   return { end, lines, output };
 }
 
-/** Checks that a command of vmbuild's own succeeded. */
+/** Checks that an internal command succeeded. */
 export function requireSuccess(end: ScriptEnd, what: string, lines: readonly string[]): void {
   if (end.exitCode === 0) return;
   const how = end.timedOut ? "ran out of time" : `ended with ${end.signal ?? end.exitCode}`;

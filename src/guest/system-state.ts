@@ -1,24 +1,24 @@
-/** What lies ahead: whether the guest is about to end, and whether it would let the build in anew. */
+/** Reads whether the guest is about to shut down, and whether it would accept a new login. */
 import { z } from "zod";
 import { shellQuote } from "../host/programs.js";
 
-/** How a guest ends. `unknown` where its init system does not say. */
+/** Kind of a shutdown. `unknown` where the init system does not report it. */
 export type ShutdownKind = "reboot" | "poweroff" | "halt" | "unknown";
 
-/** What a guest has ahead of it. */
+/** Pending changes of the guest that affect the connection. */
 export interface SystemState {
-  /** It is going down now, or is to at a time in milliseconds since the epoch of its own clock. */
+  /**
+   * Shutdown in progress, or scheduled for `at` (milliseconds since the epoch by the guest's
+   * clock).
+   */
   readonly pendingShutdown?: { readonly kind: ShutdownKind; readonly at: number | undefined };
-  /** Why a new login as the build's user would come to nothing. */
+  /** Reason why a new login as the build's user would fail. */
   readonly loginProblem?: string;
 }
 
 const MARKER = "vmbuild-outlook";
 
-/**
- * Prints how the system is about to end, if it is: a shutdown at a time, which systemd notes in a
- * file, or one that goes on.
- */
+/** Prints whether a shutdown is in progress or is scheduled in systemd's file. */
 const SHUTDOWN_SCRIPT = `
 say_ending() {
   if [ -e /run/systemd/shutdown/scheduled ]; then
@@ -48,7 +48,7 @@ say_ending
 `;
 
 /**
- * Prints why PAM's account check, or the shell, would keep the user from running commands
+ * Prints why PAM's account check, or the login shell, would prevent the user from running commands
  * (shadow(5), pam_nologin(8)).
  */
 const loginScript = (user: string): string => `
@@ -84,7 +84,7 @@ LINE
 say_login
 `;
 
-/** A shell script that prints what {@link parseSystemState} reads. */
+/** Returns the shell script whose output {@link parseSystemState} reads. */
 export function systemStateScript(user: string): string {
   return `${SHUTDOWN_SCRIPT}\n${loginScript(user)}`;
 }
@@ -96,7 +96,7 @@ function parseShutdownKind(word: string | undefined): ShutdownKind {
   return shutdownKinds.safeParse(name).data ?? "unknown";
 }
 
-/** Reads what the script printed; what a shell of the guest's prints of its own accord is passed over. */
+/** Parses the script's output. Other lines, such as those of the guest's own shell, are ignored. */
 export function parseSystemState(lines: readonly string[]): SystemState {
   const answers = lines.flatMap((line) => {
     const start = line.indexOf(`${MARKER} `);
@@ -118,7 +118,7 @@ const DESCRIPTIONS: Record<ShutdownKind, string> = {
   unknown: "shutting down",
 };
 
-/** What a guest is about to do, in words that follow "The guest is". */
+/** Describes a pending shutdown; the text follows "The guest is". */
 export function describeShutdown({
   kind,
   at,
