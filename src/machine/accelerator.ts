@@ -1,4 +1,7 @@
-/** Decides how the guest's instructions are run: never silently by another way than was asked. */
+/**
+ * Decides which accelerator runs the guest. Falls back to emulation only when `auto` was requested,
+ * and reports it.
+ */
 import { access, constants } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
 import { readCachedProblem, cacheProblem } from "./kvm-problem-cache.js";
@@ -8,13 +11,13 @@ import type { Accelerator } from "./shape.js";
 
 const KVM = "/dev/kvm";
 
-/** What a template or a flag may ask for. */
+/** Accelerators that a template or a flag may request. */
 export const ACCELERATOR_CHOICES = ["kvm", "tcg", "auto"] as const;
 
-/** See {@link ACCELERATOR_CHOICES}. */
+/** One of {@link ACCELERATOR_CHOICES}. */
 export type AcceleratorChoice = (typeof ACCELERATOR_CHOICES)[number];
 
-/** The accelerator of a run. `fallback` says why it is not KVM, where `auto` had to give it up. */
+/** Accelerator of a run. `fallback` gives the reason why `auto` chose emulation instead of KVM. */
 export interface DecidedAccelerator {
   readonly accelerator: Accelerator;
   readonly fallback?: VmbuildError;
@@ -47,8 +50,8 @@ async function deviceProblem(): Promise<VmbuildError | undefined> {
 }
 
 /**
- * Why KVM cannot be used here, or undefined when a guest with this CPU model ran. Takes a
- * twentieth of a second when it works, three seconds when guests hang.
+ * Returns the reason why KVM cannot be used on this host, or undefined when a test guest with this
+ * CPU model ran. Takes a twentieth of a second when KVM works, and three seconds when guests hang.
  */
 export async function findKvmProblem(
   binary: string,
@@ -72,9 +75,9 @@ export async function findKvmProblem(
 }
 
 /**
- * Turns what was asked for into what is used.
- * @param cpuModel the template's CPU model, if it names one.
- * @throws {VmbuildError} HOST_KVM_UNUSABLE when `kvm` was asked for and does not work.
+ * Resolves the requested accelerator.
+ * @param cpuModel the template's CPU model, if it sets one.
+ * @throws {VmbuildError} HOST_KVM_UNUSABLE when `kvm` was requested and does not work.
  */
 export async function decideAccelerator(
   choice: AcceleratorChoice,
@@ -84,7 +87,8 @@ export async function decideAccelerator(
 ): Promise<DecidedAccelerator> {
   if (choice === "tcg") return { accelerator: "tcg" };
   const model = cpuModel ?? defaultCpuModel("kvm");
-  // Whoever insists on KVM may just have mended it; `auto` believes what it found last time.
+  // A user who requests `kvm` may just have fixed it, so it is tested again; `auto` uses the cached
+  // result.
   const cached = choice === "auto" ? await readCachedProblem(binary, model) : undefined;
   const problem = cached ?? (await findKvmProblem(binary, model, signal));
   if (!problem) return { accelerator: "kvm" };

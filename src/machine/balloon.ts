@@ -1,10 +1,10 @@
-/** What a guest's balloon driver tells of its memory. */
+/** Reads memory statistics from the guest's balloon driver. */
 import type { RunningMachine } from "./running-machine.js";
 
-/** The balloon device's name in `argv.ts`. */
+/** QOM path of the balloon device, whose id is set in `argv.ts`. */
 const BALLOON = "/machine/peripheral/balloon";
 
-/** Seconds between the guest's reports of its memory. */
+/** Interval of the guest's memory reports, in seconds. */
 const POLL_SECONDS = 1;
 
 interface GuestStats {
@@ -12,17 +12,23 @@ interface GuestStats {
   readonly stats: Readonly<Record<string, number>>;
 }
 
-/** A value that the guest did not report: all bits set, which JSON rounds (hw/virtio/virtio-balloon.c). */
+/**
+ * Value of a statistic that the guest did not report: all bits set, rounded by JSON
+ * (hw/virtio/virtio-balloon.c).
+ */
 const UNKNOWN = 2 ** 63;
 
-/** Has the guest's balloon driver report its memory from now on. A machine without one is left alone. */
+/**
+ * Makes the guest's balloon driver report its memory regularly. Does nothing on a machine without a
+ * balloon.
+ */
 export async function enableMemoryStats(machine: RunningMachine): Promise<void> {
   const poll = { path: BALLOON, property: "guest-stats-polling-interval", value: POLL_SECONDS };
-  // Nothing but the size of states is at stake.
+  // A failure only affects the size of snapshots.
   await machine.qmp.execute("qom-set", poll).catch(() => {});
 }
 
-/** Bytes of the guest's page cache as it last reported them; 0 where it does not. */
+/** Returns the bytes of the guest's page cache from its last report; 0 where there is none. */
 export async function pageCacheBytes(machine: RunningMachine): Promise<number> {
   try {
     const answer = await machine.qmp.execute<GuestStats>("qom-get", {
@@ -32,7 +38,7 @@ export async function pageCacheBytes(machine: RunningMachine): Promise<number> {
     const bytes = answer.stats["stat-disk-caches"] ?? 0;
     return bytes >= 0 && bytes < UNKNOWN ? bytes : 0;
   } catch {
-    // No balloon, or no driver for it in the guest: nothing is known.
+    // Without a balloon, or without its driver in the guest, nothing is known.
     return 0;
   }
 }

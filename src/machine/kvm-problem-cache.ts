@@ -1,7 +1,7 @@
 /**
- * Remembers that KVM did not work, so that `auto` does not wait for the probe's deadline on each
- * run. What is remembered holds until the host restarts or the device is made anew (which
- * loading the module does).
+ * Caches the fact that KVM did not work, so that `auto` does not run into the probe's time limit on
+ * every run. The record is valid until the host restarts or the device node is created anew, as
+ * happens when the module is loaded.
  */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
@@ -21,7 +21,7 @@ const recordSchema = z.object({
 
 const recordPath = (): string => join(dirname(hostPaths().bases), "kvm.json");
 
-/** Changes whenever the probe could come to another answer. Undefined without a device. */
+/** Identifies everything that affects the result of the probe. Undefined without a device. */
 async function environmentId(binary: string, cpuModel: string): Promise<string | undefined> {
   try {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
@@ -29,12 +29,12 @@ async function environmentId(binary: string, cpuModel: string): Promise<string |
     const facts = [boot, device.ctimeMs, device.mode, process.getuid?.(), binary, cpuModel];
     return createHash("sha256").update(facts.join("\n")).digest("hex");
   } catch {
-    // No device: that is found out at once, without memory.
+    // Without a device the probe fails immediately, so nothing needs to be cached.
     return undefined;
   }
 }
 
-/** The problem that was found in this same situation before, if any. */
+/** Returns the problem that was cached for this host, program and CPU model, if any. */
 export async function readCachedProblem(
   binary: string,
   cpuModel: string,
@@ -60,7 +60,7 @@ export async function cacheProblem(
     await makeFolder(dirname(recordPath()));
     await writeFileAtomic(recordPath(), `${JSON.stringify({ key, message, hint, lines })}\n`);
   } catch (error) {
-    // A cache that cannot be written costs another try the next time.
+    // When the cache cannot be written, the probe simply runs again next time.
     if (!hostFaultOf(error)) throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** Starts QEMU and keeps hold of it: a running machine, its control socket and its end. */
+/** Starts QEMU and manages its process, control socket and exit. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createWriteStream } from "node:fs";
@@ -17,24 +17,24 @@ import type { MachineEnd, RunningMachine } from "./running-machine.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 import { flushTranslationsOnReset } from "./translation-cache.js";
 
-/** What a start needs. Paths are absolute. */
+/** Options of a start. Paths are absolute. */
 export interface LaunchOptions {
   readonly shape: MachineShape;
   readonly files: Omit<MachineFiles, "qmpSocket" | "sshPort">;
-  /** A short, private folder for the control socket, and a name that no other run has. */
+  /** Short, private folder for the control socket, and a name that no other run uses. */
   readonly runtimeFolder: string;
   readonly runId: string;
-  /** QEMU's own words go here. */
+  /** File for QEMU's own output. */
   readonly log: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** Start with the guest standing still, for a state to be loaded. */
+  /** Starts with the guest paused, so that a snapshot can be loaded. */
   readonly paused?: boolean;
-  /** A second port of the guest to lead a port of 127.0.0.1 to. */
+  /** Second guest port to which a port of 127.0.0.1 is forwarded. */
   readonly secondPort?: number;
   /**
-   * Milliseconds from a restart of the guest to its firmware's first sign of life, after which
-   * the machine is reset once more. By the accelerator unless given.
+   * Time limit in milliseconds from a restart of the guest to the first activity of its firmware,
+   * after which the machine is reset once. Depends on the accelerator unless given.
    */
   readonly firmwareTimeoutMs?: number;
 }
@@ -58,10 +58,11 @@ function startProcess(
   const tail = new Tail(20);
   let byGuest = false;
   const [file, wrapped] = withParentDeathSignal(binary, args);
-  // A session of its own: Ctrl-C in the terminal is for vmbuild, which then stops the machine.
+  // QEMU runs in a session of its own, so that Ctrl-C in the terminal reaches only vmbuild, which
+  // then stops the machine.
   const child = spawn(file, wrapped, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const logStream = createWriteStream(log, { flags: "a", mode: 0o600 });
-  // A disk that is full must not end the build here; QEMU's last words are kept anyway.
+  // A full disk must not end the build here. QEMU's last lines are kept in memory anyway.
   logStream.on("error", () => {});
   const splitter = new LineSplitter((line) => tail.push(line));
   for (const stream of [child.stdout, child.stderr]) {
@@ -103,7 +104,7 @@ function startError(shape: MachineShape, end: MachineEnd): VmbuildError {
   );
 }
 
-/** The error for a machine that ended although it was still needed. */
+/** Returns the error for a machine that ended while it was still needed. */
 export function deathError(end: MachineEnd): VmbuildError {
   const who = end.byGuest ? "The guest switched itself off" : `QEMU ${describeEnd(end)}`;
   return new VmbuildError("MACHINE_DIED", `${who} while the build still needed it`, {
@@ -145,7 +146,7 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   });
   let first: Qmp | MachineEnd;
   try {
-    // A QEMU that ends during its start closes the socket first; how it ended says why.
+    // A QEMU that fails to start closes the socket first; its exit tells the reason.
     const connected = listener.connected.catch(() => ended);
     first = await Promise.race([connected, ended, cancelled]);
   } catch (error) {
@@ -209,7 +210,7 @@ class Machine implements RunningMachine {
     this.#child = process.child;
     this.#listeners = process.listeners;
     this.ended = process.ended;
-    // QEMU stops the guest when its disk's file cannot grow (werror=enospc, QEMU's default).
+    // QEMU pauses the guest when its disk file cannot grow (werror=enospc, QEMU's default).
     this.onEvent(({ event, data }) => {
       if (event === "RESET") this.#resets++;
       if (event === "BLOCK_IO_ERROR" && data["nospace"] === true) this.#death.abort(noSpaceError());
@@ -251,10 +252,10 @@ class Machine implements RunningMachine {
 }
 
 /**
- * Starts QEMU and waits until it answers on its control socket; the guest has then not run yet
- * for more than an instant.
- * @throws {VmbuildError} MACHINE_START with QEMU's own words; HOST_KVM_UNUSABLE when they speak
- *   of KVM; HOST_PROGRAM_MISSING when there is no such program.
+ * Starts QEMU and waits until it answers on its control socket; by then the guest has run for an
+ * instant at most.
+ * @throws {VmbuildError} MACHINE_START with QEMU's output; HOST_KVM_UNUSABLE when the output is
+ *   about KVM; HOST_PROGRAM_MISSING when the program does not exist.
  */
 export async function launchMachine(options: LaunchOptions): Promise<RunningMachine> {
   for (let attempt = 1; attempt <= BIND_ATTEMPTS; attempt++) {

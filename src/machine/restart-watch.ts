@@ -1,6 +1,6 @@
 /**
- * Notices a machine whose firmware stays silent after the guest restarted, and resets it once
- * more. Firmware that hangs has read nothing from the guest's disks, so that nothing is lost.
+ * Detects firmware that hangs after a restart of the guest, and resets the machine once. Firmware
+ * that hangs has not used the guest's disks yet, so no data is lost.
  */
 import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
@@ -11,33 +11,33 @@ import type { RunningMachine } from "./running-machine.js";
 import type { Accelerator } from "./shape.js";
 
 /**
- * Time that firmware gets from a restart to its first sign of life, in milliseconds. Emulated
- * UEFI firmware needs 4 s of processor time for that; on a host with ten runnable threads per
- * core it was seen to take a minute.
+ * Time limit from a restart to the firmware's first activity, in milliseconds. Emulated UEFI
+ * firmware needs 4 s of processor time for that, which took up to a minute on a host with ten
+ * runnable threads per core.
  */
 const FIRMWARE_TIMEOUT_MS: Record<Accelerator, number> = { kvm: 60_000, tcg: 180_000 };
 
-/** Time that a machine's firmware gets, in milliseconds. */
+/** Returns the time limit for a machine's firmware in milliseconds. */
 export const firmwareTimeout = (accelerator: Accelerator): number =>
   FIRMWARE_TIMEOUT_MS[accelerator];
 
-/** What a watch needs to know of its machine. */
+/** Options of a watch. */
 export interface RestartWatchOptions {
-  /** The file with the guest's serial console. */
+  /** File with the guest's serial console. */
   readonly console: string;
   readonly emit: Emit;
   readonly timeoutMs: number;
-  /** Waits for that long; rejects when the signal aborts. */
+  /** Waits for that many milliseconds. Rejects when the signal aborts. */
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
 }
 
-/** Whatever grows when a guest does something: bytes on its console, reads from its disks. */
+/** Counters that grow when a guest is active: bytes on its console, reads from its disks. */
 interface Activity {
   readonly consoleBytes: number;
   readonly reads: number;
 }
 
-/** A part of the answer of `query-blockstats` (qapi/block-core.json, BlockStats). */
+/** Part of the answer of `query-blockstats` (qapi/block-core.json, BlockStats). */
 interface BlockStats {
   readonly stats: { readonly rd_operations: number };
 }
@@ -59,7 +59,7 @@ async function readActivity(machine: RunningMachine, console: string): Promise<A
   return { consoleBytes, reads: blocks.reduce((sum, { stats }) => sum + stats.rd_operations, 0) };
 }
 
-/** Nothing is kept from ending by this. */
+/** Waits without keeping the process alive. */
 const waitFor = (milliseconds: number, signal: AbortSignal): Promise<void> =>
   delay(milliseconds, undefined, { signal, ref: false });
 
@@ -68,9 +68,9 @@ async function isRunning(machine: RunningMachine): Promise<boolean> {
 }
 
 /**
- * Waits for a sign of life after one restart, and resets the machine where there is none.
- * @returns Whether it was reset.
- * @throws {VmbuildError} MACHINE_QMP when QEMU has gone.
+ * Waits for activity after one restart and resets the machine when there is none.
+ * @returns whether it was reset.
+ * @throws {VmbuildError} MACHINE_QMP when QEMU has exited.
  */
 export async function resetIfSilent(
   machine: RunningMachine,
@@ -83,7 +83,7 @@ export async function resetIfSilent(
     await wait(timeoutMs, signal);
     const now = await readActivity(machine, console);
     if (now.consoleBytes > before.consoleBytes || now.reads > before.reads) return false;
-    // A machine that is paused says nothing either.
+    // A paused machine is inactive as well, so the wait starts again.
   } while (!(await isRunning(machine)));
   signal.throwIfAborted();
   emit({
@@ -96,9 +96,9 @@ export async function resetIfSilent(
 }
 
 /**
- * Watches every restart that the guest asks for, until the machine ends or is about to. Each is
- * followed by one more reset at most, since QEMU's own resets are not watched.
- * @returns What to call when the guest has answered in another way, such as over SSH.
+ * Watches every restart that the guest requests until the machine ends or shuts down. Each is
+ * followed by at most one more reset, since resets by QEMU itself are not watched.
+ * @returns a function to call when the guest has answered in another way, such as over SSH.
  */
 export function watchRestarts(machine: RunningMachine, options: RestartWatchOptions): () => void {
   let current = new AbortController();
@@ -108,7 +108,8 @@ export function watchRestarts(machine: RunningMachine, options: RestartWatchOpti
     if (event !== "RESET" || data["guest"] !== true) return;
     stop();
     current = new AbortController();
-    // It ends with the machine, or when it is stopped; whoever uses the machine says what is wrong.
+    // The wait ends with the machine or when it is cancelled. The error is ignored because other
+    // users of the machine report what is wrong.
     resetIfSilent(machine, options, current.signal).catch(() => {});
   });
   void machine.ended.then(() => {
