@@ -1,18 +1,21 @@
-/** The current folder, which may have been removed since this process began. */
+/** Handles a current folder that may have been removed since the process started. */
 import { accessSync, constants } from "node:fs";
 import { relative } from "node:path";
 
-/** The current folder; undefined when it does not exist any more. */
+/** Returns the current folder; undefined when it no longer exists. */
 export function currentFolder(): string | undefined {
   try {
     return process.cwd();
   } catch {
-    // Only a removed folder has no name.
+    // The call fails only when the folder was removed.
     return undefined;
   }
 }
 
-/** Where programs run that have no folder of their own: here, or `/` where they could not enter it. */
+/**
+ * Returns the working folder for programs that need none in particular: the current folder, or `/`
+ * where it cannot be entered.
+ */
 export function programFolder(): string {
   const here = currentFolder();
   if (here === undefined) return "/";
@@ -20,12 +23,14 @@ export function programFolder(): string {
     accessSync(here, constants.X_OK);
     return here;
   } catch {
-    // Another user's folder: su and sudo leave us there.
+    // su and sudo may leave the process in a folder that the new user cannot enter.
     return "/";
   }
 }
 
-/** A path as seen from the current folder; the path itself where there is none. */
+/**
+ * Returns the path relative to the current folder, or unchanged when there is no current folder.
+ */
 export function relativeToCurrent(path: string): string {
   const here = currentFolder();
   return here === undefined ? path : relative(here, path);

@@ -1,7 +1,10 @@
-/** Errors of the host's file systems in words. Imports no errors of vmbuild's own, which use it. */
+/**
+ * Describes errors of the host's file systems. Must not import vmbuild's error classes, which use
+ * this file.
+ */
 import { hasNoHome, variablesFor } from "./folders.js";
 
-/** What the kernel says of any file, vmbuild's own or not. */
+/** Descriptions of system errors that apply to any file. */
 const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: "permission is denied",
   EPERM: "the operation is not permitted",
@@ -13,7 +16,10 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   ENFILE: "too many files are open on this host",
 };
 
-/** What it says of a folder of vmbuild's own that somebody set up wrongly or removed. */
+/**
+ * Descriptions of system errors that apply to vmbuild's own folders, which a user may have set up
+ * wrongly or removed.
+ */
 const OWN_FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
   ...FILE_PROBLEMS,
   ENOENT: "it is not there",
@@ -24,24 +30,27 @@ const OWN_FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
 
 const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
-/** Returns whether a system error's code means a full disk or a used-up quota. */
+/** Returns whether the code of a system error means a full disk or an exhausted quota. */
 export function isDiskFull(code: string | undefined): boolean {
   return code !== undefined && FULL.has(code);
 }
 
-/** A fault of the host: its code, and its words. */
+/** Fault of the host: its error code and its message. */
 export interface HostFault {
   readonly code: "HOST_FOLDER" | "HOST_SPACE";
   readonly message: string;
   readonly hint: string | undefined;
-  /** Undefined where the kernel did not say. */
+  /** Undefined where the system error does not name a path. */
   readonly path: string | undefined;
 }
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
 
-/** `XDG_STATE_HOME=/another/folder moves it`, for each variable that does. */
+/**
+ * Returns advice of the form `XDG_STATE_HOME=/another/folder moves it`, for each variable that
+ * applies.
+ */
 function adviceFor(variables: readonly string[]): string | undefined {
   if (variables.length === 0) return undefined;
   const values = variables.map((name) => `${name}=/another/folder`).join(" and ");
@@ -69,7 +78,9 @@ function describe(code: string, path: string | undefined, call: string): HostFau
   return { code: "HOST_FOLDER", message, hint: adviceFor(variables), path };
 }
 
-/** The fault of the host that an error of Node's file system calls tells of; undefined for others. */
+/**
+ * Converts an error of Node's file system calls to a fault of the host; undefined for other errors.
+ */
 export function hostFaultOf(error: unknown): HostFault | undefined {
   if (!(error instanceof Error)) return undefined;
   const fields = error as { code?: unknown; syscall?: unknown; path?: unknown };
