@@ -57,7 +57,10 @@ export interface RunOptions {
   readonly processGroup?: boolean;
   /** Returns all of standard output in the result. Meant for JSON answers, not for logs. */
   readonly captureOutput?: boolean;
-  /** Called with the process's id once it is started; with `processGroup` it is the leader's. */
+  /**
+   * Called with the process id after the start; with `processGroup`, it is the id of the group's
+   * leader.
+   */
   readonly onStart?: (pid: number) => void;
 }
 
@@ -66,7 +69,7 @@ export interface RunResult {
   /** Null when a signal ended the program. */
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** All of standard output with `captureOutput`, otherwise empty. */
+  /** Standard output with `captureOutput`, otherwise empty. */
   readonly stdout: string;
   /** Last 20 lines of both streams, in the order in which they arrived. */
   readonly lastLines: readonly string[];

@@ -47,7 +47,7 @@ export async function readCachedProblem(
   return new VmbuildError("HOST_KVM_UNUSABLE", message, { hint, lines });
 }
 
-/** Keeps a problem for {@link readCachedProblem}. */
+/** Stores a problem for {@link readCachedProblem}. */
 export async function cacheProblem(
   binary: string,
   cpuModel: string,

@@ -119,8 +119,8 @@ export async function flushTranslations(
 }
 
 /**
- * Does so whenever the guest restarts, from now on; see {@link flushTranslations}. A machine whose
- * template asks for the stub itself is left alone.
+ * Calls {@link flushTranslations} whenever the guest restarts. Does nothing on a machine whose
+ * template uses the GDB stub itself.
  */
 export function flushTranslationsOnReset(machine: RunningMachine, path: string): void {
   if (machine.arguments.some((argument) => /^--?(gdb|s)$/.test(argument))) return;
