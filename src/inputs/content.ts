@@ -1,4 +1,4 @@
-/** The kind of a file, read from its content: the ending of a name says nothing certain. */
+/** Recognizes the kind of a file by its content, because an extension proves nothing. */
 import { open } from "node:fs/promises";
 import type { Content, Sample } from "./content-kind.js";
 import { documentIn } from "./document-kind.js";
@@ -8,7 +8,7 @@ import { HEAD_BYTES, readAt } from "./read-at.js";
 
 const TAIL_BYTES = 512;
 
-/** Recognises a file by bytes of it. Pure. */
+/** Recognizes a file by its first and last bytes. Pure. */
 export function recognize(sample: Sample): Content {
   if (sample.head.length === 0) return { kind: "other", what: "empty" };
   return (
@@ -25,9 +25,10 @@ function describeUnknown(head: Buffer): string {
 }
 
 /**
- * Recognises a file of this host.
- * @param whole false for the beginning of a file alone, whose end says nothing.
- * @throws what the file system says; EISDIR for a folder.
+ * Recognizes a file of this host.
+ * @param whole false when the file is only the beginning of another file, so that its last bytes
+ *   mean nothing.
+ * @throws errors of the file system; EISDIR for a folder.
  */
 export async function recognizeFile(path: string, whole = true): Promise<Content> {
   const handle = await open(path, "r");

@@ -1,4 +1,4 @@
-/** git as this room runs it: without prompts, hooks, or the caller's repository. */
+/** Runs git without prompts, hooks or the caller's repository. */
 import { VmbuildError } from "../errors.js";
 import { trustHint } from "../host/authorities.js";
 import { describeExit, runProgram } from "../host/programs.js";
@@ -6,15 +6,15 @@ import { describeProxy, proxyFor } from "../host/proxy.js";
 import type { RunResult } from "../host/programs.js";
 import { displayUrl } from "./address.js";
 
-/** How git is run. */
+/** Options of a git command. */
 export interface GitOptions {
   readonly cwd?: string;
   readonly signal: AbortSignal;
-  /** Takes each line that git prints. */
+  /** Called for each line that git prints. */
   readonly onLine?: (line: string) => void;
-  /** Whether `file:` addresses are allowed; not for the submodules of a tree from elsewhere. */
+  /** Allows `file:` addresses; false for the submodules of a remote tree. */
   readonly allowFile: boolean;
-  /** Variables for proxies and certificates, of `git-network.ts`. */
+  /** Variables for proxies and certificates, from `git-network.ts`. */
   readonly network: Readonly<Record<string, string>>;
 }
 
@@ -25,12 +25,15 @@ const SETTINGS = [
   "core.symlinks=true",
   "advice.detachedHead=false",
   "init.defaultBranch=main",
-  // A stalled transfer ends after a minute; git itself would wait for ever.
+  // Ends a stalled transfer after a minute; git itself would wait forever.
   "http.lowSpeedLimit=1",
   "http.lowSpeedTime=60",
 ];
 
-/** Set by a git that calls us (a hook, an alias); they would point git at the wrong repository. */
+/**
+ * Variables set by a git process that runs vmbuild (a hook, an alias). They would make git use the
+ * wrong repository.
+ */
 const INHERITED_VARIABLES = [
   "GIT_DIR",
   "GIT_WORK_TREE",
@@ -39,12 +42,12 @@ const INHERITED_VARIABLES = [
   "GIT_PREFIX",
 ];
 
-/** A line of git's without the credentials that an address in it may hold. */
+/** Removes credentials in addresses from a line of git's output. */
 function withoutCredentials(line: string): string {
   return line.replaceAll(/(?<=:\/\/)[^/@\s]+@/g, "");
 }
 
-/** Runs git; how it ended is the answer. */
+/** Runs git and returns how it ended. */
 export async function runGit(args: readonly string[], options: GitOptions): Promise<RunResult> {
   const { cwd, signal, onLine, allowFile, network } = options;
   const settings = SETTINGS.flatMap((setting) => ["-c", setting]);
@@ -58,7 +61,7 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
       ...network,
       LC_ALL: "C",
       GIT_TERMINAL_PROMPT: "0",
-      // ssh asks this program and not the terminal, and gets no answer.
+      // ssh runs this program instead of asking on the terminal, and gets no answer.
       SSH_ASKPASS: "/bin/false",
       SSH_ASKPASS_REQUIRE: "force",
       GIT_ALLOW_PROTOCOL: `${allowFile ? "file:" : ""}git:http:https:ssh`,
@@ -67,7 +70,10 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
   return { ...result, lastLines: result.lastLines.map(withoutCredentials) };
 }
 
-/** What to do, where git's words tell of a proxy that refused or a certificate that is not trusted. */
+/**
+ * Returns advice when git's output shows that a proxy refused the connection or that a certificate
+ * is not trusted.
+ */
 function hintFor(lines: readonly string[], url: string): string | undefined {
   const all = lines.join("\n");
   if (/certificate/i.test(all)) return trustHint("UNABLE_TO_GET_ISSUER_CERT_LOCALLY");
@@ -79,7 +85,7 @@ function hintFor(lines: readonly string[], url: string): string | undefined {
   return `git goes through ${describeProxy(proxy)}; hosts that are reached without a proxy belong into no_proxy.`;
 }
 
-/** The error for a git that failed, with its words. */
+/** Returns the error for a failed git command, with its output. */
 export function gitError(doing: string, result: RunResult, url = ""): VmbuildError {
   const lines = result.lastLines.filter((line) => line.trim() !== "");
   const first =
@@ -90,7 +96,7 @@ export function gitError(doing: string, result: RunResult, url = ""): VmbuildErr
   });
 }
 
-/** Whether git failed for a reason that may be gone in a while. */
+/** Returns whether git failed for a reason that may be temporary. */
 export function isTransient(result: RunResult): boolean {
   return result.lastLines.some((line) =>
     /Could not resolve host|timed out|reset by peer|early EOF|RPC failed|unexpected disconnect|hung up|returned error: (429|5\d\d)|Connection refused/i.test(
@@ -100,7 +106,7 @@ export function isTransient(result: RunResult): boolean {
 }
 
 /**
- * Refuses what git would take for an option, and refs that are more than a name.
+ * Rejects addresses that git would take for options, and refs that are more than a name.
  * @throws {VmbuildError} INPUT_GIT.
  */
 export function checkGitNames(url: string, ref: string): void {
@@ -110,7 +116,7 @@ export function checkGitNames(url: string, ref: string): void {
       `not the address of a git repository: ${JSON.stringify(url)}`,
     );
   }
-  // git-check-ref-format(1), and neither a refspec nor a revision expression.
+  // Rules of git-check-ref-format(1). Refspecs and revision expressions are not allowed either.
   if (!/^[^-\s:*?[\\^~+][^\s:*?[\\^~]*$/.test(ref) || ref.includes("..") || ref.includes("@{")) {
     throw new VmbuildError("INPUT_GIT", `not a git ref: ${JSON.stringify(ref)}`, {
       hint: "A ref is a tag, a branch, or a commit id.",

@@ -1,4 +1,7 @@
-/** A registry's HTTP interface, as far as fetching one layer needs (OCI distribution spec 1.1). */
+/**
+ * Implements a registry's HTTP API as far as fetching one layer needs it (OCI distribution spec
+ * 1.1).
+ */
 import { createHash } from "node:crypto";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
@@ -9,18 +12,21 @@ import { AddressFailure } from "./failure.js";
 import type { ImageReference } from "./oci-reference.js";
 import { pauseBeforeRetry } from "./retry.js";
 
-/** One layer of an image. */
+/** Layer of an image. */
 export interface Layer {
-  /** `sha256:<hex>` of the compressed archive. */
+  /** Digest of the compressed archive: `sha256:<hex>`. */
   readonly digest: string;
 }
 
-/** A registry that answers for one image. */
+/** Client for one image in a registry. */
 export interface Registry {
-  /** @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD. */
+  /**
+   * Returns the single layer of the image.
+   * @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD.
+   */
   onlyLayer(): Promise<Layer>;
   blobAddress(digest: string): string;
-  /** The header that the registry asked for, once it has. */
+  /** Returns the Authorization header, if the registry asked for one. */
   authorization(): string | undefined;
 }
 
@@ -48,7 +54,9 @@ const KINDS = [
 const MAX_BYTES = 4 * 2 ** 20;
 const PLATFORM = { os: "linux", architecture: "amd64" };
 
-/** `Bearer realm="https://…",service="…",scope="…"` as the address of a token. */
+/**
+ * Converts a challenge `Bearer realm="https://…",service="…",scope="…"` to the address of a token.
+ */
 function tokenAddress(challenge: string | undefined): string | undefined {
   if (challenge === undefined || !/^bearer /i.test(challenge)) return undefined;
   const fields = new Map(
@@ -137,7 +145,7 @@ async function getWithRetries(
   }
 }
 
-/** Parses a registry's JSON, whatever it is. */
+/** Parses and validates JSON of a registry. */
 function parse<T>(schema: z.ZodType<T>, body: Buffer, url: string): T {
   try {
     return schema.parse(JSON.parse(body.toString("utf8")));
@@ -147,7 +155,7 @@ function parse<T>(schema: z.ZodType<T>, body: Buffer, url: string): T {
   }
 }
 
-/** A client for one image. Nobody is logged in: the registry has to give the image to anybody. */
+/** Creates a client for one image. There is no login, so the image must be public. */
 export function openRegistry(
   image: ImageReference,
   agent: Dispatcher,
@@ -202,7 +210,8 @@ export function openRegistry(
       const { layers } = parse(manifestSchema, body, `${root}/manifests`);
       const [layer] = layers;
       if (!layer || layers.length > 1) {
-        // What one layer links to, the next could write through, to outside of the folder.
+        // A layer could write through the links of the layer below it to outside the folder, so
+        // several layers are refused.
         const message = `${name} has ${layers.length} layers, and an input is an image of one`;
         throw new VmbuildError("INPUT_OCI", message);
       }

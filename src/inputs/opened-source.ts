@@ -1,33 +1,33 @@
-/** An address that is to be opened, and one that is open. */
+/** Types of a request for a source, and of the opened source. */
 import type { Readable } from "node:stream";
 
-/** What tells one version of a file from another (RFC 9110, section 8.8). */
+/** Values that identify a version of a file (RFC 9110, section 8.8). */
 export interface Validators {
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
 }
 
-/** What to ask an address for. Positions and sizes are bytes. */
+/** Request for a source. Positions and sizes are bytes. */
 export interface OpenRequest {
-  /** The first byte that is wanted; 0 for all. */
+  /** Offset of the first requested byte; 0 for the whole file. */
   readonly from: number;
-  /** Only then a part, when this validator still holds (`If-Range`). */
+  /** Requests a part only if this validator still matches (`If-Range`). */
   readonly ifRange?: string | undefined;
-  /** The whole's size as it was told before. */
+  /** Total size that an earlier response reported. */
   readonly total?: number | undefined;
-  /** The header of that name; not sent on to another origin. */
+  /** Value of the Authorization header; not sent to other origins. */
   readonly authorization?: string | undefined;
-  /** Nothing at all, when the file is still this one. */
+  /** Requests nothing if the file still matches this version. */
   readonly unless?: (Validators & { readonly size: number }) | undefined;
 }
 
-/** An address that gives its file. Destroy the body when it is not read to its end. */
+/** Opened source. Destroy the body when it is not read to its end. */
 export interface OpenedSource extends Validators {
-  /** Where the body begins in the file: what was asked for, or 0. */
+  /** Offset of the body in the file: the requested one, or 0. */
   readonly from: number;
-  /** The whole file's size; undefined when the server does not tell. */
+  /** Size of the whole file; undefined when the server does not report it. */
   readonly total: number | undefined;
-  /** Set when the server compressed the file on its way: no part of it can be asked for. */
+  /** Set when the server compressed the response, so that no part of it can be requested. */
   readonly encoded?: boolean;
   readonly body: Readable;
 }

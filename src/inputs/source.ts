@@ -1,4 +1,4 @@
-/** Opens an address of any kind: `http:`, `https:` or `file:`. */
+/** Opens an address of any scheme: `http:`, `https:` or `file:`. */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,9 @@ import { AddressFailure, asAddressFailure } from "./failure.js";
 import { openHttp } from "./http.js";
 import type { OpenedSource, OpenRequest, Validators } from "./opened-source.js";
 
-/** The validator to send with a range: a strong ETag, or the date (RFC 9110, section 13.1.5). */
+/**
+ * Returns the validator for a range request: a strong ETag, or the date (RFC 9110, section 13.1.5).
+ */
 export function rangeValidator({ etag, lastModified }: Validators): string | undefined {
   return etag !== undefined && !etag.startsWith("W/") ? etag : lastModified;
 }
@@ -36,7 +38,7 @@ async function openFile(
 
 /**
  * Opens an address.
- * @throws {AddressFailure} with the reason; the signal's own reason when it was aborted.
+ * @throws {AddressFailure} with the reason; the signal's own reason when it aborted.
  */
 export async function openSource(
   address: string,

@@ -1,19 +1,19 @@
-/** Tar archives, read by GNU tar: other readers take its sparse files for shorter ones. */
+/** Reads tar archives with GNU tar, because other programs read its sparse files incompletely. */
 import { VmbuildError } from "../errors.js";
 import { describeExit, runProgram } from "../host/programs.js";
 import { memberIn } from "./archive.js";
 import type { Archive, Member } from "./archive.js";
 import { writeProgramOutput } from "./program-output.js";
 
-/** `-rw-r--r-- 0/0  1234 2025-01-31 10:00:00 folder/name`, as tar prints it. */
+/** Matches a line of tar's listing: `-rw-r--r-- 0/0  1234 2025-01-31 10:00:00 folder/name`. */
 const TAR_LINE = /^-\S+ +\d+\/\d+ +(\d+) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? (.+)$/;
-/** Nobody puts a disk image among more files than this. */
+/** Archives with more files do not contain a disk image. */
 const MAX_MEMBERS = 100_000;
 
 const environment = { LC_ALL: "C.UTF-8", TZ: "UTC0", TAR_OPTIONS: undefined };
 
 /**
- * Opens a tar archive, which may be compressed in a form that tar itself knows.
+ * Opens a tar archive, which may be compressed in a format that tar supports.
  * @throws {VmbuildError} INPUT_UNPACK, HOST_PROGRAM_MISSING.
  */
 export async function openTar(path: string, what: string, signal: AbortSignal): Promise<Archive> {
@@ -44,7 +44,7 @@ export async function openTar(path: string, what: string, signal: AbortSignal): 
           "--to-stdout",
           "--occurrence=1",
           "--no-wildcards",
-          // Nothing is written under that name, so it may be any.
+          // Any name is allowed, because nothing is written under it.
           "--absolute-names",
           "--force-local",
           `--file=${path}`,

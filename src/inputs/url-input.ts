@@ -1,4 +1,4 @@
-/** An input behind an address: from the cache where that holds, downloaded otherwise. */
+/** Resolves a file behind an address: from the cache where it is valid, otherwise by download. */
 import type { Dispatcher } from "undici";
 import { VmbuildError } from "../errors.js";
 import { baseNameOf, displayUrl } from "./address.js";
@@ -32,7 +32,7 @@ import { unpack, unpackedPath } from "./unpack.js";
 import { signatureProblem } from "./url-source.js";
 import type { UrlSpec } from "./url-source.js";
 
-/** One input on its way. */
+/** Input that is being resolved. */
 interface Job {
   readonly name: string;
   readonly spec: UrlSpec;
@@ -41,13 +41,15 @@ interface Job {
   readonly context: FullContext;
 }
 
-/** Stands for the sums file and the signature that `spec` trusts; as a hash, since addresses may
- * hold credentials. */
+/**
+ * Identifies the checksum file and the signature that `spec` trusts; as a hash, because addresses
+ * may contain credentials.
+ */
 function verificationId({ checksum, signature }: UrlSpec): string {
   return cacheKey([checksum, signature?.url, signature?.keyring].join("\n"));
 }
 
-/** Whether the cached file, known to be intact, can be used without asking anybody. */
+/** Returns whether the intact cached file can be used without any request. */
 function needsNoRequest(meta: Meta, { spec, checksum, context }: Job): boolean {
   switch (checksum.kind) {
     case "digest":
@@ -59,12 +61,13 @@ function needsNoRequest(meta: Meta, { spec, checksum, context }: Job): boolean {
   }
 }
 
-/** Whether the file at the input's final place is there and as it was recorded. */
+/** Returns whether the file at the input's final path exists and is unchanged. */
 async function isIntact(meta: Meta, { spec, entry }: Job): Promise<boolean> {
   if (!isSameStamp(await stampOf(entry.file), meta)) return false;
   const target = unpackedPath(entry.file);
   if (!spec.unpack) return true;
-  // One that is compressed without saying so cannot be unpacked; that is said on every run.
+  // A compressed file without the extension of one cannot be unpacked; that is reported on every
+  // run.
   if (target === entry.file) return (await recognizeFile(entry.file)).kind !== "compressed";
   if (meta.unpacked?.from !== meta.digests.sha256) return false;
   return isSameStamp(await stampOf(target), meta.unpacked);
@@ -85,7 +88,7 @@ async function asResolved(job: Job, meta: Meta, fromCache: boolean): Promise<Res
   };
 }
 
-/** What the content must have, from the template or from a sums file. */
+/** Returns the expected digests, from the template or from a checksum file. */
 async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | undefined> {
   const { spec, checksum, context } = job;
   if (checksum.kind === "digest") return expectDigest(checksum.digest);
@@ -106,7 +109,10 @@ async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | und
   return expected;
 }
 
-/** What the cache holds, hashed again where it was touched since; undefined for nothing usable. */
+/**
+ * Inspects the cached file, which is hashed again if it was modified; undefined where it cannot be
+ * used.
+ */
 async function inspectCached(job: Job, expected: Expected | undefined): Promise<Meta | undefined> {
   const { spec, entry, context } = job;
   const stamp = await stampOf(entry.file);
@@ -123,7 +129,7 @@ async function inspectCached(job: Job, expected: Expected | undefined): Promise<
   const digests = expected ? await decidingDigests(entry.file, hashed, expected, signal) : hashed;
   const url = displayUrl(spec.url);
   const isAsRecorded = meta?.digests.sha256 === digests.sha256;
-  // Without a record it is the file of a run that ended between its last two writes.
+  // A file without metadata comes from a run that ended between its last two writes.
   const isAsExpected = expected !== undefined && matchesExpected(expected, digests);
   if (!isAsRecorded && !isAsExpected) return undefined;
   const known = isAsRecorded ? meta : { url, address: url, digests };
@@ -172,7 +178,7 @@ async function fetchFile(
   }
 }
 
-/** Records the file, and unpacks it where that is asked for and not done. */
+/** Records the metadata of the file, and unpacks it if required and not done yet. */
 async function finish(job: Job, meta: Meta, fromCache: boolean): Promise<ResolvedInput> {
   const { name, spec, checksum, entry, context } = job;
   const isVouched = checksum.kind === "sums" && !context.offline;
@@ -212,7 +218,7 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
   throw new Error(`${displayUrl(spec.url)} is unchanged, and nothing is cached`);
 }
 
-/** Requires addresses that can be asked; a template's were checked when it was read. */
+/** Requires valid addresses. Those of a template were already validated when it was loaded. */
 function requireAddresses(name: string, spec: UrlSpec, checksum: Checksum): void {
   const sums = checksum.kind === "sums" ? [checksum.url] : [];
   const signature = spec.signature?.url === undefined ? [] : [spec.signature.url];
@@ -225,12 +231,12 @@ function requireAddresses(name: string, spec: UrlSpec, checksum: Checksum): void
 }
 
 /**
- * Brings a file behind an address here, or finds it in the cache.
+ * Fetches a file behind an address, or finds it in the cache.
  *
- * With a fixed digest and an untouched cached file no network is touched. Without one the
- * address, or its sums file, is asked on each run whether the cached file is still the one.
+ * With a fixed digest and an unchanged cached file, no request is made. Otherwise the address, or
+ * its checksum file, is asked on each run whether the cached file is still current.
  * @throws {VmbuildError} INPUT_DOWNLOAD, INPUT_CHECKSUM, INPUT_SIGNATURE, INPUT_UNPACK,
- *   HOST_SPACE, HOST_PROGRAM_MISSING, TEMPLATE_INVALID; the signal's own reason when it was aborted.
+ *   HOST_SPACE, HOST_PROGRAM_MISSING, TEMPLATE_INVALID; the signal's own reason when it aborted.
  */
 export async function resolveUrl(
   name: string,

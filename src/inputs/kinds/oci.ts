@@ -14,7 +14,7 @@ const schema = z
   })
   .describe("the files of an OCI image of one layer, for linux/amd64");
 
-/** The files of an OCI image. */
+/** Input kind for the files of an OCI image. */
 export const ociInput = defineInputKind<z.infer<typeof schema>, OciSpec>({
   name: "oci",
   form: "{oci}",

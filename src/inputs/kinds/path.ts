@@ -1,4 +1,4 @@
-/** An input that lies on this host. Its digest is remembered by path, size and times. */
+/** Defines the input kind for a path of this host. Its digest is cached by path, size and times. */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
@@ -9,10 +9,10 @@ import { createProgress } from "../progress.js";
 import { cachedDigest } from "../digest-cache.js";
 import type { ResolvedInput } from "../spec.js";
 
-/** A file or folder of this host. */
+/** File or folder of this host. */
 export interface PathSpec {
   readonly kind: "path";
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
 }
 
@@ -24,8 +24,8 @@ const schema = z
   .describe("a file or folder of this host");
 
 /**
- * Finds a local file or folder. A file gets its SHA-256; a folder has none here, since what
- * reads it (an upload's checkpoint key) hashes it file by file.
+ * Finds a local file or folder. A file gets its SHA-256. A folder gets none here, because its users
+ * (such as the checkpoint key of an upload) hash it file by file.
  * @throws {VmbuildError} INPUT_MISSING.
  */
 async function resolveLocalPath(
@@ -60,13 +60,13 @@ async function resolveLocalPath(
   return { ...found, size, digest: { algorithm: "sha256", hex } };
 }
 
-/** A file or folder of this host. */
+/** Input kind for a file or folder of this host. */
 export const pathInput = defineInputKind<z.infer<typeof schema>, PathSpec>({
   name: "path",
   form: "{path}",
   schema,
   isLocal: true,
-  // A local action may change it while the run goes on.
+  // A local action may change the file during the run.
   digestIsStable: false,
   toSpec: ({ path }, folder) => ({ kind: "path", path: resolve(folder, path) }),
   location: ({ path }) => path,

@@ -25,7 +25,7 @@ const schema = z
   .superRefine(refuseUnusedSignature)
   .describe("a file that is downloaded");
 
-/** A file that is downloaded. */
+/** Input kind for a file that is downloaded. */
 export const urlInput = defineInputKind<z.infer<typeof schema>, UrlSpec>({
   name: "url",
   form: "{url, checksum}",
