@@ -1,4 +1,7 @@
-/** Draws the live area: a few lines, never wider than the terminal, that say what goes on. */
+/**
+ * Renders the live area: a few lines, never wider than the terminal, that show the current
+ * activity.
+ */
 import { PHASES } from "../types.js";
 import type { Phase } from "../types.js";
 import { formatElapsed } from "./clock.js";
@@ -7,32 +10,32 @@ import type { Marks, Paint, Style } from "./style.js";
 import { cleanText, cutText, displayWidth, padText } from "./text.js";
 import type { LiveRun } from "./view.js";
 
-/** How lines are drawn. */
+/** Layout and style of rendered lines. */
 export interface Layout {
   readonly style: Style;
   readonly marks: Marks;
-  /** Columns that may be used. */
+  /** Number of available columns. */
   readonly columns: number;
-  /** The build's name in front of each line, or empty. */
+  /** Name of the build at the start of each line, or empty. */
   readonly build: string;
 }
 
-/** A piece of a line, and its colour. */
+/** Piece of a line with its color. */
 type Piece = readonly [text: string, paint?: Paint];
 
-/** The width of the column that durations stand in, right-aligned. */
+/** Width of the right-aligned column for durations. */
 const DURATION_COLUMNS = 7;
 const PHASE_COLUMNS = Math.max(...PHASES.map((phase) => phase.length));
 const MAX_TASKS = 6;
 const MAX_BAR_COLUMNS = 30;
 const MIN_BAR_COLUMNS = 8;
 
-/** A phase's name, filled up so that details begin in one column. */
+/** Returns a phase's name, padded so that details are aligned. */
 export function phaseTitle(phase: Phase): string {
   return padText(phase, PHASE_COLUMNS);
 }
 
-/** Joins pieces and cuts the line to the terminal; colours count nothing. */
+/** Joins pieces and cuts the line to the terminal's width; color codes take no columns. */
 function joinPieces(pieces: readonly Piece[], columns: number): string {
   let left = columns;
   let line = "";
@@ -45,7 +48,7 @@ function joinPieces(pieces: readonly Piece[], columns: number): string {
   return line;
 }
 
-/** ` ✓  12.3s  title  detail`: the shape of each line with a duration. */
+/** Renders a line with a duration: ` ✓  12.3s  title  detail`. */
 export function entryLine(
   layout: Layout,
   mark: Piece,
@@ -64,7 +67,7 @@ export function entryLine(
   return joinPieces(pieces, layout.columns).trimEnd();
 }
 
-/** Spaces up to where titles begin. */
+/** Returns the indentation of titles. */
 export function indentOf(layout: Layout): string {
   return " ".repeat(DURATION_COLUMNS + (layout.columns < 60 ? 0 : 5));
 }
@@ -73,7 +76,7 @@ function buildPiece(layout: Layout): Piece[] {
   return layout.build === "" ? [] : [[`${cleanText(layout.build)}  `, layout.style.cyan]];
 }
 
-/** The live lines of one run. `tick` moves the busy mark on. */
+/** Renders the live lines of one run. `tick` selects the frame of the spinner. */
 export function drawRun(run: LiveRun, layout: Layout, now: number, tick: number): string[] {
   const { style, marks } = layout;
   const busy: Piece = [marks.busy[tick % marks.busy.length] ?? "", style.cyan];
@@ -112,7 +115,10 @@ function drawTasks(tasks: readonly TaskProgress[], layout: Layout, now: number):
   return [...lines, joinPieces([[indentOf(layout)], [more, layout.style.dim]], layout.columns)];
 }
 
-/** `label ━━━━──── 42%  1.2 of 14.3 GiB  45 MiB/s  3m left`; what finds no room is left out. */
+/**
+ * Renders `label ━━━━──── 42%  1.2 of 14.3 GiB  45 MiB/s  3m left`. Parts that do not fit are left
+ * out.
+ */
 function drawTask(task: TaskProgress, labelColumns: number, layout: Layout, now: number): string {
   const { style, marks } = layout;
   const indent = indentOf(layout);
@@ -122,7 +128,8 @@ function drawTask(task: TaskProgress, labelColumns: number, layout: Layout, now:
   let room = layout.columns - indent.length - labelColumns - 2 - percent.length;
   if (fraction !== null) room -= MIN_BAR_COLUMNS + 1;
   let facts = "";
-  // By worth: time left, then rate, then amounts; drawn in the order amount, rate, time left.
+  // Facts are chosen by importance (time left, rate, amount) and rendered in the order amount,
+  // rate, time left.
   const wanted = [task.timeLeft(now), task.speed(now), task.amount].filter((fact) => fact !== "");
   for (const fact of wanted) {
     if (facts.length + fact.length + 2 > room) break;
@@ -130,7 +137,7 @@ function drawTask(task: TaskProgress, labelColumns: number, layout: Layout, now:
   }
   const pieces: Piece[] = [[indent], [label]];
   if (fraction !== null) {
-    // Room for the facts is held back, so that the bar's length does not jump with them.
+    // Space for the facts is reserved, so that the bar's length does not change with them.
     const columns = Math.min(MAX_BAR_COLUMNS, MIN_BAR_COLUMNS + Math.max(0, room - 44));
     const done = Math.round(fraction * columns);
     pieces.push(["  "], [marks.barDone.repeat(done), style.cyan]);

@@ -1,4 +1,4 @@
-/** The lines of the live terminal that stay: what is done, what failed, what to know. */
+/** Renders the permanent lines of the live terminal: finished and failed work, and messages. */
 import { formatDuration } from "../../host/format.js";
 import type { RunEvent } from "../types.js";
 import { formatElapsed } from "./clock.js";
@@ -8,7 +8,7 @@ import type { Paint } from "./style.js";
 import { cleanText, wrapText } from "./text.js";
 import type { LiveRun } from "./view.js";
 
-/** The lines that an event leaves on the terminal; `run` is the state before the event. */
+/** Returns the lines that an event adds to the terminal; `run` is the state before the event. */
 export function permanentLines(event: RunEvent, run: LiveRun, layout: Layout): string[] {
   const { style, marks } = layout;
   const done = [marks.done, style.green] as const;
@@ -62,7 +62,7 @@ function stepTitle(event: { step: string; index: number; total: number }): strin
   return `[${event.index}/${event.total}] ${cleanText(event.step)}`;
 }
 
-/** A sentence behind a mark, wrapped to the terminal and never cut. */
+/** Renders a sentence after a mark, wrapped to the terminal and never cut. */
 function paragraph(layout: Layout, mark: string, paint: Paint, text: string): string[] {
   const build = layout.build === "" ? "" : `${layout.build}: `;
   const lines = wrapText(cleanText(build + text), layout.columns - 3);
@@ -73,13 +73,16 @@ function indented(layout: Layout, text: string, paint: Paint): string[] {
   return wrapText(cleanText(text), layout.columns - 3).map((line) => `   ${paint(line)}`);
 }
 
-/** The last output, in whole lines: somebody may want to copy them. */
+/** Renders the last output in whole lines, so that it can be copied. */
 function tailLines(run: LiveRun, layout: Layout): string[] {
   const gutter = layout.style.dim(layout.marks.gutter);
   return run.tail.lines.map((line) => `${indentOf(layout)}${gutter} ${cleanText(line)}`);
 }
 
-/** What was under way when the run failed; the last output where the error does not quote it. */
+/**
+ * Renders the work in progress when the run failed, and the last output if the error does not
+ * contain it.
+ */
 function unfinishedLines(
   event: Extract<RunEvent, { type: "run.failed" }>,
   run: LiveRun,

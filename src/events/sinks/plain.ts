@@ -1,4 +1,4 @@
-/** Plain lines, for logs of CI systems and for pipes: every line says when, nothing is redrawn. */
+/** Writes plain lines for CI logs and pipes: every line has a time, and nothing is redrawn. */
 import { describeStage } from "./stages.js";
 import type { Writable } from "node:stream";
 import { formatBytes, formatDuration } from "../../host/format.js";
@@ -11,21 +11,21 @@ import type { Style } from "./style.js";
 import { cleanText } from "./text.js";
 import { LineWriter } from "./writer.js";
 
-/** Where and how plain lines are written. */
+/** Options of the plain sink. */
 export interface PlainSinkOptions {
   readonly stream: Writable;
-  /** Off by default. */
+  /** False by default. */
   readonly color?: boolean;
-  /** Begin each line with the build's name: for several builds on one stream. */
+  /** Begins each line with the build's name, for several builds on one stream. */
   readonly showBuild?: boolean;
 }
 
-/** Progress is told at each tenth, but a fast task's tenths not more often than this. */
+/** Progress is reported at each tenth, but at most once per this interval. */
 const PROGRESS_EVERY_MS = 1000;
-/** Without a known total, progress is told this often. */
+/** Interval of progress reports without a known total. */
 const UNBOUNDED_PROGRESS_EVERY_MS = 30_000;
 
-/** Writes what happens as plain lines that begin with the time since the start. */
+/** Writes events as plain lines that begin with the time since the start. */
 export function createPlainSink(options: PlainSinkOptions): Sink {
   const style = createStyle(options.color ?? false);
   const progress = new ProgressLines();
@@ -38,7 +38,7 @@ export function createPlainSink(options: PlainSinkOptions): Sink {
   );
 
   const stampOf = (event: RunEvent): string => {
-    // Thousands of lines share a millisecond; parsing it once is enough.
+    // Thousands of lines share a millisecond, so the parsed time is cached.
     const key = event.time + event.build;
     if (clock.time === key) return clock.text;
     const time = Date.parse(event.time);
@@ -71,7 +71,7 @@ function outputLine(event: Extract<RunEvent, { type: "output" }>, style: Style):
   return `  ${style.dim(`${source}|`)} ${cleanText(event.line)}`;
 }
 
-/** The lines for an event, cleaned of control characters, without the time. */
+/** Returns the lines for an event, without control characters and without the time. */
 function linesOf(event: RunEvent, style: Style): string[] {
   switch (event.type) {
     case "run.started":
@@ -142,7 +142,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
       ];
     case "note":
       return [cleanText(event.message)];
-    // The report of the checks is a result: it goes to stdout.
+    // The report of the checks is a result, which goes to stdout.
     case "check.finished":
     case "action.finished":
     case "output":
@@ -163,7 +163,7 @@ function detailOf(detail: string | undefined): string {
   return detail === undefined || detail === "" ? "" : `: ${cleanText(detail)}`;
 }
 
-/** Decides which reports of progress are worth a line. */
+/** Selects the progress events that are worth a line. */
 class ProgressLines {
   readonly #tasks = new Map<string, { task: TaskProgress; tenth: number; reportedAt: number }>();
 

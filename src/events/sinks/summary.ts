@@ -1,4 +1,4 @@
-/** What is said at the end of a run: what it made and how long it took, or why it failed. */
+/** Renders the end of a run: its result and times, or its failure. */
 import { formatBytes, formatDuration } from "../../host/format.js";
 import { readResult } from "../result.js";
 import type { ShownResult } from "../result.js";
@@ -8,20 +8,20 @@ import { createStyle } from "./style.js";
 import type { Style } from "./style.js";
 import { cleanText, displayWidth, padText, wrapText } from "./text.js";
 
-/** How a summary is laid out. */
+/** Options of a summary. */
 export interface RenderOptions {
   readonly color: boolean;
-  /** Of the terminal; prose is wrapped to it. */
+  /** Width of the terminal, to which prose is wrapped. */
   readonly columns: number;
 }
 
-/** Gathers a run's events and renders their summary; a sink like the others. */
+/** Sink that collects a run's events and renders a summary. */
 export interface Summary extends Sink {
-  /** The text, without a final newline; empty when no run has ended. */
+  /** Renders the text without a final newline; empty when no run has ended. */
   render(options: RenderOptions): string;
 }
 
-/** What the checkpoints of a run cost. */
+/** Formats the cost of a run's checkpoints. */
 function savedText({ saved, removed }: RunFacts): string {
   if (saved.count === 0) return "";
   const count = saved.count === 1 ? "1 checkpoint" : `${saved.count} checkpoints`;
@@ -30,23 +30,23 @@ function savedText({ saved, removed }: RunFacts): string {
   return `${text} (${removed.count} old removed, ${formatBytes(removed.bytes)})`;
 }
 
-/** More distinct warnings than this are only counted. */
+/** Number of distinct warnings that are listed; further ones are only counted. */
 const MAX_WARNINGS = 50;
 
-/** What is known at the end. Durations are milliseconds. */
+/** Facts about a run. Durations are milliseconds. */
 interface RunFacts {
   name: string;
   version: string;
   runFolder: string;
   readonly phases: Map<string, number>;
   readonly steps: { name: string; time: string; note: string }[];
-  /** What saving states cost. */
+  /** Cost of saving checkpoints. */
   readonly saved: { count: number; bytes: number; durationMs: number };
-  /** States that were removed to make room. */
+  /** Checkpoints that were removed to make room. */
   readonly removed: { count: number; bytes: number };
-  /** The machine is kept as it failed. */
+  /** True when the failed machine was saved. */
   failedState: boolean;
-  /** Each warning with its hint, once. */
+  /** Each distinct warning with its hint. */
   readonly warnings: Map<string, string | undefined>;
   unlistedWarnings: number;
   end:
@@ -55,7 +55,7 @@ interface RunFacts {
     | undefined;
 }
 
-/** Makes the summary of one run. Attach it to the bus, and render after the last event. */
+/** Creates the summary of one run. Attach it to the bus, and render it after the last event. */
 export function createSummary(): Summary {
   const facts: RunFacts = {
     name: "",
@@ -104,7 +104,7 @@ function recordEvent(facts: RunFacts, event: RunEvent): void {
       facts.runFolder = event.runFolder;
       break;
     case "phase.finished":
-      // A phase that comes twice (a second boot) shows its whole time.
+      // A phase that occurs twice (a second boot) shows its total time.
       facts.phases.set(event.phase, (facts.phases.get(event.phase) ?? 0) + event.durationMs);
       break;
     case "step.finished":
@@ -182,13 +182,13 @@ function successLines(
 
 const AFTER_STEPS: ReadonlySet<string> = new Set(["seal", "shutdown", "compact"]);
 
-/** Phases with their times, the steps below the phase that ran them. */
+/** Renders the phases with their times, and the steps below the phase that ran them. */
 function timeTable(facts: RunFacts, style: Style): string[] {
   const rows: { name: string; time: string; note: string; step: boolean }[] = [];
   const steps = facts.steps.map((step) => ({ ...step, name: `  ${step.name}`, step: true }));
   let placed = false;
   for (const [name, durationMs] of facts.phases) {
-    // Sealing is the first thing that happens to a guest whose steps are done.
+    // Sealing is the first phase after the steps.
     if (!placed && AFTER_STEPS.has(name)) {
       rows.push(...steps);
       placed = true;
@@ -226,7 +226,7 @@ function artifactLines(facts: RunFacts, result: ShownResult, style: Style): stri
     });
 }
 
-/** Warnings once more: a long run has scrolled them away. */
+/** Repeats the warnings, which have scrolled away in a long run. */
 function warningLines(facts: RunFacts, style: Style, columns: number): string[] {
   if (facts.warnings.size === 0) return [];
   const lines = [...facts.warnings].flatMap(([message, hint]) => [
