@@ -1,11 +1,20 @@
-/** Line ends of Windows in scripts: a shell takes the carriage return for part of the last word. */
+/**
+ * Detects Windows line endings in scripts: a shell takes the carriage return for part of the last
+ * word.
+ */
 
-/** Line ends of a text: all alike from the first line on, or some lines with a carriage return. */
+/**
+ * Line endings of a text. `mixed` means that the first line has none, but some later lines have a
+ * carriage return.
+ */
 export type LineEndings = "unix" | "windows" | "mixed";
 
 const SHELLS = /^(ba|da|a|k|mk|z)?sh$/;
 
-/** Tells a text's line ends by its first line; "mixed" where only later ones have a carriage return. */
+/**
+ * Determines the line endings of a text by its first line; "mixed" where only later lines have a
+ * carriage return.
+ */
 export function lineEndingsOf(text: Buffer | string): LineEndings {
   const content = typeof text === "string" ? text : text.toString("latin1");
   const [first = ""] = content.split("\n", 1);
@@ -13,7 +22,7 @@ export function lineEndingsOf(text: Buffer | string): LineEndings {
   return content.includes("\r\n") || content.endsWith("\r") ? "mixed" : "unix";
 }
 
-/** Whether a shell reads the script, by the program and arguments that run it. */
+/** Returns whether a shell reads the script, given the program and arguments that run it. */
 export function isShell(interpreter: readonly string[]): boolean {
   return interpreter
     .filter((word) => !word.startsWith("-") && !word.endsWith("/env"))
@@ -21,7 +30,7 @@ export function isShell(interpreter: readonly string[]): boolean {
     .some((word) => SHELLS.test(word.split("/").at(-1) ?? ""));
 }
 
-/** What is wrong with line ends, and what to do about it. */
+/** Descriptions of wrong line endings, and what to do about them. */
 export const LINE_ENDING_PROBLEMS = {
   windows:
     "has line ends of Windows (CRLF), which a shell takes for part of each line's last word; " +

@@ -19,8 +19,9 @@ const schema = z
   );
 
 /**
- * Reads the whole script from standard input, where no argument list shows it, and runs it with
- * standard input empty: a command that reads input must not get the rest of the script.
+ * Reads the whole script from standard input, so that it does not appear in an argument list, and
+ * runs it with empty standard input: a command that reads input must not consume the rest of the
+ * script.
  */
 const READ_AND_RUN = 'eval "$(cat)" </dev/null';
 

@@ -1,4 +1,4 @@
-/** Runs a script in the guest on behalf of an action, and turns a bad end into an error. */
+/** Runs a script in the guest for an action, and converts a failure to an error. */
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import { Tail } from "../host/lines.js";
@@ -7,7 +7,7 @@ import type { SystemState } from "../guest/system-state.js";
 import type { ActionContext } from "./action.js";
 import { LINE_ENDING_PROBLEMS, isShell, lineEndingsOf } from "./line-endings.js";
 
-/** What to run. `what` names it in messages. */
+/** Script to run. `what` names it in messages. */
 export interface ActionScript {
   readonly what: string;
   readonly content: Buffer | string;
@@ -15,7 +15,7 @@ export interface ActionScript {
   readonly arguments?: readonly string[];
 }
 
-/** The error of a command that ended badly, here or in the guest. */
+/** Returns the error for a command that failed, on the host or in the guest. */
 export function commandError(
   what: string,
   end: { exitCode: number | null; signal: string | null; timedOut: boolean },
@@ -31,17 +31,20 @@ export function commandError(
   return new VmbuildError("STEP_FAILED", `${what} ${how}`, { lines: lastLines, details });
 }
 
-/** Commands that end a system, as far as a script's own text shows them. */
+/** Matches commands that shut down the system, as far as a script's text shows them. */
 const SHUTDOWN_COMMANDS = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?init\s+[0-6])\b/;
 
-/** What a script gets that a shutdown ends. */
+/** Signals that end a script during a shutdown. */
 const SHUTDOWN_SIGNALS: ReadonlySet<string | null> = new Set(["TERM", "HUP"]);
 
 const RESTART_HINT =
   "To restart the guest, use a reboot action: it waits until the guest is back. Leave switching " +
   "off to vmbuild.";
 
-/** The error for a script after which the guest does not stay. `details.ending` says what it does. */
+/**
+ * Returns the error for a script after which the guest shuts down. `details.ending` is the kind of
+ * shutdown.
+ */
 export function guestShutdownError(
   what: string,
   ending: NonNullable<SystemState["pendingShutdown"]>,
@@ -54,7 +57,7 @@ export function guestShutdownError(
   });
 }
 
-/** What a script that may have ended the system has left; its own failure counts for more. */
+/** Returns the shutdown that a script may have started. Its own failure takes precedence. */
 async function pendingShutdownOf(context: ActionContext) {
   try {
     return (await context.guest.systemState()).pendingShutdown;
@@ -64,7 +67,7 @@ async function pendingShutdownOf(context: ActionContext) {
   }
 }
 
-/** A lost connection whose cause the script's own text shows. */
+/** Adds a hint to a lost connection whose cause the script's text shows. */
 function withRestartHint(error: unknown, what: string): unknown {
   const isLost = error instanceof VmbuildError && error.code === "GUEST_LOST";
   if (!isLost || error.details["ending"] !== undefined) return error;
@@ -78,14 +81,15 @@ function withRestartHint(error: unknown, what: string): unknown {
 }
 
 /**
- * Runs it with the step's environment and deadline, its lines going to the step's log.
+ * Runs a script with the step's environment and time limit, and writes its output to the step's
+ * log.
  * @throws {VmbuildError} STEP_FAILED or STEP_TIMEOUT with the last lines; STEP_FAILED for a shell
- *   script with line ends of Windows; GUEST_LOST when the guest does not stay, also where the script
- *   itself ended well.
+ *   script with Windows line endings; GUEST_LOST when the guest shuts down, even if the script
+ *   itself succeeded.
  */
 export async function runInGuest(context: ActionContext, script: ActionScript): Promise<void> {
   if (isShell(script.interpreter) && lineEndingsOf(script.content) === "windows") {
-    // An earlier action may have made it: nothing could be said of it before.
+    // An earlier action may have created the script, so that it could not be checked before.
     throw new VmbuildError("STEP_FAILED", `${script.what} ${LINE_ENDING_PROBLEMS.windows}`);
   }
   const mayEnd = SHUTDOWN_COMMANDS.test(String(script.content));
