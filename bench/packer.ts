@@ -66,7 +66,7 @@ export async function buildWithPacker(
   const timed = await timeProgram("packer", ["build", "-color=false", ...given, template], {
     cwd: round.folder,
     signal,
-    wholeGroup: true,
+    processGroup: true,
     // No question to its maker whether there is a newer one; its cache not in the home folder.
     env: { CHECKPOINT_DISABLE: "1", PACKER_CACHE_DIR: join(round.folder, "packer-cache") },
   });

@@ -52,7 +52,7 @@ export interface Round {
 /** The first version number that a program prints of itself. */
 async function versionOf(file: string, argument: string): Promise<string> {
   const env = { CHECKPOINT_DISABLE: "1" };
-  const result = await runProgram(file, [argument], { keepOutput: true, env });
+  const result = await runProgram(file, [argument], { captureOutput: true, env });
   return /\d+(\.\d+)+/.exec(result.stdout)?.[0] ?? "unknown";
 }
 

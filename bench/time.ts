@@ -1,6 +1,6 @@
 /** Runs a program against the clock. */
 import { readFileSync } from "node:fs";
-import { endOf, runProgram } from "../dist/host/programs.js";
+import { describeExit, runProgram } from "../dist/host/programs.js";
 import type { TimedLine } from "./stages.js";
 
 /** How often a process's peak memory is read. It never falls, so only the last moment can be missed. */
@@ -12,7 +12,7 @@ export interface TimeOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   /** Its children end with it when the bench is interrupted, which they do not do by themselves. */
-  readonly wholeGroup?: boolean;
+  readonly processGroup?: boolean;
   /** Reads the most memory that the process itself has had. */
   readonly watchMemory?: boolean;
   /** Forgets what it prints, but for the last lines. */
@@ -57,7 +57,7 @@ export async function timeProgram(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
     signal: options.signal,
-    wholeGroup: options.wholeGroup ?? false,
+    processGroup: options.processGroup ?? false,
     onLine(text) {
       if (!options.quiet) lines.push({ atMs: performance.now() - started, text });
     },
@@ -70,7 +70,9 @@ export async function timeProgram(
   }).finally(() => clearInterval(watch));
   const ms = performance.now() - started;
   if (result.exitCode !== 0) {
-    throw new Error([`${file} ended with ${endOf(result)}:`, ...result.lastLines].join("\n  "));
+    throw new Error(
+      [`${file} ended with ${describeExit(result)}:`, ...result.lastLines].join("\n  "),
+    );
   }
   return { ms, lines, ...(peakBytes === undefined ? {} : { peakBytes }) };
 }

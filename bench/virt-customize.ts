@@ -33,7 +33,7 @@ export async function prepareVirtCustomize(setup: Setup): Promise<void> {
   await timeProgram("virt-customize", ["--no-network", "-a", disk], {
     signal,
     env,
-    wholeGroup: true,
+    processGroup: true,
   });
   await rm(disk);
 }
@@ -62,7 +62,7 @@ export async function buildWithVirtCustomize(setup: Setup, round: Round): Promis
       ...["--upload", `${join(round.folder, "provisioners", "90-cleanup.sh")}:/root/cleanup.sh`],
       ...["--run-command", "bash /root/cleanup.sh && rm /root/cleanup.sh"],
     ],
-    { signal, env: environment(setup), wholeGroup: true },
+    { signal, env: environment(setup), processGroup: true },
   );
   const convert = ["convert", "-O", "qcow2", "-c", disk, image];
   const converted = await timeProgram("qemu-img", convert, { signal });
@@ -89,7 +89,7 @@ export async function readInside(
 ): Promise<string> {
   const { signal } = setup;
   const env = environment(setup);
-  const options = { signal, env, keepOutput: true, wholeGroup: true };
+  const options = { signal, env, captureOutput: true, processGroup: true };
   const result = await runProgram("virt-cat", ["-a", image, ...paths], options);
   if (result.exitCode !== 0) throw new Error(result.lastLines.join("\n"));
   return result.stdout;

@@ -22,7 +22,7 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** The longest time that a timer can hold; setTimeout fires at once beyond it. */
-const LONGEST_MS = 2 ** 31 - 1;
+const MAX_MS = 2 ** 31 - 1;
 
 function sizeField(range: SizeRange) {
   return z
@@ -53,7 +53,7 @@ export const duration = z
   .string()
   .transform((value, context) => {
     const milliseconds = parseDuration(value);
-    if (milliseconds !== undefined && milliseconds <= LONGEST_MS) return milliseconds;
+    if (milliseconds !== undefined && milliseconds <= MAX_MS) return milliseconds;
     const problem = milliseconds === undefined ? "not a duration" : "longer than 24 days";
     context.addIssue({
       code: "custom",

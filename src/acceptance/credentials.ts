@@ -28,15 +28,15 @@ export function authorizationOf(
   auth: HttpCheck["auth"],
   credentials: Credentials,
 ): Readonly<Record<string, string>> | string {
-  const wish = typeof auth === "string" ? { scheme: auth, previous: false } : auth;
-  if (wish.scheme === "none") return {};
-  const given = "secret" in wish ? wish.secret : undefined;
-  const known = wish.previous ? credentials.previous : credentials;
-  const when = wish.previous ? "earlier " : "";
-  if (wish.scheme === "basic") {
+  const authentication = typeof auth === "string" ? { scheme: auth, previous: false } : auth;
+  if (authentication.scheme === "none") return {};
+  const given = "secret" in authentication ? authentication.secret : undefined;
+  const known = authentication.previous ? credentials.previous : credentials;
+  const when = authentication.previous ? "earlier " : "";
+  if (authentication.scheme === "basic") {
     const password = given ?? known?.password;
     if (password === undefined) return `no ${when}password is known`;
-    const user = ("user" in wish ? wish.user : undefined) ?? credentials.user;
+    const user = ("user" in authentication ? authentication.user : undefined) ?? credentials.user;
     const pair = Buffer.from(`${user}:${password}`).toString("base64");
     return { authorization: `Basic ${pair}` };
   }

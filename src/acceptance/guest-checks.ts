@@ -6,8 +6,8 @@ import type { Guest } from "../guest/guest.js";
 import { formatDuration } from "../host/format.js";
 import { Tail } from "../host/lines.js";
 import type { CommandCheck, SystemCheck } from "./check-schema.js";
-import { findTrouble } from "./kernel-log.js";
-import { failed, held, impossible } from "./outcome.js";
+import { findKernelErrors } from "./kernel-log.js";
+import { failed, passed, permanentFailure } from "./outcome.js";
 import type { Outcome } from "./outcome.js";
 
 /** The guest as checks see it. */
@@ -19,26 +19,26 @@ export interface GuestTarget {
 }
 
 /** How a command ended, and what it printed. */
-interface Answer {
+interface CommandResult {
   readonly exitCode: number | null;
   /** In words; undefined when it exited by itself. */
-  readonly unusual: string | undefined;
+  readonly abnormalEnd: string | undefined;
   readonly stdout: readonly string[];
   /** The last lines of both streams. */
-  readonly last: readonly string[];
+  readonly lastLines: readonly string[];
 }
 
 /** A command that prints without end fills no memory. */
-const MOST_LINES = 10_000;
+const MAX_LINES = 10_000;
 
-async function ask(
+async function runInGuest(
   { guest }: GuestTarget,
   script: string,
   timeoutMs: number,
   environment: Readonly<Record<string, string>> = {},
-): Promise<Answer> {
-  const last = new Tail(10);
-  const stdout = new Tail(MOST_LINES);
+): Promise<CommandResult> {
+  const lastLines = new Tail(10);
+  const stdout = new Tail(MAX_LINES);
   const end = await (
     await guest()
   ).run({
@@ -47,25 +47,30 @@ async function ask(
     environment,
     timeoutMs,
     onLine(line, stream) {
-      last.push(line);
+      lastLines.push(line);
       if (stream === "stdout") stdout.push(line);
     },
   });
-  const unusual = end.timedOut
+  const abnormalEnd = end.timedOut
     ? `did not end within ${formatDuration(timeoutMs)}`
     : end.signal
       ? `was ended by SIG${end.signal}`
       : undefined;
-  return { exitCode: end.exitCode, unusual, stdout: stdout.lines, last: last.lines };
+  return {
+    exitCode: end.exitCode,
+    abnormalEnd,
+    stdout: stdout.lines,
+    lastLines: lastLines.lines,
+  };
 }
 
 /** A guest that cannot be asked is a failure like any other. */
-async function answered(signal: AbortSignal, work: () => Promise<Outcome>): Promise<Outcome> {
+async function asOutcome(signal: AbortSignal, work: () => Promise<Outcome>): Promise<Outcome> {
   try {
     return await work();
   } catch (error) {
     signal.throwIfAborted();
-    return impossible(`could not be run: ${messageOf(error)}`);
+    return permanentFailure(`could not be run: ${messageOf(error)}`);
   }
 }
 
@@ -78,27 +83,28 @@ export function checkCommand(
   target: GuestTarget,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  return answered(signal, async () => {
+  return asOutcome(signal, async () => {
     const script = check.run.join("\n");
-    const answer = await ask(target, script, check.timeout, check.environment);
-    if (answer.unusual !== undefined) return failed(`it ${answer.unusual}`, answer.last);
+    const answer = await runInGuest(target, script, check.timeout, check.environment);
+    if (answer.abnormalEnd !== undefined)
+      return failed(`it ${answer.abnormalEnd}`, answer.lastLines);
     if (answer.exitCode !== check.exitCode) {
-      return failed(`exit code ${answer.exitCode}, expected ${check.exitCode}`, answer.last);
+      return failed(`exit code ${answer.exitCode}, expected ${check.exitCode}`, answer.lastLines);
     }
     const { output } = check;
     if (output !== undefined && !new RegExp(output, "u").test(answer.stdout.join("\n"))) {
-      return failed(`its output does not fit ${output}`, answer.last);
+      return failed(`its output does not fit ${output}`, answer.lastLines);
     }
-    return held();
+    return passed();
   });
 }
 
 /** Waits until systemd has nothing left to start; how that ended does not matter here. */
 const WAIT = "systemctl is-system-running --wait >/dev/null 2>&1";
 
-function noAnswer(what: string, answer: Answer): Outcome {
-  const how = answer.unusual ?? `exit code ${answer.exitCode}`;
-  return impossible(`${what} (${how})`, answer.last);
+function noAnswer(what: string, answer: CommandResult): Outcome {
+  const how = answer.abnormalEnd ?? `exit code ${answer.exitCode}`;
+  return permanentFailure(`${what} (${how})`, answer.lastLines);
 }
 
 const inShellPattern = (text: string): RegExp =>
@@ -106,21 +112,21 @@ const inShellPattern = (text: string): RegExp =>
 
 async function checkUnits(check: SystemCheck, target: GuestTarget): Promise<Outcome> {
   const list = "systemctl list-units --failed --plain --no-legend --full";
-  const answer = await ask(target, `${WAIT}\n${list}`, check.timeout);
+  const answer = await runInGuest(target, `${WAIT}\n${list}`, check.timeout);
   if (answer.exitCode !== 0) return noAnswer("systemd does not say which units failed", answer);
   const allowed = check.allow.map(inShellPattern);
   const units = answer.stdout
     .map((line) => line.trim().split(/\s+/)[0] ?? "")
     .filter((unit) => unit !== "" && !allowed.some((pattern) => pattern.test(unit)));
-  if (units.length === 0) return held();
+  if (units.length === 0) return passed();
   const asked = units.map((unit) => `journalctl -b -u '${unit.replaceAll("'", "")}' -n 5 -o cat`);
-  const journal = await ask(target, asked.join("\n"), check.timeout);
-  return failed(`failed: ${units.join(", ")}`, journal.last);
+  const journal = await runInGuest(target, asked.join("\n"), check.timeout);
+  return failed(`failed: ${units.join(", ")}`, journal.lastLines);
 }
 
 async function checkBootTime(check: SystemCheck, target: GuestTarget): Promise<Outcome> {
   const show = "systemctl show --property=FinishTimestampMonotonic --value";
-  const answer = await ask(target, `${WAIT}\n${show}`, check.timeout);
+  const answer = await runInGuest(target, `${WAIT}\n${show}`, check.timeout);
   // Microseconds since the kernel's start; 0 while something is still being started.
   const finished = Number(answer.stdout.at(-1) ?? Number.NaN);
   if (answer.exitCode !== 0 || !(finished > 0)) {
@@ -128,18 +134,18 @@ async function checkBootTime(check: SystemCheck, target: GuestTarget): Promise<O
   }
   const { atMost = 0 } = check;
   const took = formatDuration(finished / 1000);
-  if (finished / 1000 <= atMost) return held(took);
+  if (finished / 1000 <= atMost) return passed(took);
   return failed(`it took ${took}, at most ${formatDuration(atMost)} are allowed`);
 }
 
 /** The console may be long: its end tells of a panic, its beginning of how it came to that. */
-const MOST_CONSOLE_BYTES = 64 * 2 ** 20;
+const MAX_CONSOLE_BYTES = 64 * 2 ** 20;
 
 async function readConsole(path: string): Promise<string[]> {
   try {
     await using handle = await open(path, "r");
     const { size } = await handle.stat();
-    const buffer = Buffer.alloc(Math.min(size, MOST_CONSOLE_BYTES));
+    const buffer = Buffer.alloc(Math.min(size, MAX_CONSOLE_BYTES));
     await handle.read(buffer, 0, buffer.length, size - buffer.length);
     return stripVTControlCharacters(buffer.toString("utf8"))
       .split(/[\r\n]+/)
@@ -153,15 +159,15 @@ async function readConsole(path: string): Promise<string[]> {
 async function checkKernel(check: SystemCheck, target: GuestTarget): Promise<Outcome> {
   const console = await readConsole(target.console);
   if (console.length === 0) {
-    return impossible("the console is empty, so that nothing can be said");
+    return permanentFailure("the console is empty, so that nothing can be said");
   }
-  const onConsole = findTrouble(console, check.allow);
+  const onConsole = findKernelErrors(console, check.allow);
   if (onConsole.length > 0) return failed("the console shows it", onConsole.slice(0, 5));
   // A kernel with `quiet` keeps most of it from the console.
-  const answer = await ask(target, "dmesg", check.timeout);
+  const answer = await runInGuest(target, "dmesg", check.timeout);
   if (answer.exitCode !== 0) return noAnswer("the kernel's log cannot be read", answer);
-  const inLog = findTrouble(answer.stdout, check.allow);
-  return inLog.length > 0 ? failed("the kernel's log shows it", inLog.slice(0, 5)) : held();
+  const inLog = findKernelErrors(answer.stdout, check.allow);
+  return inLog.length > 0 ? failed("the kernel's log shows it", inLog.slice(0, 5)) : passed();
 }
 
 /**
@@ -178,5 +184,5 @@ export function checkSystem(
     "no-kernel-errors": checkKernel,
     "boot-time": checkBootTime,
   } as const;
-  return answered(signal, () => looks[check.system](check, target));
+  return asOutcome(signal, () => looks[check.system](check, target));
 }

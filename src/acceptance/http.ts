@@ -9,10 +9,10 @@ import type { Credentials } from "./credentials.js";
 import { methodOf } from "./check-schema.js";
 import type { HttpCheck } from "./check-schema.js";
 import { mismatchAt } from "./json-path.js";
-import { failed, held, impossible } from "./outcome.js";
+import { failed, passed, permanentFailure } from "./outcome.js";
 import type { Outcome } from "./outcome.js";
 import { readStream, streamProblem } from "./stream.js";
-import { createAgent, isAboutTrust } from "./trust.js";
+import { createAgent, isTrustError } from "./trust.js";
 import type { Trust } from "./trust.js";
 
 /** Where requests go, and as whom. */
@@ -25,7 +25,7 @@ export interface HttpTarget {
 }
 
 /** More than any answer of an API; what is beyond it is a mistake of the check's author. */
-const MOST_BYTES = 16 * 2 ** 20;
+const MAX_BYTES = 16 * 2 ** 20;
 const SHOWN_CHARACTERS = 300;
 
 interface Body {
@@ -43,7 +43,7 @@ async function readText(response: Dispatcher.ResponseData): Promise<string> {
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MOST_BYTES) throw new Error(`the answer has more than ${MOST_BYTES} bytes`);
+    if (size > MAX_BYTES) throw new Error(`the answer has more than ${MAX_BYTES} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
@@ -86,7 +86,10 @@ function bodyProblem({ expect }: HttpCheck, text: string): string | undefined {
   return undefined;
 }
 
-async function judge(check: HttpCheck, response: Dispatcher.ResponseData): Promise<Outcome> {
+async function checkResponse(
+  check: HttpCheck,
+  response: Dispatcher.ResponseData,
+): Promise<Outcome> {
   const { statusCode } = response;
   if (!check.status.includes(statusCode)) {
     const text = await readText(response);
@@ -102,15 +105,15 @@ async function judge(check: HttpCheck, response: Dispatcher.ResponseData): Promi
       const text = excerpt(await readText(response));
       return failed(`the answer is no event stream: its type is ${type}`, text);
     }
-    const stream = await readStream(response.body as AsyncIterable<Buffer>, events, MOST_BYTES);
+    const stream = await readStream(response.body as AsyncIterable<Buffer>, events, MAX_BYTES);
     const problem = streamProblem(stream, events);
     return problem === undefined
-      ? held()
+      ? passed()
       : failed(problem, stream.map(({ data }) => data).slice(-5));
   }
   const text = await readText(response);
   const problem = bodyProblem(check, text);
-  return problem === undefined ? held() : failed(problem, excerpt(text));
+  return problem === undefined ? passed() : failed(problem, excerpt(text));
 }
 
 /** The innermost error that says something: undici and AggregateError wrap the others. */
@@ -122,7 +125,7 @@ function causeOf(error: unknown): unknown {
 function networkFailure(error: unknown, url: string): Outcome {
   const cause = causeOf(error);
   const code = systemCode(cause);
-  if (isAboutTrust(code)) {
+  if (isTrustError(code)) {
     const hint = trustHint(code);
     return failed(
       `the certificate of ${new URL(url).host} is not trusted: ${messageOf(cause)}`,
@@ -150,7 +153,7 @@ export async function checkHttp(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const authorization = authorizationOf(check.auth, target.credentials);
-  if (typeof authorization !== "object") return impossible(authorization);
+  if (typeof authorization !== "object") return permanentFailure(authorization);
   const { content, headers } = bodyOf(check);
   const url = target.address(check.scheme, check.port) + check.http;
   const deadline = AbortSignal.timeout(check.timeout);
@@ -169,7 +172,7 @@ export async function checkHttp(
       body: content ?? null,
       signal: AbortSignal.any([signal, deadline]),
     });
-    return await judge(check, response);
+    return await checkResponse(check, response);
   } catch (error) {
     signal.throwIfAborted();
     if (deadline.aborted) return failed(`no answer within ${formatDuration(check.timeout)}`);

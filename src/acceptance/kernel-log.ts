@@ -1,7 +1,7 @@
 /** What a kernel says when it has lost its footing. */
 
 /** The words of Linux (kernel/panic.c, arch/x86/kernel/dumpstack.c, mm/oom_kill.c). */
-const TROUBLE: readonly RegExp[] = [
+const ERROR_PATTERNS: readonly RegExp[] = [
   /Kernel panic - not syncing/,
   /\bOops: /,
   // A lockup under emulation tells of the host's load, not of the image.
@@ -15,9 +15,13 @@ const TROUBLE: readonly RegExp[] = [
 ];
 
 /** Lines of a console or a kernel log that tell of an oops, a panic or a lack of memory. */
-export function findTrouble(lines: readonly string[], allow: readonly string[] = []): string[] {
+export function findKernelErrors(
+  lines: readonly string[],
+  allow: readonly string[] = [],
+): string[] {
   return lines.filter(
     (line) =>
-      TROUBLE.some((pattern) => pattern.test(line)) && !allow.some((text) => line.includes(text)),
+      ERROR_PATTERNS.some((pattern) => pattern.test(line)) &&
+      !allow.some((text) => line.includes(text)),
   );
 }

@@ -20,11 +20,11 @@ export function failed(reason: string, lines: readonly string[] = [], isFinal = 
 }
 
 /** A failure that trying again cannot change. */
-export function impossible(reason: string, lines: readonly string[] = []): Failure {
+export function permanentFailure(reason: string, lines: readonly string[] = []): Failure {
   return failed(reason, lines, true);
 }
 
 /** It holds. */
-export function held(detail?: string): Outcome {
+export function passed(detail?: string): Outcome {
   return detail === undefined ? { ok: true } : { ok: true, detail };
 }

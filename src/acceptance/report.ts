@@ -69,10 +69,10 @@ function caseLines(className: string, result: CheckResult): string[] {
   const { name, ok, durationMs, reason = "failed", lines = [] } = result;
   const start = `    <testcase classname="${escapeXml(className)}" name="${escapeXml(name)}" time="${seconds(durationMs)}"`;
   if (ok) return [`${start}/>`];
-  const words = lines.map(escapeXml).join("\n");
+  const message = lines.map(escapeXml).join("\n");
   return [
     `${start}>`,
-    `      <failure message="${escapeXml(reason)}">${words}</failure>`,
+    `      <failure message="${escapeXml(reason)}">${message}</failure>`,
     "    </testcase>",
   ];
 }

@@ -7,7 +7,7 @@ import { checkCommand, checkSystem } from "./guest-checks.js";
 import type { GuestTarget } from "./guest-checks.js";
 import { checkHttp } from "./http.js";
 import type { HttpTarget } from "./http.js";
-import { impossible } from "./outcome.js";
+import { permanentFailure } from "./outcome.js";
 import type { Outcome } from "./outcome.js";
 
 /** What came of one check. Durations are milliseconds. */
@@ -38,9 +38,9 @@ export interface CheckRun {
   /** When the guest was started: `within` counts from there (`performance.now()`). */
   readonly startedAt: number;
   /** Bounds every `within`. Milliseconds. */
-  readonly longestWait?: number;
+  readonly maxWaitMs?: number;
   /** Says why waiting any longer is useless; undefined while it is not. */
-  readonly whyHopeless?: () => Promise<string | undefined>;
+  readonly hopelessReason?: () => Promise<string | undefined>;
   /** Names the round in events; absent for the first. */
   readonly round?: string | undefined;
   readonly emit: Emit;
@@ -59,7 +59,7 @@ export function kindOf(check: Check): CheckResult["kind"] {
 
 function attempt(check: Check, { targets, signal }: CheckRun): Promise<Outcome> {
   if ("http" in check) return checkHttp(check, targets.http, signal);
-  if (!targets.guest) return Promise.resolve(impossible("there is no way into the guest"));
+  if (!targets.guest) return Promise.resolve(permanentFailure("there is no way into the guest"));
   return "run" in check
     ? checkCommand(check, targets.guest, signal)
     : checkSystem(check, targets.guest, signal);
@@ -68,12 +68,12 @@ function attempt(check: Check, { targets, signal }: CheckRun): Promise<Outcome> 
 /** One check to its end. */
 async function runCheck(check: Check, run: CheckRun): Promise<CheckResult> {
   const started = performance.now();
-  const patience = "within" in check ? Math.min(check.within, run.longestWait ?? Infinity) : 0;
+  const limit = "within" in check ? Math.min(check.within, run.maxWaitMs ?? Infinity) : 0;
   for (let attempts = 1; ; attempts++) {
     const outcome = await attempt(check, run).catch((error: unknown) => {
       run.signal.throwIfAborted();
       // Whatever went wrong: what could not be checked does not hold.
-      return impossible(`could not be checked: ${messageOf(error)}`);
+      return permanentFailure(`could not be checked: ${messageOf(error)}`);
     });
     const durationMs = performance.now() - started;
     const known = { name: check.name, kind: kindOf(check), durationMs, attempts };
@@ -81,8 +81,8 @@ async function runCheck(check: Check, run: CheckRun): Promise<CheckResult> {
       const { detail } = outcome;
       return { ...known, ok: true, ...(detail === undefined ? {} : { detail }) };
     }
-    const isLate = performance.now() + PAUSE_MS - run.startedAt > patience;
-    const hopeless = await run.whyHopeless?.();
+    const isLate = performance.now() + PAUSE_MS - run.startedAt > limit;
+    const hopeless = await run.hopelessReason?.();
     if (outcome.isFinal || isLate || hopeless !== undefined) {
       const { reason, lines } = outcome;
       const why = hopeless === undefined ? reason : `${reason} (${hopeless})`;
@@ -95,7 +95,7 @@ async function runCheck(check: Check, run: CheckRun): Promise<CheckResult> {
 }
 
 /** Hands a result on to whoever waits for it. */
-export function tellResult(
+export function reportResult(
   result: CheckResult,
   { emit, round, onResult }: Pick<CheckRun, "emit" | "round" | "onResult">,
 ): void {
@@ -119,7 +119,7 @@ export async function runChecks(checks: readonly Check[], run: CheckRun): Promis
   const results: CheckResult[] = [];
   for (const check of checks) {
     const result = await runCheck(check, run);
-    tellResult(result, run);
+    reportResult(result, run);
     results.push(result);
   }
   return results;

@@ -72,7 +72,7 @@ export function createAgent(trust: Trust, serverName?: string): Agent {
 }
 
 /** OpenSSL's codes for a certificate that is not believed (Node's tls, X509 errors). */
-const NOT_BELIEVED = new Set([
+const UNTRUSTED_CODES = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
@@ -85,6 +85,6 @@ const NOT_BELIEVED = new Set([
 ]);
 
 /** Whether an error's code says that the certificate is not believed: trying again is useless. */
-export function isAboutTrust(code: string | undefined): boolean {
-  return code !== undefined && NOT_BELIEVED.has(code);
+export function isTrustError(code: string | undefined): boolean {
+  return code !== undefined && UNTRUSTED_CODES.has(code);
 }

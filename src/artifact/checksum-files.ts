@@ -1,7 +1,10 @@
-/** Checksum files as GNU coreutils writes them, so that `sha256sum -c` and its kin accept them. */
+/**
+ * Writes checksum files in the format of GNU coreutils, which `sha256sum -c` and similar programs
+ * accept.
+ */
 import type { Algorithm } from "./digest.js";
 
-/** `NAME.sha256` for `NAME`; the same for the other algorithms. */
+/** Returns `NAME.sha256` for `NAME`, and likewise for the other algorithms. */
 export function checksumPath(path: string, algorithm: Algorithm): string {
   return `${path}.${algorithm}`;
 }
@@ -9,9 +12,9 @@ export function checksumPath(path: string, algorithm: Algorithm): string {
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r" };
 
 /**
- * The one line of a checksum file: the digest, two spaces, the name without its folder.
- * A name with a backslash or an end of line is escaped, and the line then begins with a
- * backslash (coreutils' manual, "cksum output modes").
+ * Returns the line of a checksum file: the digest, two spaces, and the name without its folder. A
+ * name with a backslash or a line break is escaped, and the line then begins with a backslash
+ * (coreutils' manual, "cksum output modes").
  */
 export function formatChecksum(hex: string, name: string): string {
   const escaped = name.replaceAll(/[\\\n\r]/g, (character) => ESCAPES[character] ?? character);

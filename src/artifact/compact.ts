@@ -1,4 +1,4 @@
-/** From a stopped machine's disk to one self-contained image in the format that is asked for. */
+/** Converts the disk of a stopped machine to one self-contained image in the requested format. */
 import { rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
@@ -12,29 +12,29 @@ import type { Compression, ImageFormat } from "./registry.js";
 
 export type { Compression, ImageFormat } from "./registry.js";
 
-/** What to convert, and into what. */
+/** Options of a conversion. */
 export interface CompactOptions extends Conversion<Compression> {
   readonly format: ImageFormat;
 }
 
-/** The finished image. Bytes. */
+/** Finished image. Sizes are bytes. */
 export interface CompactedImage {
-  /** The file's length: what a download takes. */
+  /** Length of the file, as it is downloaded. */
   readonly size: number;
-  /** What a guest sees. */
+  /** Size of the disk as a guest sees it. */
   readonly virtualSize: number;
 }
 
-/** The compression that a format gets: its default where it does not know the one asked for. */
+/** Returns the compression for a format: its default when it does not support the requested one. */
 export function compressionOf(format: ImageFormat, asked: Compression | undefined): Compression {
   const { compressions } = formatNamed(format);
   return asked !== undefined && compressions.includes(asked) ? asked : compressions[0];
 }
 
 /**
- * The share of the allocated bytes below which no disk is expected to shrink. File systems come
- * out at a third with zstd, and zeroes that the guest wrote take nothing; so only what is far out
- * of reach is refused beforehand, and the rest is left to the conversion itself.
+ * Smallest expected size in proportion to the allocated bytes. File systems compress to a third
+ * with zstd, and zeros that the guest wrote take no space. Only conversions that clearly cannot fit
+ * are refused in advance; the rest is left to the conversion itself.
  */
 const SMALLEST_SHARE = { compressed: 1 / 20, plain: 1 / 2 } as const;
 
@@ -53,10 +53,11 @@ async function requireRoom({ destination, compression }: Conversion, most: numbe
 }
 
 /**
- * Converts a disk to a finished image under a temporary name. Emits `progress` events of the
- * task `compact`, in percent. Nothing is fsynced here: hash the file first, while it is in memory.
+ * Converts a disk to a finished image under a temporary name. Emits `progress` events of the task
+ * `compact`, in percent. The file is not fsynced here, so that it can first be hashed while it is
+ * in the page cache.
  * @throws {VmbuildError} ARTIFACT_SPACE when it does not fit, ARTIFACT_CONVERT with qemu-img's
- *   words on any other failure, the signal's reason when aborted. The destination is gone then.
+ *   output on any other failure, the signal's reason when aborted. The destination is removed then.
  */
 export async function compact(options: CompactOptions): Promise<CompactedImage> {
   const { source, destination, signal } = options;

@@ -1,4 +1,4 @@
-/** The files and folders that steps made, on their way to lie beside the image. */
+/** Stages the files and folders that steps created for the output folder. */
 import { isUtf8 } from "node:buffer";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,10 +9,10 @@ import { companionProblem } from "./names.js";
 import type { Staging } from "./publish.js";
 
 /**
- * Requires that no file that steps made has a name of the artifact's own, or one that a manifest
- * cannot hold.
- * @param folder where steps leave what they make for the output folder.
- * @param filename the image's.
+ * Requires that no file created by steps uses a name of the artifact, or a name that a manifest
+ * cannot contain.
+ * @param folder the folder in which steps leave files for the output folder.
+ * @param filename the name of the image.
  * @throws {VmbuildError} ARTIFACT_NAMES, with a line for each name.
  */
 export async function requireCompanionNames(folder: string, filename: string): Promise<void> {
@@ -33,7 +33,8 @@ export async function requireCompanionNames(folder: string, filename: string): P
 }
 
 /**
- * Copies what steps made to temporary names beside the image. A folder counts as one.
+ * Copies the files created by steps to temporary names beside the image. A folder counts as one
+ * file.
  * @returns their names.
  * @throws {VmbuildError} ARTIFACT_NAMES, ARTIFACT_SPACE or ARTIFACT_CONVERT.
  */

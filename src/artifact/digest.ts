@@ -1,4 +1,4 @@
-/** A file's checksums, all from one reading of it. */
+/** Computes all checksums of a file in one pass. */
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { VmbuildError } from "../errors.js";
@@ -6,15 +6,17 @@ import type { Emit } from "../events/types.js";
 import { artifactError } from "./failures.js";
 import { Hashers } from "./hashers.js";
 
-/** The checksums that an artifact can have; the names are OpenSSL's and also the file endings. */
+/**
+ * Checksum algorithms of an artifact. The names are those of OpenSSL and also the file extensions.
+ */
 export const ALGORITHMS = ["sha256", "md5", "sha512", "sha1"] as const;
 /** One of {@link ALGORITHMS}. */
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-/** Lower-case hexadecimal by algorithm. */
+/** Digests in lower-case hexadecimal, by algorithm. */
 export type Digests<A extends Algorithm = Algorithm> = Record<A, string>;
 
-/** What a digest speaks through. */
+/** Options of a digest. */
 export interface DigestOptions {
   readonly emit: Emit;
   readonly signal: AbortSignal;
@@ -49,8 +51,8 @@ async function feed(
 }
 
 /**
- * Reads a file once and computes all the checksums side by side, one thread for each. Emits
- * `progress` events of the task `digest`, in bytes, about a hundred in all.
+ * Reads a file once and computes all checksums in parallel, with one thread for each. Emits about a
+ * hundred `progress` events of the task `digest`, in bytes.
  * @throws {VmbuildError} ARTIFACT_DIGEST when the file cannot be read or changes meanwhile, the
  *   signal's reason when aborted.
  */

@@ -1,4 +1,4 @@
-/** Turns a system error of this room into one of the family. */
+/** Converts system errors of this room to VmbuildErrors. */
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
 import { isDiskFull } from "../host/faults.js";
@@ -14,8 +14,8 @@ const FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Turns a system error into the one for an output folder that cannot be used: OUTPUT_UNWRITABLE, or
- * ARTIFACT_SPACE for a full disk and a used-up quota.
+ * Converts a system error to the error for an output folder that cannot be used: OUTPUT_UNWRITABLE,
+ * or ARTIFACT_SPACE for a full disk and an exhausted quota.
  */
 export function folderError(folder: string, error: unknown): VmbuildError {
   if (error instanceof VmbuildError) return error;
@@ -33,8 +33,8 @@ export function folderError(folder: string, error: unknown): VmbuildError {
 }
 
 /**
- * The error itself where it is one of the family; otherwise ARTIFACT_SPACE for a full disk or a
- * used-up quota, and `code` for the rest.
+ * Returns a VmbuildError unchanged. Converts other errors: ARTIFACT_SPACE for a full disk or an
+ * exhausted quota, `code` for the rest.
  */
 export function artifactError(code: ErrorCode, doing: string, error: unknown): VmbuildError {
   if (error instanceof VmbuildError) return error;

@@ -1,8 +1,11 @@
-/** What a format of finished images is. Each has one file in `formats/`; `registry.ts` lists them. */
+/**
+ * Defines the interface of an output format. Each format is a file in `formats/`; `registry.ts`
+ * lists them.
+ */
 import type { Emit } from "../events/types.js";
 import type { ProgramName } from "../host/programs.js";
 
-/** The machine that an image was built in, for formats that describe one beside the disk. */
+/** Machine in which the image was built, for formats that describe a machine beside the disk. */
 export interface MachineFacts {
   readonly name: string;
   readonly cpus: number;
@@ -11,41 +14,44 @@ export interface MachineFacts {
   readonly firmware: string;
 }
 
-/** A conversion. Paths are absolute. */
+/** Conversion of a disk. Paths are absolute. */
 export interface Conversion<C extends string = string> {
-  /** The stopped machine's qcow2 disk. Backing files are merged, snapshots left behind. */
+  /** qcow2 disk of the stopped machine. Backing files are merged, and snapshots are left out. */
   readonly source: string;
-  /** A temporary name, removed by the caller after any failure; its folder may hold others. */
+  /**
+   * Temporary name. The caller removes the file after a failure; its folder may contain other
+   * files.
+   */
   readonly destination: string;
-  /** One of the format's. */
+  /** One of the format's compressions. */
   readonly compression: C;
-  /** Two conversions of one disk come out equal, byte for byte. */
+  /** Requires that two conversions of one disk give identical files. */
   readonly reproducible: boolean;
   readonly machine: MachineFacts;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** A format of finished images. `N` is its name, `C` the names of its compressions. */
+/** Format of finished images. `N` is its name, `C` the names of its compressions. */
 export interface OutputFormat<N extends string = string, C extends string = string> {
-  /** `output.format` in a template, and the format of the file in the manifest. */
+  /** Value of `output.format` in a template, and the format of the file in the manifest. */
   readonly name: N;
-  /** The ending of its files: `.qcow2`. */
+  /** File extension: `.qcow2`. */
   readonly extension: string;
-  /** The values of `output.compression` that it knows; the first is the default. */
+  /** Supported values of `output.compression`; the first is the default. */
   readonly compressions: readonly [C, ...C[]];
-  /** Whether a machine can start from the file: `boot`, `test`, and `base.appliance`. */
+  /** True when a machine can start from the file: for `boot`, `test`, and `base.appliance`. */
   readonly startable: boolean;
   /** Programs of the host that a conversion runs. */
   readonly programs: readonly ProgramName[];
   /**
-   * Finds out how many bytes the file can take at most.
+   * Returns the largest size of the resulting file in bytes.
    * @throws {VmbuildError} ARTIFACT_CONVERT when the source cannot be read.
    */
   measure(conversion: Conversion<C>): Promise<number>;
   /**
-   * Writes the file, with `progress` events of the task `compact`, in percent.
-   * @param most what `measure` found, for messages.
+   * Writes the file and emits `progress` events of the task `compact`, in percent.
+   * @param most the result of `measure`, for messages.
    * @throws {VmbuildError} ARTIFACT_SPACE, ARTIFACT_CONVERT.
    */
   convert(conversion: Conversion<C>, most: number): Promise<void>;

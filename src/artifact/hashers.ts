@@ -1,11 +1,12 @@
 /**
- * One worker thread per algorithm, all fed from one ring of shared memory: a file is read once
- * and hashed by all of them side by side, as fast as the slowest alone, in constant memory.
+ * Hashes a stream with several algorithms in parallel: one worker thread per algorithm, all fed
+ * from one ring buffer in shared memory. The file is read once, as fast as the slowest algorithm,
+ * in constant memory.
  */
 import { Worker } from "node:worker_threads";
 
 /**
- * The thread's whole program. Text rather than a file of its own, so that it starts the same from
+ * Program of the worker threads. It is a string rather than a file, so that it works the same from
  * the compiled package and from the sources.
  */
 const PROGRAM = `
@@ -22,12 +23,15 @@ parentPort.on("message", (message) => {
 });
 `;
 
-/** 8 slots of 256 KiB: more, or larger ones, measured no faster. */
+/** Size of a slot: 8 slots of 256 KiB. More or larger ones were not faster. */
 const SLOT_BYTES = 2 ** 18;
 const SLOTS = 8;
 
-/** MiB. A thread keeps nothing but its hash; V8's own limits would let it collect 48 MiB of garbage. */
-const SMALL = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16, stackSizeMb: 1 };
+/**
+ * Memory limits of a worker in MiB. A worker holds only its hash state; with V8's defaults it would
+ * accumulate 48 MiB of garbage.
+ */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16, stackSizeMb: 1 };
 
 type Answer = { readonly digest: string } | { readonly at: number };
 
@@ -36,7 +40,7 @@ export class Hashers implements AsyncDisposable {
   readonly #ring = new SharedArrayBuffer(SLOT_BYTES * SLOTS);
   readonly #workers: readonly Worker[];
   readonly #free: number[] = Array.from({ length: SLOTS }, (_, index) => index * SLOT_BYTES);
-  /** Where each slot in use begins, and how many threads have yet to read it. */
+  /** Start of each slot in use, and the number of threads that have yet to read it. */
   readonly #readers = new Map<number, number>();
   readonly #digests = new Map<string, string>();
   #failure: { readonly error: unknown } | undefined;
@@ -50,7 +54,7 @@ export class Hashers implements AsyncDisposable {
     try {
       for (const algorithm of new Set(algorithms)) workers.push(this.#start(algorithm));
     } catch (error) {
-      // A host that allows no more threads must not keep those that were started.
+      // If the host allows no more threads, those already started must not be left running.
       for (const worker of workers) void worker.terminate();
       throw error;
     }
@@ -63,9 +67,9 @@ export class Hashers implements AsyncDisposable {
     const worker = new Worker(PROGRAM, {
       eval: true,
       workerData: { algorithm, ring: this.#ring },
-      // Whatever this process was started with (a loader, an inspector) is not for the threads.
+      // Options of this process (a loader, an inspector) do not apply to the threads.
       execArgv: [],
-      resourceLimits: SMALL,
+      resourceLimits: WORKER_LIMITS,
     });
     worker.on("message", (answer: Answer) => this.#take(algorithm, answer));
     worker.on("error", (error) => this.#fail(error));
@@ -75,24 +79,24 @@ export class Hashers implements AsyncDisposable {
     return worker;
   }
 
-  /** A free piece of the ring to read into, as soon as there is one. */
+  /** Returns a free slot of the ring to read into, as soon as there is one. */
   async slot(): Promise<Uint8Array<SharedArrayBuffer>> {
-    await this.#until(() => this.#free.length > 0);
+    await this.#waitUntil(() => this.#free.length > 0);
     const at = this.#free.shift() ?? 0;
     return new Uint8Array(this.#ring, at, SLOT_BYTES);
   }
 
-  /** Has the first `length` bytes of a slot hashed, after all that was given before. */
+  /** Hashes the first `length` bytes of a slot, after everything that was pushed before. */
   push(slot: Uint8Array<SharedArrayBuffer>, length: number): void {
     const at = slot.byteOffset;
     this.#readers.set(at, this.#workers.length);
     for (const worker of this.#workers) worker.postMessage({ at, length });
   }
 
-  /** Ends the stream: every algorithm's digest, in hexadecimal. */
+  /** Ends the stream and returns the digest of every algorithm in hexadecimal. */
   async digests(): Promise<ReadonlyMap<string, string>> {
     for (const worker of this.#workers) worker.postMessage("end");
-    await this.#until(() => this.#digests.size === this.#workers.length);
+    await this.#waitUntil(() => this.#digests.size === this.#workers.length);
     return this.#digests;
   }
 
@@ -112,13 +116,13 @@ export class Hashers implements AsyncDisposable {
     this.#wake();
   }
 
-  /** The first failure is the one that counts. */
+  /** Records a failure. The first one is reported. */
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#wake();
   }
 
-  async #until(holds: () => boolean): Promise<void> {
+  async #waitUntil(holds: () => boolean): Promise<void> {
     for (;;) {
       if (this.#failure) throw this.#failure.error;
       if (holds()) return;

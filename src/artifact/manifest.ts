@@ -1,13 +1,19 @@
-/** `manifest.json`: what an artifact is, what it was made from, and how long each part took. */
+/**
+ * Defines `manifest.json`, which describes an artifact, what it was made from, and how long each
+ * part took.
+ */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { ALGORITHMS } from "./digest.js";
 import { COMPRESSIONS } from "./registry.js";
 
-/** The file's name in the output folder. */
+/** File name in the output folder. */
 export const MANIFEST_NAME = "manifest.json";
-/** Changes when a field changes its meaning; fields may be added without. */
+/**
+ * Version of the manifest. It changes when the meaning of a field changes; new fields do not change
+ * it.
+ */
 export const MANIFEST_VERSION = 1;
 
 const digest = z
@@ -34,7 +40,7 @@ const file = z.object({
     .describe("by algorithm, lower-case hexadecimal"),
 });
 
-/** The schema of `manifest.json`. Keys that it does not know are ignored, for later versions. */
+/** Schema of `manifest.json`. Unknown keys are ignored, so that later versions can add some. */
 export const manifestSchema = z.object({
   manifestVersion: z.literal(MANIFEST_VERSION),
   name: z.string().min(1),
@@ -85,14 +91,14 @@ export const manifestSchema = z.object({
     ),
 });
 
-/** What `manifest.json` says. */
+/** Content of `manifest.json`. */
 export type Manifest = z.infer<typeof manifestSchema>;
-/** One file of an artifact, as the manifest has it. */
+/** File of an artifact in the manifest. */
 export type ManifestFile = z.infer<typeof file>;
 
 /**
- * The manifest as text: checked, keys in the schema's order, two spaces deep.
- * @throws {VmbuildError} DEFECT when it does not fit its own schema.
+ * Formats a manifest as validated JSON, with keys in the schema's order, indented by two spaces.
+ * @throws {VmbuildError} DEFECT when it does not match its own schema.
  */
 export function formatManifest(manifest: Manifest): string {
   const result = manifestSchema.safeParse(manifest);
@@ -118,9 +124,9 @@ function invalid(
 }
 
 /**
- * Reads and checks a manifest.
- * @throws {VmbuildError} ARTIFACT_INVALID when it is missing, no JSON, of another version, or
- *   does not fit the schema; every wrong place is listed.
+ * Reads and validates a manifest.
+ * @throws {VmbuildError} ARTIFACT_INVALID when it is missing, is not JSON, has another version,
+ *   or does not match the schema; every problem is listed.
  */
 export async function readManifest(path: string): Promise<Manifest> {
   let content: unknown;

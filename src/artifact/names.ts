@@ -1,4 +1,6 @@
-/** The names that an artifact's own files have in the output folder, and which others may not have. */
+/**
+ * Defines the names of an artifact's own files in the output folder, which other files may not use.
+ */
 import { posix } from "node:path";
 import { isTemporaryName } from "../host/files.js";
 import { checksumPath } from "./checksum-files.js";
@@ -8,41 +10,41 @@ import { formatNamed } from "./registry.js";
 import type { ImageFormat } from "./registry.js";
 
 /**
- * Bytes. The longest file name of Linux, less what is added to a name while its file is written:
- * a dot before it, and `.xxxxxxxx.part` after it.
+ * Longest file name in bytes: Linux's limit minus the dot before and the `.xxxxxxxx.part` after the
+ * name of a temporary file.
  */
-const LONGEST_NAME = 255 - 15;
-const LONGEST_CHECKSUM_ENDING = Math.max(...ALGORITHMS.map((name) => name.length + 1));
+const MAX_NAME_LENGTH = 255 - 15;
+const MAX_CHECKSUM_ENDING_LENGTH = Math.max(...ALGORITHMS.map((name) => name.length + 1));
 
-/** What decides the image's name. */
+/** Fields of a template that determine the image's name. */
 export interface NamedImage {
   readonly name: string;
   readonly version: string;
   readonly output: { readonly filename?: string | undefined; readonly format: ImageFormat };
 }
 
-/** The image's file name: the template's own, or `NAME-VERSION.FORMAT`. */
+/** Returns the image's file name: the template's own, or `NAME-VERSION.FORMAT`. */
 export function imageFilename({ name, version, output }: NamedImage): string {
   return output.filename ?? `${name}-${version}${formatNamed(output.format).extension}`;
 }
 
 /**
- * A name as file systems that ignore case compare it: FAT, SMB shares, and ext4 folders with
- * casefold. FAT drops dots and spaces at the end as well.
+ * Folds a name as case-insensitive file systems do: FAT, SMB shares, and ext4 folders with
+ * casefold. FAT also drops dots and spaces at the end.
  */
-function folded(name: string): string {
+function foldCase(name: string): string {
   return name
     .normalize("NFC")
     .toLowerCase()
     .replace(/[. ]+$/, "");
 }
 
-/** Returns whether two names can be one file, on some file system. */
+/** Returns whether two names may be the same file on some file system. */
 export function sameName(one: string, other: string): boolean {
-  return folded(one) === folded(other);
+  return foldCase(one) === foldCase(other);
 }
 
-/** The artifact's own names with what each is, whatever checksums are wanted. */
+/** Returns the artifact's own names and their purposes, for every possible checksum. */
 function ownNames(filename: string): [string, string][] {
   return [
     [filename, "the image"],
@@ -54,7 +56,7 @@ function ownNames(filename: string): [string, string][] {
   ];
 }
 
-/** Returns what is wrong with a name for any file of the output folder. */
+/** Returns the problem of a name for any file of the output folder; undefined when it is valid. */
 function nameProblem(name: string, longest: number): string | undefined {
   if (isTemporaryName(name)) return `"${name}" is the form of vmbuild's own temporary file names`;
   const bytes = Buffer.byteLength(name);
@@ -63,33 +65,34 @@ function nameProblem(name: string, longest: number): string | undefined {
     : undefined;
 }
 
-/** Returns what is wrong with the image's file name, or undefined. */
+/** Returns the problem of the image's file name; undefined when it is valid. */
 export function filenameProblem(filename: string): string | undefined {
   if (sameName(filename, MANIFEST_NAME)) {
     return `the image cannot be called "${filename}": ${MANIFEST_NAME} is the manifest`;
   }
-  const ending = ALGORITHMS.find((name) => folded(filename).endsWith(`.${name}`));
+  const ending = ALGORITHMS.find((name) => foldCase(filename).endsWith(`.${name}`));
   if (ending !== undefined) {
     return `the image cannot be called "${filename}": names that end in .${ending} are those of checksum files`;
   }
-  return nameProblem(filename, LONGEST_NAME - LONGEST_CHECKSUM_ENDING);
+  return nameProblem(filename, MAX_NAME_LENGTH - MAX_CHECKSUM_ENDING_LENGTH);
 }
 
 /**
- * Returns what is wrong with a file or folder that a step makes in the output folder, or undefined.
- * @param path relative to the output folder. A path that leads out of it is not judged here.
+ * Returns the problem of a file or folder that a step creates in the output folder; undefined when
+ * it is valid.
+ * @param path relative to the output folder. A path that leads out of it is not checked here.
  */
 export function companionProblem(path: string, filename: string): string | undefined {
   const name = entryOf(path);
   if (name === undefined) return undefined;
   const own = ownNames(filename).find(([other]) => sameName(name, other));
-  if (own === undefined) return nameProblem(name, LONGEST_NAME);
+  if (own === undefined) return nameProblem(name, MAX_NAME_LENGTH);
   const [taken, what] = own;
   const same = name === taken ? "" : ", as file systems that ignore case see it";
   return `"${name}" is the name of ${what}${same}`;
 }
 
-/** Returns the entry of the output folder that a path in it makes: its first part. */
+/** Returns the first component of a path: the entry that it creates in the output folder. */
 export function entryOf(path: string): string | undefined {
   const [first = ""] = posix.normalize(path).replace(/^\/+/, "").split("/");
   return first === "" || first === "." || first === ".." ? undefined : first;

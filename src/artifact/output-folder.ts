@@ -1,4 +1,4 @@
-/** Takes an output folder into use before anything is built for it. */
+/** Prepares and locks an output folder before the build starts. */
 import { lstat, open, readlink, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
@@ -11,20 +11,23 @@ import { MANIFEST_NAME } from "./manifest.js";
 import { requireOwnFolder } from "./output-owner.js";
 import type { OutputTarget } from "./output-owner.js";
 
-/** Bytes. An image takes at least this much; `qemu-img measure` tells more once there is a disk. */
-const LEAST_SPACE = 256 * 2 ** 20;
+/**
+ * Smallest size of an image in bytes. `qemu-img measure` gives the actual size once there is a
+ * disk.
+ */
+const MIN_SPACE = 256 * 2 ** 20;
 
-/** An output folder that is this run's alone. Dispose of it. */
-export type OutputClaim = AsyncDisposable;
+/** Lock on an output folder. Dispose of it to release the lock. */
+export type OutputFolderLock = AsyncDisposable;
 
 /**
- * Makes the output folder where it is not there, and requires that the artifact can be written to
- * it: it holds no other template's artifact, a file can be made in it, there is some space, and no
- * other run writes to it. While the claim is held, no other run can claim it. A folder that was
- * made for the claim and is still empty in the end is removed again.
+ * Creates and locks the output folder, and requires that the artifact can be written to it: it
+ * contains no other template's artifact, a file can be created in it, there is some space, and no
+ * other run uses it. A folder that was created for the lock and is still empty is removed at the
+ * end.
  * @throws {VmbuildError} OUTPUT_TAKEN, OUTPUT_UNWRITABLE, ARTIFACT_SPACE.
  */
-export async function claimOutputFolder(target: OutputTarget): Promise<OutputClaim> {
+export async function lockOutputFolder(target: OutputTarget): Promise<OutputFolderLock> {
   const { folder } = target;
   await requireOwnFolder(target);
   const made = await makeOutputFolder(folder);
@@ -35,7 +38,7 @@ export async function claimOutputFolder(target: OutputTarget): Promise<OutputCla
     await requireSpaceFor(folder);
     const lock = await lockFolder(folder);
     try {
-      // Another run may have published between the first look and the lock.
+      // Another run may have published between the first check and the lock.
       await requireOwnFolder(target);
     } catch (error) {
       await lock?.release();
@@ -53,26 +56,29 @@ export async function claimOutputFolder(target: OutputTarget): Promise<OutputCla
   }
 }
 
-/** @returns the topmost folder that had to be made, or undefined. */
+/**
+ * Creates the folder.
+ * @returns the topmost folder that had to be created, or undefined.
+ */
 async function makeOutputFolder(folder: string): Promise<string | undefined> {
   try {
     const made = await makeFolder(folder);
     if ((await stat(folder)).isDirectory()) return made;
   } catch (error) {
-    throw (await obstacle(folder)) ?? folderError(folder, error);
+    throw (await findObstacle(folder)) ?? folderError(folder, error);
   }
   throw (
-    (await obstacle(folder)) ??
+    (await findObstacle(folder)) ??
     new VmbuildError("OUTPUT_UNWRITABLE", `The output folder ${folder} is not a folder`)
   );
 }
 
-/** Finds what stands where the folder or one of its parents would be: a file, or a broken link. */
-async function obstacle(folder: string): Promise<VmbuildError | undefined> {
+/** Finds a file or a broken link in place of the folder or one of its parents. */
+async function findObstacle(folder: string): Promise<VmbuildError | undefined> {
   for (let at = folder; dirname(at) !== at; at = dirname(at)) {
-    const status = await lstat(at).catch(() => undefined); // Not there: its parent is looked at.
+    const status = await lstat(at).catch(() => undefined); // It does not exist, so its parent is checked.
     if (status === undefined || status.isDirectory()) continue;
-    const real = await stat(at).catch(() => undefined); // A link that leads nowhere.
+    const real = await stat(at).catch(() => undefined); // The link is broken.
     if (real?.isDirectory()) continue;
     const what = status.isSymbolicLink()
       ? `a symbolic link to ${await readlink(at)}, which is not a folder`
@@ -85,7 +91,7 @@ async function obstacle(folder: string): Promise<VmbuildError | undefined> {
   return undefined;
 }
 
-/** Makes a file with the longest name that will be needed, and removes it again. */
+/** Creates a file with the longest name that will be needed, and removes it again. */
 async function tryToWrite({ folder, filename }: OutputTarget): Promise<void> {
   const path = temporaryBeside(join(folder, checksumPath(filename, "sha512")));
   try {
@@ -98,18 +104,21 @@ async function tryToWrite({ folder, filename }: OutputTarget): Promise<void> {
   } catch (error) {
     throw folderError(folder, error);
   } finally {
-    await rm(path, { force: true }).catch(() => {}); // It could not be made; that is reported.
+    await rm(path, { force: true }).catch(() => {}); // The file could not be created, which is reported.
   }
 }
 
-/** In a folder with the sticky bit, only its owner can replace a file. */
+/**
+ * Requires that existing files can be replaced: in a folder with the sticky bit, only their owner
+ * can.
+ */
 async function requireReplaceable({ folder, filename }: OutputTarget): Promise<void> {
   const user = process.geteuid?.() ?? 0;
   const { mode, uid } = await stat(folder);
   if (user === 0 || uid === user || (mode & 0o1000) === 0) return;
   for (const name of [filename, MANIFEST_NAME]) {
     const path = join(folder, name);
-    const status = await lstat(path).catch(() => undefined); // Not there: nothing to replace.
+    const status = await lstat(path).catch(() => undefined); // There is no file to replace.
     if (status === undefined || status.uid === user) continue;
     throw new VmbuildError("OUTPUT_UNWRITABLE", `${path} belongs to another user`, {
       details: { folder, path },
@@ -119,12 +128,12 @@ async function requireReplaceable({ folder, filename }: OutputTarget): Promise<v
 
 async function requireSpaceFor(folder: string): Promise<void> {
   const free = await freeSpace(folder);
-  if (free >= LEAST_SPACE) return;
-  const [needed, there] = formatSizes(LEAST_SPACE, free);
+  if (free >= MIN_SPACE) return;
+  const [needed, there] = formatSizes(MIN_SPACE, free);
   throw new VmbuildError(
     "ARTIFACT_SPACE",
     `The image needs at least ${needed} in ${folder}, where ${there} are free`,
-    { details: { folder, needed: LEAST_SPACE, free } },
+    { details: { folder, needed: MIN_SPACE, free } },
   );
 }
 
@@ -137,14 +146,16 @@ async function lockFolder(folder: string) {
   });
 }
 
-/** Removes the folders that were made, from the innermost on, as far as nothing is in them. */
+/**
+ * Removes the folders that were created, from the innermost one up to the first that is not empty.
+ */
 async function removeEmpty(folder: string, made: string | undefined): Promise<void> {
   if (made === undefined) return;
   for (let at = folder; ; at = dirname(at)) {
     try {
       await rmdir(at);
     } catch (error) {
-      if (systemCode(error) !== "ENOENT") return; // In use, or not ours to remove any more.
+      if (systemCode(error) !== "ENOENT") return; // The folder is in use, or belongs to another user now.
     }
     if (at === made || dirname(at) === at) return;
   }

@@ -1,4 +1,4 @@
-/** Whose artifact an output folder holds. */
+/** Determines which template's artifact an output folder contains. */
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -9,25 +9,25 @@ import { ALGORITHMS } from "./digest.js";
 import { folderError } from "./failures.js";
 import { MANIFEST_NAME } from "./manifest.js";
 
-/** Where an artifact goes, and whose it is. */
+/** Destination of an artifact, and the template that it belongs to. */
 export interface OutputTarget {
-  /** The template's name. */
+  /** Name of the template. */
   readonly name: string;
   /** Absolute. */
   readonly folder: string;
-  /** The image's file name. */
+  /** File name of the image. */
   readonly filename: string;
 }
 
 const HINT =
   'Give each template an output folder of its own: "output": { "directory": "output/${name}" }, or --output DIR.';
 
-/** As much of a manifest as tells whose it is, in this version of vmbuild and later ones. */
+/** Fields of a manifest that identify its template, in this version of vmbuild and later ones. */
 const ownedManifest = z.looseObject({ manifestVersion: z.number(), name: z.string() });
 
 /**
  * Reads the name of the template whose artifact is in a folder.
- * @returns undefined where there is no manifest, or one of which only a part is there.
+ * @returns undefined where there is no manifest, or only part of one.
  * @throws {VmbuildError} OUTPUT_TAKEN when `manifest.json` is JSON of another program.
  */
 export async function readOwner(folder: string): Promise<string | undefined> {
@@ -47,8 +47,8 @@ export async function readOwner(folder: string): Promise<string | undefined> {
   });
 }
 
-/** The error for a folder that holds the artifact of another template. */
-function otherOwner({ name, folder }: OutputTarget, owner: string): VmbuildError {
+/** Returns the error for a folder that contains the artifact of another template. */
+function otherOwnerError({ name, folder }: OutputTarget, owner: string): VmbuildError {
   return new VmbuildError(
     "OUTPUT_TAKEN",
     `${folder} holds the image of another template, "${owner}"; that of "${name}" would replace its manifest`,
@@ -60,9 +60,9 @@ function otherOwner({ name, folder }: OutputTarget, owner: string): VmbuildError
 }
 
 /**
- * Requires that an output folder holds nothing that the artifact would replace, except an older
+ * Requires that an output folder contains nothing that the artifact would replace, except an older
  * artifact of the same template. Writes nothing.
- * @throws {VmbuildError} OUTPUT_TAKEN; OUTPUT_UNWRITABLE when it cannot be looked into.
+ * @throws {VmbuildError} OUTPUT_TAKEN; OUTPUT_UNWRITABLE when it cannot be read.
  */
 export async function requireOwnFolder(target: OutputTarget): Promise<void> {
   const { name, folder, filename } = target;
@@ -75,10 +75,13 @@ export async function requireOwnFolder(target: OutputTarget): Promise<void> {
     });
   }
   const owner = await readOwner(folder);
-  if (owner !== undefined && owner !== name) throw otherOwner(target, owner);
+  if (owner !== undefined && owner !== name) throw otherOwnerError(target, owner);
 }
 
-/** A symbolic link to a folder is not one: a file that is renamed there takes the link's place. */
+/**
+ * Returns whether a path is a folder. A symbolic link to a folder does not count, because a rename
+ * replaces the link.
+ */
 async function isFolder(folder: string, path: string): Promise<boolean> {
   try {
     return (await statIfThere(path)) !== undefined && (await lstat(path)).isDirectory();

@@ -1,17 +1,20 @@
 /**
- * Gives an artifact's files their final names, all of them or as if none.
+ * Publishes the files of an artifact under their final names, all of them or none.
  *
  * Everything is written under temporary names beside the final ones and fsynced. Then, in this
- * order, with the folder fsynced where the order must survive a power loss:
+ * order, with the folder fsynced where the order must survive a power failure:
  *
- * 1. the old manifest goes, and with it the old sums for which there are no new ones
- * 2. the images are renamed into place, each replacing its elder in one move
- * 3. their checksum files are, then the files that steps made
- * 4. the manifest is, last
+ * 1. the old manifest is removed, and with it the old checksum files that are not replaced
  *
- * Before 1 all is old, after 4 all is new. A crash in between leaves no manifest, which every
- * reader of ours takes for "nothing there" ({@link readPublished}); sums may then be those of
- * the image before, so that `sha256sum -c` fails, but never those of an image that is not there.
+ * 2. the images are renamed, each replacing its predecessor atomically
+ *
+ * 3. their checksum files are renamed, then the files that steps created
+ *
+ * 4. the manifest is renamed, last
+ *
+ * Before 1 everything is old, and after 4 everything is new. A crash in between leaves no manifest,
+ * so {@link readPublished} reports that there is no artifact. Checksum files may then belong to the
+ * previous image, so that `sha256sum -c` fails, but never to an image that does not exist.
  */
 import { lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -23,7 +26,7 @@ import { artifactError } from "./failures.js";
 import { MANIFEST_NAME } from "./manifest.js";
 import { sameName } from "./names.js";
 
-/** What a file is to the artifact; it decides when its final name appears. */
+/** Role of a file in the artifact, which determines when it is renamed. */
 export type StagedRole = "image" | "checksums" | "companion" | "manifest";
 
 interface StagedFile {
@@ -32,9 +35,9 @@ interface StagedFile {
   readonly path: string;
 }
 
-/** The files of one artifact on their way. Dispose of it: what was not published is removed. */
+/** Files of one artifact before publication. Disposing of it removes what was not published. */
 export class Staging implements AsyncDisposable {
-  /** Where the final names will be; it must exist. */
+  /** Folder of the final names; it must exist. */
   readonly folder: string;
   readonly #files = new Map<string, StagedFile>();
 
@@ -43,8 +46,8 @@ export class Staging implements AsyncDisposable {
   }
 
   /**
-   * Returns the temporary name to write `name` under. A name that was reserved before gives the
-   * same answer, where it is meant for the same file.
+   * Returns the temporary name for writing `name`. A repeated call for the same file gives the same
+   * result.
    * @param name a file name without folders.
    * @throws {VmbuildError} ARTIFACT_NAMES when another file of the artifact has that name.
    */
@@ -59,7 +62,10 @@ export class Staging implements AsyncDisposable {
     return temporary;
   }
 
-  /** Files that steps made may differ in case alone: they were made on this host. */
+  /**
+   * Requires an unused name. Files that steps created may differ in case alone, because this host's
+   * file system already accepted them.
+   */
   #requireFree(name: string, role: StagedRole): void {
     for (const [other, file] of this.#files) {
       const both = role === "companion" && file.role === "companion";
@@ -82,9 +88,10 @@ export class Staging implements AsyncDisposable {
   }
 
   /**
-   * Makes everything durable and renames it into place. Not to be cancelled half-way: it takes
-   * no signal. Not atomic against other writers: the build's lock keeps them out.
-   * @throws {VmbuildError} ARTIFACT_SPACE or ARTIFACT_CONVERT; see above for what is left then.
+   * Flushes all files to disk and renames them. It takes no signal, because it must not be
+   * cancelled halfway. It is not atomic against other writers, which the build's lock prevents.
+   * @throws {VmbuildError} ARTIFACT_SPACE or ARTIFACT_CONVERT; the header of this file describes
+   *   the state afterwards.
    */
   async publish(): Promise<void> {
     const files = [...this.#files.values()];
@@ -108,7 +115,7 @@ export class Staging implements AsyncDisposable {
     await Promise.all(left.map((file) => rm(file.temporary, gone)));
   }
 
-  /** The old manifest, and the old sums of these images that nothing new replaces. */
+  /** Removes the old manifest, and the old checksum files of these images that are not replaced. */
   async #removeOutdated(images: readonly StagedFile[]): Promise<void> {
     const sums = images.flatMap(({ path }) => ALGORITHMS.map((name) => checksumPath(path, name)));
     const unreplaced = sums.filter((path) => !this.#files.has(basename(path)));
@@ -119,7 +126,7 @@ export class Staging implements AsyncDisposable {
 
   async #moveIntoPlace(files: readonly StagedFile[]): Promise<void> {
     for (const file of files) {
-      // A folder takes the place of another only when that is empty.
+      // A rename replaces a folder only when that is empty.
       if ((await lstat(file.temporary)).isDirectory()) {
         await rm(file.path, { recursive: true, force: true });
       }
@@ -133,9 +140,9 @@ export class Staging implements AsyncDisposable {
 const ENDING_LENGTH = "01234567.part".length;
 
 /**
- * Removes the temporary files and folders that a killed run left for these final paths. Only for the holder
- * of the build's lock.
- * @returns what was removed, with sizes in bytes.
+ * Removes the temporary files and folders that a killed run left for these final paths. Only for
+ * the holder of the build's lock.
+ * @returns the removed paths, with sizes in bytes.
  */
 export async function removeAbandoned(
   paths: readonly string[],
@@ -146,7 +153,8 @@ export async function removeAbandoned(
     const start = `.${basename(path)}.`;
     const names = (await statIfThere(folder)) ? await readdir(folder) : [];
     for (const name of names) {
-      // Whatever follows the start is eight digits and the ending, or the name is another file's.
+      // After the prefix there must be eight characters and the extension; otherwise the name
+      // belongs to another file.
       if (!name.startsWith(start) || name.length !== start.length + ENDING_LENGTH) continue;
       if (!isTemporaryName(name)) continue;
       const abandoned = join(folder, name);

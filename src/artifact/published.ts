@@ -1,4 +1,4 @@
-/** An artifact that is already there: whether it is whole, without reading its images. */
+/** Checks whether an existing artifact is complete, without reading its images. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
@@ -36,9 +36,9 @@ async function problemsOf(folder: string, file: ManifestFile): Promise<string[]>
 }
 
 /**
- * The manifest of the artifact in `folder`, once its files, sizes and sums files fit it. The
- * images' content is not read; `sha256sum -c` does that.
- * @throws {VmbuildError} ARTIFACT_INVALID, with each thing that is wrong.
+ * Returns the manifest of the artifact in `folder` if its files, sizes and checksum files match.
+ * The content of the images is not read; `sha256sum -c` verifies it.
+ * @throws {VmbuildError} ARTIFACT_INVALID, with each problem.
  */
 export async function readPublished(folder: string): Promise<Manifest> {
   const manifest = await readManifest(join(folder, MANIFEST_NAME));

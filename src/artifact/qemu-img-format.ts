@@ -1,26 +1,26 @@
-/** Formats that one `qemu-img convert` writes. */
+/** Defines formats that a single `qemu-img convert` writes. */
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import { formatBytes } from "../host/format.js";
 import { Tail } from "../host/lines.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import type { Conversion, OutputFormat } from "./format.js";
 
-/** What differs from one such format to another. */
+/** Properties in which these formats differ. */
 interface QemuImgFormatOptions<N extends string, C extends string> extends Pick<
   OutputFormat<N, C>,
   "extension" | "compressions" | "startable"
 > {
-  /** Also the name of QEMU's driver. */
+  /** Name of the format and of QEMU's driver. */
   readonly name: N;
-  /** The options for a compression. */
+  /** Returns the options for a compression. */
   readonly flags: (compression: C) => readonly string[];
 }
 
-/** A format with the argument list of its conversion. */
+/** Format with the argument list of its conversion. */
 export interface QemuImgFormat<N extends string, C extends string> extends OutputFormat<N, C> {
-  /** The argument list for qemu-img, without the program. Pure. */
+  /** Returns the argument list for qemu-img, without the program's name. Pure. */
   argumentsOf(
     conversion: Pick<Conversion<C>, "source" | "destination" | "compression" | "reproducible">,
   ): string[];
@@ -36,8 +36,8 @@ export function qemuImgFormat<const N extends string, const C extends string>(
     "-p",
     ...["-f", "qcow2", "-O", name],
     ...format.flags(conversion.compression),
-    // Out of order, clusters land wherever they happen to be ready. 16 at once is the most that
-    // qemu-img takes; zlib is bound by its own four threads and gains nothing from them.
+    // With -W, clusters are written in any order. 16 coroutines is qemu-img's maximum; zlib is
+    // limited by its own four threads and gains nothing from them.
     ...(conversion.reproducible ? [] : ["-W"]),
     ...(conversion.reproducible || conversion.compression === "zlib" ? [] : ["-m", "16"]),
     resolve(conversion.source),
@@ -57,18 +57,22 @@ export function qemuImgFormat<const N extends string, const C extends string>(
 
 const measureAnswer = z.object({ required: z.number() });
 
-/** Every allocated cluster, uncompressed. */
+/** Returns the size of all allocated clusters without compression. */
 async function measure(driver: string, { source, signal }: Conversion): Promise<number> {
   const args = ["measure", "--output=json", "-f", "qcow2", "-O", driver, resolve(source)];
   const result = await runProgram("qemu-img", args, {
     signal,
-    keepOutput: true,
+    captureOutput: true,
     env: { LC_ALL: "C" },
   });
   if (result.exitCode === 0) return measureAnswer.parse(JSON.parse(result.stdout)).required;
-  throw new VmbuildError("ARTIFACT_CONVERT", `qemu-img cannot read ${source}: ${endOf(result)}`, {
-    lines: result.lastLines,
-  });
+  throw new VmbuildError(
+    "ARTIFACT_CONVERT",
+    `qemu-img cannot read ${source}: ${describeExit(result)}`,
+    {
+      lines: result.lastLines,
+    },
+  );
 }
 
 async function convert(
@@ -76,7 +80,7 @@ async function convert(
   args: readonly string[],
   { destination, compression, emit, signal }: Conversion,
 ): Promise<void> {
-  const words = new Tail();
+  const tail = new Tail();
   const described = compression === "none" ? name : `${name}, ${compression}`;
   const label = `Writing the image (${described})`;
   let shown = -1;
@@ -85,14 +89,14 @@ async function convert(
     env: { LC_ALL: "C" },
     onLine(line, stream) {
       const percent = /\((\d+)\.\d+\/100%\)/.exec(line)?.[1];
-      if (stream === "stderr" || percent === undefined) return words.push(line);
+      if (stream === "stderr" || percent === undefined) return tail.push(line);
       if (Number(percent) === shown) return;
       shown = Number(percent);
       emit({ type: "progress", task: "compact", label, done: shown, total: 100, unit: "percent" });
     },
   });
   if (result.exitCode === 0) return;
-  const lines = words.lines.filter((line) => line.trim() !== "");
+  const lines = tail.lines.filter((line) => line.trim() !== "");
   const folder = dirname(destination);
   if (lines.some((line) => /No space left on device|Disk quota exceeded/.test(line))) {
     throw new VmbuildError(
@@ -103,7 +107,7 @@ async function convert(
   }
   throw new VmbuildError(
     "ARTIFACT_CONVERT",
-    `qemu-img could not write the image to ${folder}: ${endOf(result)}`,
+    `qemu-img could not write the image to ${folder}: ${describeExit(result)}`,
     { lines, details: { folder } },
   );
 }

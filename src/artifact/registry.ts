@@ -1,4 +1,4 @@
-/** Every format of finished images. A new one is a file in `formats/` and a line in this list. */
+/** Lists every output format. To add one, add a file in `formats/` and a line in this list. */
 import type { OutputFormat } from "./format.js";
 import { qcow2 } from "./formats/qcow2.js";
 import { raw } from "./formats/raw.js";
@@ -6,19 +6,19 @@ import { raw } from "./formats/raw.js";
 /** All formats; the first is the default. */
 const OUTPUT_FORMATS = [qcow2, raw] as const;
 
-/** The name of a format. */
+/** Name of a format. */
 export type ImageFormat = (typeof OUTPUT_FORMATS)[number]["name"];
-/** The name of a way to compress an image. */
+/** Name of a compression. */
 export type Compression = (typeof OUTPUT_FORMATS)[number]["compressions"][number];
 
-/** The names of the formats, the default first. */
+/** Names of the formats, the default first. */
 export const IMAGE_FORMATS: readonly ImageFormat[] = OUTPUT_FORMATS.map(({ name }) => name);
-/** What any of the formats can be compressed with. */
+/** Compressions of all formats. */
 export const COMPRESSIONS: readonly Compression[] = [
   ...new Set(OUTPUT_FORMATS.flatMap(({ compressions }): readonly Compression[] => compressions)),
 ];
 
-/** A format by its name. */
+/** Returns a format by its name. */
 export function formatNamed(name: ImageFormat): OutputFormat<ImageFormat, Compression> {
   const formats: readonly OutputFormat<ImageFormat, Compression>[] = OUTPUT_FORMATS;
   const format = formats.find((one) => one.name === name);
@@ -26,7 +26,7 @@ export function formatNamed(name: ImageFormat): OutputFormat<ImageFormat, Compre
   return format;
 }
 
-/** Whether a machine can start from a file of this format, as a manifest names it. */
+/** Returns whether a machine can start from a file of this format, by its name in a manifest. */
 export function isStartable(name: string): boolean {
   return OUTPUT_FORMATS.some((format) => format.name === name && format.startable);
 }

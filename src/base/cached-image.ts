@@ -2,7 +2,13 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { makeFolder, makePrivateFolder, markUsed, statIfThere, writeWhole } from "../host/files.js";
+import {
+  makeFolder,
+  makePrivateFolder,
+  markUsed,
+  statIfThere,
+  writeFileAtomic,
+} from "../host/files.js";
 import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 
@@ -82,7 +88,7 @@ async function makeNow({ key, make }: CachedImageRequest, path: string): Promise
     const made = await make(path, workFolder);
     const status = await statIfThere(path);
     const record = { size: status?.size, mtimeMs: status?.mtimeMs, ...made };
-    await writeWhole(`${path}.json`, `${JSON.stringify(record, null, 2)}\n`);
+    await writeFileAtomic(`${path}.json`, `${JSON.stringify(record, null, 2)}\n`);
     return { path, record };
   } finally {
     await rm(workFolder, { recursive: true, force: true });

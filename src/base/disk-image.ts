@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Emit } from "../events/types.js";
 import { publish } from "../host/files.js";
 import { displayUrl } from "../inputs/address.js";
-import { rememberedDigest } from "../inputs/remembered.js";
+import { cachedDigest } from "../inputs/digest-cache.js";
 import { cachedImage, findCachedImage } from "./cached-image.js";
 import { convertForeign } from "./foreign.js";
 import {
@@ -98,7 +98,7 @@ async function make(
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   const status = await stat(path, { bigint: true });
-  return `sha256:${await rememberedDigest(path, status, signal)}`;
+  return `sha256:${await cachedDigest(path, status, signal)}`;
 }
 
 /** A digest of all files that the image lies in. */

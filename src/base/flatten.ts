@@ -8,7 +8,7 @@ import type { Emit } from "../events/types.js";
 import { requireSpace, sizeOnDisk } from "../host/files.js";
 import { systemClock } from "../inputs/clock.js";
 import { createProgress } from "../inputs/progress.js";
-import { rememberedDigest } from "../inputs/remembered.js";
+import { cachedDigest } from "../inputs/digest-cache.js";
 import { flattenImage } from "../machine/disk.js";
 import { cachedImage } from "./cached-image.js";
 import type { ImageFiles } from "./image-files.js";
@@ -32,7 +32,7 @@ const RECIPE = 1;
 async function digestOf(file: string, status: BigIntStats, context: FlattenContext) {
   const progress = createProgress(context.emit, systemClock, `hash:${file}`, `hash ${file}`);
   let done = 0;
-  const sha256 = await rememberedDigest(file, status, context.signal, {
+  const sha256 = await cachedDigest(file, status, context.signal, {
     onBytes: (bytes) => progress.at((done += bytes), Number(status.size)),
   });
   if (done > 0) progress.finish(done);

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import type { RunResult } from "../host/programs.js";
 
 /** An image to convert. */
@@ -34,7 +34,7 @@ const infoAnswer = z.object({
 const FOOTER_BYTES = 512;
 
 function qemuImg(args: readonly string[], signal: AbortSignal): Promise<RunResult> {
-  return runProgram("qemu-img", args, { signal, keepOutput: true, env: { LC_ALL: "C" } });
+  return runProgram("qemu-img", args, { signal, captureOutput: true, env: { LC_ALL: "C" } });
 }
 
 /** A comma ends a value in QEMU's option lists; two of them are one. */
@@ -69,7 +69,7 @@ async function vhdKind(path: string): Promise<{ isFixed: boolean; size: number }
 
 function unreadable(image: ForeignImage, doing: string, result: RunResult): VmbuildError {
   const full = result.lastLines.some((line) => /No space left|quota exceeded/i.test(line));
-  const message = `${image.what} ${doing}: qemu-img: ${endOf(result)}`;
+  const message = `${image.what} ${doing}: qemu-img: ${describeExit(result)}`;
   return new VmbuildError(full ? "HOST_SPACE" : "BASE_INVALID", message, {
     lines: result.lastLines,
     ...(full ? {} : { hint: "The file may be damaged or cut short; fetch it again." }),

@@ -2,7 +2,7 @@
 import { access, constants, lstat, stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
-import { unusedImageInfo } from "../machine/disk.js";
+import { imageInfoWithLocks } from "../machine/disk.js";
 import type { ImageInfo } from "../machine/disk.js";
 import { parseBackingName } from "./backing-name.js";
 import type { ImageName } from "./backing-name.js";
@@ -86,7 +86,7 @@ export async function readImageFiles(
   while (next) {
     for (const file of next.files) await add(file);
     const [file = path] = next.files;
-    const info = await unusedImageInfo(next.name, next.format, signal);
+    const info = await imageInfoWithLocks(next.name, next.format, signal);
     if (!info) {
       const hint = "Shut down the machine that uses it, or build from a copy made while it is off.";
       throw problem(path, file, "is open for writing in another program", hint);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { imageCandidates } from "../inputs/archive.js";
 import type { Archive, Member } from "../inputs/archive.js";
-import { recogniseFile } from "../inputs/content.js";
+import { recognizeFile } from "../inputs/content.js";
 import type { Content } from "../inputs/content-kind.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
 import { extentNames } from "./vmdk.js";
@@ -43,7 +43,7 @@ async function lookAt(
 ): Promise<Content> {
   const target = join(scratch, "beginning");
   await archive.extract({ member, target, limit: HEAD_BYTES, beginning: true, signal });
-  return recogniseFile(target, member.size <= HEAD_BYTES);
+  return recognizeFile(target, member.size <= HEAD_BYTES);
 }
 
 function refuse(what: string, hint: string): VmbuildError {

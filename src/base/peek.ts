@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { imageInfo } from "../machine/disk.js";
 import { memberIn } from "../inputs/archive.js";
-import { recogniseFile } from "../inputs/content.js";
+import { recognizeFile } from "../inputs/content.js";
 import type { Compression, Content } from "../inputs/content-kind.js";
 import { openArchive } from "../inputs/open-archive.js";
-import { pour, UNPACKERS } from "../inputs/pour.js";
+import { writeProgramOutput, UNPACKERS } from "../inputs/program-output.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
 import { readBaseImage } from "./base.js";
 import { madeImage } from "./disk-image.js";
@@ -41,11 +41,19 @@ async function beginning(path: string, by: Compression, look: Look): Promise<Con
   const input = createReadStream(path);
   try {
     const command = UNPACKERS[by];
-    await pour({ target, command, input, limit: HEAD_BYTES, beginning: true, what, signal });
+    await writeProgramOutput({
+      target,
+      command,
+      input,
+      limit: HEAD_BYTES,
+      beginning: true,
+      what,
+      signal,
+    });
   } finally {
     input.destroy();
   }
-  return recogniseFile(target, false);
+  return recognizeFile(target, false);
 }
 
 async function peekArchive(path: string, form: "tar" | "zip", look: Look): Promise<void> {

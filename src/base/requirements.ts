@@ -1,7 +1,7 @@
 /** What a file has to be for a base, and the words for what it is instead. */
 import { basename } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
-import { recogniseFile } from "../inputs/content.js";
+import { recognizeFile } from "../inputs/content.js";
 import type { Content } from "../inputs/content-kind.js";
 import { imageProblem } from "./soundness.js";
 import type { Layer } from "./layer.js";
@@ -44,7 +44,7 @@ export function isReady(content: Content): boolean {
 /** Recognises a file of this host, with words for what the file system refuses. */
 async function recogniseBase(path: string, what: string): Promise<Content> {
   try {
-    return await recogniseFile(path);
+    return await recognizeFile(path);
   } catch (error) {
     if (systemCode(error) === "EISDIR") throw notABase(what, "is a folder");
     throw error;

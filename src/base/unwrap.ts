@@ -8,11 +8,11 @@ import { statIfThere } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
 import { systemClock } from "../inputs/clock.js";
 import { memberIn } from "../inputs/archive.js";
-import { recogniseFile } from "../inputs/content.js";
+import { recognizeFile } from "../inputs/content.js";
 import type { Compression } from "../inputs/content-kind.js";
 import { openArchive } from "../inputs/open-archive.js";
-import { pour, UNPACKERS } from "../inputs/pour.js";
-import type { Poured } from "../inputs/pour.js";
+import { writeProgramOutput, UNPACKERS } from "../inputs/program-output.js";
+import type { WrittenExtent } from "../inputs/program-output.js";
 import { createProgress } from "../inputs/progress.js";
 import type { Layer } from "./layer.js";
 import { chooseMember } from "./member.js";
@@ -38,7 +38,7 @@ function innerName(name: string): string {
   return tar === undefined ? name.replace(COMPRESSED_NAME, "") : `${tar}.tar`;
 }
 
-function requireLimit(poured: Poured, what: string, limit: number): void {
+function requireLimit(poured: WrittenExtent, what: string, limit: number): void {
   if (poured === "whole") return;
   throw new VmbuildError(
     "BASE_TOO_LARGE",
@@ -60,7 +60,14 @@ async function decompress(
   input.on("data", (chunk) => progress.at((done += chunk.length), total));
   try {
     const command = UNPACKERS[by];
-    const poured = await pour({ target, command, input, limit, what: layer.what, signal });
+    const poured = await writeProgramOutput({
+      target,
+      command,
+      input,
+      limit,
+      what: layer.what,
+      signal,
+    });
     requireLimit(poured, layer.what, limit);
     progress.finish(total);
   } finally {
@@ -99,12 +106,12 @@ async function next(layer: Layer, number: number, context: UnwrapContext): Promi
   const folder = join(context.scratch, `layer-${number}`);
   if (content.kind === "archive") {
     const taken = await takeOut(layer, content.form, folder, context);
-    return { ...taken, content: await recogniseFile(taken.path), isOurs: true };
+    return { ...taken, content: await recognizeFile(taken.path), isOurs: true };
   }
   if (content.kind !== "compressed") return layer;
   await decompress(layer, content.by, folder, context);
   const name = innerName(layer.name);
-  const inner = await recogniseFile(folder);
+  const inner = await recognizeFile(folder);
   // A tar.xz is an archive to everybody; of other files it is said that they are inside.
   const isNamed = inner.kind === "archive" || layer.what.startsWith("The content of ");
   const what = isNamed ? layer.what : `The content of ${layer.what.replace(/^The /, "the ")}`;

@@ -5,7 +5,7 @@ import { VmbuildError } from "../errors.js";
 import { sizeOnDisk, statIfThere } from "../host/files.js";
 import { isLocked } from "../host/lock.js";
 import { buildNames } from "./running.js";
-import { SEAL, buildPaths, readRuns, runPaths } from "./workspace.js";
+import { SEAL_STEP, buildPaths, readRuns, runPaths } from "./workspace.js";
 import type { BuildPaths, RunPaths, RunRecord } from "./workspace.js";
 
 /** One build of this host. */
@@ -19,7 +19,7 @@ export interface BuildSummary {
 }
 
 /** Whether a run says of itself that it goes on. */
-export function isUnderWay({ state }: Pick<RunRecord, "state">): boolean {
+export function isInProgress({ state }: Pick<RunRecord, "state">): boolean {
   return state === "running" || state === "paused";
 }
 
@@ -32,10 +32,10 @@ async function isActive(paths: BuildPaths): Promise<boolean> {
 async function summarizeBuild(name: string): Promise<BuildSummary> {
   const paths = buildPaths(name);
   const recorded = await readRuns(paths);
-  const active = recorded.some(isUnderWay) && (await isActive(paths));
+  const active = recorded.some(isInProgress) && (await isActive(paths));
   const last = recorded.at(-1);
   const runs = recorded.map((run): RunRecord =>
-    isUnderWay(run) && !(active && run === last) ? { ...run, state: "interrupted" } : run,
+    isInProgress(run) && !(active && run === last) ? { ...run, state: "interrupted" } : run,
   );
   return { name, paths, active, runs };
 }
@@ -56,7 +56,7 @@ export function sizeOfBuild({ paths }: BuildSummary): Promise<number> {
  */
 export async function failedStepOf(name: string): Promise<string> {
   const last = (await readRuns(buildPaths(name))).at(-1);
-  if (last?.failedStep !== undefined && last.failedStep !== SEAL) return last.failedStep;
+  if (last?.failedStep !== undefined && last.failedStep !== SEAL_STEP) return last.failedStep;
   throw new VmbuildError("BUILD_UNKNOWN", `No step of ${name} failed in its last run`, {
     hint: `Go on where it ended: vmbuild run ${name}. From a step of your choice: --from STEP.`,
   });

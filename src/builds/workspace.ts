@@ -6,7 +6,7 @@ import { z } from "zod";
 import { workPaths } from "../checkpoints/records.js";
 import type { WorkPaths } from "../checkpoints/records.js";
 import { VmbuildError } from "../errors.js";
-import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
+import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
 import { lockHolder, tryLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
@@ -24,7 +24,7 @@ export interface BuildPaths extends WorkPaths {
 }
 
 /** What `failedStep` says when the steps were done and sealing failed; no step may be called so. */
-export const SEAL = "(seal)";
+export const SEAL_STEP = "(seal)";
 
 /** The places of one run. Absolute. */
 export interface RunPaths {
@@ -144,7 +144,7 @@ export interface Workspace extends AsyncDisposable {
 }
 
 /** Marks dead runs and removes what a killed run could not. Only for the lock's holder. */
-async function tidy(build: BuildPaths): Promise<string[]> {
+async function cleanUp(build: BuildPaths): Promise<string[]> {
   const tidied: string[] = [];
   for (const record of await readRuns(build)) {
     if (record.state !== "running" && record.state !== "paused") continue;
@@ -167,7 +167,7 @@ async function tidy(build: BuildPaths): Promise<string[]> {
 }
 
 function writeRecord(path: string, record: RunRecord): Promise<void> {
-  return writeWhole(path, `${JSON.stringify(record, null, 2)}\n`, 0o600);
+  return writeFileAtomic(path, `${JSON.stringify(record, null, 2)}\n`, 0o600);
 }
 
 /** The error for a build that somebody works with. */
@@ -199,7 +199,7 @@ export async function openWorkspace(
   await makePrivateFolder(build.folder);
   const lock = await takeLock(template.name, build);
   try {
-    const tidied = await tidy(build);
+    const tidied = await cleanUp(build);
     const runId = makeRunId(now);
     const run = runPaths(build, runId);
     const work = options.once ? build.once : build;

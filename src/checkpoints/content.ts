@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isUtf8 } from "node:buffer";
-import { shownName } from "../host/bytes.js";
+import { displayName } from "../host/file-names.js";
 import { listTree } from "../host/tree.js";
 import type { TreeEntry } from "../host/tree.js";
 import { statIfThere } from "../host/files.js";
-import { rememberedDigest } from "../inputs/remembered.js";
+import { cachedDigest } from "../inputs/digest-cache.js";
 import type { Manifest } from "./manifest.js";
 
 /** Larger files' digests are remembered by size and times; smaller ones are quick to read. */
@@ -34,7 +34,7 @@ const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, 
 /** A file's digest in hex. */
 export async function digestOf(path: string | Buffer, context: ContentContext): Promise<string> {
   const status = await stat(path, { bigint: true });
-  if (status.size >= REMEMBER_FROM) return rememberedDigest(path, status, context.signal);
+  if (status.size >= REMEMBER_FROM) return cachedDigest(path, status, context.signal);
   const content = await readFile(path);
   const sha256 = hex(content);
   const isText = content.length <= TEXT_UP_TO && isUtf8(content) && !content.includes(0);
@@ -44,7 +44,7 @@ export async function digestOf(path: string | Buffer, context: ContentContext): 
 
 /** A name that no other bytes have: one that is not UTF-8 is followed by them in hex. */
 function distinctName(name: Buffer): string {
-  return isUtf8(name) ? name.toString("utf8") : `${shownName(name)} (${name.toString("hex")})`;
+  return isUtf8(name) ? name.toString("utf8") : `${displayName(name)} (${name.toString("hex")})`;
 }
 
 async function describeEntry(entry: TreeEntry, context: ContentContext): Promise<string> {

@@ -3,7 +3,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { systemCode } from "../errors.js";
-import { writeWhole } from "../host/files.js";
+import { writeFileAtomic } from "../host/files.js";
 import { machineShapeSchema } from "../machine/shape.js";
 
 /** The files that belong to one working disk, and are of no use without each other. Absolute. */
@@ -124,7 +124,7 @@ export async function readRecords(paths: WorkPaths): Promise<Records | undefined
 /** Writes the records, 0600: they say what a build was made from. */
 export async function writeRecords(paths: WorkPaths, records: Records): Promise<void> {
   const whole: Records = { ...records, version: VERSION };
-  await writeWhole(paths.checkpoints, `${JSON.stringify(whole, null, 1)}\n`, 0o600);
+  await writeFileAtomic(paths.checkpoints, `${JSON.stringify(whole, null, 1)}\n`, 0o600);
 }
 
 /** Forgets all states of a working disk, before anything of it is replaced. */

@@ -2,7 +2,7 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../errors.js";
-import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
+import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
 import { forgetRecords, writeRecords } from "./records.js";
 import type { Checkpoint, FailedState, Records, WorkPaths } from "./records.js";
 import { hostBootId, identityOf, readTrusted, removeSnapshots } from "./trust.js";
@@ -26,7 +26,7 @@ export class KeptTexts {
   readonly keep = async (sha256: string, content: Buffer): Promise<void> => {
     if (await statIfThere(this.path(sha256))) return;
     await makePrivateFolder(this.#folder);
-    await writeWhole(this.path(sha256), content.toString("utf8"), 0o600);
+    await writeFileAtomic(this.path(sha256), content.toString("utf8"), 0o600);
   };
 }
 

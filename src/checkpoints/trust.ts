@@ -6,7 +6,7 @@ import { readFile, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError, messageOf } from "../errors.js";
 import { statIfThere } from "../host/files.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { checkImage, imageInfo } from "../machine/disk.js";
 import type { DiskSnapshot } from "../machine/disk.js";
 import { readRecords } from "./records.js";
@@ -166,7 +166,7 @@ export async function removeSnapshots(
     if (result.exitCode === 0) continue;
     throw new VmbuildError(
       "CHECKPOINT_UNUSABLE",
-      `qemu-img cannot remove ${tag}: ${endOf(result)}`,
+      `qemu-img cannot remove ${tag}: ${describeExit(result)}`,
       {
         lines: result.lastLines,
       },

@@ -12,7 +12,7 @@ import { attachTerminal } from "../guest/terminal.js";
 import { parseContext } from "./context-flag.js";
 import { interruptible } from "./interrupt.js";
 import { requireOptionFile } from "./option-file.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 
@@ -76,7 +76,7 @@ export async function boot(
   const output = createOutput(flags);
   const context = parseContext(flags.context, process.env);
   const forwards = (flags.forward ?? []).map(parseForward);
-  const template = await loadFor(name, flags);
+  const template = await loadFromFlags(name, flags);
   const { path: image } = await findArtifact(template, flags.output);
   const console = await requireOptionFile("--console", flags.console, image);
   const bus = createBus(template.name, new Secrets(), [output.createSink()]);

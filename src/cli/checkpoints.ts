@@ -9,8 +9,8 @@ import { sizeOnDisk } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
 import { interruptible } from "./interrupt.js";
 import { formatAge } from "./list.js";
-import { look } from "./look.js";
-import { loadFor } from "./options.js";
+import { previewRun } from "./preview.js";
+import { loadFromFlags } from "./options.js";
 import type { TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
@@ -34,7 +34,7 @@ interface Row {
 }
 
 /** What the present template makes of the states. */
-interface Verdict {
+interface Validity {
   readonly name: string;
   readonly keys: readonly string[] | undefined;
   readonly records: Records | undefined;
@@ -42,10 +42,14 @@ interface Verdict {
 }
 
 /** The template's verdict; a build whose template is gone is listed without one. */
-async function judge(nameOrPath: string, flags: TemplateFlags, output: Output): Promise<Verdict> {
+async function checkValidity(
+  nameOrPath: string,
+  flags: TemplateFlags,
+  output: Output,
+): Promise<Validity> {
   let template;
   try {
-    template = await loadFor(nameOrPath, flags);
+    template = await loadFromFlags(nameOrPath, flags);
   } catch (thrown) {
     const error = asVmbuildError(thrown);
     const known = (await buildNames()).includes(nameOrPath);
@@ -54,13 +58,13 @@ async function judge(nameOrPath: string, flags: TemplateFlags, output: Output): 
     return { name: nameOrPath, keys: undefined, records, why: "its template was not found" };
   }
   const found = template;
-  const { plan } = await interruptible((signal) => look(found, flags, {}, output, signal));
+  const { plan } = await interruptible((signal) => previewRun(found, flags, {}, output, signal));
   const first = plan.decision.steps.find(({ kept }) => !kept);
   const why = first ? `step ${first.index} (${first.step}): ${first.reason}` : "";
   return { name: found.name, keys: plan.decision.keys, records: plan.store.records, why };
 }
 
-function rowsOf({ keys, records, why }: Verdict): Row[] {
+function rowsOf({ keys, records, why }: Validity): Row[] {
   if (!records) return [];
   const states = records.checkpoints
     .toSorted(
@@ -83,7 +87,7 @@ function rowsOf({ keys, records, why }: Verdict): Row[] {
 
 async function list(nameOrPath: string, flags: CheckpointsFlags): Promise<number> {
   const output = createOutput();
-  const verdict = await judge(nameOrPath, flags, output);
+  const verdict = await checkValidity(nameOrPath, flags, output);
   const rows = rowsOf(verdict);
   const size = await sizeOnDisk(buildPaths(verdict.name).disk);
   if (flags.json) {
@@ -91,7 +95,7 @@ async function list(nameOrPath: string, flags: CheckpointsFlags): Promise<number
     return 0;
   }
   if (rows.length === 0) {
-    output.tell(`${verdict.name} has no checkpoints.`);
+    output.log(`${verdict.name} has no checkpoints.`);
     return 0;
   }
   const style = output.stdoutStyle;
@@ -123,7 +127,9 @@ export async function removeNamed(
 ): Promise<number> {
   const output = createOutput();
   const names = await buildNames();
-  const name = names.includes(nameOrPath) ? nameOrPath : (await loadFor(nameOrPath, flags)).name;
+  const name = names.includes(nameOrPath)
+    ? nameOrPath
+    : (await loadFromFlags(nameOrPath, flags)).name;
   const records = await readRecords(buildPaths(name));
   const known = new Set(records?.checkpoints.map(({ step }) => step));
   const unknown = steps.find((step) => !known.has(step));
@@ -133,7 +139,7 @@ export async function removeNamed(
     });
   }
   const count = await interruptible((signal) => removeCheckpoints(name, steps, signal));
-  output.tell(`Removed ${count} checkpoints of ${name}.`);
+  output.log(`Removed ${count} checkpoints of ${name}.`);
   return 0;
 }
 

@@ -6,7 +6,7 @@ import type { Style } from "../events/sinks/style.js";
 import { cleanText, wrapText } from "../events/sinks/text.js";
 import type { Template } from "../template/load.js";
 import { interruptible } from "./interrupt.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import { countOf } from "./table.js";
@@ -56,7 +56,7 @@ function verdict(checks: readonly Check[], template: Template | undefined): stri
 /** Runs the command; returns 0, or 3 when the job cannot run. */
 export async function doctor(name: string | undefined, flags: DoctorFlags): Promise<number> {
   const output = createOutput(flags);
-  const template = name === undefined ? undefined : await loadFor(name, flags);
+  const template = name === undefined ? undefined : await loadFromFlags(name, flags);
   const accelerator = flags.accel;
   const job = { ...(template ? { template } : {}), ...(accelerator ? { accelerator } : {}) };
   const checks = await interruptible((signal) => examineHost(job, signal));

@@ -4,7 +4,7 @@ import type { BuildOptions } from "../run/context.js";
 import type { Style } from "../events/sinks/style.js";
 import type { Template } from "../template/load.js";
 import { interruptible } from "./interrupt.js";
-import { look } from "./look.js";
+import { previewRun } from "./preview.js";
 import type { TemplateFlags } from "./options.js";
 import type { Output } from "./output.js";
 import { alignRows } from "./table.js";
@@ -89,7 +89,9 @@ export async function explain(
       from,
       until,
     };
-    const outlook = await interruptible((signal) => look(template, flags, more, output, signal));
+    const outlook = await interruptible((signal) =>
+      previewRun(template, flags, more, output, signal),
+    );
     reports.push(reportOf(template, outlook, until));
   }
   if (flags.json) output.printJson(reports.length === 1 ? reports[0] : { results: reports });

@@ -1,7 +1,7 @@
 /** Another template's artifact, as a base. */
 import { findArtifact as findArtifactOf } from "../builds/find-artifact.js";
 import type { FoundArtifact } from "../builds/find-artifact.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { TemplateFlags } from "./options.js";
 
 /**
@@ -10,5 +10,5 @@ import type { TemplateFlags } from "./options.js";
  */
 export async function findArtifact(name: string, flags: TemplateFlags): Promise<FoundArtifact> {
   const { appliances } = flags;
-  return findArtifactOf(await loadFor(name, appliances === undefined ? {} : { appliances }));
+  return findArtifactOf(await loadFromFlags(name, appliances === undefined ? {} : { appliances }));
 }

@@ -10,13 +10,13 @@ export interface ReadOptions {
   /** Ends the reading; its reason is thrown. */
   readonly signal: AbortSignal;
   /** With it, reading goes on until this says that nothing more will come. */
-  readonly isOver?: () => Promise<boolean>;
+  readonly isComplete?: () => Promise<boolean>;
 }
 
 const CHUNK_BYTES = 64 * 1024;
 /** Between looks at a file that grows; and, so many looks apart, at whether it still can. */
-const LOOK_EVERY_MS = 200;
-const LOOKS_PER_CHECK = 5;
+const POLL_INTERVAL_MS = 200;
+const POLLS_PER_CHECK = 5;
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
@@ -34,7 +34,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 export async function readLines(
   path: string,
   onLine: (line: string) => void,
-  { signal, isOver }: ReadOptions,
+  { signal, isComplete }: ReadOptions,
 ): Promise<void> {
   const splitter = new LineSplitter(onLine);
   const buffer = Buffer.alloc(CHUNK_BYTES);
@@ -48,15 +48,15 @@ export async function readLines(
       splitter.write(buffer.subarray(0, bytesRead));
     }
   };
-  const nothingMore = isOver ?? (() => Promise.resolve(true));
+  const nothingMore = isComplete ?? (() => Promise.resolve(true));
   try {
     await readOn();
     for (let looks = 0; ; looks++) {
-      const over = looks % LOOKS_PER_CHECK === 0 && (await nothingMore());
+      const over = looks % POLLS_PER_CHECK === 0 && (await nothingMore());
       // What was written before it was over is read after that is known.
       await readOn();
       if (over) break;
-      await delay(LOOK_EVERY_MS, undefined, { signal });
+      await delay(POLL_INTERVAL_MS, undefined, { signal });
     }
     splitter.end();
   } finally {

@@ -8,7 +8,7 @@ import { makeFolder, statIfThere } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
 import { newAppliance } from "./init-files.js";
 import { createOutput } from "./output.js";
-import { shortPath } from "./places.js";
+import { shortPath } from "./short-path.js";
 import { alignRows, indent } from "./table.js";
 
 /** The command's flags. */

@@ -5,7 +5,7 @@ import type { Style } from "../events/sinks/style.js";
 import { cleanText } from "../events/sinks/text.js";
 import { formatBytes, formatDuration } from "../host/format.js";
 import { shellQuote } from "../host/programs.js";
-import { shortPath } from "./places.js";
+import { shortPath } from "./short-path.js";
 import { alignRows, indent } from "./table.js";
 
 function section(title: string, lines: readonly string[], style: Style): string[] {

@@ -2,7 +2,7 @@
 import { inspectTemplate } from "../inspect/inspect.js";
 import { createOutput } from "./output.js";
 import { interruptible } from "./interrupt.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { renderInspection } from "./inspect-text.js";
 
@@ -16,7 +16,7 @@ export interface InspectFlags extends TemplateFlags, OutputFlags {
 /** Runs the command; returns the exit code. */
 export async function inspect(name: string, flags: InspectFlags): Promise<number> {
   const output = createOutput(flags);
-  const template = await loadFor(name, flags);
+  const template = await loadFromFlags(name, flags);
   const inspection = await interruptible((signal) =>
     inspectTemplate(template, {
       signal,

@@ -7,7 +7,7 @@ import { sizeOnDisk, statIfThere } from "../host/files.js";
 import { formatBytes, formatDuration } from "../host/format.js";
 import { listAppliances } from "../template/find.js";
 import { createOutput } from "./output.js";
-import { shortPath } from "./places.js";
+import { shortPath } from "./short-path.js";
 import { alignRows } from "./table.js";
 
 /** The command's flags. */
@@ -119,7 +119,7 @@ export async function list(flags: ListFlags): Promise<number> {
     return 0;
   }
   if (rows.length === 0) {
-    output.tell("Nothing was built on this host yet. Begin with: vmbuild init NAME");
+    output.log("Nothing was built on this host yet. Begin with: vmbuild init NAME");
     return 0;
   }
   const style = output.stdoutStyle;

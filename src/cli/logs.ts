@@ -1,5 +1,5 @@
 /** `vmbuild logs`: the story of a run, its guest's console, a step's output, QEMU's own words. */
-import { findRun, findStepLog, isUnderWay } from "../builds/records.js";
+import { findRun, findStepLog, isInProgress } from "../builds/records.js";
 import type { FoundRun } from "../builds/records.js";
 import { VmbuildError } from "../errors.js";
 import { createPlainSink } from "../events/sinks/plain.js";
@@ -74,11 +74,11 @@ export async function logs(name: string, flags: LogsFlags): Promise<number> {
     view.take(line);
   };
   const { runId } = found.record;
-  const isOver = async (): Promise<boolean> => !isUnderWay((await findRun(name, runId)).record);
+  const isOver = async (): Promise<boolean> => !isInProgress((await findRun(name, runId)).record);
   const exitCode = await interruptible(async (interrupted) => {
     const signal = AbortSignal.any([interrupted, output.stdoutGone]);
     try {
-      await readLines(path, take, { signal, ...(flags.follow ? { isOver } : {}) });
+      await readLines(path, take, { signal, ...(flags.follow ? { isComplete: isOver } : {}) });
       return 0;
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -87,6 +87,6 @@ export async function logs(name: string, flags: LogsFlags): Promise<number> {
     }
   });
   await view.close();
-  if (lines === 0 && exitCode === 0) output.tell(`note: nothing is in ${path}`);
+  if (lines === 0 && exitCode === 0) output.log(`note: nothing is in ${path}`);
   return exitCode;
 }

@@ -1,18 +1,18 @@
 #!/usr/bin/env node
 /** The command line: commands, options, help. Each command's work is in a file of its own. */
 import { setFlagsFromString } from "node:v8";
-import { endProcess } from "./end.js";
+import { exitProcess } from "./exit.js";
 import { createProgram, printFailure } from "./program.js";
-import { useWholeFiles } from "./streams.js";
+import { useReliableFiles } from "./streams.js";
 
 // V8 lets garbage grow to what a host with much memory has room for. A step that prints a gigabyte
 // leaves some 25 MB less behind with these, and takes no longer.
 setFlagsFromString("--semi-space-growth-factor=1");
 setFlagsFromString("--optimize-for-size");
 
-useWholeFiles();
+useReliableFiles();
 const args = process.argv.slice(2);
 // What nobody waits for may fail too. The state of the process is unknown then; QEMU and every
 // other program end with it.
-process.on("uncaughtException", (error) => void endProcess(printFailure(error, args)));
-await endProcess(await createProgram(args));
+process.on("uncaughtException", (error) => void exitProcess(printFailure(error, args)));
+await exitProcess(await createProgram(args));

@@ -5,7 +5,7 @@ import { composeEntry } from "../marketplace/entry.js";
 import { findArtifact } from "../builds/find-artifact.js";
 import { VmbuildError } from "../errors.js";
 import { requireOptionFile, writeOptionFile } from "./option-file.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 
@@ -42,7 +42,7 @@ function parseUuid(flag: string | true | undefined): string | undefined {
 /** Runs the command; returns the exit code. */
 export async function marketplace(name: string, flags: MarketplaceFlags): Promise<number> {
   const output = createOutput(flags);
-  const template = await loadFor(name, flags);
+  const template = await loadFromFlags(name, flags);
   const { path: image, manifest } = await findArtifact(template, flags.image);
   const url = parseUrl(flags.url, manifest.files[0]?.name ?? "");
   const uuid = parseUuid(flags.uuid);
@@ -54,7 +54,7 @@ export async function marketplace(name: string, flags: MarketplaceFlags): Promis
   if (flags.json) output.printJson({ path, url, ...(uuid === undefined ? {} : { uuid }) });
   else output.print(path);
   if (flags.uuid === true) {
-    output.tell(`Keep the UUID for the next version: --uuid ${uuid}`);
+    output.log(`Keep the UUID for the next version: --uuid ${uuid}`);
   }
   return 0;
 }

@@ -5,7 +5,7 @@ import { checksumPath } from "../artifact/checksum-files.js";
 import { ALGORITHMS } from "../artifact/digest.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { VmbuildError, messageOf } from "../errors.js";
-import { makeFolder, statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
+import { makeFolder, statIfThere, temporaryBeside, writeFileAtomic } from "../host/files.js";
 
 function cannotWrite(flag: string, path: string, cause: unknown): VmbuildError {
   const message = `${flag}: ${path} cannot be written: ${messageOf(cause)}`;
@@ -83,7 +83,7 @@ async function tryToWrite(path: string): Promise<void> {
  */
 export async function writeOptionFile(flag: string, path: string, text: string): Promise<void> {
   try {
-    if (await isPlain(path)) await writeWhole(await realOf(path), text);
+    if (await isPlain(path)) await writeFileAtomic(await realOf(path), text);
     else if (path === "/dev/stdout") process.stdout.write(text);
     else if (path === "/dev/stderr") process.stderr.write(text);
     else await appendFile(path, text);

@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { OptionValues } from "@commander-js/extra-typings";
 import { VmbuildError } from "../errors.js";
-import { currentFolder } from "../host/here.js";
+import { currentFolder } from "../host/current-folder.js";
 import type { Template } from "../template/load.js";
 import type { Override } from "../template/overrides.js";
 import { addGroup } from "./commands/option-group.js";
@@ -110,7 +110,7 @@ async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
  * Finds and loads a template as a command's user meant it.
  * @throws {VmbuildError} USAGE, TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, VARIABLE_INVALID.
  */
-export async function loadFor(name: string, flags: TemplateFlags): Promise<Template> {
+export async function loadFromFlags(name: string, flags: TemplateFlags): Promise<Template> {
   const { findTemplate } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
   // What is wrong with the command line is said before any file is looked for.

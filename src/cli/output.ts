@@ -61,7 +61,7 @@ export interface Output {
   /** Makes the sink that shows a run's events. `showBuild` for several builds at once. */
   createSink(showBuild?: boolean): Sink;
   /** Text of the story to stderr; nothing where stderr is for programs. */
-  tell(text: string): void;
+  log(text: string): void;
   /** Text of the result to stdout. */
   print(text: string): void;
   /** A result to stdout, as one line of JSON. */
@@ -81,7 +81,7 @@ export function createOutput(options: OutputOptions = {}, host: OutputHost = pro
   // Nobody reads any more: not an error of ours, and no reason to end a build.
   stdout.on("error", () => gone.abort());
   stderr.on("error", () => {});
-  writeInOrder(stderr);
+  makeBlocking(stderr);
   const columnsOf = (): number => Math.max(40, stderr.columns ?? 80);
 
   return {
@@ -98,7 +98,7 @@ export function createOutput(options: OutputOptions = {}, host: OutputHost = pro
       if (format === "plain") return createPlainSink({ stream: stderr, color, showBuild });
       return createTerminalSink({ stream: stderr, color, unicode: hasUnicode(env), showBuild });
     },
-    tell(text) {
+    log(text) {
       if (format !== "json" && text !== "") writeLine(stderr, text);
     },
     print: (text) => writeLine(stdout, text),
@@ -120,7 +120,7 @@ export function createOutput(options: OutputOptions = {}, host: OutputHost = pro
  * Has writes to a pipe wait for its reader, as they do for files and terminals: without it, lines
  * pile up in memory faster than the event loop hands them on. Node has no public call for this.
  */
-function writeInOrder(
+function makeBlocking(
   stream: OutputStream & { _handle?: { setBlocking?: (on: boolean) => unknown } },
 ): void {
   const handle = stream._handle; // eslint-disable-line no-underscore-dangle -- Node's name

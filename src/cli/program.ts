@@ -100,8 +100,8 @@ export async function createProgram(args: readonly string[]): Promise<number> {
   const [stdout, stderr] = [watchStream(process.stdout), watchStream(process.stderr)];
   const exitCode = await runCommand(args);
   const options = outputOptionsIn(args);
-  const failure = await stdout.settle();
+  const failure = await stdout.finish();
   if (failure !== undefined) createOutput(options).printError(stdoutError(failure));
-  const lost = (await stderr.settle()) !== undefined && options.logFormat === "json";
+  const lost = (await stderr.finish()) !== undefined && options.logFormat === "json";
   return exitCode === 0 && (failure !== undefined || lost) ? ERRORS.HOST_OUTPUT.exit : exitCode;
 }

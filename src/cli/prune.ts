@@ -67,7 +67,7 @@ export async function prune(flags: PruneFlags): Promise<number> {
     `${cleanText(label)}  ${output.stdoutStyle.dim(`(${cleanText(reason)})`)}`,
   ]);
   if (rows.length > 0) output.print(alignRows(rows).join("\n"));
-  for (const name of busy) output.tell(`note: ${name} runs now; its files were left alone`);
+  for (const name of busy) output.log(`note: ${name} runs now; its files were left alone`);
   const things = countOf(removed.length, "thing");
   const amount = formatBytes(freed);
   if (removed.length === 0) output.print("Nothing to remove.");

@@ -17,7 +17,7 @@ import { planOutput } from "../requirements/plan.js";
 import { failedStepOf } from "../builds/records.js";
 import { explain } from "./explain.js";
 import { findArtifact } from "./find-artifact.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
@@ -83,7 +83,7 @@ async function resumeOptions(template: Template, flags: RunFlags) {
 }
 
 /** Resolves at the next line that somebody types; only where a terminal is there to type at. */
-function enterAtTerminal(): ((signal: AbortSignal) => Promise<void>) | undefined {
+function enterKeyWaiter(): ((signal: AbortSignal) => Promise<void>) | undefined {
   if (!process.stdin.isTTY) return undefined;
   return (signal) =>
     new Promise((resolve, reject) => {
@@ -131,7 +131,7 @@ async function buildOne(
       breakpoints: (flags.break ?? []).map((text) => parseBreakpoint(text, template)),
       pauseAfterEachStep: flags.debug ?? false,
       keepWork: flags.keepWork ?? false,
-      waitForEnter: enterAtTerminal(),
+      waitForEnter: enterKeyWaiter(),
       findArtifact: (name) => findArtifact(name, flags),
     });
     return { result };
@@ -167,7 +167,7 @@ async function buildAll(
   await Promise.all(Array.from({ length: flags.parallel }, worker));
   await view.close();
   for (const summary of summaries) {
-    output.tell(summary.render({ color: output.color, columns: output.columns }));
+    output.log(summary.render({ color: output.color, columns: output.columns }));
   }
   return outcomes.filter((outcome) => outcome !== undefined);
 }
@@ -216,7 +216,7 @@ function rejectConflictingFlags({ force, from, retry, checkpoints, output }: Run
 export async function run(names: readonly string[], flags: RunFlags): Promise<number> {
   const output = createOutput(flags);
   const templates: Template[] = [];
-  for (const name of names) templates.push(await loadFor(name, flags));
+  for (const name of names) templates.push(await loadFromFlags(name, flags));
   requireDifferentNames(templates);
   rejectConflictingFlags(flags);
   if (!flags.explain && flags.until === undefined) await requireDifferentFolders(templates, flags);

@@ -32,7 +32,7 @@ export async function ssh(
 ): Promise<number> {
   const running = await findRunning(name);
   if (!running || flags.step !== undefined) {
-    return lookInside(name ?? running?.record.name ?? "", words, flags);
+    return openSavedState(name ?? running?.record.name ?? "", words, flags);
   }
   const { record } = running;
   if (flags.save) {
@@ -84,7 +84,7 @@ async function connectToAny(
 }
 
 /** Opens a saved state: the failed one, or the one after a step. */
-async function lookInside(
+async function openSavedState(
   name: string,
   words: readonly string[],
   { step, save = false, keep, release: released }: SshFlags,
@@ -94,12 +94,12 @@ async function lookInside(
   }
   const output = createOutput();
   const emit: Emit = (event) => {
-    if (event.type === "warning" || event.type === "note") output.tell(event.message);
+    if (event.type === "warning" || event.type === "note") output.log(event.message);
   };
   return interruptible((signal) =>
     enterState({ name, step, save, emit, signal }, async ({ connection, title }) => {
       const fate = save ? "What you change is kept." : "What you change is gone afterwards.";
-      output.tell(`${name}, ${title}. ${fate}`);
+      output.log(`${name}, ${title}. ${fate}`);
       const command = words.length > 0 ? words.join(" ") : undefined;
       return attachTerminal(connection, command, process, signal);
     }),
@@ -110,6 +110,6 @@ async function lookInside(
 async function release(record: ReachableRun["record"]): Promise<number> {
   if (record.state !== "paused") return 0;
   await sendRelease(record.machine.control);
-  createOutput().tell(`The run of ${record.name} goes on. (--keep leaves it paused.)`);
+  createOutput().log(`The run of ${record.name} goes on. (--keep leaves it paused.)`);
   return 0;
 }

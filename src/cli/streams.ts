@@ -4,7 +4,7 @@ import { Writable } from "node:stream";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 
 /** A file behind a standard stream. Node's own stream drops what a nearly full disk did not take. */
-class WholeFile extends Writable {
+class ReliableFile extends Writable {
   readonly fd: number;
 
   constructor(fd: number) {
@@ -36,13 +36,13 @@ function isFile(fd: number): boolean {
 }
 
 /** Replaces the standard streams that are files by ones that write everything or fail. */
-export function useWholeFiles(): void {
+export function useReliableFiles(): void {
   for (const [name, fd] of [
     ["stdout", 1],
     ["stderr", 2],
   ] as const) {
     if (!isFile(fd)) continue;
-    const stream = new WholeFile(fd);
+    const stream = new ReliableFile(fd);
     Object.defineProperty(process, name, { configurable: true, enumerable: true, value: stream });
   }
 }
@@ -56,7 +56,7 @@ function isGone(stream: NodeJS.WriteStream, error: unknown): boolean {
 /** What went wrong with a standard stream. */
 export interface StreamWatch {
   /** Waits until everything is written; returns what failed, unless its reader has just gone. */
-  settle(): Promise<unknown>;
+  finish(): Promise<unknown>;
 }
 
 /** Watches a stream from here on. Its failures end nothing by themselves any more. */
@@ -66,7 +66,7 @@ export function watchStream(stream: NodeJS.WriteStream): StreamWatch {
     if (!isGone(stream, error)) failure ??= error;
   });
   return {
-    async settle() {
+    async finish() {
       // The callback comes after all that was written before, also when that failed. Nothing is
       // written where nothing waits: /dev/full refuses even that.
       if (!stream.destroyed && stream.writableLength > 0)

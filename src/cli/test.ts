@@ -9,9 +9,9 @@ import type { ReportFlags } from "./acceptance-output.js";
 import { parseContext } from "./context-flag.js";
 import { interruptible } from "./interrupt.js";
 import { requireOptionFile } from "./option-file.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
-import { shortPath } from "./places.js";
+import { shortPath } from "./short-path.js";
 
 /** The command's flags. */
 export interface TestFlags extends TemplateFlags, OutputFlags, ReportFlags {
@@ -25,7 +25,7 @@ export interface TestFlags extends TemplateFlags, OutputFlags, ReportFlags {
 export async function test(name: string, flags: TestFlags): Promise<number> {
   const output = createReportOutput(flags);
   const context = parseContext(flags.context, process.env);
-  const template = await loadFor(name, flags);
+  const template = await loadFromFlags(name, flags);
   const { title = `${template.name} ${template.version}` } = requireAcceptance(template);
   const { path: image } = await findArtifact(template, flags.output);
   await requireOptionFile("--junit", flags.junit, image);

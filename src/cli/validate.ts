@@ -1,5 +1,5 @@
 /** `vmbuild validate`: all that can be known of templates without a machine. */
-import { checkTemplate, invalidOf } from "../validate/validate.js";
+import { checkTemplate, invalidError } from "../validate/validate.js";
 import type { Findings } from "../validate/validate.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
@@ -8,11 +8,11 @@ import { wrapText } from "../events/sinks/text.js";
 import type { Template } from "../template/load.js";
 import { findArtifact } from "./find-artifact.js";
 import { interruptible } from "./interrupt.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
-import { shortPath } from "./places.js";
+import { shortPath } from "./short-path.js";
 import { countOf } from "./table.js";
 
 /** The command's flags. */
@@ -29,7 +29,7 @@ interface Outcome {
   readonly error?: VmbuildError;
 }
 
-const NOTHING: Findings = { problems: [], warnings: [], notes: [] };
+const NO_FINDINGS: Findings = { problems: [], warnings: [], notes: [] };
 
 async function artifactOf(name: string, flags: TemplateFlags) {
   try {
@@ -55,16 +55,16 @@ async function validateOne(
 ): Promise<Outcome> {
   let template: Template;
   try {
-    template = await loadFor(name, flags);
+    template = await loadFromFlags(name, flags);
   } catch (thrown) {
-    return { name, findings: NOTHING, error: asVmbuildError(thrown) };
+    return { name, findings: NO_FINDINGS, error: asVmbuildError(thrown) };
   }
   const found = await checkTemplate(template, {
     signal,
     findArtifact: (appliance) => artifactOf(appliance, flags),
   });
   const findings = masked(found, template);
-  const error = invalidOf(template, findings.problems);
+  const error = invalidError(template, findings.problems);
   return { name, template, findings, ...(error ? { error } : {}) };
 }
 
@@ -85,7 +85,7 @@ function show({ template, findings, error }: Outcome, output: Output): void {
     warning: findings.warnings,
     note: findings.notes,
   })) {
-    for (const line of lines) output.tell(wrapText(`${kind}: ${line}`, output.columns).join("\n"));
+    for (const line of lines) output.log(wrapText(`${kind}: ${line}`, output.columns).join("\n"));
   }
   if (error) output.printError(error);
   else if (template) {

@@ -11,7 +11,7 @@ import { createReporter, createReportOutput } from "./acceptance-output.js";
 import type { ReportFlags } from "./acceptance-output.js";
 import { interruptible } from "./interrupt.js";
 import { requireOptionFile } from "./option-file.js";
-import { loadFor } from "./options.js";
+import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 
 /** The command's flags. */
@@ -69,7 +69,7 @@ async function trustFrom(flags: VerifyFlags, endpoint: URL): Promise<Trust> {
 /** Runs the command; returns 0, or 8 when a check failed. */
 export async function verify(name: string, flags: VerifyFlags): Promise<number> {
   const output = createReportOutput(flags);
-  const template = await loadFor(name, flags);
+  const template = await loadFromFlags(name, flags);
   const section = requireAcceptance(template);
   const endpoint = parseEndpoint(flags.endpoint, section.endpoint.scheme);
   const waitMs = parseDuration(flags.wait ?? "0s");

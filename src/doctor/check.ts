@@ -19,7 +19,7 @@ export function ok(name: string, found: string): Check {
 }
 
 /** A check that did not; `required` makes it a failure. */
-export function lacking(
+export function unmet(
   name: string,
   required: boolean,
   { found, cost, fix }: { found: string; cost: string; fix: string },

@@ -36,7 +36,7 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
   const accelerator = machine?.accelerator ?? job.accelerator ?? "kvm";
   const bases = template ? [baseKindOf(template.base)] : BASE_KINDS;
   const baseNeeds = bases.flatMap(({ host }) => (host ? [host] : []));
-  const wish = {
+  const requirement = {
     binary: machine?.binary ?? "qemu-system-x86_64",
     cpuModel: machine?.cpu,
     required: accelerator === "kvm",
@@ -45,7 +45,7 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
   const wantsUefi = template === undefined || machine?.firmware === "uefi";
   const [programs, kvm, group, memory, space, folders, firmware, forBases] = await Promise.all([
     checkPrograms(template && programsFor(template), signal),
-    accelerator === "tcg" ? undefined : checkKvm(wish, signal),
+    accelerator === "tcg" ? undefined : checkKvm(requirement, signal),
     accelerator === "tcg" ? undefined : checkKvmGroup(),
     checkMemory(machine?.memory ?? DEFAULTS.memory, required),
     checkSpace(),

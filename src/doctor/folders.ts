@@ -2,12 +2,12 @@
 import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { asVmbuildError, systemCode } from "../errors.js";
-import { namedAuthorities } from "../host/authorities.js";
-import { isHomeless, temporaryRoot } from "../host/folders.js";
-import { currentFolder } from "../host/here.js";
+import { environmentAuthorities } from "../host/authorities.js";
+import { hasNoHome, temporaryRoot } from "../host/folders.js";
+import { currentFolder } from "../host/current-folder.js";
 import { runtimeFolder } from "../host/paths.js";
 import { describeProxy, proxyFor } from "../host/proxy.js";
-import { lacking, ok } from "./check.js";
+import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
 /**
@@ -35,8 +35,8 @@ export async function writeProblem(
 
 /** The check of a folder without which nothing can be built, and that cannot be written to. */
 export function unwritable(name: string, problem: string, variable: string): Check {
-  const home = isHomeless(variable) ? "; this user has no home folder (HOME)" : "";
-  return lacking(name, true, {
+  const home = hasNoHome(variable) ? "; this user has no home folder (HOME)" : "";
+  return unmet(name, true, {
     found: `${problem}${home}`,
     cost: "nothing can be built",
     fix: `use another folder: ${variable}=/elsewhere`,
@@ -51,7 +51,7 @@ export async function checkFolders(): Promise<Check[]> {
   return [
     problem === undefined
       ? ok("temporary folder", temporary)
-      : lacking("temporary folder", false, {
+      : unmet("temporary folder", false, {
           found: problem,
           cost: "programs that vmbuild runs may fail, such as those that make bases from packages",
           fix: "use another folder: TMPDIR=/elsewhere",
@@ -65,7 +65,7 @@ export async function checkFolders(): Promise<Check[]> {
     ),
     ...(here === undefined
       ? [
-          lacking("current folder", true, {
+          unmet("current folder", true, {
             found: "it does not exist any more",
             cost: "templates and output folders cannot be found",
             fix: "cd ~",
@@ -88,13 +88,13 @@ export function checkNetwork(): Check[] {
       return proxy ? [ok(`${scheme} proxy`, describeProxy(proxy))] : [];
     } catch (thrown) {
       const { message, hint } = asVmbuildError(thrown);
-      return [lacking(`${scheme} proxy`, false, { found: message, cost, fix: hint })];
+      return [unmet(`${scheme} proxy`, false, { found: message, cost, fix: hint })];
     }
   });
-  const { certificates, problems } = namedAuthorities();
+  const { certificates, problems } = environmentAuthorities();
   const found = problems.join("; ");
   const fix = "correct or unset the variable";
-  if (found !== "") checks.push(lacking("certificates", false, { found, cost, fix }));
+  if (found !== "") checks.push(unmet("certificates", false, { found, cost, fix }));
   else if (certificates.length > 0) {
     checks.push(ok("certificates", `${certificates.length} named by the environment`));
   }

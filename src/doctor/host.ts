@@ -9,7 +9,7 @@ import { formatBytes, formatSizes } from "../host/format.js";
 import { hostPaths } from "../host/paths.js";
 import { findUefi } from "../machine/firmware.js";
 import { availableMemory, findProgram, STATE_SPACE } from "../requirements/host.js";
-import { lacking, ok } from "./check.js";
+import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
 const OLDEST_NODE = { major: 20, minor: 19 } as const;
@@ -23,7 +23,7 @@ export function checkNode(): Check {
   if (major > oldest || (major === oldest && minor >= oldestMinor)) {
     return ok("node", process.versions.node);
   }
-  return lacking("node", true, {
+  return unmet("node", true, {
     found: `${process.versions.node}, which is older than ${oldest}.${oldestMinor}`,
     cost: "vmbuild may fail anywhere",
     fix: "install Node.js 20.19 or later",
@@ -39,7 +39,7 @@ export function checkSshBinding(): Check {
     return ok("ssh2 binding", "compiled");
   } catch {
     // Any reason (not compiled, another Node's) has the same consequence and the same remedy.
-    return lacking("ssh2 binding", false, {
+    return unmet("ssh2 binding", false, {
       found: "not compiled",
       cost: "uploads over SSH are several times slower",
       fix: "sudo apt-get install build-essential python3 && npm rebuild ssh2",
@@ -53,7 +53,7 @@ export async function checkMemory(wanted: number, required: boolean): Promise<Ch
   const [there, needed] = formatSizes(available, wanted);
   const found = `${there} available`;
   if (available >= wanted) return ok("memory", found);
-  return lacking("memory", required, {
+  return unmet("memory", required, {
     found: `${found}, ${needed} wanted`,
     cost: "a machine of that size cannot be started",
     fix: "lower it for a run: --memory 4G",
@@ -63,21 +63,25 @@ export async function checkMemory(wanted: number, required: boolean): Promise<Ch
 /** Space in the folders that vmbuild writes to; a folder that it cannot write to has none. */
 export async function checkSpace(): Promise<Check[]> {
   const { inputs, builds } = hostPaths();
-  const look = async (name: string, folder: string, variable: string): Promise<Check> => {
+  const checkFolderSpace = async (
+    name: string,
+    folder: string,
+    variable: string,
+  ): Promise<Check> => {
     const problem = await writeProblem(folder);
     if (problem !== undefined) return unwritable(name, problem, variable);
     const free = await freeSpace(folder);
     const found = `${formatBytes(free)} free in ${folder}`;
     if (free >= COMFORTABLE_SPACE) return ok(name, found);
-    return lacking(name, free < STATE_SPACE, {
+    return unmet(name, free < STATE_SPACE, {
       found,
       cost: "downloads, bases or working disks may not fit",
       fix: `vmbuild prune    or move it: ${variable}=/elsewhere`,
     });
   };
   return [
-    await look("cache space", dirname(inputs), "XDG_CACHE_HOME"),
-    await look("state space", dirname(builds), "XDG_STATE_HOME"),
+    await checkFolderSpace("cache space", dirname(inputs), "XDG_CACHE_HOME"),
+    await checkFolderSpace("state space", dirname(builds), "XDG_STATE_HOME"),
   ];
 }
 
@@ -85,7 +89,7 @@ export async function checkSpace(): Promise<Check[]> {
 export async function checkFirmware(required: boolean): Promise<Check> {
   const firmware = await findUefi();
   if (firmware) return ok("uefi firmware", firmware.code);
-  return lacking("uefi firmware", required, {
+  return unmet("uefi firmware", required, {
     found: "not installed",
     cost: 'machines with "firmware": "uefi" cannot be started',
     fix: "sudo apt-get install ovmf",
@@ -106,6 +110,6 @@ export async function checkBaseHost(
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof VmbuildError)) throw error;
-    return lacking(name, required, { found: error.message, cost, fix: error.hint });
+    return unmet(name, required, { found: error.message, cost, fix: error.hint });
   }
 }

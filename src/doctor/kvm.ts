@@ -5,11 +5,11 @@ import { findKvmProblem } from "../machine/accelerator.js";
 import { defaultCpuModel } from "../machine/shape.js";
 import { asVmbuildError, systemCode } from "../errors.js";
 import { findProgram } from "../requirements/host.js";
-import { lacking, ok } from "./check.js";
+import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
 /** What is asked of KVM. */
-export interface KvmWish {
+export interface KvmRequirement {
   readonly binary: string;
   readonly cpuModel: string | undefined;
   /** Whether the job cannot run without it. */
@@ -19,11 +19,11 @@ export interface KvmWish {
 const COST = "guests are emulated, many times slower (--accel tcg), or not built at all";
 
 /** Runs a very small guest, as a build would before its own: three seconds at most. */
-export async function checkKvm(wish: KvmWish, signal: AbortSignal): Promise<Check> {
-  const { binary, cpuModel, required } = wish;
+export async function checkKvm(requirement: KvmRequirement, signal: AbortSignal): Promise<Check> {
+  const { binary, cpuModel, required } = requirement;
   if (!(await findProgram(binary))) {
     const found = `not tried: ${binary} is not installed`;
-    return lacking("kvm", required, { found, cost: COST, fix: "install QEMU first" });
+    return unmet("kvm", required, { found, cost: COST, fix: "install QEMU first" });
   }
   const model = cpuModel ?? defaultCpuModel("kvm");
   const problem = await findKvmProblem(binary, model, signal).catch((error: unknown) => {
@@ -31,13 +31,13 @@ export async function checkKvm(wish: KvmWish, signal: AbortSignal): Promise<Chec
     return asVmbuildError(error);
   });
   if (!problem) return ok("kvm", `a guest ran with -cpu ${model}`);
-  const words = problem.lines.length > 0 ? ` (${problem.lines.at(-1) ?? ""})` : "";
-  const found = `${problem.message}${words}`;
-  return lacking("kvm", required, { found, cost: COST, fix: problem.hint });
+  const detail = problem.lines.length > 0 ? ` (${problem.lines.at(-1) ?? ""})` : "";
+  const found = `${problem.message}${detail}`;
+  return unmet("kvm", required, { found, cost: COST, fix: problem.hint });
 }
 
 /** The user's name, or its number where the password database has none, as in containers. */
-function nameOf(uid: number): string {
+function userName(uid: number): string {
   try {
     return userInfo().username;
   } catch {
@@ -54,14 +54,14 @@ export async function checkKvmGroup(): Promise<Check | undefined> {
   // Without a device there is no group to be in; the check of KVM itself says so.
   if (!device) return undefined;
   const uid = process.getuid?.() ?? 0;
-  const username = nameOf(uid);
+  const username = userName(uid);
   const groups = await readFile("/etc/group", "utf8").catch(() => "");
   const line = groups.split("\n").find((entry) => entry.split(":")[2] === String(device.gid));
   const group = line?.split(":")[0] ?? String(device.gid);
   if (uid === 0) return ok("kvm group", "not needed by root");
   if (process.getgroups?.().includes(device.gid)) return ok("kvm group", `in ${group}`);
   if ((device.mode & 0o006) === 0o006) return ok("kvm group", "not needed: open to all");
-  return lacking("kvm group", false, {
+  return unmet("kvm group", false, {
     found: `${username} is not in the group ${group}`,
     cost: "KVM cannot be used",
     fix: `sudo usermod -aG ${group} ${username}    then log in again`,

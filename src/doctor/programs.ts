@@ -6,7 +6,7 @@ import type { ProgramName } from "../host/programs.js";
 import { OLDEST_QEMU, parseQemuVersion } from "../machine/qemu-version.js";
 import { findProgram } from "../requirements/host.js";
 import { commonPrograms } from "../requirements/programs.js";
-import { lacking, ok } from "./check.js";
+import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
 /** What every run needs, whatever its template says. */
@@ -50,7 +50,7 @@ async function checkProgram(name: string, required: boolean, signal: AbortSignal
   const cost = costOf(name, required);
   const fix = installLine(name);
   const path = await findProgram(name);
-  if (path === undefined) return lacking(name, required, { found: "not installed", cost, fix });
+  if (path === undefined) return unmet(name, required, { found: "not installed", cost, fix });
   try {
     const version = await versionOf(name, path, signal);
     if (!name.startsWith("qemu-")) return ok(name, version);
@@ -59,11 +59,11 @@ async function checkProgram(name: string, required: boolean, signal: AbortSignal
     const recent = qemu && (qemu.major > major || (qemu.major === major && qemu.minor >= minor));
     if (recent) return ok(name, version);
     const found = `${version}, which is older than ${major}.${minor}`;
-    return lacking(name, required, { found, cost, fix });
+    return unmet(name, required, { found, cost, fix });
   } catch (error) {
     signal.throwIfAborted();
     const found = `${path} does not run: ${asVmbuildError(error).message}`;
-    return lacking(name, required, { found, cost, fix });
+    return unmet(name, required, { found, cost, fix });
   }
 }
 

@@ -1,26 +1,26 @@
-/** From rooms to sinks: stamps each event, masks its secrets, and hands it to every sink. */
+/** Passes events to sinks: adds the time, masks secrets, and calls every sink. */
 import { messageOf } from "../errors.js";
 import { EVENT_VERSION } from "./types.js";
 import type { Emit, EventBody, RunEvent, Sink } from "./types.js";
 import type { Secrets } from "./secrets.js";
 
-/** What a run speaks through. */
+/** Event bus of a run. */
 export interface Bus {
   readonly emit: Emit;
-  /** Adds a sink once its place is known (the run folder, for one). Earlier events are replayed. */
+  /** Adds a sink later, for example once the run folder exists. Earlier events are replayed. */
   attach(sink: Sink): void;
   /** Closes every sink. Events emitted afterwards are dropped. Idempotent. */
   close(): Promise<void>;
 }
 
-/** How many early events are kept for sinks that join late. */
+/** Number of early events that are kept for sinks that are attached later. */
 const REPLAY_LIMIT = 1000;
 
 /**
- * Makes the bus of one run.
- * @param build the build's name, as written into each event.
+ * Creates the bus of one run.
+ * @param build the build's name, which is part of each event.
  * @param secrets masked in every string of every event.
- * @param now the clock, milliseconds since the epoch.
+ * @param now the clock, in milliseconds since the epoch.
  */
 export function createBus(
   build: string,
@@ -40,7 +40,7 @@ export function createBus(
     if (replay.length < REPLAY_LIMIT) replay.push(event);
     for (const sink of open) hand(sink, event);
   };
-  /** A sink that breaks its promise is left out from then on: a display must not end a build. */
+  /** A sink that throws is removed, because a display error must not end a build. */
   const hand = (sink: Sink, event: RunEvent): void => {
     try {
       sink.handle(event);

@@ -1,8 +1,8 @@
-/** Errors as they appear in events, in `--json`, and on the terminal. */
+/** Converts errors to the form used in events, in `--json`, and on the terminal. */
 import { asVmbuildError } from "../errors.js";
 import type { ErrorReport } from "./types.js";
 
-/** The plain data of whatever was thrown; anything outside the family becomes a DEFECT. */
+/** Converts a thrown value to plain data. Anything but a VmbuildError becomes a DEFECT. */
 export function reportError(thrown: unknown): ErrorReport {
   const error = asVmbuildError(thrown);
   return {
@@ -15,7 +15,7 @@ export function reportError(thrown: unknown): ErrorReport {
   };
 }
 
-/** Stack of a defect, without which it cannot be fixed. */
+/** Returns the stack of a defect, which is needed to fix it. */
 function stackOf(error: Error): string[] {
   const origin = error.cause instanceof Error ? error.cause : error;
   const frames = (origin.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));

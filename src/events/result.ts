@@ -1,40 +1,43 @@
-/** What a finished run made: the `result` of `run.finished`, and the object that `--json` prints. */
+/**
+ * Defines the result of a finished run: `result` in `run.finished`, and the object that `--json`
+ * prints.
+ */
 
-/** The finished image. Sizes are bytes; checksums are hex, by algorithm. */
+/** Finished image. Sizes are bytes; checksums are hexadecimal, by algorithm. */
 export interface ArtifactReport {
   readonly path: string;
-  /** Of the file. */
+  /** Size of the file. */
   readonly size: number;
-  /** Of the disk that a guest sees. */
+  /** Size of the disk as a guest sees it. */
   readonly virtualSize: number;
   readonly checksums: Readonly<Record<string, string>>;
 }
 
-/** The result of a run that ended well. Paths are absolute, durations milliseconds. */
+/** Result of a successful run. Paths are absolute, durations milliseconds. */
 export interface RunResult {
   readonly name: string;
   readonly version: string;
-  /** True when nothing had changed and the earlier artifact was kept. */
+  /** True when nothing had changed and the existing artifact was kept. */
   readonly upToDate: boolean;
-  /** Absent when the run was told to stop after a step. */
+  /** Absent when the run was asked to stop after a step. */
   readonly artifact?: ArtifactReport;
-  /** The path of manifest.json. */
+  /** Path of manifest.json. */
   readonly manifest?: string;
-  /** The step after which the run was told to stop. */
+  /** Step after which the run was asked to stop. */
   readonly until?: string;
   readonly runFolder: string;
-  /** `restored`: taken from a checkpoint; its duration is that of the run in which it ran. */
+  /** `restored` steps come from a checkpoint; their duration is that of the original run. */
   readonly steps: readonly {
     readonly name: string;
     readonly durationMs: number;
     readonly restored?: boolean;
   }[];
   readonly warnings: readonly string[];
-  /** What to do with the image now: one command or sentence each. */
+  /** Suggestions for using the image: one command or sentence each. */
   readonly hints?: readonly string[];
 }
 
-/** The parts of a {@link RunResult} that are shown, as far as they are there. */
+/** Parts of a {@link RunResult} that are displayed, as far as they are present. */
 export interface ShownResult {
   readonly upToDate: boolean;
   readonly until: string | undefined;
@@ -44,7 +47,7 @@ export interface ShownResult {
   readonly hints: readonly string[];
 }
 
-/** Reads a result out of an event, which may come from a file or another version. */
+/** Reads the result of an event, which may come from a file or from another version. */
 export function readResult(value: unknown): ShownResult {
   const result = asRecord(value);
   const artifact = asRecord(result["artifact"]);

@@ -1,16 +1,16 @@
-/** The forms in which a secret turns up in logs. */
+/** Generates the encoded forms in which a secret may appear in logs. */
 
-/** A shorter form would mask ordinary text all over. */
-const SHORTEST_DERIVED_FORM = 5;
-/** Where base64 breaks its lines: coreutils and MIME, PEM. */
+/** Shorter forms would mask ordinary text. */
+const MIN_DERIVED_FORM_LENGTH = 5;
+/** Line lengths of base64: coreutils and MIME, PEM. */
 const BASE64_LINES = [76, 64];
 
 /**
- * Every form of a secret that is to be masked: as it is, quoted for a shell, JSON or a URL, in
- * base64 at any alignment and wrapped, and line by line where it has several lines.
+ * Returns every form of a secret that is masked: unchanged, quoted for a shell, JSON or a URL, in
+ * base64 at any alignment and wrapped, and line by line if it has several lines.
  */
 export function formsOfSecret(value: string): string[] {
-  // Lone surrogates cannot be encoded; what is printed has replacement characters in their place.
+  // Lone surrogates cannot be encoded; output contains replacement characters instead.
   const secret = Buffer.from(value, "utf8").toString("utf8");
   const trimmed = secret.trim();
   const lines = secret.split(/\r\n|\n|\r/);
@@ -21,7 +21,7 @@ export function formsOfSecret(value: string): string[] {
     ...new Set([
       ...[secret, trimmed].filter((form) => form !== ""),
       ...[...derived, ...base64Forms(secret), ...base64Forms(trimmed)].filter(
-        (form) => form.trim().length >= SHORTEST_DERIVED_FORM,
+        (form) => form.trim().length >= MIN_DERIVED_FORM_LENGTH,
       ),
     ]),
   ];
@@ -32,12 +32,12 @@ function quotedForms(text: string): string[] {
   const percent = encodeURIComponent(text);
   const strict = percent.replace(/[!'()*~]/g, hexEscape);
   return [
-    // bash -x, shellQuote, and the other usual way to quote a quote.
+    // bash -x, shellQuote, and the other common way to quote a single quote.
     text.replaceAll("'", `'\\''`),
     text.replaceAll("'", `'"'"'`),
     // Inside double quotes.
     text.replace(/(["$`\\])/g, "\\$1"),
-    // `printf %q`: every ASCII character that means something to the shell (bash 5.2).
+    // `printf %q`: every ASCII character that is special in a shell (bash 5.2).
     text.replace(/([ !"#$&'()*,;<=>?[\\\]^`{|}~])/g, "\\$1"),
     text.replace(/([ !"$&'()*,;<>?[\\\]^`{|}])/g, "\\$1"),
     // $'…'
@@ -45,7 +45,7 @@ function quotedForms(text: string): string[] {
     json,
     // JSON inside JSON.
     JSON.stringify(json).slice(1, -1),
-    // Go's and Python's defaults.
+    // Default escapes of Go and Python.
     json.replace(/[<>&]/g, unicodeEscape),
     json.replace(/[\u0080-\uffff]/g, unicodeEscape),
     percent,
@@ -64,7 +64,10 @@ function unicodeEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** The characters of a base64 text that depend on `value` alone, for each of the 3 alignments. */
+/**
+ * Returns the characters of a base64 text that depend only on `value`, for each of the 3
+ * alignments.
+ */
 function base64Forms(value: string): string[] {
   const bytes = Buffer.from(value, "utf8");
   const stable = [0, 1, 2].map((shift) => {

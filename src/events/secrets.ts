@@ -1,29 +1,32 @@
-/** Masks secrets in whatever is told to sinks, in every form of `secret-forms.ts`. */
+/** Masks secrets in events, in every form of `secret-forms.ts`. */
 import { ERRORS } from "../errors.js";
 import { formsOfSecret } from "./secret-forms.js";
 
 const MASK = "***";
-/** What they hold is a word of the event format; a secret like "run" must not break that. */
+/** Fields whose values belong to the event format; a secret such as "run" must not change them. */
 const PROTOCOL_FIELDS = new Set(["type", "phase", "unit", "stream", "method"]);
 
-/** The secrets of one run. Values are added as they become known; empty ones are ignored. */
+/** Secrets of one run. Values can be added at any time; empty ones are ignored. */
 export class Secrets {
   readonly #forms = new FormIndex();
 
-  /** Registers a value to be masked from now on. */
+  /** Registers a value that is masked from now on. */
   add(value: string): void {
     if (value.trim() === "") return;
     for (const form of formsOfSecret(value)) this.#forms.add(form);
   }
 
-  /** The text with each form of each secret replaced by `***`. */
+  /** Replaces each form of each secret with `***`. */
   mask(text: string): string {
     if (this.#forms.empty) return text;
     const spans = this.#forms.spansIn(text);
     return spans.length === 0 ? text : coverSpans(text, spans);
   }
 
-  /** A copy of any JSON-like value in which every string is masked, also the keys of its parts. */
+  /**
+   * Returns a copy of a JSON-like value in which every string is masked, including the keys of
+   * nested objects.
+   */
   maskAll<T>(value: T): T {
     if (this.#forms.empty) return value;
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -54,7 +57,9 @@ function isErrorCode(value: unknown): boolean {
   return typeof value === "string" && Object.hasOwn(ERRORS, value);
 }
 
-/** Overlapping forms are covered by one mask, so that no end of either shows. */
+/**
+ * Replaces spans with masks. Overlapping spans get one mask, so that no part of either is visible.
+ */
 function coverSpans(text: string, spans: readonly [number, number][]): string {
   let masked = "";
   let end = 0;
@@ -68,12 +73,13 @@ function coverSpans(text: string, spans: readonly [number, number][]): string {
 }
 
 /**
- * Finds any of many texts in one pass, by their first three characters. A private key has hundreds
- * of forms, and a step prints millions of lines: a search per form would take longer than the step.
+ * Finds any of many texts in one pass by a hash of their first three characters. A private key has
+ * hundreds of forms, and a step may print millions of lines: a search per form would take longer
+ * than the step.
  */
 class FormIndex {
   readonly #known = new Set<string>();
-  /** Whether any form begins with characters of that hash. */
+  /** Marks the hashes with which a form begins. */
   readonly #begins = new Uint8Array(HASHES);
   readonly #byBeginning = new Map<number, string[]>();
   /** Forms of one or two characters. */
@@ -95,7 +101,10 @@ class FormIndex {
     this.#byBeginning.set(hash, [...(this.#byBeginning.get(hash) ?? []), form]);
   }
 
-  /** Where forms stand in the text: [from, to) by ascending start, overlapping ones too. */
+  /**
+   * Returns the positions of forms in the text: [from, to) by ascending start, including
+   * overlapping ones.
+   */
   spansIn(text: string): [number, number][] {
     const spans: [number, number][] = [];
     for (const form of this.#short) {

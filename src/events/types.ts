@@ -1,13 +1,13 @@
 /**
- * Events of a run. Rooms emit them; only sinks print.
- * Written as NDJSON, each object also has `v`, `time` and `build` (see {@link RunEvent}).
+ * Defines the events of a run. Rooms emit them; only sinks print. In NDJSON, each object also has
+ * `v`, `time` and `build` (see {@link RunEvent}).
  */
 import type { ErrorCode } from "../errors.js";
 
-/** The version of the event format; it changes when a field changes its meaning. */
+/** Version of the event format. It changes when the meaning of a field changes. */
 export const EVENT_VERSION = 1;
 
-/** The phases of a run, in their usual order; some run at the same time. */
+/** Phases of a run in their usual order; some run at the same time. */
 export const PHASES = [
   "host",
   "inputs",
@@ -24,16 +24,16 @@ export const PHASES = [
   "describe",
 ] as const;
 
-/** A phase of a run. */
+/** Phase of a run. */
 export type Phase = (typeof PHASES)[number];
 
-/** Ways to stop a machine, from the gentlest to the hardest. */
+/** Methods to stop a machine, from the most graceful to the most forceful. */
 export const STOP_METHODS = ["ssh", "acpi", "quit", "kill"] as const;
 
-/** The way that stopped a machine. */
+/** Method that stopped a machine. */
 export type StopMethod = (typeof STOP_METHODS)[number];
 
-/** An error as it appears in events and in `--json`. */
+/** Error as it appears in events and in `--json`. */
 export interface ErrorReport {
   readonly code: ErrorCode;
   readonly exit: number;
@@ -43,7 +43,7 @@ export interface ErrorReport {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** One event. Durations are milliseconds, sizes bytes. */
+/** Event without the common fields. Durations are milliseconds, sizes bytes. */
 export type EventBody =
   | { type: "run.started"; name: string; version: string; runId: string; runFolder: string }
   | { type: "run.finished"; durationMs: number; ownMs: number; result: unknown }
@@ -51,7 +51,10 @@ export type EventBody =
   | { type: "phase.started"; phase: Phase; detail?: string }
   | { type: "phase.finished"; phase: Phase; durationMs: number; detail?: string }
   | {
-      /** Progress of a task whose total may be known. `task` is stable; `done === total` ends it. */
+      /**
+       * Progress of a task whose total may be unknown. `task` is a stable name; `done === total`
+       * ends it.
+       */
       type: "progress";
       task: string;
       label: string;
@@ -81,7 +84,7 @@ export type EventBody =
       reason?: string;
     }
   | {
-      /** One line that a program printed. `source` names it: `guest`, `local`, `mmdebstrap`, … */
+      /** Line of output. `source` names the program: `guest`, `local`, `mmdebstrap`, … */
       type: "output";
       source: string;
       stream: "stdout" | "stderr";
@@ -93,7 +96,7 @@ export type EventBody =
   | { type: "guest.stage"; stage: string; attempt: number }
   | { type: "guest.ready"; durationMs: number; attempts: number }
   | {
-      /** The machine's state after a step; `index` 0 is the one before the first. */
+      /** Checkpoint after a step; `index` 0 is the one before the first step. */
       type: "checkpoint.saved";
       step: string;
       index: number;
@@ -108,21 +111,21 @@ export type EventBody =
   | { type: "warning"; message: string; hint?: string }
   | { type: "note"; message: string };
 
-/** An event as sinks receive it. */
+/** Event as sinks receive it. */
 export type RunEvent = EventBody & {
   readonly v: typeof EVENT_VERSION;
   /** ISO 8601, UTC, milliseconds. */
   readonly time: string;
-  /** The build's name; empty outside a build. */
+  /** Name of the build; empty outside a build. */
   readonly build: string;
 };
 
-/** Emits an event. It is the only way in which a room reports anything. */
+/** Emits an event. It is the only channel through which rooms report anything. */
 export type Emit = (event: EventBody) => void;
 
-/** Shows or stores events. A sink never throws. */
+/** Displays or stores events. A sink never throws. */
 export interface Sink {
   handle(event: RunEvent): void;
-  /** Flushes and lets go of the terminal or the file. Idempotent. */
+  /** Flushes and releases the terminal or the file. Idempotent. */
   close(): void | Promise<void>;
 }

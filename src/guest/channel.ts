@@ -1,4 +1,4 @@
-/** One command on one SSH channel: its output, its end, and what it means when there is none. */
+/** Runs one command on one SSH channel and reports its output and how it ended. */
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ClientChannel } from "ssh2";
@@ -6,7 +6,7 @@ import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { closeWhenSilent } from "../host/silence.js";
 import type { Connection } from "./connection.js";
 
-/** What to run, as the remote user's shell gets it, and where its output goes. */
+/** Command to run, as the remote user's shell receives it, and the destinations of its output. */
 export interface ChannelCommand {
   readonly command: string;
   /** Standard input; empty otherwise. */
@@ -18,10 +18,10 @@ export interface ChannelCommand {
   readonly signal: AbortSignal;
 }
 
-/** How a command ended in the guest. Exactly one of the two is set. */
+/** End of a command in the guest. Exactly one of the two fields is set. */
 export interface ChannelEnd {
   readonly exitCode: number | null;
-  /** Without `SIG`, as SSH has it (RFC 4254, 6.10): `KILL`. */
+  /** Name without the `SIG` prefix, as in SSH (RFC 4254, 6.10): `KILL`. */
   readonly signal: string | null;
 }
 
@@ -49,14 +49,14 @@ function feed(channel: ClientChannel, stdin: ChannelCommand["stdin"]): Promise<v
   return pipeline(stdin, channel);
 }
 
-/** Resolves with the exit event, and rejects when the channel closes without one. */
+/** Resolves with the exit event. Rejects when the channel closes without one. */
 function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
   return new Promise((resolve, reject) => {
     let end: ChannelEnd | undefined;
     channel.once("exit", (exitCode: number | null, signal?: string) => {
-      // ssh2 puts `SIG` in front of it.
+      // ssh2 adds the `SIG` prefix.
       end = { exitCode, signal: signal?.replace(/^SIG/, "") ?? null };
-      // Its background children may hold its output open.
+      // Background children of the command may still hold its output open.
       const stop = closeWhenSilent([channel, channel.stderr], () => channel.close());
       channel.once("close", stop);
     });
@@ -68,7 +68,7 @@ function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
   });
 }
 
-/** Rejects with the signal's reason; `stop` ends the listening. */
+/** Rejects with the signal's reason when it aborts. `stop` removes the listener. */
 function whenAborted(signal: AbortSignal): {
   readonly aborted: Promise<never>;
   readonly stop: () => void;
@@ -82,8 +82,10 @@ function whenAborted(signal: AbortSignal): {
   return { aborted, stop };
 }
 
-/** Hands on what failed on this side; that the channel was closed early is the other side's affair. */
-async function ofThisSide(work: Promise<unknown> | undefined): Promise<never> {
+/**
+ * Rethrows a failure of a local stream. A premature close is ignored: the remote side caused it.
+ */
+async function localFailure(work: Promise<unknown> | undefined): Promise<never> {
   try {
     await work;
   } catch (error) {
@@ -94,10 +96,9 @@ async function ofThisSide(work: Promise<unknown> | undefined): Promise<never> {
 
 /**
  * Runs a command to its end.
- * @throws {VmbuildError} GUEST_LOST when the connection went before the command's end was known;
- *   the signal's own reason when it was aborted (the channel is closed, the remote process is
- *   not ended: `script.ts` does that). What the streams given in `options` fail with is thrown
- *   as it is.
+ * @throws {VmbuildError} GUEST_LOST when the connection was lost before the command ended; the
+ *   signal's own reason when it aborted. In that case the channel is closed, but the remote process
+ *   goes on (`script.ts` ends it). Errors of the streams given in `options` are thrown unchanged.
  */
 export async function runOnChannel(
   connection: Connection,
@@ -108,17 +109,18 @@ export async function runOnChannel(
   const { aborted, stop } = whenAborted(signal);
   let channel: ClientChannel | undefined;
   try {
-    // A guest that hangs answers nothing, not even this.
+    // A guest that hangs may not even answer the request to open a channel.
     channel = await Promise.race([openChannel(connection, options.command), aborted]);
     const ended = waitForEnd(channel);
-    // Both streams are read whether or not somebody listens: an unread one blocks the other.
+    // Both streams are always read, because an unread stream blocks the other one.
     channel.stderr.on("data", (chunk: Buffer) => options.onStderr?.(chunk));
     const written = options.stdoutTo ? pipeline(channel, options.stdoutTo) : undefined;
     if (!written) channel.on("data", (chunk: Buffer) => options.onStdout?.(chunk));
     const feeding = feed(channel, options.stdin);
-    // A command may end without reading all its input; its exit code then tells, not the pipe.
+    // A command may end without reading all of its input. Its exit code decides then, not the
+    // broken pipe.
     const fed = feeding.catch((error: unknown) => error);
-    const failed = [ofThisSide(written), ofThisSide(feeding)];
+    const failed = [localFailure(written), localFailure(feeding)];
     const end = await Promise.race([ended, aborted, ...failed]);
     const [, feedError] = await Promise.all([written, fed]);
     if (end.exitCode === 0 && feedError !== undefined && options.stdin !== undefined) {

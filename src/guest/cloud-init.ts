@@ -1,13 +1,15 @@
-/** Waits for cloud-init to finish with a template's own user-data, and reports its errors. */
+/**
+ * Waits for cloud-init to finish when the template has its own user-data, and reports its errors.
+ */
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "./guest.js";
-import { describeEnding } from "./outlook.js";
-import type { Outlook } from "./outlook.js";
-import { HOLD_TIMERS } from "./timers.js";
+import { describeShutdown } from "./system-state.js";
+import type { SystemState } from "./system-state.js";
+import { STOP_TIMERS } from "./timers.js";
 
-type Ending = NonNullable<Outlook["ending"]>;
+type PendingShutdown = NonNullable<SystemState["pendingShutdown"]>;
 
 const statusSchema = z.object({
   status: z.string().default("unknown"),
@@ -17,28 +19,28 @@ const statusSchema = z.object({
 
 type Status = z.infer<typeof statusSchema>;
 
-/** cloud-init may install packages; this is for one that never ends. */
+/** Time limit for cloud-init, which may install packages. Milliseconds. */
 const DEADLINE_MS = 30 * 60_000;
 
-/** How often a guest may lose the connection before that is taken for its way. */
-const MOST_LOSSES = 10;
+/** Number of lost connections after which the guest is considered to restart in a loop. */
+const MAX_RECONNECTS = 10;
 
-/** A restart that is under way takes so long to end the connection at most. */
-const GOING_DOWN_MS = 180_000;
+/** Longest time that a shutdown already in progress needs to end the connection. Milliseconds. */
+const SHUTDOWN_MS = 180_000;
 
-/** What waiting needs beside the guest. Milliseconds. */
+/** Options of `waitForCloudInit`. Milliseconds. */
 export interface CloudInitOptions {
-  /** How long the guest may take to come back when it restarts. */
+  /** Time limit for the guest to come back after a restart. */
   readonly restartMs: number;
   readonly emit: Emit;
 }
 
 /**
- * Asks for the status once cloud-init is done. A process of its own may be left that restarts the
- * guest when the last stage has ended (cloudinit/config/cc_power_state_change.py): it waits for
- * that with a timeout of 30 s.
+ * Prints the status once cloud-init is done. cloud-init may leave a process behind that restarts
+ * the guest after the last stage (cloudinit/config/cc_power_state_change.py), so the script waits
+ * for that process with a timeout of 30 s.
  */
-const WAIT = String.raw`
+const WAIT_SCRIPT = String.raw`
 command -v cloud-init >/dev/null || { echo '{"status":"not installed"}'; exit 0; }
 cloud-init status --wait >/dev/null
 n=0
@@ -49,12 +51,15 @@ done
 cloud-init status --format json
 `;
 
-/** The status, or why it cannot be read: a system that goes down ends what asks for it. */
+/**
+ * Reads the status. Returns an error where it cannot be read, because a system that shuts down also
+ * ends this command.
+ */
 async function readStatus(guest: Guest): Promise<Status | VmbuildError> {
   const lines: string[] = [];
   await guest.run({
-    // It may install packages, and be at work for minutes.
-    content: `${HOLD_TIMERS}\n${WAIT}`,
+    // cloud-init may install packages, which takes minutes.
+    content: `${STOP_TIMERS}\n${WAIT_SCRIPT}`,
     interpreter: ["/bin/sh"],
     timeoutMs: DEADLINE_MS,
     onLine: (line, stream) => stream === "stdout" && lines.push(line),
@@ -69,7 +74,10 @@ async function readStatus(guest: Guest): Promise<Status | VmbuildError> {
   }
 }
 
-/** cloud-init goes on where it drops a part of the user-data, and says so in its log alone. */
+/**
+ * Reports the warnings in cloud-init's log. cloud-init continues when it drops a part of the
+ * user-data, and only its log mentions that.
+ */
 async function reportWarnings(guest: Guest, { emit }: CloudInitOptions): Promise<void> {
   const command = "grep -hE '\\[(WARNING|ERROR|CRITICAL)\\]: ' /var/log/cloud-init.log || true";
   const lines = await guest.ask(command, "Reading cloud-init's log");
@@ -92,12 +100,12 @@ function requireDone({ status, errors, detail }: Status): void {
   });
 }
 
-const isSwitchedOff = (error: unknown): boolean =>
+const isPoweredOff = (error: unknown): boolean =>
   error instanceof VmbuildError &&
   error.code === "MACHINE_DIED" &&
   error.details["byGuest"] === true;
 
-function switchedOff(what: string): VmbuildError {
+function poweredOffError(what: string): VmbuildError {
   return new VmbuildError("GUEST_CLOUD_INIT", `${what}, as the user-data tells cloud-init`, {
     hint:
       "Take power_state, or the command that does it, out of the user-data: vmbuild switches the " +
@@ -105,16 +113,19 @@ function switchedOff(what: string): VmbuildError {
   });
 }
 
-/** Waits for a restart that lies ahead. */
-async function untilGone(guest: Guest, ending: Ending, { emit }: CloudInitOptions) {
-  if (ending.how === "poweroff" || ending.how === "halt") {
-    throw switchedOff(`The guest is ${describeEnding(ending)}`);
+/** Waits for a restart that is pending. */
+async function waitForRestart(guest: Guest, shutdown: PendingShutdown, { emit }: CloudInitOptions) {
+  if (shutdown.kind === "poweroff" || shutdown.kind === "halt") {
+    throw poweredOffError(`The guest is ${describeShutdown(shutdown)}`);
   }
-  const words = describeEnding(ending);
-  emit({ type: "note", message: `The guest is ${words}, as the user-data tells cloud-init.` });
-  const left = ending.at === undefined ? 0 : Math.max(0, ending.at - Date.now());
-  if (await guest.untilLost(left + GOING_DOWN_MS)) return;
-  throw new VmbuildError("GUEST_CLOUD_INIT", `The guest is ${words}, but does not restart`, {
+  const description = describeShutdown(shutdown);
+  emit({
+    type: "note",
+    message: `The guest is ${description}, as the user-data tells cloud-init.`,
+  });
+  const left = shutdown.at === undefined ? 0 : Math.max(0, shutdown.at - Date.now());
+  if (await guest.waitUntilLost(left + SHUTDOWN_MS)) return;
+  throw new VmbuildError("GUEST_CLOUD_INIT", `The guest is ${description}, but does not restart`, {
     hint: "The guest's /var/log/cloud-init-output.log has more; correct the user-data.",
   });
 }
@@ -122,16 +133,16 @@ async function untilGone(guest: Guest, ending: Ending, { emit }: CloudInitOption
 const isLost = (error: unknown): boolean =>
   error instanceof VmbuildError && error.code === "GUEST_LOST";
 
-/** The status of a guest that stays; undefined where it restarts. */
-async function statusOfStaying(
+/** Returns the status of cloud-init, or undefined where the guest restarts. */
+async function statusUnlessRestarting(
   guest: Guest,
   options: CloudInitOptions,
 ): Promise<Status | undefined> {
   try {
     const status = await readStatus(guest);
-    const { ending } = await guest.outlook();
-    if (ending) {
-      await untilGone(guest, ending, options);
+    const { pendingShutdown: shutdown } = await guest.systemState();
+    if (shutdown) {
+      await waitForRestart(guest, shutdown, options);
       return undefined;
     }
     if (status instanceof VmbuildError) throw status;
@@ -146,8 +157,8 @@ async function statusOfStaying(
   }
 }
 
-/** Connects anew. A guest that is lost at once again shows that to whoever asks it next. */
-async function comeBack(guest: Guest, { restartMs }: CloudInitOptions): Promise<void> {
+/** Connects again. If the guest is lost again immediately, the next command reports it. */
+async function reconnect(guest: Guest, { restartMs }: CloudInitOptions): Promise<void> {
   try {
     await guest.reconnect(restartMs);
   } catch (error) {
@@ -156,28 +167,28 @@ async function comeBack(guest: Guest, { restartMs }: CloudInitOptions): Promise<
 }
 
 /**
- * Waits until cloud-init is done, also over restarts that the user-data brings about. Its exit
- * code is 0 for success, 1 for a crash and, from 23.4 on, 2 for errors that it recovered from;
- * `disabled` is 0 too.
- * @throws {VmbuildError} GUEST_CLOUD_INIT with its errors, or when it switches the guest off;
+ * Waits until cloud-init is done, including any restarts that the user-data causes. Its exit code
+ * is 0 for success, 1 for a crash and, since 23.4, 2 for errors that it recovered from. `disabled`
+ * also gives 0.
+ * @throws {VmbuildError} GUEST_CLOUD_INIT with its errors, or when it powers the guest off;
  *   GUEST_TIMEOUT when the guest does not come back; MACHINE_DIED.
  */
 export async function waitForCloudInit(guest: Guest, options: CloudInitOptions): Promise<void> {
-  for (let losses = 0; losses <= MOST_LOSSES; losses++) {
+  for (let losses = 0; losses <= MAX_RECONNECTS; losses++) {
     try {
-      const status = await statusOfStaying(guest, options);
+      const status = await statusUnlessRestarting(guest, options);
       if (status) {
         requireDone(status);
         return await reportWarnings(guest, options);
       }
-      await comeBack(guest, options);
+      await reconnect(guest, options);
     } catch (error) {
-      throw isSwitchedOff(error) ? switchedOff("The guest switched itself off") : error;
+      throw isPoweredOff(error) ? poweredOffError("The guest switched itself off") : error;
     }
   }
   throw new VmbuildError(
     "GUEST_CLOUD_INIT",
-    `The guest restarted ${MOST_LOSSES} times while cloud-init ran, and does not stop`,
+    `The guest restarted ${MAX_RECONNECTS} times while cloud-init ran, and does not stop`,
     { hint: "Does the user-data restart it at each boot (bootcmd, a boothook, power_state)?" },
   );
 }

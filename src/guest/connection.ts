@@ -1,4 +1,4 @@
-/** One attempt to connect: how far it got, and the connection when it got all the way. */
+/** Makes one attempt to connect over SSH and reports the stage that it reached. */
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { NodeSSH } from "node-ssh";
@@ -7,23 +7,25 @@ import { VmbuildError, messageOf } from "../errors.js";
 import { publicBlob } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 
-/** How far an attempt got, in order. */
+/** Stages of an attempt, in order. */
 export const STAGES = ["listener", "banner", "handshake", "authentication"] as const;
 
-/** See {@link STAGES}. */
+/** One of {@link STAGES}. */
 export type Stage = (typeof STAGES)[number];
 
-/** Where the guest answers, and who is who. */
+/** Address, user and keys of an SSH connection. */
 export interface SshTarget {
-  /** On 127.0.0.1. */
+  /** Port on 127.0.0.1. */
   readonly port: number;
   readonly user: string;
   readonly keys: BuildKeys;
-  /** Decides about the host key in place of the pinned one, for a guest that makes its own. */
+  /**
+   * Accepts or rejects the host key in place of the pinned one, for a guest that creates its own.
+   */
   readonly trusts?: (key: Buffer) => boolean;
 }
 
-/** An attempt that did not succeed. `stage` is the one that it could not pass. */
+/** Failed attempt. `stage` is the stage that was not passed. */
 export class AttemptFailure extends Error {
   readonly stage: Stage;
   constructor(stage: Stage, reason: string, cause?: unknown) {
@@ -32,14 +34,16 @@ export class AttemptFailure extends Error {
   }
 }
 
-/** An open, authenticated connection. */
+/** Open, authenticated connection. */
 export interface Connection {
   readonly client: Client;
-  /** Aborts with GUEST_LOST when the connection ends unasked. */
+  /** Aborts with GUEST_LOST when the connection ends unexpectedly. */
   readonly lost: AbortSignal;
-  /** Closes it. Idempotent. */
+  /** Closes the connection. Idempotent. */
   close(): void;
-  /** Gives it up for lost, for a reason that is known otherwise: nothing may come back on it. */
+  /**
+   * Marks the connection as lost for a reason known from elsewhere, such as a reset of the machine.
+   */
   drop(reason: VmbuildError): void;
 }
 
@@ -69,28 +73,30 @@ function hostKeyError(key: Buffer, pinned: string): VmbuildError {
   );
 }
 
-function failureOf(error: unknown, { stage, words }: Progress): AttemptFailure {
+function failureOf(error: unknown, { stage, banner }: Progress): AttemptFailure {
   const level =
     typeof error === "object" && error !== null && "level" in error ? error.level : undefined;
   const reached = level === "client-authentication" ? "authentication" : stage;
-  const message = words === undefined ? messageOf(error) : `${messageOf(error)}: ${words}`;
+  const message = banner === undefined ? messageOf(error) : `${messageOf(error)}: ${banner}`;
   return new AttemptFailure(reached, message, error);
 }
 
-/** How far an attempt is. */
+/** Progress of an attempt. */
 interface Progress {
   stage: Stage;
   wrongKey?: VmbuildError;
-  /** What the server says before it lets anybody in, or why it does not (RFC 4252, 5.4). */
-  words?: string;
+  /**
+   * Banner that the server sends before authentication; it may say why it refuses (RFC 4252, 5.4).
+   */
+  banner?: string;
 }
 
 /**
  * Connects once.
- * @param bannerMs how long the guest may take to say its banner. QEMU accepts for the guest, so
- *   a connection alone means nothing: QEMU's hostfwd accepts it before any guest runs.
- * @throws {AttemptFailure} when it may be tried again; {@link VmbuildError} GUEST_HOST_KEY when
- *   another machine answers.
+ * @param bannerMs time limit for the SSH banner. A TCP connection alone proves nothing, because
+ *   QEMU's hostfwd accepts it before any guest runs.
+ * @throws {AttemptFailure} when another attempt may succeed; {@link VmbuildError} GUEST_HOST_KEY
+ *   when another machine answers.
  */
 export async function connectOnce(
   target: SshTarget,
@@ -134,9 +140,10 @@ export async function connectOnce(
       },
     });
     const client = ssh.connection;
-    // node-ssh takes its own listener away once ready; a reset would then end this process.
+    // node-ssh removes its own error listener when the connection is ready. Without this one, a
+    // connection reset would end the process.
     client?.on("error", () => {});
-    client?.on("banner", (text) => (progress.words = text.trim()));
+    client?.on("banner", (text) => (progress.banner = text.trim()));
     await connecting;
     if (!client) throw new AttemptFailure("handshake", "the connection closed at once");
     return watch(client);

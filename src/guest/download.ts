@@ -1,4 +1,4 @@
-/** Files and folders out of the guest. */
+/** Downloads files and folders from the guest. */
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
@@ -13,14 +13,14 @@ import { progressCounter, runTransfer, streamTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
 import { unpackTree } from "../host/tree.js";
 
-/** What a path of the guest is. */
-export type GuestKind = "file" | "tree";
+/** Kind of a path in the guest. */
+export type GuestPathKind = "file" | "tree";
 
 /**
- * Runs a download to `to`, a path on the host, and says of a file system's refusal what it is.
+ * Runs a download to `to`, a path on the host, and converts file system errors.
  * @throws {VmbuildError} HOST_SPACE for a full disk; STEP_FAILED where `to` cannot be written.
  */
-export async function intoHost(to: string, download: () => Promise<void>): Promise<void> {
+export async function withHostErrors(to: string, download: () => Promise<void>): Promise<void> {
   try {
     await download();
   } catch (cause) {
@@ -36,8 +36,11 @@ export async function intoHost(to: string, download: () => Promise<void>): Promi
   }
 }
 
-/** Tells whether a path in the guest is a file or a folder. */
-export async function kindInGuest(context: TransferContext, path: string): Promise<GuestKind> {
+/** Determines whether a path in the guest is a file or a folder. */
+export async function guestPathKind(
+  context: TransferContext,
+  path: string,
+): Promise<GuestPathKind> {
   const quoted = shellQuote(path);
   const command = `if [ -d ${quoted} ]; then echo tree; elif [ -f ${quoted} ]; then echo file; else echo missing; fi`;
   const answer = (await runTransfer(context, { command, what: `Looking at ${path}` })).trim();
@@ -45,14 +48,14 @@ export async function kindInGuest(context: TransferContext, path: string): Promi
   throw new VmbuildError("STEP_FAILED", `There is no file or folder ${path} in the guest`);
 }
 
-/** A file's size in bytes, and its SHA-256 in hex. */
+/** Size of a file in bytes, and its SHA-256 in hexadecimal. */
 export interface FileFacts {
   readonly size: number;
   readonly sha256: string;
 }
 
-/** Reads a file's size and SHA-256 in the guest. */
-export async function factsInGuest(context: TransferContext, path: string): Promise<FileFacts> {
+/** Reads the size and the SHA-256 of a file in the guest. */
+export async function guestFileFacts(context: TransferContext, path: string): Promise<FileFacts> {
   const quoted = shellQuote(path);
   const command = `wc -c <${quoted} && sha256sum <${quoted}`;
   const answer = await runTransfer(context, { command, what: `Reading ${path}` });
@@ -62,7 +65,7 @@ export async function factsInGuest(context: TransferContext, path: string): Prom
 
 /**
  * Downloads a file to `to`, which must not exist yet.
- * @throws {VmbuildError} STEP_FAILED when it is not what `facts` say.
+ * @throws {VmbuildError} STEP_FAILED when the content does not match `facts`.
  */
 export async function fetchFile(
   context: TransferContext,
@@ -89,11 +92,11 @@ export async function fetchFile(
   });
 }
 
-/** Downloads what a folder of the guest holds into the folder `to`, which it makes. */
+/** Downloads the content of a guest folder into the folder `to`, which it creates. */
 export async function fetchTree(context: TransferContext, from: string, to: string): Promise<void> {
   await mkdir(to);
   const through = new PassThrough();
-  // In GNU's own format, in which names are bytes; what is busybox's only one.
+  // The GNU format stores names as bytes. It is also the only format of busybox.
   const command = [
     "unset TAR_OPTIONS",
     `case $(tar --version 2>&1) in *"GNU tar"*) f=--format=gnu ;; bsdtar*) f=--format=gnutar ;; *) f= ;; esac`,
@@ -106,31 +109,31 @@ export async function fetchTree(context: TransferContext, from: string, to: stri
 }
 
 /**
- * Has something made under a temporary name beside `to`, in a folder that is made where it is not
- * there, and handed on. What is left under the temporary name is removed.
+ * Creates something under a temporary name beside `to` and then passes that name to `publishIt`.
+ * Missing parent folders are created. Whatever is left under the temporary name is removed.
  */
 export async function withTemporary(
   to: string,
   make: (temporary: string) => Promise<void>,
-  handOn: (temporary: string) => Promise<void>,
+  publishIt: (temporary: string) => Promise<void>,
 ): Promise<void> {
   await makeFolder(dirname(to));
   const temporary = temporaryBeside(to);
   try {
     await make(temporary);
-    await handOn(temporary);
+    await publishIt(temporary);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
-/** Downloads one file, checks its size and sha256, and gives it its name only then. */
+/** Downloads one file, verifies its size and SHA-256, and only then gives it its final name. */
 export async function downloadFile(
   context: TransferContext,
   from: string,
   to: string,
 ): Promise<void> {
-  const facts = await factsInGuest(context, from);
+  const facts = await guestFileFacts(context, from);
   await withTemporary(
     to,
     (temporary) => fetchFile(context, from, facts, temporary),
@@ -138,7 +141,7 @@ export async function downloadFile(
   );
 }
 
-/** Downloads what a folder of the guest holds into the folder `to`, which it replaces. */
+/** Downloads the content of a guest folder into the folder `to`, which it replaces. */
 export async function downloadTree(
   context: TransferContext,
   from: string,

@@ -1,48 +1,48 @@
-/** The guest as steps see it: run, upload, download, reboot, over whatever connection there is. */
+/** Gives steps access to the guest: run, upload, download and reboot, across reconnects. */
 import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Emit } from "../events/types.js";
 import type { Connection } from "./connection.js";
-import { downloadFile, downloadTree, intoHost, kindInGuest } from "./download.js";
-import type { GuestKind } from "./download.js";
+import { downloadFile, downloadTree, withHostErrors, guestPathKind } from "./download.js";
+import type { GuestPathKind } from "./download.js";
 import { downloadToHost } from "./host-download.js";
-import { PAYLOAD_FROM, uploadLargeFile, uploadLargeTree } from "./payload.js";
-import type { DiskSlot } from "./payload.js";
-import { outlookScript, readOutlook } from "./outlook.js";
-import type { Outlook } from "./outlook.js";
-import { bootOf, reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
+import { PAYLOAD_DISK_MIN_BYTES, uploadLargeFile, uploadLargeTree } from "./payload-disk.js";
+import type { DiskSlot } from "./payload-disk.js";
+import { systemStateScript, parseSystemState } from "./system-state.js";
+import type { SystemState } from "./system-state.js";
+import { readBootId, reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
 import type { RestartOptions } from "./reboot.js";
 import { requireSuccess, runQuietly, runScript } from "./script.js";
 import type { GuestScript, ScriptEnd } from "./script.js";
 import type { TransferContext } from "./transfer.js";
 import { listTree } from "../host/tree.js";
-import { RELEASE_CLOCK } from "./timers.js";
+import { RESUME_CRON } from "./timers.js";
 import { destinationOf, uploadFile, uploadTree, writeFile } from "./upload.js";
 import type { Ownership } from "./upload.js";
 
-/** What a guest is reached with. */
+/** Options of a {@link Guest}. */
 export interface GuestOptions {
   readonly connection: Connection;
-  /** Connects anew, after a reboot; waits until the guest is ready. */
+  /** Connects again after a reboot, and waits until the guest is ready. */
   readonly connect: (timeoutMs: number, signal: AbortSignal) => Promise<Connection>;
-  /** What a restart took from the guest, and the build needs. */
+  /** Restores what the build needs and a restart removes, such as the rescue SSH server. */
   readonly afterReboot?: (guest: Guest) => Promise<void>;
-  /** Where large uploads are plugged in; without one everything goes over SSH. */
+  /** Slot for plugging in large uploads as a disk. Without one, everything is copied over SSH. */
   readonly slot: DiskSlot | undefined;
-  /** Who logs in; everything is run as root, through sudo for anybody else. */
+  /** User that logs in. Everything runs as root, through sudo for any other user. */
   readonly user: string;
-  /** How often the machine was reset so far; QEMU tells it. */
+  /** Number of machine resets so far, as reported by QEMU. */
   readonly resets?: () => number;
-  /** For scratch files of the host. */
+  /** Folder for scratch files on the host. */
   readonly scratchFolder: string;
   readonly emit: Emit;
-  /** Aborts when the run is cancelled or the machine dies. */
+  /** Aborts when the run is cancelled or the machine ends. */
   readonly signal: AbortSignal;
 }
 
-/** A guest that lets the build in. */
+/** Guest that accepts the build's login. */
 export class Guest {
   readonly #options: GuestOptions & { readonly sudo: boolean };
   #connection: Connection;
@@ -52,26 +52,30 @@ export class Guest {
     this.#connection = options.connection;
   }
 
-  /** Runs a script to its end; a non-zero exit is a result, not an error. */
+  /** Runs a script to its end. A non-zero exit code is a result, not an error. */
   run(script: Omit<GuestScript, "signal" | "sudo">): Promise<ScriptEnd> {
     const { signal, sudo } = this.#options;
     return runScript(this.#connection, { ...script, signal, sudo });
   }
 
-  /** Runs a short command of vmbuild's own and returns its lines. STEP_FAILED when it fails. */
+  /**
+   * Runs a short internal command and returns the lines that it printed. Throws STEP_FAILED when it
+   * fails.
+   */
   async ask(command: string, what: string, timeoutMs = 60_000): Promise<string[]> {
     const { signal, sudo } = this.#options;
-    const { end, lines, words } = await runQuietly(this.#connection, command, signal, {
+    const { end, lines, output } = await runQuietly(this.#connection, command, signal, {
       sudo,
       timeoutMs,
     });
-    requireSuccess(end, what, words);
+    requireSuccess(end, what, output);
     return lines;
   }
 
   /**
-   * Uploads a file (to the very path, or into `to` when that ends in a slash) or what a folder
-   * holds (into the folder `to`). Single files are checked by size and sha256.
+   * Uploads a file or the content of a folder. A file is written to the path `to`, or into `to`
+   * when that ends in a slash. The content of a folder goes into the folder `to`. The size and
+   * SHA-256 of single files are verified.
    */
   async upload(source: string, to: string, ownership: Ownership = {}): Promise<void> {
     const status = await stat(source);
@@ -81,12 +85,13 @@ export class Guest {
       const entries = await listTree(source);
       const size = entries.reduce((sum, entry) => sum + entry.size, 0);
       const upload = { source, to, owner: ownership.owner };
-      if (!slot || size < PAYLOAD_FROM) return uploadTree(context, upload);
+      if (!slot || size < PAYLOAD_DISK_MIN_BYTES) return uploadTree(context, upload);
       const scratch = join(this.#options.scratchFolder, `${randomUUID()}.tar`);
       return uploadLargeTree(context, slot, upload, scratch);
     }
     const path = destinationOf(source, to);
-    if (!slot || status.size < PAYLOAD_FROM) return uploadFile(context, source, path, ownership);
+    if (!slot || status.size < PAYLOAD_DISK_MIN_BYTES)
+      return uploadFile(context, source, path, ownership);
     return uploadLargeFile(context, slot, source, path, ownership);
   }
 
@@ -95,48 +100,52 @@ export class Guest {
     return writeFile(this.#transfer(), Buffer.from(content), to, ownership);
   }
 
-  /** Tells whether a path in the guest is a file or a folder. STEP_FAILED when it is neither. */
-  kindOf(path: string): Promise<GuestKind> {
-    return kindInGuest(this.#transfer(), path);
-  }
-
   /**
-   * Downloads a file or a folder to `to`, an absolute path of the host. What was there is
-   * replaced, a folder with all that it held: only for folders of the run's own.
+   * Determines whether a path in the guest is a file or a folder. Throws STEP_FAILED when it is
+   * neither.
    */
-  async download(from: string, to: string, known?: GuestKind): Promise<void> {
-    const context = this.#transfer();
-    const kind = known ?? (await kindInGuest(context, from));
-    const transfer = kind === "file" ? downloadFile : downloadTree;
-    return intoHost(to, () => transfer(context, from, to));
+  kindOf(path: string): Promise<GuestPathKind> {
+    return guestPathKind(this.#transfer(), path);
   }
 
   /**
-   * Downloads a file or a folder to `to`, an absolute path of the host's user. Nothing is removed
-   * there. A file goes into a `to` that ends in a slash; what a folder holds goes into the folder
-   * `to`, beside what that holds already.
-   * @param overwrite replace files that are there; STEP_FAILED when one is and this is not set.
+   * Downloads a file or a folder to `to`, an absolute path of the host. Anything at `to` is
+   * replaced, including the content of a folder, so this is only for folders that belong to the
+   * run.
+   */
+  async download(from: string, to: string, known?: GuestPathKind): Promise<void> {
+    const context = this.#transfer();
+    const kind = known ?? (await guestPathKind(context, from));
+    const transfer = kind === "file" ? downloadFile : downloadTree;
+    return withHostErrors(to, () => transfer(context, from, to));
+  }
+
+  /**
+   * Downloads a file or a folder to `to`, an absolute path chosen by the user. Nothing is removed
+   * there. A file goes into `to` when that ends in a slash; the content of a folder is merged into
+   * the folder `to`.
+   * @param overwrite replaces existing files; otherwise an existing file causes STEP_FAILED.
    */
   async downloadToHost(from: string, to: string, overwrite: boolean): Promise<void> {
     const context = this.#transfer();
-    return intoHost(to, () => downloadToHost(context, { from, to, overwrite }));
+    return withHostErrors(to, () => downloadToHost(context, { from, to, overwrite }));
   }
 
-  /** Restarts the guest and returns when it answers with another boot id. */
+  /** Restarts the guest and returns when it answers with a new boot id. */
   async reboot(timeoutMs: number): Promise<void> {
     const { sudo } = this.#options;
     this.#connection = await reconnectAfterReboot({ ...this.#restart(timeoutMs), sudo });
     await this.#options.afterReboot?.(this);
   }
 
-  /** Connects again to a guest that lost the connection, or restarted by itself. */
+  /** Reconnects to a guest that lost the connection or restarted by itself. */
   async reconnect(timeoutMs: number): Promise<void> {
     this.#connection = await reconnectAfterLoss(this.#restart(timeoutMs));
     await this.#options.afterReboot?.(this);
   }
 
-  /** Waits until the connection is lost, for so many milliseconds at most. */
-  async untilLost(milliseconds: number): Promise<boolean> {
+  /** Waits until the connection is lost, for at most that many milliseconds. */
+  async waitUntilLost(milliseconds: number): Promise<boolean> {
     const { signal } = this.#options;
     const { lost } = this.#connection;
     const either = AbortSignal.any([signal, lost]);
@@ -144,38 +153,42 @@ export class Guest {
     return lost.aborted;
   }
 
-  /** The kernel's id of the present boot; undefined where the guest does not say it. */
+  /** Returns the kernel's id of the current boot; undefined where the guest does not report one. */
   bootId(): Promise<string | undefined> {
-    return bootOf(this.#connection, this.#options.signal);
+    return readBootId(this.#connection, this.#options.signal);
   }
 
   /**
-   * What lies ahead of the guest: its end, or a login that would come to nothing.
-   * @param first a command before that, for a guest that is looked at anyway.
-   * @throws {VmbuildError} GUEST_LOST; GUEST_SHELL where nothing can be asked any more.
+   * Reads whether the guest is about to shut down and whether a new login would fail.
+   * @param first a command to run before, which saves a separate connection to the guest.
+   * @throws {VmbuildError} GUEST_LOST; GUEST_SHELL when the guest no longer runs commands.
    */
-  async outlook(first = "", timeoutMs = 60_000): Promise<Outlook> {
+  async systemState(first = "", timeoutMs = 60_000): Promise<SystemState> {
     const { signal, sudo, user } = this.#options;
-    const command = `${first}\n${outlookScript(user)}`;
+    const command = `${first}\n${systemStateScript(user)}`;
     const { end, lines } = await runQuietly(this.#connection, command, signal, { sudo, timeoutMs });
-    const outlook = readOutlook(lines);
-    // Nobody but a system that goes down ends a command that does nothing.
-    const isKilled = end.signal !== null && !end.timedOut && outlook.ending === undefined;
-    return isKilled ? { ...outlook, ending: { how: "unknown", at: undefined } } : outlook;
+    const systemState = parseSystemState(lines);
+    // A signal ends this harmless command only when the system is shutting down.
+    const isKilled =
+      end.signal !== null && !end.timedOut && systemState.pendingShutdown === undefined;
+    return isKilled
+      ? { ...systemState, pendingShutdown: { kind: "unknown", at: undefined } }
+      : systemState;
   }
 
   /**
-   * Tells the guest to switch itself off. Returns when it has taken the order.
-   * @param last a command before that, when nothing will need the connection's rights any more.
+   * Powers the guest off. Returns when the guest has accepted the command.
+   * @param last a command to run before that, after which the connection's permissions are no
+   *   longer needed.
    */
   async poweroff(last = "true"): Promise<void> {
-    // SIGRTMIN+4 is what starts systemd's poweroff.target (systemd(1)), without a program for it.
+    // SIGRTMIN+4 makes systemd start poweroff.target (systemd(1)), so no extra program is needed.
     const order = "if [ -d /run/systemd/system ]; then kill -38 1; else poweroff; fi";
-    const command = `${last}; ${RELEASE_CLOCK}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
+    const command = `${last}; ${RESUME_CRON}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
     await this.ask(command, "poweroff", 20_000);
   }
 
-  /** Lets go of the connection. */
+  /** Closes the connection. */
   close(): void {
     this.#connection.close();
   }

@@ -1,41 +1,41 @@
 /**
- * Downloads to paths that belong to the user of this host: nothing there is ever removed, and a
- * file that is there is replaced only when that is asked for.
+ * Downloads to paths chosen by the user: nothing there is removed, and an existing file is replaced
+ * only when the template asks for it.
  */
 import type { Stats } from "node:fs";
 import { chmod, link, lstat, readdir, readlink, realpath, rename } from "node:fs/promises";
 import { join, posix, resolve } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
-import { childPath, shownName } from "../host/bytes.js";
+import { childPath, displayName } from "../host/file-names.js";
 import { publish, statIfThere, syncToDisk } from "../host/files.js";
 import { hashFile } from "../inputs/digest.js";
-import { factsInGuest, fetchFile, fetchTree, kindInGuest, withTemporary } from "./download.js";
+import { guestFileFacts, fetchFile, fetchTree, guestPathKind, withTemporary } from "./download.js";
 import type { TransferContext } from "./transfer.js";
 
-/** A download to a path of the user's. */
+/** Download to a path chosen by the user. */
 export interface HostDownload {
-  /** In the guest. */
+  /** Path in the guest. */
   readonly from: string;
-  /** Absolute; a file goes into it when it ends in a slash. */
+  /** Absolute path. A file goes into it when it ends in a slash. */
   readonly to: string;
-  /** Replace files that are there. */
+  /** Replaces existing files. */
   readonly overwrite: boolean;
 }
 
-const MOST_LINES = 10;
+const MAX_LINES = 10;
 
-function refused(message: string, lines: readonly string[] = []): VmbuildError {
+function refusedError(message: string, lines: readonly string[] = []): VmbuildError {
   return new VmbuildError("STEP_FAILED", message, {
     lines: [
-      ...lines.slice(0, MOST_LINES),
-      ...(lines.length > MOST_LINES ? [`and ${lines.length - MOST_LINES} more`] : []),
+      ...lines.slice(0, MAX_LINES),
+      ...(lines.length > MAX_LINES ? [`and ${lines.length - MAX_LINES} more`] : []),
     ],
     hint: 'Nothing was changed. Name another path, or write "overwrite": true to replace files.',
   });
 }
 
 const exists = (path: string): VmbuildError =>
-  refused(`${path} exists already on the host, with other content`);
+  refusedError(`${path} exists already on the host, with other content`);
 
 async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
   try {
@@ -46,8 +46,8 @@ async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
   }
 }
 
-/** The path behind links; the path itself where nothing is there. */
-async function behindLinks(path: string): Promise<string> {
+/** Resolves symbolic links. Returns the path itself where nothing exists. */
+async function followLinks(path: string): Promise<string> {
   if (!(await lstatIfThere(path))) return path;
   if (await statIfThere(path)) return realpath(path);
   throw new VmbuildError("STEP_FAILED", `${path} is a link on the host that leads nowhere`, {
@@ -55,7 +55,7 @@ async function behindLinks(path: string): Promise<string> {
   });
 }
 
-/** Gives a finished file its name, where nothing has that name yet. */
+/** Renames a finished file to its final name, which must not exist yet. */
 async function publishNew(temporary: string, path: string): Promise<void> {
   await syncToDisk(temporary);
   try {
@@ -63,7 +63,7 @@ async function publishNew(temporary: string, path: string): Promise<void> {
   } catch (error) {
     const code = systemCode(error) ?? "";
     if (code === "EEXIST") throw exists(path);
-    // File systems without hard links, such as FAT.
+    // Some file systems, such as FAT, have no hard links.
     if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code)) throw error;
     if (await lstatIfThere(path)) throw exists(path);
     await publish(temporary, path);
@@ -73,8 +73,8 @@ async function publishNew(temporary: string, path: string): Promise<void> {
 async function fileToHost(context: TransferContext, download: HostDownload): Promise<void> {
   const { from, to, overwrite } = download;
   const name = posix.basename(posix.normalize(from));
-  const path = await behindLinks(to.endsWith("/") ? join(to, name) : to);
-  const facts = await factsInGuest(context, from);
+  const path = await followLinks(to.endsWith("/") ? join(to, name) : to);
+  const facts = await guestFileFacts(context, from);
   const old = await lstatIfThere(path);
   if (old?.isDirectory()) {
     throw new VmbuildError("STEP_FAILED", `${path} is a folder on the host`, {
@@ -100,7 +100,7 @@ async function fileToHost(context: TransferContext, download: HostDownload): Pro
   );
 }
 
-/** What is to be done to put one tree into another, and what stands in the way. */
+/** Operations that merge one tree into another, and the conflicts that prevent it. */
 interface Merge {
   readonly moves: { readonly from: Buffer; readonly to: Buffer }[];
   readonly conflicts: string[];
@@ -125,7 +125,7 @@ async function isSame(one: Placed, other: Placed, signal: AbortSignal): Promise<
   return first.sha256 === second.sha256;
 }
 
-/** Compares what was downloaded with what is there; changes nothing. */
+/** Compares the downloaded tree with the existing one. Changes nothing. */
 async function planMerge(
   fresh: Buffer,
   place: Buffer,
@@ -136,7 +136,7 @@ async function planMerge(
     const [from, to] = [childPath(fresh, name), childPath(place, name)];
     const old = await lstatIfThere(to);
     const status = await lstat(from);
-    const shown = shownName(to);
+    const shown = displayName(to);
     if (!old) merge.moves.push({ from, to });
     else if (status.isDirectory() && old.isDirectory()) await planMerge(from, to, options, merge);
     else if (status.isDirectory()) merge.conflicts.push(`${shown} is not a folder`);
@@ -151,7 +151,7 @@ async function planMerge(
 
 async function treeToHost(context: TransferContext, download: HostDownload): Promise<void> {
   const { from, to, overwrite } = download;
-  const path = await behindLinks(resolve(to));
+  const path = await followLinks(resolve(to));
   const old = await lstatIfThere(path);
   if (!old) {
     const fetch = (temporary: string) => fetchTree(context, from, temporary);
@@ -160,7 +160,7 @@ async function treeToHost(context: TransferContext, download: HostDownload): Pro
   if (!old.isDirectory()) {
     throw new VmbuildError("STEP_FAILED", `${path} on the host is not a folder, and ${from} is`);
   }
-  // Inside it, since what lies beside it may be another file system.
+  // The temporary folder is inside the target, because its parent may be on another file system.
   await withTemporary(
     join(path, "vmbuild"),
     (temporary) => fetchTree(context, from, temporary),
@@ -168,7 +168,10 @@ async function treeToHost(context: TransferContext, download: HostDownload): Pro
       const options = { overwrite, signal: context.signal };
       const merge = await planMerge(Buffer.from(temporary), Buffer.from(path), options);
       if (merge.conflicts.length > 0) {
-        throw refused(`What ${from} holds cannot be put into ${path} on the host`, merge.conflicts);
+        throw refusedError(
+          `What ${from} holds cannot be put into ${path} on the host`,
+          merge.conflicts,
+        );
       }
       for (const move of merge.moves) await rename(move.from, move.to);
     },
@@ -176,13 +179,14 @@ async function treeToHost(context: TransferContext, download: HostDownload): Pro
 }
 
 /**
- * Downloads a file or a folder to a path of the user's.
- * @throws {VmbuildError} STEP_FAILED where something else is there, with nothing changed.
+ * Downloads a file or a folder to a path chosen by the user.
+ * @throws {VmbuildError} STEP_FAILED where something else exists at that path; nothing is changed
+ *   then.
  */
 export async function downloadToHost(
   context: TransferContext,
   download: HostDownload,
 ): Promise<void> {
-  const kind = await kindInGuest(context, download.from);
+  const kind = await guestPathKind(context, download.from);
   return kind === "file" ? fileToHost(context, download) : treeToHost(context, download);
 }

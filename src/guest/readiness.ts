@@ -1,4 +1,4 @@
-/** Waits until the guest lets the build in, and can say why it did not. */
+/** Waits until the guest accepts the build's login, and explains which stage failed otherwise. */
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
@@ -6,7 +6,7 @@ import { formatDuration } from "../host/format.js";
 import { AttemptFailure, connectOnce } from "./connection.js";
 import type { Connection, SshTarget, Stage } from "./connection.js";
 
-/** What each stage means when a guest never passes it. */
+/** Explanation of each stage that a guest may fail to pass. */
 export const STAGE_HINTS: Record<Stage, { problem: string; hint: string }> = {
   listener: {
     problem: "nothing listens on the guest's port 22",
@@ -26,49 +26,57 @@ export const STAGE_HINTS: Record<Stage, { problem: string; hint: string }> = {
   },
 };
 
-/** What waiting needs. Times are milliseconds. */
+/** Options of {@link waitUntilReady}. Times are milliseconds. */
 export interface ReadinessOptions {
   readonly target: SshTarget;
   readonly timeoutMs: number;
   readonly emit: Emit;
-  /** Cancels the wait; the machine's death should be part of it. */
+  /** Cancels the wait. It should include the end of the machine. */
   readonly signal: AbortSignal;
-  /** The console's last lines, for the error and to notice a guest that cannot boot. */
+  /**
+   * Reads the last lines of the console, for error messages and to detect a guest that cannot boot.
+   */
   readonly readConsole: () => Promise<string[]>;
 }
 
 const RETRY_MS = 200;
 /**
- * While the guest's network is not there yet, an attempt hangs: QEMU sends its first packet again
- * only after seconds, so that a new attempt notices sooner when the network comes up.
+ * Time limit for the banner while the guest's network may still be down. QEMU retransmits its first
+ * packet only after seconds, so a new attempt detects the network sooner.
  */
-const HASTY_BANNER_MS = 1500;
-/** Once something was there to refuse us, a slow banner is worth waiting for. */
-const PATIENT_BANNER_MS = 20_000;
-/** A slow guest may never refuse and never be quick: now and then it gets more time, and ever more. */
-const PATIENT_EVERY = 6;
-const PATIENCE_GROWTH_MS = 100;
-/** A key that is refused for this long will not be accepted later. */
+const SHORT_BANNER_MS = 1500;
+/**
+ * Time limit for the banner once the server has answered anything, so that a slow banner is worth
+ * waiting for.
+ */
+const LONG_BANNER_MS = 20_000;
+/**
+ * Number of attempts after which the banner gets more time, for a guest that is slow but never
+ * refuses. The time grows with the attempts.
+ */
+const LONGER_BANNER_EVERY = 6;
+const BANNER_GROWTH_MS = 100;
+/** Time after which a refused key is not expected to be accepted any more. */
 const AUTHENTICATION_GRACE_MS = 120_000;
 const CONSOLE_CHECK_MS = 2000;
 
-/** What a console shows when waiting longer is useless. */
-const HOPELESS = [
+/** Console lines of a guest that can never become ready. */
+const FATAL_PATTERNS = [
   /Kernel panic - not syncing/,
   /No bootable device/,
   /BdsDxe: No bootable option or device was found/,
-  // Where UEFI firmware ends up that has nothing else to start, once it found no startup.nsh.
+  // UEFI firmware ends up here when there is nothing else to boot and no startup.nsh.
   /^Shell>/,
   /You are in emergency mode/,
   /^grub rescue>/,
   /Give root password for maintenance/,
-  // Only QEMU could wake it again.
+  // Only QEMU could wake the guest up again.
   /reboot: System halted/,
 ];
 
-/** The line that says that this guest will never be ready, if the console has one. */
-export function findHopeless(lines: readonly string[]): string | undefined {
-  return lines.find((line) => HOPELESS.some((pattern) => pattern.test(line)));
+/** Returns the console line that shows that the guest can never become ready, if there is one. */
+export function findFatalLine(lines: readonly string[]): string | undefined {
+  return lines.find((line) => FATAL_PATTERNS.some((pattern) => pattern.test(line)));
 }
 
 function timeoutError(
@@ -79,10 +87,10 @@ function timeoutError(
 ): VmbuildError {
   const stage = failure?.stage ?? "listener";
   const { problem, hint } = STAGE_HINTS[stage];
-  const patience = formatDuration(options.timeoutMs);
+  const limit = formatDuration(options.timeoutMs);
   return new VmbuildError(
     "GUEST_TIMEOUT",
-    `The guest was not ready within ${patience} (ssh.timeout): ${problem}`,
+    `The guest was not ready within ${limit} (ssh.timeout): ${problem}`,
     {
       hint,
       cause: failure,
@@ -96,14 +104,14 @@ function timeoutError(
   );
 }
 
-class Waiting {
+class ReadinessWait {
   readonly #options: ReadinessOptions;
-  #bannerMs = HASTY_BANNER_MS;
+  #bannerMs = SHORT_BANNER_MS;
   #lastFailure: AttemptFailure | undefined;
   #lastStage: Stage | undefined;
   #refusedSince: number | undefined;
   #consoleCheckedAt = 0;
-  #wasHeard = false;
+  #sawServer = false;
   attempts = 0;
 
   constructor(options: ReadinessOptions) {
@@ -112,7 +120,7 @@ class Waiting {
 
   async run(): Promise<Connection> {
     const { target, signal, timeoutMs } = this.#options;
-    // It takes whole numbers only.
+    // `AbortSignal.timeout` accepts whole numbers only.
     const deadline = AbortSignal.timeout(Math.ceil(timeoutMs));
     const either = AbortSignal.any([signal, deadline]);
     try {
@@ -123,7 +131,7 @@ class Waiting {
         } catch (error) {
           either.throwIfAborted();
           if (!(error instanceof AttemptFailure)) throw error;
-          await this.#learnFrom(error);
+          await this.#recordFailure(error);
         }
         await delay(RETRY_MS, undefined, { signal: either });
       }
@@ -135,26 +143,26 @@ class Waiting {
     }
   }
 
-  async #learnFrom(failure: AttemptFailure): Promise<void> {
+  async #recordFailure(failure: AttemptFailure): Promise<void> {
     this.#lastFailure = failure;
     if (failure.stage !== this.#lastStage) {
       this.#lastStage = failure.stage;
       this.#options.emit({ type: "guest.stage", stage: failure.stage, attempt: this.attempts });
     }
-    if (failure.stage !== "banner") this.#wasHeard = true;
+    if (failure.stage !== "banner") this.#sawServer = true;
     this.#bannerMs = this.#nextBannerMs();
-    this.#giveUpOnRefusal(failure);
-    await this.#giveUpOnConsole();
+    this.#throwIfRefused(failure);
+    await this.#throwIfConsoleIsFatal();
   }
 
   #nextBannerMs(): number {
-    if (this.#wasHeard) return PATIENT_BANNER_MS;
-    if (this.attempts % PATIENT_EVERY !== 0) return HASTY_BANNER_MS;
-    const patience = 2 * HASTY_BANNER_MS + this.attempts * PATIENCE_GROWTH_MS;
-    return Math.min(patience, PATIENT_BANNER_MS);
+    if (this.#sawServer) return LONG_BANNER_MS;
+    if (this.attempts % LONGER_BANNER_EVERY !== 0) return SHORT_BANNER_MS;
+    const limit = 2 * SHORT_BANNER_MS + this.attempts * BANNER_GROWTH_MS;
+    return Math.min(limit, LONG_BANNER_MS);
   }
 
-  #giveUpOnRefusal(failure: AttemptFailure): void {
+  #throwIfRefused(failure: AttemptFailure): void {
     if (failure.stage !== "authentication") {
       this.#refusedSince = undefined;
       return;
@@ -169,11 +177,11 @@ class Waiting {
     );
   }
 
-  async #giveUpOnConsole(): Promise<void> {
+  async #throwIfConsoleIsFatal(): Promise<void> {
     if (performance.now() - this.#consoleCheckedAt < CONSOLE_CHECK_MS) return;
     this.#consoleCheckedAt = performance.now();
     const lines = await this.#options.readConsole();
-    const line = findHopeless(lines);
+    const line = findFatalLine(lines);
     if (line === undefined) return;
     const what = line.includes("System halted") ? "halted" : "cannot boot";
     throw new VmbuildError("GUEST_BOOT", `The guest ${what}: ${line.trim()}`, { lines });
@@ -181,15 +189,15 @@ class Waiting {
 }
 
 /**
- * Waits until the guest answers over SSH with the pinned host key and accepts the build's key.
- * One attempt at a time, and each one that sees a banner authenticates: OpenSSH 9.8 penalises
- * clients that do not (PerSourcePenalties in sshd_config(5), OpenSSH 9.8).
- * @throws {VmbuildError} GUEST_TIMEOUT with the stage reached and the console's last lines;
- *   GUEST_BOOT as soon as the console shows that it is hopeless; GUEST_HOST_KEY; GUEST_AUTH.
+ * Waits until the guest answers over SSH with the pinned host key and accepts the build's key. It
+ * makes one attempt at a time, and each attempt that reads a banner also authenticates, because
+ * OpenSSH 9.8 penalizes clients that do not (PerSourcePenalties in sshd_config(5)).
+ * @throws {VmbuildError} GUEST_TIMEOUT with the stage reached and the last console lines;
+ *   GUEST_BOOT as soon as the console shows a fatal error; GUEST_HOST_KEY; GUEST_AUTH.
  */
 export async function waitUntilReady(options: ReadinessOptions): Promise<Connection> {
   const started = performance.now();
-  const waiting = new Waiting(options);
+  const waiting = new ReadinessWait(options);
   const connection = await waiting.run();
   const durationMs = performance.now() - started;
   options.emit({ type: "guest.ready", durationMs, attempts: waiting.attempts });

@@ -1,48 +1,48 @@
-/** Restarts the guest, and does not take the old boot for the new one. */
+/** Restarts the guest and makes sure that the new boot answers, not the old one. */
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import type { Connection } from "./connection.js";
 import { requireSuccess, runQuietly } from "./script.js";
 
-/** What waiting for a restart needs. Times are milliseconds. */
+/** Options of a wait for a restart. Times are milliseconds. */
 export interface RestartOptions {
   readonly connection: Connection;
   readonly connect: (timeoutMs: number, signal: AbortSignal) => Promise<Connection>;
-  /** How often the machine was reset so far, where that can be known: QEMU tells it. */
+  /** Number of machine resets so far, as reported by QEMU; absent where it is not available. */
   readonly resets?: (() => number) | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
-/** What a restart needs. */
+/** Options of a restart. */
 export interface RebootOptions extends RestartOptions {
   readonly sudo: boolean;
 }
 
-/** What a guest answered when it was asked for its boot. */
-type Answer = { readonly boot: string } | { readonly words: readonly string[] };
+/** Boot id of the guest, or the output it gave instead. */
+type BootAnswer = { readonly boot: string } | { readonly output: readonly string[] };
 
 const BOOT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Asks for the kernel's id of its boot; returns what the guest said in place of it otherwise. */
-async function askForBoot(connection: Connection, signal: AbortSignal): Promise<Answer> {
+/** Reads the kernel's boot id. Returns the command's output where there is no boot id in it. */
+async function queryBootId(connection: Connection, signal: AbortSignal): Promise<BootAnswer> {
   try {
     const command = "cat /proc/sys/kernel/random/boot_id";
-    const { lines, words } = await runQuietly(connection, command, signal);
+    const { lines, output } = await runQuietly(connection, command, signal);
     const boot = lines.find((line) => BOOT_ID.test(line));
-    return boot === undefined ? { words } : { boot };
+    return boot === undefined ? { output } : { boot };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof VmbuildError && error.code === "GUEST_SHELL") {
-      return { words: error.lines };
+      return { output: error.lines };
     }
     throw error;
   }
 }
 
-/** Waits until the connection is lost, but not longer than so many milliseconds. */
-async function untilLost(
+/** Waits until the connection is lost, for at most that many milliseconds. */
+async function waitUntilLost(
   connection: Connection,
   milliseconds: number,
   signal: AbortSignal,
@@ -51,51 +51,54 @@ async function untilLost(
   await delay(milliseconds, undefined, { signal: either }).catch(() => signal.throwIfAborted());
 }
 
-/** How long a guest that has just let us in may take to say which boot it is. */
+/** Time limit for the boot id of a guest that has just accepted a login. Milliseconds. */
 const ANSWER_MS = 20_000;
 
-/** As {@link askForBoot}; undefined where the guest was gone before it answered. */
-async function answerOf(connection: Connection, signal: AbortSignal): Promise<Answer | undefined> {
-  const patience = AbortSignal.timeout(ANSWER_MS);
+/** Same as {@link queryBootId}; undefined where the guest was lost or did not answer in time. */
+async function tryQueryBootId(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<BootAnswer | undefined> {
+  const deadline = AbortSignal.timeout(ANSWER_MS);
   try {
-    return await askForBoot(connection, AbortSignal.any([signal, patience]));
+    return await queryBootId(connection, AbortSignal.any([signal, deadline]));
   } catch (error) {
     signal.throwIfAborted();
     const gone = error instanceof VmbuildError && error.code === "GUEST_LOST";
-    if (gone || patience.aborted) return undefined;
+    if (gone || deadline.aborted) return undefined;
     throw error;
   }
 }
 
 /**
- * How long we wait for the connection to end. A guest without libpam-systemd stops its network
- * without a word to us; what answers to a new connection then shows which boot it is.
+ * Time to wait for the connection to end. A guest without libpam-systemd stops its network without
+ * closing connections; the boot id on a new connection then shows whether it restarted.
  */
-const GOING_DOWN_MS = 3000;
+const DISCONNECT_MS = 3000;
 
 /**
- * How long a guest that lets us in may run no command before that is taken for its last word. One
- * that goes down or comes up may be like this for a moment.
+ * Time after which a guest that accepts logins but runs no commands is reported as an error. A
+ * guest that is shutting down or starting up may do this for a moment.
  */
-const MUTE_MS = 20_000;
+const NO_COMMANDS_MS = 20_000;
 
-/** The error for a guest that runs no commands. */
-function muteError(words: readonly string[], restarted: boolean | undefined): VmbuildError {
+/** Returns the error for a guest that runs no commands. */
+function noCommandsError(output: readonly string[], restarted: boolean | undefined): VmbuildError {
   const which = restarted === true ? "The guest restarted, and" : "The guest";
-  const answered = words.length > 0 ? `it answers: ${words[0]}` : "it answers nothing";
+  const answered = output.length > 0 ? `it answers: ${output[0]}` : "it answers nothing";
   const message = `${which} lets the build in but runs no command for it; ${answered}`;
-  return new VmbuildError("GUEST_SHELL", message, { lines: words.slice(0, 20) });
+  return new VmbuildError("GUEST_SHELL", message, { lines: output.slice(0, 20) });
 }
 
-/** Waits for a guest that says its boot, and another one than that before. */
-async function untilOtherBoot(
+/** Waits for a guest that reports a boot id other than the previous one. */
+async function waitForOtherBoot(
   options: RestartOptions,
   before: string | undefined,
   resetsBefore: number | undefined,
 ): Promise<Connection> {
   const { connect, resets, timeoutMs, signal } = options;
   const started = performance.now();
-  let muteSince: number | undefined;
+  let failingSince: number | undefined;
   for (;;) {
     const left = timeoutMs - (performance.now() - started);
     const restarted = resetsBefore === undefined ? undefined : (resets?.() ?? 0) > resetsBefore;
@@ -110,58 +113,62 @@ async function untilOtherBoot(
       );
     }
     const next = await connect(Math.ceil(left), signal);
-    const answer = await answerOf(next, signal);
+    const answer = await tryQueryBootId(next, signal);
     if (answer && "boot" in answer && answer.boot !== before) return next;
-    // One that was not reset yet is on its way down; the next boot may run commands again.
-    if (answer && "words" in answer && restarted !== false) {
-      muteSince ??= performance.now();
-      if (performance.now() - muteSince >= Math.min(MUTE_MS, timeoutMs / 2)) {
+    // A guest that was not reset yet is still shutting down; the next boot may run commands again.
+    if (answer && "output" in answer && restarted !== false) {
+      failingSince ??= performance.now();
+      if (performance.now() - failingSince >= Math.min(NO_COMMANDS_MS, timeoutMs / 2)) {
         next.close();
-        throw muteError(answer.words, restarted);
+        throw noCommandsError(answer.output, restarted);
       }
     } else {
-      muteSince = undefined;
+      failingSince = undefined;
     }
-    await untilLost(next, muteSince === undefined ? GOING_DOWN_MS : GOING_DOWN_MS / 3, signal);
+    await waitUntilLost(
+      next,
+      failingSince === undefined ? DISCONNECT_MS : DISCONNECT_MS / 3,
+      signal,
+    );
     next.close();
   }
 }
 
 /**
- * Tells the guest to restart, waits until it is gone and then until it answers with another
- * boot id.
- * @throws {VmbuildError} GUEST_TIMEOUT when it does not come back in time, or never goes down;
+ * Restarts the guest, waits until it is gone and then until it answers with another boot id.
+ * @throws {VmbuildError} GUEST_TIMEOUT when it does not come back in time or never shuts down;
  *   GUEST_SHELL when it comes back and runs no commands.
  */
 export async function reconnectAfterReboot(options: RebootOptions): Promise<Connection> {
   const { connection, resets, timeoutMs, signal, sudo } = options;
-  const answer = await askForBoot(connection, signal);
-  if (!("boot" in answer)) throw muteError(answer.words, undefined);
+  const answer = await queryBootId(connection, signal);
+  if (!("boot" in answer)) throw noCommandsError(answer.output, undefined);
   const resetsBefore = resets?.();
   const order = "(sleep 0.2; systemctl reboot || reboot) >/dev/null 2>&1 &";
-  const { end, words } = await runQuietly(connection, order, signal, { sudo });
-  requireSuccess(end, "reboot", words);
-  await untilLost(connection, Math.min(GOING_DOWN_MS, timeoutMs), signal);
+  const { end, output } = await runQuietly(connection, order, signal, { sudo });
+  requireSuccess(end, "reboot", output);
+  await waitUntilLost(connection, Math.min(DISCONNECT_MS, timeoutMs), signal);
   connection.close();
-  return untilOtherBoot(options, answer.boot, resetsBefore);
+  return waitForOtherBoot(options, answer.boot, resetsBefore);
 }
 
-/** The boot that a guest runs, to tell a later one from; undefined where it does not say it. */
-export async function bootOf(
+/** Reads the boot id of the guest; undefined where the guest does not report one. */
+export async function readBootId(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const answer = await answerOf(connection, signal);
+  const answer = await tryQueryBootId(connection, signal);
   return answer && "boot" in answer ? answer.boot : undefined;
 }
 
 /**
- * Connects to a guest again that lost the connection, and that may have restarted.
- * @returns the new connection, once the guest runs commands on it; of whichever boot.
+ * Reconnects to a guest that lost the connection and may have restarted.
+ * @returns the new connection, once the guest runs commands on it, regardless of which boot it
+ *   is.
  * @throws {VmbuildError} as {@link reconnectAfterReboot}.
  */
 export async function reconnectAfterLoss(options: RestartOptions): Promise<Connection> {
   const { connection, resets } = options;
   connection.close();
-  return untilOtherBoot(options, undefined, resets?.());
+  return waitForOtherBoot(options, undefined, resets?.());
 }

@@ -1,6 +1,6 @@
 /**
- * Runs a script in the guest in one session: script and environment go in over standard input,
- * so that nothing of them shows in any argument list; the exit code comes back, and a deadline
+ * Runs a script in the guest in a session of its own. Script and environment are sent over standard
+ * input, so that they do not appear in any argument list. The exit code is returned, and a deadline
  * ends every process of the session.
  */
 import { Readable } from "node:stream";
@@ -11,54 +11,58 @@ import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
-import { AnswerReader, LOGIN_SHELL_HINT, Mark } from "./mark.js";
+import { MarkedOutput, LOGIN_SHELL_HINT, OutputMarker } from "./output-marker.js";
 
-/** A script and how to run it. */
+/** Script and how to run it. */
 export interface GuestScript {
   readonly content: Buffer | string;
-  /** The program that reads it, with arguments: `["/bin/bash"]`. */
+  /** Program that reads the script, with arguments: `["/bin/bash"]`. */
   readonly interpreter: readonly string[];
   readonly arguments?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** Milliseconds; its whole session is ended then. */
+  /** Time limit in milliseconds, after which the whole session is ended. */
   readonly timeoutMs?: number | undefined;
-  /** Run as root through sudo, for a build that logs in as somebody else. */
+  /** Runs as root through sudo, for a build that logs in as another user. */
   readonly sudo?: boolean;
   readonly signal: AbortSignal;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 }
 
-/** How a script ended. */
+/** End of a script. */
 export interface ScriptEnd extends ChannelEnd {
-  /** Its deadline passed and it was ended for that. */
+  /** True when the script was ended because its time limit passed. */
   readonly timedOut: boolean;
 }
 
-/** Where the guest keeps a script while it runs: in memory where it can, never in the image. */
+/** Folders for a script while it runs: in memory where possible, and never in the image. */
 const PARENTS = ["/run", "/tmp"] as const;
 
 /**
- * Reads the environment's lines from standard input, the script from what follows, and runs it
- * with standard input empty. It starts few programs, since a guest that is emulated takes a
- * twentieth of a second for each. 97 says that there is no place for the script.
+ * Shell script that reads the environment's lines and then the script from standard input, and runs
+ * the script with empty standard input. It starts few programs, because an emulated guest takes a
+ * twentieth of a second for each. Exit code 97 means that there is no place for the script.
  */
-function wrapper(mark: Mark, { interpreter, arguments: args = [] }: GuestScript): string {
-  const { id } = mark;
-  // $1, since the environment may have any name for a variable, also $f.
-  const words = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
+function wrapperScript(
+  marker: OutputMarker,
+  { interpreter, arguments: args = [] }: GuestScript,
+): string {
+  const { id } = marker;
+  // The script's path is in $1, because any variable name, such as $f, may occur in the
+  // environment.
+  const command = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
   return [
-    `umask 077; set -C; ${mark.command}`,
+    `umask 077; set -C; ${marker.command}`,
     `for p in ${PARENTS.join(" ")}; do f=$p/${id}; { true >"$f"; } 2>/dev/null && break; f=; done`,
     `[ -n "$f" ] || { echo "vmbuild: no place for scripts in ${PARENTS.join(" or ")}" >&2; exit 97; }`,
     `e=; while IFS= read -r l && [ "$l" != ${id} ]; do e="$e$l\n"; done`,
     `cat >>"$f" || { rm -f "$f"; exit 97; }`,
     `umask 022; set +C -- "$f"`,
-    `(eval "$e" && exec ${words.join(" ")}) </dev/null`,
+    `(eval "$e" && exec ${command.join(" ")}) </dev/null`,
     `c=$?; rm -f "$f"; exit $c`,
   ].join("\n");
 }
 
-/** The environment as lines of shell, the wrapper's word for their end, and the script. */
+/** Yields the environment as shell lines, the end marker of the wrapper, and the script. */
 function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
   for (const [name, value] of Object.entries(environment)) {
     yield Buffer.from(`export ${name}=${shellQuote(value)}\n`);
@@ -67,8 +71,8 @@ function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
   yield Buffer.from(content);
 }
 
-/** Ends every process of the session that `$p` is of: TERM, two seconds, KILL. */
-function killer(): string {
+/** Shell script that ends every process of the session of `$p`: SIGTERM, two seconds, SIGKILL. */
+function killScript(): string {
   const each = `for f in /proc/[0-9]*/stat; do
     { read -r l <"$f"; } 2>/dev/null || continue
     set -- \${l##*) }
@@ -89,42 +93,43 @@ const shell = (sudo: boolean | undefined): string =>
 const inShell = (command: string, sudo: boolean | undefined): string =>
   `${shell(sudo)} -c ${shellQuote(command)}`;
 
-/** How a script is put to the guest. */
+/** One execution of a script in the guest. */
 interface Session {
-  /** Printed before all else, with the session's process id. */
-  readonly mark: Mark;
+  /** Marker that is printed first, with the session's process id. */
+  readonly marker: OutputMarker;
   readonly command: string;
   readonly stdin: Readable | Buffer;
-  /** What is left to do in the guest when it was ended from outside. */
-  readonly tidy?: string;
+  /** Shell commands that clean up in the guest when the session was ended from outside. */
+  readonly cleanup?: string;
 }
 
-/** What a session is told about its script. */
+/** Limits and callbacks of a session. */
 type SessionLimits = Pick<GuestScript, "timeoutMs" | "sudo" | "signal" | "onLine">;
 
-/** How long the guest may take to end a session that ran out of time. */
+/** Time for the guest to end a session that exceeded its time limit. Milliseconds. */
 const KILL_DEADLINE_MS = 20_000;
 
 async function endSession(
   connection: Connection,
   pid: string,
-  { tidy = "" }: Session,
+  { cleanup = "" }: Session,
   limits: SessionLimits,
 ): Promise<void> {
-  const killing = `p=${pid}\n${killer()}\n${tidy}`;
+  const killing = `p=${pid}\n${killScript()}\n${cleanup}`;
   const signal = AbortSignal.any([limits.signal, AbortSignal.timeout(KILL_DEADLINE_MS)]);
   try {
     await runOnChannel(connection, { command: inShell(killing, limits.sudo), signal });
   } catch (error) {
-    // The session may hang in the kernel, or the guest be gone; the caller stops waiting either way.
+    // The session may hang in the kernel, or the guest may be gone. The caller stops waiting either
+    // way.
     const { message } = asVmbuildError(error);
     limits.onLine?.(`vmbuild: the remote processes could not be ended: ${message}`, "stderr");
   }
 }
 
-/** Makes the error for a command that the guest never began. */
-function notBegun(end: ChannelEnd, words: readonly string[], sudo: boolean): VmbuildError {
-  const lines = words.filter((line) => line.trim() !== "").slice(0, 20);
+/** Returns the error for a command that never started. */
+function notStartedError(end: ChannelEnd, output: readonly string[], sudo: boolean): VmbuildError {
+  const lines = output.filter((line) => line.trim() !== "").slice(0, 20);
   const isSudo = sudo && lines.some((line) => line.startsWith("sudo: "));
   const who = isSudo
     ? "sudo no longer runs commands for the build's user"
@@ -143,7 +148,7 @@ async function runSession(
   session: Session,
   limits: SessionLimits,
 ): Promise<ScriptEnd> {
-  const answer = new AnswerReader(session.mark);
+  const answer = new MarkedOutput(session.marker);
   const early: string[] = [];
   const stdout = new LineSplitter((line) => limits.onLine?.(line, "stdout"));
   const stderr = new LineSplitter((line) => {
@@ -166,10 +171,10 @@ async function runSession(
     });
     if (deadline.passed) await deadline.over;
     else if (answer.pid === undefined) {
-      // What a login shell printed that did not run the command may say why.
+      // The output of a login shell that did not run the command may say why.
       stdout.write(Buffer.from(answer.before));
       stderr.end();
-      throw notBegun(end, [...early, ...answer.before.split("\n")], limits.sudo === true);
+      throw notStartedError(end, [...early, ...answer.before.split("\n")], limits.sudo === true);
     }
     return { ...end, timedOut: deadline.passed };
   } catch (error) {
@@ -186,22 +191,25 @@ async function runSession(
 }
 
 /**
- * Runs a script to its end or its deadline.
- * @throws {VmbuildError} GUEST_LOST when the connection went first; the signal's reason when it
- *   aborted: the machine is about to end then, and its processes with it.
+ * Runs a script to its end or to its deadline.
+ * @throws {VmbuildError} GUEST_LOST when the connection was lost first; the signal's reason when
+ *   it aborted, in which case the machine is about to end and its processes with it.
  */
 export function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
-  const mark = new Mark();
+  const marker = new OutputMarker();
   const session: Session = {
-    mark,
-    command: inShell(wrapper(mark, script), script.sudo),
-    stdin: Readable.from(wrapperInput(mark.id, script)),
-    tidy: `rm -f ${PARENTS.map((parent) => `${parent}/${mark.id}`).join(" ")}`,
+    marker,
+    command: inShell(wrapperScript(marker, script), script.sudo),
+    stdin: Readable.from(wrapperInput(marker.id, script)),
+    cleanup: `rm -f ${PARENTS.map((parent) => `${parent}/${marker.id}`).join(" ")}`,
   };
   return runSession(connection, session, script);
 }
 
-/** `over` resolves once what its passing set off is done, or the script ended first. */
+/**
+ * Starts the timer of a script. `over` resolves when the session was ended, or when the script
+ * ended first.
+ */
 function startDeadline(
   milliseconds: number | undefined,
   finished: AbortSignal,
@@ -214,46 +222,47 @@ function startDeadline(
       state.passed = true;
       return onPassed();
     },
-    // The script ended first.
+    // The script ended before its deadline.
     () => {},
   );
   return state;
 }
 
 /**
- * Runs a short command of vmbuild's own; `lines` are standard output's, `words` all of it. The
- * shell reads it as it comes, with no file for it.
- * @param command as bytes where it has file names that are not UTF-8.
+ * Runs a short internal command. `lines` is its standard output, `output` both streams. The shell
+ * reads the command from standard input, so that no file is needed.
+ * @param command a buffer where it contains file names that are not UTF-8.
  */
 export async function runQuietly(
   connection: Connection,
   command: string | Buffer,
   signal: AbortSignal,
   options: { readonly sudo?: boolean; readonly timeoutMs?: number } = {},
-): Promise<{ end: ScriptEnd; lines: string[]; words: string[] }> {
+): Promise<{ end: ScriptEnd; lines: string[]; output: string[] }> {
   const { sudo = false, timeoutMs = 60_000 } = options;
   const lines: string[] = [];
-  const words: string[] = [];
-  const mark = new Mark();
+  const output: string[] = [];
+  const marker = new OutputMarker();
   const session: Session = {
-    mark,
+    marker,
     command: shell(sudo),
-    // A shell reads all of a group before it runs it, so that nothing in it reads the rest.
+    // A shell reads a whole group before it runs it, so no command in it can read the rest of the
+    // input.
     stdin: Buffer.concat([
-      Buffer.from(`umask 022\n${mark.command}\n{\n`),
+      Buffer.from(`umask 022\n${marker.command}\n{\n`),
       typeof command === "string" ? Buffer.from(command) : command,
       Buffer.from("\n} </dev/null\n"),
     ]),
   };
   const onLine = (line: string, stream: "stdout" | "stderr"): void => {
-    words.push(line);
+    output.push(line);
     if (stream === "stdout") lines.push(line);
   };
   const end = await runSession(connection, session, { signal, timeoutMs, sudo, onLine });
-  return { end, lines, words };
+  return { end, lines, output };
 }
 
-/** Checks that a command of vmbuild's own succeeded. */
+/** Checks that an internal command succeeded. */
 export function requireSuccess(end: ScriptEnd, what: string, lines: readonly string[]): void {
   if (end.exitCode === 0) return;
   const how = end.timedOut ? "ran out of time" : `ended with ${end.signal ?? end.exitCode}`;

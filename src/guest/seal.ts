@@ -1,6 +1,6 @@
 /**
- * Takes what the build put into the guest out of it again, and proves that it is gone: the
- * build's key, its host key, cloud-init's memory of the build, machine-id and random seed.
+ * Removes the build's keys and identity from the guest and verifies that none are left: the build's
+ * key, its host key, cloud-init's state, machine-id and random seed.
  */
 import { VmbuildError } from "../errors.js";
 import type { Guest } from "./guest.js";
@@ -9,23 +9,27 @@ import type { BuildKeys } from "../seed/keys.js";
 import { shellQuote } from "../host/programs.js";
 import { SUDO_RULE } from "../seed/login-hook.js";
 
-/** Where something of the build could have been copied to; the rest of an image is packages. */
+/**
+ * Folders to which something of the build could have been copied. The rest of an image comes from
+ * packages.
+ */
 const SEARCHED = ["/boot", "/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr/local", "/var"];
 
-/** Marks what the guest answers. */
+/** Prefix of each result line. */
 const FOUND = "vmbuild-found";
 const LOST = "vmbuild-no-host-keys";
 
-/** Runs something for every user's home folder. */
+/** Returns shell code that runs `body` for the home folder of every user. */
 const forEachHome = (body: string): string =>
   `while IFS= read -r home; do\n${body}\ndone <<HOMES\n$homes\nHOMES`;
 
 /**
- * What goes. Files with keys are overwritten before they are removed: their blocks may share a
- * cluster of the disk with others, which then cannot be given back to the host. A guest that is
- * emulated starts a program in a twentieth of a second, so there are few.
+ * Returns the shell script that removes the build's traces. Files with keys are overwritten first,
+ * because their blocks may share a disk cluster with other files, which then cannot be released to
+ * the host. The script starts few programs, because an emulated guest takes a twentieth of a second
+ * for each.
  */
-function remover(keys: BuildKeys): string {
+function removeScript(keys: BuildKeys): string {
   return `
 key=${shellQuote(publicBlob(keys.client))}
 hostkey=${shellQuote(publicBlob(keys.host))}
@@ -74,8 +78,11 @@ rm -rf $states /var/lib/cloud/instance /var/log/cloud-init.log /var/log/cloud-in
 `;
 }
 
-/** Prints each place that still holds something of the build, one a line, after a mark. */
-function finder(keys: BuildKeys): string {
+/**
+ * Returns the shell script that prints each place that still holds a trace of the build, one per
+ * line.
+ */
+function searchScript(keys: BuildKeys): string {
   const options = tracesOf(keys)
     .map((text) => `-e ${shellQuote(text)}`)
     .join(" ");
@@ -100,16 +107,16 @@ ${forEachHome(`
 }
 
 /**
- * What must wait for the last command of all: the build's user may become root without a password,
- * and everything up to here needed that.
- * @param hasUserData whether the template brought user-data: what cloud-init wrote for its users
- *   is theirs then, and the build's own rule stands beside it.
+ * Returns the last command before poweroff: it removes the rule that lets the build's user become
+ * root without a password, which all earlier commands needed.
+ * @param hasUserData true when the template has user-data: the rules that cloud-init wrote for
+ *   its users are then kept, and only the build's own rule is removed.
  */
 export function lastCommand(hasUserData: boolean): string {
   return `rm -f ${hasUserData ? SUDO_RULE : "/etc/sudoers.d/90-cloud-init-users"}`;
 }
 
-/** What a seal found out beside its work. */
+/** Result of sealing. */
 export interface SealResult {
   readonly warnings: readonly { readonly message: string; readonly hint: string }[];
 }
@@ -120,7 +127,7 @@ const NO_HOST_KEYS = {
   hint: "Leave cloud-init in the image, or enable a unit that runs `ssh-keygen -A` before ssh.",
 };
 
-/** Says so where sshd is there but neither host keys nor anything that makes them. */
+/** Reports an sshd that has neither host keys nor a service that creates them. */
 const HOST_KEY_CHECK = `
 host_keys_come() {
   [ -x /usr/sbin/sshd ] || return 0
@@ -132,20 +139,23 @@ host_keys_come || echo ${LOST}
 `;
 
 /**
- * Gives the file systems' free space back, where the guest has fstrim; conversion skips it then.
- * What is still in the guest's memory is written by the shutdown.
+ * Discards unused blocks, where the guest has fstrim, so that the conversion skips them. The
+ * shutdown writes what is still in the guest's memory.
  */
 const TRIM = "{ sync; ! command -v fstrim || fstrim -a || true; } >/dev/null 2>&1";
 
-/** A guest with many files is searched for minutes. */
+/** Time limit: a search through many files takes minutes. Milliseconds. */
 const DEADLINE_MS = 900_000;
 
 /**
- * Seals the guest and trims it; the build's own connection stays open until the machine stops.
- * @throws {VmbuildError} SEAL_FAILED, with each file in which something of the build was found.
+ * Seals the guest and trims its file systems. The build's own connection stays open until the
+ * machine stops.
+ * @throws {VmbuildError} SEAL_FAILED with each file that still contains a trace of the build.
  */
 export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResult> {
-  const script = [remover(keys), `${TRIM} &`, finder(keys), HOST_KEY_CHECK, "wait"].join("\n");
+  const script = [removeScript(keys), `${TRIM} &`, searchScript(keys), HOST_KEY_CHECK, "wait"].join(
+    "\n",
+  );
   const lines = await guest.ask(script, "Removing the build's keys", DEADLINE_MS);
   const mark = `${FOUND} `;
   const found = lines.flatMap((line) => (line.startsWith(mark) ? [line.slice(mark.length)] : []));
@@ -158,7 +168,7 @@ export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResu
   return { warnings: lines.includes(LOST) ? [NO_HOST_KEYS] : [] };
 }
 
-/** Gives the file systems' free space back, in a guest that is not sealed. */
+/** Trims the file systems of a guest that is not sealed. */
 export async function trimGuest(guest: Guest): Promise<void> {
   await guest.ask(TRIM, "fstrim", 600_000);
 }

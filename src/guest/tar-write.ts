@@ -1,15 +1,15 @@
 /**
- * Writes a tar stream in GNU's old format: names are bytes, long ones have a record of their own.
- * tar-stream writes names as UTF-8 only, and those that are long or not ASCII into headers of
- * POSIX' pax format, which busybox's tar passes over.
+ * Writes a tar stream in GNU's old format, in which names are bytes and long names have a record of
+ * their own. tar-stream writes names as UTF-8 only and stores long or non-ASCII names in POSIX pax
+ * headers, which busybox's tar ignores.
  */
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { VmbuildError } from "../errors.js";
-import { shownName } from "../host/bytes.js";
+import { displayName } from "../host/file-names.js";
 import type { TreeEntry } from "../host/tree.js";
 
-/** Who owns what is unpacked. Root unless told otherwise. */
+/** Owner of the unpacked files; root unless given. */
 export interface NumericOwner {
   readonly uid: number;
   readonly gid: number;
@@ -26,12 +26,12 @@ interface Header {
   readonly linkname?: Buffer | undefined;
   readonly mode: number;
   readonly size: number;
-  /** Seconds. */
+  /** Seconds since the epoch. */
   readonly mtime: number;
   readonly owner: NumericOwner;
 }
 
-/** A number as octal digits and a NUL; in base 256 where it has too many digits. */
+/** Writes a number as octal digits and a NUL, or in base 256 when it has too many digits. */
 function putNumber(block: Buffer, value: number, at: number, length: number): void {
   const digits = value.toString(8);
   if (digits.length < length) {
@@ -57,7 +57,7 @@ function headerBlock(header: Header): Buffer {
   block.write(TYPES[header.type], 156, "latin1");
   header.linkname?.copy(block, 157, 0, NAME_BYTES);
   block.write("ustar  \0", 257, "latin1");
-  // The sum counts its own field as spaces.
+  // The checksum is computed with its own field filled with spaces.
   block.fill(" ", 148, 156);
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
@@ -66,7 +66,7 @@ function headerBlock(header: Header): Buffer {
 
 const padding = (size: number): Buffer => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 
-/** A record that holds the name, or the link's target, of the entry after it. */
+/** Returns a record that holds the name, or the link target, of the following entry. */
 function longRecord(type: "longLink" | "longName", text: Buffer, owner: NumericOwner): Buffer[] {
   if (text.length <= NAME_BYTES) return [];
   const size = text.length + 1;
@@ -78,7 +78,7 @@ function longRecord(type: "longLink" | "longName", text: Buffer, owner: NumericO
 async function* contentOf(entry: TreeEntry, onBytes: (bytes: number) => void) {
   let left = entry.size;
   if (left === 0) return;
-  // A file that grows meanwhile has the size that its header says.
+  // A file may grow while it is read; the header fixes the number of bytes.
   const options = { highWaterMark: READ_BYTES, end: entry.size - 1 };
   for await (const chunk of createReadStream(entry.path, options) as AsyncIterable<Buffer>) {
     left -= chunk.length;
@@ -86,7 +86,7 @@ async function* contentOf(entry: TreeEntry, onBytes: (bytes: number) => void) {
     yield chunk;
   }
   if (left === 0) return;
-  const message = `${shownName(entry.path)} became shorter while it was read`;
+  const message = `${displayName(entry.path)} became shorter while it was read`;
   throw new VmbuildError("STEP_FAILED", message, {
     hint: "Does something still write to that folder?",
   });
@@ -111,8 +111,8 @@ async function* membersOf(
 }
 
 /**
- * A tar stream of the entries; files are read while it is consumed.
- * @param onBytes called with the number of bytes of each piece of a file.
+ * Returns a tar stream of the entries. Files are read while the stream is consumed.
+ * @param onBytes called with the number of bytes of each chunk of a file.
  */
 export function packTree(
   entries: readonly TreeEntry[],

@@ -1,10 +1,13 @@
-/** A person's terminal in the guest: a shell with resize, or one command with its exit code. */
+/**
+ * Connects the user's terminal to the guest: an interactive shell with resizing, or one command
+ * with its exit code.
+ */
 import { constants } from "node:os";
 import type { ClientChannel } from "ssh2";
 import type { Connection } from "./connection.js";
 import { VmbuildError } from "../errors.js";
 
-/** The terminal at hand: this process's streams, or a test's. */
+/** Local terminal: the streams of this process, or those of a test. */
 export interface LocalTerminal {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
@@ -31,11 +34,11 @@ function open(connection: Connection, command: string | undefined, terminal: Loc
 }
 
 /**
- * Connects the terminal with a shell, or with one command, until it ends. When the signal aborts,
+ * Connects the terminal to a shell or to one command until it ends. When the signal aborts,
  * the server is asked to send the command SIGTERM (OpenSSH refuses that to root), and the terminal
  * is given back at once.
- * @returns the exit code; 128 and more for a signal, as shells have it.
- * @throws {VmbuildError} GUEST_LOST when the connection goes first; the signal's reason.
+ * @returns the exit code, or 128 plus the signal number as in shells.
+ * @throws {VmbuildError} GUEST_LOST when the connection is lost first; the signal's reason.
  */
 export async function attachTerminal(
   connection: Connection,
@@ -54,7 +57,7 @@ export async function attachTerminal(
   if (raw) stdin.setRawMode(true);
   stdout.on("resize", onResize);
   stdin.pipe(channel);
-  // Where nobody takes its output any more, the command ends as by SIGPIPE.
+  // When the reader of the output is gone, the command ends as if by SIGPIPE.
   let unread = false;
   const onError = (): void => {
     unread = true;
@@ -74,7 +77,7 @@ export async function attachTerminal(
       };
       signal.addEventListener("abort", onAbort, { once: true });
       if (signal.aborted) onAbort();
-      // ssh2 gives the signal's name with `SIG` in front.
+      // ssh2 adds the `SIG` prefix to the signal's name.
       channel.once("exit", (code: number | null, signal?: string) => {
         exitCode = code ?? 128 + (SIGNAL_NUMBERS[signal ?? ""] ?? constants.signals.SIGTERM);
       });

@@ -1,14 +1,14 @@
 /**
- * Holds off what a guest does by the clock. A state that is loaded later finds the clock set
- * forward, and whatever was due meanwhile starts beside the next step: apt's daily upgrade takes
- * the package lock, and the clean-up of /tmp removes what looks old by then.
+ * Stops the scheduled jobs of a guest. When a checkpoint is restored later, the clock is set
+ * forward and every job that became due would start beside the next step: apt's daily upgrade would
+ * take the package lock, and the clean-up of /tmp would remove files that look old by then.
  *
- * Timers are stopped, which lives in the memory of the running system alone: nothing is masked or
- * disabled, and no file is written, so that the image has them as they are enabled.
+ * Timers are only stopped, which affects the memory of the running system. Nothing is masked or
+ * disabled and no file is written, so in the image all timers are enabled as before.
  */
 
-/** The timers of package managers and of a system's upkeep, as systemd names them; shell patterns. */
-const UPKEEP = [
+/** Timers of package managers and of system maintenance, as systemd names them; shell patterns. */
+const MAINTENANCE_TIMERS = [
   ...["apt-*", "unattended-upgrades*", "ua-*", "ubuntu-advantage*", "update-notifier*"],
   ...["esm-*", "motd-news*", "check-new-release*", "dpkg-*", "snapd*", "flatpak*", "fwupd*"],
   ...["dnf*", "yum*", "rpm-*", "packagekit*", "insights-*", "zypp*", "transactional-update*"],
@@ -18,10 +18,13 @@ const UPKEEP = [
   ...["sysstat*", "systemd-sysupdate*"],
 ];
 
-/** Seconds to wait for an upkeep that began before it could be held off. */
-const PATIENCE = 600;
+/** Time to wait for a maintenance job that is already running. Seconds. */
+const WAIT_SECONDS = 600;
 
-/** Without systemd the clock is cron's. A process that stands still leaves nothing in the image. */
+/**
+ * Returns shell code that sends a signal to every cron daemon, for guests without systemd. A
+ * stopped process leaves no trace in the image.
+ */
 const forEachCron = (signal: string): string => `
   for file in /proc/[0-9]*/comm; do
     { read -r name <"$file"; } 2>/dev/null || continue
@@ -31,10 +34,10 @@ const forEachCron = (signal: string): string => `
     esac
   done`;
 
-const hold = (which: string): string => `
+const stopTimersScript = (which: string): string => `
 of_upkeep() {
   while read -r unit _; do
-    case $unit in ${UPKEEP.join(" | ")}) echo "$unit" ;; esac
+    case $unit in ${MAINTENANCE_TIMERS.join(" | ")}) echo "$unit" ;; esac
   done
 }
 list_units() {
@@ -46,7 +49,7 @@ hold_timers() {
     [ -n "$held" ] || return 0
     systemctl stop $held 2>/dev/null
     waited=0
-    while [ "$waited" -lt ${PATIENCE} ] && [ -n "$(list_units --type=service --state=activating)" ]; do
+    while [ "$waited" -lt ${WAIT_SECONDS} ] && [ -n "$(list_units --type=service --state=activating)" ]; do
       sleep 1
       waited=$((waited + 1))
     done
@@ -57,14 +60,17 @@ hold_timers || true
 `;
 
 /**
- * A shell script that holds them off until the guest restarts, and waits for those at work. A
- * guest that still boots has not started them all yet.
+ * Shell script that stops the timers until the guest restarts, and waits for running jobs. It
+ * covers all timers, because a booting guest may not have started all of them yet.
  */
-export const HOLD_TIMERS = hold("--all");
+export const STOP_TIMERS = stopTimersScript("--all");
 
-/** As {@link HOLD_TIMERS}, where they were held before: a package may have started one since. */
-export const HOLD_TIMERS_AGAIN = hold("--state=active");
+/**
+ * Same as {@link STOP_TIMERS} for a guest in which timers were stopped before: only active ones,
+ * which a package may have started since.
+ */
+export const STOP_ACTIVE_TIMERS = stopTimersScript("--state=active");
 
-/** A shell script that lets go of what could not be switched off otherwise. */
-export const RELEASE_CLOCK = `[ -d /run/systemd/system ] || {${forEachCron("CONT")}
+/** Shell script that continues the cron daemons which were stopped by a signal. */
+export const RESUME_CRON = `[ -d /run/systemd/system ] || {${forEachCron("CONT")}
 }`;

@@ -1,4 +1,4 @@
-/** What uploads and downloads share: one command in the guest, whose answer or bytes are read. */
+/** Runs one command in the guest and reads its result or data; shared by uploads and downloads. */
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { VmbuildError } from "../errors.js";
@@ -7,18 +7,18 @@ import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
-import { AnswerReader, Mark } from "./mark.js";
+import { MarkedOutput, OutputMarker } from "./output-marker.js";
 
-/** What every transfer needs. */
+/** Context of a transfer. */
 export interface TransferContext {
   readonly connection: Connection;
   readonly signal: AbortSignal;
   readonly emit: Emit;
-  /** Write as root through sudo. */
+  /** Runs as root through sudo. */
   readonly sudo: boolean;
 }
 
-/** A command of vmbuild's own in the guest. `what` names it in messages. */
+/** Internal command in the guest. `what` names it in messages. */
 export interface TransferCommand {
   readonly command: string;
   readonly what: string;
@@ -26,19 +26,19 @@ export interface TransferCommand {
   readonly stdin?: Readable | Buffer;
 }
 
-/** The last of a text; a command's answer and its words are short. */
-const KEPT = 4096;
+/** Limit for the output that is kept; the output of these commands is short. Characters. */
+const MAX_OUTPUT_CHARACTERS = 4096;
 
-function commandLine(mark: Mark, command: string, sudo: boolean): string {
+function commandLine(mark: OutputMarker, command: string, sudo: boolean): string {
   const shell = sudo ? "exec sudo -n /bin/sh -c" : "exec /bin/sh -c";
-  // The login's own umask may be any, and another one after a restart.
+  // The login shell may set any umask, and another one after a restart.
   return `${shell} ${shellQuote(`${mark.command}\numask 022\n${command}`)}`;
 }
 
 const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
 
-function requireEnd(end: ChannelEnd, answer: AnswerReader, what: string, stderr: string): void {
-  answer.requireBegun(what, linesOf(stderr));
+function requireEnd(end: ChannelEnd, answer: MarkedOutput, what: string, stderr: string): void {
+  answer.requireStarted(what, linesOf(stderr));
   if (end.exitCode === 0) return;
   throw new VmbuildError("STEP_FAILED", `${what} failed in the guest (exit ${end.exitCode})`, {
     lines: linesOf(stderr),
@@ -48,8 +48,8 @@ function requireEnd(end: ChannelEnd, answer: AnswerReader, what: string, stderr:
 
 /**
  * Runs a command in the guest.
- * @returns the last of what it printed.
- * @throws {VmbuildError} STEP_FAILED with its words; GUEST_LOST.
+ * @returns the last part of its output.
+ * @throws {VmbuildError} STEP_FAILED with its output; GUEST_LOST.
  */
 export async function runTransfer(
   context: TransferContext,
@@ -57,13 +57,14 @@ export async function runTransfer(
 ): Promise<string> {
   let stdout = "";
   let stderr = "";
-  const mark = new Mark();
-  const answer = new AnswerReader(mark);
+  const mark = new OutputMarker();
+  const answer = new MarkedOutput(mark);
   const end = await runOnChannel(context.connection, {
     command: commandLine(mark, command, context.sudo),
     ...(stdin === undefined ? {} : { stdin }),
-    onStdout: (chunk) => (stdout = (stdout + answer.take(chunk).toString("utf8")).slice(-KEPT)),
-    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-KEPT)),
+    onStdout: (chunk) =>
+      (stdout = (stdout + answer.take(chunk).toString("utf8")).slice(-MAX_OUTPUT_CHARACTERS)),
+    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-MAX_OUTPUT_CHARACTERS)),
     signal: context.signal,
   });
   requireEnd(end, answer, what, stderr);
@@ -71,8 +72,9 @@ export async function runTransfer(
 }
 
 /**
- * Runs a command in the guest whose output is data, and hands that on with back-pressure.
- * @throws {VmbuildError} STEP_FAILED with its words; GUEST_LOST; what the destination fails with.
+ * Runs a command in the guest and passes its standard output on with back-pressure.
+ * @throws {VmbuildError} STEP_FAILED with its error output; GUEST_LOST; errors of the
+ *   destination.
  */
 export async function streamTransfer(
   context: TransferContext,
@@ -80,21 +82,21 @@ export async function streamTransfer(
   destination: Writable,
 ): Promise<void> {
   let stderr = "";
-  const mark = new Mark();
-  const answer = new AnswerReader(mark);
+  const mark = new OutputMarker();
+  const answer = new MarkedOutput(mark);
   const data = answer.stream();
   const handedOn = pipeline(data, destination);
   const ended = runOnChannel(context.connection, {
     command: commandLine(mark, command, context.sudo),
     stdoutTo: data,
-    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-KEPT)),
+    onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-MAX_OUTPUT_CHARACTERS)),
     signal: context.signal,
   });
   const [end] = await Promise.all([ended, handedOn]);
   requireEnd(end, answer, what, stderr);
 }
 
-/** Counts bytes into a progress event. */
+/** Returns a function that counts bytes and emits progress events. */
 export function progressCounter(emit: Emit, label: string, total: number): (bytes: number) => void {
   let done = 0;
   return (bytes) => {

@@ -1,4 +1,4 @@
-/** Files and folders into the guest, over SSH. Large ones go by `payload.ts`. */
+/** Uploads files and folders to the guest over SSH. `payload-disk.ts` handles large ones. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -10,32 +10,34 @@ import { progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
 import { packTree } from "./tar-write.js";
 import type { NumericOwner } from "./tar-write.js";
-import { ownLinks, placeTree } from "./tree-place.js";
+import { chownLinks, inspectDestination } from "./tree-destination.js";
 import { listTree } from "../host/tree.js";
 
-/** A file's owner and mode in the guest; root and the file's own mode otherwise. */
+/** Owner and mode of a file in the guest. Defaults: root, and the mode of the source file. */
 export interface Ownership {
   readonly mode?: number | undefined;
-  /** As `chown` takes it: `www-data:www-data`. */
+  /** Owner in the form of `chown`: `www-data:www-data`. */
   readonly owner?: string | undefined;
 }
 
-/** A folder of the host, the folder in the guest that takes what it holds, and who will own that. */
+/** Folder of the host, the destination folder in the guest, and the owner there. */
 export interface TreeUpload {
   readonly source: string;
   readonly to: string;
   readonly owner?: string | undefined;
 }
 
-/** Where a file ends up: inside `to` when that ends in a slash, under that very name otherwise. */
+/**
+ * Returns the destination of a file: inside `to` when that ends in a slash, otherwise `to` itself.
+ */
 export function destinationOf(source: string, to: string): string {
   return to.endsWith("/") ? posix.join(to, basename(source)) : to;
 }
 
 /**
- * A shell command that takes a file from standard output of `from`, through a temporary name
- * beside it, and prints its size and sha256, for the caller to compare. A link is followed, so
- * that it stays one, and a device or a pipe is not replaced.
+ * Returns the shell command that receives a file from the output of `from` through a temporary name
+ * beside it, and prints the size and SHA-256 for comparison. Symbolic links are followed and kept,
+ * and devices and pipes are written to, not replaced.
  */
 export function receiveCommand(to: string, from: string, { mode, owner }: Ownership): string {
   return [
@@ -43,7 +45,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
     `to=${shellQuote(to)}`,
     `fail() { echo "$to $1" >&2; exit 1; }`,
     `[ ! -d "$to" ] || fail "is a folder"`,
-    // The x keeps line breaks at the end of a name.
+    // The x preserves line breaks at the end of a name, which `$(…)` would strip.
     `[ ! -L "$to" ] || { real=$(readlink -f "$to" && echo x) || fail "is a link that leads nowhere"; to=\${real%??}; }`,
     `[ ! -e "$to" ] || [ -f "$to" ] || fail "is not a regular file"`,
     `folder=\${to%/*}; mkdir -p "$folder/"; part=$folder/.vmbuild-$$.part`,
@@ -51,7 +53,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
     `( umask 077; ${from} >"$part" )`,
     `wc -c <"$part"`,
     `sha256sum <"$part"`,
-    // chown takes the bits away that let others run a file as its owner.
+    // chown clears the setuid and setgid bits, so the mode is set afterwards.
     ...(owner === undefined ? [] : [`chown -- ${shellQuote(owner)} "$part"`]),
     `chmod ${(mode ?? 0o644).toString(8)} "$part"`,
     `mv -f "$part" "$to"`,
@@ -59,10 +61,10 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
 }
 
 /**
- * Compares what the guest says it received with what was sent.
+ * Compares the size and SHA-256 that the guest reports with those of the source.
  * @throws {VmbuildError} STEP_FAILED when they differ.
  */
-export function requireSame(answer: string, size: number, sha256: string, to: string): void {
+export function requireIntact(answer: string, size: number, sha256: string, to: string): void {
   const [foundSize = "", foundHash = ""] = answer.trim().split(/\s+/);
   if (Number(foundSize) === size && foundHash === sha256) return;
   throw new VmbuildError("STEP_FAILED", `${to} did not arrive as it was sent`, {
@@ -88,7 +90,7 @@ function hashing(source: Readable, onBytes: (bytes: number) => void) {
   return { stream, result: () => ({ size, sha256: hash.digest("hex") }) };
 }
 
-/** Uploads one file, and fails when its size or sha256 in the guest is not what was sent. */
+/** Uploads one file. Fails when its size or SHA-256 in the guest differs from the source. */
 export async function uploadFile(
   context: TransferContext,
   source: string,
@@ -107,7 +109,7 @@ export async function uploadFile(
   });
   const answer = await runTransfer(context, { command, what: `Uploading to ${to}`, stdin: stream });
   const sent = result();
-  requireSame(answer, sent.size, sent.sha256, to);
+  requireIntact(answer, sent.size, sent.sha256, to);
 }
 
 /** Writes text or bytes to a file in the guest. */
@@ -123,13 +125,13 @@ export async function writeFile(
     stdin: content,
   });
   const sha256 = createHash("sha256").update(content).digest("hex");
-  requireSame(answer, content.length, sha256, to);
+  requireIntact(answer, content.length, sha256, to);
 }
 
 /**
- * The command that unpacks a tree from standard output of `from`. A folder `to` that is made for
- * it belongs to the tree's owner. GNU's and BSD's tar are told to leave links on the way alone;
- * busybox's does, and knows no option for it.
+ * Returns the command that unpacks a tree from the output of `from`. If the folder `to` does not
+ * exist, it is created for the tree's owner. GNU and BSD tar need an option to keep links to
+ * folders; busybox keeps them by default and has no such option.
  */
 export function unpackCommand(to: string, from: string, { uid, gid }: NumericOwner): string {
   const target = shellQuote(to);
@@ -142,14 +144,14 @@ export function unpackCommand(to: string, from: string, { uid, gid }: NumericOwn
 }
 
 /**
- * Uploads what a folder holds into the folder `to`, with modes, dot files and links. Folders that
- * are there keep their mode and owner, and links to folders are followed.
+ * Uploads the content of a folder into the folder `to`, with modes, dot files and links. Existing
+ * folders keep their mode and owner, and links to folders are followed.
  */
 export async function uploadTree(
   context: TransferContext,
   { source, to, owner }: TreeUpload,
 ): Promise<void> {
-  const placed = await placeTree(context, await listTree(source), to, owner);
+  const placed = await inspectDestination(context, await listTree(source), to, owner);
   const total = placed.entries.reduce((sum, entry) => sum + entry.size, 0);
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}/`, total);
   await runTransfer(context, {
@@ -157,7 +159,7 @@ export async function uploadTree(
     what: `Uploading to ${to}`,
     stdin: packTree(placed.entries, onBytes, placed.owner),
   });
-  await ownLinks(context, placed, to);
+  await chownLinks(context, placed, to);
 }
 
 function definedOf(ownership: Ownership): Ownership {

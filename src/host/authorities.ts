@@ -1,6 +1,6 @@
 /**
- * The certificate authorities that connections trust: Node's own, the host's, and those that the
- * environment names. Companies whose proxies open TLS connections have an authority of their own.
+ * Collects the certificate authorities to trust: Node's own, the host's, and those named in the
+ * environment. Companies whose proxies intercept TLS have an authority of their own.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import type { SecureContext } from "node:tls";
 import { messageOf } from "../errors.js";
 import type { Environment } from "./proxy.js";
 
-/** The host's bundle: Debian and Alpine; Fedora; openSUSE; older Red Hat; BSD's place. */
+/** Paths of the host's bundle: Debian and Alpine; Fedora; openSUSE; older Red Hat; BSD. */
 const SYSTEM_BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -18,13 +18,13 @@ const SYSTEM_BUNDLES = [
   "/etc/ssl/cert.pem",
 ];
 
-/** The variables that name files or folders of certificates. */
+/** Variables that name files or folders of certificates. */
 const FILE_VARIABLES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"] as const;
 const FOLDER_VARIABLE = "SSL_CERT_DIR";
 
-/** Certificates, and why some of what the environment names could not be read. */
+/** Certificates, and problems with the files that the environment names. */
 export interface Authorities {
-  /** One certificate each, as PEM. */
+  /** Certificates in PEM format, one per entry. */
   readonly certificates: readonly string[];
   /** Sentences that begin with the variable's name. */
   readonly problems: readonly string[];
@@ -53,26 +53,29 @@ function certificatesUnder(folder: string): string[] {
       try {
         return certificatesIn(join(folder, name));
       } catch {
-        // A link that leads nowhere, or a file for root alone, says nothing about the others.
+        // A broken link or an unreadable file must not hide the other certificates.
         return [];
       }
     });
 }
 
-/** The first bundle of the host that can be read. */
+/** Reads the first of the host's bundles that exists and is readable. */
 function systemCertificates(): string[] {
   for (const path of SYSTEM_BUNDLES) {
     try {
       return certificatesIn(path);
     } catch {
-      // Another distribution's place.
+      // Other distributions use another path.
     }
   }
   return [];
 }
 
-/** The authorities that the environment names: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, SSL_CERT_DIR. */
-export function namedAuthorities(env: Environment = process.env): Authorities {
+/**
+ * Reads the authorities that the environment names: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE,
+ * SSL_CERT_DIR.
+ */
+export function environmentAuthorities(env: Environment = process.env): Authorities {
   const found = FILE_VARIABLES.flatMap((name) => {
     const path = env[name] ?? "";
     return path === "" ? [] : [readVariable(name, () => certificatesIn(path))];
@@ -87,37 +90,44 @@ export function namedAuthorities(env: Environment = process.env): Authorities {
   };
 }
 
-/** Every authority that is trusted, each once, as PEM. */
+/** Returns all trusted authorities without duplicates, in PEM format. */
 function trustedCertificates(env: Environment): string[] {
-  const all = [...namedAuthorities(env).certificates, ...systemCertificates(), ...rootCertificates];
+  const all = [
+    ...environmentAuthorities(env).certificates,
+    ...systemCertificates(),
+    ...rootCertificates,
+  ];
   return [...new Map(all.map((pem) => [pem.replaceAll(/\s/g, ""), pem.trim()])).values()];
 }
 
-/** {@link trustedCertificates} for a program that reads one bundle. */
+/** Returns {@link trustedCertificates} as one bundle, for programs that read a single file. */
 export function trustedBundle(env: Environment = process.env): string {
   return `${trustedCertificates(env).join("\n")}\n`;
 }
 
-let known: { readonly bundle: string; readonly context: SecureContext } | undefined;
+let cached: { readonly bundle: string; readonly context: SecureContext } | undefined;
 
-/** What TLS connections check certificates with; read anew, and made anew where it changed. */
+/**
+ * Returns the context that TLS connections use to verify certificates. The files are read at each
+ * call; the context is created again only when they changed.
+ */
 export function trustedContext(env: Environment = process.env): SecureContext {
   const certificates = trustedCertificates(env);
-  // One by one: of a text with several, Node reads no further than to a broken one.
+  // Certificates are added one by one, because Node stops reading a bundle at the first broken one.
   const bundle = certificates.join("\n");
-  if (known?.bundle !== bundle)
-    known = { bundle, context: createSecureContext({ ca: certificates }) };
-  return known.context;
+  if (cached?.bundle !== bundle)
+    cached = { bundle, context: createSecureContext({ ca: certificates }) };
+  return cached.context;
 }
 
-/** OpenSSL's codes for a certificate whose authority is not among those that are trusted. */
+/** OpenSSL's codes for a certificate of an unknown authority. */
 const UNKNOWN_AUTHORITY =
   /^(UNABLE_TO_(GET_ISSUER_CERT|GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT)$/;
 
-/** What to do about a certificate that is not trusted; undefined for other errors' codes. */
+/** Returns advice for a certificate that is not trusted; undefined for other error codes. */
 export function trustHint(code: string | undefined, env?: Environment): string | undefined {
   if (code === undefined || !UNKNOWN_AUTHORITY.test(code)) return undefined;
-  const { problems } = namedAuthorities(env);
+  const { problems } = environmentAuthorities(env);
   const advice =
     "If a proxy or server of your company signs with an authority of its own, name that authority's certificate: NODE_EXTRA_CA_CERTS=/path/to/authority.pem (or SSL_CERT_FILE), or add it to the host's bundle.";
   return [...problems.map((problem) => `${problem}.`), advice].join(" ");

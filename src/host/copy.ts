@@ -1,4 +1,4 @@
-/** Copies files and folders of this host as they are. */
+/** Copies files and folders of this host with their metadata. */
 import { constants } from "node:fs";
 import type { Stats } from "node:fs";
 import {
@@ -12,10 +12,10 @@ import {
   utimes,
 } from "node:fs/promises";
 import { dirname } from "node:path";
-import { childPath } from "./bytes.js";
+import { childPath } from "./file-names.js";
 import { makeFolder } from "./files.js";
 
-async function like({ mode, atime, mtime }: Stats, target: Buffer): Promise<void> {
+async function copyMetadata({ mode, atime, mtime }: Stats, target: Buffer): Promise<void> {
   await chmod(target, mode & 0o7777);
   await utimes(target, atime, mtime);
 }
@@ -29,18 +29,17 @@ async function copyEntry(source: Buffer, target: Buffer): Promise<void> {
     for (const name of await readdir(source, { encoding: "buffer" })) {
       await copyEntry(childPath(source, name), childPath(target, name));
     }
-    await like(status, target);
+    await copyMetadata(status, target);
   } else if (status.isFile()) {
     await copyFile(source, target, constants.COPYFILE_FICLONE);
-    await like(status, target);
+    await copyMetadata(status, target);
   }
 }
 
 /**
- * Copies a file, a link or a folder with all that it holds, with modes and times. Links stay
- * links; names may be any bytes, for which Node's own `cp` has no form. Sockets, pipes and devices
- * are left out.
- * @param target is made with the folders on the way; it must not exist yet, or be an empty folder.
+ * Copies a file, a link or a folder with its content, modes and times. Links stay links. Names may
+ * be any bytes, which Node's own `cp` does not support. Sockets, pipes and devices are skipped.
+ * @param target is created with its parent folders; it must not exist yet or be an empty folder.
  */
 export async function copyTree(source: string, target: string): Promise<void> {
   await makeFolder(dirname(target));

@@ -1,8 +1,11 @@
-/** Errors of the host's file systems in words. Imports no errors of vmbuild's own, which use it. */
-import { isHomeless, variablesFor } from "./folders.js";
+/**
+ * Describes errors of the host's file systems. Must not import vmbuild's error classes, which use
+ * this file.
+ */
+import { hasNoHome, variablesFor } from "./folders.js";
 
-/** What the kernel says of any file, vmbuild's own or not. */
-const EVERYWHERE: Readonly<Record<string, string>> = {
+/** Descriptions of system errors that apply to any file. */
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: "permission is denied",
   EPERM: "the operation is not permitted",
   EROFS: "the file system is read-only",
@@ -13,9 +16,12 @@ const EVERYWHERE: Readonly<Record<string, string>> = {
   ENFILE: "too many files are open on this host",
 };
 
-/** What it says of a folder of vmbuild's own that somebody set up wrongly or removed. */
-const IN_OWN_FOLDERS: Readonly<Record<string, string>> = {
-  ...EVERYWHERE,
+/**
+ * Descriptions of system errors that apply to vmbuild's own folders, which a user may have set up
+ * wrongly or removed.
+ */
+const OWN_FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
+  ...FILE_PROBLEMS,
   ENOENT: "it is not there",
   ENOTDIR: "a part of the path is not a folder",
   EEXIST: "something else is there",
@@ -24,28 +30,31 @@ const IN_OWN_FOLDERS: Readonly<Record<string, string>> = {
 
 const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
-/** Returns whether a system error's code means a full disk or a used-up quota. */
+/** Returns whether the code of a system error means a full disk or an exhausted quota. */
 export function isDiskFull(code: string | undefined): boolean {
   return code !== undefined && FULL.has(code);
 }
 
-/** A fault of the host: its code, and its words. */
+/** Fault of the host: its error code and its message. */
 export interface HostFault {
   readonly code: "HOST_FOLDER" | "HOST_SPACE";
   readonly message: string;
   readonly hint: string | undefined;
-  /** Undefined where the kernel did not say. */
+  /** Undefined where the system error does not name a path. */
   readonly path: string | undefined;
 }
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
 
-/** `XDG_STATE_HOME=/another/folder moves it`, for each variable that does. */
+/**
+ * Returns advice of the form `XDG_STATE_HOME=/another/folder moves it`, for each variable that
+ * applies.
+ */
 function adviceFor(variables: readonly string[]): string | undefined {
   if (variables.length === 0) return undefined;
   const values = variables.map((name) => `${name}=/another/folder`).join(" and ");
-  const homeless = variables.some(isHomeless) ? "This user has no home folder (HOME). " : "";
+  const homeless = variables.some(hasNoHome) ? "This user has no home folder (HOME). " : "";
   return `${homeless}Give this user the right to write there, or use another place: ${values}.`;
 }
 
@@ -63,13 +72,15 @@ function describe(code: string, path: string | undefined, call: string): HostFau
     return { code: "HOST_SPACE", message: `${why}${where}`, hint, path };
   }
   if (path === undefined) return undefined;
-  const words = (variables.length > 0 ? IN_OWN_FOLDERS : EVERYWHERE)[code];
-  if (words === undefined) return undefined;
-  const message = `${path} cannot be used: ${words} (${call})`;
+  const problem = (variables.length > 0 ? OWN_FOLDER_PROBLEMS : FILE_PROBLEMS)[code];
+  if (problem === undefined) return undefined;
+  const message = `${path} cannot be used: ${problem} (${call})`;
   return { code: "HOST_FOLDER", message, hint: adviceFor(variables), path };
 }
 
-/** The fault of the host that an error of Node's file system calls tells of; undefined for others. */
+/**
+ * Converts an error of Node's file system calls to a fault of the host; undefined for other errors.
+ */
 export function hostFaultOf(error: unknown): HostFault | undefined {
   if (!(error instanceof Error)) return undefined;
   const fields = error as { code?: unknown; syscall?: unknown; path?: unknown };

@@ -1,22 +1,25 @@
-/** Files that are whole or not there: temporary name, fsync, rename. */
+/** Writes files atomically (temporary name, fsync, rename) and creates folders. */
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import { formatSizes } from "./format.js";
 
-/** A name beside `path`, on the same file system, that nothing else uses. */
+/** Returns an unused name beside `path`, on the same file system. */
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.part`);
 }
 
-/** Returns whether a file name is one that {@link temporaryBeside} can make. */
+/** Returns whether {@link temporaryBeside} could have created this file name. */
 export function isTemporaryName(name: string): boolean {
   return /^\..+\.[0-9a-f]{8}\.part$/s.test(name);
 }
 
-/** Does something with an open file; the kernel's errors then do not say which file it is. */
-async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Runs an operation on an open file and adds the path to its errors, which the kernel does not
+ * name.
+ */
+async function withPath<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -26,33 +29,33 @@ async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Makes a file's content, and its name in the folder, survive a power loss. A symbolic link has
- * no content of its own, and may lead to what is not there yet.
+ * Flushes a file's content and its folder entry to disk. A symbolic link has no content of its own,
+ * and its target may not exist yet.
  */
 export async function syncToDisk(path: string): Promise<void> {
   if ((await lstat(path)).isSymbolicLink()) return;
   const handle = await open(path, "r");
   try {
-    await naming(path, () => handle.sync());
+    await withPath(path, () => handle.sync());
   } finally {
     await handle.close();
   }
 }
 
-/** Gives a finished temporary file its final name: fsync, rename, fsync of the folder. */
+/** Renames a finished temporary file to its final name: fsync, rename, fsync of the folder. */
 export async function publish(temporary: string, path: string): Promise<void> {
   await syncToDisk(temporary);
   await rename(temporary, path);
   await syncToDisk(dirname(path));
 }
 
-/** Writes a small file so that a reader sees the old content or the new, never a part. */
-export async function writeWhole(path: string, content: string, mode = 0o644): Promise<void> {
+/** Writes a small file atomically: a reader sees either the old content or the new content. */
+export async function writeFileAtomic(path: string, content: string, mode = 0o644): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
     const handle = await open(temporary, "wx", mode);
     try {
-      await naming(path, () => handle.writeFile(content));
+      await withPath(path, () => handle.writeFile(content));
     } finally {
       await handle.close();
     }
@@ -63,26 +66,30 @@ export async function writeWhole(path: string, content: string, mode = 0o644): P
 }
 
 /**
- * Makes a folder with its parents. Node's own recursive mkdir never returns where a folder cannot
- * be made although its parent is there, as in /proc and in a folder that was removed.
- * @returns the topmost folder that was made; undefined where the folder is there already.
+ * Creates a folder with its parents. Node's own recursive mkdir never returns where a folder cannot
+ * be created although its parent exists, as in /proc and in a folder that was removed.
+ * @returns the topmost folder that was created; undefined where the folder existed.
  */
 export async function makeFolder(path: string, mode = 0o777): Promise<string | undefined> {
   const parent = dirname(path);
   try {
-    return await makeOne(path, mode);
+    return await makeSingleFolder(path, mode);
   } catch (error) {
     if (systemCode(error) !== "ENOENT" || parent === path) throw error;
-    // Another process may have made the parent just now; in /proc this fails again.
-    if (await statIfThere(parent)) return makeOne(path, mode);
+    // Another process may have created the parent just now. In /proc the second attempt fails as
+    // well.
+    if (await statIfThere(parent)) return makeSingleFolder(path, mode);
   }
   const made = await makeFolder(parent, mode);
-  const own = await makeOne(path, mode);
+  const own = await makeSingleFolder(path, mode);
   return made ?? own;
 }
 
-/** Makes a folder whose parent is there. @returns undefined where it is there already. */
-async function makeOne(path: string, mode: number): Promise<string | undefined> {
+/**
+ * Creates a folder whose parent exists.
+ * @returns undefined where the folder existed.
+ */
+async function makeSingleFolder(path: string, mode: number): Promise<string | undefined> {
   try {
     await mkdir(path, { mode });
     return path;
@@ -92,12 +99,12 @@ async function makeOne(path: string, mode: number): Promise<string | undefined> 
   }
 }
 
-/** Makes a folder that only its owner may enter, with its parents. */
+/** Creates a folder with its parents that only its owner may enter. */
 export async function makePrivateFolder(path: string): Promise<void> {
   await makeFolder(path, 0o700);
 }
 
-/** The file's status, or undefined when there is no such file. Other errors are thrown. */
+/** Returns the file's status, or undefined when it does not exist. Other errors are thrown. */
 export async function statIfThere(
   path: string,
 ): Promise<Awaited<ReturnType<typeof stat>> | undefined> {
@@ -110,15 +117,18 @@ export async function statIfThere(
 }
 
 /**
- * Notes that a folder of a cache was used now, as its own time of change: `vmbuild prune` keeps
- * what was used last. A folder of somebody else, or one that is gone, stays as it is.
+ * Updates the modification time of a cache folder, by which `vmbuild prune` finds the least
+ * recently used entries. A folder of another user, or one that was removed, is left alone.
  */
 export async function markUsed(folder: string): Promise<void> {
   const now = new Date();
-  await utimes(folder, now, now).catch(() => {}); // Only the order in which caches go is at stake.
+  await utimes(folder, now, now).catch(() => {}); // A failure only affects the order of eviction.
 }
 
-/** Free bytes for this user on the file system that holds `path` or its nearest existing parent. */
+/**
+ * Returns the bytes available to this user on the file system of `path` or of its nearest existing
+ * parent.
+ */
 export async function freeSpace(path: string): Promise<number> {
   let at = path;
   while ((await statIfThere(at)) === undefined && dirname(at) !== at) at = dirname(at);
@@ -127,8 +137,8 @@ export async function freeSpace(path: string): Promise<number> {
 }
 
 /**
- * Checks that `bytes` more fit beside `path`.
- * @throws {VmbuildError} HOST_SPACE, naming what the space is for.
+ * Checks that `bytes` more fit on the file system of `path`.
+ * @throws {VmbuildError} HOST_SPACE, which names the purpose of the space.
  */
 export async function requireSpace(path: string, bytes: number, what: string): Promise<void> {
   const free = await freeSpace(path);
@@ -141,7 +151,10 @@ export async function requireSpace(path: string, bytes: number, what: string): P
   );
 }
 
-/** Bytes that a file, or a folder with all that it holds, takes on its disk; 0 for none. */
+/**
+ * Returns the bytes that a file, or a folder with its content, takes on disk; 0 when it does not
+ * exist.
+ */
 export async function sizeOnDisk(path: string): Promise<number> {
   try {
     const status = await lstat(path);
@@ -151,7 +164,7 @@ export async function sizeOnDisk(path: string): Promise<number> {
     const sizes = await Promise.all(names.map((name) => sizeOnDisk(join(path, name))));
     return sizes.reduce((sum, size) => sum + size, own);
   } catch (error) {
-    // Gone meanwhile, or somebody else's: then it does not count.
+    // A file that was removed meanwhile or belongs to another user is not counted.
     if (["ENOENT", "ENOTDIR", "EACCES"].includes(systemCode(error) ?? "")) return 0;
     throw error;
   }

@@ -1,15 +1,15 @@
-/** Sizes and durations as people read them. */
+/** Formats sizes and durations for people. */
 import prettyBytes from "pretty-bytes";
 import prettyMilliseconds from "pretty-ms";
 
-/** `1.5 GiB`. */
+/** Formats a size, such as `1.5 GiB`. */
 export function formatBytes(bytes: number): string {
   return prettyBytes(bytes, { binary: true, maximumFractionDigits: 1 });
 }
 
 /**
- * Formats sizes for one message. Sizes that differ are written with as many digits as it takes to
- * tell them apart, and otherwise as bytes.
+ * Formats sizes for one message. Sizes that differ get as many digits as needed to tell them apart,
+ * or are written in bytes.
  */
 export function formatSizes<const T extends readonly number[]>(
   ...sizes: T
@@ -23,7 +23,7 @@ export function formatSizes<const T extends readonly number[]>(
   return sizes.map((size) => `${size} bytes`) as { [K in keyof T]: string };
 }
 
-/** `850ms`, `12.3s`, `2m 5s`. */
+/** Formats a duration: `850ms`, `12.3s`, `2m 5s`. */
 export function formatDuration(milliseconds: number): string {
   const rounded = Math.round(milliseconds);
   return prettyMilliseconds(rounded, rounded < 60_000 ? {} : { secondsDecimalDigits: 0 });

@@ -1,13 +1,15 @@
-/** A log file of lines, written in batches: bounded memory whatever a step prints. */
+/**
+ * Writes a log file of lines in batches, so that memory use is bounded however much a step prints.
+ */
 import { closeSync, openSync, writeSync } from "node:fs";
 
-/** A log that is open. */
+/** Open log file. */
 export interface LineFile {
   readonly path: string;
   write(line: string): void;
-  /** Writes now what is gathered. */
+  /** Writes buffered lines now. */
   flush(): void;
-  /** Writes what is left and lets go of the file. Idempotent. */
+  /** Writes buffered lines and closes the file. Idempotent. */
   close(): void;
 }
 
@@ -15,9 +17,9 @@ const BATCH_CHARACTERS = 64 * 1024;
 const FLUSH_AFTER_MS = 200;
 
 /**
- * Opens a log, 0600, for appending.
+ * Opens a log for appending, with mode 0600.
  * @param mask applied to each line before it is written.
- * @param onError told once when the file cannot be written any more; later lines are dropped.
+ * @param onError called once when the file can no longer be written; later lines are dropped.
  */
 export function createLineFile(
   path: string,
@@ -36,7 +38,7 @@ export function createLineFile(
     try {
       for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
     } catch (error) {
-      // A full disk ends the log, not the step.
+      // A full disk ends the log, but not the step.
       closeSync(descriptor);
       descriptor = undefined;
       onError(error);

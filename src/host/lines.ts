@@ -1,14 +1,14 @@
-/** Bytes to lines: UTF-8 safe across chunks, in bounded memory. */
+/** Splits bytes into lines: safe for UTF-8 across chunks, and in bounded memory. */
 import { StringDecoder } from "node:string_decoder";
 
-/** A longer line is handed on in pieces of at most this many characters. */
-const LONGEST_LINE = 16 * 1024;
-/** A word up to this long is not cut in two. */
-const LONGEST_WORD = 4 * 1024;
+/** Longer lines are split into pieces of at most this many characters. */
+const MAX_LINE_LENGTH = 16 * 1024;
+/** Words of up to this many characters are not split. */
+const MAX_WORD_LENGTH = 4 * 1024;
 
 /**
- * Splits a byte stream into lines. `\n`, `\r\n` and a lone `\r` (progress bars) all end one.
- * Call `end()` once, for a last line without an ending.
+ * Splits a byte stream into lines. `\n`, `\r\n` and a lone `\r` (progress bars) all end a line.
+ * Call `end()` once to get a last line without an ending.
  */
 export class LineSplitter {
   readonly #decoder = new StringDecoder("utf8");
@@ -19,12 +19,12 @@ export class LineSplitter {
     this.#onLine = onLine;
   }
 
-  /** Takes the next chunk; calls back once for every line that it completes. */
+  /** Consumes a chunk and calls back once for every line that it completes. */
   write(chunk: Buffer): void {
     this.#take(this.#decoder.write(chunk));
   }
 
-  /** Hands on what is left. */
+  /** Emits the remaining text as a line. */
   end(): void {
     this.#take(this.#decoder.end());
     const last = this.#rest.endsWith("\r") ? this.#rest.slice(0, -1) : this.#rest;
@@ -35,19 +35,19 @@ export class LineSplitter {
   #take(text: string): void {
     const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop() ?? "";
-    for (const line of lines) this.#hand(line);
-    this.#rest = this.#handPieces(this.#rest);
+    for (const line of lines) this.#emit(line);
+    this.#rest = this.#emitPieces(this.#rest);
   }
 
-  #hand(line: string): void {
-    this.#onLine(this.#handPieces(line));
+  #emit(line: string): void {
+    this.#onLine(this.#emitPieces(line));
   }
 
-  /** Hands on pieces while the text is too long for one line; returns what is left. */
-  #handPieces(text: string): string {
+  /** Emits pieces of a text that is too long for one line, and returns the rest. */
+  #emitPieces(text: string): string {
     let rest = text;
-    while (rest.length > LONGEST_LINE) {
-      const cut = cutPlace(rest);
+    while (rest.length > MAX_LINE_LENGTH) {
+      const cut = cutPosition(rest);
       this.#onLine(rest.slice(0, cut));
       rest = rest.slice(cut);
     }
@@ -56,17 +56,17 @@ export class LineSplitter {
 }
 
 /**
- * Where to cut a line that is too long: at a space near the limit, so that a word (which may be a
- * secret that is yet to be masked) stays whole; never inside a surrogate pair.
+ * Returns the position at which to split a long line: at a space near the limit, so that a word
+ * stays whole (it may be a secret that is masked later), and never inside a surrogate pair.
  */
-function cutPlace(text: string): number {
-  const space = text.lastIndexOf(" ", LONGEST_LINE - 1);
-  if (space > LONGEST_LINE - LONGEST_WORD) return space + 1;
-  const last = text.charCodeAt(LONGEST_LINE - 1);
-  return last >= 0xd800 && last <= 0xdbff ? LONGEST_LINE - 1 : LONGEST_LINE;
+function cutPosition(text: string): number {
+  const space = text.lastIndexOf(" ", MAX_LINE_LENGTH - 1);
+  if (space > MAX_LINE_LENGTH - MAX_WORD_LENGTH) return space + 1;
+  const last = text.charCodeAt(MAX_LINE_LENGTH - 1);
+  return last >= 0xd800 && last <= 0xdbff ? MAX_LINE_LENGTH - 1 : MAX_LINE_LENGTH;
 }
 
-/** The last lines of something long. */
+/** Keeps the last lines of a long output. */
 export class Tail {
   readonly #limit: number;
   #lines: string[] = [];
@@ -80,7 +80,7 @@ export class Tail {
     if (this.#lines.length > 2 * this.#limit) this.#lines = this.#lines.slice(-this.#limit);
   }
 
-  /** At most `limit` lines, oldest first. */
+  /** Returns at most `limit` lines, oldest first. */
   get lines(): string[] {
     return this.#lines.slice(-this.#limit);
   }

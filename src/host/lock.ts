@@ -1,21 +1,22 @@
 /**
- * Locks that the kernel holds for us. A `flock` child keeps the lock for as long as its standard
- * input is open, so the lock goes when this process goes, however it ends; nothing stale is left.
+ * Holds kernel locks on files. A `flock` child process keeps the lock while its standard input is
+ * open, so the lock is released when this process ends for any reason, and no stale lock can
+ * remain.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
 import { Tail } from "./lines.js";
-import { missingProgram } from "./programs.js";
+import { missingProgramError } from "./programs.js";
 
-/** A lock that is held. `release` is idempotent. */
+/** Lock that is held. `release` is idempotent. */
 export interface HeldLock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
-/** `flock --conflict-exit-code`: the lock is somebody else's. */
-const TAKEN = 75;
+/** Exit code of `flock --conflict-exit-code` when another process holds the lock. */
+const CONFLICT_EXIT = 75;
 
 async function acquire(
   path: string,
@@ -28,7 +29,7 @@ async function acquire(
     [
       ...wait,
       "--conflict-exit-code",
-      String(TAKEN),
+      String(CONFLICT_EXIT),
       "--no-fork",
       path,
       "sh",
@@ -37,14 +38,14 @@ async function acquire(
     ],
     { stdio: ["pipe", "pipe", "pipe"] },
   );
-  const words = new Tail();
-  child.stderr.setEncoding("utf8").on("data", (text: string) => words.push(text.trim()));
-  // The holder may be gone before its input is closed; that is what closing it is for.
+  const tail = new Tail();
+  child.stderr.setEncoding("utf8").on("data", (text: string) => tail.push(text.trim()));
+  // The child may exit before its input is closed, which is harmless here.
   child.stdin.on("error", () => {});
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once("exit", (code) => resolve(code));
     child.once("error", (error) => {
-      reject(systemCode(error) === "ENOENT" ? missingProgram("flock", error) : error);
+      reject(systemCode(error) === "ENOENT" ? missingProgramError("flock", error) : error);
     });
   });
   const onAbort = (): void => void child.kill("SIGKILL");
@@ -55,9 +56,9 @@ async function acquire(
       ended,
     ]);
     signal?.throwIfAborted();
-    if (first === TAKEN) return undefined;
+    if (first === CONFLICT_EXIT) return undefined;
     if (first !== "held") {
-      throw new VmbuildError("HOST_FOLDER", `${path} cannot be locked`, { lines: words.lines });
+      throw new VmbuildError("HOST_FOLDER", `${path} cannot be locked`, { lines: tail.lines });
     }
   } catch (error) {
     child.kill("SIGKILL");
@@ -72,16 +73,16 @@ async function acquire(
   return { release, [Symbol.asyncDispose]: release };
 }
 
-/** Makes the file, so that a folder that cannot be written to is told by the kernel's own error. */
+/** Creates the lock file, so that an unwritable folder is reported with the kernel's own error. */
 async function makeLockFile(path: string): Promise<void> {
   const handle = await open(path, "a", 0o600);
   await handle.close();
 }
 
 /**
- * Takes the lock on `path` at once, or returns undefined when somebody holds it.
- * A holder that was just killed is given half a second to be gone. The file holds the pid of
- * its last taker, for messages.
+ * Takes the lock on `path` without waiting; undefined when another process holds it. A holder that
+ * was just killed gets half a second to exit. The file contains the pid of the process that last
+ * took the lock, for messages.
  */
 export async function tryLock(path: string): Promise<HeldLock | undefined> {
   await makeLockFile(path);
@@ -96,9 +97,9 @@ export async function tryLock(path: string): Promise<HeldLock | undefined> {
 }
 
 /**
- * Takes the lock on a folder that is there, without a file in it.
- * @returns `taken` when another process holds it; undefined where the file system knows no locks
- *   on folders, such as NFS.
+ * Takes the lock on an existing folder, without creating a file in it.
+ * @returns `taken` when another process holds it; undefined where the file system does not
+ *   support locks on folders, such as NFS.
  * @throws {VmbuildError} HOST_PROGRAM_MISSING without flock.
  */
 export async function tryLockFolder(path: string): Promise<HeldLock | "taken" | undefined> {
@@ -110,7 +111,7 @@ export async function tryLockFolder(path: string): Promise<HeldLock | "taken" | 
   }
 }
 
-/** Waits for the lock on `path`, for as long as it takes or until the signal aborts. */
+/** Waits for the lock on `path` until it is free or the signal aborts. */
 export async function waitForLock(path: string, signal?: AbortSignal): Promise<HeldLock> {
   await makeLockFile(path);
   const lock = await acquire(path, [], signal);
@@ -118,14 +119,14 @@ export async function waitForLock(path: string, signal?: AbortSignal): Promise<H
   return lock;
 }
 
-/** Whether a lock is held now, by anybody. */
+/** Returns whether any process holds the lock now. */
 export async function isLocked(path: string): Promise<boolean> {
   const lock = await acquire(path, ["--nonblock"]);
   await lock?.release();
   return lock === undefined;
 }
 
-/** The pid that last took the lock, if it says one. */
+/** Returns the pid of the process that last took the lock, if the file contains one. */
 export async function lockHolder(path: string): Promise<number | undefined> {
   const pid = Number.parseInt(await readFile(path, "utf8").catch(() => ""), 10);
   return Number.isNaN(pid) ? undefined : pid;

@@ -1,23 +1,26 @@
-/** Where things lie on this host (docs/architecture.md, "Files"). */
+/** Defines the paths of vmbuild's folders on this host (docs/architecture.md, "Files"). */
 import { access, constants, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { statIfThere } from "./files.js";
-import { cacheRoot, socketRoots, stateRoot } from "./folders.js";
+import { cacheRoot, socketFolders, stateRoot } from "./folders.js";
 
-/** The folders of one user. Made when first written to. */
+/** Folders of the current user. They are created when they are first written to. */
 export interface HostPaths {
-  /** Downloads, by URL. */
+  /** Cache of downloads, by URL. */
   readonly inputs: string;
-  /** Bases, by key. */
+  /** Cache of base images, by key. */
   readonly bases: string;
   /** One folder per build. */
   readonly builds: string;
-  /** States of guests that are ready for their first step, by key. */
+  /** Booted guests that builds share, by key. */
   readonly ready: string;
 }
 
-/** The folders under XDG_CACHE_HOME and XDG_STATE_HOME, read anew on each call. */
+/**
+ * Returns the folders below XDG_CACHE_HOME and XDG_STATE_HOME. The environment is read at each
+ * call.
+ */
 export function hostPaths(): HostPaths {
   const [cache, state] = [cacheRoot(), stateRoot()];
   return {
@@ -28,16 +31,21 @@ export function hostPaths(): HostPaths {
   };
 }
 
-/** A unix socket's path has at most 107 bytes, of which a run's name and its ending need 27. */
-const LONGEST_FOLDER = 107 - 27;
+/**
+ * Longest folder for sockets: the path of a unix socket has at most 107 bytes, of which the run's
+ * name and the extension need 27.
+ */
+const MAX_FOLDER_LENGTH = 107 - 27;
 
-/** Says why a folder cannot hold this user's sockets; undefined when it can. Makes it. */
-async function problemOf(folder: string): Promise<string | undefined> {
-  if (Buffer.byteLength(folder) > LONGEST_FOLDER) {
-    return `${folder} is longer than ${LONGEST_FOLDER} bytes`;
+/**
+ * Creates a folder for sockets. Returns the reason why it cannot be used; undefined when it can.
+ */
+async function socketFolderProblem(folder: string): Promise<string | undefined> {
+  if (Buffer.byteLength(folder) > MAX_FOLDER_LENGTH) {
+    return `${folder} is longer than ${MAX_FOLDER_LENGTH} bytes`;
   }
   try {
-    // The folder above is not ours to make.
+    // Only the folder itself is created; its parent is not vmbuild's.
     await mkdir(folder, { mode: 0o700 }).catch(async (error: unknown) => {
       if ((await statIfThere(folder)) === undefined) throw error;
     });
@@ -53,28 +61,28 @@ async function problemOf(folder: string): Promise<string | undefined> {
 }
 
 /**
- * A short, private folder for sockets: $XDG_RUNTIME_DIR/vmbuild, or vmbuild-UID in the folder of
- * temporary files, in /tmp, or in another place where those cannot be used.
+ * Returns a short, private folder for sockets: $XDG_RUNTIME_DIR/vmbuild, or vmbuild-UID in the
+ * folder of temporary files, in /tmp, or elsewhere when those cannot be used.
  * @throws {VmbuildError} HOST_FOLDER with the reason for each, when none can be used.
  */
 export async function runtimeFolder(): Promise<string> {
   const lines: string[] = [];
-  for (const folder of socketRoots()) {
-    const problem = await problemOf(folder);
+  for (const folder of socketFolders()) {
+    const problem = await socketFolderProblem(folder);
     if (problem === undefined) return folder;
     lines.push(problem);
   }
   throw new VmbuildError("HOST_FOLDER", "No folder can hold the sockets of a run", {
-    hint: `Set XDG_RUNTIME_DIR to a folder of your own, mode 0700, whose path has at most ${LONGEST_FOLDER - 8} bytes.`,
+    hint: `Set XDG_RUNTIME_DIR to a folder of your own, mode 0700, whose path has at most ${MAX_FOLDER_LENGTH - 8} bytes.`,
     lines,
   });
 }
 
-/** The folder that a run's sockets would most likely lie in. Nothing is made. */
+/** Returns the folder that a run would most likely use for its sockets. Creates nothing. */
 export async function likelyRuntimeFolder(): Promise<string> {
-  const [first = "/tmp", ...more] = socketRoots();
+  const [first = "/tmp", ...more] = socketFolders();
   for (const folder of [first, ...more]) {
-    const isShort = Buffer.byteLength(folder) <= LONGEST_FOLDER;
+    const isShort = Buffer.byteLength(folder) <= MAX_FOLDER_LENGTH;
     const usable = await access(dirname(folder), constants.W_OK | constants.X_OK).then(
       () => true,
       () => false,

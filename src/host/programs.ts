@@ -1,13 +1,16 @@
-/** Runs the host's programs: streamed, bounded, cancellable, and never outliving this process. */
+/**
+ * Runs programs of the host: with streamed output, bounded memory and cancellation, and never
+ * outliving this process.
+ */
 import { execa } from "execa";
 import { delimiter } from "node:path";
 import type { Readable } from "node:stream";
 import { VmbuildError, systemCode } from "../errors.js";
 import { LineSplitter, Tail } from "./lines.js";
-import { folderForPrograms } from "./here.js";
+import { programFolder } from "./current-folder.js";
 import { closeWhenSilent } from "./silence.js";
 
-/** What each external program is for, and the Debian package that has it. */
+/** Purpose of each external program, and the Debian package that contains it. */
 export const PROGRAMS = {
   "qemu-system-x86_64": { package: "qemu-system-x86", purpose: "runs the machine" },
   "qemu-img": { package: "qemu-utils", purpose: "makes and compresses disk images" },
@@ -33,69 +36,77 @@ export const PROGRAMS = {
   bash: { package: "bash", purpose: "checks scripts and runs local actions" },
 } as const satisfies Record<string, { package: string; purpose: string }>;
 
-/** A program that vmbuild may need. */
+/** Name of a program that vmbuild may need. */
 export type ProgramName = keyof typeof PROGRAMS;
 
-/** How to run a program. Times are milliseconds. */
+/** Options of a program run. Times are milliseconds. */
 export interface RunOptions {
   readonly cwd?: string;
-  /** Added to this process's environment; `undefined` removes a name. */
+  /** Variables added to this process's environment; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Written to standard input, which is otherwise empty. */
+  /** Content of standard input, which is empty otherwise. */
   readonly input?: string | Readable;
-  /** Ends the program: SIGTERM, and SIGKILL two seconds later. */
+  /** Ends the program with SIGTERM, and with SIGKILL two seconds later. */
   readonly signal?: AbortSignal | undefined;
-  /** Called for each line as it is printed. */
+  /** Called for each line of output. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
   /**
-   * The signal ends the program's children too: they share a process group of its own. Without
-   * it, only the program itself is ended.
+   * Ends the program's children too: they share a process group. Without it, only the program
+   * itself is ended.
    */
-  readonly wholeGroup?: boolean;
-  /** Keep all of standard output in the result (for JSON answers, not for logs). */
-  readonly keepOutput?: boolean;
-  /** Called with the process's id once it is started; with `wholeGroup` it is the leader's. */
+  readonly processGroup?: boolean;
+  /** Returns all of standard output in the result. Meant for JSON answers, not for logs. */
+  readonly captureOutput?: boolean;
+  /**
+   * Called with the process id after the start; with `processGroup`, it is the id of the group's
+   * leader.
+   */
   readonly onStart?: (pid: number) => void;
 }
 
-/** How a program ended. */
+/** Result of a program. */
 export interface RunResult {
-  /** Null when a signal ended it. */
+  /** Null when a signal ended the program. */
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** All of standard output with `keepOutput`, otherwise empty. */
+  /** Standard output with `captureOutput`, otherwise empty. */
   readonly stdout: string;
-  /** The last 20 lines of both streams, in the order in which they came. */
+  /** Last 20 lines of both streams, in the order in which they arrived. */
   readonly lastLines: readonly string[];
 }
 
 const FORCE_AFTER_MS = 2000;
 
-/** The search path, with the folders that Debian keeps from ordinary users (`mkfs.ext4`, `sfdisk`). */
+/**
+ * Returns the search path, including the sbin folders that Debian leaves out for ordinary users
+ * (`mkfs.ext4`, `sfdisk`).
+ */
 export function searchPath(): string {
   return [process.env["PATH"] ?? "/usr/bin:/bin", "/usr/sbin", "/sbin"].join(delimiter);
 }
 
-/** Wraps an argument list so that the kernel kills the program when this process dies. */
-export function dyingWithParent(file: string, args: readonly string[]): [string, string[]] {
+/**
+ * Wraps an argument list with setpriv, so that the kernel kills the program when this process ends.
+ */
+export function withParentDeathSignal(file: string, args: readonly string[]): [string, string[]] {
   return ["setpriv", ["--pdeathsig", "KILL", "--", file, ...args]];
 }
 
 /**
- * A shell that leads a process group and takes all of it along when this process dies: the
- * kernel's signal reaches only the shell itself, and what it runs may have children.
+ * Shell that leads a process group and kills the whole group when this process ends. The kernel's
+ * signal reaches only the shell itself, but the program may have children.
  */
 const GROUP_LEADER = `trap 'trap "" TERM; kill -TERM 0; sleep 0.5; kill -KILL 0' TERM
 "$@" <&0 &
 wait "$!"`;
 
-function dyingAsGroup(file: string, args: readonly string[]): [string, string[]] {
+function asProcessGroup(file: string, args: readonly string[]): [string, string[]] {
   const shell = ["bash", "-c", GROUP_LEADER, "bash"];
   return ["setpriv", ["--pdeathsig", "TERM", "--", ...shell, file, ...args]];
 }
 
-/** The error for a program that is not installed. */
-export function missingProgram(name: string, cause?: unknown): VmbuildError {
+/** Returns the error for a program that is not installed. */
+export function missingProgramError(name: string, cause?: unknown): VmbuildError {
   const known = name in PROGRAMS ? PROGRAMS[name as ProgramName] : undefined;
   return new VmbuildError("HOST_PROGRAM_MISSING", `${name} is not installed`, {
     cause,
@@ -104,13 +115,16 @@ export function missingProgram(name: string, cause?: unknown): VmbuildError {
   });
 }
 
-/** Ends a process group like execa does a process: SIGTERM, and SIGKILL two seconds later. */
+/**
+ * Ends a process group in the same way as execa ends a process: SIGTERM, and SIGKILL two seconds
+ * later.
+ */
 function killGroup(leader: number): void {
   const send = (signal: NodeJS.Signals): void => {
     try {
       process.kill(-leader, signal);
     } catch (error) {
-      // Nobody of it is left: what was wanted.
+      // No process of the group is left.
       if (systemCode(error) !== "ESRCH") throw error;
     }
   };
@@ -119,11 +133,11 @@ function killGroup(leader: number): void {
 }
 
 /**
- * Runs a program to its end and tells how it ended; a non-zero exit is a result, not an error.
- * The program's own exit counts: children that it leaves behind may hold its output open, which is
+ * Runs a program to its end. A non-zero exit code is a result, not an error. The exit of the
+ * program itself counts: children that it leaves behind may hold its output open, which is then
  * read until it has been silent for a second, and for fifteen seconds at most.
- * @throws {VmbuildError} HOST_PROGRAM_MISSING when there is no such program; the signal's own
- *   reason when it was aborted.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING when the program does not exist; the signal's own
+ *   reason when it aborted.
  */
 export async function runProgram(
   file: string,
@@ -133,7 +147,7 @@ export async function runProgram(
   options.signal?.throwIfAborted();
   const tail = new Tail();
   const kept: Buffer[] = [];
-  const wrap = options.wholeGroup ? dyingAsGroup : dyingWithParent;
+  const wrap = options.processGroup ? asProcessGroup : withParentDeathSignal;
   const [wrapped, wrappedArgs] = wrap(file, args);
   const child = execa(wrapped, wrappedArgs, {
     buffer: false,
@@ -141,14 +155,14 @@ export async function runProgram(
     extendEnv: true,
     stripFinalNewline: false,
     forceKillAfterDelay: FORCE_AFTER_MS,
-    detached: options.wholeGroup ?? false,
-    cwd: options.cwd ?? folderForPrograms(),
+    detached: options.processGroup ?? false,
+    cwd: options.cwd ?? programFolder(),
     env: { PATH: searchPath(), ...options.env },
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
   });
   if (child.pid !== undefined) options.onStart?.(child.pid);
-  const leader = options.wholeGroup ? child.pid : undefined;
+  const leader = options.processGroup ? child.pid : undefined;
   const onAbort = (): void => {
     if (leader !== undefined) killGroup(leader);
   };
@@ -159,7 +173,7 @@ export async function runProgram(
       options.onLine?.(line, name);
     });
     child[name].on("data", (chunk: Buffer) => {
-      if (name === "stdout" && options.keepOutput) kept.push(chunk);
+      if (name === "stdout" && options.captureOutput) kept.push(chunk);
       splitter.write(chunk);
     });
     return splitter;
@@ -176,10 +190,10 @@ export async function runProgram(
   options.signal?.removeEventListener("abort", onAbort);
   for (const splitter of splitters) splitter.end();
   options.signal?.throwIfAborted();
-  if (systemCode(result) === "ENOENT") throw missingProgram(wrapped, result);
-  // setpriv says 127 when the program that it should start is not there.
+  if (systemCode(result) === "ENOENT") throw missingProgramError(wrapped, result);
+  // setpriv exits with 127 when the program does not exist.
   if (result.exitCode === 127 && tail.lines.some((line) => line.startsWith("setpriv: failed"))) {
-    throw missingProgram(file);
+    throw missingProgramError(file);
   }
   return {
     exitCode: result.exitCode ?? null,
@@ -189,12 +203,12 @@ export async function runProgram(
   };
 }
 
-/** How a program's end reads in a message: `exit 3` or `SIGKILL`. */
-export function endOf(result: Pick<RunResult, "exitCode" | "signal">): string {
+/** Describes the exit of a program for messages: `exit 3` or `SIGKILL`. */
+export function describeExit(result: Pick<RunResult, "exitCode" | "signal">): string {
   return result.signal ?? `exit ${result.exitCode ?? "unknown"}`;
 }
 
-/** The value as one word of a POSIX shell command. */
+/** Quotes a value as one word of a POSIX shell command. */
 export function shellQuote(value: string): string {
   return /^[A-Za-z0-9_\-.,:/@%+=]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }

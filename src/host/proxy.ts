@@ -1,28 +1,31 @@
-/** The proxy for an address, from the environment, by curl's rules. */
+/** Selects the proxy for an address from the environment by the rules of curl. */
 import { VmbuildError } from "../errors.js";
 import { isExempt } from "./no-proxy.js";
 
-/** The environment, or a test's own. */
+/** Environment variables: those of the process, or those of a test. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A proxy that the environment names. */
+/** Proxy that the environment names. */
 export interface Proxy {
-  /** Its address without credentials and path: `http://proxy.example.org:3128`. */
+  /** Address without credentials and path: `http://proxy.example.org:3128`. */
   readonly address: string;
-  /** The variable that names it. */
+  /** Variable that names the proxy. */
   readonly variable: string;
-  /** Undefined where the variable holds no user. Both are decoded. */
+  /** Decoded credentials; undefined where the variable has no user. */
   readonly credentials: { readonly user: string; readonly password: string } | undefined;
 }
 
 const SCHEMES = ["http", "https", "socks5", "socks5h"];
 
-/** Lower-case names come first, and an empty variable counts as none, as for curl. */
+/**
+ * Returns the variables for a protocol. As in curl, lower-case names come first and an empty
+ * variable counts as unset.
+ */
 function namesFor(protocol: string, env: Environment): string[] {
   const own =
     protocol === "https:"
       ? ["https_proxy", "HTTPS_PROXY"]
-      : // Of a CGI script, the client decides what is in HTTP_PROXY.
+      : // In a CGI script, the HTTP client controls the value of HTTP_PROXY, so it is ignored.
         ["http_proxy", ...(env["REQUEST_METHOD"] === undefined ? ["HTTP_PROXY"] : [])];
   return [...own, "all_proxy", "ALL_PROXY"];
 }
@@ -35,7 +38,7 @@ function firstSet(names: readonly string[], env: Environment): [string, string] 
   return undefined;
 }
 
-/** A percent sign may be a part of a password that nobody encoded. */
+/** Decodes percent-encoding. A lone percent sign may be part of a password that was not encoded. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -44,7 +47,7 @@ function decode(text: string): string {
   }
 }
 
-/** Takes `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/]` apart. A password may hold any sign. */
+/** Parses `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/]`. A password may contain any character. */
 function partsOf(value: string) {
   const [, scheme = "http", rest = ""] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(value) ?? [];
   const at = rest.lastIndexOf("@");
@@ -57,7 +60,10 @@ function partsOf(value: string) {
   };
 }
 
-function badValue(variable: string, { scheme, credentials, host }: ReturnType<typeof partsOf>) {
+function invalidValueError(
+  variable: string,
+  { scheme, credentials, host }: ReturnType<typeof partsOf>,
+) {
   const shown = `${scheme}://${credentials ? "***@" : ""}${host}`;
   const schemes = SCHEMES.map((one) => `${one}://`).join(", ");
   return new VmbuildError(
@@ -74,17 +80,18 @@ function parseProxy(variable: string, value: string): Proxy {
   const parts = partsOf(value);
   const { scheme, credentials, host } = parts;
   const text = `${scheme}://${host}`;
-  if (!SCHEMES.includes(scheme) || !URL.canParse(text)) throw badValue(variable, parts);
+  if (!SCHEMES.includes(scheme) || !URL.canParse(text)) throw invalidValueError(variable, parts);
   const { hostname, port } = new URL(text);
   if (!/^([\w.-]+|\[[0-9a-f:.]+\])$/i.test(hostname) || port === "0")
-    throw badValue(variable, parts);
+    throw invalidValueError(variable, parts);
   return { address: text, variable, credentials };
 }
 
 /**
- * The proxy through which an address is reached: `http_proxy` or `https_proxy` by its scheme, else
- * `all_proxy`, each in lower or upper case; none for what `no_proxy` lists. Pure.
- * @throws {VmbuildError} HOST_ENVIRONMENT, naming the variable, when its value is no proxy's address.
+ * Returns the proxy for an address: `http_proxy` or `https_proxy` by its scheme, else `all_proxy`,
+ * each in lower or upper case; none for hosts that `no_proxy` lists. Pure.
+ * @throws {VmbuildError} HOST_ENVIRONMENT, naming the variable, when its value is not the address
+ *   of a proxy.
  */
 export function proxyFor(address: URL, env: Environment = process.env): Proxy | undefined {
   const found = firstSet(namesFor(address.protocol, env), env);
@@ -94,7 +101,7 @@ export function proxyFor(address: URL, env: Environment = process.env): Proxy | 
   return parseProxy(...found);
 }
 
-/** The passwords of the proxies that the environment names, to be masked wherever they show. */
+/** Returns the passwords of all proxies in the environment, so that they can be masked. */
 export function proxyPasswords(env: Environment = process.env): string[] {
   const names = ["http_proxy", "https_proxy", "all_proxy"];
   return names
@@ -103,7 +110,7 @@ export function proxyPasswords(env: Environment = process.env): string[] {
     .filter((password) => password !== "");
 }
 
-/** What an error about a proxy calls it. */
+/** Describes a proxy for error messages. */
 export function describeProxy({ address, variable }: Proxy): string {
   return `the proxy ${address} (from ${variable})`;
 }

@@ -1,17 +1,17 @@
-/** Ends the reading of a command's output after the command's own end. */
+/** Stops reading a command's output some time after the command has ended. */
 import type { Readable } from "node:stream";
 
 /**
- * After its end, a command's background children may hold its output open. Reading goes on until
- * nothing has come for the first of these, and for the second at most. Milliseconds.
+ * Background children may hold the output open after the command has ended. Reading continues until
+ * nothing has arrived for the first limit, and until the second limit at most. Milliseconds.
  */
 const SILENCE_MS = 1000;
 const DRAIN_MS = 15_000;
 
 /**
- * Calls `close` once the streams of a command that has ended have been silent for a second, or
+ * Calls `close` when the streams of a command that has ended have been silent for a second, or
  * after fifteen seconds, whichever comes first.
- * @returns cancels it; to be called when the streams have ended by themselves.
+ * @returns a function that cancels this, to be called when the streams end by themselves.
  */
 export function closeWhenSilent(streams: readonly Readable[], close: () => void): () => void {
   const started = performance.now();
@@ -29,11 +29,12 @@ export function closeWhenSilent(streams: readonly Readable[], close: () => void)
     clearTimeout(timer);
     const left = DRAIN_MS - (performance.now() - started);
     if (left <= 0) return end();
-    timer = setTimeout(look, Math.min(SILENCE_MS, left));
+    timer = setTimeout(check, Math.min(SILENCE_MS, left));
   };
-  const look = (): void => {
+  const check = (): void => {
     const seen = pieces;
-    // After a busy time timers come first: what has arrived meanwhile is read before the next turn.
+    // After a busy period timers run before I/O callbacks, so data that has already arrived is read
+    // first.
     setImmediate(() => (pieces === seen ? end() : undefined));
   };
   const onData = (): void => {

@@ -1,18 +1,21 @@
-/** Texts that people wrote, in whatever encoding their editor or shell has. */
+/** Decodes text files in the encodings that editors and shells commonly write. */
 import { isUtf8 } from "node:buffer";
 
-/** An encoding, and the byte order mark that it was recognised by, if it has one. */
+/** Detected encoding, and the length of its byte order mark if it has one. */
 interface Recognized {
   readonly encoding: "utf-8" | "utf-16le" | "utf-16be";
-  /** Bytes. */
+  /** Length of the byte order mark in bytes. */
   readonly mark: number;
 }
 
-/** Recognises by the byte order mark, or by where the zero bytes of an ASCII character are. */
+/**
+ * Detects the encoding by the byte order mark, or by the position of the zero bytes of ASCII
+ * characters.
+ */
 function recognize(bytes: Uint8Array): Recognized | undefined {
   const [a, b, c, d] = bytes;
   if (a === 0xef && b === 0xbb && c === 0xbf) return { encoding: "utf-8", mark: 3 };
-  // UTF-32 begins as UTF-16 does, and nothing writes it.
+  // UTF-32 starts with the byte order mark of UTF-16, but no common program writes it.
   if (a === 0xff && b === 0xfe && !(c === 0 && d === 0)) return { encoding: "utf-16le", mark: 2 };
   if (a === 0xfe && b === 0xff) return { encoding: "utf-16be", mark: 2 };
   if (a === 0 && b !== 0 && b !== undefined && c === 0) return { encoding: "utf-16be", mark: 0 };
@@ -20,9 +23,12 @@ function recognize(bytes: Uint8Array): Recognized | undefined {
   return isUtf8(bytes) && !(a === 0 || b === 0) ? { encoding: "utf-8", mark: 0 } : undefined;
 }
 
-/** Finds the first byte that is not UTF-8; line and column are counted from 1, columns in bytes. */
-function firstForeignByte(bytes: Uint8Array): string {
-  // The longest beginning that is UTF-8, but for a character that is cut off at its end.
+/**
+ * Locates the first byte that is not valid UTF-8. Line and column are counted from 1, columns in
+ * bytes.
+ */
+function firstInvalidByte(bytes: Uint8Array): string {
+  // Binary search for the longest valid prefix; a character that is cut off at its end is allowed.
   let [good, bad] = [0, bytes.length];
   while (bad - good > 1) {
     const middle = Math.floor((good + bad) / 2);
@@ -39,9 +45,9 @@ function firstForeignByte(bytes: Uint8Array): string {
 }
 
 /**
- * Decodes UTF-8, and UTF-16 as PowerShell and Windows editors write it; a byte order mark is left
- * out.
- * @returns the text, or in words what is not understood.
+ * Decodes UTF-8, and UTF-16 as written by PowerShell and Windows editors. A byte order mark is
+ * removed.
+ * @returns the text, or a description of what could not be decoded.
  */
 export function decodeText(
   bytes: Uint8Array,
@@ -57,5 +63,5 @@ export function decodeText(
       if (encoding !== "utf-8") return { problem: `is not valid ${encoding.toUpperCase()}` };
     }
   }
-  return { problem: `is not UTF-8 (${firstForeignByte(bytes)})` };
+  return { problem: `is not UTF-8 (${firstInvalidByte(bytes)})` };
 }

@@ -1,4 +1,4 @@
-/** A folder of the host as a list of what it holds, and a tar stream as a folder of the host. */
+/** Lists the content of a folder, and unpacks a tar stream into a folder. */
 import { createWriteStream } from "node:fs";
 import { chmod, link, lstat, mkdir, readdir, readlink, symlink } from "node:fs/promises";
 import type { Readable } from "node:stream";
@@ -6,13 +6,13 @@ import { pipeline } from "node:stream/promises";
 import { extract } from "tar-stream";
 import type { Header } from "tar-stream";
 import { VmbuildError } from "../errors.js";
-import { childPath, shownName } from "./bytes.js";
+import { childPath, displayName } from "./file-names.js";
 
-/** What a tree holds. Names are bytes, which need not be UTF-8. Sizes are bytes. */
+/** Entry of a tree. Names are bytes, which need not be UTF-8. Sizes are bytes. */
 export interface TreeEntry {
-  /** Relative to the tree, with `/`; for people. */
+  /** Path relative to the tree, with `/`, for display. */
   readonly name: string;
-  /** The same, as the file system has it. */
+  /** Same path as bytes, as the file system stores it. */
   readonly bytes: Buffer;
   readonly path: Buffer;
   readonly type: "file" | "directory" | "symlink";
@@ -25,8 +25,8 @@ export interface TreeEntry {
 const AS_BYTES = { encoding: "buffer" } as const;
 
 /**
- * All that lies in a folder, dot files too, parents before their children, in a fixed order.
- * Symbolic links stay links.
+ * Lists everything in a folder, including dot files, parents before children, in a fixed order.
+ * Symbolic links are not followed.
  * @throws {VmbuildError} INPUT_MISSING for a socket, a device or a pipe.
  */
 export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[]> {
@@ -37,7 +37,7 @@ export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[
     const path = childPath(folder, child);
     const status = await lstat(path);
     const { mtime } = status;
-    const common = { name: shownName(bytes), bytes, path, mode: status.mode & 0o7777, mtime };
+    const common = { name: displayName(bytes), bytes, path, mode: status.mode & 0o7777, mtime };
     if (status.isDirectory()) {
       entries.push({ ...common, type: "directory", size: 0 }, ...(await listTree(root, bytes)));
     } else if (status.isSymbolicLink()) {
@@ -46,7 +46,7 @@ export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[
     } else if (status.isFile()) {
       entries.push({ ...common, type: "file", size: status.size });
     } else {
-      const message = `${shownName(path)} is neither file, folder nor link`;
+      const message = `${displayName(path)} is neither file, folder nor link`;
       throw new VmbuildError("INPUT_MISSING", message, {
         hint: "Sockets, devices and pipes cannot be uploaded; take it out of the folder.",
       });
@@ -56,8 +56,8 @@ export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[
 }
 
 /**
- * The names in a header as bytes. They were read byte by byte, but for those of pax headers, which
- * are UTF-8 and which tar-stream decodes by itself.
+ * Returns the names in a header as bytes. They are read as latin1, except those of pax headers,
+ * which are UTF-8 and which tar-stream decodes itself.
  */
 function namesOf(header: Header): { name: Buffer; linkname: Buffer } {
   const pax = header.pax as Record<string, string> | null | undefined;
@@ -69,7 +69,7 @@ function namesOf(header: Header): { name: Buffer; linkname: Buffer } {
   };
 }
 
-function placeInside(root: string, name: Buffer): Buffer {
+function resolveInside(root: string, name: Buffer): Buffer {
   const parts = name
     .toString("latin1")
     .split("/")
@@ -80,24 +80,26 @@ function placeInside(root: string, name: Buffer): Buffer {
       Buffer.from(root),
     );
   }
-  const message = `The guest sent a path that leaves the folder: ${shownName(name)}`;
+  const message = `The guest sent a path that leaves the folder: ${displayName(name)}`;
   throw new VmbuildError("STEP_FAILED", message);
 }
 
-/** `filenameEncoding` is in tar-stream's README, but not in its types. */
+/**
+ * Options of tar-stream. `filenameEncoding` is documented in its README, but missing in its types.
+ */
 const READ_OPTIONS = { highWaterMark: 16 * 1024, filenameEncoding: "latin1" };
 
 const parentOf = (path: Buffer): Buffer => path.subarray(0, path.lastIndexOf("/"));
 
 /**
- * Writes a tar stream below `root`, a folder that is empty. The guest is not trusted with the
- * host's files: a name that leads out of the folder is an error, and links are made last, so
- * that nothing is written through one.
+ * Unpacks a tar stream into `root`, an empty folder. The guest is not trusted: a name that leads
+ * out of the folder is an error, and links are created last, so that nothing is written through
+ * one.
  */
 export async function unpackTree(source: Readable, root: string): Promise<void> {
   const archive = extract(READ_OPTIONS);
   const done = pipeline(source, archive);
-  // Where the loop fails first, its error counts; this one is then a consequence.
+  // If the loop fails first, its error is thrown and this one is only a consequence.
   done.catch(() => {});
   const modes: [path: Buffer, mode: number][] = [];
   const hardLinks: [path: Buffer, target: Buffer][] = [];
@@ -105,20 +107,21 @@ export async function unpackTree(source: Readable, root: string): Promise<void> 
   for await (const entry of archive) {
     const { type, mode } = entry.header;
     const { name, linkname } = namesOf(entry.header);
-    const path = placeInside(root, name);
+    const path = resolveInside(root, name);
     await mkdir(type === "directory" ? path : parentOf(path), { recursive: true });
     if (type === "directory") modes.push([path, mode | 0o700]);
-    // Without the bits that would let others run it as us.
+    // Setuid and setgid bits are dropped, because they would let other users run the file as this
+    // user.
     if (type === "file") modes.push([path, mode & 0o777]);
-    if (type === "link") hardLinks.push([path, placeInside(root, linkname)]);
+    if (type === "link") hardLinks.push([path, resolveInside(root, linkname)]);
     if (type === "symlink") links.push([path, linkname]);
     if (type === "file") await pipeline(entry, createWriteStream(path, { flags: "wx" }));
     else entry.resume();
   }
   await done;
   for (const [path, target] of hardLinks) await link(target, path);
-  // After all else, so that a folder that may not be written to can be filled first; before
-  // symbolic links, so that none is followed.
+  // Modes are set last, so that read-only folders can be filled first, but before symbolic links
+  // are created, so that none is followed.
   for (const [path, mode] of modes.toReversed()) await chmod(path, mode);
   for (const [path, target] of links) await symlink(target, path);
 }

@@ -3,13 +3,13 @@ import type { Credentials } from "../acceptance/credentials.js";
 import type { HttpTarget } from "../acceptance/http.js";
 import { composeReport } from "../acceptance/report.js";
 import type { AcceptanceReport, RoundResult } from "../acceptance/report.js";
-import { runChecks, tellResult } from "../acceptance/run.js";
+import { runChecks, reportResult } from "../acceptance/run.js";
 import type { CheckResult } from "../acceptance/run.js";
 import { messageOf } from "../errors.js";
 import type { Secrets } from "../events/secrets.js";
 import type { Emit } from "../events/types.js";
 import { Guest } from "../guest/guest.js";
-import { findHopeless } from "../guest/readiness.js";
+import { findFatalLine } from "../guest/readiness.js";
 import { readConsoleTail } from "../machine/console.js";
 import { stopMachine } from "../machine/stop.js";
 import type { ContextVariables } from "../seed/context.js";
@@ -81,7 +81,7 @@ function openGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: A
 /** A machine that is gone, or whose console shows a panic, will answer no more. */
 async function whyHopeless({ machine, console }: BootedImage): Promise<string | undefined> {
   if (machine.death.aborted) return messageOf(machine.death.reason);
-  return findHopeless(await readConsoleTail(console))?.trim();
+  return findFatalLine(await readConsoleTail(console))?.trim();
 }
 
 /** Switches the guest off as its owner would, so that its disk is whole for the next round. */
@@ -137,7 +137,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
     };
     if (lost !== undefined) {
       const failed = failRound(round, lost);
-      for (const result of failed) tellResult(result, telling);
+      for (const result of failed) reportResult(result, telling);
       add(failed);
       continue;
     }
@@ -157,7 +157,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
         },
         startedAt: booted.startedAt,
         signal,
-        whyHopeless: () => whyHopeless(booted),
+        hopelessReason: () => whyHopeless(booted),
       }),
     );
     // A machine that died cannot be started again as if nothing had been.

@@ -62,7 +62,7 @@ export async function verifyInstance(options: VerifyOptions): Promise<Acceptance
   const results = await runChecks(checks, {
     targets: { http },
     startedAt: started,
-    longestWait: waitMs,
+    maxWaitMs: waitMs,
     emit,
     signal,
     onResult,

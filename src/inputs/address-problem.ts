@@ -1,7 +1,7 @@
-/** What is wrong with an address, before anything is asked of it. */
+/** Validates addresses before any request is made. */
 import { fileURLToPath } from "node:url";
 
-/** A percent sign that begins no code (RFC 3986, section 2.1). */
+/** Matches a percent sign that begins no percent-encoding (RFC 3986, section 2.1). */
 const LONE_PERCENT = /%(?![0-9a-f]{2})/i;
 
 function fileProblem(url: URL): string | undefined {
@@ -14,7 +14,7 @@ function fileProblem(url: URL): string | undefined {
   try {
     if (!fileURLToPath(url).includes("\0")) return undefined;
   } catch {
-    // An encoded slash, or bytes that are no UTF-8: Node has no path for them either.
+    // Node has no path for an encoded slash or for bytes that are not UTF-8.
   }
   return "does not name a path of this host; %2F, %00 and codes that are not UTF-8 stand for no file";
 }
@@ -25,14 +25,15 @@ function hasReadableCredentials({ username, password }: URL): boolean {
     decodeURIComponent(password);
     return true;
   } catch {
-    // What the codes stand for is no UTF-8.
+    // The decoded text is not UTF-8.
     return false;
   }
 }
 
 /**
- * What keeps an address from being asked: it reads after the address or its place. Undefined for
- * one that can be. The address itself, which may hold a password, is not repeated. Pure.
+ * Returns the reason why an address cannot be requested, as a phrase that follows the address;
+ * undefined for a valid one. The address itself is not repeated, because it may contain a password.
+ * Pure.
  */
 export function addressProblem(address: string): string | undefined {
   if (!/^(https?|file):\/\//i.test(address)) {

@@ -1,12 +1,12 @@
-/** Addresses: how they are shown, and the file name in them. */
+/** Formats addresses for display and derives file names from them. */
 import { posix } from "node:path";
 
-/** Names that the cache uses for itself. */
+/** Names that the cache uses for its own files. */
 const RESERVED = new Set(["meta.json", "part.json", "lock", "tree"]);
-/** File systems allow 255 bytes, and endings of ours come after it. */
-const LONGEST_NAME = 200;
+/** Limit for a name: file systems allow 255 bytes, and vmbuild appends extensions. */
+const MAX_NAME_LENGTH = 200;
 
-/** The address without a user's name and password. */
+/** Returns the address without user name and password. */
 export function displayUrl(url: string): string {
   if (!URL.canParse(url)) return url;
   const parsed = new URL(url);
@@ -16,21 +16,24 @@ export function displayUrl(url: string): string {
   return parsed.href;
 }
 
-/** The last part of an address's path, decoded, as sums files name it. */
+/** Returns the decoded last part of an address's path, by which checksum files name the file. */
 export function baseNameOf(url: string): string {
   const name = posix.basename(URL.canParse(url) ? new URL(url).pathname : url);
   try {
     return decodeURIComponent(name);
   } catch {
-    // A lone percent sign is a legal part of a file name.
+    // A lone percent sign is allowed in a file name.
     return name;
   }
 }
 
-/** A name that is safe to give to a file in the cache: one part, printable, not one of ours. */
+/**
+ * Converts a name to a safe file name in the cache: one path component, printable, and not a
+ * reserved name.
+ */
 export function safeName(name: string): string {
   // eslint-disable-next-line no-control-regex -- exactly these must not stand in a file name
-  const clean = name.replaceAll(/[\u0000-\u001f\u007f/]/g, "_").slice(-LONGEST_NAME);
+  const clean = name.replaceAll(/[\u0000-\u001f\u007f/]/g, "_").slice(-MAX_NAME_LENGTH);
   if (clean === "" || clean === "." || clean === "..") return "download";
   return RESERVED.has(clean) ? `input-${clean}` : clean;
 }

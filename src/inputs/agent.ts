@@ -1,4 +1,7 @@
-/** Connections for downloads: through the environment's proxies, trusting the host's authorities. */
+/**
+ * Opens connections for downloads: through the proxies of the environment, trusting the host's
+ * authorities.
+ */
 import type { Dispatcher } from "undici";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { trustedContext } from "../host/authorities.js";
@@ -7,11 +10,14 @@ import type { Proxy } from "../host/proxy.js";
 import type { NetworkLimits } from "./context.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 
-/** Loaded when it is wanted: most runs download nothing, and would begin a tenth later. */
+/**
+ * Creates an agent. undici is imported on demand, because most runs download nothing and would
+ * start a tenth of a second later.
+ */
 async function createAgent(): Promise<Dispatcher> {
   const { Agent, Dispatcher: Base, ProxyAgent } = await import("undici");
 
-  /** Reads the environment at each request, and keeps one agent for each proxy. */
+  /** Dispatcher that reads the environment at each request and keeps one agent per proxy. */
   class Router extends Base {
     readonly #agents = new Map<string, Dispatcher>();
 
@@ -34,10 +40,10 @@ async function createAgent(): Promise<Dispatcher> {
       const made = proxy
         ? new ProxyAgent({
             uri: proxy.address.replace(/^socks5h:/, "socks5:"),
-            // Without a tunnel for plain HTTP, since proxies often allow CONNECT to port 443 alone.
+            // Plain HTTP is not tunnelled, because proxies often allow CONNECT to port 443 only.
             proxyTunnel: false,
             ...(tls ? { requestTls: tls } : {}),
-            // To a SOCKS proxy, undici would speak TLS with these.
+            // With these options, undici would use TLS to a SOCKS proxy.
             ...(proxyTls ? { proxyTls } : {}),
             ...credentialsOf(proxy),
           })
@@ -66,8 +72,8 @@ function credentialsOf({ address, credentials }: Proxy) {
 }
 
 /**
- * Does some work with an agent of its own, which is destroyed afterwards, however the work ends.
- * The agent throws HOST_ENVIRONMENT for a request whose proxy has no valid address.
+ * Runs a function with an agent of its own, which is destroyed afterwards in any case. The agent
+ * throws HOST_ENVIRONMENT for a request whose proxy has no valid address.
  */
 export async function withAgent<T>(work: (agent: Dispatcher) => Promise<T>): Promise<T> {
   const agent = await createAgent();
@@ -78,7 +84,10 @@ export async function withAgent<T>(work: (agent: Dispatcher) => Promise<T>): Pro
   }
 }
 
-/** Codes of a connection that was never made; behind a proxy, that is the one to the proxy. */
+/**
+ * Error codes of a connection that was never established; behind a proxy, of the connection to the
+ * proxy.
+ */
 const NOT_CONNECTED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|UND_ERR_SOCKS5\w*)$/;
 
@@ -91,8 +100,8 @@ function adviceFor({ variable }: Proxy, status?: number): string {
 }
 
 /**
- * The failure behind an answer's status where it is the proxy's own; undefined where it is the
- * server's or cannot be told apart from it.
+ * Returns the failure for a response status that was sent by the proxy itself; undefined where the
+ * server sent it or where the two cannot be distinguished.
  */
 export function proxyRefusal(status: number, url: URL): AddressFailure | undefined {
   const proxy = status === 407 ? proxyFor(url) : undefined;
@@ -103,19 +112,22 @@ export function proxyRefusal(status: number, url: URL): AddressFailure | undefin
   });
 }
 
-/** The status with which a proxy refused: undici has it in its errors' words alone. */
+/**
+ * Extracts the status with which a proxy refused the request; undici has it only in the message.
+ */
 function statusIn(error: unknown): number | undefined {
-  const words = messageOf(error);
+  const message = messageOf(error);
   const [, status] =
-    /^Proxy response \((\d+)\)/.exec(words) ??
-    /^Proxy Authentication Required \((407)\)/.exec(words) ??
+    /^Proxy response \((\d+)\)/.exec(message) ??
+    /^Proxy Authentication Required \((407)\)/.exec(message) ??
     [];
   return status === undefined ? undefined : Number(status);
 }
 
 /**
- * Turns what a request to `url` failed with into an {@link AddressFailure}, naming the proxy where
- * that is what failed. Errors of this host (a variable that is no proxy's address) pass as they are.
+ * Converts the error of a request to `url` to an {@link AddressFailure}, which names the proxy if
+ * the proxy failed. Errors of this host, such as a proxy variable without a valid address, are
+ * returned unchanged.
  */
 export function requestFailure(error: unknown, url: URL, limits: NetworkLimits): Error {
   if (error instanceof VmbuildError || error instanceof AddressFailure) return error;

@@ -1,6 +1,6 @@
-/** Digest algorithms: their lengths, the names under which they are written, their order. */
+/** Defines the supported digest algorithms: their lengths, their names and their order. */
 
-/** Every algorithm that can be computed, strongest first, with its length in hexadecimal digits. */
+/** Supported algorithms, strongest first, with the number of hexadecimal digits. */
 export const ALGORITHMS = {
   sha512: 128,
   "sha3-512": 128,
@@ -19,13 +19,13 @@ export const ALGORITHMS = {
   md5: 32,
 } as const;
 
-/** A digest's algorithm. */
+/** Name of a digest algorithm. */
 export type Algorithm = keyof typeof ALGORITHMS;
 
-/** All of them, strongest first. */
+/** All algorithms, strongest first. */
 export const STRONGEST_FIRST = Object.keys(ALGORITHMS) as Algorithm[];
 
-/** Those that a template can give a checksum in. */
+/** Algorithms in which a template can give a checksum. */
 export const TEMPLATE_ALGORITHMS: readonly Algorithm[] = [
   "sha512",
   "blake2b",
@@ -42,12 +42,12 @@ const OPENSSL_NAMES: Partial<Record<Algorithm, string>> = {
   rmd160: "ripemd160",
 };
 
-/** The name by which Node's crypto module knows an algorithm. */
+/** Returns the name of an algorithm in Node's crypto module. */
 export function cryptoName(algorithm: Algorithm): string {
   return OPENSSL_NAMES[algorithm] ?? algorithm;
 }
 
-/** The spellings beside the algorithm's own, all in lower case and without punctuation. */
+/** Other spellings of each algorithm, in lower case and without punctuation. */
 const ALIASES: Readonly<Record<string, Algorithm>> = {
   sha2512: "sha512",
   sha2384: "sha384",
@@ -66,7 +66,10 @@ const ALIASES: Readonly<Record<string, Algorithm>> = {
   rmd: "rmd160",
 };
 
-/** `SHA256`, `SHA2-256` (OpenSSL 3), `sha512sum` or `BLAKE2B` as an algorithm that is known. */
+/**
+ * Returns the algorithm for a tag such as `SHA256`, `SHA2-256` (OpenSSL 3), `sha512sum` or
+ * `BLAKE2B`.
+ */
 export function algorithmOfTag(tag: string): Algorithm | undefined {
   const name = tag
     .toLowerCase()
@@ -75,18 +78,20 @@ export function algorithmOfTag(tag: string): Algorithm | undefined {
   return STRONGEST_FIRST.find((algorithm) => algorithm === name) ?? ALIASES[name];
 }
 
-/** Algorithms that sums files are written in and that cannot be computed here. */
-const FOREIGN =
+/** Algorithms that occur in checksum files but are not supported. */
+const UNSUPPORTED =
   /^(whirlpool|tiger|blake3|b3|blake2b-?(128|160|224|256|384)|blake2s-?128|md4|md2|sha|sha0|sha512-?224|crc(32|64)?[a-z]?|cksum|gost|streebog-?(256|512)|skein\d*|xxh\w+|k12|shake\d+|adler32)$/i;
 
-/** Whether the word names an algorithm that cannot be computed here. */
-export function isForeignTag(tag: string): boolean {
-  return FOREIGN.test(tag.replace(/sums?$/i, ""));
+/** Returns whether the word names an algorithm that is not supported. */
+export function isUnsupportedTag(tag: string): boolean {
+  return UNSUPPORTED.test(tag.replace(/sums?$/i, ""));
 }
 
-/** The algorithms whose digests have so many hexadecimal digits, the most common first. */
+/**
+ * Returns the algorithms whose digests have that many hexadecimal digits, the most common first.
+ */
 export function algorithmsOfLength(length: number): Algorithm[] {
-  // Nobody writes these without saying so.
+  // Files with these algorithms always state the algorithm.
   const unusual: readonly Algorithm[] = ["sha512-256", "sm3"];
   return STRONGEST_FIRST.filter(
     (algorithm) => ALGORITHMS[algorithm] === length && !unusual.includes(algorithm),

@@ -1,38 +1,41 @@
-/** Archives from which one file is wanted: its name is looked at, and never written to. */
-import type { Poured } from "./pour.js";
+/**
+ * Describes archives from which one file is extracted. Members are selected by name, but never
+ * written under that name.
+ */
+import type { WrittenExtent } from "./program-output.js";
 
-/** A regular file in an archive. */
+/** Regular file in an archive. */
 export interface Member {
-  /** As the archive has it, with its folders. */
+  /** Path of the file inside the archive. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
 }
 
-/** What to take of a member, and where it goes. */
+/** Part of a member to extract, and its destination. */
 export interface ExtractJob {
   readonly member: Member;
-  /** Absolute; a file that is there is replaced. */
+  /** Absolute path. An existing file is replaced. */
   readonly target: string;
   readonly limit: number;
-  /** Only the first `limit` bytes are wanted. */
+  /** Extracts only the first `limit` bytes. */
   readonly beginning?: boolean;
   readonly signal: AbortSignal;
 }
 
-/** An archive that can be read. */
+/** Open archive. */
 export interface Archive {
-  /** Its regular files, in the archive's order. */
+  /** Regular files in the order of the archive. */
   readonly members: readonly Member[];
-  extract(job: ExtractJob): Promise<Poured>;
+  extract(job: ExtractJob): Promise<WrittenExtent>;
 }
 
-/** A member as the subject of a message: `disk.raw in the base X`. */
+/** Names a member as the subject of a message: `disk.raw in the base X`. */
 export function memberIn(name: string, what: string): string {
   return `${name} in ${what.replace(/^The /, "the ")}`;
 }
 
-/** Endings of disk images, compressed or not. */
+/** Matches file names of disk images, compressed or not. */
 const IMAGE_NAME =
   /\.(raw|img|qcow2?|vmdk|vdi|vhdx?|vpc|qed|hdd|dd|disk)(\.(gz|xz|zst|bz2|lz4|lzma))?$/i;
 
@@ -40,33 +43,36 @@ function baseName(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1);
 }
 
-/** Files that an archive's maker did not mean to put there, such as macOS's `._disk.raw`. */
-function isBycatch({ name }: Member): boolean {
+/**
+ * Returns whether a member is metadata that was added without the author's intent, such as macOS's
+ * `._disk.raw`.
+ */
+function isMetadataFile({ name }: Member): boolean {
   return baseName(name).startsWith("._") || /(^|\/)__MACOSX\//.test(name);
 }
 
-/** More files than this are a file system's, and none of them is looked into. */
-const FEW = 32;
-/** A boot sector, in bytes. */
-const SMALLEST = 512;
+/** An archive with more other files contains a file system, and none of them is inspected. */
+const MAX_OTHERS = 32;
+/** Smallest disk image: one boot sector. Bytes. */
+const MIN_IMAGE_BYTES = 512;
 
-/** The members to look into for the disk image. */
+/** Members that may be the disk image. */
 export interface Candidates {
-  /** Those named like one; a `disk.raw` is meant before any other. */
+  /** Members named like a disk image. A single `disk.raw` takes precedence. */
   readonly named: readonly Member[];
-  /** All others, where they are few. */
+  /** All other members, if there are only a few. */
   readonly others: readonly Member[];
 }
 
-/** Sorts an archive's members by what they may be. Pure. */
+/** Classifies the members of an archive by name and size. Pure. */
 export function imageCandidates(members: readonly Member[]): Candidates {
-  const meant = members.filter((member) => !isBycatch(member));
+  const candidates = members.filter((member) => !isMetadataFile(member));
   const isNamed = ({ name }: Member): boolean => IMAGE_NAME.test(baseName(name));
-  const named = meant.filter(isNamed);
+  const named = candidates.filter(isNamed);
   const disks = named.filter(({ name }) => baseName(name) === "disk.raw");
-  const others = meant.filter((member) => member.size >= SMALLEST && !isNamed(member));
+  const others = candidates.filter((member) => member.size >= MIN_IMAGE_BYTES && !isNamed(member));
   return {
     named: disks.length === 1 ? disks : named,
-    others: others.length <= FEW ? others : [],
+    others: others.length <= MAX_OTHERS ? others : [],
   };
 }

@@ -1,9 +1,9 @@
-/** One input in the cache: a folder by address, and what `meta.json` says about its file. */
+/** Manages one cached input: a folder per address, with `meta.json` that describes its file. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { makePrivateFolder, statIfThere, writeWhole } from "../host/files.js";
+import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
 import { tryLock, waitForLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
 import { baseNameOf, safeName } from "./address.js";
@@ -17,13 +17,13 @@ const digestsSchema = z.intersection(
   z.partialRecord(z.enum(STRONGEST_FIRST), hex),
 );
 
-/** A file that was checked, as it lay there then. */
+/** Size and time of a file when it was verified. */
 const stampSchema = z.object({ size: z.number(), mtimeMs: z.number() });
 
 const metaSchema = z.object({
-  /** The template's address, without credentials. */
+  /** Address in the template, without credentials. */
   url: z.string(),
-  /** The address that gave the file, a mirror perhaps; without credentials. */
+  /** Address that the file was downloaded from, possibly a mirror; without credentials. */
   address: z.string(),
   etag: z.string().optional(),
   lastModified: z.string().optional(),
@@ -32,19 +32,19 @@ const metaSchema = z.object({
   digests: digestsSchema,
   /** ISO 8601. */
   fetchedAt: z.string(),
-  /** Stands for the sums file and the signature that vouched for the content last. */
+  /** Identifies the checksum file and the signature that verified the content last. */
   vouchedBy: z.string().optional(),
-  /** The unpacked form, and the digest of the archive that it came from. */
+  /** Unpacked form, with the digest of its archive. */
   unpacked: stampSchema.extend({ from: hex }).optional(),
 });
 
-/** What is known about a cached file. Sizes are bytes, times milliseconds since the epoch. */
+/** Metadata of a cached file. Sizes are bytes, times milliseconds since the epoch. */
 export type Meta = z.infer<typeof metaSchema>;
 
-/** When a file was last written, and its size. */
+/** Size and modification time of a file. */
 export type Stamp = z.infer<typeof stampSchema>;
 
-/** Where the parts of one cached download lie. All paths are absolute. */
+/** Paths of one cached download. All are absolute. */
 export interface CacheEntry {
   readonly folder: string;
   readonly file: string;
@@ -53,12 +53,12 @@ export interface CacheEntry {
   readonly lock: string;
 }
 
-/** The folder's name for an address or a git tree: 20 hex digits. */
+/** Returns the folder name for an address or a git tree: 20 hexadecimal digits. */
 export function cacheKey(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 20);
 }
 
-/** The places of the download of `url`. Pure. */
+/** Returns the paths for the download of `url`. Pure. */
 export function cacheEntry(url: string, cacheFolder: string): CacheEntry {
   const folder = join(cacheFolder, cacheKey(url));
   const name = safeName(baseNameOf(url));
@@ -75,19 +75,19 @@ async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | unde
   try {
     return schema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch {
-    // Not there, or written by another version: then nothing is known about the file.
+    // The file is missing or was written by another version, so nothing is known about the content.
     return undefined;
   }
 }
 
-/** What is known about the entry's file; undefined when nothing is. */
+/** Reads the metadata of a cache entry; undefined where there is none. */
 export async function readMeta(entry: CacheEntry): Promise<Meta | undefined> {
   return readJson(entry.meta, metaSchema);
 }
 
-/** Records what is known about the entry's file. */
+/** Writes the metadata of a cache entry. */
 export async function writeMeta(entry: CacheEntry, meta: Meta): Promise<void> {
-  await writeWhole(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
+  await writeFileAtomic(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
 }
 
 const treeSchema = z.object({
@@ -97,21 +97,21 @@ const treeSchema = z.object({
   fetchedAt: z.string(),
 });
 
-/** What is known about a cached git tree. */
+/** Metadata of a cached git tree. */
 export type TreeMeta = z.infer<typeof treeSchema>;
 
-/** What is known about the git tree whose `meta.json` this is; undefined when nothing is. */
+/** Reads the metadata of a git tree from its `meta.json`; undefined where there is none. */
 export async function readTreeMeta(path: string): Promise<TreeMeta | undefined> {
   return readJson(path, treeSchema);
 }
 
-/** The file's stamp, or undefined when it is not there. */
+/** Returns the stamp of a file; undefined where it does not exist. */
 export async function stampOf(path: string): Promise<Stamp | undefined> {
   const status = await statIfThere(path);
   return status && { size: Number(status.size), mtimeMs: Number(status.mtimeMs) };
 }
 
-/** Whether the file is still as it was recorded. */
+/** Returns whether the file is unchanged since its stamp was recorded. */
 export function isSameStamp(one: Stamp | undefined, other: Stamp | undefined): boolean {
   return (
     one !== undefined &&
@@ -121,7 +121,7 @@ export function isSameStamp(one: Stamp | undefined, other: Stamp | undefined): b
   );
 }
 
-/** Makes the entry's folder and waits for its lock, telling so where it takes long. */
+/** Creates the entry's folder and waits for its lock. Emits a note when this takes long. */
 export async function lockEntry(
   entry: Pick<CacheEntry, "folder" | "lock">,
   name: string,

@@ -1,24 +1,24 @@
-/** Checksums as templates write them. */
+/** Parses checksums in the forms that templates use. */
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { VmbuildError } from "../errors.js";
 import { ALGORITHMS, TEMPLATE_ALGORITHMS } from "./algorithms.js";
 import type { Digest } from "./digest.js";
 
-/** What a template says about a download's content. */
+/** Requirement of a template for the content of a download. */
 export type Checksum =
   | { readonly kind: "digest"; readonly digest: Digest }
   | { readonly kind: "sums"; readonly url: string }
   | { readonly kind: "none" };
 
-/** Whether the text is an address, and not a path. */
+/** Returns whether the text is an address rather than a path. */
 export function isUrl(text: string): boolean {
   return /^(https?|file):\/\//i.test(text);
 }
 
 /**
- * Reads `sha256:<hex>` and its like, `file:<url or path>` and `none`.
- * @throws {VmbuildError} TEMPLATE_INVALID for anything else; the schema lets nothing else through.
+ * Parses `sha256:<hex>` and similar forms, `file:<url or path>` and `none`.
+ * @throws {VmbuildError} TEMPLATE_INVALID for anything else, which the schema does not accept.
  */
 export function parseChecksum(text: string): Checksum {
   if (text.toLowerCase() === "none") return { kind: "none" };
@@ -35,7 +35,7 @@ export function parseChecksum(text: string): Checksum {
   });
 }
 
-/** The checksum with the path of a local sums file made absolute. */
+/** Returns the checksum with the path of a local checksum file made absolute. */
 export function anchorChecksum(text: string, folder: string): string {
   const path = /^file:(.+)$/is.exec(text)?.[1];
   if (path === undefined || isUrl(path) || isAbsolute(path)) return text;

@@ -1,12 +1,12 @@
 /**
- * Files that a server compresses on their way, although they were asked for as they are
- * (`Content-Encoding`, RFC 9110, section 8.4): the encoding is undone.
+ * Decodes responses that a server compressed although the request asked for the plain file
+ * (`Content-Encoding`, RFC 9110, section 8.4).
  */
 import { pipeline } from "node:stream";
 import type { Duplex, Readable } from "node:stream";
 import * as zlib from "node:zlib";
 
-/** Node has this from version 22.15 on. */
+/** Node has this function since version 22.15. */
 const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Duplex };
 
 const DECODERS: Readonly<Record<string, (() => Duplex) | undefined>> = {
@@ -16,10 +16,16 @@ const DECODERS: Readonly<Record<string, (() => Duplex) | undefined>> = {
   zstd: createZstdDecompress,
 };
 
-/** Registered with IANA; other words in the header (`aws-chunked`, `utf-8`) change nothing. */
+/**
+ * Encodings registered with IANA. Other values of the header (`aws-chunked`, `utf-8`) do not change
+ * the content.
+ */
 const REGISTERED = /^(gzip|deflate|br|zstd|compress|dcb|dcz|exi|pack200-gzip|aes128gcm)$/;
 
-/** Files that are of an encoding themselves: servers that know it by the ending send it along. */
+/**
+ * Extensions of files that are compressed themselves: servers that derive the header from the
+ * extension send it along.
+ */
 const OWN_ENDING: Readonly<Record<string, RegExp>> = {
   gzip: /\.(gz|tgz)$/i,
   br: /\.br$/i,
@@ -28,9 +34,10 @@ const OWN_ENDING: Readonly<Record<string, RegExp>> = {
 };
 
 /**
- * The encodings to undo, in the order in which they were applied; empty for none. Pure.
- * @param header `Content-Encoding`.
- * @param path the path in the file's address: of a `.gz` the gzip is the file's own.
+ * Returns the encodings to decode, in the order in which they were applied; empty for none. Pure.
+ * @param header the value of `Content-Encoding`.
+ * @param path the path in the address; the gzip encoding of a `.gz` file belongs to the file
+ *   itself.
  */
 export function encodingsToUndo(header: string | undefined, path: string): string[] {
   const all = (header ?? "")
@@ -42,18 +49,18 @@ export function encodingsToUndo(header: string | undefined, path: string): strin
   return first !== undefined && OWN_ENDING[first]?.test(path) === true ? all.slice(1) : all;
 }
 
-/** The first of the encodings that cannot be undone here. Pure. */
-export function strangeEncoding(encodings: readonly string[]): string | undefined {
+/** Returns the first encoding that is not supported. Pure. */
+export function unsupportedEncoding(encodings: readonly string[]): string | undefined {
   return encodings.find((encoding) => DECODERS[encoding] === undefined);
 }
 
-/** The body without its encodings. Errors of the body become errors of what is returned. */
+/** Returns the decoded body. Errors of the body become errors of the returned stream. */
 export function undoEncodings(body: Readable, encodings: readonly string[]): Readable {
   let decoded = body;
   for (const encoding of encodings.toReversed()) {
     const decoder = DECODERS[encoding]?.();
     if (!decoder) continue;
-    // Whoever reads the last stream hears of errors of all of them.
+    // Errors of all streams are passed on to the reader of the last one.
     pipeline(decoded, decoder, () => {});
     decoded = decoder;
   }

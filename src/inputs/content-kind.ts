@@ -1,24 +1,24 @@
-/** Kinds of content that a file is recognised as. */
+/** Defines the kinds of content that a file is recognized as. */
 
-/** How a file is compressed; each is the name of the format, not of a program. */
+/** Compression format of a file; the name of the format, not of a program. */
 export type Compression = "gzip" | "xz" | "zstd" | "bzip2" | "lz4" | "lzma" | "compress";
 
-/** What a file holds. `what` reads after "is": "an HTML page", "empty". */
+/** Content of a file. `what` is a phrase that follows "is": "an HTML page", "empty". */
 export type Content =
   | { readonly kind: "compressed"; readonly by: Compression; readonly what: string }
   | { readonly kind: "archive"; readonly form: "tar" | "zip"; readonly what: string }
-  /** A disk image in a container format; `format` is the name of QEMU's driver. */
+  /** Disk image in a container format; `format` is the name of QEMU's driver. */
   | { readonly kind: "image"; readonly format: string; readonly what: string }
-  /** A VMDK that is only a text, whose data lies in other files. */
+  /** VMDK that consists of a text descriptor and refers to other files for its data. */
   | { readonly kind: "descriptor"; readonly what: string; readonly text: string }
-  /** The bytes of a disk as a machine sees them. */
+  /** Raw disk: the bytes as a machine sees them. */
   | { readonly kind: "disk"; readonly what: string }
   | { readonly kind: "other"; readonly what: string; readonly hint?: string };
 
-/** The bytes by which a file is recognised. */
+/** Bytes by which a file is recognized. */
 export interface Sample {
-  /** The first {@link HEAD_BYTES}, or all of a shorter file. */
+  /** First {@link HEAD_BYTES} of the file, or all of a shorter file. */
   readonly head: Buffer;
-  /** The last 512 bytes; empty where only the beginning is known. */
+  /** Last 512 bytes; empty where only the beginning was read. */
   readonly tail: Buffer;
 }

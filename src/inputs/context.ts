@@ -1,40 +1,40 @@
-/** What resolving an input is given, and what comes of it. */
+/** Defines the context in which inputs are resolved. */
 import type { Emit } from "../events/types.js";
 import { hostPaths } from "../host/paths.js";
 import { systemClock } from "./clock.js";
 import type { Clock } from "./clock.js";
 
-/** How patient downloads are. Times are milliseconds. */
+/** Time limits and retries of downloads. Times are milliseconds. */
 export interface NetworkLimits {
-  /** Until the answer's header is there: name lookup, connection, proxy and waiting included. */
+  /** Limit until the response headers arrive, including name lookup, connection and proxy. */
   readonly headersTimeoutMs: number;
-  /** Without a single byte, once the body has begun. */
+  /** Limit without any received byte, once the body has begun. */
   readonly idleTimeoutMs: number;
-  /** Attempts in a row at one address that bring nothing new. */
+  /** Number of consecutive attempts at one address without new data. */
   readonly attempts: number;
 }
 
-/** The limits of an ordinary run. */
+/** Limits of an ordinary run. */
 const NETWORK_LIMITS: NetworkLimits = {
   headersTimeoutMs: 30_000,
   idleTimeoutMs: 30_000,
   attempts: 5,
 };
 
-/** What {@link resolveInput} is given to work with. */
+/** Context of {@link resolveInput}. */
 export interface InputContext {
   readonly emit: Emit;
-  /** Its reason is a VmbuildError. */
+  /** Aborts with a VmbuildError as its reason. */
   readonly signal: AbortSignal;
-  /** Use what is cached as it is, and touch no network. */
+  /** Uses the cache as it is and makes no network requests. */
   readonly offline: boolean;
-  /** Absolute; `hostPaths().inputs` otherwise. */
+  /** Absolute path; `hostPaths().inputs` by default. */
   readonly cacheFolder?: string;
   readonly clock?: Clock;
   readonly limits?: Partial<NetworkLimits>;
 }
 
-/** An {@link InputContext} with its defaults filled in, for the rooms inside. */
+/** An {@link InputContext} with its defaults filled in. */
 export interface FullContext {
   readonly emit: Emit;
   readonly signal: AbortSignal;

@@ -1,4 +1,4 @@
-/** Digests of files and streams, in one pass and constant memory. */
+/** Computes digests of files and streams in one pass and in constant memory. */
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -7,23 +7,23 @@ import type { Algorithm } from "./algorithms.js";
 
 export type { Algorithm } from "./algorithms.js";
 
-/** A digest and how it was made. `hex` is in lower case. */
+/** Digest with its algorithm. `hex` is in lower case. */
 export interface Digest {
   readonly algorithm: Algorithm;
   readonly hex: string;
 }
 
-/** A SHA-256 digest. */
+/** SHA-256 digest. */
 export interface Sha256 extends Digest {
   readonly algorithm: "sha256";
 }
 
-/** Digests of one content by algorithm; SHA-256 is always among them. */
+/** Digests of one content by algorithm. SHA-256 is always included. */
 export type Digests = Readonly<Partial<Record<Algorithm, string>>> & { readonly sha256: string };
 
 const READ_BYTES = 1024 * 1024;
 
-/** Computes several digests of the same bytes. */
+/** Computes several digests of the same data. */
 export class Hashers {
   readonly #hashes: ReadonlyMap<Algorithm, Hash>;
 
@@ -35,12 +35,12 @@ export class Hashers {
     );
   }
 
-  /** Takes the next bytes. */
+  /** Consumes the next bytes. */
   update(chunk: Buffer): void {
     for (const hash of this.#hashes.values()) hash.update(chunk);
   }
 
-  /** The digests. Nothing can be added afterwards. */
+  /** Returns the digests. No data can be added afterwards. */
   finish(): Digests {
     const pairs = [...this.#hashes].map(([algorithm, hash]) => [algorithm, hash.digest("hex")]);
     return Object.fromEntries(pairs) as Digests;
@@ -49,7 +49,7 @@ export class Hashers {
 
 /**
  * Feeds a file, or its first `length` bytes, to hashers.
- * @param onBytes called with the number of bytes of each piece.
+ * @param onBytes called with the number of bytes of each chunk.
  */
 export async function feedFile(
   path: string | Buffer,
@@ -66,7 +66,7 @@ export async function feedFile(
   }
 }
 
-/** The digests of a file. */
+/** Computes the digests of a file. */
 export async function hashFile(
   path: string | Buffer,
   algorithms: readonly Algorithm[],

@@ -1,13 +1,15 @@
-/** Texts that arrive where a disk image was expected: error pages, pointers, listings. */
+/**
+ * Recognizes texts that were downloaded in place of a disk image: error pages, pointers, listings.
+ */
 import type { Content } from "./content-kind.js";
 
-/** So much of a text decides. */
-const LOOKED_AT = 4096;
-const SHOWN = 60;
+/** Number of bytes that are inspected. */
+const SAMPLE_BYTES = 4096;
+const EXCERPT_CHARACTERS = 60;
 
-/** The text that the bytes are, whatever its encoding; undefined when they are none. */
+/** Decodes the bytes as text in any encoding; undefined when they are binary. */
 function textOf(head: Buffer): string | undefined {
-  const part = head.subarray(0, LOOKED_AT);
+  const part = head.subarray(0, SAMPLE_BYTES);
   if (part[0] === 0xff && part[1] === 0xfe) return part.toString("utf16le");
   if (part[0] === 0xfe && part[1] === 0xff) {
     return Buffer.from(part.subarray(0, part.length & ~1))
@@ -17,7 +19,7 @@ function textOf(head: Buffer): string | undefined {
   // eslint-disable-next-line no-control-regex -- a text has none of these
   if (/[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(part.toString("latin1"))) return undefined;
   const text = part.toString("utf8");
-  // The last character may have been cut in two.
+  // The last character may be incomplete.
   return text.slice(0, -4).includes("\ufffd") ? undefined : text;
 }
 
@@ -40,7 +42,7 @@ const KINDS: readonly (readonly [RegExp, string, string?])[] = [
   [/^(sha\d+ ?\(.+\) ?= ?)?[0-9a-f]{32,128}\b/i, "a list of checksums"],
 ];
 
-/** Recognises a text; undefined for binary data. */
+/** Recognizes a text; undefined for binary data. */
 export function documentIn(head: Buffer): Content | undefined {
   const text = textOf(head)
     ?.replace(/^\ufeff/, "")
@@ -52,7 +54,7 @@ export function documentIn(head: Buffer): Content | undefined {
     return { kind: "other", what, ...(hint === undefined ? {} : { hint }) };
   }
   const line = text.split(/\r?\n/)[0] ?? "";
-  const shown = line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
+  const shown = line.length > EXCERPT_CHARACTERS ? `${line.slice(0, EXCERPT_CHARACTERS)}…` : line;
   return {
     kind: "other",
     what: shown === "" ? "an empty text" : `a text that begins with ${JSON.stringify(shown)}`,

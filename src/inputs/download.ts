@@ -1,62 +1,67 @@
-/** A file from the first address that gives it: resumed after cuts, retried, checked. */
+/**
+ * Downloads a file from the first address that succeeds, with resumption, retries and verification.
+ */
 import type { Dispatcher } from "undici";
 import { VmbuildError } from "../errors.js";
 import { requireSpace } from "../host/files.js";
 import { displayUrl } from "./address.js";
 import type { FullContext } from "./context.js";
 import type { Digests } from "./digest.js";
-import { decidingDigests, isBorneOut, showExpected, showFound } from "./expected.js";
+import { decidingDigests, matchesExpected, formatExpected, formatFound } from "./expected.js";
 import type { Expected } from "./expected.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 import type { PartFile } from "./part.js";
 import type { Progress } from "./progress.js";
 import { pauseBeforeRetry } from "./retry.js";
 import { openSource, rangeValidator } from "./source.js";
-import type { Opened, OpenRequest, Validators } from "./opened.js";
+import type { OpenedSource, OpenRequest, Validators } from "./opened-source.js";
 
-/** What to download, and what is known about it. */
+/** Download, and what is known about the file. */
 export interface DownloadJob {
-  /** For messages. */
+  /** Name for messages. */
   readonly label: string;
-  /** Tried in order. */
+  /** Addresses in the order in which they are tried. */
   readonly addresses: readonly string[];
-  /** The header of that name, for the first address. */
+  /** Value of the Authorization header for the first address. */
   readonly authorization?: string | undefined;
   readonly part: PartFile;
-  /** What the content must have; undefined where anything is accepted. */
+  /** Required digests; undefined where any content is accepted. */
   readonly expected: Expected | undefined;
-  /** The version that is cached already, and the address that it came from. */
+  /** Cached version of the file, and the address that it came from. */
   readonly cached?: (Validators & { readonly address: string; readonly size: number }) | undefined;
   readonly progress: Progress;
 }
 
-/** A whole, checked file; it still lies in the part. */
+/** Complete, verified file, which is still in the part file. */
 export interface Downloaded extends Validators {
-  /** Without credentials. */
+  /** Address without credentials. */
   readonly address: string;
   readonly digests: Digests;
   readonly size: number;
 }
 
-/** So much more than ever before counts as a success, and attempts are counted anew. */
+/**
+ * Amount of new data after which an attempt counts as progress and the attempts are counted from
+ * zero.
+ */
 const NEW_GROUND_BYTES = 1024 * 1024;
 
-/** The content is whole and wrong. */
+/** Failure for a complete download with the wrong digest. */
 class WrongContent extends AddressFailure {
   readonly found: string;
   constructor(expected: Expected, found: string) {
-    const message = `wrong checksum: expected ${showExpected(expected)}, found ${found}`;
+    const message = `wrong checksum: expected ${formatExpected(expected)}, found ${found}`;
     super(message, { retryable: false });
     this.found = found;
   }
 }
 
-/** What to ask `address` for, given the part in hand. */
+/** Returns the request for `address`, depending on the data received so far. */
 function requestFor(job: DownloadJob, address: string): OpenRequest {
   const { record, position } = job.part;
   if (record && position > 0) {
     const ifRange = record.address === displayUrl(address) ? rangeValidator(record) : undefined;
-    // Another address's validators say nothing here, but a checksum will.
+    // Validators of another address do not apply here, but a checksum does.
     const sameBySum = job.expected !== undefined && record.total !== undefined;
     if (ifRange !== undefined || sameBySum) {
       return { from: position, ifRange, total: record.total };
@@ -66,10 +71,10 @@ function requestFor(job: DownloadJob, address: string): OpenRequest {
 }
 
 /**
- * Reads a body to its end. Each chunk is taken as it comes: what a stream has buffered when its
- * connection is cut is lost, so hardly anything may lie there.
+ * Reads a body to its end. Each chunk is consumed at once, because data that a stream has buffered
+ * is lost when its connection is cut.
  */
-async function pour(opened: Opened, part: PartFile, onChunk: () => void): Promise<void> {
+async function readBody(opened: OpenedSource, part: PartFile, onChunk: () => void): Promise<void> {
   const { body } = opened;
   await new Promise<void>((resolve, reject) => {
     if (body.errored) return reject(new BodyError(body.errored));
@@ -85,26 +90,26 @@ async function pour(opened: Opened, part: PartFile, onChunk: () => void): Promis
   });
 }
 
-/** What a body ended with, told apart from what the disk said. */
+/** Error of the response body, as opposed to an error of the local disk. */
 class BodyError extends Error {
   constructor(cause: unknown) {
     super("the body ended early", { cause });
   }
 }
 
-/** Takes a body into the part. */
+/** Writes a body to the part file. */
 async function receive(
   job: DownloadJob,
   address: string,
-  opened: Opened,
+  opened: OpenedSource,
   context: FullContext,
 ): Promise<void> {
   const { part, progress } = job;
   const { etag, lastModified, total } = opened;
-  // The connection may be cut before anybody reads; the reading itself tells then.
+  // The connection may be cut before the body is read; reading it reports the error.
   opened.body.on("error", () => {});
   try {
-    // What the server compressed on its way has no place from which it could be resumed.
+    // A response that the server compressed cannot be resumed.
     const validators = opened.encoded ? {} : { etag, lastModified };
     const record = { address: displayUrl(address), ...validators, total };
     if (opened.from > 0) await part.resume(record);
@@ -112,7 +117,7 @@ async function receive(
     if (total !== undefined) await requireSpace(part.path, total - part.position, job.label);
     const tell = (): void => progress.at(part.position, total ?? null);
     tell();
-    await pour(opened, part, tell);
+    await readBody(opened, part, tell);
   } catch (error) {
     context.signal.throwIfAborted();
     throw error instanceof BodyError ? asAddressFailure(error.cause, context.limits) : error;
@@ -143,10 +148,10 @@ async function attempt(
   const digests = expected
     ? await decidingDigests(part.path, computed, expected, context.signal)
     : computed;
-  if (expected && !isBorneOut(expected, digests)) {
+  if (expected && !matchesExpected(expected, digests)) {
     await part.reset();
-    if (!mixed) throw new WrongContent(expected, showFound(expected, digests));
-    // A power cut may have spoilt the part that was kept, or it was of another file.
+    if (!mixed) throw new WrongContent(expected, formatFound(expected, digests));
+    // The part file may be damaged by a power failure, or belong to another file.
     context.emit({ type: "note", message: `${job.label}: the part kept before does not fit` });
     return attempt(job, address, agent, context);
   }
@@ -154,7 +159,7 @@ async function attempt(
   return { address: displayUrl(address), etag, lastModified, digests, size };
 }
 
-/** Attempts at one address, with growing pauses, for as long as they bring something new. */
+/** Makes attempts at one address with growing delays, as long as they make progress. */
 async function downloadFrom(
   job: DownloadJob,
   address: string,
@@ -183,7 +188,7 @@ async function downloadFrom(
   }
 }
 
-/** The error that tells what each address said. */
+/** Returns the error that lists the failure of each address. */
 function failedEverywhere(
   job: DownloadJob,
   failures: ReadonlyMap<string, AddressFailure>,
@@ -196,7 +201,7 @@ function failedEverywhere(
     const [sum] = job.expected;
     return new VmbuildError(
       "INPUT_CHECKSUM",
-      `${displayUrl(address)} has the wrong checksum: expected ${showExpected(job.expected)}, found ${failure.found}`,
+      `${displayUrl(address)} has the wrong checksum: expected ${formatExpected(job.expected)}, found ${failure.found}`,
       {
         lines: all.length > 1 ? lines : [],
         details: {
@@ -223,9 +228,9 @@ function failedEverywhere(
 
 /**
  * Downloads a file into `job.part`, which the caller publishes or closes.
- * @returns `unchanged` when the address still holds the version of `job.cached`.
+ * @returns `unchanged` when the address still has the version of `job.cached`.
  * @throws {VmbuildError} INPUT_CHECKSUM, INPUT_DOWNLOAD (with each address and its reason),
- *   HOST_SPACE; the signal's own reason when it was aborted. A part that can be resumed stays.
+ *   HOST_SPACE; the signal's own reason when it aborted. A part file that can be resumed is kept.
  */
 export async function download(
   job: DownloadJob,

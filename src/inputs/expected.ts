@@ -1,39 +1,41 @@
-/** What a content must have: a digest by one algorithm, or by whichever of several makes it. */
+/** Compares digests with expected ones, whose algorithm may be ambiguous. */
 import type { Algorithm } from "./algorithms.js";
 import { hashFile } from "./digest.js";
 import type { Digest, Digests } from "./digest.js";
 
-/** A digest that a sums file gives without always saying by which algorithm. */
+/** Expected digest. A checksum file does not always state its algorithm. */
 export interface ExpectedSum {
-  /** In lower case. */
+  /** Digest in lower case. */
   readonly hex: string;
-  /** Those that it may be, the most common first; never empty. */
+  /** Possible algorithms, the most common first; never empty. */
   readonly algorithms: readonly Algorithm[];
 }
 
-/** Each of these must be the content's digest, by one of its own algorithms. */
+/** Expected digests of a content. Each must match by one of its algorithms. */
 export type Expected = readonly ExpectedSum[];
 
-/** A digest whose algorithm is known. */
+/** Returns the expectation of a digest whose algorithm is known. */
 export function expectDigest({ algorithm, hex }: Digest): Expected {
   return [{ hex, algorithms: [algorithm] }];
 }
 
-/** The algorithms to compute along with a download: the most common one of each. */
+/**
+ * Returns the algorithms to compute during a download: the most common one of each expected digest.
+ */
 export function firstAlgorithms(expected: Expected | undefined): Algorithm[] {
   return (expected ?? []).flatMap(({ algorithms }) => algorithms.slice(0, 1));
 }
 
-/** Whether the digests that are known bear out all that is expected. */
-export function isBorneOut(expected: Expected, digests: Digests): boolean {
+/** Returns whether the known digests match everything that is expected. */
+export function matchesExpected(expected: Expected, digests: Digests): boolean {
   return expected.every(({ hex, algorithms }) =>
     algorithms.some((algorithm) => digests[algorithm] === hex),
   );
 }
 
 /**
- * The digests of a file that decide: those that are known, and where these do not bear out what
- * is expected, those of the other algorithms that it may be.
+ * Returns the digests needed to verify a file: the known ones and, where these do not match, those
+ * of the other possible algorithms.
  */
 export async function decidingDigests(
   path: string,
@@ -41,15 +43,15 @@ export async function decidingDigests(
   expected: Expected,
   signal: AbortSignal,
 ): Promise<Digests> {
-  if (isBorneOut(expected, known)) return known;
+  if (matchesExpected(expected, known)) return known;
   const all = expected.flatMap(({ algorithms }) => algorithms);
   const lacking = all.filter((algorithm) => known[algorithm] === undefined);
   if (lacking.length === 0) return known;
   return { ...known, ...(await hashFile(path, lacking, signal)) };
 }
 
-/** What is expected, for messages: `sha256 abc…`, `sha512, sha3-512 or blake2b abc…`. */
-export function showExpected(expected: Expected): string {
+/** Formats the expected digests for messages: `sha256 abc…`, `sha512, sha3-512 or blake2b abc…`. */
+export function formatExpected(expected: Expected): string {
   const all = expected.map(({ hex, algorithms }) => {
     const last = algorithms.at(-1) ?? "";
     const names = algorithms.slice(0, -1).join(", ");
@@ -58,8 +60,8 @@ export function showExpected(expected: Expected): string {
   return all.join(" and ");
 }
 
-/** What was found instead, for messages: the bare digest where one algorithm was expected. */
-export function showFound(expected: Expected, digests: Digests): string {
+/** Formats the computed digests for messages; only the digest where one algorithm was expected. */
+export function formatFound(expected: Expected, digests: Digests): string {
   const algorithms = [...new Set(expected.flatMap((sum) => sum.algorithms))];
   const [only] = algorithms;
   if (only && algorithms.length === 1) return digests[only] ?? "nothing";

@@ -1,17 +1,17 @@
-/** Why an address did not give its file, in words, and whether to ask again. */
+/** Describes why an address failed and whether a retry may help. */
 import { trustHint } from "../host/authorities.js";
 import { formatDuration } from "../host/format.js";
 import { messageOf, systemCode } from "../errors.js";
 import type { NetworkLimits } from "./context.js";
 
-/** One address failed. It stays inside this room: the caller makes an INPUT_DOWNLOAD of it. */
+/** Failure of one address. It is internal to `inputs`; callers convert it to INPUT_DOWNLOAD. */
 export class AddressFailure extends Error {
   override readonly name = "AddressFailure";
-  /** Whether the same address may answer better in a while. */
+  /** True when the same address may succeed later. */
   readonly retryable: boolean;
-  /** What the server asked for, in milliseconds. */
+  /** Delay that the server requested, in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** What to do about it, where that is better known than in general. */
+  /** Advice that is more specific than the general one. */
   readonly hint: string | undefined;
 
   constructor(
@@ -30,8 +30,8 @@ export class AddressFailure extends Error {
   }
 }
 
-/** Codes of undici, Node and getaddrinfo that people should read as words. */
-const WORDS: Readonly<Record<string, string>> = {
+/** Descriptions for error codes of undici, Node and getaddrinfo. */
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "the connection was reset",
   EPIPE: "the connection was reset",
@@ -44,11 +44,14 @@ const WORDS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "the connection was cut",
 };
 
-/** Asking again does not help: the name does not exist, or the certificate is not trusted. */
-const FINAL =
+/**
+ * Error codes for which a retry does not help: the name does not exist, or the certificate is not
+ * trusted.
+ */
+const PERMANENT =
   /^(ENOTFOUND|ENOENT|ENOTDIR|EACCES|EISDIR|ENAMETOOLONG|ELOOP|ERR_INVALID_|CERT_|ERR_TLS_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
-/** Turns what undici or the file system threw into an {@link AddressFailure}. */
+/** Converts an error of undici or of the file system to an {@link AddressFailure}. */
 export function asAddressFailure(error: unknown, limits: NetworkLimits): AddressFailure {
   if (error instanceof AddressFailure) return error;
   const code = systemCode(error) ?? "";
@@ -56,8 +59,8 @@ export function asAddressFailure(error: unknown, limits: NetworkLimits): Address
     const message = `stalled: not a byte came for ${formatDuration(limits.idleTimeoutMs)}`;
     return new AddressFailure(message, { retryable: true, cause: error });
   }
-  const words = WORDS[code] ?? (messageOf(error) || code);
+  const description = DESCRIPTIONS[code] ?? (messageOf(error) || code);
   const hint = trustHint(code);
-  const what = hint === undefined ? words : `the certificate is not trusted: ${words}`;
-  return new AddressFailure(what, { retryable: !FINAL.test(code), hint, cause: error });
+  const what = hint === undefined ? description : `the certificate is not trusted: ${description}`;
+  return new AddressFailure(what, { retryable: !PERMANENT.test(code), hint, cause: error });
 }

@@ -1,4 +1,4 @@
-/** Small files whole, into memory: sums files and signatures. */
+/** Downloads small files, such as checksum files and signatures, into memory. */
 import type { Dispatcher } from "undici";
 import { VmbuildError } from "../errors.js";
 import { formatBytes } from "../host/format.js";
@@ -8,14 +8,14 @@ import { AddressFailure, asAddressFailure } from "./failure.js";
 import { pauseBeforeRetry } from "./retry.js";
 import { openSource } from "./source.js";
 
-/** A sums file of a large mirror has some 100 KB. */
-const MOST_BYTES = 16 * 1024 * 1024;
+/** Size limit; the checksum file of a large mirror has about 100 KB. */
+const MAX_BYTES = 16 * 1024 * 1024;
 
 async function attempt(address: string, agent: Dispatcher, context: FullContext): Promise<Buffer> {
   const { limits, signal } = context;
   const opened = await openSource(address, { from: 0 }, agent, limits, signal);
   if (opened === "unchanged") throw new AddressFailure("no content", { retryable: false });
-  // Whoever stops reading early is not there to hear of the abort that follows.
+  // Nothing listens any more when reading stopped early, so the error of the abort must be ignored.
   opened.body.on("error", () => {});
   const chunks: Buffer[] = [];
   let size = 0;
@@ -23,8 +23,8 @@ async function attempt(address: string, agent: Dispatcher, context: FullContext)
     for await (const chunk of opened.body) {
       chunks.push(chunk as Buffer);
       size += (chunk as Buffer).length;
-      if (size > MOST_BYTES) {
-        const message = `longer than ${formatBytes(MOST_BYTES)}: not a sums file or signature`;
+      if (size > MAX_BYTES) {
+        const message = `longer than ${formatBytes(MAX_BYTES)}: not a sums file or signature`;
         throw new AddressFailure(message, { retryable: false });
       }
     }
@@ -38,9 +38,9 @@ async function attempt(address: string, agent: Dispatcher, context: FullContext)
 }
 
 /**
- * A small file's content, retried as downloads are.
- * @param what for messages: `the sums file`, `the signature`.
- * @throws {VmbuildError} INPUT_DOWNLOAD; the signal's own reason when it was aborted.
+ * Returns the content of a small file, with the same retries as downloads.
+ * @param what name for messages: `the sums file`, `the signature`.
+ * @throws {VmbuildError} INPUT_DOWNLOAD; the signal's own reason when it aborted.
  */
 export async function fetchSmall(
   address: string,

@@ -1,13 +1,13 @@
-/** An input that is a git tree: one commit's files, without their history. */
+/** Resolves an input that is a git tree: the files of one commit, without its history. */
 import { lstat, readdir, rm } from "node:fs/promises";
 import { VmbuildError } from "../errors.js";
-import { childPath } from "../host/bytes.js";
+import { childPath } from "../host/file-names.js";
 import { statIfThere } from "../host/files.js";
 import { displayUrl } from "./address.js";
 import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
-import { checkGitNames, gitError, isPassing, runGit } from "./git.js";
+import { checkGitNames, gitError, isTransient, runGit } from "./git.js";
 import type { GitOptions } from "./git.js";
 import { gitNetwork } from "./git-network.js";
 import { pauseBeforeRetry } from "./retry.js";
@@ -15,11 +15,11 @@ import type { ResolvedInput } from "./spec.js";
 import { fillTree, treeEntry } from "./tree-cache.js";
 import type { TreeEntry } from "./tree-cache.js";
 
-/** The tree of one commit. */
+/** Source of the tree of one commit. */
 export interface GitSpec {
   readonly kind: "git";
   readonly url: string;
-  /** A tag, a branch, or a commit id. */
+  /** Tag, branch or commit id. */
   readonly ref: string;
   readonly submodules?: boolean;
 }
@@ -27,13 +27,13 @@ export interface GitSpec {
 const ATTEMPTS = 3;
 const FULL_COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
 
-/** Where the tree of `spec` lies, with its record and lock. Pure; all paths absolute. */
+/** Returns the paths of the tree, its metadata and its lock. Pure; all paths are absolute. */
 export function gitEntry(spec: GitSpec, cacheFolder: string): TreeEntry {
   const key = `${spec.url}#${spec.ref}${spec.submodules ? "#submodules" : ""}`;
   return treeEntry(key, cacheFolder);
 }
 
-/** One tree on its way. */
+/** Tree that is being resolved. */
 interface Job {
   readonly name: string;
   readonly spec: GitSpec;
@@ -51,7 +51,7 @@ function optionsFor({ context, network }: Job, cwd?: string): GitOptions {
   };
 }
 
-/** Runs git against the remote, again when the network let it down. */
+/** Runs git against the remote, and retries when the network fails. */
 async function runRemote(
   { name, context }: Job,
   args: readonly string[],
@@ -59,13 +59,15 @@ async function runRemote(
 ): ReturnType<typeof runGit> {
   for (let failures = 1; ; failures += 1) {
     const result = await runGit(args, options);
-    if (result.exitCode === 0 || failures >= ATTEMPTS || !isPassing(result)) return result;
+    if (result.exitCode === 0 || failures >= ATTEMPTS || !isTransient(result)) return result;
     const message = result.lastLines.at(-1) ?? "git failed";
     await pauseBeforeRetry(name, { message, retryAfterMs: undefined }, failures, context);
   }
 }
 
-/** The commit that the remote's ref names now, by git's own order (gitrevisions(7)). */
+/**
+ * Returns the commit that the remote's ref points to, by git's own precedence (gitrevisions(7)).
+ */
 async function remoteCommit(job: Job): Promise<string | undefined> {
   const { spec } = job;
   const { onLine: _, ...options } = optionsFor(job);
@@ -79,21 +81,21 @@ async function remoteCommit(job: Job): Promise<string | undefined> {
     }),
   );
   const names = ["", "refs/", "refs/tags/", "refs/heads/"].map((prefix) => prefix + spec.ref);
-  // A tag with a message is an object of its own; ^{} is the commit that it points at.
+  // An annotated tag is an object of its own; ^{} is the commit that it points to.
   return names.map((ref) => refs.get(`${ref}^{}`) ?? refs.get(ref)).find((commit) => commit);
 }
 
-/** Whether the cached commit is the one that is asked for, or can only be. */
+/** Returns whether the cached commit is the requested one. */
 async function isCurrent(meta: TreeMeta, job: Job): Promise<boolean> {
   const { spec, context } = job;
   if (context.offline || meta.commit === spec.ref.toLowerCase()) return true;
   const commit = await remoteCommit(job);
-  // A shortened commit id is not listed by any remote, and does not move.
+  // No remote lists an abbreviated commit id, but it always means the same commit.
   if (commit === undefined) return meta.commit.startsWith(spec.ref.toLowerCase());
   return commit === meta.commit;
 }
 
-/** Fetches the commit into the empty repository in `folder`, and names it. */
+/** Fetches the commit into the empty repository in `folder`, and returns its id. */
 async function fetchCommit(job: Job, folder: string): Promise<string> {
   const { spec } = job;
   const options = optionsFor(job, folder);
@@ -110,7 +112,7 @@ async function fetchCommit(job: Job, folder: string): Promise<string> {
   let result = await runRemote(job, shallow, options);
   let revision = "FETCH_HEAD";
   if (result.exitCode !== 0 && /^[0-9a-f]{4,64}$/i.test(spec.ref)) {
-    // Some servers give out commits by the name of a branch or tag only: then all of them.
+    // Some servers provide commits only by branch or tag name, so all of these are fetched.
     const all = ["fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"];
     const whole = await runRemote(job, all, options);
     if (whole.exitCode !== 0) throw gitError(doing, whole, spec.url);
@@ -130,7 +132,7 @@ async function fetchCommit(job: Job, folder: string): Promise<string> {
 
 async function fetchSubmodules(job: Job, folder: string): Promise<void> {
   const { spec } = job;
-  // A tree from elsewhere must not copy this host's own repositories into an image.
+  // A remote tree must not be able to copy this host's own repositories into an image.
   const allowFile = spec.url.startsWith("/") || spec.url.startsWith("file:");
   const args = ["submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1"];
   const options = { ...optionsFor(job, folder), allowFile };
@@ -140,7 +142,7 @@ async function fetchSubmodules(job: Job, folder: string): Promise<void> {
   }
 }
 
-/** Removes every `.git`: an input is the commit's files, the same bytes on every host. */
+/** Removes every `.git`, so that the input is the same on every host. */
 async function removeHistory(folder: Buffer): Promise<void> {
   for (const name of await readdir(folder, { encoding: "buffer" })) {
     const path = childPath(folder, name);
@@ -150,10 +152,10 @@ async function removeHistory(folder: Buffer): Promise<void> {
 }
 
 /**
- * Brings one commit's files here, or finds them in the cache. A full commit id is never asked
- * for twice; a branch or tag is looked up on each run, and fetched again when it has moved.
- * @throws {VmbuildError} INPUT_GIT with git's words; INPUT_DOWNLOAD when offline and not cached;
- *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ * Fetches the files of one commit, or finds them in the cache. A full commit id is fetched only
+ * once; a branch or tag is looked up on each run and fetched again when it has moved.
+ * @throws {VmbuildError} INPUT_GIT with git's output; INPUT_DOWNLOAD when offline and not cached;
+ *   HOST_PROGRAM_MISSING; the signal's own reason when it aborted.
  */
 export async function resolveGit(
   name: string,

@@ -1,20 +1,20 @@
-/** git as this room runs it: without prompts, hooks, or the caller's repository. */
+/** Runs git without prompts, hooks or the caller's repository. */
 import { VmbuildError } from "../errors.js";
 import { trustHint } from "../host/authorities.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { describeProxy, proxyFor } from "../host/proxy.js";
 import type { RunResult } from "../host/programs.js";
 import { displayUrl } from "./address.js";
 
-/** How git is run. */
+/** Options of a git command. */
 export interface GitOptions {
   readonly cwd?: string;
   readonly signal: AbortSignal;
-  /** Takes each line that git prints. */
+  /** Called for each line that git prints. */
   readonly onLine?: (line: string) => void;
-  /** Whether `file:` addresses are allowed; not for the submodules of a tree from elsewhere. */
+  /** Allows `file:` addresses; false for the submodules of a remote tree. */
   readonly allowFile: boolean;
-  /** Variables for proxies and certificates, of `git-network.ts`. */
+  /** Variables for proxies and certificates, from `git-network.ts`. */
   readonly network: Readonly<Record<string, string>>;
 }
 
@@ -25,13 +25,16 @@ const SETTINGS = [
   "core.symlinks=true",
   "advice.detachedHead=false",
   "init.defaultBranch=main",
-  // A stalled transfer ends after a minute; git itself would wait for ever.
+  // Ends a stalled transfer after a minute; git itself would wait forever.
   "http.lowSpeedLimit=1",
   "http.lowSpeedTime=60",
 ];
 
-/** Set by a git that calls us (a hook, an alias); they would point git at the wrong repository. */
-const CALLERS = [
+/**
+ * Variables set by a git process that runs vmbuild (a hook, an alias). They would make git use the
+ * wrong repository.
+ */
+const INHERITED_VARIABLES = [
   "GIT_DIR",
   "GIT_WORK_TREE",
   "GIT_INDEX_FILE",
@@ -39,26 +42,26 @@ const CALLERS = [
   "GIT_PREFIX",
 ];
 
-/** A line of git's without the credentials that an address in it may hold. */
+/** Removes credentials in addresses from a line of git's output. */
 function withoutCredentials(line: string): string {
   return line.replaceAll(/(?<=:\/\/)[^/@\s]+@/g, "");
 }
 
-/** Runs git; how it ended is the answer. */
+/** Runs git and returns how it ended. */
 export async function runGit(args: readonly string[], options: GitOptions): Promise<RunResult> {
   const { cwd, signal, onLine, allowFile, network } = options;
   const settings = SETTINGS.flatMap((setting) => ["-c", setting]);
   const result = await runProgram("git", [...settings, ...args], {
     signal,
-    keepOutput: true,
+    captureOutput: true,
     ...(cwd === undefined ? {} : { cwd }),
     ...(onLine === undefined ? {} : { onLine: (line) => onLine(withoutCredentials(line)) }),
     env: {
-      ...Object.fromEntries(CALLERS.map((name) => [name, undefined])),
+      ...Object.fromEntries(INHERITED_VARIABLES.map((name) => [name, undefined])),
       ...network,
       LC_ALL: "C",
       GIT_TERMINAL_PROMPT: "0",
-      // ssh asks this program and not the terminal, and gets no answer.
+      // ssh runs this program instead of asking on the terminal, and gets no answer.
       SSH_ASKPASS: "/bin/false",
       SSH_ASKPASS_REQUIRE: "force",
       GIT_ALLOW_PROTOCOL: `${allowFile ? "file:" : ""}git:http:https:ssh`,
@@ -67,9 +70,12 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
   return { ...result, lastLines: result.lastLines.map(withoutCredentials) };
 }
 
-/** What to do, where git's words tell of a proxy that refused or a certificate that is not trusted. */
-function hintFor(words: readonly string[], url: string): string | undefined {
-  const all = words.join("\n");
+/**
+ * Returns advice when git's output shows that a proxy refused the connection or that a certificate
+ * is not trusted.
+ */
+function hintFor(lines: readonly string[], url: string): string | undefined {
+  const all = lines.join("\n");
   if (/certificate/i.test(all)) return trustHint("UNABLE_TO_GET_ISSUER_CERT_LOCALLY");
   const proxy = URL.canParse(url) ? proxyFor(new URL(url)) : undefined;
   if (!proxy) return undefined;
@@ -79,19 +85,19 @@ function hintFor(words: readonly string[], url: string): string | undefined {
   return `git goes through ${describeProxy(proxy)}; hosts that are reached without a proxy belong into no_proxy.`;
 }
 
-/** The error for a git that failed, with its words. */
+/** Returns the error for a failed git command, with its output. */
 export function gitError(doing: string, result: RunResult, url = ""): VmbuildError {
-  const words = result.lastLines.filter((line) => line.trim() !== "");
+  const lines = result.lastLines.filter((line) => line.trim() !== "");
   const first =
-    words.find((line) => /^(fatal|error):/.test(line)) ?? `it ended with ${endOf(result)}`;
+    lines.find((line) => /^(fatal|error):/.test(line)) ?? `it ended with ${describeExit(result)}`;
   return new VmbuildError("INPUT_GIT", `git could not ${doing}: ${first}`, {
-    lines: words,
-    hint: hintFor(words, url),
+    lines,
+    hint: hintFor(lines, url),
   });
 }
 
-/** Whether git failed for a reason that may be gone in a while. */
-export function isPassing(result: RunResult): boolean {
+/** Returns whether git failed for a reason that may be temporary. */
+export function isTransient(result: RunResult): boolean {
   return result.lastLines.some((line) =>
     /Could not resolve host|timed out|reset by peer|early EOF|RPC failed|unexpected disconnect|hung up|returned error: (429|5\d\d)|Connection refused/i.test(
       line,
@@ -100,7 +106,7 @@ export function isPassing(result: RunResult): boolean {
 }
 
 /**
- * Refuses what git would take for an option, and refs that are more than a name.
+ * Rejects addresses that git would take for options, and refs that are more than a name.
  * @throws {VmbuildError} INPUT_GIT.
  */
 export function checkGitNames(url: string, ref: string): void {
@@ -110,7 +116,7 @@ export function checkGitNames(url: string, ref: string): void {
       `not the address of a git repository: ${JSON.stringify(url)}`,
     );
   }
-  // git-check-ref-format(1), and neither a refspec nor a revision expression.
+  // Rules of git-check-ref-format(1). Refspecs and revision expressions are not allowed either.
   if (!/^[^-\s:*?[\\^~+][^\s:*?[\\^~]*$/.test(ref) || ref.includes("..") || ref.includes("@{")) {
     throw new VmbuildError("INPUT_GIT", `not a git ref: ${JSON.stringify(ref)}`, {
       hint: "A ref is a tag, a branch, or a commit id.",

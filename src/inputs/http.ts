@@ -1,21 +1,21 @@
-/** One GET over HTTP(S): redirects, ranges, conditions, and failures told apart. */
+/** Makes one GET request over HTTP(S), with redirects, ranges, conditions and distinct failures. */
 import type { Dispatcher } from "undici";
 import { formatDuration } from "../host/format.js";
 import { displayUrl } from "./address.js";
 import { proxyRefusal, requestFailure } from "./agent.js";
-import { encodingsToUndo, strangeEncoding, undoEncodings } from "./content-encoding.js";
+import { encodingsToUndo, unsupportedEncoding, undoEncodings } from "./content-encoding.js";
 import { AddressFailure } from "./failure.js";
-import type { Opened, OpenRequest } from "./opened.js";
+import type { OpenedSource, OpenRequest } from "./opened-source.js";
 import type { NetworkLimits } from "./context.js";
 
-const MOST_REDIRECTS = 10;
-const LONGEST_RETRY_AFTER_MS = 60_000;
+const MAX_REDIRECTS = 10;
+const MAX_RETRY_AFTER_MS = 60_000;
 
 type Response = Dispatcher.ResponseData;
 
-/** Lets go of an answer whose body nobody reads. */
+/** Discards a response whose body is not read. */
 function drop(response: Response): void {
-  // undici reports the abort that this is; nobody else is there to hear it.
+  // Destroying the body makes undici emit an error that nothing else listens to.
   response.body.on("error", () => {});
   response.body.destroy();
 }
@@ -29,12 +29,12 @@ function numberOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** `Retry-After` in its two forms: seconds, or a date. */
+/** Parses `Retry-After` in its two forms: seconds or a date. */
 function retryAfterMs(response: Response, now: number): number | undefined {
   const text = headerOf(response, "retry-after");
   if (text === undefined) return undefined;
   const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isFinite(wait) ? Math.min(Math.max(0, wait), LONGEST_RETRY_AFTER_MS) : undefined;
+  return Number.isFinite(wait) ? Math.min(Math.max(0, wait), MAX_RETRY_AFTER_MS) : undefined;
 }
 
 function credentialsOf(url: URL): Record<string, string> {
@@ -45,7 +45,7 @@ function credentialsOf(url: URL): Record<string, string> {
 
 function headersFor(url: URL, start: URL, wanted: OpenRequest): Record<string, string> {
   return {
-    // The bytes are kept and hashed as they lie on the server.
+    // The file is stored and hashed as it is on the server.
     "accept-encoding": "identity",
     "user-agent": "vmbuild",
     ...(url.origin === start.origin ? credentialsOf(start) : {}),
@@ -73,7 +73,7 @@ async function ask(
       path: `${url.pathname}${url.search}`,
       method: "GET",
       headers,
-      // The wait for the header has a timer of its own, since this one begins too late.
+      // The wait for the headers has a timer of its own, because this one starts too late.
       headersTimeout: 0,
       bodyTimeout: limits.idleTimeoutMs,
       signal,
@@ -88,7 +88,7 @@ async function ask(
   }
 }
 
-/** Follows redirects until something else answers. */
+/** Follows redirects until another response arrives. */
 async function follow(
   start: URL,
   wanted: OpenRequest,
@@ -97,7 +97,7 @@ async function follow(
   signal: AbortSignal,
 ): Promise<Response> {
   let url = start;
-  for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
     const response = await ask(url, headersFor(url, start, wanted), agent, { limits, signal });
     const location = headerOf(response, "location");
     if (![301, 302, 303, 307, 308].includes(response.statusCode) || location === undefined) {
@@ -117,10 +117,10 @@ async function follow(
     }
     url = next;
   }
-  throw new AddressFailure(`more than ${MOST_REDIRECTS} redirects`, { retryable: false });
+  throw new AddressFailure(`more than ${MAX_REDIRECTS} redirects`, { retryable: false });
 }
 
-/** {@link follow}, with a deadline for the header alone; the body may take as long as it likes. */
+/** Same as {@link follow}, with a time limit for the headers only; the body may take any time. */
 async function followInTime(
   url: URL,
   wanted: OpenRequest,
@@ -140,27 +140,29 @@ async function followInTime(
   }
 }
 
-/** Where a partial answer begins and how long the whole is: `Content-Range: bytes 5-9/10`. */
+/** Parses `Content-Range: bytes 5-9/10`: the offset of a partial response and the total size. */
 function partOf(response: Response): { from: number; total: number | undefined } | undefined {
   const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headerOf(response, "content-range") ?? "");
   return match ? { from: Number(match[1]), total: numberOf(match[2]) } : undefined;
 }
 
-/** Whether a partial answer is of the file that the part in hand is of. */
+/** Returns whether a partial response belongs to the file whose beginning was received. */
 function isSameFile(response: Response, wanted: OpenRequest): boolean {
   const part = partOf(response);
   if (part?.from !== wanted.from) return false;
   if (wanted.total !== undefined && part.total !== undefined && wanted.total !== part.total) {
     return false;
   }
-  // A server may overlook If-Range; its own validators then still tell.
+  // A server may ignore If-Range; its own validators then decide.
   if (wanted.ifRange === undefined) return true;
   const kind = wanted.ifRange.startsWith('"') ? "etag" : "last-modified";
   const current = headerOf(response, kind);
   return current === undefined || current === wanted.ifRange;
 }
 
-/** Whether a whole answer is the file that we have, from a server that knows no conditions. */
+/**
+ * Returns whether a full response is the cached file, for servers that ignore conditional requests.
+ */
 function isUnchanged(response: Response, wanted: OpenRequest): boolean {
   if (wanted.unless?.etag !== undefined) return headerOf(response, "etag") === wanted.unless.etag;
   return (
@@ -171,9 +173,9 @@ function isUnchanged(response: Response, wanted: OpenRequest): boolean {
 }
 
 /**
- * Asks for a file, or for the rest of one.
+ * Requests a file, or the rest of one.
  * @returns `unchanged` when the file is still the one that `wanted.unless` describes.
- * @throws {AddressFailure} with the reason; the signal's own reason when it was aborted.
+ * @throws {AddressFailure} with the reason; the signal's own reason when it aborted.
  */
 export async function openHttp(
   address: string,
@@ -181,7 +183,7 @@ export async function openHttp(
   agent: Dispatcher,
   limits: NetworkLimits,
   signal: AbortSignal,
-): Promise<Opened | "unchanged"> {
+): Promise<OpenedSource | "unchanged"> {
   let response: Response;
   try {
     response = await followInTime(new URL(address), wanted, agent, limits, signal);
@@ -210,7 +212,7 @@ export async function openHttp(
       retryAfterMs: retryAfterMs(response, Date.now()),
     });
   }
-  const strange = strangeEncoding(encodings);
+  const strange = unsupportedEncoding(encodings);
   if (strange !== undefined || encodedPart) {
     drop(response);
     const encoding = header ?? "";

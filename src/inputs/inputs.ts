@@ -1,4 +1,4 @@
-/** Inputs: whatever a template names, brought to this host, checked, and kept for the next run. */
+/** Resolves inputs: fetches them to this host, verifies them and caches them for later runs. */
 import { dirname } from "node:path";
 import { markUsed } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
@@ -14,17 +14,20 @@ export type { InputSpec } from "./registry.js";
 export type { ResolvedInput } from "./spec.js";
 export type { UrlSpec } from "./url-source.js";
 
-/** Where the input will lie, known before anything is fetched. Pure; absolute. */
+/**
+ * Returns the path at which the input will be available; it is known before anything is fetched.
+ * Pure; absolute.
+ */
 export function inputLocation(spec: InputSpec, cacheFolder: string = hostPaths().inputs): string {
   return inputKindOf(spec).location(spec, cacheFolder);
 }
 
 /**
- * Brings an input here, or finds it in the cache. Two runs that want the same one fetch it once.
- * @param name as in the template; for messages and progress.
+ * Fetches an input, or finds it in the cache. Two runs that need the same input fetch it once.
+ * @param name the name in the template, for messages and progress.
  * @throws {VmbuildError} INPUT_MISSING, INPUT_DOWNLOAD, INPUT_CHECKSUM, INPUT_SIGNATURE,
- *   INPUT_GIT, INPUT_OCI, INPUT_UNPACK, HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own reason when it
- *   was aborted, in which case what was received is kept for the next run.
+ *   INPUT_GIT, INPUT_OCI, INPUT_UNPACK, HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own reason
+ *   when it aborted, in which case received data is kept for the next run.
  */
 export async function resolveInput(
   name: string,

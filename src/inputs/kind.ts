@@ -1,75 +1,78 @@
-/** What a kind of input is. Each has one file in `kinds/`; `registry.ts` lists them. */
+/**
+ * Defines the interface of an input kind. Each kind is a file in `kinds/`; `registry.ts` lists
+ * them.
+ */
 import { z } from "zod";
 import type { ProgramName } from "../host/programs.js";
 import type { FullContext } from "./context.js";
 import type { ResolvedInput } from "./spec.js";
 
-/** A file of this host that a source refers to. */
+/** File of this host that a source refers to. */
 export interface LocalFile {
-  /** The keys below the source's own place in the template; empty for that place itself. */
+  /** Path of keys below the source in the template; empty for the source itself. */
   readonly key: readonly string[];
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
-  /** `any`: a file or a folder. */
+  /** `any` accepts a file or a folder. */
   readonly kind: "file" | "any";
 }
 
-/** What is known of a source before anything is fetched. */
+/** Facts about a source that are known before anything is fetched. */
 export interface SourceFacts {
-  /** The address without credentials, the path, or the name. */
+  /** Address without credentials, path, or name. */
   readonly origin: string;
-  /** What fixes the content, under the name of the template's key for it. */
+  /** Value that fixes the content, labelled with its key in the template. */
   readonly pinned?: { readonly label: string; readonly value: string };
-  /** Absolute path of the content, now or later; undefined where only a run can tell. */
+  /** Absolute path of the content, now or later; undefined where only a run can determine it. */
   readonly path?: string;
-  /** Its state in words while something lies at `path`. */
+  /** Description of the state when something exists at `path`. */
   readonly present: string;
-  /** Its state in words otherwise. */
+  /** Description of the state otherwise. */
   readonly absent: string;
 }
 
 /**
- * A kind of input. `D` is its parsed definition, `S` that definition with absolute paths, as plain
- * data whose `kind` is the name of the kind.
+ * Kind of input. `D` is its parsed definition. `S` is its spec: the definition with absolute paths,
+ * as plain data whose `kind` is the name of the kind.
  */
 export interface InputKind<D, S extends { readonly kind: string }> {
-  /** The key that marks it in a template. */
+  /** Key that identifies the kind in a template. */
   readonly name: S["kind"];
-  /** Its keys, for messages: `{git, ref}`. */
+  /** Keys of the kind, for messages: `{git, ref}`. */
   readonly form: string;
   readonly schema: z.ZodType<D>;
-  /** Whether it lies on this host already and is used where it lies. */
+  /** True for a kind whose content is already on this host and is used in place. */
   readonly isLocal: boolean;
   /**
-   * Whether the digest of a resolved input stands for the file at its path for the whole run,
-   * because nothing but vmbuild writes there.
+   * True when the digest of a resolved input is valid for the whole run, because only vmbuild
+   * writes to its path.
    */
-  readonly digestIsLasting: boolean;
-  /** Makes the paths of a definition absolute. Pure. */
-  settle(definition: D, templateFolder: string): S;
-  /** Absolute path of the content, now or after it was fetched. Pure. */
+  readonly digestIsStable: boolean;
+  /** Converts a definition to a spec by making its paths absolute. Pure. */
+  toSpec(definition: D, templateFolder: string): S;
+  /** Returns the absolute path of the content, now or after it was fetched. Pure. */
   location(spec: S, cacheFolder: string): string;
   /**
-   * Brings the content to this host, or finds it in the cache.
-   * @param name as in the template; for messages and progress.
+   * Fetches the content to this host, or finds it in the cache.
+   * @param name the name in the template, for messages and progress.
    */
   resolve(name: string, spec: S, context: FullContext): Promise<ResolvedInput>;
-  /** Programs of the host that resolving it may run. */
+  /** Returns the programs of the host that resolving the input may run. */
   programs(spec: S): readonly ProgramName[];
-  /** Files that must be on this host before a run. */
+  /** Returns the files that must exist on this host before a run. */
   files(spec: S): readonly LocalFile[];
-  /** Describes it for `vmbuild inspect`. */
+  /** Describes the input for `vmbuild inspect`. */
   inspect(spec: S, location: string): SourceFacts;
 }
 
-/** Defines a kind of input with its types inferred. */
+/** Defines a kind of input with inferred types. */
 export function defineInputKind<D, S extends { readonly kind: string }>(
   kind: InputKind<D, S>,
 ): InputKind<D, S> {
   return kind;
 }
 
-/** Fields that an input of any kind has. */
+/** Fields of every kind of input. */
 export const commonInputFields = {
   env: z
     .string()

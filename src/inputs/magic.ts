@@ -1,41 +1,47 @@
-/** Files that are known by a number at a fixed place: compressed files, archives, disk images. */
+/**
+ * Recognizes files by a magic number at a fixed offset: compressed files, archives, disk images.
+ */
 import type { Compression, Content, Sample } from "./content-kind.js";
 
-function has(bytes: Buffer, offset: number, wanted: string | readonly number[]): boolean {
+function hasAt(bytes: Buffer, offset: number, wanted: string | readonly number[]): boolean {
   const pattern = typeof wanted === "string" ? Buffer.from(wanted, "latin1") : Buffer.from(wanted);
   return bytes.subarray(offset, offset + pattern.length).equals(pattern);
 }
 
-/** The LZMA format of old has no number of its own: properties, dictionary size, length. */
+/**
+ * Recognizes the old LZMA format, which has no magic number, by its properties, dictionary size and
+ * length.
+ */
 function isLzma(head: Buffer): boolean {
-  if (head.length < 13 || !has(head, 0, [0x5d, 0, 0])) return false;
+  if (head.length < 13 || !hasAt(head, 0, [0x5d, 0, 0])) return false;
   const length = head.subarray(5, 13);
   return length.every((byte) => byte === 0xff) || length.subarray(5).every((byte) => byte === 0);
 }
 
-/** Frames that zstd and lz4 skip; only zstd's tools put them first. */
+/** Recognizes frames that zstd and lz4 skip; only zstd's tools write them at the beginning. */
 function isSkippable(head: Buffer): boolean {
-  return has(head, 1, [0x2a, 0x4d, 0x18]) && (head[0] ?? 0) >> 4 === 5;
+  return hasAt(head, 1, [0x2a, 0x4d, 0x18]) && (head[0] ?? 0) >> 4 === 5;
 }
 
 const COMPRESSED: readonly (readonly [Compression, string, (head: Buffer) => boolean])[] = [
-  ["gzip", "a gzip file", (head) => has(head, 0, [0x1f, 0x8b])],
-  ["xz", "an xz file", (head) => has(head, 0, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0])],
-  ["zstd", "a zstd file", (head) => has(head, 0, [0x28, 0xb5, 0x2f, 0xfd]) || isSkippable(head)],
+  ["gzip", "a gzip file", (head) => hasAt(head, 0, [0x1f, 0x8b])],
+  ["xz", "an xz file", (head) => hasAt(head, 0, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0])],
+  ["zstd", "a zstd file", (head) => hasAt(head, 0, [0x28, 0xb5, 0x2f, 0xfd]) || isSkippable(head)],
   [
     "bzip2",
     "a bzip2 file",
-    // Behind the level comes the number pi for a block, or its root for an empty file's end.
+    // After the level follow the digits of pi for a block, or of its square root for the end of an
+    // empty file.
     (head) =>
       /^BZh[1-9]/.test(latin(head, 4)) &&
-      (has(head, 4, [0x31, 0x41, 0x59, 0x26]) || has(head, 4, [0x17, 0x72, 0x45, 0x38])),
+      (hasAt(head, 4, [0x31, 0x41, 0x59, 0x26]) || hasAt(head, 4, [0x17, 0x72, 0x45, 0x38])),
   ],
   [
     "lz4",
     "an lz4 file",
-    (head) => has(head, 0, [0x04, 0x22, 0x4d, 0x18]) || has(head, 0, [0x02, 0x21, 0x4c, 0x18]),
+    (head) => hasAt(head, 0, [0x04, 0x22, 0x4d, 0x18]) || hasAt(head, 0, [0x02, 0x21, 0x4c, 0x18]),
   ],
-  ["compress", "a compress (.Z) file", (head) => has(head, 0, [0x1f, 0x9d])],
+  ["compress", "a compress (.Z) file", (head) => hasAt(head, 0, [0x1f, 0x9d])],
   ["lzma", "an LZMA file", isLzma],
 ];
 
@@ -43,35 +49,39 @@ function latin(bytes: Buffer, length: number): string {
   return bytes.toString("latin1", 0, length);
 }
 
-/** Every tar header holds the sum of its own bytes, its eight taken as spaces. */
+/** Recognizes a tar header by its checksum, in which the eight checksum bytes count as spaces. */
 function isTar(head: Buffer): boolean {
   if (head.length < 512 || head[0] === 0) return false;
-  const told = /^ *([0-7]+)[\0 ]/.exec(head.toString("latin1", 148, 156))?.[1];
-  if (told === undefined) return false;
+  const checksumField = /^ *([0-7]+)[\0 ]/.exec(head.toString("latin1", 148, 156))?.[1];
+  if (checksumField === undefined) return false;
   let sum = 8 * 0x20;
   for (const [at, byte] of head.subarray(0, 512).entries()) if (at < 148 || at >= 156) sum += byte;
-  return Number.parseInt(told, 8) === sum;
+  return Number.parseInt(checksumField, 8) === sum;
 }
 
-/** Container formats by QEMU's names for them. */
+/** Container formats by the name of QEMU's driver. */
 const IMAGES: readonly (readonly [string, string, (sample: Sample) => boolean])[] = [
-  ["vmdk", "a VMDK image", ({ head }) => has(head, 0, "KDMV") || has(head, 0, "COWD")],
-  ["vhdx", "a VHDX image", ({ head }) => has(head, 0, "vhdxfile")],
-  // A VHD of fixed size is a raw disk with a footer.
-  ["vpc", "a VHD image", ({ head, tail }) => has(head, 0, "conectix") || has(tail, 0, "conectix")],
-  ["vdi", "a VDI image", ({ head }) => has(head, 64, [0x7f, 0x10, 0xda, 0xbe])],
-  ["qed", "a QED image", ({ head }) => has(head, 0, "QED\0")],
+  ["vmdk", "a VMDK image", ({ head }) => hasAt(head, 0, "KDMV") || hasAt(head, 0, "COWD")],
+  ["vhdx", "a VHDX image", ({ head }) => hasAt(head, 0, "vhdxfile")],
+  // A fixed-size VHD is a raw disk with a footer.
+  [
+    "vpc",
+    "a VHD image",
+    ({ head, tail }) => hasAt(head, 0, "conectix") || hasAt(tail, 0, "conectix"),
+  ],
+  ["vdi", "a VDI image", ({ head }) => hasAt(head, 64, [0x7f, 0x10, 0xda, 0xbe])],
+  ["qed", "a QED image", ({ head }) => hasAt(head, 0, "QED\0")],
   [
     "parallels",
     "a Parallels image",
-    ({ head }) => has(head, 0, "WithoutFreeSpace") || has(head, 0, "WithouFreSpacExt"),
+    ({ head }) => hasAt(head, 0, "WithoutFreeSpace") || hasAt(head, 0, "WithouFreSpacExt"),
   ],
-  ["dmg", "an Apple disk image (DMG)", ({ tail }) => has(tail, 0, "koly")],
+  ["dmg", "an Apple disk image (DMG)", ({ tail }) => hasAt(tail, 0, "koly")],
 ];
 
 function imageIn(sample: Sample): Content | undefined {
   const { head } = sample;
-  if (has(head, 0, "QFI\u00fb") && head.length >= 8) {
+  if (hasAt(head, 0, "QFI\u00fb") && head.length >= 8) {
     const old = head.readUInt32BE(4) < 2;
     return {
       kind: "image",
@@ -87,7 +97,7 @@ function imageIn(sample: Sample): Content | undefined {
   return found && { kind: "image", format: found[0], what: found[1] };
 }
 
-/** What vmbuild names and leaves alone. The offsets are bytes. */
+/** Formats that vmbuild recognizes only for messages. The offsets are bytes. */
 const OTHERS: readonly (readonly [number, string | readonly number[], string, string?])[] = [
   [0, [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], "a 7-Zip archive", "Unpack it with 7z x FILE first."],
   [0, "Rar!", "a RAR archive", "Unpack it with unrar x FILE first."],
@@ -120,7 +130,7 @@ const OTHERS: readonly (readonly [number, string | readonly number[], string, st
 const CD_HINT =
   "An installation or live CD is not an installed system; use a cloud or disk image as the base.";
 
-/** Recognises a file by numbers in it; undefined for disks, texts and everything else. */
+/** Recognizes a file by its magic number; undefined for disks, texts and everything else. */
 export function magicIn(sample: Sample): Content | undefined {
   const { head } = sample;
   const image = imageIn(sample);
@@ -132,27 +142,27 @@ export function magicIn(sample: Sample): Content | undefined {
       [3, 4],
       [5, 6],
       [7, 8],
-    ].some((end) => has(head, 0, [0x50, 0x4b, ...end]))
+    ].some((end) => hasAt(head, 0, [0x50, 0x4b, ...end]))
   ) {
     return { kind: "archive", form: "zip", what: "a zip archive" };
   }
   if (isTar(head)) return { kind: "archive", form: "tar", what: "a tar archive" };
-  // An image for CD and disk has a boot sector too, so this comes before any disk.
-  if (has(head, 32769, "CD001")) {
+  // A hybrid CD and disk image has a boot sector too, so this is tested before any disk.
+  if (hasAt(head, 32769, "CD001")) {
     return { kind: "other", what: "an ISO 9660 image", hint: CD_HINT };
   }
-  if (has(head, 32769, "BEA01") || has(head, 32769, "NSR0")) {
+  if (hasAt(head, 32769, "BEA01") || hasAt(head, 32769, "NSR0")) {
     return { kind: "other", what: "a UDF image", hint: CD_HINT };
   }
-  const other = OTHERS.find(([offset, bytes]) => has(head, offset, bytes));
+  const other = OTHERS.find(([offset, bytes]) => hasAt(head, offset, bytes));
   if (!other) return programIn(head);
   const [, , what, hint] = other;
   return { kind: "other", what, ...(hint === undefined ? {} : { hint }) };
 }
 
-/** Windows and UEFI programs: "MZ", and at the place that byte 60 tells, "PE". */
+/** Recognizes Windows and UEFI programs: "MZ", and "PE" at the offset stored at byte 60. */
 function programIn(head: Buffer): Content | undefined {
-  if (!has(head, 0, "MZ") || head.length < 64) return undefined;
-  if (!has(head, head.readUInt32LE(60), "PE\0\0")) return undefined;
+  if (!hasAt(head, 0, "MZ") || head.length < 64) return undefined;
+  if (!hasAt(head, head.readUInt32LE(60), "PE\0\0")) return undefined;
   return { kind: "other", what: "a Windows or UEFI program" };
 }

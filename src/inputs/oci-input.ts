@@ -1,7 +1,10 @@
-/** An input that is an OCI image: the files of its one layer, checked by the manifest's digests. */
+/**
+ * Resolves an input that is an OCI image: the files of its single layer, verified by the manifest's
+ * digests.
+ */
 import { VmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
@@ -14,19 +17,19 @@ import { fillTree, treeEntry } from "./tree-cache.js";
 import type { TreeEntry } from "./tree-cache.js";
 import { resolveUrl } from "./url-input.js";
 
-/** The files of an OCI image. */
+/** Source of the files of an OCI image. */
 export interface OciSpec {
   readonly kind: "oci";
-  /** As {@link parseReference} reads it. */
+  /** Reference in the form that {@link parseReference} accepts. */
   readonly image: string;
 }
 
-/** Where the files of `spec` lie, with their record and lock. Pure; all paths absolute. */
+/** Returns the paths of the files, their metadata and their lock. Pure; all paths are absolute. */
 export function ociEntry(spec: OciSpec, cacheFolder: string): TreeEntry {
   return treeEntry(`oci:${spec.image}`, cacheFolder);
 }
 
-/** Unpacks the layer: tar itself refuses to write outside of the folder. */
+/** Unpacks the layer. tar itself refuses to write outside the folder. */
 async function unpackLayer(archive: string, folder: string, { signal }: FullContext) {
   const args = ["--extract", "--file", archive, "--directory", folder, "--no-same-owner"];
   const result = await runProgram("tar", args, { signal });
@@ -34,14 +37,14 @@ async function unpackLayer(archive: string, folder: string, { signal }: FullCont
   if (result.exitCode === 0) return;
   throw new VmbuildError(
     "INPUT_UNPACK",
-    `tar could not unpack an image's layer: ${endOf(result)}`,
+    `tar could not unpack an image's layer: ${describeExit(result)}`,
     {
       lines: result.lastLines,
     },
   );
 }
 
-/** Downloads the layer as any other input: resumed, checked, cached by its own address. */
+/** Downloads the layer like any other input: resumed, verified, and cached by its own address. */
 async function fetchLayer(
   name: string,
   registry: Registry,
@@ -62,10 +65,10 @@ async function fetchLayer(
 }
 
 /**
- * Brings the files of an image of one layer here, or finds them in the cache. A tag is looked up
- * on each run, a digest never again.
+ * Fetches the files of an image with one layer, or finds them in the cache. A tag is looked up on
+ * each run; a digest is fetched only once.
  * @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD, INPUT_CHECKSUM, INPUT_UNPACK,
- *   HOST_PROGRAM_MISSING, HOST_SPACE; the signal's own reason when it was aborted.
+ *   HOST_PROGRAM_MISSING, HOST_SPACE; the signal's own reason when it aborted.
  */
 export async function resolveOci(
   name: string,

@@ -1,4 +1,7 @@
-/** A registry's HTTP interface, as far as fetching one layer needs (OCI distribution spec 1.1). */
+/**
+ * Implements a registry's HTTP API as far as fetching one layer needs it (OCI distribution spec
+ * 1.1).
+ */
 import { createHash } from "node:crypto";
 import type { Dispatcher } from "undici";
 import { z } from "zod";
@@ -9,18 +12,21 @@ import { AddressFailure } from "./failure.js";
 import type { ImageReference } from "./oci-reference.js";
 import { pauseBeforeRetry } from "./retry.js";
 
-/** One layer of an image. */
+/** Layer of an image. */
 export interface Layer {
-  /** `sha256:<hex>` of the compressed archive. */
+  /** Digest of the compressed archive: `sha256:<hex>`. */
   readonly digest: string;
 }
 
-/** A registry that answers for one image. */
+/** Client for one image in a registry. */
 export interface Registry {
-  /** @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD. */
+  /**
+   * Returns the single layer of the image.
+   * @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD.
+   */
   onlyLayer(): Promise<Layer>;
   blobAddress(digest: string): string;
-  /** The header that the registry asked for, once it has. */
+  /** Returns the Authorization header, if the registry asked for one. */
   authorization(): string | undefined;
 }
 
@@ -45,10 +51,12 @@ const KINDS = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-const MOST_BYTES = 4 * 2 ** 20;
+const MAX_BYTES = 4 * 2 ** 20;
 const PLATFORM = { os: "linux", architecture: "amd64" };
 
-/** `Bearer realm="https://…",service="…",scope="…"` as the address of a token. */
+/**
+ * Converts a challenge `Bearer realm="https://…",service="…",scope="…"` to the address of a token.
+ */
 function tokenAddress(challenge: string | undefined): string | undefined {
   if (challenge === undefined || !/^bearer /i.test(challenge)) return undefined;
   const fields = new Map(
@@ -93,16 +101,16 @@ async function get(
     let size = 0;
     for await (const chunk of response.body) {
       size += (chunk as Buffer).length;
-      if (size > MOST_BYTES)
+      if (size > MAX_BYTES)
         throw new AddressFailure("the answer is too long", { retryable: false });
       chunks.push(chunk as Buffer);
     }
     if (refusal) throw refusal;
-    const { statusCode: status, headers: told } = response;
+    const { statusCode: status, headers: responseHeaders } = response;
     if (status === 429 || status >= 500) {
       throw new AddressFailure(`the registry answered ${status}`, { retryable: true });
     }
-    const challenge = told["www-authenticate"];
+    const challenge = responseHeaders["www-authenticate"];
     return {
       status,
       challenge: Array.isArray(challenge) ? challenge[0] : challenge,
@@ -114,7 +122,7 @@ async function get(
   }
 }
 
-async function getPatiently(
+async function getWithRetries(
   url: string,
   headers: Record<string, string>,
   agent: Dispatcher,
@@ -137,7 +145,7 @@ async function getPatiently(
   }
 }
 
-/** Parses a registry's JSON, whatever it is. */
+/** Parses and validates JSON of a registry. */
 function parse<T>(schema: z.ZodType<T>, body: Buffer, url: string): T {
   try {
     return schema.parse(JSON.parse(body.toString("utf8")));
@@ -147,19 +155,19 @@ function parse<T>(schema: z.ZodType<T>, body: Buffer, url: string): T {
   }
 }
 
-/** A client for one image. Nobody is logged in: the registry has to give the image to anybody. */
+/** Creates a client for one image. There is no login, so the image must be public. */
 export function openRegistry(
   image: ImageReference,
   agent: Dispatcher,
   context: FullContext,
 ): Registry {
-  const isHere = /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(image.registry);
-  const root = `${isHere ? "http" : "https"}://${image.registry}/v2/${image.repository}`;
+  const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+)(:\d+)?$/.test(image.registry);
+  const root = `${isLoopback ? "http" : "https"}://${image.registry}/v2/${image.repository}`;
   let authorization: string | undefined;
 
   const ask = (url: string): Promise<Answer> => {
     const headers = { accept: KINDS, ...(authorization === undefined ? {} : { authorization }) };
-    return getPatiently(url, headers, agent, context);
+    return getWithRetries(url, headers, agent, context);
   };
 
   const manifest = async (reference: string): Promise<Buffer> => {
@@ -167,7 +175,7 @@ export function openRegistry(
     let answer = await ask(url);
     const where = answer.status === 401 ? tokenAddress(answer.challenge) : undefined;
     if (where !== undefined) {
-      const given = await getPatiently(where, {}, agent, context);
+      const given = await getWithRetries(where, {}, agent, context);
       const token = given.status === 200 ? parse(tokenSchema, given.body, where) : undefined;
       if (token !== undefined) {
         authorization = `Bearer ${token}`;
@@ -202,7 +210,8 @@ export function openRegistry(
       const { layers } = parse(manifestSchema, body, `${root}/manifests`);
       const [layer] = layers;
       if (!layer || layers.length > 1) {
-        // What one layer links to, the next could write through, to outside of the folder.
+        // A layer could write through the links of the layer below it to outside the folder, so
+        // several layers are refused.
         const message = `${name} has ${layers.length} layers, and an input is an image of one`;
         throw new VmbuildError("INPUT_OCI", message);
       }

@@ -1,10 +1,10 @@
-/** Opens archives of each form. */
+/** Opens archives of every supported format. */
 import type { Archive } from "./archive.js";
 import { openTar } from "./tar.js";
 import { openZip } from "./zip.js";
 
 /**
- * Opens an archive and reads the names in it.
+ * Opens an archive and lists its members.
  * @param what the archive, as the subject of a message.
  * @throws {VmbuildError} INPUT_UNPACK when it is damaged or encrypted, HOST_PROGRAM_MISSING.
  */

@@ -1,6 +1,6 @@
 /**
- * The part of a download that has arrived: `NAME.part`, with `part.json` that says of which
- * version of which file. It is hashed as it is written, and outlives its run.
+ * Stores a partial download: `NAME.part`, with `part.json` that identifies the file and its
+ * version. Data is hashed as it is written, and the part can be resumed by a later run.
  */
 import { open, readFile, rm, truncate } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
@@ -8,11 +8,11 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { VmbuildError, systemCode } from "../errors.js";
 import { isDiskFull } from "../host/faults.js";
-import { publish, statIfThere, writeWhole } from "../host/files.js";
+import { publish, statIfThere, writeFileAtomic } from "../host/files.js";
 import { Hashers, feedFile } from "./digest.js";
 import type { Algorithm, Digests } from "./digest.js";
 
-/** Written in pieces of this size; about two are in memory. */
+/** Size of a write; about two of them are in memory. */
 const WRITE_BYTES = 1024 * 1024;
 
 const recordSchema = z.object({
@@ -22,10 +22,10 @@ const recordSchema = z.object({
   total: z.number().optional(),
 });
 
-/** Where the bytes come from; as `part.json` holds it. */
+/** Identity of the partial file, as stored in `part.json`. */
 export type PartRecord = z.infer<typeof recordSchema>;
 
-/** A download under way. One owner at a time: the cache entry's lock sees to that. */
+/** Partial download. The lock of the cache entry ensures a single owner. */
 export class PartFile {
   readonly path: string;
   readonly #recordPath: string;
@@ -47,8 +47,8 @@ export class PartFile {
   }
 
   /**
-   * Opens the part at `path`, which an earlier run may have left; what it left is hashed first.
-   * @param onBytes called for each piece that is hashed.
+   * Opens the part file at `path`. Data from an earlier run is hashed first.
+   * @param onBytes called for each chunk that is hashed.
    */
   static async open(
     path: string,
@@ -59,7 +59,7 @@ export class PartFile {
     const part = new PartFile(path, algorithms);
     const record = await part.#readRecord();
     const size = (await statIfThere(path))?.size ?? 0;
-    // At least one byte is asked for again, so that the server tells whether the file is the same.
+    // At least one byte is requested again, so that the server confirms that the file is the same.
     const kept = Math.min(Number(size), (record?.total ?? Infinity) - 1);
     if (record && kept > 0) {
       await truncate(path, kept);
@@ -72,28 +72,28 @@ export class PartFile {
     return part;
   }
 
-  /** Bytes that have been taken, hashed and written (or are about to be). */
+  /** Number of bytes that were accepted, hashed and written (or are about to be). */
   get position(): number {
     return this.#position;
   }
 
-  /** Of what this is a part; undefined while it is empty. */
+  /** Identity of the file that this is a part of; undefined while it is empty. */
   get record(): PartRecord | undefined {
     return this.#record;
   }
 
-  /** Whether bytes of an earlier run or of another address are among these. */
+  /** True when data of an earlier run or of another address is included. */
   get mixed(): boolean {
     return this.#mixed;
   }
 
-  /** Begins anew with the file that `record` tells of. */
+  /** Starts over with the file that `record` describes. */
   async restart(record: PartRecord): Promise<void> {
     await this.reset();
     await this.#writeRecord(record);
   }
 
-  /** Forgets everything that was taken. */
+  /** Discards all data. */
   async reset(): Promise<void> {
     await this.flush();
     await this.#open().truncate(0);
@@ -104,16 +104,15 @@ export class PartFile {
     this.#mixed = false;
   }
 
-  /** Goes on where it stopped. */
+  /** Continues at the current position. */
   async resume(record: PartRecord): Promise<void> {
     if (record.address !== this.#record?.address) this.#mixed = true;
     await this.#writeRecord(record);
   }
 
   /**
-   * Takes the next bytes.
-   * @returns a promise to wait for before more are handed in, when the disk is slower than the
-   *   network; undefined otherwise.
+   * Accepts the next bytes.
+   * @returns a promise to wait for when the disk is slower than the network; undefined otherwise.
    */
   append(chunk: Buffer): Promise<void> | undefined {
     this.#hashers.update(chunk);
@@ -126,39 +125,39 @@ export class PartFile {
     return undefined;
   }
 
-  /** Waits until everything that was taken is in the file. */
+  /** Waits until all accepted data was written to the file. */
   async flush(): Promise<void> {
     await this.#writing;
     if (this.#pending.length > 0) this.#startWriting();
     await this.#writing;
   }
 
-  /** The digests of everything that was taken. Only reset() and publish() may follow. */
+  /** Returns the digests of all data. Only reset() and publish() may follow. */
   finish(): Digests {
     return this.#hashers.finish();
   }
 
-  /** Gives the whole file its good name. */
+  /** Renames the complete file to its final name. */
   async publish(path: string): Promise<void> {
     await this.flush();
-    await this.#letGo();
+    await this.#closeFile();
     await publish(this.path, path);
     await rm(this.#recordPath, { force: true });
   }
 
-  /** Lets go of the file and leaves what is in it for a later run. Idempotent. */
+  /** Closes the file and keeps its data for a later run. Idempotent. */
   async close(): Promise<void> {
     if (!this.#handle) return;
-    await this.#letGo();
+    await this.#closeFile();
     if (this.#position > 0) return;
     await rm(this.path, { force: true });
     await rm(this.#recordPath, { force: true });
   }
 
-  async #letGo(): Promise<void> {
+  async #closeFile(): Promise<void> {
     const handle = this.#handle;
     this.#handle = undefined;
-    // A write that failed has been reported by whoever waited for it.
+    // A failed write was already reported to the caller that waited for it.
     await this.#writing?.catch(() => {});
     await handle?.close();
   }
@@ -173,11 +172,11 @@ export class PartFile {
     const at = this.#position - this.#pendingBytes;
     this.#pending = [];
     this.#pendingBytes = 0;
-    // A write that failed stays, so that nothing is written behind the gap.
+    // A failed write is kept, so that nothing is written after the gap.
     const writing = this.#write(buffers, at).then(() => {
       this.#writing = undefined;
     });
-    // Whoever waits next sees the failure; until then it must not count as unhandled.
+    // The next caller that waits gets the error; until then it must not be an unhandled rejection.
     writing.catch(() => {});
     this.#writing = writing;
   }
@@ -186,7 +185,7 @@ export class PartFile {
     const wanted = buffers.reduce((sum, { length }) => sum + length, 0);
     try {
       let { bytesWritten: done } = await this.#open().writev(buffers, at);
-      // A nearly full disk takes less than it is given, and says why at the next try.
+      // A nearly full disk accepts fewer bytes than given, and the next attempt reports the reason.
       if (done === wanted) return;
       const rest = Buffer.concat(buffers);
       while (done < wanted) {
@@ -205,13 +204,13 @@ export class PartFile {
     try {
       return recordSchema.parse(JSON.parse(await readFile(this.#recordPath, "utf8")));
     } catch {
-      // Not there, or not readable: then the part is of no use either.
+      // Without a readable record, the part file cannot be used.
       return undefined;
     }
   }
 
   async #writeRecord(record: PartRecord): Promise<void> {
     this.#record = record;
-    await writeWhole(this.#recordPath, `${JSON.stringify(record)}\n`);
+    await writeFileAtomic(this.#recordPath, `${JSON.stringify(record)}\n`);
   }
 }

@@ -1,19 +1,21 @@
-/** Whether a qcow2 image is as long as its own tables say (QEMU's docs/interop/qcow2.txt). */
+/**
+ * Checks whether a qcow2 image is as long as its tables require (QEMU's docs/interop/qcow2.txt).
+ */
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { readAt } from "./read-at.js";
 
 const HEADER_BYTES = 104;
-/** The feature by which the data lies in another file. */
+/** Feature bit for an external data file. */
 const EXTERNAL_DATA = 0x4;
 const EXTENDED_ENTRIES = 0x10;
-/** The offset of a table or cluster in an entry: bits 9 to 55. */
+/** Mask for the offset of a table or cluster in an entry: bits 9 to 55. */
 const OFFSET_HIGH = 0x00ff_ffff;
 const OFFSET_LOW = 0xffff_fe00;
 
-/** What a header says that decides here. */
+/** Fields of the header that are needed here. */
 export interface Qcow2Header {
-  /** 0: not encrypted. */
+  /** 0 when not encrypted. */
   readonly encryption: number;
   readonly clusterBits: number;
   readonly tableEntries: number;
@@ -21,7 +23,7 @@ export interface Qcow2Header {
   readonly features: number;
 }
 
-/** Reads an image's header; undefined where the file is too short to have one. */
+/** Reads the header of an image; undefined where the file is too short to have one. */
 export async function readQcow2Header(handle: FileHandle): Promise<Qcow2Header | undefined> {
   const header = await readAt(handle, 0, HEADER_BYTES);
   if (header.length < 72) return undefined;
@@ -41,13 +43,16 @@ function offsetIn(table: Buffer, position: number): number {
   return high * 2 ** 32 + low;
 }
 
-/** Where a compressed cluster begins; its offset has fewer bits, and the rest is its length. */
+/**
+ * Returns the offset of a compressed cluster; it has fewer bits, because the rest is the cluster's
+ * length.
+ */
 function compressedOffset(table: Buffer, position: number, clusterBits: number): number {
   const high = table.readUInt32BE(position) & (2 ** (62 - (clusterBits - 8) - 32) - 1);
   return high * 2 ** 32 + table.readUInt32BE(position + 4);
 }
 
-/** The furthest offset that a second-level table refers to. */
+/** Returns the largest offset in a second-level table. */
 function furthestIn(table: Buffer, clusterBits: number, stride: number): number {
   let furthest = 0;
   for (let position = 0; position + 8 <= table.length; position += stride) {
@@ -62,8 +67,8 @@ function furthestIn(table: Buffer, clusterBits: number, stride: number): number 
 }
 
 /**
- * The offset of the last cluster that the image's tables refer to: a whole file is longer.
- * Undefined for headers that make no sense, and where the data lies in another file.
+ * Returns the offset of the last cluster in the image's tables; a complete file is longer than
+ * that. Undefined for invalid headers and for images with an external data file.
  */
 export async function lastClusterOffset(path: string): Promise<number | undefined> {
   const handle = await open(path, "r");

@@ -1,13 +1,13 @@
 /**
- * Raw disks: a boot sector or partition table that firmware can start from, or a file system over
- * the whole disk, which a kernel given by `-kernel` can.
+ * Recognizes raw disks: a boot sector or partition table that firmware can start from, or a file
+ * system on the whole disk, which a kernel given by `-kernel` can use.
  */
 import { open } from "node:fs/promises";
 import type { Content } from "./content-kind.js";
 import { HEAD_BYTES, readAt } from "./read-at.js";
 
 const SECTOR = 512;
-/** Of disks with sectors of 4096 bytes. */
+/** Sector size of disks with large sectors. Bytes. */
 const LARGE_SECTOR = 4096;
 
 function at(head: Buffer, offset: number, text: string): boolean {
@@ -18,7 +18,7 @@ function le32(head: Buffer, offset: number): number | undefined {
   return head.length >= offset + 4 ? head.readUInt32LE(offset) : undefined;
 }
 
-/** A file system, or volume manager, that takes a whole disk. */
+/** File systems and volume managers that may occupy a whole disk. */
 const FILE_SYSTEMS: readonly (readonly [string, (head: Buffer) => boolean])[] = [
   ["ext2, ext3 or ext4", (head) => head.length >= 1082 && head.readUInt16LE(1080) === 0xef53],
   ["XFS", (head) => at(head, 0, "XFSB")],
@@ -31,7 +31,7 @@ const FILE_SYSTEMS: readonly (readonly [string, (head: Buffer) => boolean])[] = 
   ["HFS+", (head) => at(head, 1024, "H+\0\u0004") || at(head, 1024, "HX\0\u0005")],
 ];
 
-/** Recognises a disk by what lies at its beginning. */
+/** Recognizes a disk by its first bytes. */
 export function diskIn(head: Buffer): Content | undefined {
   for (const sector of [SECTOR, LARGE_SECTOR]) {
     if (at(head, sector, "EFI PART")) return { kind: "disk", what: "a disk with a GPT" };
@@ -51,7 +51,10 @@ export function diskIn(head: Buffer): Content | undefined {
   return undefined;
 }
 
-/** The bytes up to the end of the last partition of a boot sector; 0 when it has no table. */
+/**
+ * Returns the offset after the last partition of a boot sector's table, in bytes; 0 when it has no
+ * table.
+ */
 function masterBootRecordEnd(head: Buffer): number {
   let end = 0;
   for (let entry = 446; entry < 510; entry += 16) {
@@ -59,15 +62,17 @@ function masterBootRecordEnd(head: Buffer): number {
     const start = head.readUInt32LE(entry + 8);
     const sectors = head.readUInt32LE(entry + 12);
     if (head.subarray(entry, entry + 16).every((byte) => byte === 0)) continue;
-    // The boot sector of a file system has code here, and no table.
+    // In the boot sector of a file system, there is code here instead of a table.
     if ((flag !== 0 && flag !== 0x80) || type === 0 || start === 0 || sectors === 0) return 0;
-    // What protects a GPT may be said to be larger than any disk.
+    // The entry that protects a GPT may be larger than the disk.
     if (type !== 0xee) end = Math.max(end, (start + sectors) * SECTOR);
   }
   return end;
 }
 
-/** The bytes up to the end of the last partition of a GPT (UEFI specification, section 5.3). */
+/**
+ * Returns the offset after the last partition of a GPT, in bytes (UEFI specification, section 5.3).
+ */
 function partitionTableEnd(header: Buffer, entries: Buffer, sector: number): number {
   const size = header.readUInt32LE(84);
   let end = 0;
@@ -79,12 +84,12 @@ function partitionTableEnd(header: Buffer, entries: Buffer, sector: number): num
   return end;
 }
 
-/** The bytes that a file system over the whole disk takes; 0 where it is not known. */
+/** Returns the size of a file system on the whole disk in bytes; 0 where it is not known. */
 function fileSystemEnd(head: Buffer): number {
   if (at(head, 0, "XFSB")) return Number(head.readBigUInt64BE(8)) * head.readUInt32BE(4);
   if (at(head, 65_600, "_BHRfS_M")) return Number(head.readBigUInt64LE(65_536 + 112));
   if (head.length < 1024 + 0x154 || head.readUInt16LE(1080) !== 0xef53) return 0;
-  // The upper half of the count holds where the feature "64bit" is on.
+  // The upper half of the count is valid only with the feature "64bit".
   const isLarge = (head.readUInt32LE(1024 + 0x60) & 0x80) !== 0;
   const blocks =
     head.readUInt32LE(1028) + (isLarge ? head.readUInt32LE(1024 + 0x150) : 0) * 2 ** 32;
@@ -92,8 +97,8 @@ function fileSystemEnd(head: Buffer): number {
 }
 
 /**
- * The bytes that a raw disk must have for its partitions, or its file system, to be whole; 0 where
- * nothing tells.
+ * Returns the size that a raw disk must have to contain all its partitions or its file system, in
+ * bytes; 0 where it is not known.
  */
 export async function neededBytes(path: string): Promise<number> {
   const handle = await open(path, "r");
@@ -103,7 +108,7 @@ export async function neededBytes(path: string): Promise<number> {
       if (!at(head, sector, "EFI PART")) continue;
       const header = head.subarray(sector, sector + 92);
       const [count, size] = [header.readUInt32LE(80), header.readUInt32LE(84)];
-      // The specification has 128 entries of 128 bytes; anything far beyond is damage.
+      // The specification has 128 entries of 128 bytes; much larger values mean damage.
       if (size < 128 || size > 4096 || count > 4096) return 0;
       const start = Number(header.readBigUInt64LE(72)) * sector;
       return partitionTableEnd(header, await readAt(handle, start, count * size), sector);

@@ -1,13 +1,13 @@
-/** Parts of files: what lies at a place. */
+/** Reads parts of files at a given offset. */
 import type { FileHandle } from "node:fs/promises";
 
 /**
- * So many bytes of a file's beginning show its kind: a superblock of Btrfs begins at 64 KiB, one
- * of UFS2 a little later.
+ * Number of bytes at the beginning that are needed to recognize a file: a superblock of Btrfs
+ * begins at 64 KiB, one of UFS2 slightly later.
  */
 export const HEAD_BYTES = 72 * 1024;
 
-/** Reads `length` bytes at `position`, or what there is of them. */
+/** Reads `length` bytes at `position`, or fewer at the end of the file. */
 export async function readAt(
   handle: FileHandle,
   position: number,

@@ -1,13 +1,13 @@
-/** The pause between two attempts. */
+/** Delays an attempt after a failure. */
 import { formatDuration } from "../host/format.js";
 import { backoffMs } from "./clock.js";
 import type { FullContext } from "./context.js";
 import type { AddressFailure } from "./failure.js";
 
 /**
- * Tells why an attempt failed and when the next one follows, and waits for that long.
- * @param failures how many attempts failed in a row, from 1.
- * @throws the signal's own reason when it was aborted.
+ * Reports why an attempt failed and when the next one follows, and waits until then.
+ * @param failures the number of consecutive failed attempts, from 1.
+ * @throws the signal's own reason when it aborted.
  */
 export async function pauseBeforeRetry(
   label: string,

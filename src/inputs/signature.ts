@@ -1,4 +1,7 @@
-/** OpenPGP signatures, detached or around a text, checked by gpgv against a keyring that the template names. */
+/**
+ * Verifies OpenPGP signatures, detached or clear-signed, with gpgv and a keyring that the template
+ * names.
+ */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
@@ -7,7 +10,7 @@ import { runProgram } from "../host/programs.js";
 
 const ARMOUR_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
-/** gpgv reads binary keyrings alone: takes the ASCII armour off (RFC 9580, section 6). */
+/** Removes the ASCII armor (RFC 9580, section 6), because gpgv reads only binary keyrings. */
 function dearmour(keyring: Buffer): Buffer {
   const text = keyring.toString("latin1");
   if (!text.trimStart().startsWith(ARMOUR_BEGIN)) return keyring;
@@ -35,20 +38,20 @@ async function readKeyring(path: string): Promise<Buffer> {
   }
 }
 
-/** What gpgv is given: files by name, and which of them are its arguments. */
+/** Input of gpgv: files by name, and its arguments. */
 interface Verification {
   readonly files: Readonly<Record<string, Buffer>>;
-  /** The names of files, in gpgv's order. */
+  /** File names in gpgv's order. */
   readonly args: readonly string[];
-  /** A file that gpgv writes. */
+  /** File that gpgv writes. */
   readonly output?: string;
   readonly keyring: string;
-  /** The content's address, for messages. */
+  /** Address of the content, for messages. */
   readonly source: string;
   readonly signal: AbortSignal;
 }
 
-/** Why gpgv did not vouch for a content, where its status says so. */
+/** Returns the reason why gpgv rejected a content, as far as its status lines give one. */
 function reasonIn(status: readonly string[]): string {
   const has = (keyword: string): boolean => status.some((line) => line.startsWith(keyword));
   if (has("BADSIG ")) return "the content was changed after it was signed";
@@ -70,10 +73,11 @@ async function verify(job: Verification): Promise<{ key: string; output: Buffer 
     const all = ["--status-fd", "1", "--keyring", inFolder("keyring.gpg"), ...output];
     const result = await runProgram("gpgv", [...all, ...args.map(inFolder)], {
       signal,
-      keepOutput: true,
+      captureOutput: true,
       env: { LC_ALL: "C", GNUPGHOME: folder },
     });
-    // The exit code is not zero either when one of several signatures is of an unknown key.
+    // The exit code is non-zero even when only one of several signatures is by an unknown key, so
+    // the status lines decide.
     const status = result.stdout.split("\n").map((line) => line.replace("[GNUPG:] ", ""));
     const valid = status.find((line) => line.startsWith("VALIDSIG "))?.split(" ")[1];
     const good = status.some((line) => line.startsWith("GOODSIG "));
@@ -94,10 +98,10 @@ async function verify(job: Verification): Promise<{ key: string; output: Buffer 
 }
 
 /**
- * Checks that `signature` was made over `content` by a key of the keyring that still holds.
- * @param source the content's address, for messages.
+ * Verifies that `signature` was made over `content` by a valid key of the keyring.
+ * @param source the address of the content, for messages.
  * @returns the fingerprint of the key.
- * @throws {VmbuildError} INPUT_SIGNATURE with gpgv's words; HOST_PROGRAM_MISSING.
+ * @throws {VmbuildError} INPUT_SIGNATURE with gpgv's output; HOST_PROGRAM_MISSING.
  */
 export async function verifySignature(
   content: Buffer,
@@ -111,9 +115,9 @@ export async function verifySignature(
 }
 
 /**
- * Checks a clear-signed message by a key of the keyring that still holds.
- * @returns the fingerprint of the key, and the signed text alone.
- * @throws {VmbuildError} INPUT_SIGNATURE with gpgv's words; HOST_PROGRAM_MISSING.
+ * Verifies a clear-signed message by a valid key of the keyring.
+ * @returns the fingerprint of the key, and the signed text.
+ * @throws {VmbuildError} INPUT_SIGNATURE with gpgv's output; HOST_PROGRAM_MISSING.
  */
 export async function verifyClearSigned(
   message: Buffer,

@@ -1,27 +1,33 @@
-/** The part of a sums file that may be believed: what its signature covers, where there is one. */
+/**
+ * Extracts the trusted text of a checksum file: the part that its signature covers, if there is
+ * one.
+ */
 import { VmbuildError } from "../errors.js";
 import type { SignatureSpec } from "./url-source.js";
 import { verifyClearSigned, verifySignature } from "./signature.js";
 import { clearSignedText, countClearSigned, decodeSums } from "./sums-text.js";
 
-/** A fetched sums file, and what the template says of its signature. */
+/** Downloaded checksum file, and the template's settings for its signature. */
 export interface SumsFile {
   readonly content: Buffer;
-  /** Its address as it is shown. */
+  /** Address for display. */
   readonly source: string;
-  /** Its address as the template has it. */
+  /** Address in the template. */
   readonly url: string;
   readonly signature?: SignatureSpec | undefined;
 }
 
-/** The text to look checksums up in, and who signed it. */
-export interface BelievedText {
+/** Text that contains the checksums, and its signer. */
+export interface TrustedText {
   readonly text: string;
-  /** The fingerprint of the key; undefined where nothing was verified. */
+  /** Fingerprint of the key; undefined where nothing was verified. */
   readonly signer?: string;
 }
 
-/** Of an unverified file that is signed, the same text counts as when it is verified. */
+/**
+ * Extracts the text of a file that is not verified. If it is clear-signed, the result is the same
+ * text as for a verified one.
+ */
 function textOf(content: Buffer): string {
   const text = decodeSums(content);
   return countClearSigned(text) === 1 ? (clearSignedText(text) ?? text) : text;
@@ -44,24 +50,23 @@ async function clearSigned(
   source: string,
   keyring: string,
   signal: AbortSignal,
-): Promise<BelievedText> {
+): Promise<TrustedText> {
   requireOne(content, source);
   const { key, text } = await verifyClearSigned(content, keyring, source, signal);
   return { text: decodeSums(text), signer: key };
 }
 
 /**
- * Verifies a sums file as the template asks for it. The signature is inside of a clear-signed
- * file, detached, or a clear-signed copy of the sums file; of clear-signed ones only the signed
- * text is used.
- * @param fetchSignature brings the signature's file.
+ * Verifies a checksum file as the template requires. The signature is clear-signed, detached, or in
+ * a clear-signed copy of the checksum file. Only the signed text of a clear-signed file is used.
+ * @param fetchSignature downloads the signature file.
  * @throws {VmbuildError} INPUT_SIGNATURE, HOST_PROGRAM_MISSING.
  */
-export async function believedText(
+export async function trustedText(
   sums: SumsFile,
   fetchSignature: (url: string) => Promise<Buffer>,
   signal: AbortSignal,
-): Promise<BelievedText> {
+): Promise<TrustedText> {
   const { content, source, url, signature } = sums;
   if (!signature) return { text: textOf(content) };
   const { keyring } = signature;

@@ -1,4 +1,4 @@
-/** Opens an address of any kind: `http:`, `https:` or `file:`. */
+/** Opens an address of any scheme: `http:`, `https:` or `file:`. */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -6,9 +6,11 @@ import type { Dispatcher } from "undici";
 import type { NetworkLimits } from "./context.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 import { openHttp } from "./http.js";
-import type { Opened, OpenRequest, Validators } from "./opened.js";
+import type { OpenedSource, OpenRequest, Validators } from "./opened-source.js";
 
-/** The validator to send with a range: a strong ETag, or the date (RFC 9110, section 13.1.5). */
+/**
+ * Returns the validator for a range request: a strong ETag, or the date (RFC 9110, section 13.1.5).
+ */
 export function rangeValidator({ etag, lastModified }: Validators): string | undefined {
   return etag !== undefined && !etag.startsWith("W/") ? etag : lastModified;
 }
@@ -18,7 +20,7 @@ async function openFile(
   wanted: OpenRequest,
   limits: NetworkLimits,
   signal: AbortSignal,
-): Promise<Opened | "unchanged"> {
+): Promise<OpenedSource | "unchanged"> {
   try {
     const path = fileURLToPath(url);
     const status = await stat(path);
@@ -36,7 +38,7 @@ async function openFile(
 
 /**
  * Opens an address.
- * @throws {AddressFailure} with the reason; the signal's own reason when it was aborted.
+ * @throws {AddressFailure} with the reason; the signal's own reason when it aborted.
  */
 export async function openSource(
   address: string,
@@ -44,7 +46,7 @@ export async function openSource(
   agent: Dispatcher,
   limits: NetworkLimits,
   signal: AbortSignal,
-): Promise<Opened | "unchanged"> {
+): Promise<OpenedSource | "unchanged"> {
   const protocol = URL.canParse(address) ? new URL(address).protocol : undefined;
   if (protocol === "file:") return openFile(address, wanted, limits, signal);
   if (protocol === "http:" || protocol === "https:") {

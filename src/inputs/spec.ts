@@ -1,21 +1,24 @@
-/** What resolving an input gives, whatever its kind. */
+/** Defines the result of resolving an input of any kind. */
 import type { Sha256 } from "./digest.js";
 
-/** An input that is there. */
+/** Resolved input. */
 export interface ResolvedInput {
   readonly name: string;
-  /** Absolute: a file, or a folder. */
+  /** Absolute path of a file or a folder. */
   readonly path: string;
-  /** The address without credentials, or the path. */
+  /** Address without credentials, or path. */
   readonly origin: string;
-  /** Of the file as it was downloaded (the archive, where it was unpacked); not for folders. */
+  /**
+   * Digest of the file as it was downloaded (of the archive, if it was unpacked); absent for
+   * folders.
+   */
   readonly digest?: Sha256;
-  /** Of a git tree: the commit's full id. */
+  /** Full commit id of a git tree. */
   readonly commit?: string;
-  /** Of the file at `path`, in bytes; not for folders. */
+  /** Size of the file at `path` in bytes; absent for folders. */
   readonly size?: number;
-  /** Whether nothing had to be fetched. */
+  /** True when nothing had to be fetched. */
   readonly fromCache: boolean;
-  /** Set when the template accepts the file unverified. */
+  /** Set when the template accepts the file without a checksum. */
   readonly checksumNone?: boolean;
 }

@@ -1,38 +1,43 @@
-/** Sums files: which digests they give for a file, and by which algorithms these may be. */
+/** Finds the digest of a file in a checksum file, and the algorithms that it may be of. */
 import { basename } from "node:path/posix";
 import { VmbuildError } from "../errors.js";
-import { algorithmOfTag, isForeignTag, STRONGEST_FIRST } from "./algorithms.js";
+import { algorithmOfTag, isUnsupportedTag, STRONGEST_FIRST } from "./algorithms.js";
 import type { Expected } from "./expected.js";
 import { readSumsLine } from "./sums-line.js";
 import type { SkippedLine, SumsEntry } from "./sums-line.js";
 
-/** What a sums file holds. */
+/** Content of a checksum file. */
 export interface Sums {
   readonly entries: readonly SumsEntry[];
-  /** Lines that look like checksums and cannot be used. */
+  /** Lines that look like checksums but cannot be used. */
   readonly skipped: readonly SkippedLine[];
 }
 
-/** What a sums file says of one file. */
+/** Entry of a checksum file for one file. */
 export interface FoundSum {
   readonly expected: Expected;
-  /** The lines that name the file and could not be used, for a note. */
+  /** Lines that name the file but could not be used, for a note. */
   readonly skipped: readonly string[];
 }
 
-const MOST_SHOWN = 10;
-const LONGEST_HEADING = 80;
+const MAX_SHOWN = 10;
+const MAX_HEADING_LENGTH = 80;
 
-/** The one algorithm that a line without a checksum names: `# SHA512 HASH`, `SHA256:`. */
+/** Returns the algorithm that a line without a checksum names: `# SHA512 HASH`, `SHA256:`. */
 function headingIn(line: string): string | undefined {
-  // The header of a signed message names the signature's digest.
-  if (line.length > LONGEST_HEADING || /^Hash: /i.test(line)) return undefined;
+  // The header of a signed message names the digest of the signature, not of the files.
+  if (line.length > MAX_HEADING_LENGTH || /^Hash: /i.test(line)) return undefined;
   const words = line.replace(/^Checksums-/i, "").match(/[A-Za-z][A-Za-z0-9]*(?:[-/]\d+)?/g) ?? [];
-  const named = words.filter((word) => algorithmOfTag(word) !== undefined || isForeignTag(word));
+  const named = words.filter(
+    (word) => algorithmOfTag(word) !== undefined || isUnsupportedTag(word),
+  );
   return new Set(named.map((word) => word.toLowerCase())).size === 1 ? named[0] : undefined;
 }
 
-/** The algorithm in a sums file's own name: `SHA256SUMS`, `disk.img.sha512`, `b2sums.txt`. */
+/**
+ * Returns the algorithm in the name of a checksum file: `SHA256SUMS`, `disk.img.sha512`,
+ * `b2sums.txt`.
+ */
 function algorithmInName(source: string): string | undefined {
   const words = basename(source.split(/[?#]/)[0] ?? "").split(/[^A-Za-z0-9]+/);
   return words.findLast((word) => algorithmOfTag(word) !== undefined);
@@ -44,8 +49,8 @@ function joined(text: string): string {
 }
 
 /**
- * Reads a sums file. Lines of any other form (comments, signatures) are passed over.
- * @param source its address, whose name may say which algorithm is meant. Pure.
+ * Parses a checksum file. Other lines (comments, signatures) are ignored. Pure.
+ * @param source its address, whose name may contain the algorithm.
  */
 export function parseSums(text: string, source = ""): Sums {
   const entries: SumsEntry[] = [];
@@ -62,12 +67,15 @@ export function parseSums(text: string, source = ""): Sums {
   return { entries, skipped };
 }
 
-/** The last part of a name, whichever system's folders it has. */
+/** Returns the last component of a path with either kind of separator. */
 function lastPart(name: string): string {
   return name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
 }
 
-/** The entries for a file: by its exact name first, since others of that name may lie in folders. */
+/**
+ * Returns the entries for a file. An exact match of the name takes precedence, because files in
+ * other folders may have the same base name.
+ */
 function entriesFor({ entries }: Sums, fileName: string): readonly SumsEntry[] {
   const named = entries.filter(({ names }) => names.length > 0);
   const exact = named.filter(({ names }) =>
@@ -82,20 +90,26 @@ function strengthOf({ algorithms: [first] }: SumsEntry): number {
   return first === undefined ? Infinity : STRONGEST_FIRST.indexOf(first);
 }
 
-/** Those of the strongest algorithm; of one length, those that say which it is. */
+/**
+ * Returns the entries of the strongest algorithm; of those with the same length, the ones that
+ * state their algorithm.
+ */
 function strongestOf(entries: readonly SumsEntry[]): readonly SumsEntry[] {
   const longest = Math.max(...entries.map(({ hex }) => hex.length));
   const long = entries.filter(({ hex }) => hex.length === longest);
-  const said = long.filter(({ isSaid }) => isSaid);
+  const said = long.filter(({ algorithmIsStated: isSaid }) => isSaid);
   if (said.length === 0) return long;
   const best = Math.min(...said.map(strengthOf));
   return said.filter((entry) => strengthOf(entry) === best);
 }
 
-/** SHA-512, SHA3-512 and BLAKE2b are published side by side without a word; others never are. */
+/**
+ * Returns whether several entries may legitimately differ: SHA-512, SHA3-512 and BLAKE2b are
+ * published side by side without a label, other algorithms are not.
+ */
 function mayDiffer(entries: readonly SumsEntry[], different: number): boolean {
   return entries.every(
-    ({ isSaid, hex, algorithms }) =>
+    ({ algorithmIsStated: isSaid, hex, algorithms }) =>
       !isSaid && hex.length === 128 && different <= algorithms.length,
   );
 }
@@ -105,8 +119,8 @@ function namesLines(sums: Sums, fileName: string): string[] {
   const names = sums.entries.flatMap((entry) => entry.names.slice(0, 1));
   return [
     ...skippedFor(sums, fileName),
-    ...(skippedFor(sums, fileName).length > 0 ? [] : skipped.slice(0, MOST_SHOWN)),
-    ...names.slice(0, MOST_SHOWN).map((name) => `it names ${name}`),
+    ...(skippedFor(sums, fileName).length > 0 ? [] : skipped.slice(0, MAX_SHOWN)),
+    ...names.slice(0, MAX_SHOWN).map((name) => `it names ${name}`),
   ];
 }
 
@@ -117,10 +131,10 @@ function skippedFor({ skipped }: Sums, fileName: string): string[] {
 }
 
 /**
- * The digests that a sums file gives for a file name. Where it has several algorithms, the
- * strongest; where it has no names at all, its only hash.
- * @param source the sums file's address, for messages.
- * @throws {VmbuildError} INPUT_CHECKSUM when there is no entry, or several that disagree.
+ * Finds the digests for a file name in a checksum file: those of the strongest algorithm, or the
+ * only digest in a file without names.
+ * @param source the address of the checksum file, for messages.
+ * @throws {VmbuildError} INPUT_CHECKSUM when there is no entry, or when several disagree.
  */
 export function findSum(text: string, fileName: string, source: string): FoundSum {
   const sums = parseSums(text, source);

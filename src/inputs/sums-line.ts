@@ -1,32 +1,32 @@
 /**
- * One line of a sums file, in the forms that are published: GNU coreutils (`hash  file`,
- * `hash *file`), BSD and OpenSSL (`SHA256 (file) = hash`), a bare hash, `sha256:hash  file`, the
- * name first, a size in between (Debian's Release files), PowerShell's table, gpg's `--print-md`,
- * and the pointer that stands for a file in Git LFS.
+ * Parses one line of a checksum file in the published formats: GNU coreutils (`hash  file`, `hash
+ * *file`), BSD and OpenSSL (`SHA256 (file) = hash`), a bare hash, `sha256:hash  file`, the name
+ * first, a size in between (Debian's Release files), PowerShell's table, gpg's `--print-md`, and
+ * the pointer file of Git LFS.
  */
-import { ALGORITHMS, algorithmOfTag, algorithmsOfLength, isForeignTag } from "./algorithms.js";
+import { ALGORITHMS, algorithmOfTag, algorithmsOfLength, isUnsupportedTag } from "./algorithms.js";
 import type { Algorithm } from "./algorithms.js";
 
-/** A digest in a line, and the names that it may be given for. */
+/** Digest in a line, and the file names that it may belong to. */
 export interface SumsEntry {
   readonly hex: string;
-  /** Those that it may be of, the most common first. */
+  /** Possible algorithms, the most common first. */
   readonly algorithms: readonly Algorithm[];
-  /** Whether the file itself says which. */
-  readonly isSaid: boolean;
-  /** Readings of the name, the likeliest first; none for a bare hash. */
+  /** True when the file itself states the algorithm. */
+  readonly algorithmIsStated: boolean;
+  /** Possible file names, the most likely first; none for a bare hash. */
   readonly names: readonly string[];
 }
 
-/** A line that looks like a checksum and cannot be used. */
+/** Line that looks like a checksum but cannot be used. */
 export interface SkippedLine {
-  /** From 1. */
+  /** Line number, from 1. */
   readonly number: number;
   readonly reason: string;
   readonly text: string;
 }
 
-/** What a form reads in a line, before it is known whether that makes sense. */
+/** Values that a format extracts from a line, before they are validated. */
 interface Reading {
   readonly tag?: string | undefined;
   readonly value: string;
@@ -36,7 +36,7 @@ interface Reading {
 const HEX = "[0-9a-f]{32,}";
 const TAG = "[a-z][a-z0-9/_-]*";
 
-/** Undoes what GNU coreutils does to a name with a line break or backslash in it. */
+/** Reverses GNU coreutils' escaping of names with a line break or backslash. */
 function unescaped(name: string): string {
   return name.replaceAll(/\\([\\nr])/g, (_, what: string) =>
     what === "n" ? "\n" : what === "r" ? "\r" : "\\",
@@ -46,12 +46,12 @@ function unescaped(name: string): string {
 type Form = readonly [RegExp, (match: readonly string[]) => Reading | undefined];
 
 function isTag(word: string): boolean {
-  return algorithmOfTag(word) !== undefined || isForeignTag(word);
+  return algorithmOfTag(word) !== undefined || isUnsupportedTag(word);
 }
 
-/** In this order: an earlier form is the more certain one. */
+/** Formats in the order in which they are tried: the more specific ones first. */
 const FORMS: readonly Form[] = [
-  // The pointer of git-lfs' docs/spec.md holds for whatever the file is named.
+  // The pointer of git-lfs' docs/spec.md applies to any file name.
   [/^oid (sha256):([0-9a-f]{64})$/, ([, tag = "", value = ""]) => ({ tag, value })],
   [
     new RegExp(String.raw`^(\\?)(${TAG}) ?\((.+)\) ?= ?([0-9a-z+/=]+)$`, "i"),
@@ -88,7 +88,9 @@ const FORMS: readonly Form[] = [
   ],
 ];
 
-/** `file: AB CD …`, as gpg --print-md and Apache's projects write it, with its algorithm or not. */
+/**
+ * Format `file: AB CD …` of gpg --print-md and Apache's projects, with or without the algorithm.
+ */
 const GROUPS =
   /^(\S.*?):\s*(?:((?:SHA|MD|RMD|BLAKE)[A-Z0-9-]*)\s*=\s*)?([0-9A-F]{2,8}(?:\s+[0-9A-F]{2,8}){3,})$/;
 
@@ -106,17 +108,17 @@ function readingOf(line: string): Reading | undefined {
   return undefined;
 }
 
-/** What reading a line gives: an entry, or the reason why it is none. */
+/** Result of parsing a line: an entry, or the reason why it cannot be used. */
 export type LineResult = { readonly entry: SumsEntry } | { readonly reason: string } | undefined;
 
-/** An MD5 digest, in hexadecimal digits. */
+/** Number of hexadecimal digits of an MD5 digest. */
 const SHORTEST = 32;
 const PLAIN_HEX = /^[0-9a-f]+$/i;
 
 /**
- * Reads a line.
- * @param heading what the lines above say of the algorithm; undefined where they say nothing.
- * @returns undefined for lines that hold no checksum, such as comments. Pure.
+ * Parses a line. Pure.
+ * @param heading the algorithm named by the lines above; undefined where there is none.
+ * @returns undefined for lines without a checksum, such as comments.
  */
 export function readSumsLine(line: string, heading: string | undefined): LineResult {
   const reading = readingOf(line.trim());
@@ -128,14 +130,14 @@ export function readSumsLine(line: string, heading: string | undefined): LineRes
     if (reading.tag === undefined || !isTag(reading.tag)) return undefined;
     return { reason: "its checksum is not in hexadecimal digits" };
   }
-  if (tag !== undefined && !said && (isForeignTag(tag) || reading.tag !== undefined)) {
-    // "SIZE (file) = 1234" is no checksum.
+  if (tag !== undefined && !said && (isUnsupportedTag(tag) || reading.tag !== undefined)) {
+    // "SIZE (file) = 1234" is not a checksum.
     return value.length < SHORTEST ? undefined : { reason: `${tag} is not supported` };
   }
   const hex = value.toLowerCase();
   const shown = names.filter((name) => name !== "-");
   const isRight = said !== undefined && ALGORITHMS[said] === hex.length;
-  if (isRight) return { entry: { hex, algorithms: [said], isSaid: true, names: shown } };
+  if (isRight) return { entry: { hex, algorithms: [said], algorithmIsStated: true, names: shown } };
   if (said !== undefined && reading.tag !== undefined) {
     return {
       reason: `it has ${hex.length} hexadecimal digits, and ${tag} has ${ALGORITHMS[said]}`,
@@ -145,5 +147,5 @@ export function readSumsLine(line: string, heading: string | undefined): LineRes
   if (algorithms.length === 0) {
     return { reason: `no algorithm has ${hex.length} hexadecimal digits` };
   }
-  return { entry: { hex, algorithms, isSaid: false, names: shown } };
+  return { entry: { hex, algorithms, algorithmIsStated: false, names: shown } };
 }

@@ -1,6 +1,8 @@
-/** The text of a sums file: its encoding, and the text that an OpenPGP signature is around. */
+/** Extracts the text of a checksum file: its encoding, and the text inside an OpenPGP signature. */
 
-/** Decodes a sums file: UTF-8, or UTF-16 as PowerShell writes it; a byte order mark is left out. */
+/**
+ * Decodes a checksum file: UTF-8, or UTF-16 as written by PowerShell. A byte order mark is removed.
+ */
 export function decodeSums(bytes: Buffer): string {
   const [first, second] = [bytes[0], bytes[1]];
   const isBig = (first === 0xfe && second === 0xff) || (first === 0 && second !== 0);
@@ -14,14 +16,14 @@ export function decodeSums(bytes: Buffer): string {
 const BEGIN = /^-----BEGIN PGP SIGNED MESSAGE-----[ \t]*\r?$/gm;
 const SIGNATURE = /^-----BEGIN PGP SIGNATURE-----[ \t]*\r?$/m;
 
-/** How many clear-signed messages a text begins. */
+/** Counts the clear-signed messages in a text. */
 export function countClearSigned(text: string): number {
   return text.match(BEGIN)?.length ?? 0;
 }
 
 /**
- * The text inside of a clear-signed message (RFC 9580, section 7), read without verifying it;
- * undefined when the message is not whole.
+ * Returns the text of a clear-signed message (RFC 9580, section 7) without verifying it; undefined
+ * when the message is incomplete.
  */
 export function clearSignedText(text: string): string | undefined {
   const [, after] = text.split(/^-----BEGIN PGP SIGNED MESSAGE-----[ \t]*\r?$/m);

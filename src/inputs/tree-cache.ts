@@ -1,12 +1,14 @@
-/** Inputs that are folders, in the cache: the tree, what `meta.json` says about it, and its lock. */
+/**
+ * Manages cached inputs that are folders: the tree, `meta.json` that describes it, and its lock.
+ */
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { statIfThere, temporaryBeside, writeWhole } from "../host/files.js";
+import { statIfThere, temporaryBeside, writeFileAtomic } from "../host/files.js";
 import { cacheKey } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
 
-/** Where the parts of one cached tree lie. All paths are absolute. */
+/** Paths of one cached tree. All are absolute. */
 export interface TreeEntry {
   readonly folder: string;
   readonly tree: string;
@@ -14,7 +16,7 @@ export interface TreeEntry {
   readonly lock: string;
 }
 
-/** The places of the tree that `key` names. Pure. */
+/** Returns the paths of the tree with that key. Pure. */
 export function treeEntry(key: string, cacheFolder: string): TreeEntry {
   const folder = join(cacheFolder, cacheKey(key));
   return {
@@ -25,7 +27,7 @@ export function treeEntry(key: string, cacheFolder: string): TreeEntry {
   };
 }
 
-/** Puts a whole new tree in the old one's place. */
+/** Replaces the old tree with a complete new one. */
 async function replaceTree(fresh: string, tree: string): Promise<void> {
   const old = temporaryBeside(tree);
   if (await statIfThere(tree)) await rename(tree, old);
@@ -34,8 +36,8 @@ async function replaceTree(fresh: string, tree: string): Promise<void> {
 }
 
 /**
- * Has a new tree made and puts it in the entry's place, with its record.
- * @param fill makes the tree in the empty folder that it is given, and tells what it is.
+ * Creates a new tree and puts it in the entry's place, with its metadata.
+ * @param fill creates the tree in the given empty folder and returns its metadata.
  */
 export async function fillTree(
   entry: TreeEntry,
@@ -46,11 +48,11 @@ export async function fillTree(
   try {
     await mkdir(fresh);
     const made = await fill(fresh);
-    // Between these two a crash leaves a tree without a record, which is made again.
+    // A crash after this line leaves a tree without metadata, which is created again.
     await rm(entry.meta, { force: true });
     await replaceTree(fresh, entry.tree);
     const meta: TreeMeta = { ...made, fetchedAt: new Date(clock.now()).toISOString() };
-    await writeWhole(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
+    await writeFileAtomic(entry.meta, `${JSON.stringify(meta, undefined, 2)}\n`);
     return meta;
   } finally {
     await rm(fresh, { recursive: true, force: true });

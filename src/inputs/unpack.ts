@@ -1,4 +1,7 @@
-/** Compressed inputs, unpacked once beside their archive; the content says how, not the ending. */
+/**
+ * Unpacks compressed inputs beside their archive, once. The content determines the format, not the
+ * extension.
+ */
 import { createReadStream } from "node:fs";
 import { copyFile, constants, link, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -6,18 +9,18 @@ import { VmbuildError, systemCode } from "../errors.js";
 import { publish, statIfThere, temporaryBeside } from "../host/files.js";
 import type { ProgramName } from "../host/programs.js";
 import { safeName } from "./address.js";
-import { recogniseFile } from "./content.js";
+import { recognizeFile } from "./content.js";
 import type { FullContext } from "./context.js";
-import { pour, UNPACKERS } from "./pour.js";
+import { writeProgramOutput, UNPACKERS } from "./program-output.js";
 import { createProgress } from "./progress.js";
 
-/** The endings of compressed files, and what a name ends in without them. */
+/** Extensions of compressed files, and their replacement in the unpacked name. */
 const ENDINGS: readonly (readonly [RegExp, string])[] = [
   [/\.(xz|gz|zst|zstd|bz2|lz4|lzma)$/i, ""],
   [/\.(tgz|txz|tbz2?|tzst)$/i, ".tar"],
 ];
 
-/** Programs that unpack files, by the usual endings of their names. */
+/** Programs that unpack files, by the usual extensions. */
 const PROGRAMS: readonly (readonly [RegExp, ProgramName])[] = [
   [/\.(xz|txz|lzma)$/i, "xz"],
   [/\.(zst|zstd|tzst)$/i, "zstd"],
@@ -27,40 +30,43 @@ const PROGRAMS: readonly (readonly [RegExp, ProgramName])[] = [
   [/\.(tar(\.\w+)?|t(gz|xz|zst|bz2?)|ova)$/i, "tar"],
 ];
 
-/** Returns the programs that unpacking a file of this name runs; none where it does not tell. */
+/**
+ * Returns the programs that unpacking a file of this name runs; none where the name does not show
+ * the format.
+ */
 export function unpackPrograms(name: string): ProgramName[] {
   return PROGRAMS.flatMap(([ending, program]) => (ending.test(name) ? [program] : []));
 }
 
-/** Where the content of an archive lies once it is unpacked; the path itself for other files. */
+/** Returns the path of the unpacked content; the path itself for files that are not compressed. */
 export function unpackedPath(path: string): string {
   const found = ENDINGS.find(([pattern]) => pattern.test(path));
   if (!found) return path;
   return join(dirname(path), safeName(basename(path).replace(...found)));
 }
 
-/** A second name for a file that is already what it should be. */
+/** Creates a hard link or a copy of a file that needs no unpacking. */
 async function linkOrCopy(path: string, target: string): Promise<void> {
   await rm(target, { force: true });
   try {
     await link(path, target);
   } catch (error) {
-    // File systems without links.
+    // Some file systems have no hard links.
     if (!["EPERM", "ENOTSUP", "EMLINK"].includes(systemCode(error) ?? "")) throw error;
     await copyFile(path, target, constants.COPYFILE_FICLONE);
   }
 }
 
 /**
- * Unpacks an archive to {@link unpackedPath}, all or nothing. A file that is not compressed,
- * whatever its ending, is put there as it is.
- * @param name the input's, for progress and messages.
- * @throws {VmbuildError} INPUT_UNPACK with the program's words, or when the name has no ending of
- *   a compressed file although it is one; HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own
- *   reason when it was aborted.
+ * Unpacks an archive to {@link unpackedPath}, completely or not at all. A file that is not
+ * compressed, whatever its extension, is put there unchanged.
+ * @param name the name of the input, for progress and messages.
+ * @throws {VmbuildError} INPUT_UNPACK with the program's output, or when a compressed file does
+ *   not have the extension of one; HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own reason when
+ *   it aborted.
  */
 export async function unpack(archive: string, name: string, context: FullContext): Promise<void> {
-  const content = await recogniseFile(archive);
+  const content = await recognizeFile(archive);
   const target = unpackedPath(archive);
   if (content.kind !== "compressed") {
     if (target !== archive) await linkOrCopy(archive, target);
@@ -87,7 +93,7 @@ export async function unpack(archive: string, name: string, context: FullContext
     const { signal } = context;
     const command = UNPACKERS[content.by];
     const limit = Number.MAX_SAFE_INTEGER - 1;
-    await pour({ target: temporary, command, input, limit, what, signal });
+    await writeProgramOutput({ target: temporary, command, input, limit, what, signal });
     await publish(temporary, target);
     progress.finish(total);
   } finally {

@@ -1,4 +1,4 @@
-/** An input behind an address: from the cache where that holds, downloaded otherwise. */
+/** Resolves a file behind an address: from the cache where it is valid, otherwise by download. */
 import type { Dispatcher } from "undici";
 import { VmbuildError } from "../errors.js";
 import { baseNameOf, displayUrl } from "./address.js";
@@ -15,24 +15,24 @@ import {
 import type { CacheEntry, Meta } from "./cache.js";
 import { parseChecksum } from "./checksum.js";
 import type { Checksum } from "./checksum.js";
-import { recogniseFile } from "./content.js";
+import { recognizeFile } from "./content.js";
 import type { FullContext } from "./context.js";
 import { hashFile } from "./digest.js";
 import { download } from "./download.js";
-import { decidingDigests, expectDigest, firstAlgorithms, isBorneOut } from "./expected.js";
+import { decidingDigests, expectDigest, firstAlgorithms, matchesExpected } from "./expected.js";
 import type { Expected } from "./expected.js";
 import { fetchSmall } from "./fetch-small.js";
 import { withAgent } from "./agent.js";
 import { PartFile } from "./part.js";
 import { createProgress } from "./progress.js";
-import { believedText } from "./signed-sums.js";
+import { trustedText } from "./signed-sums.js";
 import type { ResolvedInput } from "./spec.js";
 import { findSum } from "./sums-file.js";
 import { unpack, unpackedPath } from "./unpack.js";
 import { signatureProblem } from "./url-source.js";
 import type { UrlSpec } from "./url-source.js";
 
-/** One input on its way. */
+/** Input that is being resolved. */
 interface Job {
   readonly name: string;
   readonly spec: UrlSpec;
@@ -41,31 +41,34 @@ interface Job {
   readonly context: FullContext;
 }
 
-/** Stands for the sums file and the signature that `spec` trusts; as a hash, since addresses may
- * hold credentials. */
-function voucherOf({ checksum, signature }: UrlSpec): string {
+/**
+ * Identifies the checksum file and the signature that `spec` trusts; as a hash, because addresses
+ * may contain credentials.
+ */
+function verificationId({ checksum, signature }: UrlSpec): string {
   return cacheKey([checksum, signature?.url, signature?.keyring].join("\n"));
 }
 
-/** Whether the cached file, known to be intact, can be used without asking anybody. */
-function isGoodEnough(meta: Meta, { spec, checksum, context }: Job): boolean {
+/** Returns whether the intact cached file can be used without any request. */
+function needsNoRequest(meta: Meta, { spec, checksum, context }: Job): boolean {
   switch (checksum.kind) {
     case "digest":
       return meta.digests[checksum.digest.algorithm] === checksum.digest.hex;
     case "sums":
-      return context.offline && meta.vouchedBy === voucherOf(spec);
+      return context.offline && meta.vouchedBy === verificationId(spec);
     case "none":
       return context.offline;
   }
 }
 
-/** Whether the file at the input's final place is there and as it was recorded. */
+/** Returns whether the file at the input's final path exists and is unchanged. */
 async function isIntact(meta: Meta, { spec, entry }: Job): Promise<boolean> {
   if (!isSameStamp(await stampOf(entry.file), meta)) return false;
   const target = unpackedPath(entry.file);
   if (!spec.unpack) return true;
-  // One that is compressed without saying so cannot be unpacked; that is said on every run.
-  if (target === entry.file) return (await recogniseFile(entry.file)).kind !== "compressed";
+  // A compressed file without the extension of one cannot be unpacked; that is reported on every
+  // run.
+  if (target === entry.file) return (await recognizeFile(entry.file)).kind !== "compressed";
   if (meta.unpacked?.from !== meta.digests.sha256) return false;
   return isSameStamp(await stampOf(target), meta.unpacked);
 }
@@ -85,7 +88,7 @@ async function asResolved(job: Job, meta: Meta, fromCache: boolean): Promise<Res
   };
 }
 
-/** What the content must have, from the template or from a sums file. */
+/** Returns the expected digests, from the template or from a checksum file. */
 async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | undefined> {
   const { spec, checksum, context } = job;
   if (checksum.kind === "digest") return expectDigest(checksum.digest);
@@ -94,7 +97,7 @@ async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | und
   const source = displayUrl(url);
   const content = await fetchSmall(url, "the sums file", agent, context);
   const { signature } = spec;
-  const { text, signer } = await believedText(
+  const { text, signer } = await trustedText(
     { content, source, url, signature },
     (address) => fetchSmall(address, "the signature", agent, context),
     context.signal,
@@ -106,7 +109,10 @@ async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | und
   return expected;
 }
 
-/** What the cache holds, hashed again where it was touched since; undefined for nothing usable. */
+/**
+ * Inspects the cached file, which is hashed again if it was modified; undefined where it cannot be
+ * used.
+ */
 async function inspectCached(job: Job, expected: Expected | undefined): Promise<Meta | undefined> {
   const { spec, entry, context } = job;
   const stamp = await stampOf(entry.file);
@@ -123,8 +129,8 @@ async function inspectCached(job: Job, expected: Expected | undefined): Promise<
   const digests = expected ? await decidingDigests(entry.file, hashed, expected, signal) : hashed;
   const url = displayUrl(spec.url);
   const isAsRecorded = meta?.digests.sha256 === digests.sha256;
-  // Without a record it is the file of a run that ended between its last two writes.
-  const isAsExpected = expected !== undefined && isBorneOut(expected, digests);
+  // A file without metadata comes from a run that ended between its last two writes.
+  const isAsExpected = expected !== undefined && matchesExpected(expected, digests);
   if (!isAsRecorded && !isAsExpected) return undefined;
   const known = isAsRecorded ? meta : { url, address: url, digests };
   const updated = { fetchedAt: now(context), ...known, ...stamp };
@@ -172,11 +178,11 @@ async function fetchFile(
   }
 }
 
-/** Records the file, and unpacks it where that is asked for and not done. */
+/** Records the metadata of the file, and unpacks it if required and not done yet. */
 async function finish(job: Job, meta: Meta, fromCache: boolean): Promise<ResolvedInput> {
   const { name, spec, checksum, entry, context } = job;
   const isVouched = checksum.kind === "sums" && !context.offline;
-  let whole: Meta = { ...meta, ...(isVouched ? { vouchedBy: voucherOf(spec) } : {}) };
+  let whole: Meta = { ...meta, ...(isVouched ? { vouchedBy: verificationId(spec) } : {}) };
   await writeMeta(entry, whole);
   if (!(await isIntact(whole, job))) {
     await unpack(entry.file, name, context);
@@ -192,7 +198,7 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
   if (context.offline) {
     const fixed = checksum.kind === "digest" ? expectDigest(checksum.digest) : undefined;
     const cached = await inspectCached(job, fixed);
-    if (cached && isGoodEnough(cached, job)) return finish(job, cached, true);
+    if (cached && needsNoRequest(cached, job)) return finish(job, cached, true);
     throw new VmbuildError(
       "INPUT_DOWNLOAD",
       `${displayUrl(spec.url)} is not in the cache in the form that the template asks for, and this run is offline`,
@@ -202,7 +208,7 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
   const expected = await expectedSums(job, agent);
   const cached = await inspectCached(job, expected);
   if (cached && expected) {
-    if (isBorneOut(expected, cached.digests)) return finish(job, cached, true);
+    if (matchesExpected(expected, cached.digests)) return finish(job, cached, true);
     const message = `${displayUrl(spec.url)}: the cached file is of another version`;
     context.emit({ type: "note", message });
   }
@@ -212,7 +218,7 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
   throw new Error(`${displayUrl(spec.url)} is unchanged, and nothing is cached`);
 }
 
-/** Requires addresses that can be asked; a template's were checked when it was read. */
+/** Requires valid addresses. Those of a template were already validated when it was loaded. */
 function requireAddresses(name: string, spec: UrlSpec, checksum: Checksum): void {
   const sums = checksum.kind === "sums" ? [checksum.url] : [];
   const signature = spec.signature?.url === undefined ? [] : [spec.signature.url];
@@ -225,12 +231,12 @@ function requireAddresses(name: string, spec: UrlSpec, checksum: Checksum): void
 }
 
 /**
- * Brings a file behind an address here, or finds it in the cache.
+ * Fetches a file behind an address, or finds it in the cache.
  *
- * With a fixed digest and an untouched cached file no network is touched. Without one the
- * address, or its sums file, is asked on each run whether the cached file is still the one.
+ * With a fixed digest and an unchanged cached file, no request is made. Otherwise the address, or
+ * its checksum file, is asked on each run whether the cached file is still current.
  * @throws {VmbuildError} INPUT_DOWNLOAD, INPUT_CHECKSUM, INPUT_SIGNATURE, INPUT_UNPACK,
- *   HOST_SPACE, HOST_PROGRAM_MISSING, TEMPLATE_INVALID; the signal's own reason when it was aborted.
+ *   HOST_SPACE, HOST_PROGRAM_MISSING, TEMPLATE_INVALID; the signal's own reason when it aborted.
  */
 export async function resolveUrl(
   name: string,
@@ -251,7 +257,7 @@ export async function resolveUrl(
     });
   }
   const known = await readMeta(entry);
-  if (known && isGoodEnough(known, job) && (await isIntact(known, job))) {
+  if (known && needsNoRequest(known, job) && (await isIntact(known, job))) {
     return asResolved(job, known, true);
   }
   await using _lock = await lockEntry(entry, name, context);

@@ -1,4 +1,6 @@
-/** A file behind an address, as inputs and bases have it: in the template, and settled. */
+/**
+ * Defines a file behind an address for inputs and bases: its fields in the template, and its spec.
+ */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -46,7 +48,7 @@ const signature = z
   })
   .describe('an OpenPGP signature of the sums file; needs a "file:" checksum');
 
-/** What an input and a base have in common when they are downloaded. */
+/** Fields that inputs and bases share when they are downloaded. */
 export const urlSourceFields = {
   url: address.describe("where the file is: https://, http:// or file://"),
   checksum: requiredChecksum,
@@ -57,7 +59,7 @@ export const urlSourceFields = {
   signature: signature.optional(),
 };
 
-/** What is wrong with a source's signature; undefined when nothing is. */
+/** Returns the problem of a source's signature; undefined when there is none. */
 export function signatureProblem(source: {
   readonly checksum: string;
   readonly signature?: unknown;
@@ -66,8 +68,11 @@ export function signatureProblem(source: {
   return 'the signature is one of a sums file: the checksum must be "file:<url of the sums file>"';
 }
 
-/** Reports a signature that has no sums file to be of; for a schema that has {@link urlSourceFields}. */
-export function refuseStraySignature(
+/**
+ * Reports a signature without a checksum file that it could cover; for schemas with {@link
+ * urlSourceFields}.
+ */
+export function refuseUnusedSignature(
   source: Parameters<typeof signatureProblem>[0],
   context: z.RefinementCtx,
 ): void {
@@ -75,35 +80,44 @@ export function refuseStraySignature(
   if (message) context.addIssue({ code: "custom", path: ["signature"], message });
 }
 
-/** The parsed form of {@link urlSourceFields}. */
+/** Parsed form of {@link urlSourceFields}. */
 type UrlSource = z.infer<z.ZodObject<typeof urlSourceFields>>;
 
-/** A file behind an address, after the template's variables and paths are settled. */
+/** File behind an address, after variables and paths of the template are resolved. */
 export interface UrlSpec {
   readonly kind: "url";
-  /** `http:`, `https:` or `file:`. */
+  /** Address with the scheme `http:`, `https:` or `file:`. */
   readonly url: string;
-  /** Tried in order after `url`; they hold the same file. */
+  /** Addresses of the same file, tried in order after `url`. */
   readonly mirrors?: readonly string[];
-  /** As {@link parseChecksum} reads it; the path of a sums file is absolute. */
+  /**
+   * Checksum in the form that {@link parseChecksum} accepts; the path of a checksum file is
+   * absolute.
+   */
   readonly checksum: string;
-  /** Of the sums file. `keyring` is an absolute path. */
+  /** Signature of the checksum file. `keyring` is an absolute path. */
   readonly signature?: SignatureSpec;
-  /** The header of that name, for the first address alone; a secret. */
+  /** Value of the Authorization header for the first address only; a secret. */
   readonly authorization?: string;
-  /** Unpack a compressed file with one of the usual endings; others are left as they are. */
+  /** Unpacks a compressed file with one of the usual extensions; others are left unchanged. */
   readonly unpack?: boolean;
 }
 
-/** An OpenPGP signature of a sums file. */
+/** OpenPGP signature of a checksum file. */
 export interface SignatureSpec {
-  /** A detached signature, or a clear-signed copy; none for a sums file that is clear-signed. */
+  /**
+   * Detached signature, or a clear-signed copy; absent for a checksum file that is itself
+   * clear-signed.
+   */
   readonly url?: string | undefined;
-  /** The public keys to believe; absolute. Binary or ASCII-armoured. */
+  /** Absolute path of the trusted public keys, binary or ASCII-armored. */
   readonly keyring: string;
 }
 
-/** A download's source with its paths made absolute. `unpack` is the input's own field. */
+/**
+ * Converts a download's source to a spec by making its paths absolute. `unpack` is a field of
+ * inputs only.
+ */
 export function urlSpec(source: UrlSource, templateFolder: string, unpack = false): UrlSpec {
   const { url, checksum, mirrors, signature } = source;
   return {
@@ -118,7 +132,7 @@ export function urlSpec(source: UrlSource, templateFolder: string, unpack = fals
   };
 }
 
-/** The programs of the host that fetching, checking and unpacking it may run. */
+/** Returns the programs of the host that fetching, verifying and unpacking may run. */
 export function urlPrograms({ url, unpack, signature }: UrlSpec): ProgramName[] {
   return [
     ...(unpack ? unpackPrograms(baseNameOf(url)) : []),
@@ -126,7 +140,9 @@ export function urlPrograms({ url, unpack, signature }: UrlSpec): ProgramName[] 
   ];
 }
 
-/** The local files behind a download: `file:` addresses, local sums, the keyring. */
+/**
+ * Returns the local files behind a download: `file:` addresses, local checksum files, the keyring.
+ */
 export function urlFiles(spec: UrlSpec): LocalFile[] {
   const local = (key: string[], url: string): LocalFile[] =>
     /^file:\/\//i.test(url) && URL.canParse(url)

@@ -1,13 +1,13 @@
-/** Zip archives, read by yauzl: their files are listed at the end, so they are opened in place. */
+/** Reads zip archives with yauzl. Their directory is at the end, so they are opened in place. */
 import type { Readable } from "node:stream";
 import type { Entry, ZipFile } from "yauzl";
 import { VmbuildError, messageOf } from "../errors.js";
 import { memberIn } from "./archive.js";
 import type { Archive, Member } from "./archive.js";
-import { pour } from "./pour.js";
+import { writeProgramOutput } from "./program-output.js";
 
 const ENCRYPTED = 1;
-/** Stored, and deflated; yauzl knows no others, and they are rare. */
+/** Supported compression methods: stored and deflated. yauzl supports no others, which are rare. */
 const METHODS: readonly number[] = [0, 8];
 
 function broken(what: string, cause: unknown): VmbuildError {
@@ -18,7 +18,7 @@ function broken(what: string, cause: unknown): VmbuildError {
 
 async function open(path: string): Promise<ZipFile> {
   const { openPromise } = await import("yauzl");
-  // Names are only compared: as bytes they are not refused for what they would mean as paths.
+  // Names are only compared. As bytes they are not rejected for what they would mean as paths.
   return openPromise(path, { autoClose: false, decodeStrings: false });
 }
 
@@ -38,7 +38,7 @@ async function list(path: string): Promise<Member[]> {
   }
 }
 
-/** A member's content; undefined when there is no such member. */
+/** Opens the content of a member; undefined when there is no such member. */
 async function openMember(zip: ZipFile, name: string, what: string): Promise<Readable | undefined> {
   for await (const entry of zip.eachEntry()) {
     if (nameOf(entry) !== name) continue;
@@ -72,7 +72,7 @@ export async function openZip(path: string, what: string): Promise<Archive> {
         zip = await open(path);
         input = await openMember(zip, member.name, label);
         input?.on("error", (error) => (damage = error));
-        const poured = await pour({
+        const poured = await writeProgramOutput({
           ...job,
           command: ["cat"],
           what: label,

@@ -1,26 +1,29 @@
-/** Decides how the guest's instructions are run: never silently by another way than was asked. */
+/**
+ * Decides which accelerator runs the guest. Falls back to emulation only when `auto` was requested,
+ * and reports it.
+ */
 import { access, constants } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
-import { recallProblem, rememberProblem } from "./kvm-memory.js";
+import { readCachedProblem, cacheProblem } from "./kvm-problem-cache.js";
 import { probeGuest } from "./kvm-probe.js";
 import { defaultCpuModel } from "./shape.js";
 import type { Accelerator } from "./shape.js";
 
 const KVM = "/dev/kvm";
 
-/** What a template or a flag may ask for. */
+/** Accelerators that a template or a flag may request. */
 export const ACCELERATOR_CHOICES = ["kvm", "tcg", "auto"] as const;
 
-/** See {@link ACCELERATOR_CHOICES}. */
+/** One of {@link ACCELERATOR_CHOICES}. */
 export type AcceleratorChoice = (typeof ACCELERATOR_CHOICES)[number];
 
-/** The accelerator of a run. `fallback` says why it is not KVM, where `auto` had to give it up. */
+/** Accelerator of a run. `fallback` gives the reason why `auto` chose emulation instead of KVM. */
 export interface DecidedAccelerator {
   readonly accelerator: Accelerator;
   readonly fallback?: VmbuildError;
 }
 
-const EMULATE = "or emulate, slowly: --accel tcg (or --accel auto, which falls back by itself)";
+const TCG = "or emulate, slowly: --accel tcg (or --accel auto, which falls back by itself)";
 
 async function deviceProblem(): Promise<VmbuildError | undefined> {
   try {
@@ -32,7 +35,7 @@ async function deviceProblem(): Promise<VmbuildError | undefined> {
         cause: error,
         hint:
           "Switch on virtualisation in the firmware and load the module " +
-          `(modprobe kvm_intel or modprobe kvm_amd), ${EMULATE}.`,
+          `(modprobe kvm_intel or modprobe kvm_amd), ${TCG}.`,
       });
     }
     return new VmbuildError(
@@ -40,15 +43,15 @@ async function deviceProblem(): Promise<VmbuildError | undefined> {
       `KVM was asked for, but ${KVM} may not be used by you`,
       {
         cause: error,
-        hint: `Join the group: sudo usermod -aG kvm $USER, then log in again; ${EMULATE}.`,
+        hint: `Join the group: sudo usermod -aG kvm $USER, then log in again; ${TCG}.`,
       },
     );
   }
 }
 
 /**
- * Why KVM cannot be used here, or undefined when a guest with this CPU model ran. Takes a
- * twentieth of a second when it works, three seconds when guests hang.
+ * Returns the reason why KVM cannot be used on this host, or undefined when a test guest with this
+ * CPU model ran. Takes a twentieth of a second when KVM works, and three seconds when guests hang.
  */
 export async function findKvmProblem(
   binary: string,
@@ -63,18 +66,18 @@ export async function findKvmProblem(
     "HOST_KVM_UNUSABLE",
     `${KVM} is there, but it cannot run a guest with -cpu ${cpuModel}: ${probe.reason}`,
     {
-      lines: probe.words,
+      lines: probe.lastLines,
       hint:
         "On a virtual host, its own host must allow nested virtualisation; on a real one, see " +
-        `dmesg and reload the module (modprobe -r kvm_intel && modprobe kvm_intel; kvm_amd on AMD); ${EMULATE}.`,
+        `dmesg and reload the module (modprobe -r kvm_intel && modprobe kvm_intel; kvm_amd on AMD); ${TCG}.`,
     },
   );
 }
 
 /**
- * Turns what was asked for into what is used.
- * @param cpuModel the template's CPU model, if it names one.
- * @throws {VmbuildError} HOST_KVM_UNUSABLE when `kvm` was asked for and does not work.
+ * Resolves the requested accelerator.
+ * @param cpuModel the template's CPU model, if it sets one.
+ * @throws {VmbuildError} HOST_KVM_UNUSABLE when `kvm` was requested and does not work.
  */
 export async function decideAccelerator(
   choice: AcceleratorChoice,
@@ -84,11 +87,12 @@ export async function decideAccelerator(
 ): Promise<DecidedAccelerator> {
   if (choice === "tcg") return { accelerator: "tcg" };
   const model = cpuModel ?? defaultCpuModel("kvm");
-  // Whoever insists on KVM may just have mended it; `auto` believes what it found last time.
-  const known = choice === "auto" ? await recallProblem(binary, model) : undefined;
-  const problem = known ?? (await findKvmProblem(binary, model, signal));
+  // A user who requests `kvm` may just have fixed it, so it is tested again; `auto` uses the cached
+  // result.
+  const cached = choice === "auto" ? await readCachedProblem(binary, model) : undefined;
+  const problem = cached ?? (await findKvmProblem(binary, model, signal));
   if (!problem) return { accelerator: "kvm" };
   if (choice === "kvm") throw problem;
-  await rememberProblem(binary, model, problem);
+  await cacheProblem(binary, model, problem);
   return { accelerator: "tcg", fallback: problem };
 }

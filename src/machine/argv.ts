@@ -1,10 +1,13 @@
-/** QEMU's argument list, as a pure function of the machine's shape and files. */
+/** Builds QEMU's argument list as a pure function of the machine's shape and files. */
 import type { MachineFiles, MachineShape } from "./shape.js";
 
-/** The id of the slot into which disks are plugged while the guest runs. */
+/** Id of the slot for disks that are plugged in while the guest runs. */
 export const PAYLOAD_SLOT = "payload-slot";
 
-/** The address of the guest's network card; the same in each start, so that leases and names stay. */
+/**
+ * MAC address of the guest's network card, the same at every start, so that DHCP leases and
+ * interface names do not change.
+ */
 export const GUEST_MAC = "52:54:00:76:6d:62";
 
 const blockdev = (options: Record<string, unknown>): string[] => [
@@ -12,7 +15,7 @@ const blockdev = (options: Record<string, unknown>): string[] => [
   JSON.stringify(options),
 ];
 
-/** QEMU's option syntax doubles a comma inside a value. */
+/** Doubles commas inside a value, as QEMU's option syntax requires. */
 const escapeCommas = (value: string): string => value.replaceAll(",", ",,");
 
 function accelerator(shape: MachineShape): string[] {
@@ -38,8 +41,9 @@ const readOnlyNode = (name: string, filename: string): string[] =>
   });
 
 function disks(files: MachineFiles): string[] {
-  // No flush: a build's disk need not survive the host's crash in mid-build, and package
-  // managers sync so often that it would cost minutes. It is synced when it is converted.
+  // Flushes are ignored: the disk of a build need not survive a crash of the host, and package
+  // managers sync so often that flushing would cost minutes. The image is synced when it is
+  // converted.
   const main = blockdev({
     driver: "qcow2",
     "node-name": "disk",
@@ -55,7 +59,10 @@ function disks(files: MachineFiles): string[] {
   return [...main, "-device", "virtio-blk-pci,drive=disk,bootindex=1", ...readOnly];
 }
 
-/** CDs on virtio's SCSI: cloud kernels have a driver for that, and none for AHCI. */
+/**
+ * Returns the arguments for CD drives on virtio-scsi: cloud kernels have a driver for it, but none
+ * for AHCI.
+ */
 function cds({ cds: filenames = [] }: MachineFiles): string[] {
   if (filenames.length === 0) return [];
   const drives = filenames.flatMap((filename, index) => [
@@ -70,33 +77,36 @@ function network(shape: MachineShape, files: MachineFiles): string[] {
     .map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`)
     .join("");
   const restrict = shape.network === "isolated" ? "restrict=on," : "";
-  // slirp forwards to the first address that it would give by DHCP.
+  // slirp forwards ports to the first address that its DHCP server hands out.
   const start = files.guestAddress === undefined ? "" : `dhcpstart=${files.guestAddress},`;
   return [
     "-netdev",
     `user,id=net,${restrict}${start}hostfwd=tcp:127.0.0.1:${files.sshPort}-:22${forwards}`,
-    // No option ROM: iPXE would only cost time before the disk boots.
+    // No option ROM: iPXE would only delay the boot from disk.
     ...["-device", `virtio-net-pci,netdev=net,mac=${GUEST_MAC},romfile=`],
   ];
 }
 
-/** Devices behind a PCI Express root port can be plugged in at run time; `pc` needs no port. */
+/**
+ * Returns the arguments for a PCI Express root port, into which devices can be plugged at run time.
+ * The machine type `pc` needs no port.
+ */
 function payloadSlot(shape: MachineShape): string[] {
   if (!shape.machineType.includes("q35")) return [];
   return ["-device", `pcie-root-port,id=${PAYLOAD_SLOT},chassis=1,slot=1`];
 }
 
-/** Restrictions of QEMU's seccomp filter; all of them exist since QEMU 2.11 (qemu-options.hx). */
+/** Restrictions of QEMU's seccomp filter. All of them exist since QEMU 2.11 (qemu-options.hx). */
 const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 
-/** Returns the whole argument list, without the program itself. */
+/** Returns the whole argument list, without the program's name. */
 export function qemuArguments(shape: MachineShape, files: MachineFiles): string[] {
   return [
     ...["-name", `guest=${escapeCommas(shape.name)},debug-threads=on`],
     ...["-nodefaults", "-no-user-config"],
     ...["-sandbox", SANDBOX],
-    // Without graphics the firmware speaks on the serial console, so that a disk that does not
-    // boot says so there.
+    // Without graphics, firmware writes to the serial console, so a disk that does not boot is
+    // reported there.
     ...["-machine", `${shape.machineType},graphics=off`],
     ...accelerator(shape),
     ...["-smp", String(shape.cpus)],

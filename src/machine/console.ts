@@ -1,4 +1,4 @@
-/** Reads what the guest printed on its serial console, for messages. */
+/** Reads the end of the guest's serial console for error messages. */
 import { open } from "node:fs/promises";
 import { stripVTControlCharacters } from "node:util";
 import { systemCode } from "../errors.js";
@@ -6,8 +6,8 @@ import { systemCode } from "../errors.js";
 const TAIL_BYTES = 16 * 1024;
 
 /**
- * The last lines of a console's file, without control characters and empty lines.
- * Empty when the file is not there yet.
+ * Returns the last lines of a console file, without control characters and empty lines. Empty when
+ * the file does not exist yet.
  */
 export async function readConsoleTail(path: string, limit = 15): Promise<string[]> {
   try {

@@ -1,4 +1,4 @@
-/** Disk images through qemu-img: what one is, an overlay on one, and whether one is sound. */
+/** Inspects, creates and checks disk images with qemu-img. */
 import { chmod, rename, rm } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
@@ -6,39 +6,39 @@ import { VmbuildError } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
 import { temporaryBeside } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import type { RunResult } from "../host/programs.js";
 
-/** A state of a machine inside a qcow2 image. */
+/** Snapshot of a machine inside a qcow2 image. */
 export interface DiskSnapshot {
   readonly id: string;
   readonly tag: string;
-  /** Bytes of the machine's memory and devices; 0 for a snapshot of the disk alone. */
+  /** Size of the saved memory and devices in bytes; 0 for a snapshot of the disk alone. */
   readonly vmStateSize: number;
   readonly date: Date;
 }
 
-/** What `qemu-img info` tells of an image. Sizes are bytes. */
+/** Properties of an image as reported by `qemu-img info`. Sizes are bytes. */
 export interface ImageInfo {
-  /** `qcow2`, `raw`, `vmdk`, … as QEMU names its drivers. */
+  /** Format by the name of QEMU's driver: `qcow2`, `raw`, `vmdk`, … */
   readonly format: string;
-  /** What the guest sees. */
+  /** Size of the disk as the guest sees it. */
   readonly virtualSize: number;
-  /** What the file takes on the host's disk; less than its length where it has holes. */
+  /** Space that the file takes on the host's disk; less than its length when it is sparse. */
   readonly fileSize: number;
-  /** Absolute where the image names it so, otherwise as QEMU resolves it. */
+  /** Backing file: absolute where the image records it so, otherwise as QEMU resolves it. */
   readonly backingFile?: string;
-  /** The format that the image records for its backing file, as QEMU names its drivers. */
+  /** Format that the image records for its backing file, by the name of QEMU's driver. */
   readonly backingFormat?: string;
-  /** A file outside the image that holds its data (qcow2's `data_file`). */
+  /** External file that holds the image's data (`data_file` of qcow2). */
   readonly dataFile?: string;
-  /** The files that hold the data of an image in parts (vmdk), the image itself left out. */
+  /** Files that hold the data of a split image (vmdk), without the image itself. */
   readonly extents: readonly string[];
   readonly encrypted: boolean;
   readonly snapshots: readonly DiskSnapshot[];
 }
 
-/** The fields of `qemu-img info --output=json` (QEMU's qapi/block-core.json, ImageInfo). */
+/** Fields of `qemu-img info --output=json` (QEMU's qapi/block-core.json, ImageInfo). */
 const infoAnswer = z.object({
   format: z.string(),
   "virtual-size": z.number(),
@@ -69,30 +69,36 @@ const infoAnswer = z.object({
     .default([]),
 });
 
-/** The fields of `qemu-img check --output=json` (qapi/block-core.json, ImageCheck). */
+/** Fields of `qemu-img check --output=json` (qapi/block-core.json, ImageCheck). */
 const checkAnswer = z.object({
   "check-errors": z.number().default(0),
   corruptions: z.number().default(0),
   leaks: z.number().default(0),
 });
 
-/** `qemu-img check`: the format has nothing that could be checked (qemu-img's manual). */
+/** Exit code of `qemu-img check` for a format that cannot be checked (qemu-img's manual). */
 const CHECK_UNSUPPORTED = 63;
 
-/** qemu-img takes a relative name with a colon for a protocol; an absolute path is a path. */
+/**
+ * Runs qemu-img. It takes a relative name with a colon for a protocol, so paths must be absolute.
+ */
 function run(args: readonly string[], signal: AbortSignal | undefined): Promise<RunResult> {
-  return runProgram("qemu-img", args, { signal, keepOutput: true, env: { LC_ALL: "C" } });
+  return runProgram("qemu-img", args, { signal, captureOutput: true, env: { LC_ALL: "C" } });
 }
 
 function failure(code: ErrorCode, doing: string, result: RunResult): VmbuildError {
   const full = result.lastLines.some((line) => /No space left|quota exceeded/i.test(line));
-  return new VmbuildError(full ? "HOST_SPACE" : code, `${doing}: qemu-img: ${endOf(result)}`, {
-    lines: result.lastLines,
-  });
+  return new VmbuildError(
+    full ? "HOST_SPACE" : code,
+    `${doing}: qemu-img: ${describeExit(result)}`,
+    {
+      lines: result.lastLines,
+    },
+  );
 }
 
 /**
- * Reads an image's header; safe while a machine uses the image (`-U`).
+ * Reads the header of an image. Safe while a machine uses the image (`-U`).
  * @throws {VmbuildError} `code` (BASE_INVALID unless given) when it cannot be read as an image.
  */
 export async function imageInfo(
@@ -106,13 +112,13 @@ export async function imageInfo(
 }
 
 /**
- * Reads an image's header as a machine would that is about to use it: with QEMU's locks.
+ * Reads the header of an image with QEMU's locks, as a machine about to use the image would.
  * @param name an absolute path, or QEMU's `json:` specification of an image.
  * @param format the driver to read it with; probed unless given.
  * @returns undefined while another program has it open for writing.
  * @throws {VmbuildError} BASE_INVALID when it cannot be read as an image.
  */
-export async function unusedImageInfo(
+export async function imageInfoWithLocks(
   name: string,
   format: string | undefined,
   signal?: AbortSignal,
@@ -137,7 +143,7 @@ function parseInfo(text: string, name: string): ImageInfo {
     ...(backingFormat === undefined ? {} : { backingFormat }),
     ...(dataFile === undefined ? {} : { dataFile }),
     extents: extents.map(({ filename }) => filename).filter((file) => file !== name),
-    // An image of format luks is nothing but encrypted.
+    // The format luks is encrypted by definition.
     encrypted: answer.encrypted || answer.format === "luks",
     snapshots: answer.snapshots.map((snapshot) => ({
       id: snapshot.id,
@@ -149,9 +155,9 @@ function parseInfo(text: string, name: string): ImageInfo {
 }
 
 /**
- * Converts an image with all that it lies on to one qcow2 file; an existing one is replaced.
- * @param onPercent called with whole percents as they are reached.
- * @throws {VmbuildError} BASE_INVALID with qemu-img's own lines, HOST_SPACE.
+ * Merges an image and its backing files into one qcow2 file. An existing file is replaced.
+ * @param onPercent called with each whole percentage.
+ * @throws {VmbuildError} BASE_INVALID with qemu-img's output, HOST_SPACE.
  */
 export async function flattenImage(options: {
   readonly source: string;
@@ -183,25 +189,28 @@ export async function flattenImage(options: {
   if (result.exitCode !== 0) throw failure("BASE_INVALID", `cannot convert ${source}`, result);
 }
 
-/** What an overlay is made of. */
+/** Options of an overlay. */
 export interface OverlayOptions {
   readonly path: string;
   /**
-   * The image below it. Recorded by its absolute path, which must then stay; or by its name
-   * alone where the two lie in one folder, so that they can be moved and copied together.
+   * Backing image. It is recorded by its absolute path, which must not change afterwards, or by its
+   * name alone when both files are in one folder, so that they can be moved together.
    */
   readonly backing: string;
-  /** Recorded too: a probed raw image could pass itself off as another format. */
+  /**
+   * Format of the backing image, which is recorded too: a guest could otherwise write a header to a
+   * raw image that makes QEMU probe another format.
+   */
   readonly backingFormat: string;
-  /** The overlay's virtual size in bytes; the backing image's own unless given. */
+  /** Virtual size of the overlay in bytes; that of the backing image unless given. */
   readonly size?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes a qcow2 image that holds only what differs from `backing`; an existing one is replaced.
- * @throws {VmbuildError} BASE_TOO_LARGE when `size` would cut the backing image off, BASE_INVALID
- *   when that is no such image, HOST_SPACE when the disk is full.
+ * Creates an empty qcow2 overlay on `backing`. An existing file is replaced.
+ * @throws {VmbuildError} BASE_TOO_LARGE when `size` is smaller than the backing image;
+ *   BASE_INVALID when that is not an image of the given format; HOST_SPACE when the disk is full.
  */
 export async function createOverlay(options: OverlayOptions): Promise<void> {
   const { path, backing, backingFormat, size, signal } = options;
@@ -216,7 +225,7 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
   }
   const temporary = temporaryBeside(resolve(path));
   const beside = dirname(resolve(backing)) === dirname(resolve(path));
-  // A name alone that has a colon in it would be read as a protocol.
+  // A bare name that contains a colon would be read as a protocol.
   const isPlain = /^[\w.-]+$/.test(basename(backing));
   const recorded = beside && isPlain ? basename(backing) : resolve(backing);
   const args = ["create", "-q", "-f", "qcow2", "-F", backingFormat, "-b", recorded];
@@ -225,7 +234,7 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
     if (result.exitCode !== 0) {
       throw failure("BASE_INVALID", `cannot make a disk on top of ${backing}`, result);
     }
-    // It may come to hold saved states, and those what a guest had in memory.
+    // The overlay may later hold snapshots, which contain the guest's memory.
     await chmod(temporary, 0o600);
     await rename(temporary, path);
   } finally {
@@ -233,19 +242,19 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
   }
 }
 
-/** What `qemu-img check` found. */
+/** Result of `qemu-img check`. */
 export interface ImageCheck {
-  /** False for formats that cannot be checked, such as raw; nothing is known then. */
+  /** False for formats that cannot be checked, such as raw. */
   readonly checked: boolean;
-  /** Places that would be read wrongly. */
+  /** Number of corrupt places. */
   readonly corruptions: number;
-  /** Clusters that are taken but unused: wasted space, no harm. */
+  /** Number of clusters that are allocated but unused; they waste space and do no harm. */
   readonly leaks: number;
 }
 
 /**
- * Checks an image's own structure; no machine may be using it.
- * @throws {VmbuildError} `code` (BASE_INVALID unless given) when the check could not be made.
+ * Checks the structure of an image. No machine may be using it.
+ * @throws {VmbuildError} `code` (BASE_INVALID unless given) when the check could not be run.
  */
 export async function checkImage(
   path: string,
@@ -254,7 +263,7 @@ export async function checkImage(
 ): Promise<ImageCheck> {
   const result = await run(["check", "--output=json", resolve(path)], signal);
   if (result.exitCode === CHECK_UNSUPPORTED) return { checked: false, corruptions: 0, leaks: 0 };
-  // 2: corrupt, 3: leaks; both come with a full answer. 1: no answer.
+  // Exit codes 2 (corrupt) and 3 (leaks) come with a full answer, exit code 1 with none.
   if (result.exitCode === null || result.exitCode === 1 || !result.stdout.trim().startsWith("{")) {
     throw failure(code, `cannot check the image ${path}`, result);
   }

@@ -1,11 +1,11 @@
-/** Finds UEFI firmware on this host, and gives each machine variables of its own. */
+/** Finds UEFI firmware on this host and copies its variable store for each machine. */
 import { copyFile } from "node:fs/promises";
 import { VmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 
 /**
- * Where distributions put OVMF: Debian and Ubuntu (4M, then the older 2M), Fedora and its
- * relatives, Arch, openSUSE. Without secure boot: its machines refuse unsigned modules.
+ * Paths of OVMF in distributions: Debian and Ubuntu (4M, then the older 2M), Fedora and relatives,
+ * Arch, openSUSE. All without secure boot, which would refuse unsigned kernel modules.
  */
 const CANDIDATES = [
   ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"],
@@ -15,13 +15,13 @@ const CANDIDATES = [
   ["/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"],
 ] as const;
 
-/** UEFI firmware as files: code that all machines share, and the template of their variables. */
+/** UEFI firmware files: the code, which machines share, and the template of the variable store. */
 export interface UefiFirmware {
   readonly code: string;
   readonly variablesTemplate: string;
 }
 
-/** The host's UEFI firmware, or undefined when it has none. */
+/** Finds the host's UEFI firmware; undefined when none is installed. */
 export async function findUefi(): Promise<UefiFirmware | undefined> {
   for (const [code, variablesTemplate] of CANDIDATES) {
     if ((await statIfThere(code)) && (await statIfThere(variablesTemplate))) {
@@ -32,8 +32,8 @@ export async function findUefi(): Promise<UefiFirmware | undefined> {
 }
 
 /**
- * Finds the firmware that a machine needs.
- * @throws {VmbuildError} HOST_PROGRAM_MISSING when UEFI is wanted and not installed.
+ * Finds the host's UEFI firmware.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING when it is not installed.
  */
 export async function requireUefi(): Promise<UefiFirmware> {
   const found = await findUefi();
@@ -43,7 +43,7 @@ export async function requireUefi(): Promise<UefiFirmware> {
   });
 }
 
-/** Makes a machine's own copy of the variables, at `path`. */
+/** Copies the variable store for one machine to `path`. */
 export async function copyVariables(firmware: UefiFirmware, path: string): Promise<void> {
   await copyFile(firmware.variablesTemplate, path);
 }

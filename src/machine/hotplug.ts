@@ -1,18 +1,23 @@
-/** Plugs a read-only disk into a running machine and takes it out again. */
+/** Plugs a read-only disk into a running machine and unplugs it again. */
 import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
 import { PAYLOAD_SLOT } from "./argv.js";
 import type { RunningMachine } from "./running-machine.js";
 
-/** A disk that is plugged in. */
+/** Disk that is plugged in. */
 export interface PluggedDisk {
-  /** What the guest sees in a block device's `serial`: at most 20 characters for virtio-blk. */
+  /**
+   * Serial number that the guest reads from the block device; at most 20 characters for virtio-blk.
+   */
   readonly serial: string;
-  /** Takes it out, and waits until the guest has let go of it. */
+  /** Unplugs the disk and waits until the guest has released it. */
   unplug(): Promise<void>;
 }
 
-/** A guest that does not let go of a device would keep it in every later state of the machine. */
+/**
+ * Time limit for the guest to release a device; otherwise the device would be part of every later
+ * snapshot.
+ */
 const UNPLUG_DEADLINE_MS = 30_000;
 
 function waitForRemoval(machine: RunningMachine, device: string): Promise<void> {
@@ -36,9 +41,9 @@ function waitForRemoval(machine: RunningMachine, device: string): Promise<void> 
 }
 
 /**
- * Plugs a file of the host into the machine as a read-only disk with the file's bytes, padded
- * with zeros to whole sectors.
- * @throws {VmbuildError} MACHINE_QMP when QEMU or the machine type cannot.
+ * Plugs a file of the host into the machine as a read-only disk, padded with zeros to whole
+ * sectors.
+ * @throws {VmbuildError} MACHINE_QMP when QEMU or the machine type does not support it.
  */
 export async function plugReadOnlyDisk(
   machine: RunningMachine,

@@ -1,6 +1,6 @@
 /**
- * Whether KVM can run a guest here. A readable /dev/kvm proves nothing (there are hosts
- * on which every guest hangs or aborts), so a very small guest is run and has to make progress.
+ * Tests whether KVM can run a guest on this host. A readable /dev/kvm proves nothing, because on
+ * some hosts every guest hangs or aborts; so a very small guest is run and has to make progress.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,8 +8,8 @@ import { runtimeFolder } from "../host/paths.js";
 import { runProgram } from "../host/programs.js";
 
 /**
- * Machine code for the reset vector: real mode, protected mode, long mode with paging, 512 KiB
- * of writes, CPUID, and a byte written to isa-debug-exit. Its source is in docs/kvm-probe.S.
+ * Machine code for the reset vector: real mode, protected mode, long mode with paging, 512 KiB of
+ * writes, CPUID, and a byte written to isa-debug-exit. The source is docs/kvm-probe.S.
  */
 const CODE =
   "fa2e660f0116c8000f20c00c010f22c066ea18000f00080066b810008ed88ec08ed031c0bf00100000b9000c0000" +
@@ -20,17 +20,19 @@ const CODE =
 const RESET_VECTOR = "ea000000f0";
 const IMAGE_BYTES = 64 * 1024;
 const RESET_OFFSET = 0xfff0;
-/** isa-debug-exit turns the byte 0x10 into (0x10 << 1) | 1. */
+/** Exit code of success: isa-debug-exit turns the byte 0x10 into (0x10 << 1) | 1. */
 const SUCCESS = 33;
 
-/** The guest needs a twentieth of a second under emulation; this is for a busy host. */
+/**
+ * Time limit. The guest needs a twentieth of a second under emulation; the rest is for a busy host.
+ */
 const DEADLINE_MS = 3000;
 
-/** What the probe found. `words` are QEMU's own, where it said any. */
+/** Result of the probe. `lastLines` is QEMU's output, if any. */
 export interface ProbeResult {
   readonly usable: boolean;
   readonly reason: string;
-  readonly words: readonly string[];
+  readonly lastLines: readonly string[];
 }
 
 function probeImage(): Buffer {
@@ -40,7 +42,7 @@ function probeImage(): Buffer {
   return image;
 }
 
-/** The arguments of the probe's machine, which has the template's accelerator and CPU model. */
+/** Returns the arguments of the probe's machine, with the template's accelerator and CPU model. */
 function probeArguments(image: string, accelerator: readonly string[], cpuModel: string): string[] {
   return [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-m", "16M"],
@@ -50,9 +52,10 @@ function probeArguments(image: string, accelerator: readonly string[], cpuModel:
 }
 
 /**
- * Runs the probe. Never longer than about 3 seconds.
- * @param cpuModel the model that the real machine will have; `host` for KVM's default.
- * @param accelerator QEMU's arguments for the accelerator; the probe itself is tested under TCG.
+ * Runs the probe, for about 3 seconds at most.
+ * @param cpuModel the model of the real machine; `host` is KVM's default.
+ * @param accelerator QEMU's arguments for the accelerator, so that the probe can be tested under
+ *   TCG.
  */
 export async function probeGuest(
   binary: string,
@@ -69,16 +72,16 @@ export async function probeGuest(
     const result = await runProgram(binary, probeArguments(image, accelerator, cpuModel), {
       signal: either,
     });
-    if (result.exitCode === SUCCESS) return { usable: true, reason: "a guest ran", words: [] };
+    if (result.exitCode === SUCCESS) return { usable: true, reason: "a guest ran", lastLines: [] };
     const end = result.signal ? `was ended by ${result.signal}` : `ended with ${result.exitCode}`;
-    return { usable: false, reason: `QEMU ${end}`, words: result.lastLines };
+    return { usable: false, reason: `QEMU ${end}`, lastLines: result.lastLines };
   } catch (error) {
     signal?.throwIfAborted();
     if (!deadline.aborted) throw error;
     return {
       usable: false,
       reason: `QEMU started, but a guest made no progress in ${DEADLINE_MS / 1000} s`,
-      words: [],
+      lastLines: [],
     };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** Starts QEMU and keeps hold of it: a running machine, its control socket and its end. */
+/** Starts QEMU and manages its process, control socket and exit. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createWriteStream } from "node:fs";
@@ -6,16 +6,16 @@ import { join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { LineSplitter, Tail } from "../host/lines.js";
-import { dyingWithParent, missingProgram } from "../host/programs.js";
+import { withParentDeathSignal, missingProgramError } from "../host/programs.js";
 import { qemuArguments } from "./argv.js";
-import { freePort } from "./ports.js";
+import { findFreePort } from "./ports.js";
 import { listenForQmp } from "./qmp.js";
 import type { Qmp, QmpEvent } from "./qmp.js";
-import { restartPatience, watchRestarts } from "./restart-watch.js";
+import { firmwareTimeout, watchRestarts } from "./restart-watch.js";
 import type { RestartWatchOptions } from "./restart-watch.js";
 import type { MachineEnd, RunningMachine } from "./running-machine.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
-import { dropTranslationsAtRestarts } from "./translations.js";
+import { flushTranslationsOnReset } from "./translation-cache.js";
 
 /** A port of the guest, and the port of 127.0.0.1 that leads to it: any free one unless given. */
 export interface Forward {
@@ -30,19 +30,19 @@ export interface LaunchOptions {
   /** A short, private folder for the control socket, and a name that no other run has. */
   readonly runtimeFolder: string;
   readonly runId: string;
-  /** QEMU's own words go here. */
+  /** File for QEMU's own output. */
   readonly log: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** Start with the guest standing still, for a state to be loaded. */
+  /** Starts with the guest paused, so that a snapshot can be loaded. */
   readonly paused?: boolean;
   /** Further ports of the guest that are to be reached, besides 22. */
   readonly forwards?: readonly Forward[];
   /**
-   * Milliseconds from a restart of the guest to its firmware's first sign of life, after which
-   * the machine is reset once more. By the accelerator unless given.
+   * Time limit in milliseconds from a restart of the guest to the first activity of its firmware,
+   * after which the machine is reset once. Depends on the accelerator unless given.
    */
-  readonly restartPatienceMs?: number;
+  readonly firmwareTimeoutMs?: number;
 }
 
 const BIND_ATTEMPTS = 5;
@@ -61,15 +61,16 @@ function startProcess(
   log: string,
   listeners: Process["listeners"],
 ): Process {
-  const words = new Tail(20);
+  const tail = new Tail(20);
   let byGuest = false;
-  const [file, wrapped] = dyingWithParent(binary, args);
-  // A session of its own: Ctrl-C in the terminal is for vmbuild, which then stops the machine.
+  const [file, wrapped] = withParentDeathSignal(binary, args);
+  // QEMU runs in a session of its own, so that Ctrl-C in the terminal reaches only vmbuild, which
+  // then stops the machine.
   const child = spawn(file, wrapped, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const logStream = createWriteStream(log, { flags: "a", mode: 0o600 });
-  // A disk that is full must not end the build here; QEMU's last words are kept anyway.
+  // A full disk must not end the build here. QEMU's last lines are kept in memory anyway.
   logStream.on("error", () => {});
-  const splitter = new LineSplitter((line) => words.push(line));
+  const splitter = new LineSplitter((line) => tail.push(line));
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (chunk: Buffer) => {
       splitter.write(chunk);
@@ -78,12 +79,12 @@ function startProcess(
   }
   const ended = new Promise<MachineEnd>((resolve, reject) => {
     child.once("error", (error) => {
-      reject(systemCode(error) === "ENOENT" ? missingProgram(file, error) : error);
+      reject(systemCode(error) === "ENOENT" ? missingProgramError(file, error) : error);
     });
     child.once("close", (exitCode, signal) => {
       splitter.end();
       logStream.end();
-      resolve({ exitCode, signal, byGuest, words: words.lines });
+      resolve({ exitCode, signal, byGuest, lastLines: tail.lines });
     });
   });
   listeners.add(({ event, data }) => {
@@ -98,21 +99,22 @@ function describeEnd(end: MachineEnd): string {
 }
 
 function startError(shape: MachineShape, end: MachineEnd): VmbuildError {
-  const missing = end.words.some((line) => line.startsWith("setpriv: failed to execute"));
-  if (missing) return missingProgram(shape.binary);
-  const usesKvm = shape.accelerator === "kvm" && end.words.some((line) => /kvm|MSR/i.test(line));
+  const missing = end.lastLines.some((line) => line.startsWith("setpriv: failed to execute"));
+  if (missing) return missingProgramError(shape.binary);
+  const usesKvm =
+    shape.accelerator === "kvm" && end.lastLines.some((line) => /kvm|MSR/i.test(line));
   return new VmbuildError(
     usesKvm ? "HOST_KVM_UNUSABLE" : "MACHINE_START",
     `QEMU did not start: it ${describeEnd(end)}`,
-    { lines: end.words, details: { exitCode: end.exitCode, signal: end.signal } },
+    { lines: end.lastLines, details: { exitCode: end.exitCode, signal: end.signal } },
   );
 }
 
-/** The error for a machine that ended although it was still needed. */
+/** Returns the error for a machine that ended while it was still needed. */
 export function deathError(end: MachineEnd): VmbuildError {
   const who = end.byGuest ? "The guest switched itself off" : `QEMU ${describeEnd(end)}`;
   return new VmbuildError("MACHINE_DIED", `${who} while the build still needed it`, {
-    lines: end.words,
+    lines: end.lastLines,
     details: { exitCode: end.exitCode, signal: end.signal, byGuest: end.byGuest },
     ...(end.byGuest
       ? { hint: "Leave switching off to vmbuild; to restart the guest, use a reboot action." }
@@ -128,11 +130,11 @@ function noSpaceError(): VmbuildError {
 
 async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port taken"> {
   const { shape, emit } = options;
-  const sshPort = await freePort();
+  const sshPort = await findFreePort();
   const qmpSocket = join(options.runtimeFolder, `${options.runId}.qmp`);
   const forwards: { host: number; guest: number }[] = [];
   for (const { guest, host } of options.forwards ?? []) {
-    forwards.push({ guest, host: host ?? (await freePort()) });
+    forwards.push({ guest, host: host ?? (await findFreePort()) });
   }
   const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort, forwards });
   const args = options.paused ? [...all, "-S"] : all;
@@ -149,7 +151,7 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   });
   let first: Qmp | MachineEnd;
   try {
-    // A QEMU that ends during its start closes the socket first; how it ended says why.
+    // A QEMU that fails to start closes the socket first; its exit tells the reason.
     const connected = listener.connected.catch(() => ended);
     first = await Promise.race([connected, ended, cancelled]);
   } catch (error) {
@@ -160,13 +162,13 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
       cause: error,
     });
   }
-  if ("words" in first) {
-    if (first.words.some((line) => COULD_NOT_BIND.test(line))) return "port taken";
+  if ("lastLines" in first) {
+    if (first.lastLines.some((line) => COULD_NOT_BIND.test(line))) return "port taken";
     throw startError(shape, first);
   }
   const pid = child.pid ?? 0;
   emit({ type: "machine.started", pid, sshPort, accelerator: shape.accelerator });
-  const { restartPatienceMs = restartPatience(shape.accelerator) } = options;
+  const { firmwareTimeoutMs = firmwareTimeout(shape.accelerator) } = options;
   const machine = new Machine({
     pid,
     sshPort,
@@ -174,10 +176,10 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
     args,
     qmp: first,
     process,
-    watch: { console: options.files.console, emit, patienceMs: restartPatienceMs },
+    watch: { console: options.files.console, emit, timeoutMs: firmwareTimeoutMs },
   });
   if (shape.accelerator === "tcg") {
-    dropTranslationsAtRestarts(machine, join(options.runtimeFolder, `${options.runId}.gdb`));
+    flushTranslationsOnReset(machine, join(options.runtimeFolder, `${options.runId}.gdb`));
   }
   return machine;
 }
@@ -215,7 +217,7 @@ class Machine implements RunningMachine {
     this.#child = process.child;
     this.#listeners = process.listeners;
     this.ended = process.ended;
-    // QEMU stops the guest when its disk's file cannot grow (werror=enospc, QEMU's default).
+    // QEMU pauses the guest when its disk file cannot grow (werror=enospc, QEMU's default).
     this.onEvent(({ event, data }) => {
       if (event === "RESET") this.#resets++;
       if (event === "BLOCK_IO_ERROR" && data["nospace"] === true) this.#death.abort(noSpaceError());
@@ -257,10 +259,10 @@ class Machine implements RunningMachine {
 }
 
 /**
- * Starts QEMU and waits until it answers on its control socket; the guest has then not run yet
- * for more than an instant.
- * @throws {VmbuildError} MACHINE_START with QEMU's own words; HOST_KVM_UNUSABLE when they speak
- *   of KVM; HOST_PROGRAM_MISSING when there is no such program.
+ * Starts QEMU and waits until it answers on its control socket; by then the guest has run for an
+ * instant at most.
+ * @throws {VmbuildError} MACHINE_START with QEMU's output; HOST_KVM_UNUSABLE when the output is
+ *   about KVM; HOST_PROGRAM_MISSING when the program does not exist.
  */
 export async function launchMachine(options: LaunchOptions): Promise<RunningMachine> {
   for (let attempt = 1; attempt <= BIND_ATTEMPTS; attempt++) {

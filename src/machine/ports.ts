@@ -1,10 +1,13 @@
-/** Free ports on the loopback interface. */
+/** Finds free ports on the loopback interface. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 
-/** A port on 127.0.0.1 that was free a moment ago; somebody may take it before it is used. */
-export async function freePort(): Promise<number> {
+/**
+ * Returns a port of 127.0.0.1 that was free a moment ago. Another process may take it before it is
+ * used.
+ */
+export async function findFreePort(): Promise<number> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -14,14 +17,14 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Whether nobody listens on that port of 127.0.0.1 now. */
+/** Returns whether the port of 127.0.0.1 can be bound now. */
 export async function isPortFree(port: number): Promise<boolean> {
   const server = createServer();
   server.listen(port, "127.0.0.1");
   try {
     await once(server, "listening");
   } catch {
-    // Taken, or not for this user: it cannot be had either way.
+    // The port is in use or not allowed for this user; it cannot be bound either way.
     return false;
   }
   server.close();

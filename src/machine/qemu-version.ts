@@ -1,21 +1,21 @@
-/** QEMU's version, and the oldest one that vmbuild works with. */
+/** Parses QEMU's version and requires the oldest one that is supported. */
 import { VmbuildError } from "../errors.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 
-/** A version of QEMU. */
+/** Version of QEMU. */
 export interface QemuVersion {
-  /** As QEMU prints it, such as `7.2.22`. */
+  /** Version as QEMU prints it, such as `7.2.22`. */
   readonly text: string;
   readonly major: number;
   readonly minor: number;
 }
 
-/** The oldest QEMU that vmbuild works with. */
+/** Oldest supported version of QEMU. */
 export const OLDEST_QEMU = { major: 6, minor: 2 } as const;
 
 /**
- * Reads what `qemu-system-x86_64 --version` or `qemu-img --version` printed.
- * Undefined when it is something else.
+ * Parses the output of `qemu-system-x86_64 --version` or `qemu-img --version`. Undefined when it is
+ * not such output.
  */
 export function parseQemuVersion(output: string): QemuVersion | undefined {
   const match = /version (\d+)\.(\d+)(?:\.(\d+))?/.exec(output);
@@ -29,14 +29,14 @@ export function parseQemuVersion(output: string): QemuVersion | undefined {
 }
 
 /**
- * Asks a QEMU program for its version.
- * @throws {VmbuildError} HOST_PROGRAM_MISSING when it is not there or older than 6.2.
+ * Runs a QEMU program to read its version.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING when it is not installed or older than 6.2.
  */
 export async function qemuVersion(binary: string, signal?: AbortSignal): Promise<QemuVersion> {
-  const result = await runProgram(binary, ["--version"], { signal, keepOutput: true });
+  const result = await runProgram(binary, ["--version"], { signal, captureOutput: true });
   const version = parseQemuVersion(result.stdout);
   if (!version) {
-    throw new VmbuildError("HOST_PROGRAM_MISSING", `${binary} --version: ${endOf(result)}`, {
+    throw new VmbuildError("HOST_PROGRAM_MISSING", `${binary} --version: ${describeExit(result)}`, {
       lines: result.lastLines,
       hint: "Is this QEMU? Set machine.binary to the program that is.",
     });

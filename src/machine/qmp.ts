@@ -1,6 +1,6 @@
 /**
- * QEMU's control socket (docs/interop/qmp-spec.rst in QEMU's sources). vmbuild listens and QEMU
- * connects, so there is nothing to poll for.
+ * Implements QEMU's control protocol, QMP (docs/interop/qmp-spec.rst in QEMU's sources). vmbuild
+ * listens and QEMU connects, so there is nothing to poll for.
  */
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
@@ -9,13 +9,13 @@ import { once } from "node:events";
 import { VmbuildError, messageOf } from "../errors.js";
 import { StringDecoder } from "node:string_decoder";
 
-/** Something that QEMU tells unasked, such as `SHUTDOWN`. */
+/** Asynchronous event from QEMU, such as `SHUTDOWN`. */
 export interface QmpEvent {
   readonly event: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-interface Waiting {
+interface PendingCommand {
   readonly command: string;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -30,11 +30,11 @@ interface QmpMessage {
   readonly QMP?: unknown;
 }
 
-/** Commands go out, answers and events come in. Made by {@link listenForQmp}. */
+/** QMP client: sends commands, receives answers and events. Created by {@link listenForQmp}. */
 export class Qmp {
   readonly #socket: Socket;
   readonly #onEvent: (event: QmpEvent) => void;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #pending = new Map<number, PendingCommand>();
   #nextId = 1;
   #closed: VmbuildError | undefined;
 
@@ -44,44 +44,44 @@ export class Qmp {
     const decoder = new StringDecoder("utf8");
     let rest = "";
     socket.on("data", (chunk) => {
-      // Answers are whole lines of any length: LineSplitter, made for people, cuts long ones.
+      // An answer is one line of any length; LineSplitter would cut long lines.
       const lines = (rest + decoder.write(chunk)).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) if (line.trim() !== "") this.#take(line, onGreeting);
+      for (const line of lines) if (line.trim() !== "") this.#handleLine(line, onGreeting);
     });
-    // QEMU's exit resets the connection; `close` follows, and there every wait is ended.
+    // QEMU's exit resets the connection. The `close` event that follows ends all pending commands.
     socket.on("error", () => {});
     socket.on("close", () => this.#close());
   }
 
   /**
-   * Sends a command and returns its answer's `return`.
-   * @throws {VmbuildError} MACHINE_QMP when QEMU refuses it or has gone.
+   * Sends a command and returns the `return` value of its answer.
+   * @throws {VmbuildError} MACHINE_QMP when QEMU refuses it or has exited.
    */
   execute<T = unknown>(command: string, args: Record<string, unknown> = {}): Promise<T> {
     if (this.#closed) return Promise.reject(this.#closed);
     const id = this.#nextId++;
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, { command, resolve: (value) => resolve(value as T), reject });
+      this.#pending.set(id, { command, resolve: (value) => resolve(value as T), reject });
       this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
   }
 
-  /** Lets go of the socket. QEMU itself goes on. */
+  /** Closes the socket. QEMU itself keeps running. */
   close(): void {
     this.#socket.destroy();
     this.#close();
   }
 
-  #take(line: string, onGreeting: () => void): void {
+  #handleLine(line: string, onGreeting: () => void): void {
     const message = JSON.parse(line) as QmpMessage;
     if (message.QMP !== undefined) onGreeting();
     if (message.event !== undefined) {
       this.#onEvent({ event: message.event, data: message.data ?? {} });
     }
-    const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
+    const waiting = message.id === undefined ? undefined : this.#pending.get(message.id);
     if (!waiting || message.id === undefined) return;
-    this.#waiting.delete(message.id);
+    this.#pending.delete(message.id);
     if (!message.error) return waiting.resolve(message.return);
     const { class: kind, desc } = message.error;
     waiting.reject(
@@ -93,21 +93,21 @@ export class Qmp {
 
   #close(): void {
     this.#closed ??= new VmbuildError("MACHINE_QMP", "QEMU's control socket is closed");
-    for (const { reject } of this.#waiting.values()) reject(this.#closed);
-    this.#waiting.clear();
+    for (const { reject } of this.#pending.values()) reject(this.#closed);
+    this.#pending.clear();
   }
 }
 
-/** A socket that waits for QEMU. */
+/** Socket that waits for QEMU to connect. */
 export interface QmpListener extends AsyncDisposable {
-  /** Resolves when QEMU has connected and negotiated. */
+  /** Resolves when QEMU has connected and completed the QMP handshake. */
   readonly connected: Promise<Qmp>;
 }
 
 /**
  * Listens on a unix socket for one QEMU.
  * @param path at most 107 bytes, the kernel's limit.
- * @param onEvent called for each event, from the first on.
+ * @param onEvent called for every event.
  */
 export async function listenForQmp(
   path: string,

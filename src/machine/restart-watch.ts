@@ -1,6 +1,6 @@
 /**
- * Notices a machine whose firmware stays silent after the guest restarted, and resets it once
- * more. Firmware that hangs has read nothing from the guest's disks, so that nothing is lost.
+ * Detects firmware that hangs after a restart of the guest, and resets the machine once. Firmware
+ * that hangs has not used the guest's disks yet, so no data is lost.
  */
 import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
@@ -11,37 +11,38 @@ import type { RunningMachine } from "./running-machine.js";
 import type { Accelerator } from "./shape.js";
 
 /**
- * Time that firmware gets from a restart to its first sign of life, in milliseconds. Emulated
- * UEFI firmware needs 4 s of processor time for that; on a host with ten runnable threads per
- * core it was seen to take a minute.
+ * Time limit from a restart to the firmware's first activity, in milliseconds. Emulated UEFI
+ * firmware needs 4 s of processor time for that, which took up to a minute on a host with ten
+ * runnable threads per core.
  */
-const PATIENCE_MS: Record<Accelerator, number> = { kvm: 60_000, tcg: 180_000 };
+const FIRMWARE_TIMEOUT_MS: Record<Accelerator, number> = { kvm: 60_000, tcg: 180_000 };
 
-/** Time that a machine's firmware gets, in milliseconds. */
-export const restartPatience = (accelerator: Accelerator): number => PATIENCE_MS[accelerator];
+/** Returns the time limit for a machine's firmware in milliseconds. */
+export const firmwareTimeout = (accelerator: Accelerator): number =>
+  FIRMWARE_TIMEOUT_MS[accelerator];
 
-/** What a watch needs to know of its machine. */
+/** Options of a watch. */
 export interface RestartWatchOptions {
-  /** The file with the guest's serial console. */
+  /** File with the guest's serial console. */
   readonly console: string;
   readonly emit: Emit;
-  readonly patienceMs: number;
-  /** Waits for that long; rejects when the signal aborts. */
+  readonly timeoutMs: number;
+  /** Waits for that many milliseconds. Rejects when the signal aborts. */
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
 }
 
-/** Whatever grows when a guest does something: bytes on its console, reads from its disks. */
-interface SignsOfLife {
+/** Counters that grow when a guest is active: bytes on its console, reads from its disks. */
+interface Activity {
   readonly consoleBytes: number;
   readonly reads: number;
 }
 
-/** A part of the answer of `query-blockstats` (qapi/block-core.json, BlockStats). */
+/** Part of the answer of `query-blockstats` (qapi/block-core.json, BlockStats). */
 interface BlockStats {
   readonly stats: { readonly rd_operations: number };
 }
 
-async function sizeOf(path: string): Promise<number> {
+async function sizeIfExists(path: string): Promise<number> {
   try {
     return (await stat(path)).size;
   } catch (error) {
@@ -50,15 +51,15 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-async function lookAt(machine: RunningMachine, console: string): Promise<SignsOfLife> {
+async function readActivity(machine: RunningMachine, console: string): Promise<Activity> {
   const [consoleBytes, blocks] = await Promise.all([
-    sizeOf(console),
+    sizeIfExists(console),
     machine.qmp.execute<BlockStats[]>("query-blockstats"),
   ]);
   return { consoleBytes, reads: blocks.reduce((sum, { stats }) => sum + stats.rd_operations, 0) };
 }
 
-/** Nothing is kept from ending by this. */
+/** Waits without keeping the process alive. */
 const waitFor = (milliseconds: number, signal: AbortSignal): Promise<void> =>
   delay(milliseconds, undefined, { signal, ref: false });
 
@@ -67,27 +68,27 @@ async function isRunning(machine: RunningMachine): Promise<boolean> {
 }
 
 /**
- * Waits for a sign of life after one restart, and resets the machine where there is none.
- * @returns Whether it was reset.
- * @throws {VmbuildError} MACHINE_QMP when QEMU has gone.
+ * Waits for activity after one restart and resets the machine when there is none.
+ * @returns whether it was reset.
+ * @throws {VmbuildError} MACHINE_QMP when QEMU has exited.
  */
 export async function resetIfSilent(
   machine: RunningMachine,
   options: RestartWatchOptions,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { console, emit, patienceMs, wait = waitFor } = options;
-  const before = await lookAt(machine, console);
+  const { console, emit, timeoutMs, wait = waitFor } = options;
+  const before = await readActivity(machine, console);
   do {
-    await wait(patienceMs, signal);
-    const now = await lookAt(machine, console);
+    await wait(timeoutMs, signal);
+    const now = await readActivity(machine, console);
     if (now.consoleBytes > before.consoleBytes || now.reads > before.reads) return false;
-    // A machine that is paused says nothing either.
+    // A paused machine is inactive as well, so the wait starts again.
   } while (!(await isRunning(machine)));
   signal.throwIfAborted();
   emit({
     type: "warning",
-    message: `The guest restarted, and its firmware did nothing for ${formatDuration(patienceMs)}: the machine is reset once more`,
+    message: `The guest restarted, and its firmware did nothing for ${formatDuration(timeoutMs)}: the machine is reset once more`,
     hint: "Nothing came on the serial console and nothing was read from the disks. A host with too much to do can be the reason.",
   });
   await machine.qmp.execute("system_reset");
@@ -95,9 +96,9 @@ export async function resetIfSilent(
 }
 
 /**
- * Watches every restart that the guest asks for, until the machine ends or is about to. Each is
- * followed by one more reset at most, since QEMU's own resets are not watched.
- * @returns What to call when the guest has answered in another way, such as over SSH.
+ * Watches every restart that the guest requests until the machine ends or shuts down. Each is
+ * followed by at most one more reset, since resets by QEMU itself are not watched.
+ * @returns a function to call when the guest has answered in another way, such as over SSH.
  */
 export function watchRestarts(machine: RunningMachine, options: RestartWatchOptions): () => void {
   let current = new AbortController();
@@ -107,7 +108,8 @@ export function watchRestarts(machine: RunningMachine, options: RestartWatchOpti
     if (event !== "RESET" || data["guest"] !== true) return;
     stop();
     current = new AbortController();
-    // It ends with the machine, or when it is stopped; whoever uses the machine says what is wrong.
+    // The wait ends with the machine or when it is cancelled. The error is ignored because other
+    // users of the machine report what is wrong.
     resetIfSilent(machine, options, current.signal).catch(() => {});
   });
   void machine.ended.then(() => {

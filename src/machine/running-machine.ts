@@ -1,17 +1,17 @@
-/** A machine that runs, and its end. */
+/** Interface of a running machine and of its exit. */
 import type { Qmp, QmpEvent } from "./qmp.js";
 
-/** How QEMU ended. */
+/** Exit of QEMU. */
 export interface MachineEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** The guest switched itself off, or asked for it. */
+  /** True when the guest powered itself off or requested it. */
   readonly byGuest: boolean;
-  /** The last lines that QEMU printed. */
-  readonly words: readonly string[];
+  /** Last lines that QEMU printed. */
+  readonly lastLines: readonly string[];
 }
 
-/** A machine that runs. Disposing of it ends it without ceremony; `stop.ts` does so gently. */
+/** Running machine. Disposing of it kills it; `stop.ts` stops it gracefully. */
 export interface RunningMachine extends AsyncDisposable {
   readonly pid: number;
   readonly sshPort: number;
@@ -19,18 +19,18 @@ export interface RunningMachine extends AsyncDisposable {
   readonly ports: ReadonlyMap<number, number>;
   readonly arguments: readonly string[];
   readonly qmp: Qmp;
-  /** Aborts with MACHINE_DIED when QEMU ends although nobody asked it to. */
+  /** Aborts with MACHINE_DIED when QEMU exits unexpectedly. */
   readonly death: AbortSignal;
-  /** Resolves when QEMU has ended, however it did. Never rejects. */
+  /** Resolves when QEMU has exited for any reason. Never rejects. */
   readonly ended: Promise<MachineEnd>;
-  /** How often the guest restarted it. */
+  /** Number of restarts that the guest requested. */
   readonly resets: number;
-  /** Calls back for each QMP event from now on. Returns what ends that. */
+  /** Calls the listener for each QMP event from now on. Returns a function that removes it. */
   onEvent(listener: (event: QmpEvent) => void): () => void;
-  /** Tells that the guest answered; a sign of life after a restart is then not waited for any more. */
+  /** Records that the guest answered, which ends the wait for firmware activity after a restart. */
   guestAnswered(): void;
-  /** From now on, its end is what is wanted. */
+  /** Declares that an exit from now on is intended, so `death` does not abort. */
   expectEnd(): void;
-  /** SIGKILL. Idempotent. */
+  /** Sends SIGKILL. Idempotent. */
   kill(): Promise<MachineEnd>;
 }

@@ -1,22 +1,22 @@
 /**
- * Overwrites texts in a stopped machine's disk. A deleted file's bytes stay in their blocks:
- * trimming frees whole clusters only (64 KiB; QEMU drops what is less), and cloud-init replaces
- * its files, so that copies lie where nothing inside the guest finds them any more.
+ * Overwrites texts such as keys in the disk of a stopped machine. The bytes of a deleted file stay
+ * in their blocks: trimming frees only whole clusters (64 KiB; QEMU ignores smaller ranges), and
+ * cloud-init replaces its files, so copies remain where nothing inside the guest can find them.
  */
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 
-/** A part of the disk that has data of its own: where the guest sees it, and where it lies. */
+/** Allocated part of a disk: its guest offset and its offset in the file. */
 interface Extent {
   readonly start: number;
   readonly length: number;
   readonly offset: number;
 }
 
-/** The fields of `qemu-img map --output=json` (qapi/block-core.json, MapEntry). */
+/** Fields of `qemu-img map --output=json` (qapi/block-core.json, MapEntry). */
 const mapAnswer = z.array(
   z.object({
     start: z.number(),
@@ -29,16 +29,20 @@ const mapAnswer = z.array(
 );
 
 const CHUNK = 4 * 2 ** 20;
-/** An argument list has room for some hundred commands. */
+/** Number of write commands per call; an argument list has room for some hundred. */
 const WRITES_AT_ONCE = 200;
 
-async function ownExtents(disk: string, signal: AbortSignal): Promise<Extent[]> {
+async function allocatedExtents(disk: string, signal: AbortSignal): Promise<Extent[]> {
   const args = ["map", "-f", "qcow2", "--output=json", disk];
-  const result = await runProgram("qemu-img", args, { signal, keepOutput: true });
+  const result = await runProgram("qemu-img", args, { signal, captureOutput: true });
   if (result.exitCode !== 0) {
-    throw new VmbuildError("ARTIFACT_CONVERT", `qemu-img cannot map ${disk}: ${endOf(result)}`, {
-      lines: result.lastLines,
-    });
+    throw new VmbuildError(
+      "ARTIFACT_CONVERT",
+      `qemu-img cannot map ${disk}: ${describeExit(result)}`,
+      {
+        lines: result.lastLines,
+      },
+    );
   }
   return mapAnswer.parse(JSON.parse(result.stdout)).flatMap((entry) => {
     const { start, length, depth, data, zero, offset } = entry;
@@ -46,8 +50,8 @@ async function ownExtents(disk: string, signal: AbortSignal): Promise<Extent[]> 
   });
 }
 
-/** Where the texts are, as the guest counts: by offset, each with its length. */
-async function* find(
+/** Yields the guest offset and length of each occurrence, by ascending offset. */
+async function* findTexts(
   file: FileHandle,
   extents: readonly Extent[],
   texts: readonly string[],
@@ -58,14 +62,15 @@ async function* find(
   let kept = 0;
   let end = -1;
   for (const { start, length, offset } of extents) {
-    // A text may begin in one extent and end in the next, wherever that lies in the file.
+    // A text may start in one extent and continue in the next one, if they are adjacent for the
+    // guest.
     if (start !== end) kept = 0;
     end = start + length;
     for (let at = 0; at < length; at += CHUNK) {
       signal.throwIfAborted();
       const size = Math.min(CHUNK, length - at);
       const { bytesRead } = await file.read(buffer, kept, size, offset + at);
-      // The last cluster's end may never have been written.
+      // The end of the last cluster may never have been written.
       buffer.fill(0, kept + bytesRead, kept + size);
       const here = buffer.subarray(0, kept + size);
       for (const text of texts) {
@@ -80,11 +85,11 @@ async function* find(
 }
 
 /**
- * Overwrites each occurrence of the texts in what the guest would read from the disk and its
- * backing image does not hold. Snapshots inside the disk stay as they are.
+ * Overwrites each occurrence of the texts in the data of the disk that is not in its backing image.
+ * Snapshots inside the disk are not changed.
  * @param disk a qcow2 image that no machine uses.
  * @param texts ASCII.
- * @returns how many there were.
+ * @returns the number of occurrences.
  * @throws {VmbuildError} ARTIFACT_CONVERT when the disk cannot be read or written.
  */
 export async function scrubDisk(
@@ -92,11 +97,11 @@ export async function scrubDisk(
   texts: readonly string[],
   signal: AbortSignal,
 ): Promise<number> {
-  const extents = await ownExtents(disk, signal);
+  const extents = await allocatedExtents(disk, signal);
   const writes: string[] = [];
   {
     await using file = await open(disk, "r");
-    for await (const [offset, length] of find(file, extents, texts, signal)) {
+    for await (const [offset, length] of findTexts(file, extents, texts, signal)) {
       writes.push("-c", `write -q -P 0 ${offset} ${length}`);
     }
   }
@@ -104,9 +109,13 @@ export async function scrubDisk(
     const some = writes.slice(at, at + 2 * WRITES_AT_ONCE);
     const result = await runProgram("qemu-io", ["-f", "qcow2", ...some, disk], { signal });
     if (result.exitCode === 0) continue;
-    throw new VmbuildError("ARTIFACT_CONVERT", `qemu-io cannot write ${disk}: ${endOf(result)}`, {
-      lines: result.lastLines,
-    });
+    throw new VmbuildError(
+      "ARTIFACT_CONVERT",
+      `qemu-io cannot write ${disk}: ${describeExit(result)}`,
+      {
+        lines: result.lastLines,
+      },
+    );
   }
   return writes.length / 2;
 }

@@ -38,36 +38,36 @@ export interface MachinePlan extends Omit<MachineShape, "accelerator" | "cpuMode
   readonly cpuModel: string | undefined;
 }
 
-/** The files and the port that one start of a machine uses. Paths are absolute. */
+/** Files and ports of one start of a machine. Paths are absolute. */
 export interface MachineFiles {
-  /** The qcow2 disk that the guest writes to. */
+  /** qcow2 disk that the guest writes to. */
   readonly disk: string;
-  /** Read-only disks in raw format: the seed, for one. */
+  /** Read-only disks in raw format, such as the seed. */
   readonly readOnlyDisks: readonly string[];
-  /** ISO images that the guest gets as CDs. */
+  /** ISO images that the guest sees as CDs. */
   readonly cds?: readonly string[];
-  /** UEFI code and this machine's own copy of the variables. */
+  /** UEFI code, and this machine's own copy of the variable store. */
   readonly firmware?: { readonly code: string; readonly variables: string };
   readonly qmpSocket: string;
   readonly console: string;
-  /** The port on 127.0.0.1 that leads to the guest's port 22. */
+  /** Port on 127.0.0.1 that is forwarded to the guest's port 22. */
   readonly sshPort: number;
-  /** Further ports on 127.0.0.1 that lead into the guest. */
+  /** Further ports on 127.0.0.1 that are forwarded to the guest. */
   readonly forwards?: readonly { readonly host: number; readonly guest: number }[];
-  /** The guest's address in 10.0.2.0/24, to which forwards lead; 10.0.2.15 unless given. */
+  /** Address of the guest in 10.0.2.0/24, to which ports are forwarded; 10.0.2.15 unless given. */
   readonly guestAddress?: string;
 }
 
 /**
- * x86-64-v2, which today's distributions ask for, and no more: with `max` a guest picks code for
- * wide vectors and five-level page tables, which are slower to emulate (a Debian guest took 15 %
- * longer to SSH).
+ * CPU model for emulation: x86-64-v2, which current distributions require, and no more. With `max`,
+ * a guest uses wide vectors and five-level page tables, which are slower to emulate (a Debian guest
+ * took 15 % longer to reach SSH).
  */
-const EMULATED = "qemu64,ssse3=on,sse4.1=on,sse4.2=on,popcnt=on,cx16=on,lahf-lm=on";
+const TCG_CPU_MODEL = "qemu64,ssse3=on,sse4.1=on,sse4.2=on,popcnt=on,cx16=on,lahf-lm=on";
 
 /** Returns the default CPU model: the host's under KVM, one that is fast to emulate otherwise. */
 export function defaultCpuModel(accelerator: Accelerator): string {
-  return accelerator === "kvm" ? "host" : EMULATED;
+  return accelerator === "kvm" ? "host" : TCG_CPU_MODEL;
 }
 
 /** Completes a machine with its accelerator. */

@@ -1,14 +1,14 @@
 /**
- * Saves, loads and deletes states of a running machine inside its own disk: memory, devices and
- * disk together, through QMP's snapshot jobs (qapi/migration.json in QEMU's sources, since 6.0).
- * Only the guest's disk takes part: read-only disks hold still, and a UEFI guest's variables are
- * part of its memory.
+ * Saves, loads and deletes snapshots of a running machine in its own disk through QMP's snapshot
+ * jobs (qapi/migration.json in QEMU's sources, since 6.0). A snapshot holds memory, devices and
+ * disk together. Only the guest's disk takes part: read-only disks do not change, and UEFI
+ * variables are part of the memory.
  */
 import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
 import type { RunningMachine } from "./running-machine.js";
 
-/** The name that `argv.ts` gives the guest's disk. */
+/** Node name of the guest's disk in `argv.ts`. */
 const DISK_NODE = "disk";
 
 type JobKind = "snapshot-save" | "snapshot-load" | "snapshot-delete";
@@ -19,7 +19,7 @@ interface JobInfo {
   readonly error?: string;
 }
 
-/** Resolves when a job has come to its end, good or bad; rejects when QEMU ends first. */
+/** Resolves when a job has concluded, successfully or not. Rejects when QEMU exits first. */
 function waitForJob(machine: RunningMachine, id: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const unsubscribe = machine.onEvent(({ event, data }) => {
@@ -35,7 +35,10 @@ function waitForJob(machine: RunningMachine, id: string): Promise<void> {
   });
 }
 
-/** A job's end says nothing of how it went; its record does, until it is dismissed. */
+/**
+ * Runs a job. Its end does not tell whether it succeeded; its record does, until the job is
+ * dismissed.
+ */
 async function runJob(
   machine: RunningMachine,
   kind: JobKind,
@@ -44,7 +47,7 @@ async function runJob(
 ): Promise<void> {
   const id = `vmb-${randomBytes(4).toString("hex")}`;
   const ended = waitForJob(machine, id);
-  // Whichever of the two fails first is thrown; the other must not go unheard.
+  // Whichever of the two fails first is thrown; this prevents an unhandled rejection of the other.
   ended.catch(() => {});
   await machine.qmp.execute(kind, { "job-id": id, tag, devices: [DISK_NODE], ...extra });
   await ended;
@@ -58,7 +61,7 @@ async function runJob(
   });
 }
 
-/** The fields of `query-named-block-nodes` (qapi/block-core.json, BlockDeviceInfo). */
+/** Fields of `query-named-block-nodes` (qapi/block-core.json, BlockDeviceInfo). */
 interface BlockNode {
   readonly "node-name"?: string;
   readonly image: {
@@ -70,23 +73,23 @@ interface BlockNode {
   };
 }
 
-/** A tag that no state has yet. */
+/** Returns an unused snapshot tag. */
 export const makeTag = (): string => `vmb-${randomBytes(6).toString("hex")}`;
 
-/** What the disk's own table says of a state. */
-export interface SavedState {
-  /** Bytes of the machine's memory and devices. */
+/** Entry of the disk's snapshot table. */
+export interface SnapshotInfo {
+  /** Size of the saved memory and devices in bytes. */
   readonly memoryBytes: number;
-  /** Seconds since 1970. */
+  /** Seconds since the epoch. */
   readonly date: number;
 }
 
 /**
- * Saves the machine's state under a tag that the disk does not have yet. The guest stands still
- * meanwhile and goes on afterwards.
+ * Saves a snapshot under a tag that the disk does not have yet. The guest is paused meanwhile and
+ * continues afterwards.
  * @throws {VmbuildError} HOST_SPACE when the disk is full, MACHINE_QMP otherwise.
  */
-export async function saveState(machine: RunningMachine, tag: string): Promise<SavedState> {
+export async function saveSnapshot(machine: RunningMachine, tag: string): Promise<SnapshotInfo> {
   await runJob(machine, "snapshot-save", tag, { vmstate: DISK_NODE });
   const nodes = await machine.qmp.execute<BlockNode[]>("query-named-block-nodes", { flat: true });
   const disk = nodes.find((node) => node["node-name"] === DISK_NODE);
@@ -96,30 +99,30 @@ export async function saveState(machine: RunningMachine, tag: string): Promise<S
 }
 
 /**
- * Puts a machine that was started with `paused` into a saved state; it still stands still.
- * @throws {VmbuildError} MACHINE_QMP when the state does not fit this machine or is damaged.
+ * Loads a snapshot into a machine that was started with `paused`. The machine stays paused.
+ * @throws {VmbuildError} MACHINE_QMP when the snapshot is damaged or does not fit this machine.
  */
-export function loadState(machine: RunningMachine, tag: string): Promise<void> {
+export function loadSnapshot(machine: RunningMachine, tag: string): Promise<void> {
   return runJob(machine, "snapshot-load", tag, { vmstate: DISK_NODE });
 }
 
-/** Removes a state; its blocks are free for others. */
-export function deleteState(machine: RunningMachine, tag: string): Promise<void> {
+/** Deletes a snapshot and frees its blocks. */
+export function deleteSnapshot(machine: RunningMachine, tag: string): Promise<void> {
   return runJob(machine, "snapshot-delete", tag, {});
 }
 
-/** Lets a machine go on that was started with `paused`. */
+/** Continues a machine that was started with `paused`. */
 export async function resumeMachine(machine: RunningMachine): Promise<void> {
   await machine.qmp.execute("cont");
 }
 
-/** Runs something while the guest stands still and all it wrote is in its disk's file. */
+/** Runs a function while the guest is paused and everything it wrote has reached its disk file. */
 export async function whilePaused<T>(machine: RunningMachine, work: () => Promise<T>): Promise<T> {
   await machine.qmp.execute("stop");
   try {
     return await work();
   } finally {
-    // A QEMU that has gone meanwhile is noticed by whoever uses the machine next.
+    // If QEMU has exited meanwhile, the next use of the machine reports it.
     await machine.qmp.execute("cont").catch(() => {});
   }
 }

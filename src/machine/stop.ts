@@ -1,18 +1,21 @@
-/** Ends a machine: gently, then with a deadline, then by force, and says which way worked. */
+/**
+ * Stops a machine: gracefully at first, then by force after a time limit, and reports which method
+ * worked.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Emit, StopMethod } from "../events/types.js";
 import { deathError } from "./machine.js";
 import type { MachineEnd, RunningMachine } from "./running-machine.js";
 
-/** How long each way may take. Milliseconds. */
+/** Time limits of the methods. Milliseconds. */
 export interface StopDeadlines {
-  /** For a guest that was told to switch off, over SSH and then by the power button. */
+  /** For a guest that was asked to power off, over SSH and then by the power button. */
   readonly guest: number;
-  /** For QEMU to leave after `quit`. */
+  /** For QEMU to exit after `quit`. */
   readonly quit: number;
 }
 
-/** Who switched the machine off in the end. */
+/** Method that stopped the machine, and how long it took. */
 export interface StopResult {
   readonly method: StopMethod;
   readonly durationMs: number;
@@ -20,25 +23,25 @@ export interface StopResult {
 
 const QUIT_DEADLINE_MS = 5000;
 
-/** The deadlines where a template sets none. */
+/** Time limits for a template that sets none. */
 export const DEFAULT_STOP_DEADLINES: StopDeadlines = { guest: 120_000, quit: QUIT_DEADLINE_MS };
 
-/** What ending a machine gently needs. */
+/** Options of a graceful stop. */
 export interface StopOptions {
-  /** Says why a way was given up, and which one worked. */
+  /** Emits a warning for each method that failed, and the event for the one that worked. */
   readonly emit: Emit;
-  /** Cancels the waiting; the machine then still runs. */
+  /** Cancels the wait. The machine keeps running then. */
   readonly signal: AbortSignal;
   /**
-   * Asks the guest over SSH. Without it, and when the guest ignores the power button too, its
-   * disk may be cut off in the middle of something.
+   * Asks the guest to power off over SSH. Without it, a guest that ignores the power button loses
+   * power while it may be writing.
    */
   readonly poweroff?: () => Promise<void>;
   readonly deadlines?: StopDeadlines;
 }
 
-/** How the machine ended, or undefined when it did not in so many milliseconds. */
-async function endedWithin(
+/** Waits for the machine's exit; undefined when the time limit passed first. */
+async function waitForEnd(
   machine: RunningMachine,
   milliseconds: number,
   signal?: AbortSignal,
@@ -56,16 +59,16 @@ async function endedWithin(
   }
 }
 
-interface Way {
+interface StopStrategy {
   readonly method: StopMethod;
   readonly deadline: number;
-  readonly ask: () => Promise<unknown>;
+  readonly request: () => Promise<unknown>;
 }
 
 /**
- * Stops a machine for good.
- * @throws {VmbuildError} MACHINE_DIED when QEMU was killed meanwhile: the disk may lack what the
- *   guest wrote last; the signal's reason when it aborted.
+ * Stops a machine.
+ * @throws {VmbuildError} MACHINE_DIED when QEMU was killed meanwhile, in which case the disk may
+ *   lack the guest's last writes; the signal's reason when it aborted.
  */
 export async function stopMachine(
   machine: RunningMachine,
@@ -76,10 +79,10 @@ export async function stopMachine(
   machine.expectEnd();
   const powerdown = () => machine.qmp.execute("system_powerdown");
   const quit = () => machine.qmp.execute("quit");
-  const ways: Way[] = [
-    ...(poweroff ? [{ method: "ssh" as const, deadline: deadlines.guest, ask: poweroff }] : []),
-    { method: "acpi", deadline: deadlines.guest, ask: powerdown },
-    { method: "quit", deadline: deadlines.quit, ask: quit },
+  const strategies: StopStrategy[] = [
+    ...(poweroff ? [{ method: "ssh" as const, deadline: deadlines.guest, request: poweroff }] : []),
+    { method: "acpi", deadline: deadlines.guest, request: powerdown },
+    { method: "quit", deadline: deadlines.quit, request: quit },
   ];
   const stopped = (method: StopMethod): StopResult => {
     const durationMs = performance.now() - started;
@@ -87,37 +90,40 @@ export async function stopMachine(
     emit({ type: "machine.stopped", method, durationMs });
     return { method, durationMs };
   };
-  for (const way of ways) {
-    // A way that fails is one that did not work: the next, harder one follows.
-    const asked = way.ask().then(
+  for (const strategy of strategies) {
+    // A request that fails counts as one that did not work, and the next method follows.
+    const requested = strategy.request().then(
       () => true,
       () => false,
     );
-    const accepted = await Promise.race([asked, machine.ended.then(() => true)]);
+    const accepted = await Promise.race([requested, machine.ended.then(() => true)]);
     signal.throwIfAborted();
-    const end = accepted ? await endedWithin(machine, way.deadline, signal) : undefined;
+    const end = accepted ? await waitForEnd(machine, strategy.deadline, signal) : undefined;
     if (end?.signal) throw deathError(end);
-    if (end) return stopped(way.method);
-    emit({ type: "warning", message: `${WAY_NAMES[way.method]} did not stop the machine` });
+    if (end) return stopped(strategy.method);
+    emit({
+      type: "warning",
+      message: `${STRATEGY_NAMES[strategy.method]} did not stop the machine`,
+    });
   }
   await machine.kill();
   return stopped("kill");
 }
 
-const WAY_NAMES: Record<StopMethod, string> = {
+const STRATEGY_NAMES: Record<StopMethod, string> = {
   ssh: "poweroff over SSH",
   acpi: "the power button (QMP system_powerdown)",
   quit: "QMP quit",
   kill: "SIGKILL",
 };
 
-/** Ends a machine at once, without asking the guest: for a run that is cancelled. */
+/** Stops a machine at once without asking the guest, for a run that was cancelled. */
 export async function quitMachine(machine: RunningMachine, emit: Emit): Promise<MachineEnd> {
   const started = performance.now();
   machine.expectEnd();
-  // QEMU may be gone already, which is what is wanted.
+  // If QEMU has exited already, nothing is left to do.
   void machine.qmp.execute("quit").catch(() => {});
-  const gentle = await endedWithin(machine, QUIT_DEADLINE_MS);
+  const gentle = await waitForEnd(machine, QUIT_DEADLINE_MS);
   const end = gentle ? await machine.ended : await machine.kill();
   machine.qmp.close();
   const durationMs = performance.now() - started;

@@ -5,7 +5,7 @@ import { totalmem } from "node:os";
 import { VmbuildError } from "../errors.js";
 import { requireSpace } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
-import { missingProgram, searchPath } from "../host/programs.js";
+import { missingProgramError, searchPath } from "../host/programs.js";
 import { decideAccelerator } from "../machine/accelerator.js";
 import type { DecidedAccelerator } from "../machine/accelerator.js";
 import { requireUefi } from "../machine/firmware.js";
@@ -47,7 +47,7 @@ export async function availableMemory(): Promise<number> {
 
 async function requirePrograms(template: Template): Promise<void> {
   for (const name of programsFor(template)) {
-    if (!(await findProgram(name))) throw missingProgram(name);
+    if (!(await findProgram(name))) throw missingProgramError(name);
   }
 }
 

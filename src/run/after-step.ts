@@ -2,8 +2,8 @@
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
-import { HOLD_TIMERS_AGAIN } from "../guest/timers.js";
-import { endingError } from "../steps/run-in-guest.js";
+import { STOP_ACTIVE_TIMERS } from "../guest/timers.js";
+import { guestShutdownError } from "../steps/run-in-guest.js";
 
 /** Holding off timers waits for those at work. Milliseconds. */
 const DEADLINE_MS = 900_000;
@@ -37,8 +37,11 @@ export class StepWatch {
 
   async #look(step: string, guest: Guest): Promise<string | undefined> {
     try {
-      const { ending, login } = await guest.outlook(HOLD_TIMERS_AGAIN, DEADLINE_MS);
-      if (ending) throw endingError(`Step "${step}" ended well`, ending);
+      const { pendingShutdown: ending, loginProblem: login } = await guest.systemState(
+        STOP_ACTIVE_TIMERS,
+        DEADLINE_MS,
+      );
+      if (ending) throw guestShutdownError(`Step "${step}" ended well`, ending);
       return login;
     } catch (thrown) {
       const error = asVmbuildError(thrown);

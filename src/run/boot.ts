@@ -2,14 +2,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
-import { DOOR_PORT, openDoor } from "../guest/door.js";
-import { firstAnswer } from "../guest/first-answer.js";
+import { RESCUE_SSH_PORT, startRescueSshd } from "../guest/rescue-sshd.js";
+import { firstConnection } from "../guest/first-connection.js";
 import { Guest } from "../guest/guest.js";
 import { waitForCloudInit } from "../guest/cloud-init.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import type { Connection } from "../guest/connection.js";
 import type { BuildKeys } from "../seed/keys.js";
-import { writeWhole } from "../host/files.js";
+import { writeFileAtomic } from "../host/files.js";
 import { runtimeFolder } from "../host/paths.js";
 import { readConsoleTail } from "../machine/console.js";
 import { plugReadOnlyDisk } from "../machine/hotplug.js";
@@ -51,17 +51,17 @@ export async function bootMachine(
       emit,
       signal: options.signal,
       paused,
-      forwards: [{ guest: DOOR_PORT }],
+      forwards: [{ guest: RESCUE_SSH_PORT }],
     });
   const machine = paused
     ? await launch()
     : await context.phase("boot", launch, { detail: ({ pid }) => `QEMU runs as process ${pid}` });
   const { pid, sshPort, ports } = machine;
-  const secondPort = ports.get(DOOR_PORT);
+  const secondPort = ports.get(RESCUE_SSH_PORT);
   const { user } = template.ssh;
   const qemu = { program: shape.binary, arguments: machine.arguments, pid, sshPort };
   try {
-    await writeWhole(run.qemu, `${JSON.stringify(qemu, null, 2)}\n`, 0o600);
+    await writeFileAtomic(run.qemu, `${JSON.stringify(qemu, null, 2)}\n`, 0o600);
     await workspace.update({
       machine: { pid, sshPort, secondPort, user, control: control.path, keys: work.keys },
     });
@@ -117,9 +117,9 @@ export async function connectToServer(
 }
 
 /** The door, where it is open, answers as soon as the guest goes on. Milliseconds. */
-const DOOR_FIRST_MS = 3000;
+const RESCUE_FIRST_MS = 3000;
 /** Where it is not, this is when we know. */
-const DOOR_WITHIN_MS = 60_000;
+const RESCUE_WITHIN_MS = 60_000;
 
 /**
  * Connects to a guest out of a saved state: by its door, or by its own SSH server. A firewall may
@@ -131,17 +131,17 @@ export function connectToRestored(reach: Reach, timeoutMs: number): Promise<Conn
   // How far the second way gets would only confuse who reads how far the first does.
   const quiet: Emit = (event) => (event.type === "guest.stage" ? undefined : emit(event));
   const byServer = async (either: AbortSignal): Promise<Connection> => {
-    await delay(DOOR_FIRST_MS, undefined, { signal: either });
+    await delay(RESCUE_FIRST_MS, undefined, { signal: either });
     return connectToServer({ ...reach, emit: quiet }, timeoutMs, either);
   };
-  const byDoor = (either: AbortSignal): Promise<Connection> =>
+  const byRescueSshd = (either: AbortSignal): Promise<Connection> =>
     connectToServer(
       reach,
-      Math.min(timeoutMs, DOOR_WITHIN_MS),
+      Math.min(timeoutMs, RESCUE_WITHIN_MS),
       either,
-      machine.ports.get(DOOR_PORT),
+      machine.ports.get(RESCUE_SSH_PORT),
     );
-  return firstAnswer([byServer, byDoor], signal);
+  return firstConnection([byServer, byRescueSshd], signal);
 }
 
 function reachOf(context: RunContext, machine: RunningMachine, keys: BuildKeys): Reach {
@@ -160,7 +160,7 @@ function guestOf(
   return new Guest({
     connection,
     connect: (timeoutMs, either) => connectToServer(reach, timeoutMs, either),
-    afterReboot: async (guest) => void (await openDoor(guest, keys, user)),
+    afterReboot: async (guest) => void (await startRescueSshd(guest, keys, user)),
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     user,
     resets: () => machine.resets,

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { folderError } from "../artifact/failures.js";
 import { MANIFEST_NAME, readManifest } from "../artifact/manifest.js";
 import { systemCode } from "../errors.js";
-import { writeWhole } from "../host/files.js";
+import { writeFileAtomic } from "../host/files.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
 import type { Uses } from "./context.js";
 
@@ -77,5 +77,5 @@ export async function makeWayForCompanions(
   }
   for (const name of names) own.add(join(output.folder, name));
   const record = { paths: [...own].toSorted() };
-  await writeWhole(recordOf(context), `${JSON.stringify(record)}\n`, 0o600);
+  await writeFileAtomic(recordOf(context), `${JSON.stringify(record)}\n`, 0o600);
 }

@@ -19,7 +19,7 @@ import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
 import { makeFolder } from "../host/files.js";
-import { fromHere } from "../host/here.js";
+import { relativeToCurrent } from "../host/current-folder.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
@@ -94,7 +94,7 @@ export interface Made {
 
 /** As seen from here, or its bare name: what an image carries along says nothing of this host. */
 function shownPath(path: string): string {
-  const shown = fromHere(path);
+  const shown = relativeToCurrent(path);
   return shown.startsWith("..") || isAbsolute(shown) ? basename(path) : shown;
 }
 

@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import type { RunResult } from "../events/result.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { describeOutputs, imageKey, writePublishedRecord } from "./checkpoints/published.js";
 import type { Published } from "./checkpoints/published.js";
 import type { RunPlan } from "./checkpoints/plan.js";
@@ -89,7 +89,7 @@ export async function tidyDisk(context: RunContext, { store }: RunPlan): Promise
   const args = ["snapshot", "-q", "-a", last.tag, store.paths.disk];
   const result = await context.wait(() => runProgram("qemu-img", args, { signal }));
   if (result.exitCode === 0) return;
-  const message = `The working disk keeps more than it needs: qemu-img: ${endOf(result)}`;
+  const message = `The working disk keeps more than it needs: qemu-img: ${describeExit(result)}`;
   emit({ type: "note", message });
 }
 

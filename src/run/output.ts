@@ -1,6 +1,6 @@
 /** When a run takes its output folder into use: before its machine starts, and as early as it can. */
-import { claimOutputFolder } from "../artifact/output-folder.js";
-import type { OutputClaim } from "../artifact/output-folder.js";
+import { lockOutputFolder } from "../artifact/output-folder.js";
+import type { OutputFolderLock } from "../artifact/output-folder.js";
 import type { OutputTarget } from "../artifact/output-owner.js";
 import { requireNothingReplaced } from "../requirements/replaced.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
@@ -21,17 +21,17 @@ export function outputTarget({
  */
 export async function claimOutput(
   context: Uses<"options" | "template" | "output">,
-): Promise<OutputClaim | undefined> {
+): Promise<OutputFolderLock | undefined> {
   if (context.options.until !== undefined) return undefined;
   await requireNothingReplaced(context.template, context.output);
-  return claimOutputFolder(outputTarget(context));
+  return lockOutputFolder(outputTarget(context));
 }
 
 /**
  * Claims it before anything is fetched, unless the image may be up to date: then nothing is
  * written, and a folder that has become read-only does no harm.
  */
-export async function claimOutputEarly(context: RunContext): Promise<OutputClaim | undefined> {
+export async function claimOutputEarly(context: RunContext): Promise<OutputFolderLock | undefined> {
   const published = await readPublishedRecord(context.workspace.build.published);
   const mayBeThere = published?.artifact.path === context.output.path;
   return mayBeThere ? undefined : claimOutput(context);

@@ -2,9 +2,9 @@
 import { asVmbuildError } from "../errors.js";
 import type { VmbuildError } from "../errors.js";
 import { loadKeys } from "../seed/keys.js";
-import { wakeGuest } from "../guest/wake.js";
-import { watchMemory } from "../machine/memory.js";
-import { loadState, resumeMachine } from "../machine/snapshot.js";
+import { refreshGuest } from "../guest/refresh.js";
+import { enableMemoryStats } from "../machine/balloon.js";
+import { loadSnapshot, resumeMachine } from "../machine/snapshot.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import { bootMachine, reconnectGuest } from "./boot.js";
 import { firstCause } from "./cause.js";
@@ -27,7 +27,7 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
     async () => {
       const paused = await bootMachine(context, prepared, control, { paused: true });
       try {
-        await loadState(paused, checkpoint.tag);
+        await loadSnapshot(paused, checkpoint.tag);
         await resumeMachine(paused);
         return paused;
       } catch (error) {
@@ -41,10 +41,10 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
     },
   );
   try {
-    await watchMemory(machine);
+    await enableMemoryStats(machine);
     const guest = await reconnectGuest(context, machine, keys);
     const hostname = hostnameOf(template.name);
-    const { seeded } = await context.wait(() => wakeGuest(guest, { hostname, restored: true }));
+    const { seeded } = await context.wait(() => refreshGuest(guest, { hostname, restored: true }));
     if (!seeded) {
       emit({
         type: "warning",

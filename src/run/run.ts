@@ -9,7 +9,7 @@ import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
 import { proxyPasswords } from "../host/proxy.js";
 import { quitMachine } from "../machine/stop.js";
-import { announceSeed, requireSources } from "../validate/validate.js";
+import { reportSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import type { Saver } from "./checkpoints/save.js";
@@ -30,7 +30,7 @@ import type { StepsEnd } from "./steps.js";
 import { connectMachine, startMachine } from "./start.js";
 import { StoppedMachine } from "./lifecycle.js";
 import { dropWhatRunsAgain, presentImage, rememberImage, stoppedResult, tidyDisk } from "./keep.js";
-import { SEAL, openWorkspace } from "../builds/workspace.js";
+import { SEAL_STEP, openWorkspace } from "../builds/workspace.js";
 import type { Workspace } from "../builds/workspace.js";
 
 export type { BuildOptions } from "./context.js";
@@ -84,7 +84,7 @@ async function runBuild(context: RunContext): Promise<RunResult> {
   try {
     announcePlan(context, plan);
     if (plan.upToDate) return presentImage(context, plan.upToDate);
-    await announceSeed(options.template, context.emit, options.signal);
+    await reportSeed(options.template, context.emit, options.signal);
     await using _late = early ? undefined : await claimOutput(context);
     await requireSources(options.template, stepsToRun(options, plan), options.signal);
     await dropWhatRunsAgain(context, plan);
@@ -135,7 +135,7 @@ async function runMachine(
     const steps = await runSteps({ context, plan, ready, signal, pause: pauseHere });
     if (options.until === undefined) {
       await seal(context, guest, keys).catch(async (error: unknown) => {
-        await workspace.update({ failedStep: SEAL });
+        await workspace.update({ failedStep: SEAL_STEP });
         throw error;
       });
       await shutDown(context, machine, guest);

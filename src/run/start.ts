@@ -1,9 +1,9 @@
 /** Starts the machine, from a checkpoint where one holds or from the base, and connects its guest. */
 import { asVmbuildError } from "../errors.js";
-import { openDoor } from "../guest/door.js";
-import { wakeGuest } from "../guest/wake.js";
+import { startRescueSshd } from "../guest/rescue-sshd.js";
+import { refreshGuest } from "../guest/refresh.js";
 import type { RunningMachine } from "../machine/running-machine.js";
-import { watchMemory } from "../machine/memory.js";
+import { enableMemoryStats } from "../machine/balloon.js";
 import { bootMachine, connectGuest } from "./boot.js";
 import { shareReady } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
@@ -74,14 +74,14 @@ export async function connectMachine(
   const { context, plan } = start;
   const { template } = context;
   const { machine, keys, saver } = started;
-  await watchMemory(machine);
+  await enableMemoryStats(machine);
   const guest = await connectGuest(context, machine, keys);
-  await context.wait(() => openDoor(guest, keys, template.ssh.user));
+  await context.wait(() => startRescueSshd(guest, keys, template.ssh.user));
   const [key = ""] = plan.decision.keys;
   const ready = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
   await context.wait(async () => saver?.save(ready, guest));
   await context.wait(() => share(start, machine));
   const hostname = hostnameOf(template.name);
-  await context.wait(() => wakeGuest(guest, { hostname, restored: false }));
+  await context.wait(() => refreshGuest(guest, { hostname, restored: false }));
   return readyMachine({ machine, keys, saver, guest, from: undefined, kept: [] });
 }

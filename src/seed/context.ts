@@ -1,20 +1,20 @@
-/** OpenNebula's CONTEXT disk: what one-context in the guest is told, as a shell file. */
+/** Creates OpenNebula's CONTEXT disk, which configures one-context in the guest by a shell file. */
 import { VmbuildError } from "../errors.js";
 import { writeTextDisk } from "./iso.js";
 
-/** Values by name, as they stand in `context.sh`. */
+/** Variables of `context.sh` by name. */
 export type ContextVariables = Readonly<Record<string, string>>;
 
-/** What is said where nobody says otherwise. */
+/** Defaults of the variables. */
 export interface ContextDefaults {
   readonly hostname: string;
-  /** The network card's address; one-context finds its interface by it. */
+  /** MAC address of the network card, by which one-context finds the interface. */
   readonly mac: string;
-  /** An OpenSSH public key. It is added to keys of one's own, so that there is a way in. */
+  /** OpenSSH public key. It is added to the user's own keys, so that vmbuild can log in. */
   readonly publicKey: string;
 }
 
-/** QEMU's user network (docs/system/devices/net.rst): these addresses are fixed. */
+/** Addresses of QEMU's user network (docs/system/devices/net.rst), which are fixed. */
 const NETWORK = {
   ETH0_IP: "10.0.2.15",
   ETH0_MASK: "255.255.255.0",
@@ -23,21 +23,21 @@ const NETWORK = {
   ETH0_DNS: "10.0.2.3",
 } as const;
 
-/** A variable's name in `context.sh`. */
+/** Matches a variable name of `context.sh`. */
 export const CONTEXT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 function usage(message: string, hint: string): VmbuildError {
   return new VmbuildError("USAGE", message, { hint });
 }
 
-/** The address that the guest will have; undefined where DHCP gives it, or none is wanted. */
+/** Returns the guest's static address; undefined where DHCP assigns it or none is configured. */
 export function contextAddress(variables: ContextVariables): string | undefined {
   return variables["ETH0_METHOD"] === "static" ? variables["ETH0_IP"] : undefined;
 }
 
 function requireReachable(address: string): void {
   const last = Number(/^10\.0\.2\.(\d{1,3})$/.exec(address)?.[1] ?? Number.NaN);
-  // .2 is the gateway, .3 answers DNS, .4 is QEMU's SMB server.
+  // .2 is the gateway, .3 the DNS server and .4 QEMU's SMB server.
   if (last >= 5 && last <= 254) return;
   throw usage(
     `ETH0_IP=${address}: the machine's network is 10.0.2.0/24`,
@@ -46,9 +46,9 @@ function requireReachable(address: string): void {
 }
 
 /**
- * All variables: those of one's own over the defaults, a static address on QEMU's user network
- * unless `ETH0_METHOD` says otherwise.
- * @throws {VmbuildError} USAGE for a name or an address that cannot be.
+ * Merges the user's variables with the defaults, which include a static address on QEMU's user
+ * network unless `ETH0_METHOD` is set.
+ * @throws {VmbuildError} USAGE for an invalid name or address.
  */
 export function contextVariables(
   defaults: ContextDefaults,
@@ -79,7 +79,7 @@ export function contextVariables(
   return variables;
 }
 
-/** `context.sh`: each value in single quotes, in which a shell obeys nothing. */
+/** Renders `context.sh`. Each value is in single quotes, in which a shell expands nothing. */
 export function contextScript(variables: ContextVariables): string {
   const lines = Object.entries(variables).map(
     ([name, value]) => `${name}='${value.replaceAll("'", String.raw`'\''`)}'`,
@@ -87,7 +87,7 @@ export function contextScript(variables: ContextVariables): string {
   return `# Context variables, written by vmbuild\n${lines.join("\n")}\n`;
 }
 
-/** Writes the disk to `destination`, 0600: passwords may be on it. */
+/** Writes the disk to `destination` with mode 0600, because it may contain passwords. */
 export async function writeContextDisk(
   variables: ContextVariables,
   destination: string,

@@ -1,6 +1,8 @@
-/** Host names of a guest: the one of a shared booted guest, and the build's own. */
+/**
+ * Defines the host names of guests: the placeholder of a shared booted guest, and the build's own.
+ */
 
-/** The host name of a booted guest that builds share, until a build gives it its own. */
+/** Host name of a booted guest that builds share, until a build sets its own. */
 export const PLACEHOLDER_HOSTNAME = "vmbuild-guest";
 
 /** Converts a template's name to a host name: letters, digits and dashes (RFC 1123). */

@@ -1,14 +1,14 @@
-/** Small ISO 9660 disks, through xorriso. */
+/** Writes small ISO 9660 disks with xorriso. */
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { publish, temporaryBeside } from "../host/files.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 
 /**
- * Writes a folder's files as an ISO image with Joliet and Rock Ridge names, whole or not at all.
- * @param label the volume's label, by which the guest finds it, such as `cidata` or `CONTEXT`.
- * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it refuses.
+ * Writes the files of a folder as an ISO image with Joliet and Rock Ridge names, atomically.
+ * @param label the volume label by which the guest finds the disk, such as `cidata` or `CONTEXT`.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it fails.
  */
 async function writeIso(
   folder: string,
@@ -21,9 +21,13 @@ async function writeIso(
   try {
     const result = await runProgram("xorriso", [...args, folder], { signal });
     if (result.exitCode !== 0) {
-      throw new VmbuildError("DEFECT", `xorriso could not write ${destination}: ${endOf(result)}`, {
-        lines: result.lastLines,
-      });
+      throw new VmbuildError(
+        "DEFECT",
+        `xorriso could not write ${destination}: ${describeExit(result)}`,
+        {
+          lines: result.lastLines,
+        },
+      );
     }
     await publish(temporary, destination);
   } finally {
@@ -32,9 +36,9 @@ async function writeIso(
 }
 
 /**
- * Writes a disk of small files, 0600 on this host: keys or passwords may be among them.
+ * Writes a disk of small files with mode 0600, because they may contain keys or passwords.
  * @param files content by name.
- * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it refuses.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it fails.
  */
 export async function writeTextDisk(
   files: Readonly<Record<string, string | Buffer>>,

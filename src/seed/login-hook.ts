@@ -1,14 +1,18 @@
 /**
- * Lets the build in where a template brings user-data. What a user-data says of users, keys and
- * root is up to its author, in any shape that cloud-init takes; so the build's key comes beside
- * it, by a boothook, which cloud-init runs at each boot whatever else it is told.
+ * Grants the build access to a guest whose template has user-data. That user-data may configure
+ * users, keys and root in any form that cloud-init accepts, so the build's key is installed beside
+ * it by a boothook, which cloud-init runs at each boot regardless of other configuration.
  */
 import { shellQuote } from "../host/programs.js";
 
-/** Gives the build's user root's rights. The seal removes it with its last command. */
+/**
+ * Sudo rule that gives the build's user root privileges. The last command of the seal removes it.
+ */
 export const SUDO_RULE = "/etc/sudoers.d/zz-vmbuild-build";
 
-/** The file in which sshd looks for a user's keys, as cloud-init finds it, and the key in it. */
+/**
+ * Adds the key to the file in which sshd looks for the user's keys, as determined by cloud-init.
+ */
 const LET_IN = String.raw`
 let_in() {
   home=$(getent passwd "$user" | cut -d: -f6)
@@ -36,9 +40,9 @@ let_in() {
 `;
 
 /**
- * cloud-init makes the users of the user-data after this hook, and gives them their keys; a user
- * that is there already would lack the rest of what is said of it. So this waits for that stage,
- * and sshd starts after it.
+ * Waits for cloud-init to create the user. cloud-init creates the users of the user-data, with
+ * their keys, after this hook, and would not configure a user that exists already. sshd starts
+ * after that stage.
  */
 const MEET_USER = String.raw`
 cloud_init=$PPID
@@ -59,8 +63,8 @@ meet &
 `;
 
 /**
- * The boothook, as text.
- * @param user who is to be let in.
+ * Returns the boothook as text.
+ * @param user the user that the build logs in as.
  * @param key an OpenSSH public key.
  */
 export function loginHook(user: string, key: string): string {
@@ -69,7 +73,7 @@ export function loginHook(user: string, key: string): string {
     "#!/bin/sh",
     "# Lets vmbuild in while an image is built; vmbuild removes key and rule before it is done.",
     `user=${shellQuote(user)} key=${shellQuote(key.trim())} rule=${SUDO_RULE}`,
-    // A process that goes on must hold nothing of cloud-init's open.
+    // A background process must not keep cloud-init's files open.
     "exec </dev/null >/dev/null 2>&1",
     LET_IN.trim(),
     user === "root" ? "let_in" : MEET_USER.trim(),

@@ -1,4 +1,4 @@
-/** The NoCloud seed: what cloud-init in the guest is told, on a disk. */
+/** Creates the NoCloud seed disk, which configures cloud-init in the guest. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
@@ -15,35 +15,35 @@ import type { UserData } from "./user-data.js";
 
 /** What a template says about its seed. Paths are absolute. */
 export interface SeedPlan {
-  /** The login user that the build's key lets in. */
+  /** User that logs in with the build's key. */
   readonly user: string;
-  /** The template's own user-data; where it is given, all of cloud-init's modules run. */
+  /** User-data of the template. With it, all of cloud-init's modules run. */
   readonly userData?: string | undefined;
   readonly networkConfig?: string | undefined;
 }
 
 /** Content of one seed. */
 export interface SeedOptions extends SeedPlan {
-  /** New for each build, or cloud-init takes the instance for one it knows and does nothing. */
+  /** Unique for each build: cloud-init does nothing for an instance that it already knows. */
   readonly instanceId: string;
-  /** {@link PLACEHOLDER_HOSTNAME} unless given. */
+  /** Host name; {@link PLACEHOLDER_HOSTNAME} unless given. */
   readonly hostname?: string;
   readonly keys: BuildKeys;
 }
 
-/** The three files of a NoCloud seed. */
+/** Files of a NoCloud seed. */
 export interface SeedFiles {
   readonly "user-data": string | Buffer;
   readonly "meta-data": string;
   readonly "network-config"?: Buffer;
 }
 
-/** The user-data of a build whose template has none; its comments say why it is so short. */
+/** User-data for templates without their own; its comments explain why it is so short. */
 const MINIMAL = fileURLToPath(new URL("../../cloud-init/minimal.yml", import.meta.url));
 
 const HEADER = "#cloud-config\n";
 
-/** A user as the builds of cloud images know them: made where there is none, root without password. */
+/** Returns a user as in cloud images: created if missing, with sudo without a password. */
 function sudoer(name: string): Record<string, unknown> {
   return { name, shell: "/bin/bash", sudo: "ALL=(ALL) NOPASSWD:ALL", lock_passwd: true };
 }
@@ -52,7 +52,7 @@ function hostKeysOf({ host }: BuildKeys): Record<string, unknown> {
   return { ssh_keys: { ed25519_private: host.private, ed25519_public: host.public } };
 }
 
-/** What the build tells cloud-init where nobody else tells it anything. */
+/** Returns the configuration of cloud-init for templates without user-data. */
 function accessConfig({ keys, user }: SeedOptions): Record<string, unknown> {
   const authorized = [keys.client.public];
   const users =
@@ -70,7 +70,9 @@ async function readTemplateFile(path: string): Promise<Buffer> {
   }
 }
 
-/** A list of the build's, put in front of the other; everything else is the build's alone. */
+/**
+ * Prepends the build's lists to the existing ones. Other values of the build replace existing ones.
+ */
 function mergeConfig(own: Record<string, unknown>, build: Record<string, unknown>) {
   const merged: Record<string, unknown> = { ...own };
   for (const [key, value] of Object.entries(build)) {
@@ -81,7 +83,7 @@ function mergeConfig(own: Record<string, unknown>, build: Record<string, unknown
   return merged;
 }
 
-/** The user-data of a build without any: one cloud-config, which is all vmbuild's own. */
+/** Returns the user-data of a template that has none: one cloud-config by vmbuild. */
 async function minimalUserData(options: SeedOptions): Promise<string> {
   const minimal = parseCloudConfig((await readTemplateFile(MINIMAL)).toString("utf8"), MINIMAL);
   const config = mergeConfig(minimal, accessConfig(options));
@@ -89,16 +91,16 @@ async function minimalUserData(options: SeedOptions): Promise<string> {
 }
 
 /**
- * How vmbuild's cloud-config joins the one before it (cloudinit/mergers): a mapping is gone into,
- * a text takes the place of a text, and anything else that is there stays as it is.
+ * Merge strategy that adds vmbuild's cloud-config to the previous one (cloudinit/mergers): mappings
+ * are merged, strings are replaced, and other existing values are kept.
  */
 const BESIDE = "dict(no_replace,recurse_str)+str()";
-/** Every key of vmbuild's takes the place of the same one before it. */
+/** Merge strategy in which each key of vmbuild's replaces the previous value. */
 const INSTEAD = "dict(replace)";
 
 /**
- * What is set where the user-data does not say it, and the host key. Where the user-data has
- * something else than a mapping for `ssh_keys`, no key could be put into it.
+ * Returns vmbuild's settings for keys that the user-data does not set, and the host key. If
+ * `ssh_keys` of the user-data is not a mapping, the host key cannot be merged into it.
  */
 function ownConfig({ keys }: SeedOptions, userData: UserData): OwnPart[] {
   const unset = { merge_how: BESIDE, disable_root: false, ssh_pwauth: false };
@@ -113,7 +115,7 @@ function ownConfig({ keys }: SeedOptions, userData: UserData): OwnPart[] {
   }));
 }
 
-/** A template's own user-data as it is, and beside it what lets the build in. */
+/** Combines a template's user-data, unchanged, with the parts that grant the build access. */
 function joinedUserData(options: SeedOptions, userData: UserData): Buffer {
   const { user, keys } = options;
   return composeMessage(userData, [
@@ -127,15 +129,15 @@ function joinedUserData(options: SeedOptions, userData: UserData): Buffer {
 }
 
 /**
- * Reads a template's user-data.
- * @throws {VmbuildError} TEMPLATE_INVALID for a file that cannot be read, or that cloud-init would
- *   ignore as a whole.
+ * Loads a template's user-data.
+ * @throws {VmbuildError} TEMPLATE_INVALID for a file that cannot be read or that cloud-init would
+ *   ignore completely.
  */
 export async function loadUserData(path: string, name: string = path): Promise<UserData> {
   return readUserData(await readTemplateFile(path), name);
 }
 
-/** The seed's files. */
+/** Composes the files of a seed. */
 export async function composeSeed(options: SeedOptions): Promise<SeedFiles> {
   const { userData, networkConfig } = options;
   const metaData = {
@@ -154,7 +156,9 @@ export async function composeSeed(options: SeedOptions): Promise<SeedFiles> {
   };
 }
 
-/** Writes the seed disk to `destination`, 0600: it holds the host's private key. */
+/**
+ * Writes the seed disk to `destination` with mode 0600, because it contains the private host key.
+ */
 export async function writeSeed(
   options: SeedOptions,
   destination: string,

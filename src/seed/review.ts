@@ -1,9 +1,12 @@
-/** What a build makes of a template's user-data that its author may not expect. */
+/** Reviews a template's user-data for settings that behave differently during a build. */
 import { parseCloudConfig } from "./user-data.js";
 import type { UserData } from "./user-data.js";
 import { parseDocument } from "yaml";
 
-/** A remark on user-data, to follow the file's name. A `problem` would end every build. */
+/**
+ * Remark about user-data, phrased to follow the file's name. A `problem` would make every build
+ * fail.
+ */
 export interface Remark {
   readonly level: "problem" | "warning" | "note";
   readonly message: string;
@@ -11,23 +14,23 @@ export interface Remark {
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** The cloud-configs in user-data, as far as they can be read without the guest. */
+/** Returns the cloud-configs in user-data, as far as they can be read without the guest. */
 function configsOf({ content, kind }: UserData): Config[] {
   const text = content.toString("utf8");
   if (kind === "cloud-config") return [parseCloudConfig(text, "user-data")];
-  // A template may be YAML before it is filled in.
+  // A Jinja template may be valid YAML before it is rendered.
   const texts = kind === "archive" ? archived(text) : kind === "jinja" ? [text] : [];
   return texts.flatMap((one) => {
     try {
       return [parseCloudConfig(one, "user-data")];
     } catch {
-      // What it says is known in the guest only.
+      // The content is known only after rendering in the guest.
       return [];
     }
   });
 }
 
-/** The texts of an archive's entries that are cloud-configs. */
+/** Returns the cloud-configs among the entries of an archive. */
 function archived(text: string): string[] {
   const document = parseDocument(text, { version: "1.1", uniqueKeys: false, logLevel: "error" });
   if (document.errors.length > 0) return [];
@@ -44,11 +47,11 @@ function archived(text: string): string[] {
 const isMapping = (value: unknown): value is Config =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What cloud-init takes for true (cloudinit/util.py, TRUE_STRINGS). */
+/** Returns whether cloud-init treats a value as true (cloudinit/util.py, TRUE_STRINGS). */
 const isTrue = (value: unknown): boolean =>
   value === true || ["true", "1", "on", "yes"].includes(String(value).toLowerCase());
 
-/** Whether what the user-data has for `ssh_keys` is known to be no mapping. */
+/** Returns whether `ssh_keys` of the user-data is known not to be a mapping. */
 export function hasUnusableHostKeys(userData: UserData): boolean {
   return configsOf(userData).some(({ ssh_keys: keys }) => keys !== undefined && !isMapping(keys));
 }
@@ -115,7 +118,7 @@ function access(config: Config, user: string): Remark[] {
   return remarks;
 }
 
-/** Switching off, and a restart: `power_state` as cc_power_state_change reads it. */
+/** Reports `power_state`, which powers off or restarts the guest (cc_power_state_change). */
 function powerState(config: Config): Remark[] {
   const state = config["power_state"];
   if (!isMapping(state) || state["condition"] === false) return [];
@@ -133,7 +136,7 @@ function powerState(config: Config): Remark[] {
 }
 
 /**
- * Says what of the user-data the build overrides, and what would end the build.
+ * Reports the settings of user-data that the build overrides, and those that would end it.
  * @param user `ssh.user` of the template.
  */
 export function reviewUserData(userData: UserData, user: string): Remark[] {

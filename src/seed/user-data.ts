@@ -1,18 +1,20 @@
-/** A template's user-data: what kind of it cloud-init will see, and the text of its cloud-configs. */
+/** Parses a template's user-data: the kind that cloud-init detects, and its cloud-configs. */
 import { isUtf8 } from "node:buffer";
 import { gunzipSync } from "node:zlib";
 import { parseDocument } from "yaml";
 import { VmbuildError, messageOf } from "../errors.js";
 
-/** User-data as cloud-init is to get it: what the template's author wrote, unpacked. */
+/** User-data in the form that cloud-init receives. */
 export interface UserData {
-  /** The very bytes, without gzip around them and without a byte order mark. */
+  /** Content without gzip compression and without a byte order mark. */
   readonly content: Buffer;
-  /** The kinds as cloud-init's documentation names them; `empty` is a file of nothing but space. */
+  /** Kind by the name in cloud-init's documentation; `empty` is a file of white space only. */
   readonly kind: "empty" | "mime" | (typeof STARTS)[number]["kind"];
 }
 
-/** How user-data begins (cloudinit/handlers, INCLUSION_TYPES_MAP); a longer beginning comes first. */
+/**
+ * First lines of user-data (cloudinit/handlers, INCLUSION_TYPES_MAP); longer prefixes come first.
+ */
 const STARTS = [
   { start: "#cloud-config-archive", kind: "archive" },
   { start: "#cloud-config-jsonp", kind: "jsonp" },
@@ -25,10 +27,13 @@ const STARTS = [
   { start: "#!", kind: "script" },
 ] as const;
 
-/** cloud-init looks for the header in so many bytes (cloudinit/user_data.py, convert_string). */
+/**
+ * Number of bytes in which cloud-init searches for the header (cloudinit/user_data.py,
+ * convert_string).
+ */
 const MIME_SEARCHED = 4096;
 const MIME_VERSION = /mime-version:/i;
-/** A header, or the line that mail programs put above them. */
+/** Matches a header, or the line that mail programs write above the headers. */
 const HEADER_LINE = /^(From |[!-9;-~]+:)/;
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -41,7 +46,7 @@ function invalid(path: string, message: string, hint?: string, lines: string[] =
   return new VmbuildError("TEMPLATE_INVALID", `${path}: ${message}`, { lines, hint });
 }
 
-/** The bytes without gzip around them, which cloud-init takes off before anything else. */
+/** Decompresses gzip, as cloud-init does before anything else. */
 function unpacked(bytes: Buffer, path: string): Buffer {
   if (!startsWith(bytes, GZIP)) return bytes;
   try {
@@ -51,7 +56,7 @@ function unpacked(bytes: Buffer, path: string): Buffer {
   }
 }
 
-/** The bytes without a byte order mark: cloud-init recognizes nothing behind one. */
+/** Removes a byte order mark, behind which cloud-init recognizes nothing. */
 function unmarked(bytes: Buffer, path: string): Buffer {
   if (startsWith(bytes, BYTE_ORDER_MARK)) return bytes.subarray(BYTE_ORDER_MARK.length);
   const [first, second] = bytes;
@@ -78,13 +83,13 @@ function kindOf(content: Buffer, path: string): UserData["kind"] {
   );
 }
 
-/** Kinds that cloud-init decodes as UTF-8, and drops where that fails. */
+/** Kinds that cloud-init decodes as UTF-8 and drops when that fails. */
 const TEXT_KINDS: readonly UserData["kind"][] = ["mime", "archive", "cloud-config", "jinja"];
 
 /**
- * Reads a cloud-config as cloud-init does: YAML 1.1, in which a later key takes the place of an
- * earlier one. The value serves to look at, never to be written.
- * @throws {VmbuildError} TEMPLATE_INVALID when it is not YAML, or not a mapping.
+ * Parses a cloud-config in the same way as cloud-init: YAML 1.1, in which a later key replaces an
+ * earlier one. The value is for inspection only and must never be written.
+ * @throws {VmbuildError} TEMPLATE_INVALID when it is not YAML or not a mapping.
  */
 export function parseCloudConfig(text: string, path: string): Record<string, unknown> {
   const hint = "cloud-init would ignore it.";
@@ -97,7 +102,7 @@ export function parseCloudConfig(text: string, path: string): Record<string, unk
   try {
     value = document.toJS() ?? {};
   } catch (error) {
-    // An alias without its anchor, or one that grows without bounds.
+    // An alias without its anchor, or one that expands without bounds.
     throw invalid(path, "is not YAML", hint, [messageOf(error)]);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -107,9 +112,9 @@ export function parseCloudConfig(text: string, path: string): Record<string, unk
 }
 
 /**
- * Reads user-data of any kind that cloud-init takes.
- * @param path names it in errors.
- * @throws {VmbuildError} TEMPLATE_INVALID for what cloud-init would ignore as a whole.
+ * Reads user-data of any kind that cloud-init accepts.
+ * @param path the name in error messages.
+ * @throws {VmbuildError} TEMPLATE_INVALID for content that cloud-init would ignore completely.
  */
 export function readUserData(bytes: Buffer, path: string): UserData {
   const content = unmarked(unpacked(bytes, path), path);

@@ -1,96 +1,110 @@
-/** What an action is. Each has one file here; `registry.ts` lists them. */
+/**
+ * Defines the interface of an action type. Each action is a file in this folder; `registry.ts`
+ * lists them.
+ */
 import type { z } from "zod";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
 import type { ProgramName } from "../host/programs.js";
 import type { OutputClaim } from "./output-path.js";
 
-/** A file or folder of the host that an action reads. */
+/** File or folder of the host that an action reads. */
 export interface LocalSource {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
   readonly kind: "file" | "tree";
-  /** Set for scripts: checked with their interpreter's `-n` before anything boots. */
+  /** Set for scripts, which are checked with their interpreter's `-n` before a machine starts. */
   readonly script?: boolean;
 }
 
-/** A text of an action that a shell will read, in the guest or on the host. */
+/** Text of an action that a shell reads, in the guest or on the host. */
 export interface ShellText {
-  /** Where it stands inside the action. */
+  /** Path of keys inside the action. */
   readonly key: readonly string[];
   readonly text: string;
-  /** The commands that it is made of. */
+  /** Commands of which the text consists. */
   readonly parts: readonly string[];
-  /** The shell's path. */
+  /** Path of the shell. */
   readonly shell: string;
 }
 
-/** What an action is given to work with. */
+/** Context in which an action runs. */
 export interface ActionContext {
   readonly guest: Guest;
   readonly emit: Emit;
-  /** Aborts when the run is cancelled or the machine dies. */
+  /** Aborts when the run is cancelled or the machine ends. */
   readonly signal: AbortSignal;
-  /** The step's name. */
+  /** Name of the step. */
   readonly step: string;
-  /** The step's environment, for every command. */
+  /** Environment of the step, for every command. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Milliseconds left for this action. */
+  /** Remaining time for this action in milliseconds. */
   readonly timeoutMs: number;
-  /** Where paths of the template are relative to; absolute. */
+  /** Folder to which paths of the template are relative; absolute. */
   readonly templateFolder: string;
-  /** For files that this run leaves beside the artifact; absolute. Made on demand. */
+  /** Folder for files that this run puts beside the artifact; absolute. Created when needed. */
   readonly outputFolder: string;
-  /** What the template's other downloads claim of that folder. */
+  /** Paths in that folder that the template's other downloads use. */
   readonly otherDownloads?: readonly OutputClaim[];
-  /** Takes a line into the step's log and to the sinks. */
+  /** Writes a line to the step's log and to the sinks. */
   readonly onLine: (line: string, stream: "stdout" | "stderr", source?: string) => void;
 }
 
-/** A kind of action. `T` is the parsed form of its JSON. */
+/** Type of an action. `T` is the parsed form of its JSON. */
 export interface ActionType<T = unknown> {
-  /** The key that marks it in a template, and its name everywhere else. */
+  /** Key that identifies the action in a template, and its name everywhere else. */
   readonly name: string;
   /** One sentence for the reference. */
   readonly summary: string;
-  /** A fragment of a template, for the reference. */
+  /** Fragment of a template for the reference. */
   readonly example: string;
   readonly schema: z.ZodType<T>;
   /**
-   * Where its work is done. One that runs on the host needs no guest, and may make or change files
-   * of the host that later actions read.
+   * Place where the action runs. An action on the host needs no guest, and may create or change
+   * files of the host that later actions read.
    */
   readonly runsOn: "guest" | "host";
-  /** Its keys for shell text, in which a `${…}` that is no reference is the shell's own. */
+  /**
+   * Keys that contain shell text, in which a `${…}` that is not a reference is left to the shell.
+   */
   readonly shellKeys: readonly string[];
-  /** One line that tells a reader which one this is. */
+  /** Describes an action in one line. */
   describe(action: T): string;
-  /** The host's files that it reads. */
+  /** Returns the host's files that the action reads. */
   sources(action: T, templateFolder: string): LocalSource[];
-  /** Programs of the host that it starts. */
+  /** Returns the programs of the host that the action starts. */
   programs(action: T): readonly ProgramName[];
-  /** Its texts for shells, whose syntax is checked before anything boots. */
+  /** Returns the shell texts whose syntax is checked before a machine starts. */
   shellTexts(action: T): readonly ShellText[];
-  /** Whether it runs again although its step is kept, because no checkpoint holds what it does. */
-  rerunsWhenKept(action: T): boolean;
-  /** Paths below the output folder that it makes, as far as they are known beforehand. */
+  /**
+   * Returns whether the action runs again when its step is restored from a checkpoint, because no
+   * checkpoint contains its effect.
+   */
+  rerunsWhenRestored(action: T): boolean;
+  /**
+   * Returns the paths below the output folder that the action creates, as far as they are known in
+   * advance.
+   */
   outputs(action: T): readonly OutputClaim[];
-  /** Absolute paths outside the output folder that it makes, and makes again if they are gone. */
+  /**
+   * Returns the absolute paths outside the output folder that the action creates, and creates again
+   * if they are missing.
+   */
   hostPaths(action: T, templateFolder: string): readonly string[];
-  /** Warnings for `validate`, from a look at the host. */
+  /** Returns warnings for `validate`, based on the state of the host. */
   warnings(action: T, templateFolder: string): Promise<readonly string[]>;
-  /** Does it. Throws a VmbuildError when it fails. */
+  /** Runs the action. Throws a VmbuildError when it fails. */
   run(action: T, context: ActionContext): Promise<void>;
 }
 
-/** What most actions have nothing to say of. */
+/** Properties for which most actions use the default. */
 type OptionalFacts =
   | "runsOn"
   | "shellKeys"
   | "sources"
   | "programs"
   | "shellTexts"
-  | "rerunsWhenKept"
+  | "rerunsWhenRestored"
   | "outputs"
   | "hostPaths"
   | "warnings";
@@ -98,8 +112,8 @@ type OptionalFacts =
 const none = (): [] => [];
 
 /**
- * Defines an action with its types inferred from its schema. Unless it says otherwise, it runs in
- * the guest, is part of what a checkpoint holds, and has no files, programs or shell texts.
+ * Defines an action with types inferred from its schema. By default it runs in the guest, its
+ * effect is part of a checkpoint, and it has no files, programs or shell texts.
  */
 export function defineAction<T>(
   type: Omit<ActionType<T>, OptionalFacts> & Partial<Pick<ActionType<T>, OptionalFacts>>,
@@ -110,7 +124,7 @@ export function defineAction<T>(
     sources: none,
     programs: none,
     shellTexts: none,
-    rerunsWhenKept: () => false,
+    rerunsWhenRestored: () => false,
     outputs: none,
     hostPaths: none,
     warnings: () => Promise.resolve([]),

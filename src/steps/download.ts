@@ -7,7 +7,7 @@ import { makeFolder, statIfThere } from "../host/files.js";
 import { defineAction } from "./action.js";
 import type { ActionContext } from "./action.js";
 import { claimsCollide, outputPathOf, outputPathProblem } from "./output-path.js";
-import type { GuestKind, OutputClaim } from "./output-path.js";
+import type { GuestPathKind, OutputClaim } from "./output-path.js";
 
 const schema = z
   .strictObject({
@@ -58,13 +58,13 @@ const schema = z
 
 type Download = z.infer<typeof schema>;
 
-/** Returns what a download claims of the output folder; nothing where it goes elsewhere. */
+/** Returns the paths of the output folder that a download uses; none where it goes elsewhere. */
 function claimsOf({ download: from, to }: Download): OutputClaim[] {
   return to === undefined ? [] : [{ download: from, to }];
 }
 
-/** Refuses a folder into which another download of the template puts something. */
-function requireOwnPlace(claim: OutputClaim, kind: GuestKind, context: ActionContext): void {
+/** Rejects a path that another download of the template uses. */
+function requireUnclaimed(claim: OutputClaim, kind: GuestPathKind, context: ActionContext): void {
   const other = context.otherDownloads?.find((one) => claimsCollide(claim, one, kind));
   if (!other) return;
   throw new VmbuildError(
@@ -76,10 +76,11 @@ function requireOwnPlace(claim: OutputClaim, kind: GuestKind, context: ActionCon
 }
 
 /**
- * Makes the folders on the way to a path of the output folder.
- * @throws {VmbuildError} STEP_FAILED where one is a link, which may lead anywhere, or a file.
+ * Creates the parent folders of a path of the output folder.
+ * @throws {VmbuildError} STEP_FAILED where one of them is a link, which may lead anywhere, or a
+ *   file.
  */
-async function makeWay(outputFolder: string, path: string): Promise<void> {
+async function makeParents(outputFolder: string, path: string): Promise<void> {
   let at = outputFolder;
   await makeFolder(at);
   for (const name of path.split("/").slice(0, -1)) {
@@ -97,17 +98,17 @@ async function makeWay(outputFolder: string, path: string): Promise<void> {
 }
 
 async function intoOutput(claim: OutputClaim, context: ActionContext): Promise<void> {
-  // The schema refuses these; a program may hand over a template that it changed since.
+  // The schema rejects such paths, but a library user may have modified the template afterwards.
   const problem = outputPathProblem(claim.to);
   if (problem !== undefined) throw new VmbuildError("TEMPLATE_INVALID", `download.to: ${problem}`);
   const kind = await context.guest.kindOf(claim.download);
-  requireOwnPlace(claim, kind, context);
+  requireUnclaimed(claim, kind, context);
   const path = outputPathOf(claim, kind);
-  await makeWay(context.outputFolder, path);
+  await makeParents(context.outputFolder, path);
   await context.guest.download(claim.download, join(context.outputFolder, path), kind);
 }
 
-/** Resolves a path of the host against the template's folder; a slash at its end stays. */
+/** Resolves a path of the host against the template's folder. A slash at its end is kept. */
 function hostPathOf(templateFolder: string, hostPath: string): string {
   const path = resolve(templateFolder, hostPath);
   return /(^|\/)\.{0,2}$/.test(hostPath) && path !== "/" ? `${path}/` : path;
@@ -125,7 +126,7 @@ async function warningsOf(action: Download, templateFolder: string): Promise<str
   ];
 }
 
-/** Downloads a file or a folder, to lie beside the artifact or anywhere on the host. */
+/** Downloads a file or a folder, to the output folder or to a path of the host. */
 export const download = defineAction<Download>({
   name: "download",
   summary:
@@ -133,7 +134,7 @@ export const download = defineAction<Download>({
   example: '{ "download": "/etc/image-version.txt", "to": "image-version.txt" }',
   schema,
   describe: (action) => `${action.download} to ${action.to ?? action.hostPath ?? ""}`,
-  rerunsWhenKept: ({ cache }) => !cache,
+  rerunsWhenRestored: ({ cache }) => !cache,
   outputs: (action) => claimsOf(action),
   hostPaths: ({ hostPath, cache }, templateFolder) =>
     hostPath === undefined || cache ? [] : [resolve(templateFolder, hostPath)],

@@ -1,21 +1,24 @@
-/** Which program reads a script, by its first line. */
+/** Determines the interpreter of a script by its first line. */
 
 const DEFAULT = ["/bin/sh"];
 
-/** The interpreter and its arguments from `#!`, or /bin/sh. */
+/** Returns the interpreter and its arguments from `#!`, or /bin/sh. */
 export function interpreterOf(content: Buffer): string[] {
   const newline = content.indexOf(0x0a);
   const first = content.subarray(0, newline === -1 ? 256 : Math.min(newline, 256)).toString("utf8");
   const match = /^#!\s*(\S+)(?:\s+(.*\S))?\s*$/.exec(first);
   if (!match?.[1]) return DEFAULT;
   const [, program, rest] = match;
-  // The kernel hands on everything after the program as one argument; `env` alone splits it.
+  // The kernel passes everything after the program as one argument; only `env -S` splits it.
   const isEnv = program.endsWith("/env");
   if (rest === undefined) return [program];
   return isEnv ? [program, ...rest.replace(/^-S\s+/, "").split(/\s+/)] : [program, rest];
 }
 
-/** The arguments with which an interpreter checks a script's syntax; undefined where it can't. */
+/**
+ * Returns the arguments with which an interpreter checks a script's syntax; undefined where it
+ * cannot.
+ */
 export function syntaxCheckOf(interpreter: readonly string[]): string[] | undefined {
   const words = interpreter.filter((word) => !word.startsWith("-") && !word.endsWith("/env"));
   const name = words[0]?.split("/").at(-1) ?? "";

@@ -19,8 +19,9 @@ const schema = z
   );
 
 /**
- * Reads the whole script from standard input, where no argument list shows it, and runs it with
- * standard input empty: a command that reads input must not get the rest of the script.
+ * Reads the whole script from standard input, so that it does not appear in an argument list, and
+ * runs it with empty standard input: a command that reads input must not consume the rest of the
+ * script.
  */
 const READ_AND_RUN = 'eval "$(cat)" </dev/null';
 
@@ -38,7 +39,7 @@ export const local = defineAction<z.infer<typeof schema>>({
   shellTexts: ({ local }) => [
     { key: ["local"], text: local.join("\n"), parts: local, shell: "/bin/bash" },
   ],
-  rerunsWhenKept: ({ cache }) => !cache,
+  rerunsWhenRestored: ({ cache }) => !cache,
   async run(action, context) {
     const tail = new Tail();
     const deadline = AbortSignal.timeout(context.timeoutMs);
@@ -49,7 +50,7 @@ export const local = defineAction<z.infer<typeof schema>>({
         cwd: context.templateFolder,
         env: { ...context.environment, VMBUILD_OUTPUT: context.outputFolder },
         signal: AbortSignal.any([context.signal, deadline]),
-        wholeGroup: true,
+        processGroup: true,
         onLine: (line, stream) => {
           tail.push(line);
           context.onLine(line, stream, "local");

@@ -1,16 +1,16 @@
-/** Paths of downloads below the output folder: which are allowed, and which two get in each other's way. */
+/** Validates the paths of downloads below the output folder, and finds paths that collide. */
 import { posix } from "node:path";
 
-/** What a path of the guest turned out to be. */
-export type GuestKind = "file" | "tree";
+/** Kind of a path in the guest. */
+export type GuestPathKind = "file" | "tree";
 
-/** A download's source in the guest, and `to` as the template has it. */
+/** Source of a download in the guest, and `to` as in the template. */
 export interface OutputClaim {
   readonly download: string;
   readonly to: string;
 }
 
-/** Names the fault of a `to`; undefined where it is a path inside the output folder. */
+/** Returns the problem of a `to`; undefined where it is a path inside the output folder. */
 export function outputPathProblem(to: string): string | undefined {
   if (to.includes("\0")) return "a path has no NUL byte";
   if (to.startsWith("/")) {
@@ -33,10 +33,11 @@ export function outputPathProblem(to: string): string | undefined {
 }
 
 /**
- * The path of a download below the output folder, without a slash at its end. A file goes into a
- * `to` that ends in a slash, under its own name; what a folder holds goes into the folder `to`.
+ * Returns the path of a download below the output folder, without a slash at its end. A file goes
+ * into `to` under its own name when `to` ends in a slash; the content of a folder goes into the
+ * folder `to`.
  */
-export function outputPathOf({ download, to }: OutputClaim, kind: GuestKind): string {
+export function outputPathOf({ download, to }: OutputClaim, kind: GuestPathKind): string {
   const path = posix.normalize(to);
   if (!path.endsWith("/")) return path;
   const folder = path.slice(0, -1);
@@ -45,16 +46,16 @@ export function outputPathOf({ download, to }: OutputClaim, kind: GuestKind): st
 
 const KINDS = ["file", "tree"] as const;
 
-/** Whether one path is the other, or lies inside it. */
+/** Returns whether the paths are equal or one is inside the other. */
 function overlap(one: string, other: string): boolean {
   return one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`);
 }
 
 /**
- * Whether two downloads get in each other's way, whatever else they turn out to be.
- * @param kind of the first, where it is known.
+ * Returns whether two downloads collide, whatever kinds they turn out to be.
+ * @param kind the kind of the first one, where it is known.
  */
-export function claimsCollide(one: OutputClaim, other: OutputClaim, kind?: GuestKind): boolean {
+export function claimsCollide(one: OutputClaim, other: OutputClaim, kind?: GuestPathKind): boolean {
   const kinds = kind === undefined ? KINDS : [kind];
   return kinds.every((first) =>
     KINDS.every((second) => overlap(outputPathOf(one, first), outputPathOf(other, second))),

@@ -1,4 +1,4 @@
-/** Every action there is. A new one is a file here and a line in this list. */
+/** Lists every action type. To add one, add a file in this folder and a line in this list. */
 import { z } from "zod";
 import { duration } from "../fields.js";
 import type { ActionType } from "./action.js";
@@ -11,21 +11,21 @@ import { upload } from "./upload.js";
 import { wait } from "./wait.js";
 import { write } from "./write.js";
 
-/** All actions, in the order in which the reference lists them. */
+/** All action types, in the order of the template reference. */
 export const ACTIONS = [script, run, upload, download, write, reboot, local, wait] as const;
 
-/** An action as the template's schema leaves it: its type's name beside its own fields. */
+/** Action as parsed by the template's schema: its type beside its own fields. */
 export interface ParsedAction {
   readonly type: ActionType<never>;
-  /** What the type's schema made of it. */
+  /** Value parsed by the type's schema. */
   readonly value: unknown;
-  /** Milliseconds; the step's otherwise. */
+  /** Time limit in milliseconds; that of the step unless given. */
   readonly timeoutMs: number | undefined;
 }
 
 const NAMES = ACTIONS.map((action) => action.name);
 
-/** The action types whose marking key an object has. */
+/** Returns the action types whose key an object has. */
 function typesOf(value: unknown): ActionType<never>[] {
   if (typeof value !== "object" || value === null) return [];
   return ACTIONS.filter((action) => Object.hasOwn(value, action.name)) as ActionType<never>[];
@@ -33,13 +33,13 @@ function typesOf(value: unknown): ActionType<never>[] {
 
 const common = { timeout: duration.optional().describe("how long this action may take") };
 
-/** Each action's object with the fields that all have; for the JSON Schema and the reference. */
+/** Schema of each action with the common fields, for the JSON Schema and the reference. */
 export const ACTION_SCHEMAS = ACTIONS.map((action) => ({
   name: action.name,
   schema: (action.schema as unknown as z.ZodObject).extend(common),
 }));
 
-/** Parses an action by its marking key, so that an error names what is wrong with that one. */
+/** Parses an action by the type of its key, so that errors refer to that type only. */
 export const actionSchema = z.unknown().transform((input, context): ParsedAction => {
   const [type, second] = typesOf(input);
   if (!type || second) {
@@ -61,7 +61,7 @@ export const actionSchema = z.unknown().transform((input, context): ParsedAction
   return { type, value: parsed.data, timeoutMs: parsedTimeout.data };
 });
 
-/** One line that tells a reader which action this is: `run: apt-get update`. */
+/** Describes an action in one line: `run: apt-get update`. */
 export function describeAction(action: ParsedAction): string {
   return action.type.describe(action.value as never);
 }

@@ -1,13 +1,13 @@
-/** Runs a script in the guest on behalf of an action, and turns a bad end into an error. */
+/** Runs a script in the guest for an action, and converts a failure to an error. */
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import { Tail } from "../host/lines.js";
-import { describeEnding } from "../guest/outlook.js";
-import type { Outlook } from "../guest/outlook.js";
+import { describeShutdown } from "../guest/system-state.js";
+import type { SystemState } from "../guest/system-state.js";
 import type { ActionContext } from "./action.js";
-import { LINE_ENDS, isShell, lineEndsOf } from "./line-ends.js";
+import { LINE_ENDING_PROBLEMS, isShell, lineEndingsOf } from "./line-endings.js";
 
-/** What to run. `what` names it in messages. */
+/** Script to run. `what` names it in messages. */
 export interface ActionScript {
   readonly what: string;
   readonly content: Buffer | string;
@@ -15,7 +15,7 @@ export interface ActionScript {
   readonly arguments?: readonly string[];
 }
 
-/** The error of a command that ended badly, here or in the guest. */
+/** Returns the error for a command that failed, on the host or in the guest. */
 export function commandError(
   what: string,
   end: { exitCode: number | null; signal: string | null; timedOut: boolean },
@@ -31,40 +31,43 @@ export function commandError(
   return new VmbuildError("STEP_FAILED", `${what} ${how}`, { lines: lastLines, details });
 }
 
-/** Commands that end a system, as far as a script's own text shows them. */
-const ENDS_SYSTEM = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?init\s+[0-6])\b/;
+/** Matches commands that shut down the system, as far as a script's text shows them. */
+const SHUTDOWN_COMMANDS = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?init\s+[0-6])\b/;
 
-/** What a script gets that a shutdown ends. */
+/** Signals that end a script during a shutdown. */
 const SHUTDOWN_SIGNALS: ReadonlySet<string | null> = new Set(["TERM", "HUP"]);
 
 const RESTART_HINT =
   "To restart the guest, use a reboot action: it waits until the guest is back. Leave switching " +
   "off to vmbuild.";
 
-/** The error for a script after which the guest does not stay. `details.ending` says what it does. */
-export function endingError(
+/**
+ * Returns the error for a script after which the guest shuts down. `details.ending` is the kind of
+ * shutdown.
+ */
+export function guestShutdownError(
   what: string,
-  ending: NonNullable<Outlook["ending"]>,
+  ending: NonNullable<SystemState["pendingShutdown"]>,
   lines: readonly string[] = [],
 ): VmbuildError {
-  return new VmbuildError("GUEST_LOST", `${what}: the guest is ${describeEnding(ending)}`, {
+  return new VmbuildError("GUEST_LOST", `${what}: the guest is ${describeShutdown(ending)}`, {
     lines,
     hint: RESTART_HINT,
-    details: { ending: ending.how },
+    details: { ending: ending.kind },
   });
 }
 
-/** What a script that may have ended the system has left; its own failure counts for more. */
-async function endingOf(context: ActionContext) {
+/** Returns the shutdown that a script may have started. Its own failure takes precedence. */
+async function pendingShutdownOf(context: ActionContext) {
   try {
-    return (await context.guest.outlook()).ending;
+    return (await context.guest.systemState()).pendingShutdown;
   } catch (error) {
     if (error instanceof VmbuildError && error.code === "GUEST_SHELL") return undefined;
     throw error;
   }
 }
 
-/** A lost connection whose cause the script's own text shows. */
+/** Adds a hint to a lost connection whose cause the script's text shows. */
 function withRestartHint(error: unknown, what: string): unknown {
   const isLost = error instanceof VmbuildError && error.code === "GUEST_LOST";
   if (!isLost || error.details["ending"] !== undefined) return error;
@@ -78,17 +81,18 @@ function withRestartHint(error: unknown, what: string): unknown {
 }
 
 /**
- * Runs it with the step's environment and deadline, its lines going to the step's log.
+ * Runs a script with the step's environment and time limit, and writes its output to the step's
+ * log.
  * @throws {VmbuildError} STEP_FAILED or STEP_TIMEOUT with the last lines; STEP_FAILED for a shell
- *   script with line ends of Windows; GUEST_LOST when the guest does not stay, also where the script
- *   itself ended well.
+ *   script with Windows line endings; GUEST_LOST when the guest shuts down, even if the script
+ *   itself succeeded.
  */
 export async function runInGuest(context: ActionContext, script: ActionScript): Promise<void> {
-  if (isShell(script.interpreter) && lineEndsOf(script.content) === "windows") {
-    // An earlier action may have made it: nothing could be said of it before.
-    throw new VmbuildError("STEP_FAILED", `${script.what} ${LINE_ENDS.windows}`);
+  if (isShell(script.interpreter) && lineEndingsOf(script.content) === "windows") {
+    // An earlier action may have created the script, so that it could not be checked before.
+    throw new VmbuildError("STEP_FAILED", `${script.what} ${LINE_ENDING_PROBLEMS.windows}`);
   }
-  const mayEnd = ENDS_SYSTEM.test(String(script.content));
+  const mayEnd = SHUTDOWN_COMMANDS.test(String(script.content));
   try {
     await runToEnd(context, script, mayEnd);
   } catch (error) {
@@ -114,8 +118,8 @@ async function runToEnd(
     },
   });
   if (!end.timedOut && (mayEnd || SHUTDOWN_SIGNALS.has(end.signal))) {
-    const ending = await endingOf(context);
-    if (ending) throw endingError(script.what, ending, tail.lines);
+    const ending = await pendingShutdownOf(context);
+    if (ending) throw guestShutdownError(script.what, ending, tail.lines);
   }
   if (end.exitCode !== 0) throw commandError(script.what, end, context.timeoutMs, tail.lines);
 }

@@ -18,7 +18,7 @@ const schema = z
 
 const PREAMBLE = { sh: "set -e\n", bash: "set -eo pipefail\n" } as const;
 
-/** One line that stands for a list of commands. */
+/** Summarizes a list of commands in one line. */
 export function summarizeCommands(list: readonly string[]): string {
   const first = list[0]?.trim().split("\n")[0] ?? "";
   return list.length > 1 ? `${first} (and ${list.length - 1} more)` : first;

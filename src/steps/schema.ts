@@ -1,12 +1,12 @@
-/** The schema of a step: its actions, its checks, and how often and how long it is tried. */
+/** Defines the schema of a step: its actions, its checks, its time limit and its retries. */
 import { z } from "zod";
 import { duration, environment, identifier } from "../fields.js";
 import { actionSchema } from "./registry.js";
 
-/** Time limit of an action where neither it nor its step has one: one hour, in milliseconds. */
+/** Default time limit of an action: one hour, in milliseconds. */
 const DEFAULT_TIMEOUT_MS = 60 * 60_000;
 
-/** A step of a template. */
+/** Schema of a step. */
 export const stepSchema = z
   .strictObject({
     name: identifier.describe("the step's name, in logs and for --break"),
@@ -33,5 +33,5 @@ export const stepSchema = z
   })
   .describe("a named group of actions, with its post-conditions");
 
-/** A step after variables, defaults and units. Durations are milliseconds. */
+/** Step after variables, defaults and units. Durations are milliseconds. */
 export type Step = z.infer<typeof stepSchema>;

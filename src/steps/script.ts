@@ -12,7 +12,7 @@ const schema = z
   })
   .describe("runs a script of the host in the guest, with the interpreter of its first line");
 
-/** Runs a local script in the guest. */
+/** Runs a script of the host in the guest. */
 export const script = defineAction<z.infer<typeof schema>>({
   name: "script",
   summary:

@@ -1,22 +1,22 @@
-/** Context of a step that runs. */
+/** Defines the context in which a step runs. */
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
 import type { Step } from "./schema.js";
 
-/** Where a step stands, and what it works with. */
+/** Context of a step: its position, and what it works with. */
 export interface StepContext {
   readonly guest: Guest;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** Counted from 1. */
+  /** Number of the step, from 1. */
   readonly index: number;
   readonly total: number;
-  /** All steps of the template, for what they may take from each other. */
+  /** All steps of the template, to find downloads that collide. */
   readonly steps?: readonly Step[];
   readonly templateFolder: string;
   readonly outputFolder: string;
-  /** Told after each action on the host: what the step reads from the host may be another. */
+  /** Called after each action on the host, which may have changed files that the step reads. */
   readonly hostChanged?: () => Promise<void>;
-  /** The step's log: where it is, and what takes a line into it. */
+  /** Log of the step: its path, and a function that writes a line. */
   readonly log: { readonly path: string; write(line: string): void };
 }

@@ -1,4 +1,4 @@
-/** Runs one step: its actions in order, then its post-conditions; retried as the template says. */
+/** Runs one step: its actions in order, then its checks, with the retries of the template. */
 import { VmbuildError, asVmbuildError, messageOf } from "../errors.js";
 import type { Guest } from "../guest/guest.js";
 import type { Step } from "./schema.js";
@@ -25,8 +25,13 @@ function actionContext(step: Step, action: ParsedAction, context: StepContext): 
   };
 }
 
-/** Names the step and the action in an error that comes from inside, and where its log is. */
-function located(thrown: unknown, step: Step, where: string, context: StepContext): VmbuildError {
+/** Adds the step, the action and the path of the log to an error. */
+function withLocation(
+  thrown: unknown,
+  step: Step,
+  where: string,
+  context: StepContext,
+): VmbuildError {
   const error = asVmbuildError(thrown);
   const message = `Step "${step.name}", ${where}: ${error.message}`;
   return new VmbuildError(error.code, message, {
@@ -50,18 +55,18 @@ async function runAction(step: Step, index: number, context: StepContext): Promi
   try {
     await action.type.run(action.value as never, actionContext(step, action, context));
   } catch (error) {
-    // The first cause is kept: a cancelled run or a dead machine, not what it did to the action.
+    // The first cause is reported: a cancelled run or a dead machine, not its effect on the action.
     signal.throwIfAborted();
-    throw located(error, step, `action ${index + 1} (${action.type.name})`, context);
+    throw withLocation(error, step, `action ${index + 1} (${action.type.name})`, context);
   }
   if (action.type.runsOn === "host") await context.hostChanged?.();
   emit({ type: "action.finished", ...event, durationMs: performance.now() - started });
 }
 
 /**
- * Runs one action of a step that is otherwise kept, since no checkpoint holds what it does. One
- * that runs on the host needs no guest.
- * @param index of the action, from 0.
+ * Runs one action of a step that is otherwise restored, because no checkpoint contains its effect.
+ * An action on the host needs no guest.
+ * @param index the index of the action, from 0.
  * @throws {VmbuildError} as {@link runStep}.
  */
 export function rerunAction(
@@ -79,8 +84,8 @@ async function runOnce(step: Step, context: StepContext): Promise<void> {
 
 /**
  * Runs a step to its end.
- * @throws {VmbuildError} STEP_FAILED, STEP_TIMEOUT or VERIFY_FAILED after the last try, naming
- *   step, action, command, exit code, last lines and log; GUEST_LOST and MACHINE_DIED at once.
+ * @throws {VmbuildError} STEP_FAILED, STEP_TIMEOUT or VERIFY_FAILED after the last attempt, with
+ *   the step, action, command, exit code, last lines and log; GUEST_LOST and MACHINE_DIED at once.
  */
 export async function runStep(step: Step, context: StepContext): Promise<{ durationMs: number }> {
   const { emit, index, total } = context;
@@ -111,7 +116,10 @@ export async function runStep(step: Step, context: StepContext): Promise<{ durat
   }
 }
 
-/** A step may be tried again; a lost guest may not, since what it did is not known. */
+/**
+ * Returns whether a step may be tried again. After a lost connection it may not, because its effect
+ * is unknown.
+ */
 function isRetryable(error: unknown): boolean {
   return (
     error instanceof VmbuildError &&

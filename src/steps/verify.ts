@@ -1,10 +1,10 @@
-/** A step's post-conditions: every one is tried, and any that fails ends the run. */
+/** Runs a step's checks (`verify`): all of them run, and any failure fails the step. */
 import { VmbuildError } from "../errors.js";
 import { Tail } from "../host/lines.js";
 import type { Step } from "./schema.js";
 import type { StepContext } from "./step-context.js";
 
-/** A post-condition is a look, not work. Milliseconds. */
+/** Time limit of a check, which should do no work. Milliseconds. */
 const DEADLINE_MS = 120_000;
 const SHOWN_LINES = 10;
 
@@ -43,8 +43,8 @@ async function verifyOne(step: Step, command: string, context: StepContext) {
 }
 
 /**
- * Checks a step's post-conditions.
- * @throws {VmbuildError} VERIFY_FAILED with each command that failed, and what it printed.
+ * Runs a step's checks.
+ * @throws {VmbuildError} VERIFY_FAILED with each command that failed, and its output.
  */
 export async function verifyStep(step: Step, context: StepContext): Promise<void> {
   const failed: Failed[] = [];

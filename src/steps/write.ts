@@ -13,12 +13,14 @@ const schema = z
   })
   .describe("writes a file in the guest");
 
-/** The text of a `write` action. */
+/** Returns the text of a `write` action. */
 function textOf(content: string | readonly string[]): string {
   return typeof content === "string" ? content : content.map((line) => `${line}\n`).join("");
 }
 
-/** A script that is written into the guest is checked like one that lies beside the template. */
+/**
+ * Returns a written script as shell text, so that it is checked like a script beside the template.
+ */
 function scriptText(content: string | readonly string[]): ShellText[] {
   const text = typeof content === "string" ? content : content.join("\n");
   const [shell = ""] = text.startsWith("#!") ? interpreterOf(Buffer.from(text)) : [];

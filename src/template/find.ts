@@ -5,14 +5,14 @@ import { VmbuildError, systemCode } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 
 /** Where names are looked up. */
-export interface SearchPlaces {
+export interface SearchPaths {
   /** Absolute. */
   readonly currentFolder: string;
   /** `--appliances DIR`; searched first, and alone. */
   readonly appliances?: string | undefined;
 }
 
-function foldersOf(places: SearchPlaces): string[] {
+function foldersOf(places: SearchPaths): string[] {
   if (places.appliances !== undefined) return [resolve(places.currentFolder, places.appliances)];
   const folders: string[] = [];
   for (let at = places.currentFolder; ; at = dirname(at)) {
@@ -35,7 +35,7 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /** The templates that a bare name can mean here: name and file. */
-export async function listAppliances(places: SearchPlaces): Promise<Map<string, string>> {
+export async function listAppliances(places: SearchPaths): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const folder of foldersOf(places)) {
     for (const name of await namesIn(folder)) {
@@ -54,7 +54,7 @@ const looksLikePath = (text: string): boolean => text.includes("/") || /\.jsonc?
  * a bare name, are looked up under `appliances/` of this folder and its parents.
  * @throws {VmbuildError} TEMPLATE_NOT_FOUND, listing the names that there are.
  */
-export async function findTemplate(text: string, places: SearchPlaces): Promise<string> {
+export async function findTemplate(text: string, places: SearchPaths): Promise<string> {
   const direct = resolve(places.currentFolder, text);
   const status = await statIfThere(direct);
   if (looksLikePath(text) && status?.isFile()) return direct;

@@ -17,7 +17,7 @@ export interface References {
 }
 
 const REFERENCE = /\$?\$\{([^{}]*)\}/g;
-const OURS = /^(?:name|version|(?:var|input)\..*)$/;
+const REFERENCE_NAME = /^(?:name|version|(?:var|input)\..*)$/;
 
 /** The keys for shell text: those of actions, a step's `verify`, and the `run` of an acceptance check. */
 export const SHELL_KEYS: ReadonlySet<string> = new Set([
@@ -62,8 +62,8 @@ function replaceIn(
 ): string | number | boolean {
   const resolveOne = (whole: string, reference: string): string | number | boolean => {
     if (whole.startsWith("$$")) return whole.slice(1);
-    if (!OURS.test(reference) && isShellText(path)) return whole;
-    const value = OURS.test(reference) ? lookUp(reference, references) : undefined;
+    if (!REFERENCE_NAME.test(reference) && isShellText(path)) return whole;
+    const value = REFERENCE_NAME.test(reference) ? lookUp(reference, references) : undefined;
     if (value !== undefined) return value;
     problems.push({ path, message: unknownMessage(reference, references), excerpt: whole });
     return whole;

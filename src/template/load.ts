@@ -1,20 +1,20 @@
 /** Text in, a validated template out; every problem listed at once, each with its place. */
 import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
-import { fromHere } from "../host/here.js";
+import { relativeToCurrent } from "../host/current-folder.js";
 import type { InputSpec } from "../inputs/inputs.js";
 import { JsonDocument, valueAt } from "./document.js";
 import type { Problem } from "./document.js";
-import { gatherValues, readText } from "./given.js";
-import type { ValueSources } from "./given.js";
+import { gatherValues, readTextFile } from "./variable-sources.js";
+import type { ValueSources } from "./variable-sources.js";
 import { applyOverride, overrideAt } from "./overrides.js";
 import type { Override } from "./overrides.js";
 import { problemsOf } from "./problems.js";
-import { chooseReadings } from "./readings.js";
+import { interpretOverrides } from "./override-values.js";
 import { secretsInArguments } from "./sensitive.js";
 import { templateSchema, variableSchema } from "./schema.js";
 import type { TemplateValues, VariableDeclaration } from "./schema.js";
-import { isObject, settle } from "./settle.js";
+import { isObject, resolveReferences } from "./resolve.js";
 import { patternProblem, resolveVariables } from "./variables.js";
 import type { VariableValue } from "./variables.js";
 
@@ -67,8 +67,8 @@ function usesAny(text: unknown, variables: readonly string[]): boolean {
 }
 
 async function openDocument(path: string): Promise<{ document: JsonDocument; digest: string }> {
-  const { text, digest } = await readText(path, "The template", "TEMPLATE_INVALID");
-  const shown = fromHere(path);
+  const { text, digest } = await readTextFile(path, "The template", "TEMPLATE_INVALID");
+  const shown = relativeToCurrent(path);
   const document = new JsonDocument(shown.startsWith("..") ? path : shown, text);
   const lines = document.syntaxProblems.map((problem) => document.format(problem));
   if (lines.length > 0) throw invalid(document, "TEMPLATE_INVALID", lines);
@@ -76,7 +76,7 @@ async function openDocument(path: string): Promise<{ document: JsonDocument; dig
 }
 
 /** Says of a problem which option its value came from, where it did not come from the file. */
-function describer(document: JsonDocument, overrides: readonly Override[]) {
+function problemFormatter(document: JsonDocument, overrides: readonly Override[]) {
   return (problem: Problem): string => {
     const source = problem.source ?? overrideAt(overrides, problem.path)?.source;
     return document.format(source === undefined ? problem : { ...problem, source });
@@ -106,7 +106,7 @@ async function interpret(
   const variables = resolveVariables(declarations, await gatherValues(declared, options));
   const { values } = variables;
   const settled = isObject(raw)
-    ? settle(raw, { folder, declared, values, inputs, environment })
+    ? resolveReferences(raw, { folder, declared, values, inputs, environment })
     : { value: raw, inputSpecs: new Map<string, InputSpec>(), problems: [] };
   const parsed = templateSchema.safeParse(settled.value, { reportInput: true });
   const problemsBefore = [...problems, ...settled.problems];
@@ -121,7 +121,7 @@ async function interpret(
 export async function loadTemplate(path: string, options: LoadOptions = {}): Promise<Template> {
   const { document, digest } = await openDocument(path);
   const folder = dirname(path);
-  const overrides = await chooseReadings(
+  const overrides = await interpretOverrides(
     document.value,
     options.overrides ?? [],
     async (readings) => {
@@ -129,7 +129,7 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
       return parsed.error?.issues ?? [];
     },
   );
-  const describeProblem = describer(document, overrides);
+  const describeProblem = problemFormatter(document, overrides);
   const { raw, declarations, declared, variables, settled, parsed, problemsBefore } =
     await interpret(document, folder, overrides, options);
   const { values } = variables;

@@ -70,7 +70,7 @@ function problemOf(declaration: VariableDeclaration, given: unknown): string | u
 }
 
 /** A number for a variable that is text keeps the digits that it was written with. */
-function asWritten(given: GivenValue): GivenValue {
+function keepDigits(given: GivenValue): GivenValue {
   return given.text === undefined ? given : { ...given, value: given.text };
 }
 
@@ -109,7 +109,7 @@ export function resolveVariables(
     if (patternProblem(declaration)) continue;
     const strongest = given.get(name)?.at(-1);
     const found = strongest ?? { value: declaration.default, source: `the default of ${name}` };
-    const chosen = typeOf(declaration) === "string" ? asWritten(found) : found;
+    const chosen = typeOf(declaration) === "string" ? keepDigits(found) : found;
     if (chosen.value === undefined) {
       const message = `the variable "${name}" has no value; give --var ${name}=… or ${environmentName(name)}`;
       problems.push({ name, source: "variables", message });

@@ -4,7 +4,7 @@ import type { Check } from "../acceptance/check-schema.js";
 import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
 import { checkFile } from "./files.js";
-import { checkLineEnds } from "./line-ends.js";
+import { checkLineEndings } from "./line-endings.js";
 import { checkSyntax } from "./syntax.js";
 
 async function checkCommands(
@@ -18,7 +18,7 @@ async function checkCommands(
     const at = [...place, "checks", index, "run"];
     const interpreter = ["/bin/sh"];
     const checked = { name: "the text", parts: check.run, interpreter };
-    if (!checkLineEnds(collector, at, checked)) continue;
+    if (!checkLineEndings(collector, at, checked)) continue;
     await checkSyntax(collector, at, interpreter, { text });
   }
 }

@@ -7,7 +7,7 @@ import { statIfThere } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
 import type { CheckOptions } from "./check-options.js";
 import type { Collector } from "./findings.js";
-import { checkFiles, shown } from "./files.js";
+import { checkFiles, displayPath } from "./files.js";
 
 /** Checks the base as far as it is on this host. */
 export async function checkBase(
@@ -25,7 +25,7 @@ export async function checkBase(
     const { origin, path } = kind.inspect(base, templateFolder);
     const file = {
       path: image,
-      origin: origin === path ? shown(image) : origin,
+      origin: origin === path ? displayPath(image) : origin,
       isLocal: kind.mayUseOtherFiles,
     };
     if (allThere) await checkImage(collector, file, virtualSize === undefined);

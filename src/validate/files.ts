@@ -1,7 +1,7 @@
 /** Whether the files that a template names are there, or will be. */
 import { access, constants } from "node:fs/promises";
 import { statIfThere } from "../host/files.js";
-import { fromHere } from "../host/here.js";
+import { relativeToCurrent } from "../host/current-folder.js";
 import { inputLocation } from "../inputs/inputs.js";
 import type { LocalFile } from "../inputs/kind.js";
 import { inputKindOf } from "../inputs/registry.js";
@@ -19,11 +19,11 @@ export async function checkFile(
   kind: LocalFile["kind"],
 ): Promise<boolean> {
   const status = await statIfThere(path);
-  if (!status) collector.problem(place, `there is no ${shown(path)}`);
+  if (!status) collector.problem(place, `there is no ${displayPath(path)}`);
   else if (kind === "file" && !status.isFile()) {
-    collector.problem(place, `${shown(path)} is not a file`);
+    collector.problem(place, `${displayPath(path)} is not a file`);
   } else if (!(await isReadable(path))) {
-    collector.problem(place, `${shown(path)} may not be read by you`);
+    collector.problem(place, `${displayPath(path)} may not be read by you`);
   } else return true;
   return false;
 }
@@ -36,8 +36,8 @@ async function isReadable(path: string): Promise<boolean> {
 }
 
 /** The path as the user would type it from here, when that is shorter. */
-export function shown(path: string): string {
-  const near = fromHere(path);
+export function displayPath(path: string): string {
+  const near = relativeToCurrent(path);
   return near !== "" && near.length < path.length ? near : path;
 }
 
@@ -59,7 +59,7 @@ export async function checkFiles(
 }
 
 /** The input that a path lies in and that is not here yet, so that nothing can be said of it. */
-export async function awaitedInput(
+export async function pendingInput(
   collector: Collector,
   path: string,
 ): Promise<string | undefined> {

@@ -6,7 +6,7 @@ import { asVmbuildError } from "../errors.js";
 import { loadUserData } from "../seed/nocloud.js";
 import { reviewUserData } from "../seed/review.js";
 import type { Collector } from "./findings.js";
-import { checkFile, shown } from "./files.js";
+import { checkFile, displayPath } from "./files.js";
 
 const PLACE = ["seed", "userData"];
 
@@ -26,7 +26,7 @@ const firstLine = (text: string): string => text.split("\n")[0] ?? "";
 
 async function checkUserData(collector: Collector, path: string): Promise<void> {
   if (!(await checkFile(collector, PLACE, path, "file"))) return;
-  const name = shown(path);
+  const name = displayPath(path);
   try {
     const { user } = collector.template.ssh;
     for (const { level, message } of reviewUserData(await loadUserData(path, name), user)) {
@@ -45,6 +45,6 @@ async function checkNetworkConfig(collector: Collector, path: string): Promise<v
   if (!(await checkFile(collector, place, path, "file"))) return;
   const text = await readFile(path, "utf8");
   for (const error of parseDocument(text, { version: "1.1", uniqueKeys: false }).errors) {
-    collector.problem(place, `${shown(path)} is not YAML: ${firstLine(error.message)}`);
+    collector.problem(place, `${displayPath(path)} is not YAML: ${firstLine(error.message)}`);
   }
 }

@@ -8,26 +8,26 @@ import type { ParsedAction } from "../steps/registry.js";
 import type { JsonPath } from "../template/document.js";
 import type { Template } from "../template/load.js";
 import type { Collector } from "./findings.js";
-import { awaitedInput, checkFile, shown } from "./files.js";
-import { checkLineEnds } from "./line-ends.js";
+import { pendingInput, checkFile, displayPath } from "./files.js";
+import { checkLineEndings } from "./line-endings.js";
 import { checkSyntax } from "./syntax.js";
 
 /** Programs are short-lived; so many at a time. */
-const AT_ONCE = 4;
+const CONCURRENCY = 4;
 
 /** Checks all steps, a few things at a time, in the order in which they are reported. */
 export async function checkSteps(collector: Collector): Promise<void> {
   const actions = placedActions(collector.template);
   const works = collector.template.steps.flatMap((step, index) => [
-    ...actions.filter((action) => action.step === index).flatMap((one) => worksOf(collector, one)),
+    ...actions.filter((action) => action.step === index).flatMap((one) => checksOf(collector, one)),
     ...step.verify.map((text, number) => () => {
       const place = ["steps", index, "verify", number];
       return checkText(collector, place, { key: [], text, parts: [text], shell: "/bin/sh" });
     }),
   ]);
-  for (let at = 0; at < works.length; at += AT_ONCE) {
+  for (let at = 0; at < works.length; at += CONCURRENCY) {
     collector.signal.throwIfAborted();
-    await Promise.all(works.slice(at, at + AT_ONCE).map((work) => work()));
+    await Promise.all(works.slice(at, at + CONCURRENCY).map((work) => work()));
   }
 }
 
@@ -36,7 +36,7 @@ async function checkText(collector: Collector, at: JsonPath, text: ShellText): P
   const place = [...at, ...text.key];
   const interpreter = [text.shell];
   const checked = { name: "the text", parts: text.parts, interpreter };
-  if (!checkLineEnds(collector, place, checked)) return;
+  if (!checkLineEndings(collector, place, checked)) return;
   await checkSyntax(collector, place, interpreter, { text: text.text });
 }
 
@@ -47,12 +47,20 @@ async function checkReadable(
   scripts: readonly LocalSource[],
 ): Promise<void> {
   for (const { key, parts, shell } of action.type.shellTexts(action.value as never)) {
-    checkLineEnds(collector, [...place, ...key], { name: "the text", parts, interpreter: [shell] });
+    checkLineEndings(collector, [...place, ...key], {
+      name: "the text",
+      parts,
+      interpreter: [shell],
+    });
   }
   for (const { path } of scripts) {
     const content = await readFile(path);
-    const checked = { name: shown(path), parts: [content], interpreter: interpreterOf(content) };
-    checkLineEnds(collector, [...place, action.type.name], checked);
+    const checked = {
+      name: displayPath(path),
+      parts: [content],
+      interpreter: interpreterOf(content),
+    };
+    checkLineEndings(collector, [...place, action.type.name], checked);
   }
 }
 
@@ -97,7 +105,7 @@ function placedActions({ steps }: Template): PlacedAction[] {
 const sourcesOf = ({ template }: Collector, { action }: PlacedAction): readonly LocalSource[] =>
   action.type.sources(action.value as never, template.folder);
 
-function worksOf(collector: Collector, placed: PlacedAction): (() => Promise<void>)[] {
+function checksOf(collector: Collector, placed: PlacedAction): (() => Promise<void>)[] {
   const { place, action } = placed;
   return [
     ...sourcesOf(collector, placed).map((source) => async () => {
@@ -124,13 +132,13 @@ async function checkSource(
   source: LocalSource,
 ): Promise<boolean> {
   const path = resolve(source.path);
-  const input = await awaitedInput(collector, path);
+  const input = await pendingInput(collector, path);
   if (input !== undefined) {
     collector.note(`the input ${input} is not here yet: what lies in it is not checked`);
     return false;
   }
   if (madeLater && source.kind === "tree" && !(await statIfThere(path))) {
-    collector.note(`${shown(path)} is not there; an earlier local action may make it`);
+    collector.note(`${displayPath(path)} is not there; an earlier local action may make it`);
     return false;
   }
   const kind = source.kind === "file" ? "file" : "any";
@@ -147,10 +155,13 @@ async function checkScript(
   const path = resolve(source.path);
   const content = await readFile(path);
   if (!content.subarray(0, 2).equals(Buffer.from("#!"))) {
-    collector.warning(place, `${shown(path)} does not begin with #!; it will run with /bin/sh`);
+    collector.warning(
+      place,
+      `${displayPath(path)} does not begin with #!; it will run with /bin/sh`,
+    );
   }
   const interpreter = interpreterOf(content);
-  const checked = { name: shown(path), parts: [content], interpreter };
-  if (!checkLineEnds(collector, place, checked)) return;
+  const checked = { name: displayPath(path), parts: [content], interpreter };
+  if (!checkLineEndings(collector, place, checked)) return;
   await checkSyntax(collector, place, interpreter, { path });
 }

@@ -1,15 +1,15 @@
 /** Has an interpreter read a script without running it. */
 import { VmbuildError } from "../errors.js";
-import { endOf, runProgram } from "../host/programs.js";
+import { describeExit, runProgram } from "../host/programs.js";
 import { syntaxCheckOf } from "../steps/interpreter.js";
 import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
-import { shown } from "./files.js";
+import { displayPath } from "./files.js";
 
 /** More of an interpreter's words than this are not shown. */
-const MOST_LINES = 3;
+const MAX_LINES = 3;
 /** Points at a column of the line above, which means nothing in one line. */
-const POINTER = /^[\^~ ]*$/;
+const COLUMN_POINTER = /^[\^~ ]*$/;
 
 /**
  * Checks a script's syntax with its own interpreter, where that can and is installed.
@@ -22,7 +22,7 @@ export async function checkSyntax(
   script: { readonly path: string } | { readonly text: string },
 ): Promise<void> {
   const [program, ...args] = syntaxCheckOf(interpreter) ?? [];
-  const what = "path" in script ? shown(script.path) : "";
+  const what = "path" in script ? displayPath(script.path) : "";
   if (program === undefined) {
     collector.note(`${what}: ${interpreter.join(" ")} has no syntax check; it is not checked`);
     return;
@@ -34,12 +34,12 @@ export async function checkSyntax(
       ...("text" in script ? { input: `${script.text}\n` } : {}),
     });
     if (result.exitCode === 0) return;
-    const words = result.lastLines
+    const problem = result.lastLines
       .map((line) => ("path" in script ? line.replaceAll(script.path, what) : line).trim())
-      .filter((line) => !POINTER.test(line))
-      .slice(-MOST_LINES)
+      .filter((line) => !COLUMN_POINTER.test(line))
+      .slice(-MAX_LINES)
       .join("; ");
-    collector.problem(place, words === "" ? `${program}: ${endOf(result)}` : words);
+    collector.problem(place, problem === "" ? `${program}: ${describeExit(result)}` : problem);
   } catch (error) {
     collector.signal.throwIfAborted();
     if (!(error instanceof VmbuildError) || error.code !== "HOST_PROGRAM_MISSING") throw error;

@@ -10,7 +10,7 @@ import type { Findings } from "./findings.js";
 import { checkInputs } from "./inputs.js";
 import { checkOutput } from "./output.js";
 import { checkSeed } from "./seed.js";
-import { shown } from "./files.js";
+import { displayPath } from "./files.js";
 import { checkSources, checkSteps } from "./steps.js";
 
 export type { Findings } from "./findings.js";
@@ -32,13 +32,13 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
 }
 
 /** The error that lists a template's problems; undefined where there are none. */
-export function invalidOf(
+export function invalidError(
   template: Template,
   problems: readonly string[],
 ): VmbuildError | undefined {
   if (problems.length === 0) return undefined;
   const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
-  return new VmbuildError("TEMPLATE_INVALID", `${shown(template.path)} has ${count}`, {
+  return new VmbuildError("TEMPLATE_INVALID", `${displayPath(template.path)} has ${count}`, {
     lines: problems,
     hint: "Correct each of the listed places.",
   });
@@ -56,7 +56,7 @@ export async function requireSources(
 ): Promise<void> {
   const collector = new Collector(template, signal);
   await checkSources(collector, steps.from, steps.to);
-  const error = invalidOf(template, collector.problems);
+  const error = invalidError(template, collector.problems);
   if (error) throw error;
 }
 
@@ -64,14 +64,14 @@ export async function requireSources(
  * Says in a run what the build makes of the template's seed files, before a machine starts for it.
  * @throws {VmbuildError} TEMPLATE_INVALID for user-data with which no build can end.
  */
-export async function announceSeed(
+export async function reportSeed(
   template: Template,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
   const collector = new Collector(template, signal);
   await checkSeed(collector);
-  const error = invalidOf(template, collector.problems);
+  const error = invalidError(template, collector.problems);
   if (error) throw error;
   for (const message of collector.warnings) emit({ type: "warning", message });
   for (const message of collector.notes) emit({ type: "note", message });

@@ -7,7 +7,7 @@ import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { freePort } from "../../src/machine/ports.js";
+import { findFreePort } from "../../src/machine/ports.js";
 import type { Bench, Ended } from "../support/e2e.js";
 import { createBench, eventually, processesOf } from "../support/e2e.js";
 import type { FileServer } from "../support/http-server.js";
@@ -165,7 +165,7 @@ function verify(port: number, password: string, ...args: string[]): Promise<Ende
 it("boots from its context on a fixed address, passes 7 of 7, and is reconfigured", async () => {
   const key = join(bench.folder, "key");
   await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
-  const [https, ssh] = [await freePort(), await freePort()];
+  const [https, ssh] = [await findFreePort(), await findFreePort()];
   const start = Buffer.from("#!/bin/sh\ntouch /root/started\n").toString("base64");
   const context = {
     ETH0_IP: "10.0.2.15",

@@ -39,7 +39,7 @@ describe("a bootstrapped base", () => {
 
   const run = async (file: string, args: readonly string[]): Promise<string> => {
     const env = { PATH: `${process.env["PATH"]}:/usr/sbin:/sbin`, MTOOLS_SKIP_CHECK: "1" };
-    const result = await runProgram(file, args, { keepOutput: true, env });
+    const result = await runProgram(file, args, { captureOutput: true, env });
     if (result.exitCode !== 0) throw new Error([file, ...result.lastLines].join("\n"));
     return result.stdout;
   };

@@ -1,8 +1,8 @@
 import { qemuImgFormat } from "../qemu-img-format.js";
 
 /**
- * QEMU's own format. Its options are the defaults, which every consumer reads; only the type of
- * compression departs from them: zstd needs QEMU 5.1 or later to read.
+ * QEMU's own format. It uses the default options, which every program can read, except for the
+ * compression type: zstd needs QEMU 5.1 or later.
  */
 export const qcow2 = qemuImgFormat({
   name: "qcow2",

@@ -1,6 +1,6 @@
 import { qemuImgFormat } from "../qemu-img-format.js";
 
-/** The disk's bytes as they are, with holes for zeroes. */
+/** Uncompressed bytes of the disk; the file is sparse where the disk contains zeros. */
 export const raw = qemuImgFormat({
   name: "raw",
   extension: ".raw",

@@ -5,7 +5,7 @@ import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import { publish, temporaryBeside } from "../../host/files.js";
 import type { RunOptions, RunResult } from "../../host/programs.js";
-import { endOf, runProgram } from "../../host/programs.js";
+import { describeExit, runProgram } from "../../host/programs.js";
 import { embedGrub } from "./grub.js";
 import type { Layout } from "./layout.js";
 import { SECTOR } from "./layout.js";
@@ -42,7 +42,7 @@ async function must(
   });
   if (result.exitCode === 0) return result;
   const full = result.lastLines.some((line) => line.includes("Could not allocate block"));
-  throw new VmbuildError("BASE_BOOTSTRAP", `${file} failed (${endOf(result)})`, {
+  throw new VmbuildError("BASE_BOOTSTRAP", `${file} failed (${describeExit(result)})`, {
     lines: result.lastLines,
     hint: full ? "The packages do not fit: give the bootstrap a larger size." : undefined,
   });

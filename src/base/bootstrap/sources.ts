@@ -91,7 +91,7 @@ export async function hostSources(
   const ask = async (options: readonly string[]): Promise<Source[]> => {
     const asked = await runProgram("apt-get", [...options, "indextargets", "--format", FORMAT], {
       signal,
-      keepOutput: true,
+      captureOutput: true,
     });
     return sourcesFor(suite, codename, asked.stdout);
   };

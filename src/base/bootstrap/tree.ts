@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
-import { endOf, shellQuote } from "../../host/programs.js";
+import { describeExit, shellQuote } from "../../host/programs.js";
 import { explainFailure, TELLING } from "./failures.js";
 import { finishScript, OUT, tidyScript, writeFilesScript } from "./guest.js";
 import { followStages } from "./stages.js";
@@ -96,6 +96,6 @@ export async function makeTree(job: TreeJob): Promise<void> {
   throw new VmbuildError("BASE_BOOTSTRAP", message, {
     hint,
     lines,
-    details: { suite: job.spec.suite, end: endOf(result) },
+    details: { suite: job.spec.suite, end: describeExit(result) },
   });
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { inputLocation } from "../../inputs/inputs.js";
 import {
-  refuseStraySignature,
+  refuseUnusedSignature,
   urlFiles,
   urlPrograms,
   urlSourceFields,
@@ -12,7 +12,7 @@ import { defineBaseKind } from "../kind.js";
 
 const schema = z
   .strictObject(urlSourceFields)
-  .superRefine(refuseStraySignature)
+  .superRefine(refuseUnusedSignature)
   .describe(
     "a disk image that is downloaded: qcow2 or raw; VMDK, VHD, VHDX and VDI are converted, and compressed images and archives (tar, zip, OVA) unpacked, once",
   );

@@ -102,15 +102,15 @@ export async function readCaches(): Promise<CacheItem[]> {
  * enough. Pure.
  * @param items least recently used first; `mayGo` says which of them nobody needs.
  */
-export function chooseItems(
+export function chooseEvictions(
   items: readonly CacheItem[],
   limits: CacheLimits,
-  mayGo: (item: CacheItem) => boolean,
+  isUnused: (item: CacheItem) => boolean,
 ): { item: CacheItem; reason: string }[] {
   const chosen: { item: CacheItem; reason: string }[] = [];
   let total = items.reduce((sum, item) => sum + item.size, 0);
   for (const item of items) {
-    if (!mayGo(item)) continue;
+    if (!isUnused(item)) continue;
     const age = limits.now - item.usedAt;
     const reason = limits.all
       ? "all caches go"

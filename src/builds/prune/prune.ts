@@ -5,9 +5,9 @@ import { VmbuildError } from "../../errors.js";
 import { sizeOnDisk, statIfThere } from "../../host/files.js";
 import { isLocked, tryLock } from "../../host/lock.js";
 import { runtimeFolder } from "../../host/paths.js";
-import { isUnderWay, summarizeBuilds } from "../records.js";
+import { isInProgress, summarizeBuilds } from "../records.js";
 import type { BuildSummary } from "../records.js";
-import { backingFileOf, chooseItems, readCaches } from "./caches.js";
+import { backingFileOf, chooseEvictions, readCaches } from "./caches.js";
 import type { CacheItem, CacheLimits } from "./caches.js";
 
 /** What goes, and what stays. */
@@ -39,7 +39,7 @@ async function remove(removal: Removal, options: PruneOptions, report: Report): 
 }
 
 /** Does some work while nobody else can have the lock; not at all when somebody has it. */
-async function whileFree(
+async function withFreeLock(
   lock: string,
   dryRun: boolean,
   work: () => Promise<void>,
@@ -120,7 +120,7 @@ async function pruneSockets(options: PruneOptions, report: Report): Promise<void
   if (folder === undefined) return;
   const sockets = (await readdir(folder)).filter((name) => /\.(qmp|ctl)$/.test(name));
   const builds = await summarizeBuilds();
-  const live = builds.flatMap(({ runs }) => runs.filter(isUnderWay)).map(({ runId }) => runId);
+  const live = builds.flatMap(({ runs }) => runs.filter(isInProgress)).map(({ runId }) => runId);
   for (const name of sockets) {
     if (live.includes(name.replace(/\.\w+$/, ""))) continue;
     const path = join(folder, name);
@@ -130,7 +130,7 @@ async function pruneSockets(options: PruneOptions, report: Report): Promise<void
 }
 
 /** Which cached items nobody needs: not those of running builds, nor below a disk that stays. */
-async function freeItems(
+async function unusedItems(
   builds: readonly BuildSummary[],
   all: boolean,
 ): Promise<(item: CacheItem) => boolean> {
@@ -148,10 +148,10 @@ async function freeItems(
 async function pruneCaches(options: PruneOptions, report: Report): Promise<void> {
   const builds = await summarizeBuilds();
   const items = await readCaches();
-  const chosen = chooseItems(items, options, await freeItems(builds, options.all));
+  const chosen = chooseEvictions(items, options, await unusedItems(builds, options.all));
   for (const { item, reason } of chosen) {
     const { kind, path, label, size } = item;
-    await whileFree(join(path, "lock"), options.dryRun, () =>
+    await withFreeLock(join(path, "lock"), options.dryRun, () =>
       remove({ kind, path, label, size, reason }, options, report),
     );
   }
@@ -163,7 +163,7 @@ async function pruneCaches(options: PruneOptions, report: Report): Promise<void>
 async function pruneLeftovers(item: CacheItem, options: PruneOptions, report: Report) {
   const names = (await readdir(item.path)).filter((name) => name.startsWith(".work-"));
   if (names.length === 0) return;
-  await whileFree(join(item.path, "lock"), options.dryRun, async () => {
+  await withFreeLock(join(item.path, "lock"), options.dryRun, async () => {
     for (const name of names) {
       const path = join(item.path, name);
       const size = await sizeOnDisk(path);
@@ -182,7 +182,7 @@ async function pruneLeftovers(item: CacheItem, options: PruneOptions, report: Re
 export async function prune(options: PruneOptions, report: Report): Promise<string[]> {
   const busy: string[] = [];
   for (const build of await summarizeBuilds()) {
-    const free = await whileFree(build.paths.lock, options.dryRun, () =>
+    const free = await withFreeLock(build.paths.lock, options.dryRun, () =>
       pruneBuild(build, options, report),
     );
     if (!free) busy.push(build.name);

@@ -1,6 +1,6 @@
 /**
- * Last acts before the process ends by `process.exit`, an uncaught error or the second Ctrl-C:
- * write out what is buffered, give the cursor back. One listener serves any number of sinks.
+ * Runs functions before the process ends by `process.exit`, an uncaught error or the second Ctrl-C:
+ * to write buffered data or to show the cursor again. One listener serves all sinks.
  */
 
 const acts = new Set<() => void>();
@@ -9,7 +9,7 @@ function runActs(): void {
   for (const act of acts) act();
 }
 
-/** Has `act`, which must be synchronous, run at exit. Returns what takes it back. */
+/** Runs `act`, which must be synchronous, at exit. Returns a function that removes it. */
 export function atExit(act: () => void): () => void {
   if (acts.size === 0) process.on("exit", runActs);
   acts.add(act);

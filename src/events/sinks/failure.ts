@@ -1,24 +1,26 @@
-/** An error as a person reads it: what and where, the last words, what to do, where to look. */
+/**
+ * Renders an error for a person: the problem, its last lines of output, advice, and where to look.
+ */
 import { formatDuration } from "../../host/format.js";
 import type { ErrorReport } from "../types.js";
 import type { Style } from "./style.js";
 import { cleanText, wrapText } from "./text.js";
 
-/** A run that failed. */
+/** Failed run. */
 export interface Failure {
   readonly error: ErrorReport;
-  /** The build's name; empty outside a build. */
+  /** Name of the build; empty outside a build. */
   readonly name: string;
   readonly runFolder: string;
   readonly durationMs: number;
-  /** The machine's state is kept. */
+  /** True when the machine's state was saved. */
   readonly kept?: boolean;
 }
 
-/** A line of an error is shown up to here; the log has it whole. */
-const LONGEST_LINE = 2000;
+/** Longest displayed line of an error; the log has the full line. */
+const MAX_LINE_LENGTH = 2000;
 
-/** `error: message [CODE]`, the error's lines, its hint, and its log where it names one. */
+/** Renders `error: message [CODE]`, the error's lines, its hint, and its log if it names one. */
 export function renderError(error: ErrorReport, style: Style, columns: number): string[] {
   const [first = "", ...more] = error.message.split("\n").map(cleanText);
   const log = error.details["log"];
@@ -27,13 +29,13 @@ export function renderError(error: ErrorReport, style: Style, columns: number): 
     ...more.map((line) => `  ${line}`),
     ...error.lines
       .flatMap((line) => line.split("\n"))
-      .map((line) => `  ${cleanText(line.slice(0, LONGEST_LINE))}`),
+      .map((line) => `  ${cleanText(line.slice(0, MAX_LINE_LENGTH))}`),
     ...wrapText(`hint: ${cleanText(error.hint)}`, columns).map(style.cyan),
     ...(typeof log === "string" ? [`${style.dim("log:")}  ${cleanText(log)}`] : []),
   ];
 }
 
-/** The end of a run that failed: its error, and where what it left lies. */
+/** Renders the end of a failed run: its error, and the location of its files. */
 export function renderFailure(failure: Failure, style: Style, columns: number): string[] {
   const { error, name, runFolder, durationMs, kept = false } = failure;
   const inside = `vmbuild ssh ${cleanText(name)}`;

@@ -1,18 +1,20 @@
-/** One JSON object a line, for programs (`--log-format json`). */
+/** Writes one JSON object per line, for programs (`--log-format json`). */
 import type { Writable } from "node:stream";
 import { EVENT_VERSION } from "../types.js";
 import type { RunEvent, Sink } from "../types.js";
 import { LineWriter } from "./writer.js";
 
-/** DEL, C1 controls and line separators are legal in JSON, but terminals and tools obey them. */
-const AWKWARD = /[\u007f-\u009f\u2028\u2029]/g;
+/**
+ * DEL, C1 controls and line separators are legal in JSON, but terminals and tools interpret them.
+ */
+const UNSAFE = /[\u007f-\u009f\u2028\u2029]/g;
 
-/** A value as one line of JSON in which no character acts on a terminal. */
+/** Encodes a value as one line of JSON without characters that a terminal interprets. */
 export function encodeJsonLine(value: unknown): string {
   const json = JSON.stringify(value);
-  if (json.search(AWKWARD) === -1) return json;
+  if (json.search(UNSAFE) === -1) return json;
   return json.replace(
-    AWKWARD,
+    UNSAFE,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

@@ -1,5 +1,5 @@
-/** Plain lines, for logs of CI systems and for pipes: every line says when, nothing is redrawn. */
-import { stageWords } from "./stages.js";
+/** Writes plain lines for CI logs and pipes: every line has a time, and nothing is redrawn. */
+import { describeStage } from "./stages.js";
 import type { Writable } from "node:stream";
 import { formatBytes, formatDuration } from "../../host/format.js";
 import type { RunEvent, Sink } from "../types.js";
@@ -11,21 +11,21 @@ import type { Style } from "./style.js";
 import { cleanText } from "./text.js";
 import { LineWriter } from "./writer.js";
 
-/** Where and how plain lines are written. */
+/** Options of the plain sink. */
 export interface PlainSinkOptions {
   readonly stream: Writable;
-  /** Off by default. */
+  /** False by default. */
   readonly color?: boolean;
-  /** Begin each line with the build's name: for several builds on one stream. */
+  /** Begins each line with the build's name, for several builds on one stream. */
   readonly showBuild?: boolean;
 }
 
-/** Progress is told at each tenth, but a fast task's tenths not more often than this. */
+/** Progress is reported at each tenth, but at most once per this interval. */
 const PROGRESS_EVERY_MS = 1000;
-/** Without a known total, progress is told this often. */
+/** Interval of progress reports without a known total. */
 const UNBOUNDED_PROGRESS_EVERY_MS = 30_000;
 
-/** Writes what happens as plain lines that begin with the time since the start. */
+/** Writes events as plain lines that begin with the time since the start. */
 export function createPlainSink(options: PlainSinkOptions): Sink {
   const style = createStyle(options.color ?? false);
   const progress = new ProgressLines();
@@ -38,7 +38,7 @@ export function createPlainSink(options: PlainSinkOptions): Sink {
   );
 
   const stampOf = (event: RunEvent): string => {
-    // Thousands of lines share a millisecond; parsing it once is enough.
+    // Thousands of lines share a millisecond, so the parsed time is cached.
     const key = event.time + event.build;
     if (clock.time === key) return clock.text;
     const time = Date.parse(event.time);
@@ -71,7 +71,7 @@ function outputLine(event: Extract<RunEvent, { type: "output" }>, style: Style):
   return `  ${style.dim(`${source}|`)} ${cleanText(event.line)}`;
 }
 
-/** The lines for an event, cleaned of control characters, without the time. */
+/** Returns the lines for an event, without control characters and without the time. */
 function linesOf(event: RunEvent, style: Style): string[] {
   switch (event.type) {
     case "run.started":
@@ -125,7 +125,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
     case "machine.stopped":
       return [`  machine stopped by ${event.method} ${took(event.durationMs)}`];
     case "guest.stage":
-      return [`  guest: ${stageWords(event.stage)}`];
+      return [`  guest: ${describeStage(event.stage)}`];
     case "guest.ready":
       return [`  guest answers ${took(event.durationMs)}`];
     case "paused":
@@ -142,7 +142,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
       ];
     case "note":
       return [cleanText(event.message)];
-    // The report of the checks is a result: it goes to stdout.
+    // The report of the checks is a result, which goes to stdout.
     case "check.finished":
     case "action.finished":
     case "output":
@@ -163,16 +163,16 @@ function detailOf(detail: string | undefined): string {
   return detail === undefined || detail === "" ? "" : `: ${cleanText(detail)}`;
 }
 
-/** Decides which reports of progress are worth a line. */
+/** Selects the progress events that are worth a line. */
 class ProgressLines {
-  readonly #tasks = new Map<string, { task: TaskProgress; tenth: number; told: number }>();
+  readonly #tasks = new Map<string, { task: TaskProgress; tenth: number; reportedAt: number }>();
 
   take(event: ProgressEvent, build: string, time: number): string[] {
     const key = `${build}\n${event.task}`;
     let state = this.#tasks.get(key);
     if (!state) {
       const task = new TaskProgress(event, time);
-      state = { task, tenth: Math.floor((task.fraction ?? 0) * 10), told: time };
+      state = { task, tenth: Math.floor((task.fraction ?? 0) * 10), reportedAt: time };
       this.#tasks.set(key, state);
     }
     state.task.update(event, time);
@@ -182,7 +182,7 @@ class ProgressLines {
     const pause = event.total === null ? UNBOUNDED_PROGRESS_EVERY_MS : PROGRESS_EVERY_MS;
     const further = event.total === null || tenth > state.tenth;
     if (ended) this.#tasks.delete(key);
-    else if (!further || time - state.told < pause) return [];
+    else if (!further || time - state.reportedAt < pause) return [];
     Object.assign(state, { tenth, told: time });
     const percent = task.fraction === null ? "" : ` ${Math.floor(task.fraction * 100)}%`;
     const more = [task.amount, task.speed(time), task.timeLeft(time)].filter((part) => part !== "");

@@ -1,17 +1,17 @@
-/** Progress of one task: how far, how fast, how long still. */
+/** Calculates the progress of one task: amount, rate and time left. */
 import { formatBytes, formatDuration } from "../../host/format.js";
 import type { EventBody } from "../types.js";
 
-/** One report of progress. */
+/** Event that reports progress. */
 export type ProgressEvent = Extract<EventBody, { type: "progress" }>;
 
-/** Rates are taken over about this long: long enough to be calm, short enough to be true. */
+/** Interval over which rates are averaged: long enough to be stable, short enough to be current. */
 const WINDOW_MS = 8000;
 const SAMPLE_MS = 500;
-/** No time left is claimed from less than this. */
+/** Shortest interval from which a remaining time is estimated. */
 const TRUSTED_MS = 1500;
 
-/** Follows one task through its progress events. Times are milliseconds. */
+/** Tracks one task through its progress events. Times are milliseconds. */
 export class TaskProgress {
   #samples: { time: number; done: number }[] = [];
   #last: ProgressEvent;
@@ -21,9 +21,9 @@ export class TaskProgress {
     this.update(event, time);
   }
 
-  /** Takes the next report. */
+  /** Consumes the next event. */
   update(event: ProgressEvent, time: number): void {
-    // A retry that starts over must not show a negative rate.
+    // A retry that starts over must not give a negative rate.
     if (event.done < this.#last.done) this.#samples = [];
     this.#last = event;
     const newest = this.#samples.at(-1);
@@ -38,13 +38,13 @@ export class TaskProgress {
     return this.#last.label;
   }
 
-  /** 0 to 1, or null where the total is not known. */
+  /** Progress from 0 to 1, or null where the total is unknown. */
   get fraction(): number | null {
     const { done, total } = this.#last;
     return total === null || total <= 0 ? null : Math.min(1, Math.max(0, done / total));
   }
 
-  /** Units per second lately, or null while it is too early to say. */
+  /** Returns the current rate in units per second, or null while it is too early. */
   rate(now: number): number | null {
     const oldest = this.#samples[0];
     if (!oldest || now - oldest.time < TRUSTED_MS) return null;
@@ -58,14 +58,16 @@ export class TaskProgress {
     return total === null ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(total)}`;
   }
 
-  /** `45.1 MiB/s`; empty while unknown, and for other units than bytes. */
+  /**
+   * Formats the rate, such as `45.1 MiB/s`; empty while unknown, and for units other than bytes.
+   */
   speed(now: number): string {
     const rate = this.rate(now);
     if (rate === null || rate <= 0 || this.#last.unit !== "bytes") return "";
     return `${formatBytes(Math.round(rate))}/s`;
   }
 
-  /** `3m 5s left`; empty while unknown. */
+  /** Formats the time left, such as `3m 5s left`; empty while unknown. */
   timeLeft(now: number): string {
     const { done, total } = this.#last;
     const rate = this.rate(now);
@@ -75,7 +77,7 @@ export class TaskProgress {
   }
 }
 
-/** Whether this report is the task's last. */
+/** Returns whether this event is the task's last. */
 export function isTaskEnd(event: ProgressEvent): boolean {
   return event.total !== null && event.done >= event.total;
 }

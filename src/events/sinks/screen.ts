@@ -1,17 +1,19 @@
-/** The terminal as two parts: lines that stay, and below them a live area that is redrawn. */
+/**
+ * Manages the terminal as two parts: permanent lines, and below them a live area that is redrawn.
+ */
 import { Writable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 import { createLogUpdate } from "log-update";
 import { atExit } from "./atexit.js";
 import { displayWidth } from "./text.js";
 
-/** A stream that may know the terminal's size and tells when it changes. */
+/** Stream that may know the terminal's size and emit an event when it changes. */
 export type TerminalStream = Writable & { readonly columns?: number; readonly rows?: number };
 
 const HIDE_CURSOR = "\u001b[?25l";
 const SHOW_CURSOR = "\u001b[?25h";
 
-/** Writes permanent lines above a live area. Each change is one write, so nothing flickers. */
+/** Writes permanent lines above a live area. Each change is one write, so that nothing flickers. */
 export class Screen {
   readonly #stream: TerminalStream;
   readonly #fallbackColumns: number;
@@ -19,7 +21,7 @@ export class Screen {
   readonly #live: ReturnType<typeof createLogUpdate>;
   readonly #cancelAtExit: () => void;
   readonly #onError = (): void => {
-    // The terminal is gone (EIO, EPIPE); there is nobody to draw for.
+    // The terminal is gone (EIO, EPIPE).
     this.#gone = true;
   };
   #pending = "";
@@ -41,7 +43,8 @@ export class Screen {
       },
     });
     this.#buffer = Object.assign(buffer, { columns: 80, rows: 24 });
-    // log-update would hide the cursor of process.stderr, and take over signals to show it again.
+    // By default log-update hides the cursor of process.stderr and handles signals to show it
+    // again.
     this.#live = createLogUpdate(this.#buffer, { showCursor: true });
     stream.on("error", this.#onError);
     this.#cancelAtExit = atExit(() => this.#showCursor());
@@ -53,7 +56,7 @@ export class Screen {
 
   /** Redraws the live area. */
   draw(lines: readonly string[]): void {
-    if (lines.length === 0) return this.rest();
+    if (lines.length === 0) return this.clear();
     this.#fit();
     // A live area higher than the terminal could not be erased again.
     const fitting = lines.slice(0, Math.max(1, (this.#stream.rows ?? 24) - 1));
@@ -64,24 +67,24 @@ export class Screen {
     this.#send();
   }
 
-  /** Puts lines above the live area; the next `draw` brings that back, in the same write. */
+  /** Prints lines above the live area. The next `draw` restores the live area in the same write. */
   print(lines: readonly string[]): void {
     this.#erase();
     this.#pending += `${lines.join("\n")}\n`;
     if (!this.#cursorHidden) this.#send();
   }
 
-  /** Takes the live area away and gives the cursor back. */
-  rest(): void {
+  /** Erases the live area and shows the cursor again. */
+  clear(): void {
     this.#erase();
     this.#showCursor();
   }
 
   /**
-   * After a resize: terminals reflow what they show, so the live area may take more rows than
-   * were drawn. Erases it by its height at the new width.
+   * Erases the live area after a resize. Terminals reflow their content, so the area may take more
+   * rows than were drawn; its height is calculated for the new width.
    */
-  forgetReflowed(): void {
+  eraseReflowed(): void {
     if (this.#drawn.length === 0) return;
     const { columns } = this;
     const rows = this.#drawn
@@ -93,7 +96,7 @@ export class Screen {
   }
 
   close(): void {
-    this.rest();
+    this.clear();
     this.#cancelAtExit();
     this.#stream.off("error", this.#onError);
   }

@@ -30,7 +30,7 @@ export function createStyle(enabled: boolean): Style {
   };
 }
 
-/** The marks, for terminals with Unicode and for those without. */
+/** Marks for terminals with and without Unicode. */
 export interface Marks {
   readonly done: string;
   readonly failed: string;
@@ -41,11 +41,11 @@ export interface Marks {
   readonly barDone: string;
   readonly barLeft: string;
   readonly separator: string;
-  /** Shown in turn while something goes on. */
+  /** Frames of the spinner. */
   readonly busy: readonly string[];
 }
 
-/** Marks of one column each. */
+/** Creates marks of one column each. */
 export function createMarks(unicode: boolean): Marks {
   return unicode
     ? {

@@ -1,4 +1,4 @@
-/** What is said at the end of a run: what it made and how long it took, or why it failed. */
+/** Renders the end of a run: its result and times, or its failure. */
 import { formatBytes, formatDuration } from "../../host/format.js";
 import { readResult } from "../result.js";
 import type { ShownResult } from "../result.js";
@@ -8,21 +8,21 @@ import { createStyle } from "./style.js";
 import type { Style } from "./style.js";
 import { cleanText, displayWidth, padText, wrapText } from "./text.js";
 
-/** How a summary is laid out. */
+/** Options of a summary. */
 export interface RenderOptions {
   readonly color: boolean;
-  /** Of the terminal; prose is wrapped to it. */
+  /** Width of the terminal, to which prose is wrapped. */
   readonly columns: number;
 }
 
-/** Gathers a run's events and renders their summary; a sink like the others. */
+/** Sink that collects a run's events and renders a summary. */
 export interface Summary extends Sink {
-  /** The text, without a final newline; empty when no run has ended. */
+  /** Renders the text without a final newline; empty when no run has ended. */
   render(options: RenderOptions): string;
 }
 
-/** What the checkpoints of a run cost. */
-function savedText({ saved, removed }: Story): string {
+/** Formats the cost of a run's checkpoints. */
+function savedText({ saved, removed }: RunFacts): string {
   if (saved.count === 0) return "";
   const count = saved.count === 1 ? "1 checkpoint" : `${saved.count} checkpoints`;
   const text = `; ${count}: ${formatDuration(saved.durationMs)}, ${formatBytes(saved.bytes)}`;
@@ -30,23 +30,23 @@ function savedText({ saved, removed }: Story): string {
   return `${text} (${removed.count} old removed, ${formatBytes(removed.bytes)})`;
 }
 
-/** More distinct warnings than this are only counted. */
-const MOST_WARNINGS = 50;
+/** Number of distinct warnings that are listed; further ones are only counted. */
+const MAX_WARNINGS = 50;
 
-/** What is known at the end. Durations are milliseconds. */
-interface Story {
+/** Facts about a run. Durations are milliseconds. */
+interface RunFacts {
   name: string;
   version: string;
   runFolder: string;
   readonly phases: Map<string, number>;
   readonly steps: { name: string; time: string; note: string }[];
-  /** What saving states cost. */
+  /** Cost of saving checkpoints. */
   readonly saved: { count: number; bytes: number; durationMs: number };
-  /** States that were removed to make room. */
+  /** Checkpoints that were removed to make room. */
   readonly removed: { count: number; bytes: number };
-  /** The machine is kept as it failed. */
+  /** True when the failed machine was saved. */
   failedState: boolean;
-  /** Each warning with its hint, once. */
+  /** Each distinct warning with its hint. */
   readonly warnings: Map<string, string | undefined>;
   unlistedWarnings: number;
   end:
@@ -55,9 +55,9 @@ interface Story {
     | undefined;
 }
 
-/** Makes the summary of one run. Attach it to the bus, and render after the last event. */
+/** Creates the summary of one run. Attach it to the bus, and render it after the last event. */
 export function createSummary(): Summary {
-  const story: Story = {
+  const facts: RunFacts = {
     name: "",
     version: "",
     runFolder: "",
@@ -71,21 +71,21 @@ export function createSummary(): Summary {
     end: undefined,
   };
   return {
-    handle: (event) => gather(story, event),
+    handle: (event) => recordEvent(facts, event),
     close: () => {},
     render(options) {
-      if (!story.end) return "";
+      if (!facts.end) return "";
       const style = createStyle(options.color);
-      const lines = story.end.ok
-        ? [...successLines(story, story.end, style), ...warningLines(story, style, options.columns)]
+      const lines = facts.end.ok
+        ? [...successLines(facts, facts.end, style), ...warningLines(facts, style, options.columns)]
         : [
-            ...warningLines(story, style, options.columns),
+            ...warningLines(facts, style, options.columns),
             ...renderFailure(
               {
-                ...story.end,
-                name: story.name,
-                runFolder: story.runFolder,
-                kept: story.failedState,
+                ...facts.end,
+                name: facts.name,
+                runFolder: facts.runFolder,
+                kept: facts.failedState,
               },
               style,
               options.columns,
@@ -96,45 +96,45 @@ export function createSummary(): Summary {
   };
 }
 
-function gather(story: Story, event: RunEvent): void {
+function recordEvent(facts: RunFacts, event: RunEvent): void {
   switch (event.type) {
     case "run.started":
-      story.name = event.name;
-      story.version = event.version;
-      story.runFolder = event.runFolder;
+      facts.name = event.name;
+      facts.version = event.version;
+      facts.runFolder = event.runFolder;
       break;
     case "phase.finished":
-      // A phase that comes twice (a second boot) shows its whole time.
-      story.phases.set(event.phase, (story.phases.get(event.phase) ?? 0) + event.durationMs);
+      // A phase that occurs twice (a second boot) shows its total time.
+      facts.phases.set(event.phase, (facts.phases.get(event.phase) ?? 0) + event.durationMs);
       break;
     case "step.finished":
     case "step.failed":
-      story.steps.push({ name: event.step, time: formatDuration(event.durationMs), note: "" });
+      facts.steps.push({ name: event.step, time: formatDuration(event.durationMs), note: "" });
       break;
     case "step.kept":
-      story.steps.push({ name: event.step, time: "kept", note: "" });
+      facts.steps.push({ name: event.step, time: "kept", note: "" });
       break;
     case "checkpoint.saved":
-      noteCheckpoint(story, event);
+      noteCheckpoint(facts, event);
       break;
     case "checkpoint.removed":
-      story.removed.count += event.steps.length;
-      story.removed.bytes += event.bytes;
+      facts.removed.count += event.steps.length;
+      facts.removed.bytes += event.bytes;
       break;
     case "checkpoint.failed":
-      story.failedState = true;
+      facts.failedState = true;
       break;
     case "warning":
-      if (story.warnings.size < MOST_WARNINGS) story.warnings.set(event.message, event.hint);
-      else if (!story.warnings.has(event.message)) story.unlistedWarnings++;
+      if (facts.warnings.size < MAX_WARNINGS) facts.warnings.set(event.message, event.hint);
+      else if (!facts.warnings.has(event.message)) facts.unlistedWarnings++;
       break;
     case "run.finished": {
       const { durationMs, ownMs } = event;
-      story.end = { ok: true, durationMs, ownMs, result: readResult(event.result) };
+      facts.end = { ok: true, durationMs, ownMs, result: readResult(event.result) };
       break;
     }
     case "run.failed":
-      story.end = { ok: false, durationMs: event.durationMs, error: event.error };
+      facts.end = { ok: false, durationMs: event.durationMs, error: event.error };
       break;
     default:
       break;
@@ -143,23 +143,23 @@ function gather(story: Story, event: RunEvent): void {
 
 type CheckpointSaved = Extract<RunEvent, { type: "checkpoint.saved" }>;
 
-function noteCheckpoint(story: Story, event: CheckpointSaved): void {
+function noteCheckpoint(facts: RunFacts, event: CheckpointSaved): void {
   const { step, durationMs, memoryBytes, diskBytes } = event;
-  const { saved } = story;
+  const { saved } = facts;
   saved.count++;
   saved.bytes += memoryBytes + diskBytes;
   saved.durationMs += durationMs;
-  const row = story.steps.findLast(({ name }) => name === step);
+  const row = facts.steps.findLast(({ name }) => name === step);
   const cost = `+ ${formatDuration(durationMs)} checkpoint, ${formatBytes(memoryBytes)}`;
   if (row && step !== "") row.note = cost;
 }
 
 function successLines(
-  story: Story,
+  facts: RunFacts,
   end: { durationMs: number; ownMs: number; result: ShownResult },
   style: Style,
 ): string[] {
-  const title = style.bold(cleanText(`${story.name} ${story.version}`.trim()));
+  const title = style.bold(cleanText(`${facts.name} ${facts.version}`.trim()));
   const took = formatDuration(end.durationMs);
   const { upToDate, until } = end.result;
   const headline = upToDate
@@ -167,13 +167,13 @@ function successLines(
     : until === undefined
       ? `${title} ${style.green(`built in ${took}`)}`
       : `${title} ${style.green(`stopped after ${cleanText(until)}, as asked, in ${took}`)}`;
-  const times = end.result.upToDate ? [] : ["", ...timeTable(story, style)];
+  const times = end.result.upToDate ? [] : ["", ...timeTable(facts, style)];
   const own = `vmbuild's own share: ${(end.ownMs / 1000).toFixed(1)}s`;
-  const image = artifactLines(story, end.result, style);
+  const image = artifactLines(facts, end.result, style);
   return [
     headline,
     ...times,
-    ...(end.result.upToDate ? [] : [`  ${own}${savedText(story)}`]),
+    ...(end.result.upToDate ? [] : [`  ${own}${savedText(facts)}`]),
     ...(image.length > 0 ? ["", ...image] : []),
     ...(end.result.hints.length > 0 ? [""] : []),
     ...end.result.hints.map((hint) => `  ${cleanText(hint)}`),
@@ -182,13 +182,13 @@ function successLines(
 
 const AFTER_STEPS: ReadonlySet<string> = new Set(["seal", "shutdown", "compact"]);
 
-/** Phases with their times, the steps below the phase that ran them. */
-function timeTable(story: Story, style: Style): string[] {
+/** Renders the phases with their times, and the steps below the phase that ran them. */
+function timeTable(facts: RunFacts, style: Style): string[] {
   const rows: { name: string; time: string; note: string; step: boolean }[] = [];
-  const steps = story.steps.map((step) => ({ ...step, name: `  ${step.name}`, step: true }));
+  const steps = facts.steps.map((step) => ({ ...step, name: `  ${step.name}`, step: true }));
   let placed = false;
-  for (const [name, durationMs] of story.phases) {
-    // Sealing is the first thing that happens to a guest whose steps are done.
+  for (const [name, durationMs] of facts.phases) {
+    // Sealing is the first phase after the steps.
     if (!placed && AFTER_STEPS.has(name)) {
       rows.push(...steps);
       placed = true;
@@ -205,18 +205,18 @@ function timeTable(story: Story, style: Style): string[] {
   });
 }
 
-function artifactLines(story: Story, result: ShownResult, style: Style): string[] {
+function artifactLines(facts: RunFacts, result: ShownResult, style: Style): string[] {
   const { path, size, virtualSize, checksums = {} } = result.artifact;
-  const facts = [
+  const sizes = [
     ...(size === undefined ? [] : [formatBytes(size)]),
     ...(virtualSize === undefined ? [] : [`${formatBytes(virtualSize)} disk`]),
   ];
-  const suffix = facts.length === 0 ? "" : `  ${style.dim(`(${facts.join(", ")})`)}`;
+  const suffix = sizes.length === 0 ? "" : `  ${style.dim(`(${sizes.join(", ")})`)}`;
   const rows: [string, string, string?][] = [
     ...(path === undefined ? [] : [["image", path, suffix] as [string, string, string]]),
     ...Object.entries(checksums),
     ...(result.manifest === undefined ? [] : [["manifest", result.manifest] as [string, string]]),
-    ["run", result.runFolder ?? story.runFolder],
+    ["run", result.runFolder ?? facts.runFolder],
   ];
   return rows
     .filter(([, value]) => value !== "")
@@ -226,15 +226,15 @@ function artifactLines(story: Story, result: ShownResult, style: Style): string[
     });
 }
 
-/** Warnings once more: a long run has scrolled them away. */
-function warningLines(story: Story, style: Style, columns: number): string[] {
-  if (story.warnings.size === 0) return [];
-  const lines = [...story.warnings].flatMap(([message, hint]) => [
+/** Repeats the warnings, which have scrolled away in a long run. */
+function warningLines(facts: RunFacts, style: Style, columns: number): string[] {
+  if (facts.warnings.size === 0) return [];
+  const lines = [...facts.warnings].flatMap(([message, hint]) => [
     ...wrapText(`warning: ${cleanText(message)}`, columns - 2).map(style.yellow),
     ...(hint === undefined
       ? []
       : wrapText(cleanText(hint), columns - 2).map((line) => style.dim(`  ${line}`))),
   ]);
-  const more = story.unlistedWarnings;
+  const more = facts.unlistedWarnings;
   return ["", ...lines, ...(more > 0 ? [style.yellow(`and ${more} more warnings`)] : []), ""];
 }

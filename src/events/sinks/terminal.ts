@@ -1,7 +1,7 @@
-/** The live view on a terminal: what is done stays, what goes on is redrawn in place. */
+/** Renders the live view on a terminal: finished work stays, current work is redrawn in place. */
 import type { RunEvent, Sink } from "../types.js";
 import { drawRun } from "./frame.js";
-import type { Look } from "./frame.js";
+import type { Layout } from "./frame.js";
 import { permanentLines } from "./permanent.js";
 import { Screen } from "./screen.js";
 import type { TerminalStream } from "./screen.js";
@@ -9,24 +9,26 @@ import { createMarks, createStyle } from "./style.js";
 import { applyEvent, createLiveRun } from "./view.js";
 import type { LiveRun } from "./view.js";
 
-/** Where and how the live view is drawn. */
+/** Options of the live view. */
 export interface TerminalSinkOptions {
   readonly stream: TerminalStream;
   readonly color: boolean;
-  /** For terminals that cannot show ✓ and the like; on by default. */
+  /** Set to false for terminals that cannot display ✓ and similar characters; true by default. */
   readonly unicode?: boolean;
-  /** Name the build on each line: for several builds at once. */
+  /** Names the build on each line, for several builds at once. */
   readonly showBuild?: boolean;
-  /** Used where the stream does not know its own width. */
+  /** Width for streams that do not know their own. */
   readonly columns?: number;
-  /** The clock that ticks, milliseconds since the epoch. */
+  /** Clock in milliseconds since the epoch. */
   readonly now?: () => number;
 }
 
-/** Fast enough to look alive, slow enough to stay calm and cheap. */
+/** Redraw interval: often enough to look alive, and cheap enough. */
 const REDRAW_MS = 100;
 
-/** Draws the runs whose events it is handed. The cursor comes back however the process ends. */
+/**
+ * Renders the runs whose events it receives. The cursor is shown again however the process ends.
+ */
 export function createTerminalSink(options: TerminalSinkOptions): Sink {
   const { stream, now = Date.now } = options;
   const style = createStyle(options.color);
@@ -36,20 +38,20 @@ export function createTerminalSink(options: TerminalSinkOptions): Sink {
   let tick = 0;
   let closed = false;
 
-  const lookOf = (build: string): Look => ({
+  const layoutOf = (build: string): Layout => ({
     style,
     marks,
-    // The last column stays free: some terminals wrap as soon as it is filled.
+    // The last column stays empty, because some terminals wrap as soon as it is filled.
     columns: screen.columns - 1,
     build: options.showBuild ? build : "",
   });
   const draw = (): void => {
     const all = [...runs];
-    if (all.some(([, run]) => run.paused)) return screen.rest();
-    screen.draw(all.flatMap(([build, run]) => drawRun(run, lookOf(build), now(), tick)));
+    if (all.some(([, run]) => run.paused)) return screen.clear();
+    screen.draw(all.flatMap(([build, run]) => drawRun(run, layoutOf(build), now(), tick)));
   };
   const onResize = (): void => {
-    screen.forgetReflowed();
+    screen.eraseReflowed();
     draw();
   };
   const timer = setInterval(() => {
@@ -61,9 +63,9 @@ export function createTerminalSink(options: TerminalSinkOptions): Sink {
   const take = (event: RunEvent): void => {
     let run = runs.get(event.build);
     if (!run) runs.set(event.build, (run = createLiveRun(Date.parse(event.time))));
-    // A step may print a million lines; they are looked at ten times a second.
+    // A step may print a million lines; these events only take effect at the next redraw.
     const quiet = event.type === "output" || event.type === "progress";
-    const lines = quiet ? [] : permanentLines(event, run, lookOf(event.build));
+    const lines = quiet ? [] : permanentLines(event, run, layoutOf(event.build));
     applyEvent(run, event);
     if (lines.length > 0) {
       screen.print(lines);

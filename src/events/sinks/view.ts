@@ -1,36 +1,36 @@
-/** What goes on at the moment, as one state that events move on; the live terminal draws it. */
-import { stageWords } from "./stages.js";
+/** Maintains the current state of a run, which the live terminal renders. */
+import { describeStage } from "./stages.js";
 import { Tail } from "../../host/lines.js";
 import type { Phase, RunEvent } from "../types.js";
 import { TaskProgress, isTaskEnd } from "./progress.js";
 
-/** The step that runs. */
+/** Step in progress. */
 export interface LiveStep {
   readonly name: string;
   readonly index: number;
   readonly total: number;
   readonly startedAt: number;
-  /** The action's summary, or the command that was verified last. */
+  /** Summary of the action, or the last command that was verified. */
   activity: string;
 }
 
-/** What is known of a run while it goes on. Times are milliseconds since the epoch. */
+/** State of a run in progress. Times are milliseconds since the epoch. */
 export interface LiveRun {
   startedAt: number;
   readonly phases: Map<Phase, { readonly startedAt: number; detail: string }>;
   readonly tasks: Map<string, TaskProgress>;
   step: LiveStep | undefined;
-  /** The last line that a program printed, as it came. */
+  /** Last line of output. */
   lastLine: string;
-  /** The last lines of the step, or of the program that runs outside of steps. */
+  /** Last lines of the step, or of the program that runs outside of steps. */
   tail: Tail;
   paused: boolean;
 }
 
-/** How many last lines a failure shows. */
+/** Number of last lines that a failure shows. */
 const TAIL_LINES = 12;
 
-/** A run of which nothing is known yet. */
+/** Creates the state of a run before its first event. */
 export function createLiveRun(time: number): LiveRun {
   return {
     startedAt: time,
@@ -43,7 +43,7 @@ export function createLiveRun(time: number): LiveRun {
   };
 }
 
-/** Moves the state on by one event. */
+/** Updates the state with one event. */
 export function applyEvent(run: LiveRun, event: RunEvent): void {
   switch (event.type) {
     case "output":
@@ -79,7 +79,7 @@ export function applyEvent(run: LiveRun, event: RunEvent): void {
       endActivity(run);
       break;
     case "step.failed":
-      // The tail stays: it is what a failure shows.
+      // The last lines are kept, because a failure shows them.
       run.step = undefined;
       run.tasks.clear();
       run.lastLine = "";
@@ -92,7 +92,7 @@ export function applyEvent(run: LiveRun, event: RunEvent): void {
       break;
     case "guest.stage": {
       const connect = run.phases.get("connect");
-      if (connect) connect.detail = stageWords(event.stage);
+      if (connect) connect.detail = describeStage(event.stage);
       break;
     }
     case "progress":

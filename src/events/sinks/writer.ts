@@ -1,23 +1,23 @@
-/** Lines to a stream: in batches, in bounded memory, and without ever failing. */
+/** Writes lines to a stream in batches and in bounded memory, and never fails. */
 import type { Writable } from "node:stream";
 import { atExit } from "./atexit.js";
 
 const BATCH_CHARACTERS = 64 * 1024;
 const FLUSH_AFTER_MS = 50;
-/** A reader that lags this far behind (bytes in the stream's buffer) loses output lines. */
+/** Backlog in the stream's buffer, in bytes, above which output lines are dropped. */
 const BACKLOG_BYTES = 4 * 1024 * 1024;
 
 /**
- * Writes lines to a stream that somebody may have closed (EPIPE is not an error here) or may read
- * too slowly. `cli/output.ts` makes stderr block; for streams that do not, lines that may be lost
- * are left out above a limit, and counted.
+ * Writes lines to a stream whose reader may close it (EPIPE is not an error here) or read too
+ * slowly. `cli/output.ts` makes stderr block; for other streams, output lines above a limit are
+ * dropped and counted.
  */
 export class LineWriter {
   readonly #stream: Writable;
   readonly #noticeOf: (leftOut: number) => string;
   readonly #cancelAtExit: () => void;
   readonly #onError = (): void => {
-    // The reader is gone, which is its right; the build goes on without it.
+    // The reader has closed the stream; the build continues without it.
     this.#gone = true;
     this.#batch = "";
   };
@@ -27,7 +27,10 @@ export class LineWriter {
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param noticeOf the line that tells how many lines were left out. */
+  /**
+   * Creates a writer.
+   * @param noticeOf returns the line that reports how many lines were dropped.
+   */
   constructor(stream: Writable, noticeOf: (leftOut: number) => string) {
     this.#stream = stream;
     this.#noticeOf = noticeOf;
@@ -35,7 +38,9 @@ export class LineWriter {
     this.#cancelAtExit = atExit(() => this.flush());
   }
 
-  /** Takes one line without its ending. `mayBeLost` is for output, which the step's log has too. */
+  /**
+   * Writes one line without its ending. `mayBeLost` is for output that the step's log contains too.
+   */
   write(line: string, mayBeLost = false): void {
     if (this.#gone || this.#closed) return;
     if (this.#stream.writableLength > BACKLOG_BYTES && mayBeLost) {
@@ -51,7 +56,7 @@ export class LineWriter {
     else this.#timer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS).unref();
   }
 
-  /** Hands everything to the stream now. */
+  /** Passes all buffered lines to the stream. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -61,7 +66,7 @@ export class LineWriter {
     if (!this.#stream.destroyed && this.#stream.writable) this.#stream.write(batch);
   }
 
-  /** Flushes and waits until the stream has taken it all. The stream stays open. */
+  /** Flushes and waits until the stream has written everything. The stream stays open. */
   async close(): Promise<void> {
     if (this.#closed) return;
     if (this.#leftOut > 0) this.#batch += `${this.#noticeOf(this.#leftOut)}\n`;

@@ -21,15 +21,15 @@ const schema = z
   })
   .describe("the files of one commit of a git repository, without its history");
 
-/** The tree of one commit of a git repository. */
+/** Input kind for the tree of one commit of a git repository. */
 export const gitInput = defineInputKind<z.infer<typeof schema>, GitSpec>({
   name: "git",
   form: "{git, ref}",
   schema,
   isLocal: false,
-  digestIsLasting: false,
-  settle({ git, ref, submodules }, folder) {
-    // A relative path of a local repository, but not host:path.
+  digestIsStable: false,
+  toSpec({ git, ref, submodules }, folder) {
+    // A relative path of a local repository, as opposed to host:path.
     const isPath = !isUrl(git) && /^\.{1,2}\//.test(git);
     const url = isPath ? resolve(folder, git) : git;
     return { kind: "git", url, ref, ...(submodules ? { submodules } : {}) };

@@ -14,14 +14,14 @@ const schema = z
   })
   .describe("the files of an OCI image of one layer, for linux/amd64");
 
-/** The files of an OCI image. */
+/** Input kind for the files of an OCI image. */
 export const ociInput = defineInputKind<z.infer<typeof schema>, OciSpec>({
   name: "oci",
   form: "{oci}",
   schema,
   isLocal: false,
-  digestIsLasting: false,
-  settle: ({ oci }) => ({ kind: "oci", image: oci }),
+  digestIsStable: false,
+  toSpec: ({ oci }) => ({ kind: "oci", image: oci }),
   location: (spec, cacheFolder) => ociEntry(spec, cacheFolder).tree,
   resolve: resolveOci,
   programs: () => ["tar"],

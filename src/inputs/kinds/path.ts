@@ -1,4 +1,4 @@
-/** An input that lies on this host. Its digest is remembered by path, size and times. */
+/** Defines the input kind for a path of this host. Its digest is cached by path, size and times. */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
@@ -6,13 +6,13 @@ import { VmbuildError, messageOf, systemCode } from "../../errors.js";
 import type { FullContext } from "../context.js";
 import { commonInputFields, defineInputKind } from "../kind.js";
 import { createProgress } from "../progress.js";
-import { rememberedDigest } from "../remembered.js";
+import { cachedDigest } from "../digest-cache.js";
 import type { ResolvedInput } from "../spec.js";
 
-/** A file or folder of this host. */
+/** File or folder of this host. */
 export interface PathSpec {
   readonly kind: "path";
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
 }
 
@@ -24,11 +24,11 @@ const schema = z
   .describe("a file or folder of this host");
 
 /**
- * Finds a local file or folder. A file gets its SHA-256; a folder has none here, since what
- * reads it (an upload's checkpoint key) hashes it file by file.
+ * Finds a local file or folder. A file gets its SHA-256. A folder gets none here, because its users
+ * (such as the checkpoint key of an upload) hash it file by file.
  * @throws {VmbuildError} INPUT_MISSING.
  */
-async function resolvePath(
+async function resolveLocalPath(
   name: string,
   { path }: PathSpec,
   context: FullContext,
@@ -52,7 +52,7 @@ async function resolvePath(
   const size = Number(status.size);
   const progress = createProgress(context.emit, context.clock, `hash:${name}`, `hash ${path}`);
   let done = 0;
-  const hex = await rememberedDigest(path, status, context.signal, {
+  const hex = await cachedDigest(path, status, context.signal, {
     cacheFolder: context.cacheFolder,
     onBytes: (bytes) => progress.at((done += bytes), size),
   });
@@ -60,17 +60,17 @@ async function resolvePath(
   return { ...found, size, digest: { algorithm: "sha256", hex } };
 }
 
-/** A file or folder of this host. */
+/** Input kind for a file or folder of this host. */
 export const pathInput = defineInputKind<z.infer<typeof schema>, PathSpec>({
   name: "path",
   form: "{path}",
   schema,
   isLocal: true,
-  // A local action may change it while the run goes on.
-  digestIsLasting: false,
-  settle: ({ path }, folder) => ({ kind: "path", path: resolve(folder, path) }),
+  // A local action may change the file during the run.
+  digestIsStable: false,
+  toSpec: ({ path }, folder) => ({ kind: "path", path: resolve(folder, path) }),
   location: ({ path }) => path,
-  resolve: resolvePath,
+  resolve: resolveLocalPath,
   programs: () => [],
   files: ({ path }) => [{ key: [], path, kind: "any" }],
   inspect: ({ path }) => ({ origin: path, path, present: "here", absent: "NOT THERE" }),

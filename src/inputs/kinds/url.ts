@@ -5,7 +5,7 @@ import { commonInputFields, defineInputKind } from "../kind.js";
 import { unpackedPath } from "../unpack.js";
 import { resolveUrl } from "../url-input.js";
 import {
-  refuseStraySignature,
+  refuseUnusedSignature,
   urlFiles,
   urlPrograms,
   urlSourceFields,
@@ -22,17 +22,17 @@ const schema = z
       .describe("unpack a compressed file (.xz, .gz, .zst, .bz2, .lz4), once; false by default"),
     ...commonInputFields,
   })
-  .superRefine(refuseStraySignature)
+  .superRefine(refuseUnusedSignature)
   .describe("a file that is downloaded");
 
-/** A file that is downloaded. */
+/** Input kind for a file that is downloaded. */
 export const urlInput = defineInputKind<z.infer<typeof schema>, UrlSpec>({
   name: "url",
   form: "{url, checksum}",
   schema,
   isLocal: false,
-  digestIsLasting: true,
-  settle: (definition, folder) => urlSpec(definition, folder, definition.unpack),
+  digestIsStable: true,
+  toSpec: (definition, folder) => urlSpec(definition, folder, definition.unpack),
   location(spec, cacheFolder) {
     const { file } = cacheEntry(spec.url, cacheFolder);
     return spec.unpack ? unpackedPath(file) : file;

@@ -12,7 +12,7 @@ import { openStepLog, placeOf } from "../step-log.js";
 type Side = ActionType["runsOn"];
 
 function runsAgain({ type, value }: ParsedAction, side: Side): boolean {
-  return type.runsOn === side && type.rerunsWhenKept(value as never);
+  return type.runsOn === side && type.rerunsWhenRestored(value as never);
 }
 
 /** Whether a kept step has something to do on the host. */

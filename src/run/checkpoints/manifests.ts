@@ -175,7 +175,7 @@ async function sourceManifest(source: LocalSource, describer: StepDescriber): Pr
   const label = source.path.replace(input.path, `input ${input.name}`);
   const spec = template.inputSpecs.get(input.name);
   // A local action may change any other input after it was looked at.
-  if (spec && inputKindOf(spec).digestIsLasting && input.digest && source.path === input.path) {
+  if (spec && inputKindOf(spec).digestIsStable && input.digest && source.path === input.path) {
     const mode = ((await stat(input.path)).mode & 0o7777).toString(8).padStart(4, "0");
     return { [label]: `${mode} ${input.digest.algorithm}:${input.digest.hex}` };
   }

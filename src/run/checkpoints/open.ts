@@ -7,10 +7,10 @@ import { CheckpointStore } from "../../checkpoints/store.js";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import type { Connection } from "../../guest/connection.js";
-import { DOOR_PORT } from "../../guest/door.js";
+import { RESCUE_SSH_PORT } from "../../guest/rescue-sshd.js";
 import { Guest } from "../../guest/guest.js";
 import { loadKeys } from "../../seed/keys.js";
-import { wakeGuest } from "../../guest/wake.js";
+import { refreshGuest } from "../../guest/refresh.js";
 import { tryLock } from "../../host/lock.js";
 import { runProgram } from "../../host/programs.js";
 import { runtimeFolder } from "../../host/paths.js";
@@ -18,11 +18,11 @@ import { launchMachine } from "../../machine/machine.js";
 import type { RunningMachine } from "../../machine/running-machine.js";
 import { qemuVersion } from "../../machine/qemu-version.js";
 import {
-  deleteState,
-  loadState,
+  deleteSnapshot,
+  loadSnapshot,
   makeTag,
   resumeMachine,
-  saveState,
+  saveSnapshot,
 } from "../../machine/snapshot.js";
 import { quitMachine } from "../../machine/stop.js";
 import { connectToRestored, connectToServer } from "../boot.js";
@@ -114,7 +114,7 @@ async function launch(
     emit: options.emit,
     signal: options.signal,
     paused: true,
-    forwards: [{ guest: DOOR_PORT }],
+    forwards: [{ guest: RESCUE_SSH_PORT }],
   });
 }
 
@@ -126,7 +126,7 @@ async function keepChanges(
   signal: AbortSignal,
 ): Promise<void> {
   const tag = makeTag();
-  const { memoryBytes, date } = await saveState(machine, tag);
+  const { memoryBytes, date } = await saveSnapshot(machine, tag);
   const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
   const synced = exitCode === 0;
   const saved = { tag, memoryBytes, date, synced };
@@ -138,7 +138,7 @@ async function keepChanges(
       changedByHand: randomBytes(8).toString("hex"),
     });
   }
-  await deleteState(machine, state.tag);
+  await deleteSnapshot(machine, state.tag);
 }
 
 /**
@@ -168,7 +168,7 @@ export async function enterState<T>(
   try {
     await store.markInUse();
     await using machine = await launch(store, records, folder, options);
-    await loadState(machine, state.tag);
+    await loadSnapshot(machine, state.tag);
     await resumeMachine(machine);
     const either = AbortSignal.any([signal, machine.death]);
     const { user } = records.machine;
@@ -185,7 +185,7 @@ export async function enterState<T>(
       emit,
       signal: either,
     });
-    await wakeGuest(guest, { hostname: hostnameOf(name), restored: true });
+    await refreshGuest(guest, { hostname: hostnameOf(name), restored: true });
     const result = await work({ connection, title: titleOf(state) });
     if (save) await keepChanges(store, machine, state, signal);
     connection.close();

@@ -8,7 +8,7 @@ import { digestFile } from "../../artifact/digest.js";
 import type { Algorithm } from "../../artifact/digest.js";
 import { systemCode } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
-import { writeWhole } from "../../host/files.js";
+import { writeFileAtomic } from "../../host/files.js";
 import type { Template } from "../../template/load.js";
 import { vmbuildVersion } from "../../version.js";
 import type { OutputPlan } from "../../requirements/plan.js";
@@ -73,7 +73,7 @@ export async function writePublishedRecord(
     }),
   );
   const record: Published = { version: 1, ...published, files: known };
-  await writeWhole(path, `${JSON.stringify(record, null, 1)}\n`, 0o600);
+  await writeFileAtomic(path, `${JSON.stringify(record, null, 1)}\n`, 0o600);
 }
 
 /** What is no longer as it was published, in a phrase; undefined when all is in place. */

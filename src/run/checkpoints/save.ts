@@ -9,17 +9,17 @@ import type { Limits } from "../../checkpoints/retention.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
 import { VmbuildError, asVmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
-import { emptyPageCache } from "../../guest/free-memory.js";
+import { dropPageCache } from "../../guest/page-cache.js";
 import type { Guest } from "../../guest/guest.js";
-import { withBallast } from "../../host/ballast.js";
+import { withReservedSpace } from "../../host/reserved-space.js";
 import { copyTree } from "../../host/copy.js";
 import { freeSpace, sizeOnDisk } from "../../host/files.js";
 import { formatSizes } from "../../host/format.js";
 import { runProgram } from "../../host/programs.js";
 import type { RunningMachine } from "../../machine/running-machine.js";
-import { cachedBytes } from "../../machine/memory.js";
-import { deleteState, makeTag, saveState } from "../../machine/snapshot.js";
-import type { SavedState } from "../../machine/snapshot.js";
+import { pageCacheBytes } from "../../machine/balloon.js";
+import { deleteSnapshot, makeTag, saveSnapshot } from "../../machine/snapshot.js";
+import type { SnapshotInfo } from "../../machine/snapshot.js";
 
 /** What is saved, and what led to it. */
 export interface SavedStep {
@@ -122,7 +122,7 @@ export class Saver {
       const before = await store.setFailed(failed);
       const durationMs = performance.now() - started;
       emit({ type: "checkpoint.failed", step, durationMs, memoryBytes });
-      if (before !== undefined) await deleteState(this.#options.machine, before);
+      if (before !== undefined) await deleteSnapshot(this.#options.machine, before);
       this.#sync(tag);
     } catch (thrown) {
       await this.#giveUp(step, asVmbuildError(thrown));
@@ -143,16 +143,16 @@ export class Saver {
     return this.#diskBefore === undefined ? 0 : Math.max(0, size - this.#diskBefore);
   }
 
-  async #saveState(guest: Guest | undefined): Promise<SavedState & { readonly tag: string }> {
+  async #saveState(guest: Guest | undefined): Promise<SnapshotInfo & { readonly tag: string }> {
     const { machine, store, signal } = this.#options;
     const { folder, disk } = store.paths;
     await this.#requireRoom();
-    if (guest && (await cachedBytes(machine)) > CACHE_WORTH_DROPPING) {
-      await emptyPageCache(guest);
+    if (guest && (await pageCacheBytes(machine)) > CACHE_WORTH_DROPPING) {
+      await dropPageCache(guest);
     }
     const tag = makeTag();
-    const saved = await withBallast(join(folder, ".ballast.part"), RESERVE, signal, () =>
-      saveState(machine, tag),
+    const saved = await withReservedSpace(join(folder, ".ballast.part"), RESERVE, signal, () =>
+      saveSnapshot(machine, tag),
     );
     this.#lastMemory = saved.memoryBytes;
     this.#diskBefore = await sizeOnDisk(disk);
@@ -183,7 +183,7 @@ export class Saver {
     const { store, machine } = this.#options;
     if (tags.length === 0) return;
     await store.remove(tags);
-    for (const tag of tags) await deleteState(machine, tag);
+    for (const tag of tags) await deleteSnapshot(machine, tag);
   }
 
   async #retain(): Promise<void> {

@@ -8,7 +8,7 @@ import type { HttpCheck } from "../../../src/acceptance/check-schema.js";
 import { checkHttp } from "../../../src/acceptance/http.js";
 import type { HttpTarget } from "../../../src/acceptance/http.js";
 import { parseFingerprint } from "../../../src/acceptance/trust.js";
-import { freePort } from "../../../src/machine/ports.js";
+import { findFreePort } from "../../../src/machine/ports.js";
 import { makeCertificate, startServer } from "../../support/https-server.js";
 import type { Answer, Certificate } from "../../support/https-server.js";
 
@@ -269,7 +269,10 @@ describe("a server that does not answer", () => {
   afterAll(() => void sockets.close());
 
   it("because nobody listens", async () => {
-    expect(await at(await freePort())).toMatchObject({ ok: false, reason: "connection refused" });
+    expect(await at(await findFreePort())).toMatchObject({
+      ok: false,
+      reason: "connection refused",
+    });
   });
 
   it("because it says nothing", async () => {

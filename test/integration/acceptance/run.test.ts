@@ -58,7 +58,7 @@ it("counts the time from the guest's start, not from the check's", async () => {
   const check = { name: "late", http: "/", within: "1m" };
   const { results } = await run([check], { address: server.address, startedAt: long });
   expect(results).toMatchObject([{ ok: false, attempts: 1 }]);
-  const once = await run([check], { address: server.address, longestWait: 0 });
+  const once = await run([check], { address: server.address, maxWaitMs: 0 });
   expect(once.results).toMatchObject([{ ok: false, attempts: 1 }]);
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { formatManifest } from "../../../src/artifact/manifest.js";
-import { claimOutputFolder } from "../../../src/artifact/output-folder.js";
+import { lockOutputFolder } from "../../../src/artifact/output-folder.js";
 import { makeCliHome } from "../../support/cli.js";
 import type { CliHome } from "../../support/cli.js";
 import { BOOT_SECTOR } from "../../support/images.js";
@@ -29,7 +29,7 @@ describe("claiming an output folder", () => {
   it("makes it, and removes what it made when nothing was put there", async () => {
     out = join(home.folder, "a/b/c");
     {
-      await using _claim = await claimOutputFolder(target());
+      await using _claim = await lockOutputFolder(target());
       expect(await readdir(out)).toEqual([]);
     }
     expect((await readdir(home.folder)).toSorted()).toEqual(["t.json", "x.img"]);
@@ -39,13 +39,13 @@ describe("claiming an output folder", () => {
     await mkdir(join(home.folder, "a"));
     out = join(home.folder, "a/b");
     {
-      await using _claim = await claimOutputFolder(target());
+      await using _claim = await lockOutputFolder(target());
       await writeFile(join(out, "image"), "");
     }
     expect(await readdir(out)).toEqual(["image"]);
     await rm(join(out, "image"));
     {
-      await using _again = await claimOutputFolder(target());
+      await using _again = await lockOutputFolder(target());
     }
     expect(await readdir(out)).toEqual([]);
   });
@@ -53,14 +53,14 @@ describe("claiming an output folder", () => {
   it("is refused while another run has it, by whatever path", async () => {
     await symlink("out", join(home.folder, "link"));
     {
-      await using _claim = await claimOutputFolder(target());
+      await using _claim = await lockOutputFolder(target());
       const second = { ...target(), folder: join(home.folder, "link"), name: "u" };
-      await expect(claimOutputFolder(second)).rejects.toMatchObject({
+      await expect(lockOutputFolder(second)).rejects.toMatchObject({
         code: "OUTPUT_TAKEN",
         message: `Another run writes to ${second.folder}`,
       });
     }
-    await using _later = await claimOutputFolder(target());
+    await using _later = await lockOutputFolder(target());
   });
 });
 

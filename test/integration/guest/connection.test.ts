@@ -6,7 +6,7 @@ import type { EventBody } from "../../../src/events/types.js";
 import { AttemptFailure, connectOnce } from "../../../src/guest/connection.js";
 import { makeBuildKeys } from "../../../src/seed/keys.js";
 import { waitUntilReady } from "../../../src/guest/readiness.js";
-import { freePort } from "../../../src/machine/ports.js";
+import { findFreePort } from "../../../src/machine/ports.js";
 import { VmbuildError } from "../../../src/errors.js";
 import { errorOf } from "../../support/inputs.js";
 import { startSshd } from "./sshd.js";
@@ -48,7 +48,7 @@ async function failureOf(port: number, bannerMs = 300): Promise<AttemptFailure> 
 
 describe("connectOnce", () => {
   it("sees that nothing listens", async () => {
-    expect(await failureOf(await freePort())).toMatchObject({ stage: "listener" });
+    expect(await failureOf(await findFreePort())).toMatchObject({ stage: "listener" });
   });
 
   it("does not take QEMU's acceptance for a listener in the guest", async () => {
@@ -144,7 +144,7 @@ describe("waitUntilReady", () => {
 
   it("gives up at once when the console says that it is hopeless", async () => {
     const console = ["Boot failed", "No bootable device."];
-    const error = await errorOf(wait(await freePort(), { timeoutMs: 60_000, console }));
+    const error = await errorOf(wait(await findFreePort(), { timeoutMs: 60_000, console }));
     expect(error).toMatchObject({ code: "GUEST_BOOT", lines: console });
   });
 
@@ -178,7 +178,7 @@ describe("waitUntilReady", () => {
     const cancel = new AbortController();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
     const waiting = waitUntilReady({
-      target: { port: await freePort(), user: "root", keys },
+      target: { port: await findFreePort(), user: "root", keys },
       timeoutMs: 60_000,
       emit: () => cancel.abort(reason),
       signal: cancel.signal,

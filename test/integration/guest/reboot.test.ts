@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import { connectOnce } from "../../../src/guest/connection.js";
-import { firstAnswer } from "../../../src/guest/first-answer.js";
-import { outlookScript, readOutlook } from "../../../src/guest/outlook.js";
+import { firstConnection } from "../../../src/guest/first-connection.js";
+import { systemStateScript, parseSystemState } from "../../../src/guest/system-state.js";
 import { reconnectAfterLoss, reconnectAfterReboot } from "../../../src/guest/reboot.js";
 import { runQuietly, runScript } from "../../../src/guest/script.js";
 import { errorOf } from "../../support/inputs.js";
@@ -155,7 +155,7 @@ describe("several ways in", () => {
 
   it("takes the one that answers, and ends the other", async () => {
     let ended: unknown;
-    const first = await firstAnswer(
+    const first = await firstConnection(
       [
         (signal) => toSilent(signal).catch((error: unknown) => Promise.reject((ended = error))),
         () => sshd.connect(),
@@ -168,7 +168,9 @@ describe("several ways in", () => {
 
   it("reports the failure of the first where none answers", async () => {
     const fail = (message: string) => () => Promise.reject(new VmbuildError("GUEST_AUTH", message));
-    const error = await errorOf(firstAnswer([fail("the server"), fail("the door")], sshd.signal));
+    const error = await errorOf(
+      firstConnection([fail("the server"), fail("the door")], sshd.signal),
+    );
     expect(error.message).toBe("the server");
   });
 });
@@ -176,7 +178,7 @@ describe("several ways in", () => {
 it("looks ahead with any shell, in a system that stays", async () => {
   await using plain = await startSshd();
   const connection = await plain.connect();
-  const { end, lines } = await runQuietly(connection, outlookScript("root"), plain.signal);
+  const { end, lines } = await runQuietly(connection, systemStateScript("root"), plain.signal);
   expect(end.exitCode).toBe(0);
-  expect(readOutlook(lines).ending).toBeUndefined();
+  expect(parseSystemState(lines).pendingShutdown).toBeUndefined();
 });

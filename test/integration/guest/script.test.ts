@@ -278,7 +278,7 @@ describe("a short command of vmbuild's own", () => {
     runQuietly(connection, command, sshd.signal, options);
 
   it("gives its lines, all its words and its exit code", async () => {
-    const { end, lines, words } = await ask("echo one; echo two >&2; exit 7");
+    const { end, lines, output: words } = await ask("echo one; echo two >&2; exit 7");
     expect(lines).toEqual(["one"]);
     expect(words.toSorted()).toEqual(["one", "two"]);
     expect(end).toEqual({ exitCode: 7, signal: null, timedOut: false });

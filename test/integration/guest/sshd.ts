@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { connectOnce } from "../../../src/guest/connection.js";
 import type { Connection, SshTarget } from "../../../src/guest/connection.js";
 import { makeBuildKeys } from "../../../src/seed/keys.js";
-import { freePort } from "../../../src/machine/ports.js";
+import { findFreePort } from "../../../src/machine/ports.js";
 
 /** A server that runs. Disposing of it ends it with all its sessions. */
 export interface Sshd extends AsyncDisposable {
@@ -74,7 +74,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   await writeFile(authorized, `${client}\n`, { mode: 0o600 });
   // OpenSSH's privilege separation wants it; the system's own service makes it elsewhere.
   if (isRoot) await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
-  const port = await freePort();
+  const port = await findFreePort();
   const configuration = [
     `Port ${port}`,
     "ListenAddress 127.0.0.1",

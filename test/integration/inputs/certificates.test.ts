@@ -9,7 +9,7 @@ import { checkSchema } from "../../../src/acceptance/check-schema.js";
 import type { HttpCheck } from "../../../src/acceptance/check-schema.js";
 import { checkHttp } from "../../../src/acceptance/http.js";
 import type { HttpTarget } from "../../../src/acceptance/http.js";
-import { namedAuthorities, trustedBundle } from "../../../src/host/authorities.js";
+import { environmentAuthorities, trustedBundle } from "../../../src/host/authorities.js";
 import { resolveInput } from "../../../src/inputs/inputs.js";
 import { startGitServer } from "../../support/git-server.js";
 import { startFileServer } from "../../support/http-server.js";
@@ -106,7 +106,10 @@ describe("the authorities", () => {
     const bundle = trustedBundle({ SSL_CERT_FILE: pem, NODE_EXTRA_CA_CERTS: pem });
     expect(bundle).toContain(rootCertificates[0]);
     expect(bundle.split(certificate.pem.trim())).toHaveLength(2);
-    expect(namedAuthorities({ SSL_CERT_FILE: "" })).toEqual({ certificates: [], problems: [] });
+    expect(environmentAuthorities({ SSL_CERT_FILE: "" })).toEqual({
+      certificates: [],
+      problems: [],
+    });
   });
 
   it("are those of the host too", async () => {

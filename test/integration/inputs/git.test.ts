@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { childPath } from "../../../src/host/bytes.js";
+import { childPath } from "../../../src/host/file-names.js";
 import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
 import type { GitSpec } from "../../../src/inputs/inputs.js";
 import { createInputsBench, errorOf } from "../../support/inputs.js";

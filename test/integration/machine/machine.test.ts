@@ -233,7 +233,7 @@ describe("probeGuest", () => {
   it("gives QEMU's words where it refuses", async () => {
     const probe = await probeGuest(QEMU, "no-such-cpu", undefined, ["-accel", "tcg"]);
     expect(probe.usable).toBe(false);
-    expect(probe.words.join("\n")).toContain("no-such-cpu");
+    expect(probe.lastLines.join("\n")).toContain("no-such-cpu");
   });
 });
 

@@ -10,10 +10,10 @@ import type { RunningMachine } from "../../../src/machine/running-machine.js";
 import type { QmpEvent } from "../../../src/machine/qmp.js";
 import {
   resetIfSilent,
-  restartPatience,
+  firmwareTimeout,
   watchRestarts,
 } from "../../../src/machine/restart-watch.js";
-import { dropTranslations } from "../../../src/machine/translations.js";
+import { flushTranslations } from "../../../src/machine/translation-cache.js";
 
 const QEMU = "qemu-system-x86_64";
 const HOUR_MS = 3_600_000;
@@ -69,7 +69,7 @@ async function until(what: () => boolean | Promise<boolean>): Promise<void> {
 
 async function launch(
   extraArguments: string[],
-  { patienceMs = HOUR_MS, paused = false } = {},
+  { timeoutMs = HOUR_MS, paused = false } = {},
 ): Promise<RunningMachine> {
   const disk = join(folder, "disk.qcow2");
   const raw = join(folder, "disk.raw");
@@ -99,7 +99,7 @@ async function launch(
     emit,
     signal,
     paused,
-    restartPatienceMs: patienceMs,
+    firmwareTimeoutMs: timeoutMs,
   });
   machines.push(machine);
   machine.onEvent((event) => {
@@ -116,13 +116,13 @@ async function drops(machine: RunningMachine): Promise<number> {
 }
 
 /** A machine whose firmware restarts and then hangs, from `cont` on. */
-async function launchHanging(patienceMs?: number): Promise<RunningMachine> {
+async function launchHanging(timeoutMs?: number): Promise<RunningMachine> {
   const image = Buffer.alloc(64 * 1024, 0xf4);
   image.write(HANGING_FIRMWARE, 0, "hex");
   // The reset vector jumps to the image's beginning.
   image.write("ea000000f0", 0xfff0, "hex");
   await writeFile(join(folder, "firmware"), image);
-  return launch(["-bios", join(folder, "firmware")], { patienceMs, paused: true });
+  return launch(["-bios", join(folder, "firmware")], { timeoutMs, paused: true });
 }
 
 it("resets a machine once more whose firmware does nothing after a restart, and says so", async () => {
@@ -157,7 +157,7 @@ it("leaves a guest alone that says nothing on its console and reads its disk", a
   await restarted;
   const wait = () => until(async () => (await readText("debug")) === "S");
   const console = join(folder, "console");
-  const options = { console, emit, patienceMs: 1, wait };
+  const options = { console, emit, timeoutMs: 1, wait };
   expect(await resetIfSilent(machine, options, signal)).toBe(false);
   expect(await readText("console")).toBe("");
   expect(warnings()).toEqual([]);
@@ -174,7 +174,7 @@ it("does not take a machine that is paused for one that hangs", async () => {
     waits++;
     if (waits === 3) await machine.qmp.execute("cont");
   };
-  const options = { console: join(folder, "console"), emit, patienceMs: 1, wait };
+  const options = { console: join(folder, "console"), emit, timeoutMs: 1, wait };
   expect(await resetIfSilent(machine, options, signal)).toBe(true);
   expect(waits).toBe(3);
   await until(() => resets.length === 2);
@@ -187,7 +187,7 @@ it("stops waiting when the guest has answered, and waits anew after the next res
     waits.push(either);
     return new Promise((__, reject) => either.addEventListener("abort", reject));
   };
-  const options = { console: join(folder, "console"), emit, patienceMs: 1, wait };
+  const options = { console: join(folder, "console"), emit, timeoutMs: 1, wait };
   const answered = watchRestarts(machine, options);
   await machine.qmp.execute("cont");
   await until(() => waits.length === 1);
@@ -211,7 +211,7 @@ it("drops an emulated machine's translated code when the guest restarts, and lea
   expect(JSON.stringify(chardevs)).not.toContain("restart-gdb");
   expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
   // It can be done again.
-  await dropTranslations(machine, join(folder, "again.gdb"));
+  await flushTranslations(machine, join(folder, "again.gdb"));
   await until(async () => (await drops(machine)) === 2);
   expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
   // The guest is where it was: the next reset finds it in its third boot.
@@ -223,12 +223,12 @@ it("lets a guest go on that cannot do the step by which translated code is dropp
   // Halts at once, with its interrupts masked.
   await writeFile(join(folder, "firmware"), Buffer.alloc(64 * 1024, 0xf4));
   const machine = await launch(["-bios", join(folder, "firmware")]);
-  const dropping = dropTranslations(machine, join(folder, "halted.gdb"), 200);
+  const dropping = flushTranslations(machine, join(folder, "halted.gdb"), 200);
   await expect(dropping).rejects.toMatchObject({ code: "MACHINE_QMP" });
   expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
   expect(await readdir(folder)).not.toContain("halted.gdb");
 });
 
 it("gives an emulated machine more time than one with KVM", () => {
-  expect(restartPatience("tcg")).toBeGreaterThan(restartPatience("kvm"));
+  expect(firmwareTimeout("tcg")).toBeGreaterThan(firmwareTimeout("kvm"));
 });

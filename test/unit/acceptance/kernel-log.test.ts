@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findTrouble } from "../../../src/acceptance/kernel-log.js";
+import { findKernelErrors } from "../../../src/acceptance/kernel-log.js";
 
 describe("findTrouble", () => {
   it.each([
@@ -11,7 +11,7 @@ describe("findTrouble", () => {
     "[   99.0] Out of memory: Killed process 812 (local-ai) total-vm:1kB",
     "[   99.0] Memory cgroup out of memory: Killed process 9 (x)",
   ])("finds %s", (line) => {
-    expect(findTrouble(["[ 0.0] Linux version 6.1", line])).toEqual([line]);
+    expect(findKernelErrors(["[ 0.0] Linux version 6.1", line])).toEqual([line]);
   });
 
   it.each([
@@ -21,10 +21,12 @@ describe("findTrouble", () => {
     "[    0.1] Oopsie is a fine name",
     "systemd[1]: Listening on systemd-oomd.socket - Userspace Out-Of-Memory (OOM) Killer Socket.",
   ])("lets %s pass", (line) => {
-    expect(findTrouble([line])).toEqual([]);
+    expect(findKernelErrors([line])).toEqual([]);
   });
 
   it("lets pass what is allowed", () => {
-    expect(findTrouble(["BUG: known one", "BUG: other"], ["known one"])).toEqual(["BUG: other"]);
+    expect(findKernelErrors(["BUG: known one", "BUG: other"], ["known one"])).toEqual([
+      "BUG: other",
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseItems } from "../../../src/builds/prune/caches.js";
+import { chooseEvictions } from "../../../src/builds/prune/caches.js";
 import type { CacheItem } from "../../../src/builds/prune/caches.js";
 
 const DAY = 86_400_000;
@@ -11,7 +11,7 @@ function item(path: string, daysAgo: number, size: number): CacheItem {
 }
 
 function chosen(items: CacheItem[], limits = LIMITS, needed: string[] = []): string[] {
-  return chooseItems(items, limits, ({ path }) => !needed.includes(path)).map(
+  return chooseEvictions(items, limits, ({ path }) => !needed.includes(path)).map(
     ({ item: { path }, reason }) => `${path}: ${reason}`,
   );
 }

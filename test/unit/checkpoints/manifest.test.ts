@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { describeContent } from "../../../src/checkpoints/content.js";
 import { explainDifferences } from "../../../src/checkpoints/explain.js";
 import { keyOf } from "../../../src/checkpoints/manifest.js";
-import { childPath } from "../../../src/host/bytes.js";
+import { childPath } from "../../../src/host/file-names.js";
 import { createRedact } from "../../../src/checkpoints/secrets.js";
 import { KeptTexts } from "../../../src/checkpoints/store.js";
 

@@ -60,7 +60,7 @@ describe("the way out", () => {
     const { stdout, stderr, output } = setUp();
     output.printJson({ path: "/out/\u009bx" });
     output.print("text");
-    output.tell("story");
+    output.log("story");
     expect(stdout.text).toBe('{"path":"/out/\\u009bx"}\ntext\n');
     expect(stderr.text).toBe("story\n");
   });
@@ -88,7 +88,7 @@ describe("the way out", () => {
     const secrets = new Secrets();
     secrets.add("hunter22");
     const { stderr, output } = setUp({ logFormat: "json" });
-    output.tell("not for programs");
+    output.log("not for programs");
     output.printError(new VmbuildError("USAGE", "no option --hunter22", { hint: "h" }), secrets);
     expect(JSON.parse(stderr.text)).toMatchObject({
       v: 1,
@@ -105,7 +105,7 @@ describe("the way out", () => {
       });
     const output = createOutput({}, { stdout: broken(), stderr: broken(), env: {} });
     output.print("to nobody");
-    output.tell("to nobody");
+    output.log("to nobody");
     await new Promise(setImmediate);
     expect(output.stdoutGone.aborted).toBe(true);
     output.print("again");

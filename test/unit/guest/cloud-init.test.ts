@@ -3,7 +3,7 @@ import { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
 import { waitForCloudInit } from "../../../src/guest/cloud-init.js";
 import type { Guest } from "../../../src/guest/guest.js";
-import type { Outlook } from "../../../src/guest/outlook.js";
+import type { SystemState } from "../../../src/guest/system-state.js";
 import { errorOf } from "../../support/inputs.js";
 
 const DONE = '{"status": "done", "errors": []}';
@@ -15,7 +15,7 @@ const OFF = new VmbuildError("MACHINE_DIED", "The guest switched itself off", {
 /** What a guest says of one of its boots: cloud-init's status, then what lies ahead. */
 interface Boot {
   readonly status: string | VmbuildError;
-  readonly outlook?: Outlook;
+  readonly outlook?: SystemState;
   /** What its log has. */
   readonly log?: readonly string[];
 }
@@ -47,8 +47,8 @@ async function wait(boots: readonly Boot[], connects?: VmbuildError) {
   return { notes, restarts: present };
 }
 
-const ahead = (how: "reboot" | "poweroff" | "halt"): Outlook => ({
-  ending: { how, at: undefined },
+const ahead = (how: "reboot" | "poweroff" | "halt"): SystemState => ({
+  pendingShutdown: { kind: how, at: undefined },
 });
 
 describe("waitForCloudInit", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { STAGES } from "../../../src/guest/connection.js";
-import { STAGE_HINTS, findHopeless } from "../../../src/guest/readiness.js";
+import { STAGE_HINTS, findFatalLine } from "../../../src/guest/readiness.js";
 
 describe("findHopeless", () => {
   it.each([
@@ -12,7 +12,7 @@ describe("findHopeless", () => {
     "Shell>",
     "Give root password for maintenance",
   ])("gives up at: %s", (line) => {
-    expect(findHopeless(["Booting from Hard Disk...", line, "more"])).toBe(line);
+    expect(findFatalLine(["Booting from Hard Disk...", line, "more"])).toBe(line);
   });
 
   it.each([
@@ -23,7 +23,7 @@ describe("findHopeless", () => {
     "echo 'grub rescue>'",
     'BdsDxe: starting Boot0002 "EFI Internal Shell" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)',
   ])("goes on at: %s", (line) => {
-    expect(findHopeless([line])).toBeUndefined();
+    expect(findFatalLine([line])).toBeUndefined();
   });
 });
 

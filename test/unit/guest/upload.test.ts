@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { destinationOf, requireSame } from "../../../src/guest/upload.js";
+import { destinationOf, requireIntact } from "../../../src/guest/upload.js";
 
 describe("destinationOf", () => {
   it.each([
@@ -15,7 +15,7 @@ describe("requireSame", () => {
   const hash = "a".repeat(64);
 
   it("takes what wc and sha256sum print", () => {
-    expect(() => requireSame(`12\n${hash}  -\n`, 12, hash, "/file")).not.toThrow();
+    expect(() => requireIntact(`12\n${hash}  -\n`, 12, hash, "/file")).not.toThrow();
   });
 
   it.each([
@@ -23,7 +23,7 @@ describe("requireSame", () => {
     ["another sum", `12\n${"b".repeat(64)}  -\n`],
     ["nothing", ""],
   ])("refuses %s", (_, answer) => {
-    expect(() => requireSame(answer, 12, hash, "/file")).toThrow(
+    expect(() => requireIntact(answer, 12, hash, "/file")).toThrow(
       "/file did not arrive as it was sent",
     );
   });

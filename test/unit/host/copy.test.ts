@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { childPath, shownName } from "../../../src/host/bytes.js";
+import { childPath, displayName } from "../../../src/host/file-names.js";
 import { copyTree } from "../../../src/host/copy.js";
 
 let folder: string;
@@ -73,6 +73,6 @@ describe("shownName", () => {
     [Buffer.from("plain ünï"), "plain ünï"],
     [Buffer.from("caf\xe9 \xff", "latin1"), "caf\\xe9 \\xff"],
   ])("%j", (bytes, text) => {
-    expect(shownName(bytes)).toBe(text);
+    expect(displayName(bytes)).toBe(text);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { imageCandidates } from "../../../src/inputs/archive.js";
-import { recognise } from "../../../src/inputs/content.js";
+import { recognize } from "../../../src/inputs/content.js";
 
 /** A file of 72 KiB that is a pattern of no meaning, with some bytes at some places. */
 function fileWith(...places: readonly [number, string | readonly number[]][]): Buffer {
@@ -13,7 +13,7 @@ function fileWith(...places: readonly [number, string | readonly number[]][]): B
 }
 
 const kindOf = (head: Buffer, tail = Buffer.alloc(0)): string => {
-  const content = recognise({ head, tail });
+  const content = recognize({ head, tail });
   return `${content.kind}: ${content.what}`;
 };
 

@@ -27,7 +27,7 @@ describe("what is known of an action", () => {
       runsOn: type.runsOn,
       programs: type.programs(value as never),
       shellTexts: type.shellTexts(value as never),
-      rerunsWhenKept: type.rerunsWhenKept(value as never),
+      rerunsWhenKept: type.rerunsWhenRestored(value as never),
       outputs: type.outputs(value as never),
     };
   };

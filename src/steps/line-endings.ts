@@ -1,19 +1,28 @@
-/** Line ends of Windows in scripts: a shell takes the carriage return for part of the last word. */
+/**
+ * Detects Windows line endings in scripts: a shell takes the carriage return for part of the last
+ * word.
+ */
 
-/** Line ends of a text: all alike from the first line on, or some lines with a carriage return. */
-export type LineEnds = "unix" | "windows" | "mixed";
+/**
+ * Line endings of a text. `mixed` means that the first line has none, but some later lines have a
+ * carriage return.
+ */
+export type LineEndings = "unix" | "windows" | "mixed";
 
 const SHELLS = /^(ba|da|a|k|mk|z)?sh$/;
 
-/** Tells a text's line ends by its first line; "mixed" where only later ones have a carriage return. */
-export function lineEndsOf(text: Buffer | string): LineEnds {
+/**
+ * Determines the line endings of a text by its first line; "mixed" where only later lines have a
+ * carriage return.
+ */
+export function lineEndingsOf(text: Buffer | string): LineEndings {
   const content = typeof text === "string" ? text : text.toString("latin1");
   const [first = ""] = content.split("\n", 1);
   if (first.endsWith("\r")) return "windows";
   return content.includes("\r\n") || content.endsWith("\r") ? "mixed" : "unix";
 }
 
-/** Whether a shell reads the script, by the program and arguments that run it. */
+/** Returns whether a shell reads the script, given the program and arguments that run it. */
 export function isShell(interpreter: readonly string[]): boolean {
   return interpreter
     .filter((word) => !word.startsWith("-") && !word.endsWith("/env"))
@@ -21,8 +30,8 @@ export function isShell(interpreter: readonly string[]): boolean {
     .some((word) => SHELLS.test(word.split("/").at(-1) ?? ""));
 }
 
-/** What is wrong with line ends, and what to do about it. */
-export const LINE_ENDS = {
+/** Descriptions of wrong line endings, and what to do about them. */
+export const LINE_ENDING_PROBLEMS = {
   windows:
     "has line ends of Windows (CRLF), which a shell takes for part of each line's last word; " +
     "convert it (sed -i 's/\\r$//' FILE, or dos2unix), and keep git from changing it back " +

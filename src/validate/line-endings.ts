@@ -1,5 +1,5 @@
 /** Checks the line ends of scripts and of shell texts. */
-import { LINE_ENDS, isShell, lineEndsOf } from "../steps/line-ends.js";
+import { LINE_ENDING_PROBLEMS, isShell, lineEndingsOf } from "../steps/line-endings.js";
 import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
 
@@ -15,18 +15,20 @@ export interface CheckedText {
  * Reports line ends of Windows: a shell fails on them, others may read them.
  * @returns whether its syntax can be checked.
  */
-export function checkLineEnds(
+export function checkLineEndings(
   collector: Collector,
   place: JsonPath,
   { name, parts, interpreter }: CheckedText,
 ): boolean {
-  const ends = parts.map(lineEndsOf);
-  if (!ends.includes("windows") && !ends.includes("mixed")) return true;
-  if (ends.includes("windows") && isShell(interpreter)) {
-    collector.problem(place, `${name} ${LINE_ENDS.windows}`);
+  const endings = parts.map(lineEndingsOf);
+  if (!endings.includes("windows") && !endings.includes("mixed")) return true;
+  if (endings.includes("windows") && isShell(interpreter)) {
+    collector.problem(place, `${name} ${LINE_ENDING_PROBLEMS.windows}`);
     return false;
   }
-  const words = ends.includes("windows") ? "has line ends of Windows (CRLF)" : LINE_ENDS.mixed;
-  collector.warning(place, `${name} ${words}`);
+  const problem = endings.includes("windows")
+    ? "has line ends of Windows (CRLF)"
+    : LINE_ENDING_PROBLEMS.mixed;
+  collector.warning(place, `${name} ${problem}`);
   return true;
 }

@@ -1,6 +1,6 @@
 /**
- * Large files and folders into the guest, over a read-only disk that is plugged in for the
- * purpose: at the speed of the page cache, where SSH would have to encrypt every byte.
+ * Uploads large files and folders through a read-only disk that is plugged in for the purpose: this
+ * runs at the speed of the page cache, whereas SSH has to encrypt every byte.
  */
 import { createWriteStream } from "node:fs";
 import { rm, stat } from "node:fs/promises";
@@ -10,21 +10,26 @@ import { hashFile } from "../inputs/digest.js";
 import { progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
 import { packTree } from "./tar-write.js";
-import { ownLinks, placeTree } from "./tree-place.js";
+import { chownLinks, inspectDestination } from "./tree-destination.js";
 import { listTree } from "../host/tree.js";
-import { receiveCommand, requireSame, unpackCommand } from "./upload.js";
+import { receiveCommand, requireIntact, unpackCommand } from "./upload.js";
 import type { Ownership, TreeUpload } from "./upload.js";
 
-/** From this size on, a disk beats SSH although plugging it in costs about a second. Bytes. */
-export const PAYLOAD_FROM = 100 * 2 ** 20;
+/**
+ * Size from which a disk is faster than SSH, although plugging it in takes about a second. Bytes.
+ */
+export const PAYLOAD_DISK_MIN_BYTES = 100 * 2 ** 20;
 
-/** Something that can show the guest a file of the host as a disk: a running machine. */
+/** Slot through which a running machine can present a file of the host as a disk. */
 export interface DiskSlot {
   plug(path: string): Promise<{ readonly serial: string; unplug(): Promise<void> }>;
 }
 
-/** Finds the disk by its serial number; the kernel may need a moment to see it. 96: it never did. */
-function readDisk(serial: string, size: number): string {
+/**
+ * Shell script that finds the disk by its serial number and prints its content. The kernel may need
+ * a moment to detect it. Exit code 96 means that it never appeared.
+ */
+function readDiskScript(serial: string, size: number): string {
   return [
     `{ d=; n=0`,
     `while [ -z "$d" ]; do`,
@@ -44,7 +49,7 @@ async function withDisk<T>(slot: DiskSlot, path: string, use: (serial: string) =
   }
 }
 
-/** Uploads one large file; its sha256 is computed on both sides at the same time. */
+/** Uploads one large file. Its SHA-256 is computed on both sides at the same time. */
 export async function uploadLargeFile(
   context: TransferContext,
   slot: DiskSlot,
@@ -56,18 +61,18 @@ export async function uploadLargeFile(
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}`, size);
   await withDisk(slot, source, async (serial) => {
     const owned = { mode: ownership.mode ?? mode & 0o7777, owner: ownership.owner };
-    const command = receiveCommand(to, readDisk(serial, size), owned);
+    const command = receiveCommand(to, readDiskScript(serial, size), owned);
     const [answer, { sha256 }] = await Promise.all([
       runTransfer(context, { command, what: `Uploading to ${to}` }),
       hashFile(source, [], context.signal, onBytes),
     ]);
-    requireSame(answer, size, sha256, to);
+    requireIntact(answer, size, sha256, to);
   });
 }
 
 /**
- * Uploads a large folder: as a tar file that the guest reads like a disk.
- * @param scratch a path for that file; removed afterwards.
+ * Uploads a large folder as a tar file that the guest reads as a disk.
+ * @param scratch path for that file, which is removed afterwards.
  */
 export async function uploadLargeTree(
   context: TransferContext,
@@ -75,7 +80,7 @@ export async function uploadLargeTree(
   { source, to, owner }: TreeUpload,
   scratch: string,
 ): Promise<void> {
-  const placed = await placeTree(context, await listTree(source), to, owner);
+  const placed = await inspectDestination(context, await listTree(source), to, owner);
   const total = placed.entries.reduce((sum, entry) => sum + entry.size, 0);
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}/`, total);
   try {
@@ -84,10 +89,10 @@ export async function uploadLargeTree(
     await pipeline(packed, file, { signal: context.signal });
     const { size } = await stat(scratch);
     await withDisk(slot, scratch, async (serial) => {
-      const command = unpackCommand(to, readDisk(serial, size), placed.owner);
+      const command = unpackCommand(to, readDiskScript(serial, size), placed.owner);
       await runTransfer(context, { command, what: `Uploading to ${to}` });
     });
-    await ownLinks(context, placed, to);
+    await chownLinks(context, placed, to);
   } finally {
     await rm(scratch, { force: true });
   }

@@ -1,12 +1,12 @@
 /**
- * Has an emulated machine drop the code that it translated, when its guest restarts.
+ * Makes QEMU discard an emulated machine's translated code when its guest restarts.
  *
- * QEMU checks each write into a page of the guest's memory that holds translated code, one store
- * at a time, until none of that code is left (accel/tcg/tb-maint.c). After a restart all of the
- * old boot's code is such code, and firmware and boot loader write over it byte by byte: a
- * restart then takes several times as long as a first start, and minutes where the old kernel
- * lay where UEFI firmware unpacks itself. QMP has no command that drops it; QEMU's debugger stub
- * does so whenever the guest stops for the debugger (gdb_vm_state_change), after one step too.
+ * QEMU checks each write to a page of guest memory that holds translated code, one store at a time,
+ * until none of that code is left (accel/tcg/tb-maint.c). After a restart this applies to all code
+ * of the old boot, and firmware and boot loader overwrite it byte by byte: a restart then takes
+ * several times as long as a first start, and minutes when the old kernel occupied the memory into
+ * which UEFI firmware unpacks itself. QMP has no command for this, but QEMU's GDB stub flushes the
+ * cache whenever the guest stops for the debugger (gdb_vm_state_change), also after a single step.
  */
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
@@ -15,18 +15,21 @@ import type { Socket } from "node:net";
 import { VmbuildError } from "../errors.js";
 import type { RunningMachine } from "./running-machine.js";
 
-/** Time for the stub's answer on a busy host, in milliseconds. */
+/** Time limit for an answer of the stub on a busy host, in milliseconds. */
 const ANSWER_MS = 20_000;
 const CHARDEV = "restart-gdb";
 
-/** A packet of GDB's remote protocol ("Overview" in its manual). */
+/** Encodes a packet of GDB's remote protocol ("Overview" in its manual). */
 function packet(body: string): string {
   const sum = Buffer.from(body).reduce((total, byte) => (total + byte) % 256, 0);
   return `$${body}#${sum.toString(16).padStart(2, "0")}`;
 }
 
-/** Sends a packet, and returns when the stub has given this answer, whatever else it says before. */
-async function ask(
+/**
+ * Sends a packet and resolves when the stub has sent the expected answer. Other packets are
+ * ignored.
+ */
+async function exchange(
   socket: Socket,
   { body, answer, withinMs }: { body: string; answer: string; withinMs: number },
 ): Promise<void> {
@@ -53,18 +56,23 @@ function monitor(machine: RunningMachine, line: string): Promise<string> {
   return machine.qmp.execute<string>("human-monitor-command", { "command-line": line });
 }
 
-/** Lets the guest do one step for a debugger, and go on. */
-async function step(machine: RunningMachine, socket: Socket, withinMs: number): Promise<void> {
-  // The guest stands still from here on.
+/** Makes the guest execute a single step under the debugger and continue. */
+async function singleStep(
+  machine: RunningMachine,
+  socket: Socket,
+  withinMs: number,
+): Promise<void> {
+  // This stops the guest.
   await monitor(machine, `gdbserver chardev:${CHARDEV}`);
   try {
-    // One step, which ends with SIGTRAP.
-    await ask(socket, { body: "s", answer: "T05", withinMs });
-    // Detaches, which lets it go on.
-    await ask(socket, { body: "D", answer: "OK", withinMs });
+    // A single step, which is reported as SIGTRAP.
+    await exchange(socket, { body: "s", answer: "T05", withinMs });
+    // Detaching lets the guest continue.
+    await exchange(socket, { body: "D", answer: "OK", withinMs });
     await monitor(machine, "gdbserver none");
   } catch (error) {
-    // A guest that has halted with its interrupts masked never ends a step. To stop gives it up.
+    // A guest that halted with interrupts masked never completes a step. The `stop` command cancels
+    // it.
     await machine.qmp.execute("stop");
     await monitor(machine, "gdbserver none");
     await machine.qmp.execute("cont");
@@ -73,12 +81,12 @@ async function step(machine: RunningMachine, socket: Socket, withinMs: number): 
 }
 
 /**
- * Drops all translated code of a machine that runs.
- * @param path where a socket can be for that time: at most 107 bytes, in a private folder.
- * @param withinMs how long the guest may take to do one step, in milliseconds.
- * @throws {VmbuildError} MACHINE_QMP when QEMU refuses, does not answer, or has gone.
+ * Discards all translated code of a running machine.
+ * @param path a path for a temporary socket: at most 107 bytes, in a private folder.
+ * @param withinMs the time limit for the guest's single step, in milliseconds.
+ * @throws {VmbuildError} MACHINE_QMP when QEMU refuses, does not answer, or has exited.
  */
-export async function dropTranslations(
+export async function flushTranslations(
   machine: RunningMachine,
   path: string,
   withinMs = ANSWER_MS,
@@ -87,7 +95,7 @@ export async function dropTranslations(
   const server = createServer().listen(path);
   const connections: Socket[] = [];
   server.on("connection", (socket) => {
-    // A QEMU that ends resets the connection; `close` follows.
+    // QEMU's exit resets the connection; `close` follows.
     socket.on("error", () => {});
     connections.push(socket);
   });
@@ -102,7 +110,7 @@ export async function dropTranslations(
       },
     });
     const [socket] = (await connected) as [Socket];
-    await step(machine, socket, withinMs);
+    await singleStep(machine, socket, withinMs);
   } finally {
     server.close();
     for (const socket of connections) socket.destroy();
@@ -111,17 +119,17 @@ export async function dropTranslations(
 }
 
 /**
- * Does so whenever the guest restarts, from now on; see {@link dropTranslations}. A machine whose
- * template asks for the stub itself is left alone.
+ * Calls {@link flushTranslations} whenever the guest restarts. Does nothing on a machine whose
+ * template uses the GDB stub itself.
  */
-export function dropTranslationsAtRestarts(machine: RunningMachine, path: string): void {
+export function flushTranslationsOnReset(machine: RunningMachine, path: string): void {
   if (machine.arguments.some((argument) => /^--?(gdb|s)$/.test(argument))) return;
   let busy = false;
   const unsubscribe = machine.onEvent(({ event, data }) => {
     if (event !== "RESET" || data["guest"] !== true || busy) return;
     busy = true;
-    dropTranslations(machine, path)
-      // The restart takes longer without it, and that is all.
+    flushTranslations(machine, path)
+      // Without the flush, the restart only takes longer.
       .catch(() => {})
       .finally(() => (busy = false));
   });

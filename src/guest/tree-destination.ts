@@ -1,7 +1,7 @@
 /**
- * Looks at the place of a tree in the guest before it is unpacked there. Folders that exist keep
- * their mode and owner, and a link to a folder stays one: no tar does both by itself, so that
- * such folders are left out of the archive.
+ * Inspects the destination of a tree in the guest before it is unpacked there. Existing folders
+ * keep their mode and owner, and links to folders stay links. No tar program does both by itself,
+ * so such folders are left out of the archive.
  */
 import { VmbuildError } from "../errors.js";
 import { shellQuote } from "../host/programs.js";
@@ -10,40 +10,40 @@ import type { TransferContext } from "./transfer.js";
 import type { NumericOwner } from "./tar-write.js";
 import type { TreeEntry } from "../host/tree.js";
 
-/** A tree as it is to be unpacked in the guest. */
-export interface PlacedTree {
-  /** Those that are to be made: without folders that exist. */
+/** Tree as it is to be unpacked in the guest. */
+export interface TreeToUnpack {
+  /** Entries to create, without the folders that already exist. */
   readonly entries: readonly TreeEntry[];
   readonly owner: NumericOwner;
 }
 
 const DEADLINE_MS = 600_000;
-const MOST_LINES = 10;
+const MAX_LINES = 10;
 
-/** A name for the shell, byte by byte; the result is to be encoded as latin1. */
+/** Quotes a name for the shell byte by byte. The result must be encoded as latin1. */
 const quoted = (name: Buffer): string => shellQuote(`./${name.toString("latin1")}`);
 
 async function ask(context: TransferContext, lines: readonly string[], what: string) {
   const { connection, signal, sudo } = context;
   const command = Buffer.from(lines.join("\n"), "latin1");
-  const {
-    end,
-    lines: answers,
-    words,
-  } = await runQuietly(connection, command, signal, {
-    sudo,
-    timeoutMs: DEADLINE_MS,
-  });
-  if (end.exitCode === 0) return answers;
+  const limits = { sudo, timeoutMs: DEADLINE_MS };
+  const result = await runQuietly(connection, command, signal, limits);
+  const { end } = result;
+  if (end.exitCode === 0) return result.lines;
   const how = end.timedOut ? "did not end in time" : `failed in the guest (exit ${end.exitCode})`;
-  throw new VmbuildError("STEP_FAILED", `${what} ${how}`, { lines: words.slice(-MOST_LINES) });
+  throw new VmbuildError("STEP_FAILED", `${what} ${how}`, {
+    lines: result.output.slice(-MAX_LINES),
+  });
 }
 
-/** Goes to the tree's place; where that is not there yet, nothing is in the way. */
+/**
+ * Returns shell code that changes to the destination. If it does not exist yet, there can be no
+ * conflict.
+ */
 const enter = (to: string): string =>
   `cd ${Buffer.from(shellQuote(to)).toString("latin1")} 2>/dev/null || exit 0`;
 
-/** Finds out which user and group chown(1) would take an owner for. */
+/** Resolves an owner to the user and group ids that chown(1) would use. */
 async function resolveOwner(
   context: TransferContext,
   owner: string | undefined,
@@ -65,7 +65,7 @@ async function resolveOwner(
   });
 }
 
-/** Runs a test for each entry, and gathers the entries by the word with which the test answers. */
+/** Runs a shell test for each entry and groups the entries by the word that the test prints. */
 async function testEach(
   context: TransferContext,
   to: string,
@@ -87,18 +87,18 @@ async function testEach(
 function refuse(to: string, entries: readonly TreeEntry[], problem: string): void {
   if (entries.length === 0) return;
   throw new VmbuildError("STEP_FAILED", `The upload to ${to} ${problem}`, {
-    lines: entries.slice(0, MOST_LINES).map(({ name }) => `${to.replace(/\/$/, "")}/${name}`),
+    lines: entries.slice(0, MAX_LINES).map(({ name }) => `${to.replace(/\/$/, "")}/${name}`),
     hint: "Nothing was uploaded. Remove what is in the way in a `run` before, if it may go.",
   });
 }
 
-/** Links that one chown is given; its argument list has a limit. */
+/** Number of links for one call of chown, whose argument list is limited. */
 const LINKS_AT_ONCE = 100;
 
-/** Gives an unpacked tree's links to its owner: busybox's tar leaves them to root. */
-export async function ownLinks(
+/** Sets the owner of an unpacked tree's links, because busybox's tar leaves them to root. */
+export async function chownLinks(
   context: TransferContext,
-  { entries, owner }: PlacedTree,
+  { entries, owner }: TreeToUnpack,
   to: string,
 ): Promise<void> {
   const links = entries.filter(({ type }) => type === "symlink");
@@ -115,21 +115,21 @@ const FOLDERS =
   'if [ -d "$1" ]; then echo "folder $2"; elif [ -e "$1" ] || [ -L "$1" ]; then echo "other $2"; fi';
 const OTHERS = '[ ! -d "$1" ] || [ -L "$1" ] || echo "folder $2"';
 
-/** The name of the folder that an entry is in; empty for the tree itself. */
+/** Name of the folder that contains an entry; empty for the tree itself. */
 const parentOf = ({ bytes }: TreeEntry): string =>
   bytes.subarray(0, Math.max(0, bytes.lastIndexOf("/"))).toString("latin1");
 
 /**
- * Looks which of a tree's entries are to be made below `to`, and whose they will be.
- * @throws {VmbuildError} STEP_FAILED where a folder is in the way of something else, or something
- *   else in the way of a folder; or when the guest knows no such owner.
+ * Determines which entries of a tree must be created below `to`, and their owner.
+ * @throws {VmbuildError} STEP_FAILED where a folder conflicts with another kind of file, or when
+ *   the guest does not know the owner.
  */
-export async function placeTree(
+export async function inspectDestination(
   context: TransferContext,
   tree: readonly TreeEntry[],
   to: string,
   owner: string | undefined,
-): Promise<PlacedTree> {
+): Promise<TreeToUnpack> {
   const numbers = await resolveOwner(context, owner);
   const folders = tree.filter(({ type }) => type === "directory");
   const answers = await testEach(context, to, folders, FOLDERS);

@@ -1,17 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import type { Guest } from "../../../src/guest/guest.js";
-import type { Outlook } from "../../../src/guest/outlook.js";
+import type { SystemState } from "../../../src/guest/system-state.js";
 import type { ScriptEnd } from "../../../src/guest/script.js";
 import type { ActionContext } from "../../../src/steps/action.js";
 import { runInGuest } from "../../../src/steps/run-in-guest.js";
 import { errorOf } from "../../support/inputs.js";
 
 const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
-const GOING: Outlook = { ending: { how: "reboot", at: undefined } };
+const GOING: SystemState = { pendingShutdown: { kind: "reboot", at: undefined } };
 
 /** Runs a script in a guest that ends it so, and has this ahead of it. */
-function run(content: string, end: ScriptEnd | VmbuildError, outlook: Outlook | VmbuildError = {}) {
+function run(
+  content: string,
+  end: ScriptEnd | VmbuildError,
+  outlook: SystemState | VmbuildError = {},
+) {
   const told = <T>(value: T | VmbuildError): Promise<T> =>
     value instanceof VmbuildError ? Promise.reject(value) : Promise.resolve(value);
   const guest = { run: () => told(end), outlook: () => told(outlook) } as unknown as Guest;

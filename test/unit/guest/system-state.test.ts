@@ -1,7 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { describeEnding, outlookScript, readOutlook } from "../../../src/guest/outlook.js";
-import { HOLD_TIMERS, HOLD_TIMERS_AGAIN, RELEASE_CLOCK } from "../../../src/guest/timers.js";
+import {
+  describeShutdown,
+  systemStateScript,
+  parseSystemState,
+} from "../../../src/guest/system-state.js";
+import { STOP_TIMERS, STOP_ACTIVE_TIMERS, RESUME_CRON } from "../../../src/guest/timers.js";
 
 describe("readOutlook", () => {
   it.each([
@@ -14,22 +18,22 @@ describe("readOutlook", () => {
     [["vmbuild-outlook at poweroff 1700000000000000"], { ending: { how: "poweroff", at: 1.7e12 } }],
     [["vmbuild-outlook login one", "vmbuild-outlook login two"], { login: "one; two" }],
   ])("reads %j", (lines, outlook) => {
-    expect(readOutlook(lines)).toEqual(outlook);
+    expect(parseSystemState(lines)).toEqual(outlook);
   });
 
   it("says what the guest does, and when", () => {
-    expect(describeEnding({ how: "reboot", at: undefined })).toBe("restarting");
-    expect(describeEnding({ how: "reboot", at: 0 })).toBe(
+    expect(describeShutdown({ kind: "reboot", at: undefined })).toBe("restarting");
+    expect(describeShutdown({ kind: "reboot", at: 0 })).toBe(
       "about to end: a reboot is scheduled for 1970-01-01T00:00:00.000Z",
     );
   });
 });
 
 it.each([
-  ["outlook", outlookScript("app")],
-  ["hold", HOLD_TIMERS],
-  ["hold again", HOLD_TIMERS_AGAIN],
-  ["release", RELEASE_CLOCK],
+  ["outlook", systemStateScript("app")],
+  ["hold", STOP_TIMERS],
+  ["hold again", STOP_ACTIVE_TIMERS],
+  ["release", RESUME_CRON],
 ])("has a script that every shell can read: %s", (_, script) => {
   for (const shell of ["sh", "bash"]) {
     expect(() => execFileSync(shell, ["-n"], { input: script, stdio: "pipe" })).not.toThrow();

@@ -19,7 +19,7 @@ export interface ValueSources {
 }
 
 /** A file that was read. */
-export interface ReadText {
+export interface TextFile {
   readonly text: string;
   /** sha256 of the file as it is, in hex. */
   readonly digest: string;
@@ -31,11 +31,11 @@ export interface ReadText {
  * @param code of the error for a text that is not understood.
  * @throws {VmbuildError} TEMPLATE_NOT_FOUND or `code`.
  */
-export async function readText(
+export async function readTextFile(
   path: string,
   what: string,
   code: "TEMPLATE_INVALID" | "VARIABLE_INVALID",
-): Promise<ReadText> {
+): Promise<TextFile> {
   const bytes = await readBytes(path, what);
   const decoded = decodeText(bytes);
   if ("text" in decoded) {
@@ -60,7 +60,7 @@ async function readBytes(path: string, what: string): Promise<Buffer> {
 
 async function readVariablesFile(file: string): Promise<[string, unknown, string | undefined][]> {
   const code = "VARIABLE_INVALID";
-  const { text } = await readText(resolve(file), "The variables file", code);
+  const { text } = await readTextFile(resolve(file), "The variables file", code);
   const document = new JsonDocument(file, text);
   const [syntax] = document.syntaxProblems;
   if (syntax) throw new VmbuildError("VARIABLE_INVALID", document.format(syntax));

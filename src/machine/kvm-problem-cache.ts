@@ -1,7 +1,7 @@
 /**
- * Remembers that KVM did not work, so that `auto` does not wait for the probe's deadline on each
- * run. What is remembered holds until the host restarts or the device is made anew (which
- * loading the module does).
+ * Caches the fact that KVM did not work, so that `auto` does not run into the probe's time limit on
+ * every run. The record is valid until the host restarts or the device node is created anew, as
+ * happens when the module is loaded.
  */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import { hostFaultOf } from "../host/faults.js";
-import { makeFolder, writeWhole } from "../host/files.js";
+import { makeFolder, writeFileAtomic } from "../host/files.js";
 import { hostPaths } from "../host/paths.js";
 
 const recordSchema = z.object({
@@ -21,25 +21,25 @@ const recordSchema = z.object({
 
 const recordPath = (): string => join(dirname(hostPaths().bases), "kvm.json");
 
-/** Changes whenever the probe could come to another answer. Undefined without a device. */
-async function situation(binary: string, cpuModel: string): Promise<string | undefined> {
+/** Identifies everything that affects the result of the probe. Undefined without a device. */
+async function environmentId(binary: string, cpuModel: string): Promise<string | undefined> {
   try {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
     const device = await stat("/dev/kvm");
     const facts = [boot, device.ctimeMs, device.mode, process.getuid?.(), binary, cpuModel];
     return createHash("sha256").update(facts.join("\n")).digest("hex");
   } catch {
-    // No device: that is found out at once, without memory.
+    // Without a device the probe fails immediately, so nothing needs to be cached.
     return undefined;
   }
 }
 
-/** The problem that was found in this same situation before, if any. */
-export async function recallProblem(
+/** Returns the problem that was cached for this host, program and CPU model, if any. */
+export async function readCachedProblem(
   binary: string,
   cpuModel: string,
 ): Promise<VmbuildError | undefined> {
-  const key = await situation(binary, cpuModel);
+  const key = await environmentId(binary, cpuModel);
   const text = await readFile(recordPath(), "utf8").catch(() => "null");
   const record = recordSchema.safeParse(JSON.parse(text)).data;
   if (key === undefined || record?.key !== key) return undefined;
@@ -47,20 +47,20 @@ export async function recallProblem(
   return new VmbuildError("HOST_KVM_UNUSABLE", message, { hint, lines });
 }
 
-/** Keeps a problem for {@link recallProblem}. */
-export async function rememberProblem(
+/** Stores a problem for {@link readCachedProblem}. */
+export async function cacheProblem(
   binary: string,
   cpuModel: string,
   problem: VmbuildError,
 ): Promise<void> {
-  const key = await situation(binary, cpuModel);
+  const key = await environmentId(binary, cpuModel);
   if (key === undefined) return;
   const { message, hint, lines } = problem;
   try {
     await makeFolder(dirname(recordPath()));
-    await writeWhole(recordPath(), `${JSON.stringify({ key, message, hint, lines })}\n`);
+    await writeFileAtomic(recordPath(), `${JSON.stringify({ key, message, hint, lines })}\n`);
   } catch (error) {
-    // A cache that cannot be written costs another try the next time.
+    // When the cache cannot be written, the probe simply runs again next time.
     if (!hostFaultOf(error)) throw error;
   }
 }

@@ -11,7 +11,7 @@ import type { TemplateFlags } from "./options.js";
 import type { Output } from "./output.js";
 
 /** Decides what a run would do; warnings go to stderr. */
-export async function look(
+export async function previewRun(
   template: Template,
   flags: TemplateFlags,
   more: Partial<BuildOptions>,
@@ -21,7 +21,7 @@ export async function look(
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
   const sink: Sink = {
-    handle: (event) => event.type === "warning" && output.tell(`warning: ${event.message}`),
+    handle: (event) => event.type === "warning" && output.log(`warning: ${event.message}`),
     close: () => {},
   };
   const bus = createBus(template.name, secrets, [sink]);

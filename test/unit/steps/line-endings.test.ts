@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isShell, lineEndsOf } from "../../../src/steps/line-ends.js";
+import { isShell, lineEndingsOf } from "../../../src/steps/line-endings.js";
 
 describe("lineEndsOf", () => {
   it.each([
@@ -12,8 +12,8 @@ describe("lineEndsOf", () => {
     ["cat <<X\nGET / HTTP/1.1\r\nX\n", "mixed"],
     ["a\nb\r", "mixed"],
   ])("of %j are those of %s", (text, ends) => {
-    expect(lineEndsOf(text)).toBe(ends);
-    expect(lineEndsOf(Buffer.from(text))).toBe(ends);
+    expect(lineEndingsOf(text)).toBe(ends);
+    expect(lineEndingsOf(Buffer.from(text))).toBe(ends);
   });
 });
 

@@ -9,7 +9,7 @@ import type { References } from "./interpolate.js";
 import type { VariableValue } from "./variables.js";
 
 /** What settling is given. */
-export interface Surroundings {
+export interface ResolveContext {
   /** What paths of the template are relative to; absolute. */
   readonly folder: string;
   /** The names of the declared variables. */
@@ -22,7 +22,7 @@ export interface Surroundings {
 }
 
 /** A template without references. */
-export interface Settled {
+export interface ResolvedTemplate {
   readonly value: unknown;
   readonly inputSpecs: ReadonlyMap<string, InputSpec>;
   /** Each reference that leads nowhere, and each `--input` that fits none. */
@@ -40,8 +40,8 @@ const field = (value: unknown, key: string): unknown =>
   isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 
 /** The references that need no inputs: variables, name, version. */
-function plainReferences(raw: RawObject, surroundings: Surroundings): References {
-  const { values, declared } = surroundings;
+function plainReferences(raw: RawObject, context: ResolveContext): References {
+  const { values, declared } = context;
   const known = { variables: declared, inputs: Object.keys(field(raw, "inputs") ?? {}) };
   // One that has a problem of its own is not reported a second time where it is used.
   const variable = (name: string): VariableValue | undefined =>
@@ -68,7 +68,7 @@ function plainReferences(raw: RawObject, surroundings: Surroundings): References
 function readInputs(
   raw: RawObject,
   references: References,
-  { folder, inputs, environment }: Surroundings,
+  { folder, inputs, environment }: ResolveContext,
 ): Map<string, InputSpec> {
   const specs = new Map<string, InputSpec>();
   const settled = interpolate(field(raw, "inputs") ?? {}, ["inputs"], references, []);
@@ -87,7 +87,7 @@ function withDefaultDirectory(raw: RawObject): RawObject {
   return isObject(output) ? { ...raw, output: { directory: "output/${name}", ...output } } : raw;
 }
 
-function strangeInputs(known: readonly string[], given: Surroundings["inputs"]): Problem[] {
+function unknownInputs(known: readonly string[], given: ResolveContext["inputs"]): Problem[] {
   return Object.keys(given)
     .filter((name) => !known.includes(name))
     .map((name) => ({
@@ -98,9 +98,9 @@ function strangeInputs(known: readonly string[], given: Surroundings["inputs"]):
 }
 
 /** Replaces every reference. Declarations of variables stay as they are: a pattern may have `${`. */
-export function settle(raw: RawObject, surroundings: Surroundings): Settled {
-  const plain = plainReferences(raw, surroundings);
-  const inputSpecs = readInputs(raw, plain, surroundings);
+export function resolveReferences(raw: RawObject, context: ResolveContext): ResolvedTemplate {
+  const plain = plainReferences(raw, context);
+  const inputSpecs = readInputs(raw, plain, context);
   const input = (name: string): string | undefined => {
     const spec = inputSpecs.get(name);
     if (spec) return inputLocation(spec);
@@ -113,6 +113,6 @@ export function settle(raw: RawObject, surroundings: Surroundings): Settled {
   return {
     value: variables === undefined ? settled : { ...settled, variables },
     inputSpecs,
-    problems: [...problems, ...strangeInputs(plain.known.inputs, surroundings.inputs)],
+    problems: [...problems, ...unknownInputs(plain.known.inputs, context.inputs)],
   };
 }

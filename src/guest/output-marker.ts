@@ -1,59 +1,59 @@
 /**
- * Tells a command's answer from what comes before it: the login shell's start-up files may print
- * anything, on the same stream, with or without a line break at the end.
+ * Separates the output of a command from preceding output: the start-up files of the login shell
+ * may print anything on the same stream, with or without a final line break.
  */
 import { randomBytes } from "node:crypto";
 import { Transform } from "node:stream";
 import { VmbuildError } from "../errors.js";
 
-/** More of what came before the answer is not kept; a mark is far shorter. Bytes. */
-const KEPT = 4096;
+/** Number of bytes kept from the output before the marker; a marker is much shorter. */
+const MAX_PREAMBLE_BYTES = 4096;
 
 /** Hint for a command that the login shell did not run. */
 export const LOGIN_SHELL_HINT =
   "A start-up file of the login shell, such as ~/.bashrc, may end or replace it; or the account may have expired, or its shell is nologin.";
 
-/** A mark that begins one command's answer. */
-export class Mark {
-  /** Different for each command, and made of letters, digits and a dash only. */
+/** Marker that precedes the output of one command. */
+export class OutputMarker {
+  /** Unique for each command. Consists of letters, digits and a dash. */
   readonly id = `vmbuild-${randomBytes(6).toString("hex")}`;
 
   /**
-   * A shell command that prints the mark with the shell's process id. What it prints does not
-   * stand in its text, since a start-up file may print the command that the shell is to run.
+   * Shell command that prints the marker with the shell's process id. The printed text differs from
+   * the command's own text, because a start-up file may echo the command.
    */
   get command(): string {
     return `echo "${this.id}:$$:"`;
   }
 }
 
-/** Reads a command's standard output, and hands on what follows its mark. */
-export class AnswerReader {
+/** Reads the standard output of a command and passes on what follows its marker. */
+export class MarkedOutput {
   readonly #pattern: RegExp;
   #held = Buffer.alloc(0);
   #pid: string | undefined;
 
-  constructor(mark: Mark) {
-    this.#pattern = new RegExp(`${mark.id}:(\\d+):\\n`);
+  constructor(marker: OutputMarker) {
+    this.#pattern = new RegExp(`${marker.id}:(\\d+):\\n`);
   }
 
-  /** The process id of the command's shell; undefined until its mark was read. */
+  /** Process id of the command's shell; undefined until the marker was read. */
   get pid(): string | undefined {
     return this.#pid;
   }
 
-  /** The last of what was read while there was no mark. */
+  /** Last part of the output that was read before the marker. */
   get before(): string {
     return this.#pid === undefined ? this.#held.toString("utf8") : "";
   }
 
-  /** Takes the next bytes, and returns those of them that belong to the answer. */
+  /** Consumes the next bytes and returns those that belong to the command. */
   take(chunk: Buffer): Buffer {
     if (this.#pid !== undefined) return chunk;
     const all = Buffer.concat([this.#held, chunk]);
     const found = this.#pattern.exec(all.toString("latin1"));
     if (!found) {
-      this.#held = all.subarray(-KEPT);
+      this.#held = all.subarray(-MAX_PREAMBLE_BYTES);
       return Buffer.alloc(0);
     }
     this.#pid = found[1];
@@ -61,7 +61,7 @@ export class AnswerReader {
     return all.subarray(found.index + found[0].length);
   }
 
-  /** A stream that hands on the answer alone. */
+  /** Returns a stream that passes on only the output after the marker. */
   stream(): Transform {
     return new Transform({
       transform: (chunk: Buffer, _encoding, callback) => {
@@ -71,12 +71,12 @@ export class AnswerReader {
   }
 
   /**
-   * Checks that the command began: a start-up file that ends the login shell gives an exit code of
-   * its own.
-   * @param stderr lines that were printed there; they may say why.
-   * @throws {VmbuildError} GUEST_SHELL with what was printed instead.
+   * Checks that the command started. If a start-up file ends the login shell, the exit code is not
+   * the command's.
+   * @param stderr lines printed to standard error, which may give the reason.
+   * @throws {VmbuildError} GUEST_SHELL with the output that was printed instead.
    */
-  requireBegun(what: string, stderr: readonly string[] = []): void {
+  requireStarted(what: string, stderr: readonly string[] = []): void {
     if (this.#pid !== undefined) return;
     throw new VmbuildError(
       "GUEST_SHELL",

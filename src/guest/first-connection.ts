@@ -1,15 +1,15 @@
-/** Several ways to a guest, tried at once: the first that lets the build in is taken. */
+/** Tries several routes to a guest at the same time and uses the first connection that succeeds. */
 import type { Connection } from "./connection.js";
 
-/** One way to connect, until its signal aborts. */
+/** One attempt to connect, until its signal aborts. */
 export type Attempt = (signal: AbortSignal) => Promise<Connection>;
 
 /**
- * Takes the first connection that comes about, and ends the other attempts.
- * @param attempts the first of them is the one whose failure is reported when all fail.
- * @throws what the first attempt failed with; the signal's reason when that aborts.
+ * Returns the first connection that is established and cancels the other attempts.
+ * @param attempts when all fail, the error of the first of them is reported.
+ * @throws the error of the first attempt; the signal's reason when it aborts.
  */
-export async function firstAnswer(
+export async function firstConnection(
   attempts: readonly [Attempt, ...Attempt[]],
   signal: AbortSignal,
 ): Promise<Connection> {
@@ -22,14 +22,14 @@ export async function firstAnswer(
     return first;
   } catch {
     signal.throwIfAborted();
-    // All have failed, and this is the failure that says most.
+    // All attempts failed. The first one has the most useful error.
     return await (running[0] ?? Promise.reject(new Error("there is no way to connect")));
   } finally {
     decided.abort();
   }
 }
 
-/** Two may come about in the same instant. */
+/** Closes a second connection that was established in the same instant. */
 async function closeOther(attempt: Promise<Connection>, taken: Connection): Promise<void> {
   const connection = await attempt.catch(() => undefined);
   if (connection !== taken) connection?.close();

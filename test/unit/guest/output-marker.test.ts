@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { AnswerReader, Mark } from "../../../src/guest/mark.js";
+import { MarkedOutput, OutputMarker } from "../../../src/guest/output-marker.js";
 import { errorOf } from "../../support/inputs.js";
 
-const printed = (mark: Mark, pid = 77): string => `${mark.id}:${pid}:\n`;
+const printed = (mark: OutputMarker, pid = 77): string => `${mark.id}:${pid}:\n`;
 
 /** Reads a text in pieces of so many bytes. */
-function read(mark: Mark, text: Buffer | string, size = 1_000_000) {
-  const reader = new AnswerReader(mark);
+function read(mark: OutputMarker, text: Buffer | string, size = 1_000_000) {
+  const reader = new MarkedOutput(mark);
   const all = Buffer.from(text as string);
   const answer: Buffer[] = [];
   for (let at = 0; at < all.length; at += size) {
@@ -23,7 +23,7 @@ describe("AnswerReader", () => {
     ["more than is kept", "x".repeat(20_000)],
     ["bytes that are no text", "\u00ff\0\u00fe"],
   ])("leaves out %s before the mark, however it is cut", (_, before) => {
-    const mark = new Mark();
+    const mark = new OutputMarker();
     const text = Buffer.from(`${before}${printed(mark)}answer\n`, "latin1");
     for (const size of [1, 7, 1_000_000]) {
       const { reader, answer } = read(mark, text, size);
@@ -34,23 +34,23 @@ describe("AnswerReader", () => {
   });
 
   it("hands on what looks like a mark after it, and data as it is", () => {
-    const mark = new Mark();
+    const mark = new OutputMarker();
     const data = `${printed(mark, 1)}\u00ff\0`;
     const { answer } = read(mark, Buffer.from(printed(mark) + data, "latin1"));
     expect(answer).toBe(data);
   });
 
   it("is not misled by the command's own text, or by another mark", () => {
-    const mark = new Mark();
-    const { answer, reader } = read(mark, `${mark.command}\n${printed(new Mark())}`);
+    const mark = new OutputMarker();
+    const { answer, reader } = read(mark, `${mark.command}\n${printed(new OutputMarker())}`);
     expect(answer).toBe("");
     expect(reader.pid).toBeUndefined();
     expect(reader.before).toContain(mark.command);
   });
 
   it("says of a shell that ended first what it printed", async () => {
-    const { reader } = read(new Mark(), "This account is closed.\n");
-    const error = await errorOf(Promise.resolve().then(() => reader.requireBegun("Reading /x")));
+    const { reader } = read(new OutputMarker(), "This account is closed.\n");
+    const error = await errorOf(Promise.resolve().then(() => reader.requireStarted("Reading /x")));
     expect(error).toMatchObject({ code: "GUEST_SHELL", lines: ["This account is closed."] });
     expect(error.message).toContain("Reading /x did not begin");
   });

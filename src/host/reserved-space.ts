@@ -1,12 +1,12 @@
-/** A file that only takes room, so that whoever fills the disk does not take the last of it. */
+/** Reserves disk space while a snapshot is written, so that a full disk fails early. */
 import { rm } from "node:fs/promises";
 import { runProgram } from "./programs.js";
 
 /**
- * Takes `bytes` of the disk while something works. Where the file system has no room for it, or
- * no way to reserve any, the work goes on without.
+ * Reserves `bytes` of disk space while `work` runs. When the space is not available or the file
+ * system cannot reserve any, the work runs without a reservation.
  */
-export async function withBallast<T>(
+export async function withReservedSpace<T>(
   path: string,
   bytes: number,
   signal: AbortSignal,

@@ -15,14 +15,14 @@ const asText = (override: Override): Override => ({ ...override, value: override
  * The reading to try first. A number that would lose digits (`1.10`, `1e3`) is taken for text, except
  * in place of a variable's number: the type of a default is the variable's.
  */
-function firstReading(document: unknown, override: Override): Override {
+function preferredValue(document: unknown, override: Override): Override {
   const { text, value, path } = override;
   if (text === undefined || typeof value !== "number" || String(value) === text) return override;
   const isDefault = path[0] === "variables" && typeof valueAt(document, path) === "number";
   return isDefault ? override : asText(override);
 }
 
-function otherReading(override: Override, original: Override): Override {
+function alternativeValue(override: Override, original: Override): Override {
   return override.value === original.value ? asText(override) : original;
 }
 
@@ -31,20 +31,20 @@ function otherReading(override: Override, original: Override): Override {
  * @param document the template as it is in its file.
  * @param check the problems of the template with these overrides.
  */
-export async function chooseReadings(
+export async function interpretOverrides(
   document: unknown,
   overrides: readonly Override[],
   check: (overrides: readonly Override[]) => Promise<readonly Issue[]>,
 ): Promise<readonly Override[]> {
   if (overrides.every(({ text }) => text === undefined)) return overrides;
-  const first = overrides.map((override) => firstReading(document, override));
+  const first = overrides.map((override) => preferredValue(document, override));
   const issues = await check(first);
   const issueAt = (found: readonly Issue[], { path }: Override): Issue | undefined =>
     found.find((issue) => samePlace(issue.path, path));
   const other = first.map((override, index) => {
     const original = overrides[index] ?? override;
     const wrong = override.text !== undefined && issueAt(issues, override) !== undefined;
-    return wrong ? otherReading(override, original) : override;
+    return wrong ? alternativeValue(override, original) : override;
   });
   const later = await check(other);
   return first.map((override, index) => {
