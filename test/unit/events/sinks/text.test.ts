@@ -5,8 +5,8 @@ import {
   displayWidth,
   padText,
   wrapText,
-} from "../../../src/events/sinks/text.js";
-import { formatClock, formatElapsed } from "../../../src/events/sinks/clock.js";
+} from "../../../../src/events/sinks/text.js";
+import { formatClock, formatElapsed } from "../../../../src/events/sinks/clock.js";
 
 describe("cleanText", () => {
   it.each([

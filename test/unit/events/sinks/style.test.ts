@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createStyle } from "../../../src/events/sinks/style.js";
+import { createStyle } from "../../../../src/events/sinks/style.js";
 
 /** The codes of ECMA-48, 8.3.117. */
 const CODES = [

@@ -5,7 +5,7 @@ import type { OutputOptions } from "../../../src/cli/output-options.js";
 import type { OutputHost, OutputStream } from "../../../src/cli/output.js";
 import { VmbuildError } from "../../../src/errors.js";
 import { Secrets } from "../../../src/events/secrets.js";
-import { Kept, eventAt } from "./support.js";
+import { Kept, eventAt } from "../events/support.js";
 
 function setUp(options: OutputOptions = {}, env: OutputHost["env"] = {}, isTTY = false) {
   const stdout = new Kept();
