@@ -16,7 +16,7 @@ const jsonPath = z.string().superRefine((text, context) => {
 
 const jsonSchema = z
   .record(jsonPath, valueSchema)
-  .describe("values by path, such as data[*].id or choices[0].message.content");
+  .describe("values by JSONPath (RFC 9535), such as $.data[*].id; the leading $. may be left out");
 
 const authSchema = z
   .union([

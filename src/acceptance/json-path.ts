@@ -1,51 +1,54 @@
-/** Places in JSON, such as `data[*].id`, and whether what lies there is what is wanted. */
+/** Queries for values in JSON (RFC 9535), and whether one of the values found is as expected. */
+import { createRequire } from "node:module";
+import type * as JsonP3 from "json-p3";
+import { messageOf } from "../errors.js";
 import type { ExpectedValue } from "./expected-value.js";
 
-/** `*` in brackets: every element of a list, or every value of an object. */
-const EVERY = Symbol("every");
-type Part = string | number | typeof EVERY;
+type Library = typeof JsonP3;
 
-const PART = /\.?([A-Za-z_$][\w$-]*)|\[(\d+|\*|"(?:[^"\\]|\\.)*")\]/y;
+/** Loads the library with the first query: few templates have one, and it takes as long as zod. */
+const library = (): Library => createRequire(import.meta.url)("json-p3") as Library;
 
-function parsePath(text: string): Part[] | undefined {
-  const parts: Part[] = [];
-  const start = text.startsWith("$") && /^\$(?=[.[]|$)/.test(text) ? 1 : 0;
-  PART.lastIndex = start;
-  while (PART.lastIndex < text.length) {
-    const at = PART.lastIndex;
-    const match = PART.exec(text);
-    if (!match) return undefined;
-    const [whole, key, inBrackets = ""] = match;
-    // A name needs a dot before it, but for the first one.
-    if (key !== undefined && !whole.startsWith(".") && at > start) return undefined;
-    if (key !== undefined && whole.startsWith(".") && at === 0) return undefined;
-    if (key !== undefined) parts.push(key);
-    else if (inBrackets === "*") parts.push(EVERY);
-    else parts.push(JSON.parse(inBrackets) as string | number);
+/** Text that the short form of a query leaves out: `data[*].id` is `$.data[*].id`. */
+function leftOut(path: string): string {
+  if (path.startsWith("$")) return "";
+  return path.startsWith("[") ? "$" : "$.";
+}
+
+/** Says where a query is wrong; the library counts from 0, and names no place at the end. */
+function problemOf(error: unknown, path: string): string {
+  const { JSONPathError } = library();
+  if (!(error instanceof JSONPathError)) return messageOf(error);
+  const { index } = error.token;
+  const at = index < 0 ? path.length : Math.max(0, index - leftOut(path).length);
+  return `${error.message.replace(/ \('.*':-?\d+\)$/s, "")} at character ${at + 1}`;
+}
+
+/**
+ * Checks a query.
+ * @returns what is wrong and at which character, counted from 1; undefined when it is valid.
+ */
+export function jsonPathProblem(path: string): string | undefined {
+  const { compile } = library();
+  const prefix = "is not a valid JSONPath (RFC 9535)";
+  if (path === "") return `"" ${prefix}: "$" selects the whole document`;
+  // "$." before it would search at every depth, which is seldom meant.
+  if (path.startsWith(".")) return `${JSON.stringify(path)} ${prefix}: write "$${path}"`;
+  try {
+    compile(leftOut(path) + path);
+    return undefined;
+  } catch (error) {
+    return `${JSON.stringify(path)} ${prefix}: ${problemOf(error, path)}`;
   }
-  return parts;
 }
 
-/** What is wrong with a path; undefined when nothing is. */
-export function jsonPathProblem(text: string): string | undefined {
-  if (text !== "" && parsePath(text)) return undefined;
-  return 'a path is made of names, [0], [*] and ["any name"]: data[*].id; $ is the whole';
-}
-
-/** Every value at the path. */
-export function valuesAt(value: unknown, path: string): unknown[] {
-  return (parsePath(path) ?? []).reduce<unknown[]>(
-    (values, part) => values.flatMap((at) => step(at, part)),
-    [value],
-  );
-}
-
-function step(value: unknown, part: Part): unknown[] {
-  if (typeof value !== "object" || value === null) return [];
-  if (part === EVERY) return Object.values(value);
-  const isList = Array.isArray(value);
-  if (isList !== (typeof part === "number") || !Object.hasOwn(value, part)) return [];
-  return [(value as Record<string | number, unknown>)[part]];
+/**
+ * Returns every value that a query finds.
+ * @throws {Error} when the query is not valid, or the document is nested too deeply for `..`.
+ */
+export function valuesAt(document: unknown, path: string): unknown[] {
+  const found = library().query(leftOut(path) + path, document as JsonP3.JSONValue);
+  return found.values();
 }
 
 function kindOf(value: unknown): string {

@@ -1,5 +1,6 @@
-/** Server-sent events out of a byte stream (WHATWG HTML, 9.2.6 "Interpreting an event stream"). */
-import { StringDecoder } from "node:string_decoder";
+/** Server-sent events from a byte stream, with the time at which each was complete. */
+import { createParser } from "eventsource-parser";
+import type { EventSourceParser } from "eventsource-parser";
 
 /** One event, with when its last byte came (`performance.now()`, milliseconds). */
 export interface ServerEvent {
@@ -9,44 +10,27 @@ export interface ServerEvent {
   readonly at: number;
 }
 
-/** Takes bytes, gives events. One that the stream's end cuts off is none, as the standard has it. */
+/** Parses bytes into events. An event that the end of the stream cuts off is not reported. */
 export class EventParser {
-  readonly #decoder = new StringDecoder("utf8");
-  #rest = "";
-  #isFirst = true;
-  #data: string[] = [];
-  #type = "";
+  // Drops a byte order mark at the start, as the standard requires.
+  readonly #decoder = new TextDecoder();
+  readonly #parser: EventSourceParser;
+  #now = 0;
+  #complete: ServerEvent[] = [];
 
-  /** The events that a chunk completes. */
+  constructor() {
+    this.#parser = createParser({
+      onEvent: ({ event = "message", data }) => {
+        this.#complete.push({ type: event, data, at: this.#now });
+      },
+    });
+  }
+
+  /** Returns the events that a chunk completes. */
   write(chunk: Buffer, now: number): ServerEvent[] {
-    let text = this.#rest + this.#decoder.write(chunk);
-    if (this.#isFirst && text !== "") {
-      this.#isFirst = false;
-      if (text.startsWith("\uFEFF")) text = text.slice(1);
-    }
-    // A CR at the end may be the first half of a CRLF.
-    const lines = text.split(/\r\n|\n|\r(?!$)/);
-    this.#rest = lines.pop() ?? "";
-    return lines.flatMap((line) => this.#take(line, now));
-  }
-
-  #take(line: string, at: number): ServerEvent[] {
-    if (line === "") return this.#dispatch(at);
-    const colon = line.indexOf(":");
-    // A line that begins with a colon is a comment: many servers keep a connection alive by it.
-    if (colon === 0) return [];
-    const field = colon === -1 ? line : line.slice(0, colon);
-    const value = colon === -1 ? "" : line.slice(colon + 1).replace(/^ /, "");
-    if (field === "data") this.#data.push(value);
-    if (field === "event") this.#type = value;
-    return [];
-  }
-
-  #dispatch(at: number): ServerEvent[] {
-    const [data, type] = [this.#data, this.#type];
-    this.#data = [];
-    this.#type = "";
-    if (data.length === 0) return [];
-    return [{ type: type === "" ? "message" : type, data: data.join("\n"), at }];
+    this.#now = now;
+    this.#complete = [];
+    this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
+    return this.#complete;
   }
 }

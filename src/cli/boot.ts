@@ -79,7 +79,7 @@ export async function boot(
   const template = await loadFromFlags(name, flags);
   const { path: image } = await findArtifact(template, flags.output);
   const console = await requireOptionFile("--console", flags.console, image);
-  const bus = createBus(template.name, new Secrets(), [output.createSink()]);
+  const bus = createBus(template.name, new Secrets(), [await output.createSink()]);
   const { accelerator } = template.machine;
   return interruptible(async (signal) => {
     await using booted = await bootImage({

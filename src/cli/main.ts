@@ -12,7 +12,13 @@ setFlagsFromString("--optimize-for-size");
 
 useReliableFiles();
 const args = process.argv.slice(2);
+
+/** Prints an error and ends the process with its exit code. */
+async function failWith(error: unknown): Promise<never> {
+  return exitProcess(await printFailure(error, args));
+}
+
 // What nobody waits for may fail too. The state of the process is unknown then; QEMU and every
 // other program end with it.
-process.on("uncaughtException", (error) => void exitProcess(printFailure(error, args)));
+process.on("uncaughtException", (error) => void failWith(error));
 await exitProcess(await createProgram(args));

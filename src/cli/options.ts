@@ -7,7 +7,7 @@ import { currentFolder } from "../host/current-folder.js";
 import type { Template } from "../template/load.js";
 import type { Override } from "../template/overrides.js";
 import { addGroup } from "./commands/option-group.js";
-import { COLOR_CHOICES, LOG_FORMATS } from "./output.js";
+import { COLOR_CHOICES, LOG_FORMATS } from "./output-options.js";
 
 /** Collects an option that may be given several times. */
 export function collect(value: string, previous: string[] = []): string[] {

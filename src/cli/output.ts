@@ -10,25 +10,9 @@ import { createNdjsonSink, encodeJsonLine } from "../events/sinks/ndjson.js";
 import { createPlainSink } from "../events/sinks/plain.js";
 import { createStyle } from "../events/sinks/style.js";
 import type { Style } from "../events/sinks/style.js";
-import { createTerminalSink } from "../events/sinks/terminal.js";
 import { EVENT_VERSION } from "../events/types.js";
 import type { Sink } from "../events/types.js";
-
-/** The values of `--log-format`. */
-export const LOG_FORMATS = ["auto", "terminal", "plain", "json"] as const;
-export type LogFormat = (typeof LOG_FORMATS)[number];
-
-/** The values of `--color`. */
-export const COLOR_CHOICES = ["auto", "always", "never"] as const;
-export type ColorChoice = (typeof COLOR_CHOICES)[number];
-
-/** What the command line says about output. */
-export interface OutputOptions {
-  /** `auto` where absent. */
-  readonly logFormat?: LogFormat | undefined;
-  /** `auto` where absent. */
-  readonly color?: ColorChoice | undefined;
-}
+import type { ColorChoice, LogFormat, OutputOptions } from "./output-options.js";
 
 /** A stream as output needs it: `process.stdout`, or a test's own. */
 export type OutputStream = Writable & {
@@ -59,7 +43,7 @@ export interface Output {
   /** Aborts when the reader of stdout has gone (`vmbuild logs --follow | head`). */
   readonly stdoutGone: AbortSignal;
   /** Makes the sink that shows a run's events. `showBuild` for several builds at once. */
-  createSink(showBuild?: boolean): Sink;
+  createSink(showBuild?: boolean): Promise<Sink>;
   /** Text of the story to stderr; nothing where stderr is for programs. */
   log(text: string): void;
   /** Text of the result to stdout. */
@@ -93,9 +77,11 @@ export function createOutput(options: OutputOptions = {}, host: OutputHost = pro
       return columnsOf();
     },
     stdoutGone: gone.signal,
-    createSink(showBuild = false) {
+    async createSink(showBuild = false) {
       if (format === "json") return createNdjsonSink(stderr);
       if (format === "plain") return createPlainSink({ stream: stderr, color, showBuild });
+      // Loaded only where it is used: it brings packages that take time to load.
+      const { createTerminalSink } = await import("../events/sinks/terminal.js");
       return createTerminalSink({ stream: stderr, color, unicode: hasUnicode(env), showBuild });
     },
     log(text) {

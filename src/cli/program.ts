@@ -4,8 +4,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ERRORS, EXIT_CODES, asVmbuildError } from "../errors.js";
 import { vmbuildVersion } from "../version.js";
 import { COMMANDS } from "./commands/registry.js";
-import { createOutput } from "./output.js";
-import type { OutputOptions } from "./output.js";
+import type { OutputOptions } from "./output-options.js";
 import { stdoutError, watchStream } from "./streams.js";
 import { usageError } from "./usage.js";
 
@@ -67,13 +66,19 @@ function outputOptionsIn(args: readonly string[]): OutputOptions {
   };
 }
 
+async function printError(error: unknown, args: readonly string[]): Promise<void> {
+  // Not loaded by `--help` and `--version`, which begin and end faster without it.
+  const { createOutput } = await import("./output.js");
+  createOutput(outputOptionsIn(args)).printError(error);
+}
+
 /**
  * Prints an error as the command line asks for.
  * @returns its exit code.
  */
-export function printFailure(thrown: unknown, args: readonly string[]): number {
+export async function printFailure(thrown: unknown, args: readonly string[]): Promise<number> {
   const error = asVmbuildError(thrown);
-  createOutput(outputOptionsIn(args)).printError(error);
+  await printError(error, args);
   return error.exitCode;
 }
 
@@ -99,9 +104,8 @@ async function runCommand(args: readonly string[]): Promise<number> {
 export async function createProgram(args: readonly string[]): Promise<number> {
   const [stdout, stderr] = [watchStream(process.stdout), watchStream(process.stderr)];
   const exitCode = await runCommand(args);
-  const options = outputOptionsIn(args);
   const failure = await stdout.finish();
-  if (failure !== undefined) createOutput(options).printError(stdoutError(failure));
-  const lost = (await stderr.finish()) !== undefined && options.logFormat === "json";
+  if (failure !== undefined) await printError(stdoutError(failure), args);
+  const lost = (await stderr.finish()) !== undefined && outputOptionsIn(args).logFormat === "json";
   return exitCode === 0 && (failure !== undefined || lost) ? ERRORS.HOST_OUTPUT.exit : exitCode;
 }

@@ -152,7 +152,7 @@ async function buildAll(
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const summaries: Summary[] = [];
-  const view = output.createSink(templates.length > 1);
+  const view = await output.createSink(templates.length > 1);
   const queue = [...templates.entries()];
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {

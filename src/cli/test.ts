@@ -32,7 +32,7 @@ export async function test(name: string, flags: TestFlags): Promise<number> {
   const console = await requireOptionFile("--console", flags.console, image);
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
-  const bus = createBus(template.name, secrets, [output.createSink()]);
+  const bus = createBus(template.name, secrets, [await output.createSink()]);
   const subject = `Image: ${shortPath(image)}`;
   const reporter = createReporter(output, secrets, flags, { title, subject });
   try {

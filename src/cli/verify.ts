@@ -86,7 +86,7 @@ export async function verify(name: string, flags: VerifyFlags): Promise<number> 
   for (const value of [...template.secrets, secret.password, secret.token]) {
     if (value !== undefined) secrets.add(value);
   }
-  const bus = createBus(template.name, secrets, [output.createSink()]);
+  const bus = createBus(template.name, secrets, [await output.createSink()]);
   const { title = `${template.name} ${template.version}` } = section;
   const subject = `Endpoint: ${endpoint.href.replace(/\/$/, "")}`;
   const reporter = createReporter(output, secrets, flags, { title, subject });

@@ -13,11 +13,11 @@ afterEach(async () => {
   await bench[Symbol.asyncDispose]();
 });
 
-/** A build that is soon in the middle of a step, and stays there. */
+/** A build that is soon in the middle of a step, and stays there for longer than a test may take. */
 async function longStep(name: string): Promise<string> {
   return bench.template({
     name,
-    steps: [{ name: "long", actions: [{ run: "echo in the middle; sleep 600" }] }],
+    steps: [{ name: "long", actions: [{ run: "echo in the middle; sleep 3600" }] }],
   });
 }
 const IN_STEP = /\| in the middle/;
@@ -38,8 +38,9 @@ it("ends soon after QEMU was killed, and names the signal", async () => {
   expect(exitCode).toBe(5);
   expect(stderr).toContain("QEMU was ended by SIGKILL while the build still needed it");
   expect(stderr).toContain("[MACHINE_DIED]");
-  // The promise is two seconds; this host may be busy.
-  expect(at - killedAt).toBeLessThan(10_000);
+  // The end of QEMU ended it, and no deadline of its own, of the connection or of the step.
+  const error = stderr.slice(stderr.indexOf("error:"));
+  expect(error).not.toMatch(/timed out|did not end within/);
   await expectNothingLeft();
 });
 

@@ -1,6 +1,6 @@
 /** The `logs` command. */
 import { Command, Option } from "@commander-js/extra-typings";
-import { COLOR_CHOICES } from "../output.js";
+import { COLOR_CHOICES } from "../output-options.js";
 import type { DefineCommand } from "./define.js";
 
 export const logs: DefineCommand = (setExitCode) =>

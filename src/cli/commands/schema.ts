@@ -1,6 +1,5 @@
 /** The `schema` command. */
 import { Command } from "@commander-js/extra-typings";
-import { createOutput } from "../output.js";
 import type { DefineCommand } from "./define.js";
 
 export const schema: DefineCommand = (setExitCode) =>
@@ -14,6 +13,7 @@ Examples:
   and in a template: "$schema": "./template.schema.json"`,
     )
     .action(async () => {
+      const { createOutput } = await import("../output.js");
       const { templateSchemaText } = await import("../../template/json-schema.js");
       createOutput().print(templateSchemaText().trimEnd());
       setExitCode(0);

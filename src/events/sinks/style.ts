@@ -1,4 +1,5 @@
 /** Colours and marks of everything that is printed. */
+import { styleText } from "node:util";
 
 /** Puts a text into a colour, or leaves it as it is. */
 export type Paint = (text: string) => string;
@@ -13,20 +14,21 @@ export interface Style {
   readonly cyan: Paint;
 }
 
-/** SGR codes on and off (ECMA-48, 8.3.117). `util.styleText` consults stdout, so it is not used. */
-function sgr(enabled: boolean, on: number, off: number): Paint {
-  return (text) => (enabled && text !== "" ? `\u001b[${on}m${text}\u001b[${off}m` : text);
-}
+type Format = keyof Style;
 
-/** The palette, with colour or without. */
+/** Returns the palette, with colour or without: the caller has looked at the stream and at NO_COLOR. */
 export function createStyle(enabled: boolean): Style {
+  const paint =
+    (format: Format): Paint =>
+    (text) =>
+      enabled && text !== "" ? styleText(format, text, { validateStream: false }) : text;
   return {
-    bold: sgr(enabled, 1, 22),
-    dim: sgr(enabled, 2, 22),
-    red: sgr(enabled, 31, 39),
-    green: sgr(enabled, 32, 39),
-    yellow: sgr(enabled, 33, 39),
-    cyan: sgr(enabled, 36, 39),
+    bold: paint("bold"),
+    dim: paint("dim"),
+    red: paint("red"),
+    green: paint("green"),
+    yellow: paint("yellow"),
+    cyan: paint("cyan"),
   };
 }
 

@@ -23,17 +23,61 @@ describe("valuesAt", () => {
     ["choices[0][0]", []],
     ["empty[*]", []],
     ["constructor", []],
-  ])("%s", (path, values) => {
+  ])("finds %s", (path, values) => {
     expect(jsonPathProblem(path)).toBeUndefined();
     expect(valuesAt(document, path)).toEqual(values);
   });
 
-  it.each(["", "data[", "data[x]", "data..id", ".data", "data id", "$data[", "a[0]b"])(
-    "refuses %j",
-    (path) => {
-      expect(jsonPathProblem(path)).toContain("a path is made of");
-    },
-  );
+  it.each([
+    ["$..id", ["a", "b"]],
+    ["data..id", ["a", "b"]],
+    ["data[-1].id", ["b"]],
+    ["data[0:1].id", ["a"]],
+    ["data[*]['id','size']", ["a", 1, "b", 20]],
+    ["$['odd key.x']", [{ deep: null }]],
+    ["data[?@.size > 10].id", ["b"]],
+    ["data[?match(@.id, '[a-z]')].size", [1, 20]],
+    ["data[?count(@.*) == 3].id", ["b"]],
+    ["$.data[?@.id == $.data[0].id].size", [1]],
+  ])("takes what RFC 9535 has: %s", (path, values) => {
+    expect(jsonPathProblem(path)).toBeUndefined();
+    expect(valuesAt(document, path)).toEqual(values);
+  });
+
+  it("takes a name with a hyphen in short form", () => {
+    expect(jsonPathProblem("rate-limit.left")).toBeUndefined();
+    expect(valuesAt({ "rate-limit": { left: 3 } }, "rate-limit.left")).toEqual([3]);
+  });
+
+  it.each([
+    ["", '"$" selects the whole document'],
+    ["data[", "unclosed bracketed selection at character 6"],
+    ["$.data[", "unclosed bracketed selection at character 8"],
+    ["data[x]", "unexpected token 'x' in bracketed selection at character 6"],
+    ["[x]", "unexpected token 'x' in bracketed selection at character 2"],
+    [".data", 'write "$.data"'],
+    ["..id", 'write "$..id"'],
+    ["data id", "found 'i' at character 6"],
+    ["$data[", "found 'd' at character 2"],
+    ["a[0]b", "found 'b' at character 5"],
+    ["$.a[?@.b = 1]", "at character 10"],
+    ["$.a[?nothing(@)]", "no such function 'nothing' at character 6"],
+    ["$[?length(@.*) > 1]", "at character 11"],
+    ["$[9007199254740993]", "index out of range at character 3"],
+    ["data[01]", "at character 6"],
+    ["data.", "at character 6"],
+    ["$ ", "at character 3"],
+    ["a\n[", "at character"],
+  ])("refuses %j, and says where it is wrong", (path, words) => {
+    const problem = jsonPathProblem(path);
+    expect(problem).toContain(`${JSON.stringify(path)} is not a valid JSONPath (RFC 9535): `);
+    expect(problem).toContain(words);
+  });
+
+  it("says that a document is nested too deeply for a search at every depth", () => {
+    const deep = JSON.parse(`${"[".repeat(200)}1${"]".repeat(200)}`) as unknown;
+    expect(() => valuesAt(deep, "$..id")).toThrow("recursion limit");
+  });
 });
 
 describe("mismatchAt", () => {

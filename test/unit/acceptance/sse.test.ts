@@ -37,10 +37,35 @@ describe("EventParser", () => {
     ["an event without data", "event: x\n\ndata: z\n\n", [["message", "z"]]],
     ["an event that is cut off", "data: a\n\ndata: b\n", [["message", "a"]]],
     ["a byte order mark", "\uFEFFdata: a\n\n", [["message", "a"]]],
+    ["a byte order mark within the stream", "data: \uFEFFa\n\n", [["message", "\uFEFFa"]]],
+    ["an empty type", "event:\ndata: a\n\n", [["message", "a"]]],
+    ["an empty line of data", "data:\n\n", [["message", ""]]],
+    ["unknown fields and a colon in the data", "x: 1\ndata: a: b\n\n", [["message", "a: b"]]],
+    [
+      "a type that counts for one event",
+      "event: x\ndata: a\n\ndata: b\n\n",
+      [
+        ["x", "a"],
+        ["message", "b"],
+      ],
+    ],
     ["letters of several bytes", "data: ü✓🎉\n\n", [["message", "ü✓🎉"]]],
     ["nothing", "", []],
   ])("reads %s, whole and in pieces", (_name, text, events) => {
     for (const size of [1, 2, 3, 1000]) expect(parse(text, size)).toEqual(events);
+  });
+});
+
+describe("the time of an event", () => {
+  it("is that of the chunk which completes it", () => {
+    const parser = new EventParser();
+    const at = (text: string, now: number) => parser.write(Buffer.from(text), now);
+    expect(at("data: a\n", 10)).toEqual([]);
+    expect(at("\ndata: b\n\ndata:", 20)).toEqual([
+      { type: "message", data: "a", at: 20 },
+      { type: "message", data: "b", at: 20 },
+    ]);
+    expect(at(" c\n\n", 30)).toEqual([{ type: "message", data: "c", at: 30 }]);
   });
 });
 

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { findRunning } from "../../../src/builds/running.js";
 import { buildPaths, openWorkspace, readRuns, runPaths } from "../../../src/builds/workspace.js";
-import { createLineFile } from "../../../src/host/line-file.js";
 import { errorOf } from "../../support/inputs.js";
 
 const template = { name: "demo", version: "1.0.0", path: "/t/demo.json" };
@@ -126,30 +125,5 @@ describe("findRunning", () => {
     await using workspace = await openWorkspace(template);
     expect((await errorOf(findRunning("x"))).hint).toContain(workspace.build.folder.slice(-4));
     expect((await errorOf(findRunning(undefined))).message).toContain("No build has a machine up");
-  });
-});
-
-describe("createLineFile", () => {
-  it("writes masked lines, appends, and is its owner's alone", async () => {
-    const path = join(folder, "step.log");
-    for (const line of ["the secret is out", "Grüße"]) {
-      const file = createLineFile(path, (text) => text.replace("secret", "***"));
-      file.write(line);
-      file.close();
-      file.close();
-    }
-    expect(await readFile(path, "utf8")).toBe("the *** is out\nGrüße\n");
-    expect((await stat(path)).mode & 0o777).toBe(0o600);
-  });
-
-  it("does not wait for the end before anybody can read it", async () => {
-    const path = join(folder, "step.log");
-    const file = createLineFile(path, (text) => text);
-    file.write("early");
-    await vi.waitFor(async () => expect(await readFile(path, "utf8")).toBe("early\n"));
-    for (let at = 0; at < 10_000; at++) file.write("x".repeat(20));
-    expect((await stat(path)).size).toBeGreaterThan(100_000);
-    file.close();
-    expect((await stat(path)).size).toBe(6 + 10_000 * 21);
   });
 });

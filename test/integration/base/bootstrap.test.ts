@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { BootstrapFacts } from "../../src/base/bootstrap/bootstrap.js";
-import { bootstrapBase } from "../../src/base/bootstrap/bootstrap.js";
-import { planDisk } from "../../src/base/bootstrap/layout.js";
-import type { VmbuildError } from "../../src/errors.js";
-import type { EventBody } from "../../src/events/types.js";
-import { runProgram } from "../../src/host/programs.js";
+import type { BootstrapFacts } from "../../../src/base/bootstrap/bootstrap.js";
+import { bootstrapBase } from "../../../src/base/bootstrap/bootstrap.js";
+import { planDisk } from "../../../src/base/bootstrap/layout.js";
+import type { VmbuildError } from "../../../src/errors.js";
+import type { EventBody } from "../../../src/events/types.js";
+import { runProgram } from "../../../src/host/programs.js";
 
 /** A bootstrap unpacks some 200 packages; hosts under test may be slow and shared. */
 const SLOW_MS = 600_000;

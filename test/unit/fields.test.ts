@@ -10,7 +10,7 @@ import {
   parseDuration,
   parseSize,
   size,
-} from "../../../src/fields.js";
+} from "../../src/fields.js";
 
 const GIB = 2 ** 30;
 

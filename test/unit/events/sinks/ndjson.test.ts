@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { createNdjsonSink } from "../../../src/events/sinks/ndjson.js";
-import { Kept, eventAt, output } from "./support.js";
+import { createNdjsonSink } from "../../../../src/events/sinks/ndjson.js";
+import { Kept, eventAt, output } from "../support.js";
 
 describe("NDJSON", () => {
   it("writes one object a line, in order, whatever is in it", async () => {

@@ -5,8 +5,8 @@ import {
   displayWidth,
   padText,
   wrapText,
-} from "../../../src/events/sinks/text.js";
-import { formatClock, formatElapsed } from "../../../src/events/sinks/clock.js";
+} from "../../../../src/events/sinks/text.js";
+import { formatClock, formatElapsed } from "../../../../src/events/sinks/clock.js";
 
 describe("cleanText", () => {
   it.each([
@@ -33,6 +33,42 @@ describe("widths", () => {
     expect(displayWidth("🎉")).toBe(2);
     expect(displayWidth("e\u0301")).toBe(1);
     expect(padText("日", 4)).toBe("日  ");
+  });
+
+  const family = "👨\u200d👩\u200d👧\u200d👦";
+  const rainbow = "🏳\ufe0f\u200d🌈";
+
+  it.each([
+    ["a family joined by zero-width joiners", family, 2],
+    ["a flag of two regional indicators", "🇩🇪", 2],
+    ["a flag joined with a rainbow", rainbow, 2],
+    ["a heart as a picture (VS16)", "❤\ufe0f", 2],
+    ["a heart as text", "❤", 1],
+    ["a keycap", "1\ufe0f\u20e3", 2],
+    ["a skin tone", "👍🏽", 2],
+    ["a zero-width space and joiner", "a\u200b\u200db", 2],
+    ["full-width letters", "ＡＢ", 4],
+    ["half-width katakana", "ｱｲ", 2],
+    ["Hangul", "한국", 4],
+    ["two combining marks", "e\u0301\u0323", 1],
+    ["a box and a braille pattern", "━⠋", 2],
+  ])("count %s", (_, text, columns) => {
+    expect(displayWidth(text)).toBe(columns);
+  });
+
+  it("cut before a character of several parts, never inside it", () => {
+    expect(cutText(`${family}${family}x`, 5)).toBe(`${family}${family}x`);
+    expect(cutText(`${family}${family}x`, 4)).toBe(`${family}…`);
+    expect(cutText(`a${family}b`, 3)).toBe("a…");
+    expect(cutText("🇩🇪🇫🇷🇪🇸", 5)).toBe("🇩🇪🇫🇷…");
+    expect(cutText("e\u0301e\u0301e\u0301", 2)).toBe("e\u0301…");
+    expect(cutText(`${family.repeat(40)}x`, 20)).toBe(`${family.repeat(9)}…`);
+  });
+
+  it("wrap by columns", () => {
+    expect(wrapText("日本 語 ab", 5)).toEqual(["日本", "語 ab"]);
+    expect(wrapText(`${family} ${family} ${family}`, 5)).toEqual([`${family} ${family}`, family]);
+    expect(wrapText("a\nb c", 10)).toEqual(["a", "b c"]);
   });
 
   it("cut to columns, with an ellipsis", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { createPlainSink } from "../../../src/events/sinks/plain.js";
-import type { EventBody } from "../../../src/events/types.js";
-import { Kept, eventAt, output, runStarted } from "./support.js";
+import { createPlainSink } from "../../../../src/events/sinks/plain.js";
+import type { EventBody } from "../../../../src/events/types.js";
+import { Kept, eventAt, output, runStarted } from "../support.js";
 
 async function plain(
   events: readonly [number, EventBody, string?][],

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createFileSink } from "../../../src/events/sinks/file.js";
-import { eventAt, output } from "./support.js";
+import { createFileSink } from "../../../../src/events/sinks/file.js";
+import { eventAt, output } from "../support.js";
 
 let folder: string;
 let path: string;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { createSummary } from "../../../src/events/sinks/summary.js";
-import type { RunResult } from "../../../src/events/result.js";
-import type { EventBody } from "../../../src/events/types.js";
-import { eventAt, runStarted } from "./support.js";
+import { createSummary } from "../../../../src/events/sinks/summary.js";
+import type { RunResult } from "../../../../src/events/result.js";
+import type { EventBody } from "../../../../src/events/types.js";
+import { eventAt, runStarted } from "../support.js";
 
 function summarize(events: readonly EventBody[], columns = 80): string {
   const summary = createSummary();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createTerminalSink } from "../../../src/events/sinks/terminal.js";
-import type { EventBody, Sink } from "../../../src/events/types.js";
-import { START, Terminal, eventAt, output, runStarted } from "./support.js";
+import { createTerminalSink } from "../../../../src/events/sinks/terminal.js";
+import type { EventBody, Sink } from "../../../../src/events/types.js";
+import { START, Terminal, eventAt, output, runStarted } from "../support.js";
 
 // The clock and the redraw timer are the test's; everything else is real.
 beforeEach(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { chooseEvictions } from "../../../src/builds/prune/caches.js";
-import type { CacheItem } from "../../../src/builds/prune/caches.js";
+import { chooseEvictions } from "../../../../src/builds/prune/caches.js";
+import type { CacheItem } from "../../../../src/builds/prune/caches.js";
 
 const DAY = 86_400_000;
 const NOW = 100 * DAY;

@@ -1,10 +1,11 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { createOutput } from "../../../src/cli/output.js";
-import type { OutputHost, OutputOptions, OutputStream } from "../../../src/cli/output.js";
+import type { OutputOptions } from "../../../src/cli/output-options.js";
+import type { OutputHost, OutputStream } from "../../../src/cli/output.js";
 import { VmbuildError } from "../../../src/errors.js";
 import { Secrets } from "../../../src/events/secrets.js";
-import { Kept, eventAt } from "./support.js";
+import { Kept, eventAt } from "../events/support.js";
 
 function setUp(options: OutputOptions = {}, env: OutputHost["env"] = {}, isTTY = false) {
   const stdout = new Kept();
@@ -48,7 +49,7 @@ describe("the way out", () => {
     "makes a %s sink on stderr",
     async (logFormat) => {
       const { stdout, stderr, output } = setUp({ logFormat });
-      const sink = output.createSink();
+      const sink = await output.createSink();
       sink.handle(eventAt(0, { type: "note", message: "hello there" }));
       await sink.close();
       expect(stderr.text).toContain("hello there");

@@ -1,0 +1,40 @@
+/** What each output format is, and what templates may say of it. */
+import { describe, expect, it } from "vitest";
+import { compressionOf } from "../../../src/artifact/compact.js";
+import {
+  COMPRESSIONS,
+  IMAGE_FORMATS,
+  formatNamed,
+  isStartable,
+} from "../../../src/artifact/registry.js";
+
+describe("output formats", () => {
+  it.each([
+    ["qcow2", ".qcow2", ["zstd", "zlib", "none"], true],
+    ["raw", ".raw", ["none"], true],
+  ] as const)("%s ends in %s", (name, extension, compressions, startable) => {
+    expect(formatNamed(name)).toMatchObject({ name, extension, compressions, startable });
+    expect(formatNamed(name).programs).toContain("qemu-img");
+    expect(isStartable(name)).toBe(startable);
+  });
+
+  it("begin with the default", () => {
+    expect(IMAGE_FORMATS[0]).toBe("qcow2");
+    expect(COMPRESSIONS).toEqual(["zstd", "zlib", "none"]);
+  });
+
+  it("are all that a machine can start from", () => {
+    expect(isStartable("ova")).toBe(false);
+    expect(() => formatNamed("ova" as never)).toThrow("no format ova");
+  });
+
+  it.each([
+    ["qcow2", undefined, "zstd"],
+    ["qcow2", "none", "none"],
+    ["qcow2", "zlib", "zlib"],
+    ["raw", undefined, "none"],
+    ["raw", "zlib", "none"],
+  ] as const)("%s asked for %s is compressed with %s", (format, asked, compression) => {
+    expect(compressionOf(format, asked)).toBe(compression);
+  });
+});

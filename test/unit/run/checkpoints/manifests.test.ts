@@ -1,0 +1,89 @@
+/** What the key of a step's checkpoint is made from. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createDescriber, stepManifest } from "../../../../src/run/checkpoints/manifests.js";
+import { loadTemplate } from "../../../../src/template/load.js";
+import { makeFolder, templateText } from "../../template/support.js";
+
+const { signal } = new AbortController();
+
+/** The manifest of a template's only step, beside a file and a folder. */
+async function manifestOf(step: Record<string, unknown>, more: Record<string, unknown> = {}) {
+  const folder = await makeFolder();
+  await writeFile(join(folder, "file.txt"), "one\n", { mode: 0o644 });
+  await mkdir(join(folder, "tree"), { mode: 0o755 });
+  await writeFile(join(folder, "tree/inner"), "two\n", { mode: 0o600 });
+  const text = templateText({ ...more, steps: [{ name: "only", ...step }] });
+  await writeFile(join(folder, "t.json"), text);
+  const template = await loadTemplate(join(folder, "t.json"), { environment: {} });
+  const describer = await createDescriber(template, [], undefined, signal);
+  const [first] = template.steps;
+  if (!first) throw new Error("the template has a step");
+  return stepManifest(first, describer);
+}
+
+describe("stepManifest", () => {
+  const run = { actions: [{ run: "true" }] };
+
+  it("has the step's name, environment, actions and checks", async () => {
+    const step = { environment: { A: "1" }, actions: [{ run: "x" }], verify: ["y", "z"] };
+    expect(await manifestOf(step)).toMatchObject({
+      name: "only",
+      "environment A": "1",
+      "action 1 run": expect.stringContaining("x") as string,
+      "verify 1": "y",
+      "verify 2": "z",
+    });
+  });
+
+  it("numbers actions, and has the files of the host that they read", async () => {
+    const actions = [{ upload: "file.txt", to: "/f" }, { run: "x" }, { upload: "tree", to: "/t/" }];
+    const manifest = await manifestOf({ actions });
+    expect(manifest).toMatchObject({ "action 1 to": "/f", "action 3 to": "/t/" });
+    expect(Object.keys(manifest).filter((name) => /file\.txt|tree/.test(name))).toEqual([
+      "file.txt",
+      "tree/",
+      "tree/inner",
+    ]);
+    expect(manifest["file.txt"]).toMatch(/^0?644 /);
+  });
+
+  it.each([
+    ["whether an action runs again", { actions: [{ local: "true", cache: true }] }],
+    ["how long a step may take", { actions: [{ local: "true" }], timeout: "5m" }],
+    ["how often it is tried", { actions: [{ local: "true" }], retries: 3 }],
+  ])("does not have %s", async (_, step) => {
+    expect(await manifestOf(step)).toEqual(await manifestOf({ actions: [{ local: "true" }] }));
+  });
+
+  it.each([
+    ["the name of the step", { ...run, name: "other" }],
+    ["an action", { actions: [{ run: "false" }] }],
+    ["a further action", { actions: [{ run: "true" }, { run: "true" }] }],
+    ["a check", { ...run, verify: ["true"] }],
+    ["a variable of the environment", { ...run, environment: { A: "" } }],
+  ])("changes with %s", async (_, step) => {
+    expect(await manifestOf(step)).not.toEqual(await manifestOf(run));
+  });
+
+  it("has no secret, and changes when one does", async () => {
+    const step = {
+      environment: { TOKEN: "${var.token}" },
+      actions: [{ run: "echo ${var.token}" }],
+      verify: ["test ${var.token}"],
+    };
+    const withToken = (value: string) =>
+      manifestOf(step, { variables: { token: { sensitive: true, default: value } } });
+    const [one, same, other] = [
+      await withToken("opensesame"),
+      await withToken("opensesame"),
+      await withToken("hunter2hunter2"),
+    ];
+    expect(JSON.stringify(one)).not.toContain("opensesame");
+    expect(one).toEqual(same);
+    for (const name of ["environment TOKEN", "action 1 run", "verify 1"]) {
+      expect(one[name]).not.toBe(other[name]);
+    }
+  });
+});
