@@ -77,11 +77,12 @@ export async function logs(name: string, flags: LogsFlags): Promise<number> {
     view.take(line);
   };
   const { runId } = found.record;
-  const isOver = async (): Promise<boolean> => !isInProgress((await findRun(name, runId)).record);
+  const isComplete = async (): Promise<boolean> =>
+    !isInProgress((await findRun(name, runId)).record);
   const exitCode = await interruptible(async (interrupted) => {
     const signal = AbortSignal.any([interrupted, output.stdoutGone]);
     try {
-      await readLines(path, take, { signal, ...(flags.follow ? { isComplete: isOver } : {}) });
+      await readLines(path, take, { signal, ...(flags.follow ? { isComplete } : {}) });
       return 0;
     } catch (error) {
       if (!signal.aborted) throw error;
