@@ -1,4 +1,4 @@
-/** Errors of vmbuild: one class, and the way from anything that was thrown to it. */
+/** Defines VmbuildError, and converts anything that was thrown to it. */
 import { ERRORS } from "./error-codes.js";
 import type { ErrorCode } from "./error-codes.js";
 import { hostFaultOf } from "./host/faults.js";
@@ -7,22 +7,22 @@ export { ERRORS } from "./error-codes.js";
 export type { ErrorCode } from "./error-codes.js";
 export { EXIT_CODES } from "./exit-codes.js";
 
-/** What an error carries beside its message. */
+/** Fields of an error besides its message. */
 export interface ErrorOptions {
-  /** What to do next, where that is better known than the code's general remedy. */
+  /** Advice that is more specific than the code's general remedy. */
   readonly hint?: string | undefined;
-  /** The first cause; later ones are consequences. */
+  /** Root cause of the error. */
   readonly cause?: unknown;
   /**
-   * Lines to show under the message: a program's last words, a list of places.
-   * Plain text without colour.
+   * Lines to show under the message: a program's last output, or a list of places.
+   * Plain text without color.
    */
   readonly lines?: readonly string[] | undefined;
   /** Machine-readable facts for `--json` and NDJSON. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The one error that vmbuild throws on purpose. Anything else that escapes is a DEFECT. */
+/** Error that vmbuild throws on purpose. Any other error that is not caught is a DEFECT. */
 export class VmbuildError extends Error {
   override readonly name = "VmbuildError";
   readonly code: ErrorCode;
@@ -38,26 +38,26 @@ export class VmbuildError extends Error {
     this.details = options.details ?? {};
   }
 
-  /** The process exit code that belongs to this error. */
+  /** Exit code of the process for this error. */
   get exitCode(): number {
     return ERRORS[this.code].exit;
   }
 }
 
-/** The error's own words, whatever was thrown. */
+/** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The `code` of a Node system error (`ENOENT`, `ENOSPC`, …), or undefined. */
+/** Returns the `code` of a Node system error (`ENOENT`, `ENOSPC`, …), or undefined. */
 export function systemCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
 
 /**
- * The first of two errors where a scope's clean-up failed after its work had: what was thrown
- * then is a SuppressedError (ECMAScript explicit resource management).
+ * Returns the first error where both the work and the clean-up of a scope failed, which throws a
+ * SuppressedError (ECMAScript explicit resource management).
  */
 function firstOf(error: unknown): unknown {
   const isPair = error instanceof Error && error.name === "SuppressedError";
@@ -65,8 +65,9 @@ function firstOf(error: unknown): unknown {
 }
 
 /**
- * Turns whatever was thrown into the family: itself; HOST_FOLDER or HOST_SPACE for a folder of the
- * host that cannot be used; else a DEFECT. The original is kept as the cause.
+ * Converts anything that was thrown to a VmbuildError: unchanged if it is one; HOST_FOLDER or
+ * HOST_SPACE for a folder of the host that cannot be used; otherwise a DEFECT. The original error
+ * becomes the cause.
  */
 export function asVmbuildError(thrown: unknown): VmbuildError {
   const error = firstOf(thrown);

@@ -1,4 +1,4 @@
-/** The kinds of value that templates and flags share: sizes, durations, names, checksums. */
+/** Defines the types of value that templates and flags share: sizes, durations, names, checksums. */
 import { z } from "zod";
 import { SIZE_RANGES, readSize } from "./sizes.js";
 import type { SizeRange } from "./sizes.js";
@@ -21,7 +21,7 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(total);
 }
 
-/** The longest time that a timer can hold; setTimeout fires at once beyond it. */
+/** Longest time that setTimeout supports; a longer timer would fire at once. */
 const MAX_MS = 2 ** 31 - 1;
 
 function sizeField(range: SizeRange) {
@@ -36,19 +36,19 @@ function sizeField(range: SizeRange) {
     .describe('a size, such as "16G" or "512M" (powers of 1024)');
 }
 
-/** Any size at all in a template. Parsed to bytes. */
+/** Size without limits in a template. Parsed to bytes. */
 export const size = sizeField(SIZE_RANGES.any);
 
-/** The size of a machine's memory in a template. Parsed to bytes. */
+/** Size of a machine's memory in a template. Parsed to bytes. */
 export const memorySize = sizeField(SIZE_RANGES.memory);
 
-/** The size of a disk in a template. Parsed to bytes. */
+/** Size of a disk in a template. Parsed to bytes. */
 export const diskSize = sizeField(SIZE_RANGES.disk);
 
-/** A limit of what may be kept, in a template. Parsed to bytes. */
+/** Size limit of stored data in a template. Parsed to bytes. */
 export const limitSize = sizeField(SIZE_RANGES.limit);
 
-/** A duration in a template. Parsed to milliseconds. */
+/** Duration in a template. Parsed to milliseconds. */
 export const duration = z
   .string()
   .transform((value, context) => {
@@ -63,7 +63,7 @@ export const duration = z
   })
   .describe('a duration, such as "90s", "30m" or "1h30m"');
 
-/** A name that is also a file name: of a build, a step, an input. */
+/** Name of a build, a step or an input, which is also used as a file name. */
 export const identifier = z
   .string()
   .regex(
@@ -71,7 +71,7 @@ export const identifier = z
     "a name has letters, digits, dots, dashes and underscores, begins with a letter or digit, and has at most 64 characters",
   );
 
-/** A checksum as templates write it. */
+/** Checksum in the form that templates use. */
 export const checksum = z
   .string()
   .regex(
@@ -82,26 +82,26 @@ export const checksum = z
     '"sha256:<hex>", "sha512:<hex>", "md5:<hex>", "file:<url or path of a sums file>", or "none" (which warns)',
   );
 
-/** A file mode in octal. Parsed to a number. */
+/** File mode in octal. Parsed to a number. */
 export const fileMode = z
   .string()
   .regex(/^0?[0-7]{3,4}$/, 'a mode is octal text, such as "0644"')
   .transform((text) => Number.parseInt(text, 8))
   .describe('octal, such as "0644"');
 
-/** A place inside the guest. */
+/** Absolute path in the guest. */
 export const guestPath = z
   .string()
   .startsWith("/", "a path in the guest is absolute")
   .describe("an absolute path in the guest");
 
-/** One command, or several that run as one script. */
+/** Command, or several commands that run as one script. */
 export const commands = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
   .transform((value) => (Array.isArray(value) ? value : [value]))
   .describe("one command, or a list that runs as one script");
 
-/** The environment of commands. */
+/** Environment of commands. */
 export const environment = z
   .record(
     z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a name for an environment variable"),

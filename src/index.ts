@@ -1,4 +1,4 @@
-/** The public library: what the command line is made of. */
+/** Public library: the functions that the command line uses. */
 export { build } from "./run/run.js";
 export type { BuildOptions } from "./run/run.js";
 export type { Breakpoint } from "./run/pause.js";

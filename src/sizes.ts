@@ -1,4 +1,4 @@
-/** Sizes as people write them, and those that nobody can have meant. */
+/** Parses sizes, and rejects those that are implausible for their purpose. */
 import { formatSizes } from "./host/format.js";
 
 const SIZE_UNITS = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 } as const;
@@ -6,15 +6,15 @@ type SizeUnit = keyof typeof SIZE_UNITS;
 
 const { M: MIB, T: TIB } = SIZE_UNITS;
 
-/** What a size can be. Bytes. */
+/** Allowed range of a size. Bytes. */
 export interface SizeRange {
   readonly least: number;
   readonly most: number;
-  /** Sizes from here to `common[1]` are suggested in place of one that cannot be meant. */
+  /** Range of sizes that are suggested in place of an implausible one. */
   readonly common: readonly [number, number];
 }
 
-/** By what the size is of. */
+/** Ranges by the purpose of the size. */
 export const SIZE_RANGES = {
   memory: { least: 16 * MIB, most: 64 * TIB, common: [128 * MIB, TIB - 1] },
   disk: { least: 16 * MIB, most: 1024 * TIB, common: [256 * MIB, 64 * TIB] },
@@ -30,13 +30,13 @@ function partsOf(text: string): { amount: string; unit: SizeUnit } | undefined {
 
 function bytesOf(amount: string, unit: SizeUnit): number {
   const exact = Number(amount) * SIZE_UNITS[unit];
-  // 1.1G is no whole number of bytes; 1.5 bytes are nothing at all.
+  // 1.1G is not a whole number of bytes; a fraction of a byte is invalid.
   return unit === "" ? exact : Math.round(exact);
 }
 
 /**
- * Bytes from `512M`, `16G`, `50GiB`, `1.5T` or a plain number of bytes. All units are powers
- * of 1024, as QEMU has them. Undefined when the text is not a size.
+ * Parses `512M`, `16G`, `50GiB`, `1.5T` or a plain number of bytes. All units are powers
+ * of 1024, as in QEMU. Undefined when the text is not a size.
  */
 export function parseSize(text: string): number | undefined {
   const parts = partsOf(text);
@@ -45,7 +45,7 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }
 
-/** The same number with the unit that was probably meant. Packer and others count in megabytes. */
+/** Returns the number with the unit that was probably meant. Packer and others use megabytes. */
 function suggestion(amount: string, { common }: SizeRange): string | undefined {
   const order: SizeUnit[] = Number(amount) < 256 ? ["G", "M", "T", "K"] : ["M", "G", "K", "T"];
   const unit = [...order, "" as const].find((candidate) => {
@@ -64,8 +64,8 @@ function meaning(shown: string, amount: string, unit: SizeUnit, range: SizeRange
 }
 
 /**
- * Reads a size, and refuses one that cannot be meant.
- * @returns bytes, or what is wrong in words, with the spelling that was probably meant.
+ * Parses a size, and rejects an implausible one.
+ * @returns bytes, or a message with the spelling that was probably meant.
  */
 export function readSize(
   value: string | number,

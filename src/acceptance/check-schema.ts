@@ -1,12 +1,14 @@
-/** Checks as a template's `acceptance` section writes them. */
+/** Defines the schema of checks in a template's `acceptance` section. */
 import { z } from "zod";
 import { commands, duration, environment } from "../fields.js";
 import { pattern, valueSchema } from "./expected-value.js";
 import { jsonPathProblem } from "./json-path.js";
 
-/** How long one attempt may take where a check does not say. Milliseconds. */
+/** Default time limit of one attempt. Milliseconds. */
 const ATTEMPT_MS = 60_000;
-/** The same for looks at the system, which wait until all is started. */
+/**
+ * Default time limit of system checks, which wait until all services have started. Milliseconds.
+ */
 const SYSTEM_MS = 5 * 60_000;
 
 const jsonPath = z.string().superRefine((text, context) => {
@@ -46,10 +48,10 @@ const eventsSchema = z
   })
   .describe("the answer is a stream of server-sent events");
 
-/** A TCP port. */
+/** TCP port. */
 export const port = z.int().min(1).max(65535);
 
-/** What all checks have. */
+/** Fields of every check. */
 const common = {
   name: z.string().min(1).max(120).describe("what it shows, as the report names it"),
   timeout: duration.default(ATTEMPT_MS).describe('how long one attempt may take; "1m" by default'),
@@ -102,7 +104,7 @@ const commandCheckSchema = z
   })
   .describe("commands in the guest, as root");
 
-/** The checks of the system that vmbuild knows. */
+/** Names of the system checks. */
 const SYSTEM_CHECKS = ["no-failed-units", "no-kernel-errors", "boot-time"] as const;
 
 const systemCheckSchema = z
@@ -129,26 +131,26 @@ const systemCheckSchema = z
   })
   .describe("a look at the guest's system");
 
-/** One check: of exactly one kind. */
+/** Schema of a check of any kind. */
 export const checkSchema = z.union([httpCheckSchema, commandCheckSchema, systemCheckSchema], {
   error: 'a check has exactly one of "http", "run" and "system"',
 });
 
-/** One check of any kind. */
+/** Check of any kind. */
 export type Check = z.infer<typeof checkSchema>;
-/** A request and what its answer must be. */
+/** HTTP request and the expected response. */
 export type HttpCheck = z.infer<typeof httpCheckSchema>;
 /** Commands in the guest. */
 export type CommandCheck = z.infer<typeof commandCheckSchema>;
-/** A look at the system. */
+/** Check of the guest's system. */
 export type SystemCheck = z.infer<typeof systemCheckSchema>;
 
-/** The method of a check's request. */
+/** Returns the method of a check's request. */
 export function methodOf({ method, body, json }: HttpCheck): string {
   return method ?? ((body ?? json) === undefined ? "GET" : "POST");
 }
 
-/** How a check's request says who asks. */
+/** Returns the authentication scheme of a check's request. */
 export function schemeOf({ auth }: Pick<HttpCheck, "auth">): "none" | "basic" | "bearer" {
   return typeof auth === "string" ? auth : auth.scheme;
 }

@@ -1,28 +1,28 @@
-/** Whom HTTP checks authenticate as, and the header that says so. */
+/** Manages the credentials of HTTP checks and their Authorization header. */
 import { randomBytes } from "node:crypto";
 import type { HttpCheck } from "./check-schema.js";
 
-/** What one may know of an instance. */
+/** Secrets of an instance. */
 export interface Secret {
   readonly password?: string | undefined;
   readonly token?: string | undefined;
 }
 
-/** The secrets of one round. */
+/** Secrets of one round. */
 export interface Credentials extends Secret {
   readonly user: string;
-  /** Those from before the last change. */
+  /** Secrets before the last change. */
   readonly previous?: Secret | undefined;
 }
 
-/** A secret that nobody else has: 144 bits, in characters that need no quoting anywhere. */
+/** Generates a secret: 144 bits, in characters that need no quoting anywhere. */
 export function makeSecret(): string {
   return randomBytes(18).toString("base64url");
 }
 
 /**
- * The header for a check.
- * @returns the header (empty for none), or why it cannot be made.
+ * Returns the header for a check.
+ * @returns the header (empty for none), or the reason why it cannot be created.
  */
 export function authorizationOf(
   auth: HttpCheck["auth"],

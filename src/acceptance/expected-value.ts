@@ -1,7 +1,7 @@
-/** What a template expects of a value in JSON, or of a text. */
+/** Defines the expectation for a JSON value or a text. */
 import { z } from "zod";
 
-/** A regular expression, checked when the template is loaded. */
+/** Regular expression, which is validated when the template is loaded. */
 export const pattern = z
   .string()
   .superRefine((text, context) => {
@@ -14,7 +14,7 @@ export const pattern = z
   })
   .describe("a regular expression (JavaScript's) that some part must fit");
 
-/** What a value must be. */
+/** Schema of an expected value. */
 export const valueSchema = z
   .union([
     z.string().describe("this very text"),
@@ -36,5 +36,5 @@ export const valueSchema = z
   ])
   .describe("what one of the values at that path must be");
 
-/** What a value in JSON must be. */
+/** Expectation for a JSON value. */
 export type ExpectedValue = z.infer<typeof valueSchema>;

@@ -1,4 +1,4 @@
-/** Checks that need the guest: commands, and looks at its system. */
+/** Runs checks that need the guest: commands, and checks of its system. */
 import { open } from "node:fs/promises";
 import { stripVTControlCharacters } from "node:util";
 import { messageOf, systemCode } from "../errors.js";
@@ -10,25 +10,25 @@ import { findKernelErrors } from "./kernel-log.js";
 import { failed, passed, permanentFailure } from "./outcome.js";
 import type { Outcome } from "./outcome.js";
 
-/** The guest as checks see it. */
+/** Guest for checks. */
 export interface GuestTarget {
-  /** Waits for a way in; throws why there is none, each time. */
+  /** Waits for a connection. Throws the reason each time when there is none. */
   readonly guest: () => Promise<Guest>;
-  /** The file that the console of this start goes to. */
+  /** Console file of the current start. */
   readonly console: string;
 }
 
-/** How a command ended, and what it printed. */
+/** Result of a command, and its output. */
 interface CommandResult {
   readonly exitCode: number | null;
-  /** In words; undefined when it exited by itself. */
+  /** Description of an abnormal end; undefined when the command exited by itself. */
   readonly abnormalEnd: string | undefined;
   readonly stdout: readonly string[];
-  /** The last lines of both streams. */
+  /** Last lines of both streams. */
   readonly lastLines: readonly string[];
 }
 
-/** A command that prints without end fills no memory. */
+/** Limit of lines in memory, for a command that prints endlessly. */
 const MAX_LINES = 10_000;
 
 async function runInGuest(
@@ -64,7 +64,7 @@ async function runInGuest(
   };
 }
 
-/** A guest that cannot be asked is a failure like any other. */
+/** Converts an error to a failure: a guest that does not answer has failed the check. */
 async function asOutcome(signal: AbortSignal, work: () => Promise<Outcome>): Promise<Outcome> {
   try {
     return await work();
@@ -99,7 +99,7 @@ export function checkCommand(
   });
 }
 
-/** Waits until systemd has nothing left to start; how that ended does not matter here. */
+/** Waits until systemd has started everything; the result does not matter here. */
 const WAIT = "systemctl is-system-running --wait >/dev/null 2>&1";
 
 function noAnswer(what: string, answer: CommandResult): Outcome {
@@ -127,7 +127,7 @@ async function checkUnits(check: SystemCheck, target: GuestTarget): Promise<Outc
 async function checkBootTime(check: SystemCheck, target: GuestTarget): Promise<Outcome> {
   const show = "systemctl show --property=FinishTimestampMonotonic --value";
   const answer = await runInGuest(target, `${WAIT}\n${show}`, check.timeout);
-  // Microseconds since the kernel's start; 0 while something is still being started.
+  // Microseconds since the kernel's start; 0 while the system is still starting.
   const finished = Number(answer.stdout.at(-1) ?? Number.NaN);
   if (answer.exitCode !== 0 || !(finished > 0)) {
     return noAnswer("systemd has not finished starting", answer);
@@ -138,7 +138,7 @@ async function checkBootTime(check: SystemCheck, target: GuestTarget): Promise<O
   return failed(`it took ${took}, at most ${formatDuration(atMost)} are allowed`);
 }
 
-/** The console may be long: its end tells of a panic, its beginning of how it came to that. */
+/** Limit for the console: its beginning shows the cause of a problem, and its end shows a panic. */
 const MAX_CONSOLE_BYTES = 64 * 2 ** 20;
 
 async function readConsole(path: string): Promise<string[]> {
@@ -163,7 +163,7 @@ async function checkKernel(check: SystemCheck, target: GuestTarget): Promise<Out
   }
   const onConsole = findKernelErrors(console, check.allow);
   if (onConsole.length > 0) return failed("the console shows it", onConsole.slice(0, 5));
-  // A kernel with `quiet` keeps most of it from the console.
+  // With `quiet`, the kernel does not print most messages to the console.
   const answer = await runInGuest(target, "dmesg", check.timeout);
   if (answer.exitCode !== 0) return noAnswer("the kernel's log cannot be read", answer);
   const inLog = findKernelErrors(answer.stdout, check.allow);
@@ -171,7 +171,7 @@ async function checkKernel(check: SystemCheck, target: GuestTarget): Promise<Out
 }
 
 /**
- * Looks at the system once.
+ * Checks the system once.
  * @throws the signal's reason when it aborted.
  */
 export function checkSystem(

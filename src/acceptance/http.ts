@@ -1,4 +1,4 @@
-/** One request over HTTP(S), and whether the answer is what the template expects. */
+/** Makes one request over HTTP(S) and compares the response with the template's expectation. */
 import { request } from "undici";
 import type { Dispatcher } from "undici";
 import { messageOf, systemCode } from "../errors.js";
@@ -15,16 +15,19 @@ import { readStream, streamProblem } from "./stream.js";
 import { createAgent, isTrustError } from "./trust.js";
 import type { Trust } from "./trust.js";
 
-/** Where requests go, and as whom. */
+/** Target and credentials of requests. */
 export interface HttpTarget {
-  /** The address for a scheme and a port of a check, or the endpoint's own; without a `/` at the end. */
+  /**
+   * Returns the address for a scheme and a port of a check, or the endpoint's own; without a `/` at
+   * the end.
+   */
   readonly address: (scheme?: "http" | "https", port?: number) => string;
   readonly trust: Trust;
   readonly serverName?: string | undefined;
   readonly credentials: Credentials;
 }
 
-/** More than any answer of an API; what is beyond it is a mistake of the check's author. */
+/** Size limit of a response, well above that of any API. */
 const MAX_BYTES = 16 * 2 ** 20;
 const SHOWN_CHARACTERS = 300;
 
@@ -49,7 +52,7 @@ async function readText(response: Dispatcher.ResponseData): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** What a server said, for a reader of the report. */
+/** Returns an excerpt of a response for the report. */
 function excerpt(text: string): string[] {
   const start = text.slice(0, SHOWN_CHARACTERS).trim();
   if (start === "") return [];
@@ -116,7 +119,9 @@ async function checkResponse(
   return problem === undefined ? passed() : failed(problem, excerpt(text));
 }
 
-/** The innermost error that says something: undici and AggregateError wrap the others. */
+/**
+ * Returns the innermost error with a message, because undici and AggregateError wrap the others.
+ */
 function causeOf(error: unknown): unknown {
   if (error instanceof AggregateError && error.errors.length > 0) return causeOf(error.errors[0]);
   return error instanceof Error && error.cause instanceof Error ? causeOf(error.cause) : error;
@@ -144,7 +149,7 @@ function networkFailure(error: unknown, url: string): Outcome {
 
 /**
  * Makes one attempt.
- * @returns what came of it; whatever keeps it from being made is a failure too.
+ * @returns the outcome; a request that cannot be made is a failure too.
  * @throws the signal's reason when it aborted.
  */
 export async function checkHttp(

@@ -1,12 +1,12 @@
-/** What a kernel says when it has lost its footing. */
+/** Defines the patterns of kernel oopses, panics and OOM kills. */
 
-/** The words of Linux (kernel/panic.c, arch/x86/kernel/dumpstack.c, mm/oom_kill.c). */
+/** Patterns from the Linux sources (kernel/panic.c, arch/x86/kernel/dumpstack.c, mm/oom_kill.c). */
 const ERROR_PATTERNS: readonly RegExp[] = [
   /Kernel panic - not syncing/,
   /\bOops: /,
-  // A lockup under emulation tells of the host's load, not of the image.
+  // A lockup under emulation is caused by the host's load, not by the image.
   /\bBUG: (?!soft lockup|workqueue lockup)/,
-  // With `traps:` in front it is a program's, which the kernel survives.
+  // With `traps:` in front, the fault is that of a program, which the kernel survives.
   /(?<!traps: .*)\bgeneral protection fault, /,
   /\binvoked oom-killer\b/,
   /\bOut of memory: Kill/,
@@ -14,7 +14,7 @@ const ERROR_PATTERNS: readonly RegExp[] = [
   /\bend Kernel panic\b/,
 ];
 
-/** Lines of a console or a kernel log that tell of an oops, a panic or a lack of memory. */
+/** Returns the lines of a console or a kernel log that report an oops, a panic or an OOM kill. */
 export function findKernelErrors(
   lines: readonly string[],
   allow: readonly string[] = [],

@@ -1,30 +1,30 @@
-/** What came of a check: it holds, or why not. */
+/** Defines the outcome of a check: passed or failed. */
 
-/** A check that does not hold, or that could not be made, which is the same. */
+/** Failed check, including one that could not be run. */
 export interface Failure {
   readonly ok: false;
-  /** One line. */
+  /** Reason in one line. */
   readonly reason: string;
-  /** What a program or a server said; plain text. */
+  /** Output of a program or a server, as plain text. */
   readonly lines: readonly string[];
-  /** Trying again cannot change it. */
+  /** True when another attempt cannot succeed. */
   readonly isFinal: boolean;
 }
 
-/** One attempt's end. */
+/** Outcome of one attempt. */
 export type Outcome = { readonly ok: true; readonly detail?: string } | Failure;
 
-/** A failure. */
+/** Creates a failure. */
 export function failed(reason: string, lines: readonly string[] = [], isFinal = false): Failure {
   return { ok: false, reason, lines, isFinal };
 }
 
-/** A failure that trying again cannot change. */
+/** Creates a failure that another attempt cannot change. */
 export function permanentFailure(reason: string, lines: readonly string[] = []): Failure {
   return failed(reason, lines, true);
 }
 
-/** It holds. */
+/** Creates a success. */
 export function passed(detail?: string): Outcome {
   return detail === undefined ? { ok: true } : { ok: true, detail };
 }

@@ -1,18 +1,18 @@
-/** What all checks came to, as data, as lines for people, and as JUnit's XML for CI systems. */
+/** Reports the results of all checks as data, as text, and as JUnit XML for CI systems. */
 import type { CheckResult } from "./run.js";
 
-/** The checks between one start of the guest and the next. */
+/** Results of the checks between two starts of the guest. */
 export interface RoundResult {
-  /** Absent for the first. */
+  /** Absent for the first round. */
   readonly name?: string;
   readonly checks: readonly CheckResult[];
 }
 
-/** All of it. */
+/** Report of all rounds. */
 export interface AcceptanceReport {
   readonly name: string;
   readonly version: string;
-  /** The image, or the endpoint, that was checked. */
+  /** Image or endpoint that was checked. */
   readonly subject: string;
   readonly ok: boolean;
   readonly passed: number;
@@ -21,7 +21,7 @@ export interface AcceptanceReport {
   readonly rounds: readonly RoundResult[];
 }
 
-/** Counts. */
+/** Composes the report and its counts. */
 export function composeReport(
   about: Pick<AcceptanceReport, "name" | "version" | "subject" | "durationMs">,
   rounds: readonly RoundResult[],
@@ -32,13 +32,13 @@ export function composeReport(
   return { ...about, ok: total > 0 && passed === total, passed, total, rounds };
 }
 
-/** The lines of one check, the first being `[PASS] …` or `[FAIL] …`. */
+/** Returns the lines of one check; the first is `[PASS] …` or `[FAIL] …`. */
 export function resultLines({ name, ok, reason, detail, lines = [] }: CheckResult): string[] {
   if (ok) return [`[PASS] ${name}${detail === undefined ? "" : ` (${detail})`}`];
   return [`[FAIL] ${name} -- ${reason ?? "failed"}`, ...lines.map((line) => `       ${line}`)];
 }
 
-/** `Result: 7/7 tests passed`. */
+/** Returns the sentence `Result: 7/7 tests passed`. */
 export function resultSentence({ passed, total }: AcceptanceReport): string {
   return `Result: ${passed}/${total} tests passed`;
 }
@@ -53,7 +53,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "\t": "&#9;",
 };
 
-/** Text inside XML 1.0, which cannot hold most control characters and no half of a pair. */
+/** Escapes text for XML 1.0, which allows neither most control characters nor lone surrogates. */
 function escapeXml(text: string): string {
   return (
     text
@@ -89,7 +89,7 @@ function suiteLines({ name }: AcceptanceReport, round: RoundResult): string[] {
   ];
 }
 
-/** The report in the form that CI systems read: a suite for each round. */
+/** Formats the report as JUnit XML, with a suite for each round. */
 export function formatJunit(report: AcceptanceReport): string {
   const { name, total, passed, durationMs, rounds } = report;
   return `${[
@@ -100,7 +100,7 @@ export function formatJunit(report: AcceptanceReport): string {
   ].join("\n")}\n`;
 }
 
-/** What failed, as the lines of an error. */
+/** Returns the failed checks as the lines of an error. */
 export function failedLines({ rounds }: AcceptanceReport): string[] {
   return rounds.flatMap(({ name, checks }) =>
     checks

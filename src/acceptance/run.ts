@@ -1,4 +1,4 @@
-/** Runs checks in order, tries again those that may become true, and keeps what came of each. */
+/** Runs checks in order, repeats those that may succeed later, and collects the results. */
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../errors.js";
 import type { Emit } from "../events/types.js";
@@ -10,48 +10,48 @@ import type { HttpTarget } from "./http.js";
 import { permanentFailure } from "./outcome.js";
 import type { Outcome } from "./outcome.js";
 
-/** What came of one check. Durations are milliseconds. */
+/** Result of one check. Durations are milliseconds. */
 export interface CheckResult {
   readonly name: string;
   readonly kind: "http" | "run" | "system";
   readonly ok: boolean;
   readonly durationMs: number;
   readonly attempts: number;
-  /** What was measured. */
+  /** Measured value. */
   readonly detail?: string;
-  /** Why it does not hold. */
+  /** Reason of a failure. */
   readonly reason?: string;
-  /** What a server or a program said to it. */
+  /** Output of a server or a program about the failure. */
   readonly lines?: readonly string[];
 }
 
-/** Where checks look. */
+/** Targets of checks. */
 export interface CheckTargets {
   readonly http: HttpTarget;
-  /** Absent for an instance that only answers over HTTP. */
+  /** Absent for an instance that is reached over HTTP only. */
   readonly guest?: GuestTarget | undefined;
 }
 
-/** How they are run. */
+/** Options of a run of checks. */
 export interface CheckRun {
   readonly targets: CheckTargets;
-  /** When the guest was started: `within` counts from there (`performance.now()`). */
+  /** Start of the guest, from which `within` counts (`performance.now()`). */
   readonly startedAt: number;
-  /** Bounds every `within`. Milliseconds. */
+  /** Upper limit of every `within`. Milliseconds. */
   readonly maxWaitMs?: number;
-  /** Says why waiting any longer is useless; undefined while it is not. */
+  /** Returns the reason why waiting longer is useless; undefined while it is not. */
   readonly hopelessReason?: () => Promise<string | undefined>;
-  /** Names the round in events; absent for the first. */
+  /** Name of the round in events; absent for the first. */
   readonly round?: string | undefined;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** Takes each result as it comes. */
+  /** Called with each result. */
   readonly onResult: (result: CheckResult) => void;
 }
 
 const PAUSE_MS = 1000;
 
-/** A check's kind: its marking key. */
+/** Returns a check's kind, which is the key that identifies it. */
 export function kindOf(check: Check): CheckResult["kind"] {
   if ("http" in check) return "http";
   return "run" in check ? "run" : "system";
@@ -65,14 +65,14 @@ function attempt(check: Check, { targets, signal }: CheckRun): Promise<Outcome> 
     : checkSystem(check, targets.guest, signal);
 }
 
-/** One check to its end. */
+/** Runs one check to its end, with its attempts. */
 async function runCheck(check: Check, run: CheckRun): Promise<CheckResult> {
   const started = performance.now();
   const limit = "within" in check ? Math.min(check.within, run.maxWaitMs ?? Infinity) : 0;
   for (let attempts = 1; ; attempts++) {
     const outcome = await attempt(check, run).catch((error: unknown) => {
       run.signal.throwIfAborted();
-      // Whatever went wrong: what could not be checked does not hold.
+      // A check that could not be run has failed.
       return permanentFailure(`could not be checked: ${messageOf(error)}`);
     });
     const durationMs = performance.now() - started;
@@ -94,7 +94,7 @@ async function runCheck(check: Check, run: CheckRun): Promise<CheckResult> {
   }
 }
 
-/** Hands a result on to whoever waits for it. */
+/** Emits a result and passes it to the caller. */
 export function reportResult(
   result: CheckResult,
   { emit, round, onResult }: Pick<CheckRun, "emit" | "round" | "onResult">,
@@ -112,7 +112,7 @@ export function reportResult(
 }
 
 /**
- * Runs checks, one after the other; one that fails does not end the run.
+ * Runs checks one after the other. A failed check does not end the run.
  * @throws only the signal's reason.
  */
 export async function runChecks(checks: readonly Check[], run: CheckRun): Promise<CheckResult[]> {

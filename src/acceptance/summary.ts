@@ -1,9 +1,12 @@
-/** What a check asks for, in a few words. */
+/** Summarizes a check in a few words. */
 import { formatDuration } from "../host/format.js";
 import { methodOf, schemeOf } from "./check-schema.js";
 import type { Check } from "./check-schema.js";
 
-/** For lists: `POST /v1/models as basic: 200`, `run systemctl --failed`, `boot-time at most 2m`. */
+/**
+ * Returns a summary for lists: `POST /v1/models as basic: 200`, `run systemctl --failed`,
+ * `boot-time at most 2m`.
+ */
 export function summarizeCheck(check: Check): string {
   if ("run" in check) return `run ${check.run.join("; ")}`;
   if ("system" in check) {

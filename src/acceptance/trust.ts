@@ -1,23 +1,23 @@
-/** Which certificates an HTTPS check believes, and the connections that follow from it. */
+/** Defines which certificates an HTTPS check accepts, and creates its connections. */
 import type { TLSSocket } from "node:tls";
 import { Agent, buildConnector } from "undici";
 import { VmbuildError } from "../errors.js";
 import { trustedContext } from "../host/authorities.js";
 
-/** Whom a check believes. */
+/** Certificates that a check accepts. */
 export type Trust =
-  /** The authorities of Node.js and of this host, and those that the environment names. */
+  /** Certificates by the authorities of Node.js, of this host, and of the environment. */
   | { readonly kind: "system" }
-  /** Anybody: only where somebody asked for it. */
+  /** Any certificate; only when explicitly requested. */
   | { readonly kind: "insecure" }
-  /** The authorities, or the self-signed certificate, in a PEM text. */
+  /** Certificates by the authorities in a PEM text, or the self-signed certificate in it. */
   | { readonly kind: "ca"; readonly pem: string }
-  /** The one certificate with this sha256, in lower-case hexadecimal. */
+  /** The certificate with this SHA-256, in lower-case hexadecimal. */
   | { readonly kind: "fingerprint"; readonly sha256: string };
 
 /**
- * A fingerprint as people copy it: `AB:CD:…` from openssl or a browser, or plain hexadecimal.
- * @throws {VmbuildError} USAGE when it is no sha256.
+ * Parses a fingerprint as copied from openssl or a browser (`AB:CD:…`), or in plain hexadecimal.
+ * @throws {VmbuildError} USAGE when it is not a SHA-256.
  */
 export function parseFingerprint(text: string): string {
   const hex = text
@@ -30,7 +30,7 @@ export function parseFingerprint(text: string): string {
   });
 }
 
-/** The certificate is another one than that which was pinned. */
+/** Error for a certificate other than the pinned one. */
 class WrongCertificate extends Error {
   readonly code = "WRONG_CERTIFICATE";
 }
@@ -40,9 +40,9 @@ function fingerprintOf(socket: TLSSocket): string {
 }
 
 /**
- * An agent for one request; its owner destroys it. Nothing is remembered between two of them, so
- * that each check meets the certificate that is in use at its time.
- * @param serverName in place of the address's host, for SNI and in the certificate.
+ * Creates an agent for one request; the caller destroys it. Agents share no state, so each check
+ * sees the certificate that is in use at that time.
+ * @param serverName replaces the address's host for SNI and in the certificate.
  */
 export function createAgent(trust: Trust, serverName?: string): Agent {
   const connect = buildConnector({
@@ -54,14 +54,15 @@ export function createAgent(trust: Trust, serverName?: string): Agent {
     ...(serverName === undefined ? {} : { servername: serverName }),
   });
   return new Agent({
-    // The check has a deadline of its own.
+    // The check has a time limit of its own.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect(options, callback) {
       connect(options, (error, socket) => {
         if (error) return callback(error, null);
         if (trust.kind !== "fingerprint") return callback(null, socket);
-        // Before a byte of the request: it may carry a password.
+        // The certificate is verified before the request is sent, because the request may contain a
+        // password.
         const found = fingerprintOf(socket as TLSSocket);
         if (found === trust.sha256) return callback(null, socket);
         socket.destroy();
@@ -71,7 +72,7 @@ export function createAgent(trust: Trust, serverName?: string): Agent {
   });
 }
 
-/** OpenSSL's codes for a certificate that is not believed (Node's tls, X509 errors). */
+/** OpenSSL's codes for a certificate that is not trusted (Node's tls, X509 errors). */
 const UNTRUSTED_CODES = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
@@ -84,7 +85,10 @@ const UNTRUSTED_CODES = new Set([
   "WRONG_CERTIFICATE",
 ]);
 
-/** Whether an error's code says that the certificate is not believed: trying again is useless. */
+/**
+ * Returns whether an error's code means that the certificate is not trusted, so that retries are
+ * useless.
+ */
 export function isTrustError(code: string | undefined): boolean {
   return code !== undefined && UNTRUSTED_CODES.has(code);
 }

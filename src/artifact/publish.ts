@@ -5,11 +5,8 @@
  * order, with the folder fsynced where the order must survive a power failure:
  *
  * 1. the old manifest is removed, and with it the old checksum files that are not replaced
- *
  * 2. the images are renamed, each replacing its predecessor atomically
- *
  * 3. their checksum files are renamed, then the files that steps created
- *
  * 4. the manifest is renamed, last
  *
  * Before 1 everything is old, and after 4 everything is new. A crash in between leaves no manifest,

@@ -1,4 +1,4 @@
-/** The small socket by which `vmbuild ssh` tells a paused run that it is done with the machine. */
+/** Provides the control socket through which `vmbuild ssh` releases a paused run. */
 import { once } from "node:events";
 import { chmod, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
@@ -14,7 +14,7 @@ export interface Control extends AsyncDisposable {
 
 const RELEASE = "release";
 
-/** Listens for releases. The path is at most 107 bytes, the kernel's limit. */
+/** Listens for releases. The path has at most 107 bytes, the kernel's limit. */
 export async function openControl(path: string): Promise<Control> {
   await rm(path, { force: true });
   const waiting = new Set<() => void>();
@@ -23,7 +23,7 @@ export async function openControl(path: string): Promise<Control> {
     clients.add(socket);
     socket.once("close", () => clients.delete(socket));
     socket.setEncoding("utf8");
-    // A client that goes away in the middle has released nothing.
+    // A client that disconnects early has released nothing.
     socket.on("error", () => {});
     socket.once("data", (text: string) => {
       if (text.trim() !== RELEASE) return socket.destroy();
@@ -34,7 +34,7 @@ export async function openControl(path: string): Promise<Control> {
   });
   const close = async (): Promise<void> => {
     server.close();
-    // A client that says nothing must not keep this process.
+    // An idle client must not keep this process alive.
     for (const client of clients) client.destroy();
     await rm(path, { force: true });
   };
@@ -55,8 +55,8 @@ export async function openControl(path: string): Promise<Control> {
 }
 
 /**
- * Tells the run at the other end to go on.
- * @throws {VmbuildError} BUILD_UNKNOWN when nobody listens there.
+ * Releases the run at the other end.
+ * @throws {VmbuildError} BUILD_UNKNOWN when no run listens there.
  */
 export async function sendRelease(path: string): Promise<void> {
   const socket = connect(path);

@@ -1,4 +1,4 @@
-/** A template's finished image, on disk and whole. */
+/** Finds a template's finished image on disk and checks that it is complete. */
 import { join } from "node:path";
 import type { Manifest } from "../artifact/manifest.js";
 import { readOwner } from "../artifact/output-owner.js";
@@ -8,27 +8,27 @@ import { VmbuildError, asVmbuildError } from "../errors.js";
 import { planOutput } from "../requirements/plan.js";
 import type { Template } from "../template/load.js";
 
-/** A finished image. */
+/** Finished image. */
 export interface FoundArtifact {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
-  /** sha256 in hex, where the manifest has it. */
+  /** SHA-256 in hexadecimal, if the manifest has it. */
   readonly digest?: string;
   readonly manifest: Manifest;
 }
 
 /**
- * Finds it by the manifest in the template's output folder. A manifest of another template is not
- * taken for the template's own.
- * @throws {VmbuildError} INPUT_MISSING when it was not built, is not whole, or is of a format that
+ * Finds the image by the manifest in the template's output folder. A manifest of another template
+ * is not accepted.
+ * @throws {VmbuildError} INPUT_MISSING when it was not built, is incomplete, or has a format that
  *   no machine can start from.
  */
 export async function findArtifact(template: Template, directory?: string): Promise<FoundArtifact> {
   const { folder } = planOutput(template, directory);
   const hint = `Build it first: vmbuild run ${template.name}`;
   const missing = `${template.name} has no finished image in ${folder}`;
-  // Before anything else is read of it: what is wrong with another's image is of no interest.
-  const owner = await readOwner(folder).catch(() => undefined); // Reported as a missing image below.
+  // This is checked first, because problems of another template's image are irrelevant.
+  const owner = await readOwner(folder).catch(() => undefined); // An error is reported below as a missing image.
   if (owner !== undefined && owner !== template.name) {
     throw new VmbuildError(
       "INPUT_MISSING",

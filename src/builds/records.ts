@@ -1,4 +1,4 @@
-/** What this host knows of its builds and their runs. */
+/** Reads the records of builds and their runs on this host. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
@@ -8,27 +8,27 @@ import { buildNames } from "./running.js";
 import { SEAL_STEP, buildPaths, readRuns, runPaths } from "./workspace.js";
 import type { BuildPaths, RunPaths, RunRecord } from "./workspace.js";
 
-/** One build of this host. */
+/** Build of this host. */
 export interface BuildSummary {
   readonly name: string;
   readonly paths: BuildPaths;
-  /** Whether a run holds it now. */
+  /** True when a run holds the build's lock. */
   readonly active: boolean;
-  /** Oldest first; each state is what is so now, whatever a killed run wrote last. */
+  /** Oldest first. Each state is the actual one, even if a killed run wrote another. */
   readonly runs: readonly RunRecord[];
 }
 
-/** Whether a run says of itself that it goes on. */
+/** Returns whether a run's record says that it is in progress. */
 export function isInProgress({ state }: Pick<RunRecord, "state">): boolean {
   return state === "running" || state === "paused";
 }
 
 async function isActive(paths: BuildPaths): Promise<boolean> {
-  // Asking for a lock makes its file, so a build that never ran is not asked.
+  // Querying a lock creates its file, so a build that never ran is skipped.
   return (await statIfThere(paths.lock)) !== undefined && (await isLocked(paths.lock));
 }
 
-/** One build, with its runs as they are now. */
+/** Returns one build with the actual states of its runs. */
 async function summarizeBuild(name: string): Promise<BuildSummary> {
   const paths = buildPaths(name);
   const recorded = await readRuns(paths);
@@ -40,18 +40,18 @@ async function summarizeBuild(name: string): Promise<BuildSummary> {
   return { name, paths, active, runs };
 }
 
-/** All builds, by name. */
+/** Returns all builds, sorted by name. */
 export async function summarizeBuilds(): Promise<BuildSummary[]> {
   return Promise.all((await buildNames()).map(summarizeBuild));
 }
 
-/** Bytes that a build takes in the state folder: working disk, logs, keys. */
+/** Returns the bytes that a build takes in the state folder: working disk, logs, keys. */
 export function sizeOfBuild({ paths }: BuildSummary): Promise<number> {
   return sizeOnDisk(paths.folder);
 }
 
 /**
- * The step in which a build's last run failed.
+ * Returns the step in which a build's last run failed.
  * @throws {VmbuildError} BUILD_UNKNOWN when it did not fail in a step.
  */
 export async function failedStepOf(name: string): Promise<string> {
@@ -62,15 +62,15 @@ export async function failedStepOf(name: string): Promise<string> {
   });
 }
 
-/** A run's places, with its record. */
+/** Paths and record of a run. */
 export interface FoundRun {
   readonly record: RunRecord;
   readonly paths: RunPaths;
 }
 
 /**
- * One run of a build: the named one (its id, or the end or beginning of it), or the last.
- * @throws {VmbuildError} BUILD_UNKNOWN, saying what there is.
+ * Returns a run of a build: the one whose id begins or ends with the given text, or the last one.
+ * @throws {VmbuildError} BUILD_UNKNOWN, which lists the existing ones.
  */
 export async function findRun(name: string, runId: string | undefined): Promise<FoundRun> {
   const names = await buildNames();
@@ -94,8 +94,8 @@ export async function findRun(name: string, runId: string | undefined): Promise<
 }
 
 /**
- * The log of a step, by its name or number.
- * @throws {VmbuildError} BUILD_UNKNOWN, saying which steps left logs.
+ * Returns the log of a step by its name or number.
+ * @throws {VmbuildError} BUILD_UNKNOWN, which lists the steps with logs.
  */
 export async function findStepLog({ paths, record }: FoundRun, step: string): Promise<string> {
   const names = (await statIfThere(paths.steps)) ? (await readdir(paths.steps)).toSorted() : [];

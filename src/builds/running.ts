@@ -1,4 +1,4 @@
-/** The machines that runs of this host have up now, for `vmbuild ssh`. */
+/** Finds running machines of builds on this host, for `vmbuild ssh`. */
 import { readdir } from "node:fs/promises";
 import { VmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
@@ -7,13 +7,13 @@ import { hostPaths } from "../host/paths.js";
 import { buildPaths, readRuns } from "./workspace.js";
 import type { BuildPaths, RunRecord } from "./workspace.js";
 
-/** A run whose machine is up. */
+/** Run whose machine is running. */
 export interface ReachableRun {
   readonly record: RunRecord & { readonly machine: NonNullable<RunRecord["machine"]> };
   readonly build: BuildPaths;
 }
 
-/** The names of all builds that this host knows. */
+/** Returns the names of all builds on this host. */
 export async function buildNames(): Promise<string[]> {
   const { builds } = hostPaths();
   if (!(await statIfThere(builds))) return [];
@@ -29,15 +29,15 @@ async function reachable(name: string): Promise<ReachableRun | undefined> {
   const record = (await readRuns(build)).at(-1);
   if (!record?.machine || (record.state !== "running" && record.state !== "paused"))
     return undefined;
-  // A record that says so may be a dead run's; the lock is not.
+  // The record may be that of a killed run, so the lock decides.
   if (!(await isLocked(build.lock))) return undefined;
   return { record: { ...record, machine: record.machine }, build };
 }
 
 /**
- * The run to go into: the named build's, or the only one there is. Undefined where the named
- * build has no machine up.
- * @throws {VmbuildError} BUILD_UNKNOWN, saying what there is.
+ * Returns the run to connect to: that of the named build, or the only one. Undefined where the
+ * named build has no running machine.
+ * @throws {VmbuildError} BUILD_UNKNOWN, which lists the existing ones.
  */
 export async function findRunning(name: string | undefined): Promise<ReachableRun | undefined> {
   const names = await buildNames();

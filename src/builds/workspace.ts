@@ -1,4 +1,7 @@
-/** One build's folder on this host, one run's folder inside it, and what a dead run left behind. */
+/**
+ * Manages the folder of a build and the folders of its runs on this host, and cleans up after
+ * killed runs.
+ */
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,22 +14,22 @@ import { lockHolder, tryLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 
-/** The places of one build, its working disk's among them. Absolute. */
+/** Paths of a build, including those of its working disk. All are absolute. */
 export interface BuildPaths extends WorkPaths {
   readonly lock: string;
   readonly runs: string;
-  /** Small texts that went into checkpoints, to compare later ones with. */
+  /** Small texts that checkpoints were made from, to show later what changed. */
   readonly texts: string;
-  /** What the last finished run published, and the key of what it was made from. */
+  /** Record of the last published artifact, with the key of what it was made from. */
   readonly published: string;
-  /** The working disk of a run that leaves no checkpoints, so that it spoils none. */
+  /** Working disk of a run without checkpoints, separate from the one that holds checkpoints. */
   readonly once: WorkPaths;
 }
 
-/** What `failedStep` says when the steps were done and sealing failed; no step may be called so. */
+/** Value of `failedStep` when sealing failed after all steps; no step may have this name. */
 export const SEAL_STEP = "(seal)";
 
-/** The places of one run. Absolute. */
+/** Paths of a run. All are absolute. */
 export interface RunPaths {
   readonly folder: string;
   readonly record: string;
@@ -35,7 +38,7 @@ export interface RunPaths {
   readonly qemuLog: string;
   readonly qemu: string;
   readonly steps: string;
-  /** What actions make for the output folder; it moves there with the artifact. */
+  /** Files that actions create for the output folder; they are moved there with the artifact. */
   readonly outputs: string;
   readonly scratch: string;
 }
@@ -48,31 +51,34 @@ const recordSchema = z.object({
   pid: z.number(),
   startedAt: z.string(),
   endedAt: z.string().optional(),
-  /** `interrupted` is written by a later run that finds a dead one. */
+  /** `interrupted` is set by a later run that finds the record of a killed one. */
   state: z.enum(["running", "paused", "done", "failed", "interrupted"]),
-  /** The error's code, or the artifact's path. */
+  /** Code of the error, or path of the artifact. */
   outcome: z.string().optional(),
   failedStep: z.string().optional(),
   artifact: z.string().optional(),
-  /** Where `vmbuild ssh` gets in while the machine runs. */
+  /** Connection data for `vmbuild ssh` while the machine runs. */
   machine: z
     .object({
       pid: z.number(),
       sshPort: z.number(),
-      /** Leads to the build's own SSH server, which outlives a clean-up of the guest's. */
+      /**
+       * Port of the rescue SSH server, which keeps working when a step reconfigures the guest's
+       * own.
+       */
       secondPort: z.number().optional(),
       user: z.string(),
       control: z.string(),
-      /** The folder of the keys that open it. */
+      /** Folder of the keys for it. */
       keys: z.string(),
     })
     .optional(),
 });
 
-/** What a run says of itself, for `list`, `ssh` and `logs`. */
+/** Record of a run, for `list`, `ssh` and `logs`. */
 export type RunRecord = z.infer<typeof recordSchema>;
 
-/** The places of a build by name. Pure. */
+/** Returns the paths of a build by its name. Pure. */
 export function buildPaths(name: string): BuildPaths {
   const folder = join(hostPaths().builds, name);
   return {
@@ -85,7 +91,7 @@ export function buildPaths(name: string): BuildPaths {
   };
 }
 
-/** The places of a run. Pure. */
+/** Returns the paths of a run. Pure. */
 export function runPaths(build: BuildPaths, runId: string): RunPaths {
   const folder = join(build.runs, runId);
   return {
@@ -101,13 +107,15 @@ export function runPaths(build: BuildPaths, runId: string): RunPaths {
   };
 }
 
-/** `20260214-170400-3f9a1c`: sorts by time, and is a file name. */
+/**
+ * Generates an id such as `20260214-170400-3f9a1c`, which sorts by time and is a valid file name.
+ */
 function makeRunId(now: Date): string {
   const stamp = now.toISOString().replaceAll(/[-:]/g, "").replace("T", "-").slice(0, 15);
   return `${stamp}-${randomBytes(3).toString("hex")}`;
 }
 
-/** All runs of a build that left a record, oldest first. */
+/** Returns all recorded runs of a build, oldest first. */
 export async function readRuns(build: BuildPaths): Promise<RunRecord[]> {
   if (!(await statIfThere(build.runs))) return [];
   const records: RunRecord[] = [];
@@ -115,7 +123,7 @@ export async function readRuns(build: BuildPaths): Promise<RunRecord[]> {
     const record = await readRecord(runPaths(build, runId).record);
     if (record) records.push(record);
   }
-  // Not by name: two runs may begin within a second.
+  // Not sorted by name, because two runs may start within a second.
   return records.toSorted((one, other) => one.startedAt.localeCompare(other.startedAt));
 }
 
@@ -123,27 +131,28 @@ async function readRecord(path: string): Promise<RunRecord | undefined> {
   try {
     return recordSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
   } catch {
-    // No record, or one of which only a part was written before this version wrote them whole.
+    // There is no record, or only a part of one from an earlier version that did not write it
+    // atomically.
     return undefined;
   }
 }
 
-/** A run that has its build's lock and a folder of its own. */
+/** Workspace of a run: holds the build's lock and a folder of its own. */
 export interface Workspace extends AsyncDisposable {
   readonly runId: string;
   readonly build: BuildPaths;
   readonly run: RunPaths;
-  /** Where this run's machine has its disk. */
+  /** Paths of this run's working disk. */
   readonly work: WorkPaths;
-  /** What was tidied after runs that died. */
+  /** Items that were cleaned up after killed runs. */
   readonly tidied: readonly string[];
-  /** The step that failed in this run, if one did. */
+  /** Step that failed in this run, if any. */
   readonly failedStep: string | undefined;
-  /** Changes the run's record on disk. */
+  /** Updates the run's record on disk. */
   update(changes: Partial<RunRecord>): Promise<void>;
 }
 
-/** Marks dead runs and removes what a killed run could not. Only for the lock's holder. */
+/** Marks killed runs as interrupted and removes their files. Only for the lock's holder. */
 async function cleanUp(build: BuildPaths): Promise<string[]> {
   const tidied: string[] = [];
   for (const record of await readRuns(build)) {
@@ -170,7 +179,7 @@ function writeRecord(path: string, record: RunRecord): Promise<void> {
   return writeFileAtomic(path, `${JSON.stringify(record, null, 2)}\n`, 0o600);
 }
 
-/** The error for a build that somebody works with. */
+/** Returns the error for a build that is in use. */
 export async function lockError(name: string, path: string): Promise<VmbuildError> {
   const holder = await lockHolder(path);
   return new VmbuildError("BUILD_LOCKED", `Another run of ${name} is under way`, {
@@ -187,8 +196,8 @@ async function takeLock(name: string, build: BuildPaths): Promise<HeldLock> {
 
 /**
  * Opens a build's folder for one run.
- * @param options `once`: the run leaves no checkpoints, and works apart from those that are there.
- * @throws {VmbuildError} BUILD_LOCKED when another run of the same build is under way.
+ * @param options `once`: the run leaves no checkpoints and uses a separate working disk.
+ * @throws {VmbuildError} BUILD_LOCKED when another run of the same build is in progress.
  */
 export async function openWorkspace(
   template: { name: string; version: string; path: string },

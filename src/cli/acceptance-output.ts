@@ -1,4 +1,4 @@
-/** How `vmbuild test` and `vmbuild verify` show what they find. */
+/** Displays the results of `vmbuild test` and `vmbuild verify`. */
 import { resolve } from "node:path";
 import { failedLines, formatJunit, resultLines, resultSentence } from "../acceptance/report.js";
 import type { AcceptanceReport } from "../acceptance/report.js";
@@ -11,28 +11,31 @@ import { writeOptionFile } from "./option-file.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
 
-/** The flags of both commands. */
+/** Flags of both commands. */
 export interface ReportFlags {
   readonly json?: boolean;
   readonly junit?: string;
 }
 
-/** Results come while the story goes on: a display that is drawn anew would tear them apart. */
+/**
+ * Creates the output. Results are printed while events arrive, so a live view, which redraws lines,
+ * is not used.
+ */
 export function createReportOutput(flags: OutputFlags): Output {
   return createOutput({ ...flags, logFormat: flags.logFormat === "json" ? "json" : "plain" });
 }
 
-/** Shows results as they come. */
+/** Displays results as they arrive. */
 export interface Reporter {
   onRound(name: string | undefined): void;
   onResult(result: CheckResult): void;
-  /** Prints the end, writes the files; returns the exit code. */
+  /** Prints the summary and writes the report files; returns the exit code. */
   finish(report: AcceptanceReport): Promise<number>;
 }
 
 /**
- * Makes one; prints the heading at once.
- * @param subject `Image: …` or `Endpoint: …`, to stand under the title.
+ * Creates a reporter and prints the heading.
+ * @param subject `Image: …` or `Endpoint: …`, printed under the title.
  */
 export function createReporter(
   output: Output,

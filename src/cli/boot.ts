@@ -1,4 +1,4 @@
-/** `vmbuild boot`: starts a finished image on a throwaway layer, to look inside. */
+/** Implements `vmbuild boot`: starts a finished image on a throwaway overlay for inspection. */
 import { createReadStream } from "node:fs";
 import { watch } from "node:fs/promises";
 import { bootImage } from "../image/boot.js";
@@ -16,7 +16,7 @@ import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface BootFlags extends TemplateFlags, OutputFlags {
   readonly output?: string;
   readonly forward?: string[];
@@ -33,7 +33,9 @@ function parseForward(text: string): { host: number; guest: number } {
   throw new VmbuildError("USAGE", `--forward ${text}: write HOST:GUEST, such as 8443:443`);
 }
 
-/** Copies the console to stdout as it grows, until the machine ends or nobody reads any more. */
+/**
+ * Copies the console to stdout as it grows, until the machine ends or the reader of stdout is gone.
+ */
 async function followConsole(
   { console, machine }: BootedImage,
   signal: AbortSignal,

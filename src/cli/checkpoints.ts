@@ -1,4 +1,7 @@
-/** `vmbuild checkpoints`: the states that a build keeps, whether each still holds, and their removal. */
+/**
+ * Implements `vmbuild checkpoints`: lists the checkpoints of a build with their validity, and
+ * removes them.
+ */
 import { removeCheckpoints } from "../run/checkpoints/preview.js";
 import { buildNames } from "../builds/running.js";
 import { buildPaths } from "../builds/workspace.js";
@@ -16,24 +19,24 @@ import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
 import { alignRows } from "./table.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface CheckpointsFlags extends TemplateFlags {
   readonly json?: boolean;
 }
 
-/** One state as it is listed. Sizes are bytes. */
+/** Checkpoint in the list. Sizes are bytes. */
 interface Row {
   readonly index: number | null;
   readonly step: string;
   readonly createdAt: string;
   readonly memoryBytes: number;
   readonly diskBytes: number | null;
-  /** Null where it cannot be told, since there is no template to compare with. */
+  /** Null where there is no template to compare with. */
   readonly valid: boolean | null;
   readonly reason: string;
 }
 
-/** What the present template makes of the states. */
+/** Validity of the checkpoints for the current template. */
 interface Validity {
   readonly name: string;
   readonly keys: readonly string[] | undefined;
@@ -41,7 +44,10 @@ interface Validity {
   readonly why: string;
 }
 
-/** The template's verdict; a build whose template is gone is listed without one. */
+/**
+ * Compares the checkpoints with the template. A build whose template is missing is listed without
+ * validity.
+ */
 async function checkValidity(
   nameOrPath: string,
   flags: TemplateFlags,
@@ -119,7 +125,7 @@ async function list(nameOrPath: string, flags: CheckpointsFlags): Promise<number
   return 0;
 }
 
-/** Removes the checkpoints of some steps, or all; returns the exit code. */
+/** Removes the checkpoints of the given steps, or all; returns the exit code. */
 export async function removeNamed(
   nameOrPath: string,
   steps: readonly string[],
@@ -145,7 +151,7 @@ export async function removeNamed(
 
 /**
  * Lists a build's checkpoints; returns the exit code.
- * @param words empty, or `rm` and steps: the spelling of earlier versions.
+ * @param words empty, or `rm` and steps: the syntax of earlier versions.
  * @throws {VmbuildError} USAGE for other words.
  */
 export async function listOrRemove(

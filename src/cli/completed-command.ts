@@ -1,25 +1,25 @@
-/** Commands and options as completion scripts need them. */
+/** Types that describe commands and options for completion scripts. */
 
-/** Values that a word can be completed to. */
+/** Values to which a word can be completed. */
 export type Values =
   | { readonly kind: "none" }
   | { readonly kind: "files" }
   | { readonly kind: "words"; readonly words: readonly string[] }
-  /** Names of templates (or files); the script asks vmbuild for them. */
+  /** Names of templates, which the script reads from vmbuild, or files. */
   | { readonly kind: "templates" }
-  /** Names of builds, which the script asks vmbuild for, and subcommands. */
+  /** Names of builds, which the script reads from vmbuild, and subcommands. */
   | { readonly kind: "builds"; readonly subcommands: readonly string[] };
 
-/** An option, as completion scripts need it. */
+/** Option as completion scripts need it. */
 export interface CompletedOption {
-  /** `-h`, `--help`. */
+  /** Spellings of the option: `-h`, `--help`. */
   readonly names: readonly string[];
   readonly description: string;
   /** Undefined for a switch. */
   readonly values: Values | undefined;
 }
 
-/** A command, as completion scripts need it. */
+/** Command as completion scripts need it. */
 export interface CompletedCommand {
   readonly name: string;
   readonly description: string;

@@ -1,7 +1,7 @@
-/** Completion for bash. */
+/** Generates the completion script for bash. */
 import type { CompletedCommand, Values } from "./completed-command.js";
 
-/** The statement that fills COMPREPLY for a kind of value. */
+/** Returns the statement that fills COMPREPLY for a kind of value. */
 function fill(values: Values): string {
   switch (values.kind) {
     case "none":
@@ -30,7 +30,7 @@ ${[...withValues, "        *) ;;"].join("\n")}
       ;;`;
 }
 
-/** The script; to be sourced. */
+/** Returns the script, which is sourced. */
 export function bashScript(commands: readonly CompletedCommand[]): string {
   const names = [...commands.map(({ name }) => name), "help"].join(" ");
   return `# bash completion for vmbuild. In ~/.bashrc:

@@ -1,4 +1,4 @@
-/** Completion for fish. */
+/** Generates the completion script for fish. */
 import type { CompletedCommand, CompletedOption, Values } from "./completed-command.js";
 
 const quote = (text: string): string =>
@@ -40,7 +40,7 @@ function commandLines({ name, description, options, argument }: CompletedCommand
   ];
 }
 
-/** The script; to lie in ~/.config/fish/completions/vmbuild.fish. */
+/** Returns the script, which is saved as ~/.config/fish/completions/vmbuild.fish. */
 export function fishScript(commands: readonly CompletedCommand[]): string {
   return [
     "# fish completion for vmbuild:",

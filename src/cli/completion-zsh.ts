@@ -1,7 +1,7 @@
-/** Completion for zsh. */
+/** Generates the completion script for zsh. */
 import type { CompletedCommand, CompletedOption, Values } from "./completed-command.js";
 
-/** Inside single quotes and brackets of `_arguments`. */
+/** Escapes text for single quotes and brackets of `_arguments`. */
 function escape(text: string): string {
   return text.replaceAll("'", `'\\''`).replaceAll(/[[\]:]/g, String.raw`\$&`);
 }
@@ -35,7 +35,7 @@ function commandCase({ name, options, argument }: CompletedCommand): string {
           ;;`;
 }
 
-/** The script; to lie in a folder of `$fpath`, or to be sourced after compinit. */
+/** Returns the script, which is saved in a folder of `$fpath` or sourced after compinit. */
 export function zshScript(commands: readonly CompletedCommand[]): string {
   const described = commands.map((command) => `'${command.name}:${escape(command.description)}'`);
   return `#compdef vmbuild

@@ -1,4 +1,4 @@
-/** `vmbuild completion`: scripts for shells, made from the command tree itself. */
+/** Implements `vmbuild completion`: generates scripts for shells from the command tree. */
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { bashScript } from "./completion-bash.js";
 import { fishScript } from "./completion-fish.js";
@@ -6,7 +6,7 @@ import { zshScript } from "./completion-zsh.js";
 import type { CompletedCommand, CompletedOption, Values } from "./completed-command.js";
 import { createOutput } from "./output.js";
 
-/** The shells that can be completed in. */
+/** Supported shells. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
 
@@ -45,13 +45,13 @@ const HELP: CompletedOption = {
   values: undefined,
 };
 
-/** Collects the options of a command and of its subcommands, each once. */
+/** Collects the options of a command and of its subcommands without duplicates. */
 function optionsOf(command: CommandUnknownOpts): Option[] {
   const all = [command, ...command.commands].flatMap((one) => one.options);
   return [...new Map(all.map((option) => [option.flags, option])).values()];
 }
 
-/** Describes the commands with their options and arguments, as the help lists them. */
+/** Describes the commands with their options and arguments, in the order of the help. */
 function describeCommands(root: CommandUnknownOpts): CompletedCommand[] {
   return root.commands.map((command) => ({
     name: command.name(),
@@ -70,7 +70,7 @@ function describeCommands(root: CommandUnknownOpts): CompletedCommand[] {
   }));
 }
 
-/** The script for a shell. Pure. */
+/** Returns the script for a shell. Pure. */
 export function completionScript(shell: Shell, root: CommandUnknownOpts): string {
   const commands = describeCommands(root);
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](commands);

@@ -1,12 +1,12 @@
-/** `--context`: values for an OpenNebula CONTEXT disk. */
+/** Parses `--context`: variables for an OpenNebula CONTEXT disk. */
 import { VmbuildError } from "../errors.js";
 import type { ContextVariables } from "../seed/context.js";
 
 /**
- * Parses `KEY=VALUE`, and `KEY` alone, which takes the value from the environment: a password
- * then stands in no argument list.
+ * Parses `KEY=VALUE`, or `KEY` alone, which takes the value from the environment, so that a
+ * password does not appear in an argument list.
  * @returns undefined when the flag was not given.
- * @throws {VmbuildError} USAGE for a name that the environment does not have.
+ * @throws {VmbuildError} USAGE for a variable that the environment does not have.
  */
 export function parseContext(
   flags: readonly string[] | undefined,

@@ -1,4 +1,4 @@
-/** `vmbuild doctor`: checks this host's prerequisites and suggests fixes. */
+/** Implements `vmbuild doctor`: checks this host's prerequisites and suggests fixes. */
 import { examineHost } from "../doctor/doctor.js";
 import type { Check } from "../doctor/doctor.js";
 import { ERRORS } from "../errors.js";
@@ -11,13 +11,13 @@ import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import { countOf } from "./table.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface DoctorFlags extends TemplateFlags, OutputFlags {
   readonly json?: boolean;
 }
 
 const NOT_READY = ERRORS.HOST_UNSUPPORTED.exit;
-/** Where the text of a check begins. */
+/** Indentation of a check's text. */
 const INDENT = 8;
 
 function linesOf(check: Check, nameColumns: number, columns: number, style: Style): string[] {
@@ -41,7 +41,7 @@ function linesOf(check: Check, nameColumns: number, columns: number, style: Styl
   ];
 }
 
-/** One sentence that stands for all checks. */
+/** Returns one sentence that summarizes all checks. */
 function verdict(checks: readonly Check[], template: Template | undefined): string {
   const count = (status: Check["status"]): number =>
     checks.filter((check) => check.status === status).length;

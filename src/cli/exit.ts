@@ -1,7 +1,7 @@
-/** The end of the process: it comes, whatever a command has left open. */
+/** Ends the process, whatever a command has left open. */
 import type { Writable } from "node:stream";
 
-/** Resolves when the stream's reader has taken what was written, or has gone. */
+/** Resolves when the stream's data was written, or its reader is gone. */
 function drained(stream: Writable): Promise<void> {
   if (stream.destroyed || !stream.writable || stream.writableLength === 0) return Promise.resolve();
   return new Promise((resolve) => {
@@ -12,8 +12,8 @@ function drained(stream: Writable): Promise<void> {
 }
 
 /**
- * Ends the process once stdout and stderr have been taken. A socket, a timer or a program that
- * somebody forgot must not keep it: in CI, nobody is there to stop it.
+ * Ends the process once stdout and stderr are written. A socket, timer or program that was left
+ * open must not keep the process alive, for example in CI.
  */
 export async function exitProcess(exitCode: number): Promise<never> {
   process.exitCode = exitCode;

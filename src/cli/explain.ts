@@ -1,4 +1,7 @@
-/** `vmbuild run --explain`: which steps would be kept, which would run, and what changed. */
+/**
+ * Implements `vmbuild run --explain`: shows which steps would be restored, which would run, and
+ * what changed.
+ */
 import type { Outlook } from "../run/checkpoints/preview.js";
 import type { BuildOptions } from "../run/context.js";
 import type { Style } from "../events/sinks/style.js";
@@ -9,7 +12,7 @@ import type { TemplateFlags } from "./options.js";
 import type { Output } from "./output.js";
 import { alignRows } from "./table.js";
 
-/** What of `run`'s flags matters here. */
+/** Flags of `run` that apply here. */
 export interface ExplainFlags extends TemplateFlags {
   readonly force?: boolean;
   readonly checkpoints: boolean;
@@ -19,7 +22,7 @@ export interface ExplainFlags extends TemplateFlags {
   readonly json?: boolean;
 }
 
-/** The outlook as one object; the same facts as the text. */
+/** Returns the preview as one object with the same facts as the text. */
 function reportOf(template: Template, { plan, sharedReady }: Outlook, until: string | undefined) {
   const { decision, upToDate, alteration } = plan;
   const last = template.steps.findIndex(({ name }) => name === until);

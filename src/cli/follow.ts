@@ -1,20 +1,22 @@
-/** Reads a file's lines, and those that are still being written. */
+/** Reads the lines of a file, and optionally those that are still being written. */
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { systemCode } from "../errors.js";
 import { LineSplitter } from "../host/lines.js";
 
-/** How to read. */
+/** Options of reading. */
 export interface ReadOptions {
   /** Ends the reading; its reason is thrown. */
   readonly signal: AbortSignal;
-  /** With it, reading goes on until this says that nothing more will come. */
+  /**
+   * If given, reading continues until it resolves to true because no more lines will be written.
+   */
   readonly isComplete?: () => Promise<boolean>;
 }
 
 const CHUNK_BYTES = 64 * 1024;
-/** Between looks at a file that grows; and, so many looks apart, at whether it still can. */
+/** Interval between polls of a growing file, and number of polls between calls of `isComplete`. */
 const POLL_INTERVAL_MS = 200;
 const POLLS_PER_CHECK = 5;
 
@@ -28,8 +30,8 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 }
 
 /**
- * Calls back for each line of a file; a file that is not there has none. With `isOver`, waits
- * for more lines, and for the file itself, until it says so.
+ * Calls back for each line of a file. A missing file has no lines. With `isComplete`, waits for
+ * more lines, and for the file itself, until it resolves to true.
  */
 export async function readLines(
   path: string,
@@ -53,7 +55,7 @@ export async function readLines(
     await readOn();
     for (let looks = 0; ; looks++) {
       const over = looks % POLLS_PER_CHECK === 0 && (await nothingMore());
-      // What was written before it was over is read after that is known.
+      // Lines that were written just before completion are read after it is known.
       await readOn();
       if (over) break;
       await delay(POLL_INTERVAL_MS, undefined, { signal });

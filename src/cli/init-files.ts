@@ -1,11 +1,11 @@
-/** The files of a new appliance. */
+/** Generates the files of a new appliance. */
 
-/** One file, relative to the appliance's folder. */
+/** File with a path relative to the appliance's folder. */
 interface NewFile {
   readonly path: string;
   readonly content: string;
   readonly mode: number;
-  /** For the list that init prints. */
+  /** Description in the list that init prints. */
   readonly purpose: string;
 }
 
@@ -68,7 +68,7 @@ vmbuild run ${name} --break after:setup    # stop there; then: vmbuild ssh ${nam
 }
 
 /**
- * The files of an appliance that validates and builds as it is.
+ * Returns the files of an appliance that validates and builds without changes.
  * @param schema the path of the JSON Schema relative to the folder, where there is one.
  */
 export function newAppliance(name: string, schema: string | undefined): NewFile[] {

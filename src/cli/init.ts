@@ -1,4 +1,7 @@
-/** `vmbuild init`: a new appliance's folder, which validates and builds as it is. */
+/**
+ * Implements `vmbuild init`: creates the folder of a new appliance, which validates and builds
+ * without changes.
+ */
 import { readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,12 +14,12 @@ import { createOutput } from "./output.js";
 import { shortPath } from "./short-path.js";
 import { alignRows, indent } from "./table.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface InitFlags {
   readonly dir?: string;
 }
 
-/** vmbuild's own schema, where the appliance lies in the same tree as vmbuild. */
+/** Returns the path of vmbuild's own schema if the appliance is in the same tree as vmbuild. */
 async function schemaFor(folder: string): Promise<string | undefined> {
   const schema = fileURLToPath(new URL("../../schemas/template.schema.json", import.meta.url));
   const root = dirname(dirname(schema));
@@ -32,7 +35,7 @@ function folderOf(name: string, flags: InitFlags): string {
 
 /**
  * Runs the command; returns the exit code.
- * @throws {VmbuildError} USAGE for a name that is none, or a folder that is not empty.
+ * @throws {VmbuildError} USAGE for an invalid name, or a folder that is not empty.
  */
 export async function init(name: string, flags: InitFlags): Promise<number> {
   const output = createOutput();
@@ -50,10 +53,10 @@ export async function init(name: string, flags: InitFlags): Promise<number> {
   await makeFolder(folder);
   const files = newAppliance(name, await schemaFor(folder));
   for (const { path, content, mode } of files) {
-    // wx: whatever appeared meanwhile is not overwritten.
+    // `wx`: a file that was created meanwhile is not overwritten.
     await writeFile(join(folder, path), content, { mode, flag: "wx" });
   }
-  // A bare name is found below this folder only.
+  // A bare name is found only below this folder.
   const found = basename(dirname(folder)) === "appliances" && flags.dir === undefined;
   const what = found ? name : shellQuote(shortPath(join(folder, `${name}.json`)));
   output.print(`Made ${shortPath(folder)}:`);

@@ -1,4 +1,4 @@
-/** An inspection as people read it. */
+/** Formats an inspection as text. */
 import type { CheckInspection, Inspection, StepInspection } from "../inspect/inspect.js";
 import type { SourceInspection } from "../inspect/sources.js";
 import type { Style } from "../events/sinks/style.js";
@@ -47,7 +47,10 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
   ]);
 }
 
-/** One option a line, so that it reads well and can be pasted into a shell. */
+/**
+ * Formats the argument list with one option per line, so that it is readable and can be pasted into
+ * a shell.
+ */
 function qemuLines({ program, arguments: args }: Inspection["qemu"]): string[] {
   const lines = [program];
   for (const argument of args) {
@@ -95,7 +98,7 @@ function acceptanceLines({ acceptance }: Inspection, style: Style): string[] {
   ];
 }
 
-/** The lines of the whole, without a final newline. */
+/** Returns all lines, without a final newline. */
 export function renderInspection(inspection: Inspection, style: Style): string[] {
   const { name, version, description, template, qemu, output } = inspection;
   const variables = inspection.variables.map(({ name, value, sensitive }) => [

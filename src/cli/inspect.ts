@@ -1,4 +1,4 @@
-/** `vmbuild inspect`: what a run would do, without doing it. */
+/** Implements `vmbuild inspect`: shows what a run would do, without doing it. */
 import { inspectTemplate } from "../inspect/inspect.js";
 import { createOutput } from "./output.js";
 import { interruptible } from "./interrupt.js";
@@ -6,7 +6,7 @@ import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { renderInspection } from "./inspect-text.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface InspectFlags extends TemplateFlags, OutputFlags {
   readonly output?: string;
   readonly probe?: boolean;

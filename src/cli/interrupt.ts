@@ -1,4 +1,7 @@
-/** Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once. */
+/**
+ * Handles Ctrl-C and SIGTERM: the first one cancels the work, the second one ends the process at
+ * once.
+ */
 import { setMaxListeners } from "node:events";
 import { VmbuildError } from "../errors.js";
 
@@ -9,12 +12,13 @@ const KINDS = {
 } as const;
 
 /**
- * Does some work with a signal that aborts on Ctrl-C or SIGTERM. QEMU and every other child die
- * with this process, so that the second one leaves nothing behind either.
+ * Runs a function with a signal that aborts on Ctrl-C or SIGTERM. QEMU and all other children end
+ * with this process, so that a second signal leaves nothing behind either.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  // Each program that runs listens, and a command may run many at once: no leak.
+  // Each running program adds a listener, and a command may run many at once, so this is not a
+  // leak.
   setMaxListeners(0, controller.signal);
   const onSignal = (name: NodeJS.Signals): void => {
     const kind = KINDS[name as keyof typeof KINDS];

@@ -1,4 +1,4 @@
-/** `vmbuild list`: the builds of this host, and how their last runs went. */
+/** Implements `vmbuild list`: lists the builds of this host and the results of their last runs. */
 import { sizeOfBuild, summarizeBuilds } from "../builds/records.js";
 import type { BuildSummary } from "../builds/records.js";
 import type { RunRecord } from "../builds/workspace.js";
@@ -10,7 +10,7 @@ import { createOutput } from "./output.js";
 import { shortPath } from "./short-path.js";
 import { alignRows } from "./table.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface ListFlags {
   readonly json?: boolean;
   readonly names?: boolean;
@@ -18,7 +18,7 @@ export interface ListFlags {
   readonly appliances?: string;
 }
 
-/** One line of the list. Sizes are bytes, durations milliseconds. */
+/** Line of the list. Sizes are bytes, durations milliseconds. */
 interface Row {
   readonly name: string;
   readonly version: string | null;
@@ -29,7 +29,7 @@ interface Row {
   readonly durationMs: number | null;
   readonly runs: number;
   readonly artifact: string | null;
-  /** 0 when it is not there any more. */
+  /** 0 when the artifact no longer exists. */
   readonly artifactSize: number;
   readonly stateSize: number;
   readonly template: string | null;
@@ -62,7 +62,7 @@ async function rowOf(build: BuildSummary): Promise<Row> {
   };
 }
 
-/** `3h ago`; only the largest unit, since nobody counts further. */
+/** Formats an age in its largest unit: `3h ago`. */
 export function formatAge(milliseconds: number): string {
   const units: [string, number][] = [
     ["d", 86_400_000],

@@ -1,4 +1,7 @@
-/** `vmbuild logs`: the story of a run, its guest's console, a step's output, QEMU's own words. */
+/**
+ * Implements `vmbuild logs`: shows the events of a run, the guest's console, a step's output, or
+ * QEMU's output.
+ */
 import { findRun, findStepLog, isInProgress } from "../builds/records.js";
 import type { FoundRun } from "../builds/records.js";
 import { VmbuildError } from "../errors.js";
@@ -10,7 +13,7 @@ import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface LogsFlags {
   readonly run?: string;
   readonly console?: boolean;
@@ -21,7 +24,7 @@ export interface LogsFlags {
   readonly color?: "auto" | "always" | "never";
 }
 
-/** The file that was asked for. */
+/** Returns the path of the requested file. */
 async function chooseFile(found: FoundRun, flags: LogsFlags): Promise<string> {
   const asked = [flags.console, flags.qemu, flags.step !== undefined, flags.json];
   if (asked.filter(Boolean).length > 1) {
@@ -33,7 +36,7 @@ async function chooseFile(found: FoundRun, flags: LogsFlags): Promise<string> {
   return found.paths.events;
 }
 
-/** Shows an event as `vmbuild run` did on a plain stream; a broken last line is left out. */
+/** Renders an event as `vmbuild run` does on a plain stream. An incomplete last line is ignored. */
 function showEvent(sink: Sink, line: string): void {
   let event: unknown;
   try {
@@ -47,14 +50,14 @@ function showEvent(sink: Sink, line: string): void {
   }
 }
 
-/** What takes each line, and what is to be done at the end. */
+/** Returns the function for each line, and the function for the end. */
 function openView(
   flags: LogsFlags,
   output: Output,
 ): { take: (line: string) => void; close: () => void | Promise<void> } {
   const isRaw = flags.console || flags.qemu || flags.step !== undefined || flags.json;
   if (isRaw) {
-    // A guest's console must not act on the terminal of whoever reads it.
+    // The guest's console must not send control sequences to the user's terminal.
     const clean = process.stdout.isTTY && !flags.json;
     return { take: (line) => output.print(clean ? cleanText(line) : line), close: () => {} };
   }
@@ -74,15 +77,16 @@ export async function logs(name: string, flags: LogsFlags): Promise<number> {
     view.take(line);
   };
   const { runId } = found.record;
-  const isOver = async (): Promise<boolean> => !isInProgress((await findRun(name, runId)).record);
+  const isComplete = async (): Promise<boolean> =>
+    !isInProgress((await findRun(name, runId)).record);
   const exitCode = await interruptible(async (interrupted) => {
     const signal = AbortSignal.any([interrupted, output.stdoutGone]);
     try {
-      await readLines(path, take, { signal, ...(flags.follow ? { isComplete: isOver } : {}) });
+      await readLines(path, take, { signal, ...(flags.follow ? { isComplete } : {}) });
       return 0;
     } catch (error) {
       if (!signal.aborted) throw error;
-      // Whoever reads has had enough, which is no failure of the run that is read about.
+      // If the reader of stdout is gone, the exit code is 0.
       return interrupted.aborted ? (interrupted.reason as VmbuildError).exitCode : 0;
     }
   });

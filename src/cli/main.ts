@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-/** The command line: commands, options, help. Each command's work is in a file of its own. */
+/** Entry point of the command line. The work of each command is in a file of its own. */
 import { setFlagsFromString } from "node:v8";
 import { exitProcess } from "./exit.js";
 import { createProgram, printFailure } from "./program.js";
 import { useReliableFiles } from "./streams.js";
 
-// V8 lets garbage grow to what a host with much memory has room for. A step that prints a gigabyte
-// leaves some 25 MB less behind with these, and takes no longer.
+// By default, V8 lets garbage grow in proportion to the host's memory. With these flags, a step
+// that prints a gigabyte uses about 25 MB less and takes no longer.
 setFlagsFromString("--semi-space-growth-factor=1");
 setFlagsFromString("--optimize-for-size");
 
@@ -18,7 +18,7 @@ async function failWith(error: unknown): Promise<never> {
   return exitProcess(await printFailure(error, args));
 }
 
-// What nobody waits for may fail too. The state of the process is unknown then; QEMU and every
-// other program end with it.
+// An error that no code handles leaves the process in an unknown state, so the process ends; QEMU
+// and all other programs end with it.
 process.on("uncaughtException", (error) => void failWith(error));
 await exitProcess(await createProgram(args));

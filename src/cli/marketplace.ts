@@ -1,4 +1,7 @@
-/** `vmbuild marketplace`: an appliance's entry for OpenNebula's community marketplace. */
+/**
+ * Implements `vmbuild marketplace`: completes an appliance's entry for OpenNebula's community
+ * marketplace.
+ */
 import { randomUUID } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { composeEntry } from "../marketplace/entry.js";
@@ -9,17 +12,17 @@ import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface MarketplaceFlags extends TemplateFlags, OutputFlags {
   readonly url: string;
-  /** True for a new one. */
+  /** `true` generates a new one. */
   readonly uuid?: string | true;
   readonly output?: string;
   readonly image?: string;
   readonly json?: boolean;
 }
 
-/** The appliance's own file, and the entry's name while it is developed. */
+/** Name of the entry's file in the appliance's folder, also used during development. */
 const DEVELOPMENT_NAME = "marketplace.yaml";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -28,7 +31,8 @@ function parseUrl(text: string, filename: string): string {
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new VmbuildError("USAGE", `--url ${text} is not an http(s) URL`);
   }
-  // As it was given, but for the file's name: people compare it with where they put the image.
+  // The URL is used as given except for the file name, so that it can be compared with the place of
+  // upload.
   return text.endsWith("/") ? text + encodeURIComponent(filename) : text;
 }
 

@@ -1,4 +1,4 @@
-/** Files that options name: whether they can be written, before anything else is done. */
+/** Checks and writes files that options name; the check comes before any other work. */
 import { access, appendFile, constants, open, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { checksumPath } from "../artifact/checksum-files.js";
@@ -12,10 +12,10 @@ function cannotWrite(flag: string, path: string, cause: unknown): VmbuildError {
   return new VmbuildError("HOST_OUTPUT", message, { cause, details: { path } });
 }
 
-/** The path with links followed as far as there are files; a pipe's is not one that can be opened. */
+/** Resolves links as far as files exist. The resolved path of a pipe cannot be opened. */
 async function realOf(path: string): Promise<string> {
-  const folder = await realpath(dirname(path)).catch(() => dirname(path)); // Not there yet.
-  return realpath(path).catch(() => join(folder, basename(path))); // Likewise.
+  const folder = await realpath(dirname(path)).catch(() => dirname(path)); // The file does not exist yet.
+  return realpath(path).catch(() => join(folder, basename(path))); // The file does not exist yet.
 }
 
 async function requireOther(flag: string, path: string, image: string): Promise<void> {
@@ -28,16 +28,19 @@ async function requireOther(flag: string, path: string, image: string): Promise<
   }
 }
 
-/** Devices, pipes and the like are written to where they are; nothing can take their place. */
+/**
+ * Returns whether the path is a regular file or missing. Devices and pipes are written directly,
+ * because a rename would replace them.
+ */
 async function isPlain(path: string): Promise<boolean> {
   const status = await statIfThere(path);
   return status === undefined || (status.isFile() && !/^\/(dev|proc)\//.test(path));
 }
 
 /**
- * Requires that the file of an option can be written, and makes its folder.
- * @param path as it was given; nothing is required where it was not.
- * @param image the finished image that the command is about: its files are not for options.
+ * Requires that the file of an option can be written, and creates its folder.
+ * @param path the value of the option; nothing is required when it is absent.
+ * @param image the finished image of the command, whose files must not be overwritten.
  * @returns the absolute path.
  * @throws {VmbuildError} USAGE, or HOST_OUTPUT with the reason.
  */
@@ -59,7 +62,7 @@ export async function requireOptionFile(
       return absolute;
     }
     const folder = dirname(absolute);
-    // What is there and is no folder shows when the file is tried.
+    // If something other than a folder exists, the attempt to write reports it.
     if (!(await statIfThere(folder))) await makeFolder(folder);
     await tryToWrite(await realOf(absolute));
   } catch (error) {
@@ -78,7 +81,7 @@ async function tryToWrite(path: string): Promise<void> {
 }
 
 /**
- * Writes the file of an option: as a whole, or to a device or a pipe as it is.
+ * Writes the file of an option: atomically, or directly to a device or a pipe.
  * @throws {VmbuildError} HOST_OUTPUT.
  */
 export async function writeOptionFile(flag: string, path: string, text: string): Promise<void> {

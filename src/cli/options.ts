@@ -1,4 +1,4 @@
-/** Options that several commands share, and the template that they load. */
+/** Defines options that several commands share, and loads the template that they describe. */
 import { isAbsolute, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { OptionValues } from "@commander-js/extra-typings";
@@ -9,7 +9,7 @@ import type { Override } from "../template/overrides.js";
 import { addGroup } from "./commands/option-group.js";
 import { COLOR_CHOICES, LOG_FORMATS } from "./output-options.js";
 
-/** Collects an option that may be given several times. */
+/** Collects the values of a repeatable option. */
 export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
@@ -39,7 +39,7 @@ const templateOptions = () =>
 /** Values of the options that {@link addTemplateOptions} adds. */
 export type TemplateFlags = Readonly<ReturnType<ReturnType<typeof templateOptions>["opts"]>>;
 
-/** Adds the options that change what a template means in this call. */
+/** Adds the options that change the values of a template for one call. */
 export function addTemplateOptions<A extends unknown[], O extends OptionValues>(
   command: Command<A, O>,
 ): Command<A, O & TemplateFlags> {
@@ -69,7 +69,7 @@ export function addOutputOptions<A extends unknown[], O extends OptionValues>(
   return addGroup(command, outputOptions());
 }
 
-/** `NAME=VALUE` options as a record. */
+/** Converts `NAME=VALUE` options to a record. */
 function parsePairs(flag: string, pairs: readonly string[] = []): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair): [string, string] => {
@@ -80,7 +80,7 @@ function parsePairs(flag: string, pairs: readonly string[] = []): Record<string,
   );
 }
 
-/** `--base`: a suite to bootstrap, or a file. */
+/** Parses `--base`: a suite to bootstrap, or a file. */
 function parseBase(text: string, resolvePath: (path: string) => string): unknown {
   const suite = /^bootstrap:(.+)$/.exec(text)?.[1];
   if (suite !== undefined) return { bootstrap: { suite } };
@@ -107,13 +107,13 @@ async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
 }
 
 /**
- * Finds and loads a template as a command's user meant it.
+ * Finds and loads a template with the values of the command's flags.
  * @throws {VmbuildError} USAGE, TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, VARIABLE_INVALID.
  */
 export async function loadFromFlags(name: string, flags: TemplateFlags): Promise<Template> {
   const { findTemplate } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
-  // What is wrong with the command line is said before any file is looked for.
+  // Errors in the command line are reported before any file is searched for.
   const options = {
     overrides: await overridesOf(flags),
     variables: parsePairs("--var", flags.var),

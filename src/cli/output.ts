@@ -1,6 +1,6 @@
 /**
- * Where everything printed goes: the result to stdout, the story and errors to stderr; how it
- * looks there follows from flags, the environment and what the streams are.
+ * Decides where and how everything is printed: results to stdout, progress and errors to stderr, in
+ * a style that depends on flags, the environment and the streams.
  */
 import type { Writable } from "node:stream";
 import { reportError } from "../events/report.js";
@@ -14,47 +14,47 @@ import { EVENT_VERSION } from "../events/types.js";
 import type { Sink } from "../events/types.js";
 import type { ColorChoice, LogFormat, OutputOptions } from "./output-options.js";
 
-/** A stream as output needs it: `process.stdout`, or a test's own. */
+/** Stream for output: `process.stdout`, or that of a test. */
 export type OutputStream = Writable & {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
 };
 
-/** What output is decided by, and goes to. */
+/** Streams and environment of the output. */
 export interface OutputHost {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** The way out of a command. */
+/** Output of a command. */
 export interface Output {
-  /** How events are shown on stderr. */
+  /** Format of events on stderr. */
   readonly format: Exclude<LogFormat, "auto">;
-  /** Whether stderr gets colours. */
+  /** True when stderr is colored. */
   readonly color: boolean;
-  /** Whether stdout gets colours. */
+  /** True when stdout is colored. */
   readonly stdoutColor: boolean;
-  /** Colours for what a command prints on stdout. */
+  /** Style of text on stdout. */
   readonly stdoutStyle: Style;
-  /** The width of stderr's terminal, 80 where there is none. */
+  /** Width of stderr's terminal; 80 where there is none. */
   readonly columns: number;
-  /** Aborts when the reader of stdout has gone (`vmbuild logs --follow | head`). */
+  /** Aborts when the reader of stdout is gone (`vmbuild logs --follow | head`). */
   readonly stdoutGone: AbortSignal;
-  /** Makes the sink that shows a run's events. `showBuild` for several builds at once. */
+  /** Creates the sink that displays a run's events. `showBuild` is for several builds at once. */
   createSink(showBuild?: boolean): Promise<Sink>;
-  /** Text of the story to stderr; nothing where stderr is for programs. */
+  /** Prints progress text to stderr; nothing when stderr is in JSON. */
   log(text: string): void;
-  /** Text of the result to stdout. */
+  /** Prints a result to stdout. */
   print(text: string): void;
-  /** A result to stdout, as one line of JSON. */
+  /** Prints a result to stdout as one line of JSON. */
   printJson(value: unknown): void;
-  /** An error to stderr, with the secrets that are known masked. */
+  /** Prints an error to stderr, with known secrets masked. */
   printError(error: unknown, secrets?: Secrets): void;
 }
 
-/** Decides how to show things, and guards both streams against readers that go away. */
+/** Creates the output, and handles readers of both streams that go away. */
 export function createOutput(options: OutputOptions = {}, host: OutputHost = process): Output {
   const { stdout, stderr, env } = host;
   const format = chooseFormat(options.logFormat ?? "auto", stderr, env);
@@ -62,7 +62,7 @@ export function createOutput(options: OutputOptions = {}, host: OutputHost = pro
   const stdoutColor = chooseColor(options.color ?? "auto", stdout, env);
   const style = createStyle(color);
   const gone = new AbortController();
-  // Nobody reads any more: not an error of ours, and no reason to end a build.
+  // The reader is gone. This is not an error, and no reason to end a build.
   stdout.on("error", () => gone.abort());
   stderr.on("error", () => {});
   makeBlocking(stderr);
@@ -103,8 +103,9 @@ export function createOutput(options: OutputOptions = {}, host: OutputHost = pro
 }
 
 /**
- * Has writes to a pipe wait for its reader, as they do for files and terminals: without it, lines
- * pile up in memory faster than the event loop hands them on. Node has no public call for this.
+ * Makes writes to a pipe block until its reader has taken them, as for files and terminals.
+ * Otherwise lines accumulate in memory faster than the event loop writes them. Node has no public
+ * API for this.
  */
 function makeBlocking(
   stream: OutputStream & { _handle?: { setBlocking?: (on: boolean) => unknown } },
@@ -123,12 +124,15 @@ function chooseFormat(
   env: OutputHost["env"],
 ): Exclude<LogFormat, "auto"> {
   if (wanted !== "auto") return wanted;
-  // CI systems may give a terminal to what is a log file in the end.
+  // CI systems may provide a terminal although the output ends up in a log file.
   const isCi = isSet(env["CI"]) && env["CI"] !== "false" && env["CI"] !== "0";
   return stream.isTTY === true && env["TERM"] !== "dumb" && !isCi ? "terminal" : "plain";
 }
 
-/** The flag first, then NO_COLOR (no-color.org), FORCE_COLOR (force-color.org), the stream. */
+/**
+ * Returns whether a stream is colored: by the flag, else NO_COLOR (no-color.org), FORCE_COLOR
+ * (force-color.org), or the stream.
+ */
 function chooseColor(choice: ColorChoice, stream: OutputStream, env: OutputHost["env"]): boolean {
   if (choice !== "auto") return choice === "always";
   if (isSet(env["NO_COLOR"])) return false;
@@ -137,7 +141,7 @@ function chooseColor(choice: ColorChoice, stream: OutputStream, env: OutputHost[
   return stream.isTTY === true && env["TERM"] !== "dumb";
 }
 
-/** The locale's character set, by the precedence of POSIX (XBD 8.2). */
+/** Returns whether the locale's character set is Unicode, by the precedence of POSIX (XBD 8.2). */
 function hasUnicode(env: OutputHost["env"]): boolean {
   const locale = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find(isSet);
   if (env["TERM"] === "linux") return false;

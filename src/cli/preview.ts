@@ -1,4 +1,4 @@
-/** Opens a build for a look at its checkpoints, as `run --explain` and `checkpoints` do. */
+/** Determines what a run would do, for `run --explain` and `checkpoints`. */
 import type { Outlook } from "../run/checkpoints/preview.js";
 import { lookAhead } from "../run/checkpoints/preview.js";
 import type { BuildOptions } from "../run/context.js";
@@ -10,7 +10,7 @@ import { findArtifact } from "./find-artifact.js";
 import type { TemplateFlags } from "./options.js";
 import type { Output } from "./output.js";
 
-/** Decides what a run would do; warnings go to stderr. */
+/** Determines what a run would do. Warnings go to stderr. */
 export async function previewRun(
   template: Template,
   flags: TemplateFlags,

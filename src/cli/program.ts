@@ -1,4 +1,6 @@
-/** Builds the command line from its commands, runs it, and turns any end into an exit code. */
+/**
+ * Creates the command line from its commands, runs it, and converts every result to an exit code.
+ */
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ERRORS, EXIT_CODES, asVmbuildError } from "../errors.js";
@@ -23,7 +25,7 @@ ${Object.entries(EXIT_CODES)
   .map(([code, meaning]) => `${code.padStart(5)}  ${meaning}`)
   .join("\n")}`;
 
-/** Creates the root command, with every command added; nothing is parsed yet. */
+/** Creates the root command with all commands. Nothing is parsed yet. */
 export function createRoot(setExitCode: (code: number) => void): CommandUnknownOpts {
   const root: CommandUnknownOpts = new Command("vmbuild")
     .description("Builds virtual machine images by driving QEMU itself.")
@@ -33,12 +35,13 @@ export function createRoot(setExitCode: (code: number) => void): CommandUnknownO
     .showSuggestionAfterError(true)
     .configureHelp({
       sortSubcommands: false,
-      // Without "[options]", which all have: the descriptions fit beside the names.
+      // "[options]" is left out because all commands have options; the descriptions then fit beside
+      // the names.
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace("[options]", "")}`.replaceAll(/ +/g, " "),
     })
     .addHelpText("after", EXAMPLES)
-    // What is wrong is printed where all errors are.
+    // Errors are printed in one place instead.
     .configureOutput({ outputError: () => {} });
   for (const define of COMMANDS) root.addCommand(define(setExitCode, root));
   for (const command of withSubcommands(root)) {
@@ -54,7 +57,7 @@ function withSubcommands(command: CommandUnknownOpts): CommandUnknownOpts[] {
   return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
-/** How errors are to be printed, also where the command line could not be parsed. */
+/** Determines how to print errors, even when the command line cannot be parsed. */
 function outputOptionsIn(args: readonly string[]): OutputOptions {
   const valueOf = (flag: string): string | undefined =>
     args.find((arg) => arg.startsWith(`${flag}=`))?.slice(flag.length + 1) ??
@@ -73,7 +76,7 @@ async function printError(error: unknown, args: readonly string[]): Promise<void
 }
 
 /**
- * Prints an error as the command line asks for.
+ * Prints an error in the format that the command line asks for.
  * @returns its exit code.
  */
 export async function printFailure(thrown: unknown, args: readonly string[]): Promise<number> {
@@ -89,15 +92,15 @@ async function runCommand(args: readonly string[]): Promise<number> {
     await root.parseAsync([...args], { from: "user" });
     return exitCode;
   } catch (thrown) {
-    // Help and version were asked for, or help was printed in place of a missing command.
+    // Help or version was requested, or help was printed in place of a missing command.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : USAGE_EXIT;
     return printFailure(thrown, args);
   }
 }
 
 /**
- * Runs a command line. A result that could not be written is a failure, and so are events in JSON;
- * a reader that has gone is none.
+ * Runs a command line. A result or JSON events that could not be written are a failure; a reader
+ * that went away is not.
  * @param args without node and the script.
  * @returns the exit code, as in docs/errors.md.
  */

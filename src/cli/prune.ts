@@ -1,4 +1,4 @@
-/** `vmbuild prune`: frees what builds left on this host. */
+/** Implements `vmbuild prune`: removes files that builds left on this host. */
 import { prune as pruneHost } from "../builds/prune/prune.js";
 import type { Removal } from "../builds/prune/prune.js";
 import { VmbuildError } from "../errors.js";
@@ -10,7 +10,7 @@ import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
 import { alignRows, countOf } from "./table.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface PruneFlags {
   readonly keep: number;
   readonly olderThan: string;
@@ -31,7 +31,7 @@ function parseAs(
   throw new VmbuildError("USAGE", `${flag} ${text}: write for example ${example}`);
 }
 
-/** Bytes. Nothing at all is a limit that somebody can want. */
+/** Parses a size in bytes. Zero is allowed. */
 function maxSizeOf(text: string): number {
   if (text === "0") return 0;
   parseAs("--max-size", text, parseSize, "20G");

@@ -1,4 +1,4 @@
-/** `vmbuild run`: builds, shows how it goes, prints what came of it. */
+/** Implements `vmbuild run`: runs builds, displays their progress, and prints the results. */
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -23,7 +23,7 @@ import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
 import { interruptible } from "./interrupt.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface RunFlags extends TemplateFlags, OutputFlags {
   readonly output?: string;
   readonly onError: "fail" | "pause";
@@ -58,7 +58,7 @@ function parseBreakpoint(text: string, template: Template): Breakpoint {
 }
 
 /**
- * A step that a flag names.
+ * Requires that the step of a flag exists.
  * @throws {VmbuildError} USAGE when the template has no such step.
  */
 function requireStep(flag: string, step: string | undefined, template: Template) {
@@ -69,7 +69,7 @@ function requireStep(flag: string, step: string | undefined, template: Template)
   });
 }
 
-/** The step to begin with: the one that is named, or the one in which the last run failed. */
+/** Returns the first step to run: the named one, or the one in which the last run failed. */
 async function firstStep(template: Template, flags: RunFlags): Promise<string | undefined> {
   if (flags.from !== undefined) return requireStep("--from", flags.from, template);
   if (!flags.retry) return undefined;
@@ -82,12 +82,12 @@ async function resumeOptions(template: Template, flags: RunFlags) {
   return { from: await firstStep(template, flags), until };
 }
 
-/** Resolves at the next line that somebody types; only where a terminal is there to type at. */
+/** Returns a function that waits for Enter; undefined without a terminal. */
 function enterKeyWaiter(): ((signal: AbortSignal) => Promise<void>) | undefined {
   if (!process.stdin.isTTY) return undefined;
   return (signal) =>
     new Promise((resolve, reject) => {
-      // A signal that has aborted already tells nobody any more.
+      // A signal that has already aborted emits no event.
       if (signal.aborted) return reject(signal.reason as Error);
       const lines = createInterface({ input: process.stdin });
       lines.once("line", () => {
@@ -110,7 +110,7 @@ async function buildOne(
 ): Promise<Outcome> {
   const secrets = new Secrets();
   const summary = createSummary();
-  // The view is shared by all builds; whoever made it closes it.
+  // The view is shared by all builds and is closed by its creator.
   const shared: Sink = { handle: (event) => view.handle(event), close: () => {} };
   const bus = createBus(template.name, secrets, [shared, summary]);
   try {
@@ -143,7 +143,10 @@ async function buildOne(
   }
 }
 
-/** Builds all, at most `parallel` at a time, in the order given. One failure does not stop others. */
+/**
+ * Runs all builds in the given order, at most `parallel` at a time. A failure does not stop the
+ * others.
+ */
 async function buildAll(
   templates: readonly Template[],
   flags: RunFlags,
@@ -157,7 +160,7 @@ async function buildAll(
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [index, template] = next;
-      // Each image has a manifest of its own beside it, so that several need a folder each.
+      // Each image has its own manifest beside it, so several images need a folder each.
       const own = flags.output !== undefined && templates.length > 1;
       const ofThis = own ? { ...flags, output: join(flags.output, template.name) } : flags;
       outcomes[index] = await buildOne(template, ofThis, view, summaries, signal);
@@ -179,13 +182,16 @@ function requireDifferentNames(templates: readonly Template[]): void {
   throw new VmbuildError("USAGE", `Two of the templates are called ${twice}`);
 }
 
-/** Two templates of one call would find nothing in their folder yet, and both go on. */
+/**
+ * Requires a different output folder for each template: the checks of each run could not detect a
+ * conflict with another run that has not published anything yet.
+ */
 async function requireDifferentFolders(templates: readonly Template[], flags: RunFlags) {
   if (flags.output !== undefined) return;
   const owners = new Map<string, string>();
   for (const template of templates) {
     const { folder } = planOutput(template);
-    const real = await realpath(folder).catch(() => folder); // Not there yet.
+    const real = await realpath(folder).catch(() => folder); // The folder does not exist yet.
     const other = owners.get(real);
     if (other !== undefined) {
       throw new VmbuildError(
@@ -212,7 +218,9 @@ function rejectConflictingFlags({ force, from, retry, checkpoints, output }: Run
   throw new VmbuildError("USAGE", `${given.join(" and ")} do not go together`);
 }
 
-/** Runs the command; returns the exit code, that of the first failure where several fail. */
+/**
+ * Runs the command; returns the exit code, which is that of the first failure when several fail.
+ */
 export async function run(names: readonly string[], flags: RunFlags): Promise<number> {
   const output = createOutput(flags);
   const templates: Template[] = [];
@@ -220,7 +228,7 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
   requireDifferentNames(templates);
   rejectConflictingFlags(flags);
   if (!flags.explain && flags.until === undefined) await requireDifferentFolders(templates, flags);
-  // What is wrong with a flag is said before anything is built.
+  // Invalid flags are reported before anything is built.
   for (const template of templates) {
     for (const text of flags.break ?? []) parseBreakpoint(text, template);
     await resumeOptions(template, flags);

@@ -1,4 +1,4 @@
-/** `vmbuild ssh`: into a build that runs or is paused. */
+/** Implements `vmbuild ssh`: opens a shell in a build that is running or paused. */
 import { enterState } from "../run/checkpoints/open.js";
 import { findRunning } from "../builds/running.js";
 import type { ReachableRun } from "../builds/running.js";
@@ -14,7 +14,7 @@ import type { Emit } from "../events/types.js";
 import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface SshFlags {
   readonly keep?: boolean;
   readonly release?: boolean;
@@ -56,7 +56,9 @@ export async function ssh(
   return exitCode;
 }
 
-/** Connects to the first port that lets us in: the build's own server, then the guest's. */
+/**
+ * Connects to the first port that accepts the login: the rescue SSH server, then the guest's own.
+ */
 async function connectToAny(
   ports: readonly (number | undefined)[],
   user: string,
@@ -83,7 +85,7 @@ async function connectToAny(
   );
 }
 
-/** Opens a saved state: the failed one, or the one after a step. */
+/** Opens a checkpoint: that of a failed run, or the one after a step. */
 async function openSavedState(
   name: string,
   words: readonly string[],
@@ -106,7 +108,7 @@ async function openSavedState(
   );
 }
 
-/** Lets a paused run go on; one that is not paused goes on anyway. */
+/** Releases a paused run. A run that is not paused continues anyway. */
 async function release(record: ReachableRun["record"]): Promise<number> {
   if (record.state !== "paused") return 0;
   await sendRelease(record.machine.control);

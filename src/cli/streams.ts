@@ -1,9 +1,15 @@
-/** Standard output and standard error: written in full, and what keeps them from it is remembered. */
+/**
+ * Makes standard output and standard error reliable: everything is written, or the failure is
+ * recorded.
+ */
 import { fstatSync, writeSync } from "node:fs";
 import { Writable } from "node:stream";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 
-/** A file behind a standard stream. Node's own stream drops what a nearly full disk did not take. */
+/**
+ * Writable for a standard stream that is a file. Node's own stream loses data when a nearly full
+ * disk accepts only part of a write.
+ */
 class ReliableFile extends Writable {
   readonly fd: number;
 
@@ -30,12 +36,12 @@ function isFile(fd: number): boolean {
   try {
     return fstatSync(fd).isFile();
   } catch {
-    // It was closed before we were started: Node opens /dev/null in its place.
+    // The descriptor was closed before the start: Node opens /dev/null in its place.
     return false;
   }
 }
 
-/** Replaces the standard streams that are files by ones that write everything or fail. */
+/** Replaces standard streams that are files by ones that write everything or fail. */
 export function useReliableFiles(): void {
   for (const [name, fd] of [
     ["stdout", 1],
@@ -47,19 +53,22 @@ export function useReliableFiles(): void {
   }
 }
 
-/** A reader that has gone (`| head`) has read what it wanted, and a terminal can be closed. */
+/**
+ * Returns whether the reader of a stream is gone: `| head` has read enough, and a terminal can be
+ * closed.
+ */
 function isGone(stream: NodeJS.WriteStream, error: unknown): boolean {
   const code = systemCode(error) ?? "";
   return code === "EPIPE" || code === "ECONNRESET" || (code === "EIO" && stream.isTTY);
 }
 
-/** What went wrong with a standard stream. */
+/** Errors of a standard stream. */
 export interface StreamWatch {
-  /** Waits until everything is written; returns what failed, unless its reader has just gone. */
+  /** Waits until everything is written. Returns the error, unless the reader is gone. */
   finish(): Promise<unknown>;
 }
 
-/** Watches a stream from here on. Its failures end nothing by themselves any more. */
+/** Watches a stream from now on. Its errors no longer end the process. */
 export function watchStream(stream: NodeJS.WriteStream): StreamWatch {
   let failure: unknown;
   stream.on("error", (error) => {
@@ -67,8 +76,8 @@ export function watchStream(stream: NodeJS.WriteStream): StreamWatch {
   });
   return {
     async finish() {
-      // The callback comes after all that was written before, also when that failed. Nothing is
-      // written where nothing waits: /dev/full refuses even that.
+      // The callback is called after everything written before, even when that failed. Nothing is
+      // written when nothing is pending, because /dev/full refuses even an empty write.
       if (!stream.destroyed && stream.writableLength > 0)
         await new Promise((resolve) => stream.write("", resolve));
       // An error is emitted in the tick after its callback.
@@ -78,7 +87,7 @@ export function watchStream(stream: NodeJS.WriteStream): StreamWatch {
   };
 }
 
-/** The error for standard output that could not be written. */
+/** Returns the error for standard output that could not be written. */
 export function stdoutError(cause: unknown): VmbuildError {
   return new VmbuildError(
     "HOST_OUTPUT",

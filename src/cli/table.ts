@@ -1,13 +1,13 @@
-/** Rows of text in columns, for what commands print. */
+/** Formats rows of text in columns for commands. */
 import { stripVTControlCharacters } from "node:util";
 import { cutText, displayWidth } from "../events/sinks/text.js";
 
 const GAP = "  ";
 
 /**
- * Aligns rows; the last column is not padded. Trailing spaces go.
- * @param columns the terminal's width; lines are cut to fit it, and must then have no
- *   colours. Not cut unless given.
+ * Aligns rows. The last column is not padded, and trailing spaces are removed.
+ * @param columns the terminal's width, to which lines without colors are cut; not cut unless
+ *   given.
  */
 export function alignRows(rows: readonly (readonly string[])[], columns?: number): string[] {
   const count = Math.max(0, ...rows.map((row) => row.length));
@@ -23,7 +23,7 @@ export function alignRows(rows: readonly (readonly string[])[], columns?: number
   });
 }
 
-/** Colours take no columns. */
+/** Color codes take no columns. */
 const width = (cell = ""): number => displayWidth(stripVTControlCharacters(cell));
 
 /** Indents lines by two spaces for each level. */
@@ -31,7 +31,7 @@ export function indent(lines: readonly string[], levels = 1): string[] {
   return lines.map((line) => (line === "" ? "" : `${"  ".repeat(levels)}${line}`));
 }
 
-/** `1 step`, `3 steps`. */
+/** Formats a count with its noun: `1 step`, `3 steps`. */
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

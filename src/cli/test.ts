@@ -1,4 +1,4 @@
-/** `vmbuild test`: boots a finished image and runs its template's acceptance checks. */
+/** Implements `vmbuild test`: boots a finished image and runs its template's acceptance checks. */
 import { requireAcceptance } from "../image/acceptance.js";
 import { findArtifact } from "../builds/find-artifact.js";
 import { testImage } from "../image/test.js";
@@ -13,7 +13,7 @@ import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { shortPath } from "./short-path.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface TestFlags extends TemplateFlags, OutputFlags, ReportFlags {
   readonly output?: string;
   readonly context?: string[];
@@ -40,7 +40,7 @@ export async function test(name: string, flags: TestFlags): Promise<number> {
       testImage({
         template,
         image,
-        // Only what was asked for in this call stands over the section's own.
+        // Only values given in this call override those of the acceptance section.
         memory: flags.memory === undefined ? undefined : template.machine.memory,
         cpus: flags.cpus === undefined ? undefined : template.machine.cpus,
         context,

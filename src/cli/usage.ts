@@ -8,9 +8,9 @@ function fullName(command: CommandUnknownOpts): string {
 }
 
 /**
- * Converts the parser's message; its suggestion becomes the hint.
- * @returns undefined where nothing is wrong (help and version were asked for), or where help
- *   itself is the answer and was printed.
+ * Converts the parser's error; its suggestion becomes the hint.
+ * @returns undefined when help or version was requested, or when help was printed instead of an
+ *   error.
  */
 export function usageError(
   error: CommanderError,

@@ -1,4 +1,4 @@
-/** `vmbuild validate`: all that can be known of templates without a machine. */
+/** Implements `vmbuild validate`: checks templates without starting a machine. */
 import { checkTemplate, invalidError } from "../validate/validate.js";
 import type { Findings } from "../validate/validate.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
@@ -15,14 +15,14 @@ import type { Output } from "./output.js";
 import { shortPath } from "./short-path.js";
 import { countOf } from "./table.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface ValidateFlags extends TemplateFlags, OutputFlags {
   readonly json?: boolean;
 }
 
-/** What is known of one template. */
+/** Result of one template. */
 interface Outcome {
-  /** As it was given. */
+  /** Name as given by the user. */
   readonly name: string;
   readonly template?: Template;
   readonly findings: Findings;
@@ -40,7 +40,7 @@ async function artifactOf(name: string, flags: TemplateFlags) {
   }
 }
 
-/** A template may be wrong in one place and a secret stand in the message about it. */
+/** Masks secrets, which a message about an invalid value may contain. */
 function masked(findings: Findings, template: Template): Findings {
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
@@ -95,7 +95,7 @@ function show({ template, findings, error }: Outcome, output: Output): void {
   }
 }
 
-/** Runs the command; returns the exit code: 0, or that of the first template that is not valid. */
+/** Runs the command; returns 0, or the exit code of the first template that is not valid. */
 export async function validate(names: readonly string[], flags: ValidateFlags): Promise<number> {
   const output = createOutput(flags);
   const outcomes: Outcome[] = [];

@@ -1,4 +1,4 @@
-/** `vmbuild verify`: runs a template's HTTP checks against an instance that runs somewhere. */
+/** Implements `vmbuild verify`: runs a template's HTTP checks against a running instance. */
 import { parseFingerprint } from "../acceptance/trust.js";
 import type { Trust } from "../acceptance/trust.js";
 import { readAuthority, requireAcceptance } from "../image/acceptance.js";
@@ -14,7 +14,7 @@ import { requireOptionFile } from "./option-file.js";
 import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 
-/** The command's flags. */
+/** Flags of the command. */
 export interface VerifyFlags extends TemplateFlags, OutputFlags, ReportFlags {
   readonly endpoint: string;
   readonly passwordEnv?: string;
@@ -25,7 +25,7 @@ export interface VerifyFlags extends TemplateFlags, OutputFlags, ReportFlags {
   readonly wait?: string;
 }
 
-/** An address, or a host alone, which then gets the section's scheme. */
+/** Parses an address, or a host alone, which gets the section's scheme. */
 function parseEndpoint(text: string, scheme: string): URL {
   const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${scheme}://${text}`;
   const url = URL.canParse(address) ? new URL(address) : undefined;
@@ -44,7 +44,7 @@ function parseEndpoint(text: string, scheme: string): URL {
   return url;
 }
 
-/** A secret out of the environment, where no argument list shows it. */
+/** Reads a secret from the environment, so that it does not appear in an argument list. */
 function fromEnvironment(flag: string, name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
   const value = process.env[name];

@@ -1,24 +1,24 @@
-/** What a look at one prerequisite found. */
+/** Defines the result of checking one prerequisite. */
 
-/** One prerequisite of this host. */
+/** Prerequisite of this host. */
 export interface Check {
   readonly name: string;
-  /** `fail`: the job cannot run. `warn`: something else cannot, or goes slower. */
+  /** `fail`: the job cannot run. `warn`: something else cannot run, or is slower. */
   readonly status: "ok" | "warn" | "fail";
-  /** What is there: a version, a size, a path, or what is wrong. */
+  /** What was found: a version, a size, a path, or a problem. */
   readonly found: string;
-  /** What lacking it costs. */
+  /** Consequence of the problem. */
   readonly cost?: string;
-  /** Fix for it; mostly one line for a shell. */
+  /** Fix for the problem; usually one shell command. */
   readonly fix?: string;
 }
 
-/** A check that went well. */
+/** Creates the result of a successful check. */
 export function ok(name: string, found: string): Check {
   return { name, status: "ok", found };
 }
 
-/** A check that did not; `required` makes it a failure. */
+/** Creates the result of an unsuccessful check; `required` makes it a failure. */
 export function unmet(
   name: string,
   required: boolean,

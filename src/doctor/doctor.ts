@@ -1,4 +1,4 @@
-/** Looks at everything that a build needs of this host. */
+/** Checks everything that a build needs of this host. */
 import { BASE_KINDS, baseKindOf } from "../base/registry.js";
 import type { Template } from "../template/load.js";
 import { DEFAULTS } from "../template/schema.js";
@@ -18,16 +18,16 @@ import { checkPrograms } from "./programs.js";
 
 export type { Check } from "./check.js";
 
-/** The job that the host is examined for. */
+/** Job for which the host is checked. */
 export interface Job {
-  /** Absent: the default machine, and everything that any template may need. */
+  /** Absent for the default machine and everything that any template may need. */
   readonly template?: Template;
-  /** The default job's accelerator, where there is no template. */
+  /** Accelerator of the default job, where there is no template. */
   readonly accelerator?: Template["machine"]["accelerator"];
 }
 
 /**
- * Looks at each prerequisite; what the job cannot do without is a failure.
+ * Checks each prerequisite. A missing one that the job requires is a failure.
  * @throws the signal's reason.
  */
 export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[]> {

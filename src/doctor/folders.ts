@@ -1,4 +1,7 @@
-/** The folders that vmbuild writes to, the current folder, and what the environment says of the network. */
+/**
+ * Checks the folders that vmbuild writes to, the current folder, and the network settings of the
+ * environment.
+ */
 import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { asVmbuildError, systemCode } from "../errors.js";
@@ -11,8 +14,8 @@ import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
 /**
- * Says why nothing can be written in a folder; undefined when it can.
- * @param options `mustExist`: vmbuild does not make this folder.
+ * Returns the reason why a folder cannot be written to; undefined when it can.
+ * @param options `mustExist`: vmbuild does not create this folder.
  */
 export async function writeProblem(
   folder: string,
@@ -33,7 +36,7 @@ export async function writeProblem(
   }
 }
 
-/** The check of a folder without which nothing can be built, and that cannot be written to. */
+/** Creates the result for a required folder that cannot be written to. */
 export function unwritable(name: string, problem: string, variable: string): Check {
   const home = hasNoHome(variable) ? "; this user has no home folder (HOME)" : "";
   return unmet(name, true, {
@@ -43,7 +46,7 @@ export function unwritable(name: string, problem: string, variable: string): Che
   });
 }
 
-/** The folders of sockets and of temporary files, and the current one. */
+/** Checks the folders of sockets and of temporary files, and the current folder. */
 export async function checkFolders(): Promise<Check[]> {
   const temporary = temporaryRoot();
   const problem = await writeProblem(temporary, { mustExist: true });
@@ -75,10 +78,10 @@ export async function checkFolders(): Promise<Check[]> {
   ];
 }
 
-/** Addresses stand for all of their scheme: `no_proxy` is not looked at. */
+/** Schemes of the addresses that are checked; `no_proxy` is not considered. */
 const SCHEMES = ["http", "https"] as const;
 
-/** The proxies and certificates that the environment names; nothing where it names none. */
+/** Checks the proxies and certificates that the environment names; none where it names none. */
 export function checkNetwork(): Check[] {
   const cost = "downloads fail";
   const checks = SCHEMES.flatMap((scheme): Check[] => {

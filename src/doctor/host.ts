@@ -1,4 +1,4 @@
-/** Memory, space, firmware, user namespaces, and Node.js itself. */
+/** Checks memory, disk space, firmware, user namespaces, and Node.js itself. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { BaseHostNeeds } from "../base/kind.js";
@@ -13,10 +13,12 @@ import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
 const OLDEST_NODE = { major: 20, minor: 19 } as const;
-/** A base, a download or two, and a working disk. Less is a warning, not a failure. */
+/**
+ * Space for a base, some downloads and a working disk, in bytes. Less is a warning, not a failure.
+ */
 const COMFORTABLE_SPACE = 10 * 2 ** 30;
 
-/** The version of Node.js that runs this. */
+/** Checks the version of Node.js. */
 export function checkNode(): Check {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const { major: oldest, minor: oldestMinor } = OLDEST_NODE;
@@ -30,7 +32,7 @@ export function checkNode(): Check {
   });
 }
 
-/** ssh2's compiled part: without it encryption is done in JavaScript. */
+/** Checks ssh2's native binding, without which encryption is done in JavaScript. */
 export function checkSshBinding(): Check {
   const require = createRequire(import.meta.url);
   try {
@@ -38,7 +40,8 @@ export function checkSshBinding(): Check {
     require(join(library, "protocol", "crypto", "build", "Release", "sshcrypto.node"));
     return ok("ssh2 binding", "compiled");
   } catch {
-    // Any reason (not compiled, another Node's) has the same consequence and the same remedy.
+    // Every reason (not compiled, compiled for another Node) has the same consequence and the same
+    // remedy.
     return unmet("ssh2 binding", false, {
       found: "not compiled",
       cost: "uploads over SSH are several times slower",
@@ -47,7 +50,7 @@ export function checkSshBinding(): Check {
   }
 }
 
-/** Memory that the machine can have. */
+/** Checks the memory that is available to the machine. */
 export async function checkMemory(wanted: number, required: boolean): Promise<Check> {
   const available = await availableMemory();
   const [there, needed] = formatSizes(available, wanted);
@@ -60,7 +63,7 @@ export async function checkMemory(wanted: number, required: boolean): Promise<Ch
   });
 }
 
-/** Space in the folders that vmbuild writes to; a folder that it cannot write to has none. */
+/** Checks the space in the folders that vmbuild writes to. */
 export async function checkSpace(): Promise<Check[]> {
   const { inputs, builds } = hostPaths();
   const checkFolderSpace = async (
@@ -85,7 +88,7 @@ export async function checkSpace(): Promise<Check[]> {
   ];
 }
 
-/** Firmware for `"firmware": "uefi"`. */
+/** Checks the firmware for `"firmware": "uefi"`. */
 export async function checkFirmware(required: boolean): Promise<Check> {
   const firmware = await findUefi();
   if (firmware) return ok("uefi firmware", firmware.code);
@@ -96,14 +99,14 @@ export async function checkFirmware(required: boolean): Promise<Check> {
   });
 }
 
-/** Checks what making bases of a kind takes beside its programs. */
+/** Checks what creating bases of a kind needs besides its programs. */
 export async function checkBaseHost(
   { prerequisite, cost }: BaseHostNeeds,
   required: boolean,
   signal: AbortSignal,
 ): Promise<Check | undefined> {
   const { name, program } = prerequisite;
-  // Without the program its own check says what is missing.
+  // A missing program is reported by its own check.
   if (!(await findProgram(program))) return undefined;
   try {
     return ok(name, await prerequisite.probe(signal));

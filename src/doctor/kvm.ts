@@ -1,4 +1,4 @@
-/** Whether KVM can be used here, and by this user. */
+/** Checks whether KVM can be used on this host and by this user. */
 import { readFile, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { findKvmProblem } from "../machine/accelerator.js";
@@ -8,17 +8,17 @@ import { findProgram } from "../requirements/host.js";
 import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
-/** What is asked of KVM. */
+/** Requirements for KVM. */
 export interface KvmRequirement {
   readonly binary: string;
   readonly cpuModel: string | undefined;
-  /** Whether the job cannot run without it. */
+  /** True when the job cannot run without KVM. */
   readonly required: boolean;
 }
 
 const COST = "guests are emulated, many times slower (--accel tcg), or not built at all";
 
-/** Runs a very small guest, as a build would before its own: three seconds at most. */
+/** Runs a very small guest, as a build does before its own; takes three seconds at most. */
 export async function checkKvm(requirement: KvmRequirement, signal: AbortSignal): Promise<Check> {
   const { binary, cpuModel, required } = requirement;
   if (!(await findProgram(binary))) {
@@ -36,7 +36,7 @@ export async function checkKvm(requirement: KvmRequirement, signal: AbortSignal)
   return unmet("kvm", required, { found, cost: COST, fix: problem.hint });
 }
 
-/** The user's name, or its number where the password database has none, as in containers. */
+/** Returns the user's name, or its id where the password database has none, as in containers. */
 function userName(uid: number): string {
   try {
     return userInfo().username;
@@ -45,13 +45,13 @@ function userName(uid: number): string {
   }
 }
 
-/** The group that /dev/kvm belongs to, and whether this user is in it. */
+/** Checks whether this user is in the group of /dev/kvm. */
 export async function checkKvmGroup(): Promise<Check | undefined> {
   const device = await stat("/dev/kvm").catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   });
-  // Without a device there is no group to be in; the check of KVM itself says so.
+  // Without a device there is no group; the check of KVM itself reports that.
   if (!device) return undefined;
   const uid = process.getuid?.() ?? 0;
   const username = userName(uid);

@@ -1,4 +1,4 @@
-/** Which of the host's programs are there, and their versions. */
+/** Checks which programs are installed on the host, and their versions. */
 import { BASE_KINDS } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { PROGRAMS, runProgram } from "../host/programs.js";
@@ -9,13 +9,13 @@ import { commonPrograms } from "../requirements/programs.js";
 import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
-/** What every run needs, whatever its template says. */
+/** Programs that every run needs, regardless of its template. */
 const ALWAYS: readonly string[] = [
   "qemu-system-x86_64",
   ...commonPrograms({ seal: true, checkpoints: true }),
 ];
 
-/** Programs that know no `--version`. */
+/** Arguments of programs that do not support `--version`. */
 const VERSION_ARGUMENTS: Readonly<Record<string, string>> = {
   xorriso: "-version",
   "mkfs.ext4": "-V",
@@ -39,7 +39,7 @@ function costOf(name: string, isRequired: boolean): string {
   return `${base?.host?.cost ?? "templates that need it cannot be built"}: it ${purpose}`;
 }
 
-/** The line that installs a program on Debian and Ubuntu. */
+/** Returns the command that installs a program on Debian and Ubuntu. */
 function installLine(name: string): string {
   return name in PROGRAMS
     ? `sudo apt-get install ${PROGRAMS[name as ProgramName].package}`
@@ -68,7 +68,7 @@ async function checkProgram(name: string, required: boolean, signal: AbortSignal
 }
 
 /**
- * Looks at the programs.
+ * Checks the programs.
  * @param needed those of a template, when only these matter.
  */
 export async function checkPrograms(

@@ -115,9 +115,9 @@ async function receive(
     if (opened.from > 0) await part.resume(record);
     else await part.restart(record);
     if (total !== undefined) await requireSpace(part.path, total - part.position, job.label);
-    const tell = (): void => progress.at(part.position, total ?? null);
-    tell();
-    await readBody(opened, part, tell);
+    const report = (): void => progress.at(part.position, total ?? null);
+    report();
+    await readBody(opened, part, report);
   } catch (error) {
     context.signal.throwIfAborted();
     throw error instanceof BodyError ? asAddressFailure(error.cause, context.limits) : error;

@@ -15,7 +15,7 @@ export interface Progress {
 /** Creates the progress of `task`. */
 export function createProgress(emit: Emit, clock: Clock, task: string, label: string): Progress {
   let reportedAt = -Infinity;
-  const tell = (done: number, total: number | null): void => {
+  const report = (done: number, total: number | null): void => {
     emit({ type: "progress", task, label, done, total, unit: "bytes" });
   };
   return {
@@ -24,10 +24,10 @@ export function createProgress(emit: Emit, clock: Clock, task: string, label: st
       // finish() reports the end once the content has been verified.
       if (now - reportedAt < INTERVAL_MS || done === total) return;
       reportedAt = now;
-      tell(done, total);
+      report(done, total);
     },
     finish(done) {
-      tell(done, done);
+      report(done, done);
     },
   };
 }

@@ -97,7 +97,7 @@ function strengthOf({ algorithms: [first] }: SumsEntry): number {
 function strongestOf(entries: readonly SumsEntry[]): readonly SumsEntry[] {
   const longest = Math.max(...entries.map(({ hex }) => hex.length));
   const long = entries.filter(({ hex }) => hex.length === longest);
-  const said = long.filter(({ algorithmIsStated: isSaid }) => isSaid);
+  const said = long.filter(({ algorithmIsStated }) => algorithmIsStated);
   if (said.length === 0) return long;
   const best = Math.min(...said.map(strengthOf));
   return said.filter((entry) => strengthOf(entry) === best);
@@ -109,8 +109,8 @@ function strongestOf(entries: readonly SumsEntry[]): readonly SumsEntry[] {
  */
 function mayDiffer(entries: readonly SumsEntry[], different: number): boolean {
   return entries.every(
-    ({ algorithmIsStated: isSaid, hex, algorithms }) =>
-      !isSaid && hex.length === 128 && different <= algorithms.length,
+    ({ algorithmIsStated, hex, algorithms }) =>
+      !algorithmIsStated && hex.length === 128 && different <= algorithms.length,
   );
 }
 

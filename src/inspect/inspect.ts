@@ -1,4 +1,4 @@
-/** What a run would do, without doing it; plain data for people and programs. */
+/** Describes what a run would do, without doing it, as plain data. */
 import { join } from "node:path";
 import type { Check } from "../acceptance/check-schema.js";
 import { summarizeCheck } from "../acceptance/summary.js";
@@ -20,21 +20,21 @@ import { completeShape } from "../machine/shape.js";
 import { planMachine, planOutput } from "../requirements/plan.js";
 import { buildPaths, runPaths } from "../builds/workspace.js";
 
-/** Stands for what only a run decides. */
+/** Placeholder for values that only a run determines. */
 const RUN_ID = "RUN";
-/** QEMU's argument list has a port from the kernel in its place. */
+/** Placeholder for a port that the kernel assigns. */
 const ANY_PORT = 0;
 
-/** What the accelerator will be. */
+/** Accelerator that a run would use. */
 export interface AcceleratorInspection {
   readonly asked: Template["machine"]["accelerator"];
-  /** The one that the argument list is for. */
+  /** Accelerator of the displayed argument list. */
   readonly shown: Accelerator;
-  /** Set where KVM was tried and is not usable here. */
+  /** Set when KVM was tried and is not usable here. */
   readonly problem?: string;
 }
 
-/** One step as a run would do it. Durations are milliseconds. */
+/** Step as a run would perform it. Durations are milliseconds. */
 export interface StepInspection {
   readonly name: string;
   readonly timeoutMs: number;
@@ -48,14 +48,14 @@ export interface StepInspection {
   readonly verify: readonly string[];
 }
 
-/** One acceptance check. */
+/** Acceptance check. */
 export interface CheckInspection {
   readonly name: string;
-  /** What it asks for, in a few words. */
+  /** Summary of the check. */
   readonly summary: string;
 }
 
-/** All of it. Paths are absolute, sizes bytes. */
+/** Result of an inspection. Paths are absolute, sizes bytes. */
 export interface Inspection {
   readonly name: string;
   readonly version: string;
@@ -74,13 +74,13 @@ export interface Inspection {
   readonly seed: Template["seed"];
   readonly qemu: {
     readonly program: string;
-    /** Undefined where it is not installed; the arguments are then those for QEMU 7.2. */
+    /** Undefined where QEMU is not installed; the arguments are then those for QEMU 7.2. */
     readonly version?: string;
     readonly arguments: readonly string[];
   };
   readonly steps: readonly StepInspection[];
   readonly seal: boolean;
-  /** What `vmbuild test` checks: all of it once, and once more in each further round. */
+  /** Checks of `vmbuild test`: all of them once, and again in each further round. */
   readonly acceptance?: {
     readonly checks: readonly CheckInspection[];
     readonly rounds: readonly {
@@ -96,11 +96,11 @@ export interface Inspection {
   };
 }
 
-/** What may be asked of an inspection. */
+/** Options of an inspection. */
 export interface InspectOptions {
-  /** In place of the template's output directory. */
+  /** Replaces the template's output folder. */
   readonly outputDirectory?: string | undefined;
-  /** Try KVM, as a run would, and show what came of it. */
+  /** Tests KVM as a run would, and reports the result. */
   readonly probe?: boolean;
   readonly signal: AbortSignal;
 }
@@ -180,7 +180,7 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
 }
 
 /**
- * Tells what a run of the template would do. Sensitive variables are masked wherever they stand.
+ * Describes what a run of the template would do. Sensitive variables are masked everywhere.
  * @throws the signal's reason.
  */
 export async function inspectTemplate(

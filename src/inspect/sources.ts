@@ -1,4 +1,4 @@
-/** Where a template's base and inputs would come from, and whether they are here. */
+/** Describes the sources of a template's base and inputs, and whether they are on this host. */
 import { baseKindOf } from "../base/registry.js";
 import { statIfThere } from "../host/files.js";
 import { inputLocation } from "../inputs/inputs.js";
@@ -7,26 +7,26 @@ import type { SourceFacts } from "../inputs/kind.js";
 import { inputKindOf } from "../inputs/registry.js";
 import type { Template } from "../template/load.js";
 
-/** A base or an input. */
+/** Base or input. */
 export interface SourceInspection {
-  /** The input's name; `base` for the base. */
+  /** Name of the input; `base` for the base. */
   readonly name: string;
   readonly kind: string;
-  /** The address without credentials, the path, the suite, or the appliance. */
+  /** Address without credentials, path, suite, or appliance. */
   readonly origin: string;
-  /** As the template has it; of a git tree its ref. */
+  /** Value that fixes the content in the template; for a git tree its ref. */
   readonly pinned?: string;
-  /** The template's key that has it: `checksum`, `ref`. */
+  /** Key of that value: `checksum`, `ref`. */
   readonly pinnedBy?: string;
-  /** Where it lies or will lie; absolute. Unknown for another template's artifact. */
+  /** Absolute path, now or later. Unknown for another template's artifact. */
   readonly path?: string;
-  /** Whether something lies there now. A run may still find that it has changed. */
+  /** True when something exists there now. A run may still find that it has changed. */
   readonly here: boolean;
-  /** The same in words: `cached`, `not fetched yet`. */
+  /** Description of the state: `cached`, `not fetched yet`. */
   readonly state: string;
 }
 
-/** Adds to what is known of a source whether it is here now. */
+/** Adds whether a source is on this host now. */
 async function inspectFacts(
   name: string,
   kind: string,
@@ -49,13 +49,13 @@ function inspectSpec(name: string, spec: InputSpec): Promise<SourceInspection> {
   return inspectFacts(name, spec.kind, inputKindOf(spec).inspect(spec, inputLocation(spec)));
 }
 
-/** The base. */
+/** Describes the base. */
 export function inspectBase({ base, folder }: Template): Promise<SourceInspection> {
   const kind = baseKindOf(base);
   return inspectFacts("base", kind.name, kind.inspect(base, folder));
 }
 
-/** The inputs, in the template's order. */
+/** Describes the inputs in the order of the template. */
 export async function inspectInputs({ inputSpecs }: Template): Promise<SourceInspection[]> {
   return Promise.all([...inputSpecs].map(([name, spec]) => inspectSpec(name, spec)));
 }

@@ -140,7 +140,7 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   const args = options.paused ? [...all, "-S"] : all;
   const listeners: Process["listeners"] = new Set();
   await using listener = await listenForQmp(qmpSocket, (event) => {
-    for (const tell of listeners) tell(event);
+    for (const notify of listeners) notify(event);
   });
   const process = startProcess(shape.binary, args, options.log, listeners);
   const { child, ended } = process;

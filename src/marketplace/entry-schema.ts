@@ -1,12 +1,12 @@
 /**
- * An entry of OpenNebula's community marketplace, one YAML file for each appliance
- * (github.com/OpenNebula/marketplace-community; facts: "Marketplace entry").
+ * Defines the schema of an entry of OpenNebula's community marketplace, one YAML file for each
+ * appliance (github.com/OpenNebula/marketplace-community).
  */
 import { z } from "zod";
 
 const text = z.string().trim().min(1, "is empty");
 
-/** YAML reads 24.04 and 7.0 as numbers, and their last digit is lost. */
+/** Without quotes, YAML reads 24.04 and 7.0 as numbers and loses digits. */
 const quoted = z
   .string({
     error: ({ input }) =>
@@ -25,7 +25,7 @@ const hex = (digits: number, name: string) =>
 
 const epoch = z.int("is not a time in whole seconds since 1970").positive();
 
-/** The types that OpenNebula asks a user for (its manual, "User Inputs"). */
+/** Types of OpenNebula's user inputs (its manual, "User Inputs"). */
 const INPUT_TYPES = [
   ...["text", "text64", "password", "boolean", "fixed", "list", "list-multiple"],
   ...["number", "number-float", "range", "range-float"],
@@ -53,7 +53,7 @@ const lowerCase = z
 
 type Attribute = string | { readonly [key: string]: Attribute } | readonly Attribute[];
 
-/** What OpenNebula's template has: vectors of texts, also several of one name. */
+/** Attribute of an OpenNebula template: a text, a vector of texts, or several of one name. */
 const attribute: z.ZodType<Attribute> = z.lazy(() =>
   z.union([quoted, z.record(lowerCase, attribute), z.array(attribute)]),
 );
@@ -102,7 +102,7 @@ const image = z.strictObject({
   checksum: z.strictObject({ md5: hex(32, "md5"), sha256: hex(64, "sha256") }),
 });
 
-/** The whole entry. */
+/** Schema of the whole entry. */
 export const entrySchema = z
   .strictObject({
     name: text,

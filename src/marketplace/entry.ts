@@ -1,4 +1,4 @@
-/** Fills what only the finished image tells into its marketplace entry, and checks the whole. */
+/** Fills in the values of the finished image in its marketplace entry, and validates the result. */
 import { readFile } from "node:fs/promises";
 import { isNode, LineCounter, parseDocument } from "yaml";
 import type { Document } from "yaml";
@@ -9,21 +9,21 @@ import type { JsonPath } from "../template/document.js";
 import { problemsOf } from "../template/problems.js";
 import { entrySchema } from "./entry-schema.js";
 
-/** The image that the entry is for. */
+/** Image of the entry. */
 export interface PublishedImage {
   readonly manifest: Manifest;
-  /** Where people will download it. */
+  /** Address from which the image is downloaded. */
   readonly url: string;
 }
 
-/** What stands for a value that is still to be filled in. */
+/** Matches a placeholder for a value that is still missing. */
 const PLACEHOLDER = /PLACEHOLDER|PUBLISH_URL/;
 
 function invalid(path: string, problem: string, lines: readonly string[], cause?: unknown) {
   return new VmbuildError("MARKETPLACE_INVALID", `${path} ${problem}`, { lines, cause });
 }
 
-/** The values of an image, by their place in the entry. */
+/** Returns the values of an image by their place in the entry. */
 function valuesOf({ manifest, url }: PublishedImage, index: number): [JsonPath, unknown][] {
   const [file] = manifest.files;
   const at = (...rest: string[]): JsonPath => ["images", index, ...rest];
@@ -47,7 +47,7 @@ function valuesOf({ manifest, url }: PublishedImage, index: number): [JsonPath, 
   );
 }
 
-/** The image of the entry that is the operating system's disk, or the only one. */
+/** Returns the index of the entry's image that is the operating system's disk, or the only one. */
 function imageIndex(document: Document): number {
   const images: unknown = document.toJS();
   const list = (images as { images?: unknown } | null)?.images;
@@ -76,7 +76,7 @@ function* textsIn(value: unknown, path: JsonPath = []): Generator<[JsonPath, str
   }
 }
 
-/** The format of the image itself must be the one that the entry speaks of. */
+/** Requires that the image has the format that the entry states. */
 function formatProblems(value: unknown, { manifest }: PublishedImage) {
   const format = manifest.files[0]?.format;
   const found = (value as { format?: unknown } | null)?.format;
@@ -87,10 +87,10 @@ function formatProblems(value: unknown, { manifest }: PublishedImage) {
 }
 
 /**
- * The entry's text with everything filled in. Comments, order and the way of writing stay.
+ * Returns the entry's text with all values filled in. Comments, order and style are preserved.
  * @param path the appliance's own `marketplace.yaml`.
- * @throws {VmbuildError} MARKETPLACE_INVALID with every place that is wrong; ARTIFACT_INVALID
- *   when the manifest lacks a sum or a size.
+ * @throws {VmbuildError} MARKETPLACE_INVALID with every problem; ARTIFACT_INVALID when the
+ *   manifest lacks a checksum or a size.
  */
 export async function composeEntry(path: string, image: PublishedImage): Promise<string> {
   let source: string;
@@ -112,7 +112,7 @@ export async function composeEntry(path: string, image: PublishedImage): Promise
     try {
       document.setIn(place, value);
     } catch (cause) {
-      // A list or a mapping is missing on the way there: the schema says so in its own words.
+      // A list or a mapping is missing in the path, which the schema reports.
       void cause;
     }
   }
@@ -128,7 +128,7 @@ export async function composeEntry(path: string, image: PublishedImage): Promise
     const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
     throw invalid(path, `has ${count}`, problems.map(placer(path, document, lines)));
   }
-  // A diff should show what was filled in alone, so lists and {…} are written as they were.
+  // Lists and {…} keep their style, so that a diff shows only the filled-in values.
   const indentSeq = !/^[\w-]+:[ \t]*\n(?:#.*\n|\n)*- /m.test(source);
   const flowCollectionPadding = !/: \{[^\s}]/.test(source);
   return document.toString({ lineWidth: 0, indentSeq, flowCollectionPadding });

@@ -1,11 +1,14 @@
-/** The template's `acceptance` section: what a finished image must do, and how it is booted for it. */
+/**
+ * Defines the template's `acceptance` section: the checks of a finished image, and how it is booted
+ * for them.
+ */
 import { z } from "zod";
 import { checkSchema, port, schemeOf } from "../acceptance/check-schema.js";
 import type { Check } from "../acceptance/check-schema.js";
 import { duration, memorySize } from "../fields.js";
 import { CONTEXT_NAME } from "../seed/context.js";
 
-/** How long the guest may take to let us in where the section does not say. Milliseconds. */
+/** Default time limit for the first login to the guest. Milliseconds. */
 const LOGIN_MS = 10 * 60_000;
 
 const checkList = z.array(checkSchema);
@@ -75,7 +78,7 @@ const roundSchema = z
   })
   .describe("the guest is switched off, started again on the same disk, and checked again");
 
-/** All checks in one list with the place of each, for what looks at every one. */
+/** Returns all checks with the place of each. */
 function placedChecks(section: { checks: Check[]; rounds: { checks: Check[] }[] }) {
   return [
     ...section.checks.map((check, index) => ({ check, path: ["checks", index], round: -1 })),
@@ -85,7 +88,7 @@ function placedChecks(section: { checks: Check[]; rounds: { checks: Check[] }[] 
   ];
 }
 
-/** The section. */
+/** Schema of the section. */
 export const acceptanceSchema = z
   .strictObject({
     title: z.string().optional().describe("stands over the report"),
@@ -119,5 +122,5 @@ export const acceptanceSchema = z
   })
   .describe("what `vmbuild test` and `vmbuild verify` check");
 
-/** The section after defaults and units. Durations are milliseconds. */
+/** Section after defaults and units. Durations are milliseconds. */
 export type Acceptance = z.infer<typeof acceptanceSchema>;

@@ -1,23 +1,23 @@
-/** A JSON document that knows where each of its places is, for messages. */
+/** Parses a JSON document and locates its values for messages. */
 import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } from "jsonc-parser";
 import type { Node, ParseError } from "jsonc-parser";
 
-/** The way to a place: keys and indexes from the root. */
+/** Path of a value: keys and indexes from the root. */
 export type JsonPath = readonly (string | number)[];
 
-/** Something that is wrong with a place in a document. */
+/** Problem of a value in a document. */
 export interface Problem {
   readonly path: JsonPath;
   readonly message: string;
-  /** Text inside the place's own, to point at exactly. */
+  /** Text inside the value, to which the message points. */
   readonly excerpt?: string;
-  /** Where the value came from, when not from the file: `--set machine.memory`. */
+  /** Origin of a value that is not from the file: `--set machine.memory`. */
   readonly source?: string;
-  /** Known already for syntax errors. */
+  /** Offset in the file, where it is already known, as for syntax errors. */
   readonly offset?: number;
 }
 
-/** What lies at a place of a plain value; undefined where there is nothing. */
+/** Returns the value at a path of a plain value; undefined where there is none. */
 export function valueAt(value: unknown, path: JsonPath): unknown {
   return path.reduce<unknown>(
     (at, part) =>
@@ -28,7 +28,7 @@ export function valueAt(value: unknown, path: JsonPath): unknown {
   );
 }
 
-/** `steps[2].actions[0].script`. */
+/** Formats a path: `steps[2].actions[0].script`. */
 export function formatPath(path: JsonPath): string {
   const text = path
     .map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`))
@@ -37,7 +37,7 @@ export function formatPath(path: JsonPath): string {
   return text === "" ? "(the whole document)" : text;
 }
 
-/** A parsed document. Comments and trailing commas are accepted. */
+/** Parsed document. Comments and trailing commas are accepted. */
 export class JsonDocument {
   readonly file: string;
   readonly text: string;
@@ -59,18 +59,18 @@ export class JsonDocument {
     ];
   }
 
-  /** The document as plain values. */
+  /** Returns the document as plain values. */
   get value(): unknown {
     return this.#root ? (getNodeValue(this.#root) as unknown) : undefined;
   }
 
-  /** The text of a value as it stands in the file; undefined where there is none. */
+  /** Returns the source text of a value; undefined where there is none. */
   sourceOf(path: JsonPath): string | undefined {
     const node = this.#root && findNodeAtLocation(this.#root, [...path]);
     return node && this.text.slice(node.offset, node.offset + node.length);
   }
 
-  /** `file:line:column: path: message`, counted from 1. */
+  /** Formats a problem as `file:line:column: path: message`, counted from 1. */
   format(problem: Problem): string {
     const place = formatPath(problem.path);
     const where = problem.offset === undefined ? `${place}: ` : "";
@@ -81,7 +81,7 @@ export class JsonDocument {
     return `${this.file}:${before.length}:${column}: ${where}${problem.message}`;
   }
 
-  /** The place itself, or the nearest one around it that is there. */
+  /** Returns the offset of the value, or of the nearest existing value around it. */
   #offsetOf(problem: Problem): number {
     for (let length = problem.path.length; length >= 0 && this.#root; length--) {
       const node = findNodeAtLocation(this.#root, problem.path.slice(0, length));
@@ -94,14 +94,17 @@ export class JsonDocument {
     return 0;
   }
 
-  /** A missing key is shown where its object begins, at the object's own key when it has one. */
+  /**
+   * Returns where a missing key is reported: at its object's own key if there is one, else at the
+   * object's beginning.
+   */
   #keyOffset(node: Node): number {
     const key = node.parent?.type === "property" ? node.parent.children?.[0] : undefined;
     return (key ?? node).offset;
   }
 }
 
-/** JSON says nothing of a key that stands twice; here it would hide what somebody wrote. */
+/** Reports duplicate keys, which JSON allows; here one of the values would be ignored silently. */
 function duplicateKeys(node: Node, path: JsonPath = []): Problem[] {
   const problems: Problem[] = [];
   const seen = new Set<string>();

@@ -1,9 +1,9 @@
-/** Downloads of one template that would replace each other in the output folder. */
+/** Finds downloads of a template that would overwrite each other in the output folder. */
 import { claimsCollide } from "../steps/output-path.js";
 import type { ParsedAction } from "../steps/registry.js";
 import type { Problem } from "./document.js";
 
-/** Finds downloads whose paths in the output folder are the same, or one inside the other. */
+/** Finds downloads whose paths in the output folder are equal or nested. */
 export function collidingDownloads(
   steps: readonly { readonly actions: readonly ParsedAction[] }[],
 ): Problem[] {

@@ -1,14 +1,14 @@
-/** From what a user types to a template's file: a path, or the name of a folder of appliances. */
+/** Finds a template's file by a path, or by the name of an appliance's folder. */
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 
-/** Where names are looked up. */
+/** Folders in which names are searched. */
 export interface SearchPaths {
   /** Absolute. */
   readonly currentFolder: string;
-  /** `--appliances DIR`; searched first, and alone. */
+  /** Value of `--appliances DIR`. If set, only this folder is searched. */
   readonly appliances?: string | undefined;
 }
 
@@ -34,7 +34,7 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** The templates that a bare name can mean here: name and file. */
+/** Returns the templates that can be given by a bare name: name and file. */
 export async function listAppliances(places: SearchPaths): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const folder of foldersOf(places)) {
@@ -46,13 +46,13 @@ export async function listAppliances(places: SearchPaths): Promise<Map<string, s
   return found;
 }
 
-/** Whether a user meant a file rather than a name. */
+/** Returns whether the text is a file rather than a name. */
 const looksLikePath = (text: string): boolean => text.includes("/") || /\.jsonc?$/.test(text);
 
 /**
- * The absolute path of the template. A path is taken as it is; a file name that is not here, and
- * a bare name, are looked up under `appliances/` of this folder and its parents.
- * @throws {VmbuildError} TEMPLATE_NOT_FOUND, listing the names that there are.
+ * Returns the absolute path of a template. A path is used as given. A file name that does not exist
+ * here, or a bare name, is searched in `appliances/` of this folder and its parents.
+ * @throws {VmbuildError} TEMPLATE_NOT_FOUND, which lists the available names.
  */
 export async function findTemplate(text: string, places: SearchPaths): Promise<string> {
   const direct = resolve(places.currentFolder, text);

@@ -1,25 +1,28 @@
 /**
  * Replaces `${var.x}`, `${input.x}`, `${name}` and `${version}` in every string of a template.
- * `$${` stands for `${`. In shell text (commands, written files) any other `${…}` is the shell's
- * own and stays; elsewhere it is a mistake.
+ * `$${` stands for `${`. In shell text (commands, written files) any other `${…}` is left to the
+ * shell; elsewhere it is an error.
  */
 import { ACTIONS } from "../steps/registry.js";
 import type { JsonPath, Problem } from "./document.js";
 
-/** What references may name. A lookup that answers undefined is an error at its place. */
+/** Values of references. A lookup that returns undefined is reported as an error. */
 export interface References {
   readonly name: string | undefined;
   readonly version: string | undefined;
   readonly variable: (name: string) => string | number | boolean | undefined;
   readonly input: (name: string) => string | undefined;
-  /** For messages. */
+  /** Known names, for messages. */
   readonly known: { readonly variables: readonly string[]; readonly inputs: readonly string[] };
 }
 
 const REFERENCE = /\$?\$\{([^{}]*)\}/g;
 const REFERENCE_NAME = /^(?:name|version|(?:var|input)\..*)$/;
 
-/** The keys for shell text: those of actions, a step's `verify`, and the `run` of an acceptance check. */
+/**
+ * Keys that contain shell text: those of actions, a step's `verify`, and the `run` of an acceptance
+ * check.
+ */
 export const SHELL_KEYS: ReadonlySet<string> = new Set([
   "run",
   "verify",
@@ -69,14 +72,17 @@ function replaceIn(
     return whole;
   };
   const only = /^\$\{([^{}]*)\}$/.exec(text);
-  // A reference that is the whole string keeps its value's type: "${var.cpus}" is a number.
+  // A string that consists of one reference keeps the value's type: "${var.cpus}" is a number.
   if (only?.[1] !== undefined) return resolveOne(text, only[1]);
   return text.replace(REFERENCE, (whole, reference: string) =>
     String(resolveOne(whole, reference)),
   );
 }
 
-/** A copy of the value with every string's references replaced; what is wrong goes to `problems`. */
+/**
+ * Returns a copy of the value with the references of every string replaced; errors are added to
+ * `problems`.
+ */
 export function interpolate(
   value: unknown,
   path: JsonPath,

@@ -1,9 +1,9 @@
-/** The template's JSON Schema (draft 2020-12), for editors and for the reference. */
+/** Generates the template's JSON Schema (draft 2020-12) for editors and for the reference. */
 import { z } from "zod";
 import { ACTIONS, ACTION_SCHEMAS, actionSchema } from "../steps/registry.js";
 import { templateSchema } from "./schema.js";
 
-/** A JSON Schema, as far as it is looked into here. */
+/** JSON Schema, with the keywords that are used here. */
 export interface JsonSchema {
   readonly [key: string]: unknown;
   readonly type?: string | readonly string[];
@@ -18,7 +18,10 @@ export interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
 }
 
-/** `${var.cpus}` may stand for a number, a switch, or one of a few words. */
+/**
+ * Schema of a reference such as `${var.cpus}`, which may replace a number, a boolean or an
+ * enumerated value.
+ */
 const REFERENCE = "#/$defs/reference";
 
 function convert(schema: z.ZodType): JsonSchema {
@@ -27,15 +30,15 @@ function convert(schema: z.ZodType): JsonSchema {
     target: "draft-2020-12",
     unrepresentable: "any",
     override({ zodSchema, jsonSchema }) {
-      // A transform has no schema of its own: each kind of action has its entry in $defs.
-      if (jsonSchema.format === "starts_with") delete jsonSchema.format; // zod's own, not a standard's
+      // A transform has no schema of its own; each kind of action has an entry in $defs instead.
+      if (jsonSchema.format === "starts_with") delete jsonSchema.format; // This format is zod's own and not part of the standard.
       if (zodSchema === actionSchema) Object.assign(jsonSchema, { $ref: "#/$defs/action" });
     },
   });
   return rest as JsonSchema;
 }
 
-/** The schema of one kind of action, with the fields that all have. */
+/** Returns the schema of an action with the common fields. */
 export function actionJsonSchema(name: string): JsonSchema {
   const found = ACTION_SCHEMAS.find((action) => action.name === name);
   const type = ACTIONS.find((action) => action.name === name);
@@ -43,12 +46,15 @@ export function actionJsonSchema(name: string): JsonSchema {
   return { ...convert(found.schema), title: name, description: type.summary };
 }
 
-/** The template's schema as it is in the code, actions being `$ref`s; for the reference. */
+/** Returns the template's schema as in the code, with `$ref`s for actions; for the reference. */
 export function plainTemplateSchema(): JsonSchema {
   return convert(templateSchema);
 }
 
-/** Whether a text with a reference in it would not fit, although it is right. */
+/**
+ * Returns whether the schema would reject a string with a reference, although the template accepts
+ * it.
+ */
 function refusesReferences(schema: JsonSchema): boolean {
   const { type } = schema;
   if ("const" in schema) return false;
@@ -56,7 +62,7 @@ function refusesReferences(schema: JsonSchema): boolean {
   return type === "string" && (schema.enum !== undefined || schema.pattern !== undefined);
 }
 
-/** The schema with references accepted wherever the template accepts them. */
+/** Returns the schema with references accepted wherever the template accepts them. */
 function withReferences(schema: JsonSchema): JsonSchema {
   if (refusesReferences(schema)) {
     const { description, default: value, ...own } = schema;
@@ -82,7 +88,7 @@ function mapValues<T>(record: Readonly<Record<string, T>>, map: (value: T) => T)
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }
 
-/** The whole schema: what `vmbuild schema` prints and `schemas/` holds. */
+/** Returns the complete schema, as printed by `vmbuild schema` and stored in `schemas/`. */
 export function templateJsonSchema(): JsonSchema {
   const plain = plainTemplateSchema();
   const { variables, ...rest } = plain.properties ?? {};
@@ -93,7 +99,7 @@ export function templateJsonSchema(): JsonSchema {
     title: "vmbuild template",
     description: "What `vmbuild run` builds an image from. Comments and trailing commas are fine.",
     ...whole,
-    // Declarations of variables name no other variables, so they stay as they are.
+    // Declarations of variables cannot contain references, so they are not changed.
     properties: { ...properties, ...(variables ? { variables } : {}) },
     $defs: {
       action: {
@@ -110,7 +116,7 @@ export function templateJsonSchema(): JsonSchema {
   };
 }
 
-/** The text of {@link templateJsonSchema}. */
+/** Returns {@link templateJsonSchema} as text. */
 export function templateSchemaText(): string {
   return `${JSON.stringify(templateJsonSchema(), null, 2)}\n`;
 }

@@ -1,4 +1,4 @@
-/** Text in, a validated template out; every problem listed at once, each with its place. */
+/** Loads and validates a template. All problems are reported at once, each with its place. */
 import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { relativeToCurrent } from "../host/current-folder.js";
@@ -18,32 +18,38 @@ import { isObject, resolveReferences } from "./resolve.js";
 import { patternProblem, resolveVariables } from "./variables.js";
 import type { VariableValue } from "./variables.js";
 
-/** What a user gave beside the template. */
+/** Values that a user gives besides the template. */
 export interface LoadOptions extends ValueSources {
-  /** In the order given. */
+  /** Overrides in the given order. */
   readonly overrides?: readonly Override[];
-  /** `--input NAME=PATH`. */
+  /** Values of `--input NAME=PATH`. */
   readonly inputs?: Readonly<Record<string, string>>;
 }
 
-/** A template that fits the schema, with its variables put in. */
+/** Validated template with its variables filled in. */
 export interface Template extends TemplateValues {
   /** Absolute. */
   readonly path: string;
-  /** What its paths are relative to; absolute. */
+  /** Folder to which its paths are relative; absolute. */
   readonly folder: string;
-  /** sha256 of the file, in hex. */
+  /** SHA-256 of the file, in hexadecimal. */
   readonly digest: string;
   readonly values: ReadonlyMap<string, VariableValue>;
-  /** The values of sensitive variables. */
+  /** Values of sensitive variables. */
   readonly secrets: readonly string[];
-  /** Where each input comes from in this run. */
+  /** Source of each input in this run. */
   readonly inputSpecs: ReadonlyMap<string, InputSpec>;
-  /** A problem as a line of text: where it stands, or which option brought it, and what it is. */
+  /**
+   * Formats a problem as a line of text: its place in the file, or the option that it came from,
+   * and the message.
+   */
   readonly describeProblem: (problem: Problem) => string;
 }
 
-/** The declarations that are sound; what is wrong with the others shows when all is parsed. */
+/**
+ * Returns the valid declarations. Problems of the others are reported when the whole template is
+ * parsed.
+ */
 function readDeclarations(raw: unknown): {
   declarations: Record<string, VariableDeclaration>;
   problems: Problem[];
@@ -61,7 +67,10 @@ function readDeclarations(raw: unknown): {
   return { declarations, problems };
 }
 
-/** Whether a text is made of a variable that has no value: that is reported once, as its own. */
+/**
+ * Returns whether a text refers to a variable without a value, which is reported once at the
+ * variable.
+ */
 function usesAny(text: unknown, variables: readonly string[]): boolean {
   return typeof text === "string" && variables.some((name) => text.includes(`\${var.${name}}`));
 }
@@ -75,7 +84,10 @@ async function openDocument(path: string): Promise<{ document: JsonDocument; dig
   return { document, digest };
 }
 
-/** Says of a problem which option its value came from, where it did not come from the file. */
+/**
+ * Returns a function that formats problems and names the option that a value came from, if it is
+ * not from the file.
+ */
 function problemFormatter(document: JsonDocument, overrides: readonly Override[]) {
   return (problem: Problem): string => {
     const source = problem.source ?? overrideAt(overrides, problem.path)?.source;
@@ -92,7 +104,7 @@ function invalid(
   return new VmbuildError(code, `${document.file} has ${count}`, { lines });
 }
 
-/** A template's text with overrides and variables put in, and what is wrong with it. */
+/** Fills in overrides and variables, and returns the template with all problems. */
 async function interpret(
   document: JsonDocument,
   folder: string,
@@ -116,7 +128,7 @@ async function interpret(
 /**
  * Loads a template from its file.
  * @throws {VmbuildError} TEMPLATE_INVALID or VARIABLE_INVALID, with every problem as a line;
- *   TEMPLATE_NOT_FOUND when it cannot be read; USAGE for an override that has no place.
+ *   TEMPLATE_NOT_FOUND when it cannot be read; USAGE for an override of a place that cannot exist.
  */
 export async function loadTemplate(path: string, options: LoadOptions = {}): Promise<Template> {
   const { document, digest } = await openDocument(path);

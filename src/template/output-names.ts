@@ -1,10 +1,10 @@
-/** Finds names in a template that would have two files of its artifact be one. */
+/** Finds names in a template that would give two files of its artifact the same name. */
 import { companionProblem, filenameProblem, imageFilename } from "../artifact/names.js";
 import type { NamedImage } from "../artifact/names.js";
 import type { Step } from "../steps/schema.js";
 import type { JsonPath } from "./document.js";
 
-/** Returns each name that cannot be, with its place. */
+/** Returns each invalid name with its place. */
 export function outputNameProblems(
   template: NamedImage & { readonly steps: readonly Step[] },
 ): { path: JsonPath; message: string }[] {

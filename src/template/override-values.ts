@@ -1,4 +1,7 @@
-/** Values of `--set` that can be read as JSON or as text: which of the two a template takes. */
+/**
+ * Decides whether values of `--set` are interpreted as JSON or as text, according to the template's
+ * schema.
+ */
 import type { z } from "zod";
 import { valueAt } from "./document.js";
 import type { JsonPath } from "./document.js";
@@ -12,8 +15,8 @@ const samePlace = (one: readonly PropertyKey[], other: JsonPath): boolean =>
 const asText = (override: Override): Override => ({ ...override, value: override.text });
 
 /**
- * The reading to try first. A number that would lose digits (`1.10`, `1e3`) is taken for text, except
- * in place of a variable's number: the type of a default is the variable's.
+ * Returns the interpretation to try first. A number that would lose digits (`1.10`, `1e3`) is taken
+ * as text, except for a variable whose default is a number.
  */
 function preferredValue(document: unknown, override: Override): Override {
   const { text, value, path } = override;
@@ -27,9 +30,9 @@ function alternativeValue(override: Override, original: Override): Override {
 }
 
 /**
- * Decides for each override how it is read: as the template's schema takes it.
- * @param document the template as it is in its file.
- * @param check the problems of the template with these overrides.
+ * Decides for each override how it is interpreted: in the way that the template's schema accepts.
+ * @param document the template as in its file.
+ * @param check returns the problems of the template with these overrides.
  */
 export async function interpretOverrides(
   document: unknown,
@@ -52,7 +55,7 @@ export async function interpretOverrides(
     if (swapped === override) return override;
     const problem = issueAt(later, swapped);
     if (problem === undefined) return swapped;
-    // Where neither fits, the one of the right type has the better message.
+    // When both are rejected, the value of the right type gives the better message.
     const before = issueAt(issues, override);
     const [wasWrong, isWrong] = [before && isOfWrongType(before), isOfWrongType(problem)];
     if (wasWrong === isWrong) return overrides[index] ?? override;

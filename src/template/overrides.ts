@@ -1,38 +1,38 @@
-/** `--set machine.memory=8G`: values that replace the template's own. */
+/** Parses and applies overrides of template values: `--set machine.memory=8G`. */
 import { VmbuildError } from "../errors.js";
 import { formatPath } from "./document.js";
 import type { JsonPath } from "./document.js";
 
-/** One value in place of the template's. */
+/** Value that replaces one of the template. */
 export interface Override {
   readonly path: JsonPath;
   readonly value: unknown;
-  /** As it was typed, where that may be meant instead: `1.10` is a number, and a version. */
+  /** Original text, if it may be meant instead of the value: `1.10` is a number, and a version. */
   readonly text?: string;
-  /** For messages: `--set machine.memory`, `--accel`. */
+  /** Option for messages: `--set machine.memory`, `--accel`. */
   readonly source: string;
 }
 
-/** A value as JSON when it is JSON, as plain text otherwise: `8G`, `true`, `["a"]`. */
+/** Parses a value as JSON if possible, and otherwise as plain text: `8G`, `true`, `["a"]`. */
 function parseValue(text: string): Pick<Override, "value" | "text"> {
   try {
     const value = JSON.parse(text) as unknown;
     const isPlain = typeof value !== "string" && (typeof value !== "object" || value === null);
     return isPlain ? { value, text } : { value };
   } catch {
-    // Not JSON: the text itself is the value.
+    // The text is not JSON, so it is the value itself.
     return { value: text };
   }
 }
 
-/** A key up to the next separator, or an index or a quoted key in brackets. */
+/** Matches a key up to the next separator, or an index or quoted key in brackets. */
 const KEY = /([^.[\]=]+)|\[(?:(\d+)|"([^"]+)"|'([^']+)')\]/y;
 
-/** Reads the keys before the `=`; undefined when there are none, or what is there is no path. */
+/** Parses the keys before the `=`; undefined when there is no valid path. */
 function parsePath(text: string): { path: (string | number)[]; rest: string } | undefined {
   const path: (string | number)[] = [];
   for (let at = 0; ;) {
-    // A dot stands before a key, and a bracket after another key.
+    // A dot must be followed by a key, and a bracket must follow another key.
     const wantsKey = text[at] !== "[";
     if (path.length === 0 ? !wantsKey : wantsKey && text[at] !== ".") return undefined;
     KEY.lastIndex = path.length > 0 && wantsKey ? at + 1 : at;
@@ -46,8 +46,8 @@ function parsePath(text: string): { path: (string | number)[]; rest: string } | 
 }
 
 /**
- * Parses `PATH=VALUE`. Keys are separated by dots; an index is `steps.0` or `steps[0]`, and a key
- * with a dot in it `inputs["a.b"]`.
+ * Parses `PATH=VALUE`. Keys are separated by dots. An index is `steps.0` or `steps[0]`, and a key
+ * with a dot in it is `inputs["a.b"]`.
  * @throws {VmbuildError} USAGE when it has another form.
  */
 export function parseOverride(text: string): Override {
@@ -62,8 +62,9 @@ export function parseOverride(text: string): Override {
 }
 
 /**
- * Sets a value inside a copy of the document; objects on the way are made.
- * @throws {VmbuildError} USAGE when the way leads through a plain value, or past a list's end.
+ * Sets a value in a copy of the document and creates missing objects.
+ * @throws {VmbuildError} USAGE when the path leads through a plain value, or past the end of a
+ *   list.
  */
 export function applyOverride(document: unknown, { path, value, source }: Override): unknown {
   const set = (at: unknown, [key, ...rest]: JsonPath, done: JsonPath): unknown => {
@@ -89,7 +90,7 @@ function noPlace(source: string, reason: string): VmbuildError {
   return new VmbuildError("USAGE", `${source}: there is no such place: ${reason}`);
 }
 
-/** The override that a place's value came from, if any: the deepest one at or above it. */
+/** Returns the override that a value came from, if any: the deepest one at or above its path. */
 export function overrideAt(overrides: readonly Override[], path: JsonPath): Override | undefined {
   return overrides.findLast((override) =>
     override.path.every((part, index) => String(path[index]) === String(part)),

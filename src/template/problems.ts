@@ -1,11 +1,14 @@
-/** From zod's findings to problems with places: the alternative that a user meant speaks for a union. */
+/**
+ * Converts zod's issues to problems with places. For a union, only the issues of the branch that
+ * the user most likely meant are reported.
+ */
 import type { z } from "zod";
 import type { JsonPath, Problem } from "./document.js";
 
 type Issue = z.core.$ZodIssue;
 type UnionIssue = Extract<Issue, { code: "invalid_union" }>;
 
-/** What is wrong, one problem for each place, with the closest branch of a union standing for it. */
+/** Returns one problem for each place. A union is represented by its closest branch. */
 export function problemsOf(issues: readonly Issue[], prefix: JsonPath = []): Problem[] {
   return issues.flatMap((issue): Problem[] => {
     const path = [...prefix, ...(issue.path as (string | number)[])];
@@ -24,7 +27,7 @@ export function problemsOf(issues: readonly Issue[], prefix: JsonPath = []): Pro
   });
 }
 
-/** zod's general messages in words that fit a template; messages of ours stay. */
+/** Rewrites zod's general messages for templates; custom messages are kept. */
 function messageOf(issue: Issue): string {
   if (issue.code === "invalid_type" && issue.message.startsWith("Invalid input: expected")) {
     const received = /received (.+)$/.exec(issue.message)?.[1] ?? "something else";
@@ -46,7 +49,7 @@ function article(kind: string): string {
   return `${/^[aeiou]/.test(name) ? "an" : "a"} ${name}`;
 }
 
-/** The union's own words, or the kinds of value that its branches take. */
+/** Returns the union's own message, or a list of the kinds of value that its branches accept. */
 function unionMessage(issue: UnionIssue): string {
   if (issue.message !== "Invalid input") return issue.message;
   const roots = issue.errors.flatMap((branch) => branch.filter((one) => one.path.length === 0));
@@ -60,7 +63,7 @@ function unionMessage(issue: UnionIssue): string {
 }
 
 /**
- * The alternative that a user meant: the one that knows the most of the keys that are there.
+ * Returns the branch that the user most likely meant: the one that knows most of the given keys.
  * Undefined when none knows any of them.
  */
 function closestBranch({ errors, input }: UnionIssue): readonly Issue[] | undefined {
@@ -72,7 +75,9 @@ function closestBranch({ errors, input }: UnionIssue): readonly Issue[] | undefi
   return best && best.unknown < keys ? best.issues : undefined;
 }
 
-/** How many keys of the value itself a branch does not know; all, when it takes no object. */
+/**
+ * Counts the keys of the value that a branch does not know; all of them, when it accepts no object.
+ */
 function unknownKeys(issues: readonly Issue[]): number {
   let count = 0;
   for (const issue of issues) {

@@ -1,4 +1,4 @@
-/** Puts variables and the places of inputs into a template's text: from raw JSON to plain JSON. */
+/** Resolves the references of a template to variables and inputs: from raw JSON to plain JSON. */
 import { inputSpec } from "../inputs/definition.js";
 import { inputLocation } from "../inputs/inputs.js";
 import type { InputSpec } from "../inputs/inputs.js";
@@ -8,30 +8,30 @@ import { interpolate } from "./interpolate.js";
 import type { References } from "./interpolate.js";
 import type { VariableValue } from "./variables.js";
 
-/** What settling is given. */
+/** Values for references. */
 export interface ResolveContext {
-  /** What paths of the template are relative to; absolute. */
+  /** Folder to which paths of the template are relative; absolute. */
   readonly folder: string;
-  /** The names of the declared variables. */
+  /** Names of the declared variables. */
   readonly declared: readonly string[];
-  /** Those that have a sound value. */
+  /** Variables with a valid value. */
   readonly values: ReadonlyMap<string, VariableValue>;
-  /** `--input NAME=PATH`. */
+  /** Values of `--input NAME=PATH`. */
   readonly inputs: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** A template without references. */
+/** Template without references. */
 export interface ResolvedTemplate {
   readonly value: unknown;
   readonly inputSpecs: ReadonlyMap<string, InputSpec>;
-  /** Each reference that leads nowhere, and each `--input` that fits none. */
+  /** Problems: unknown references, and each `--input` of an unknown name. */
   readonly problems: readonly Problem[];
 }
 
 type RawObject = Readonly<Record<string, unknown>>;
 
-/** Whether the value is an object of JSON, and no list. */
+/** Returns whether the value is a JSON object and not a list. */
 export function isObject(value: unknown): value is RawObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -39,11 +39,11 @@ export function isObject(value: unknown): value is RawObject {
 const field = (value: unknown, key: string): unknown =>
   isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 
-/** The references that need no inputs: variables, name, version. */
+/** Returns the references that need no inputs: variables, name, version. */
 function plainReferences(raw: RawObject, context: ResolveContext): References {
   const { values, declared } = context;
   const known = { variables: declared, inputs: Object.keys(field(raw, "inputs") ?? {}) };
-  // One that has a problem of its own is not reported a second time where it is used.
+  // An invalid variable is not reported again where it is used.
   const variable = (name: string): VariableValue | undefined =>
     values.get(name) ?? (declared.includes(name) ? "" : undefined);
   const none: References = {
@@ -56,15 +56,15 @@ function plainReferences(raw: RawObject, context: ResolveContext): References {
   const textOf = (key: string, references: References): string | undefined => {
     const value = field(raw, key);
     if (typeof value !== "string") return undefined;
-    // It may itself be made of variables; what is wrong with it shows at its own place.
+    // The value may contain variables itself; its problems are reported at its own place.
     return String(interpolate(value, [key], references, []));
   };
-  // One that is missing is reported as such, and not again where it is used.
+  // A missing name is not reported again where it is used.
   const named: References = { ...none, name: textOf("name", none) ?? "" };
   return { ...named, version: textOf("version", named) ?? "0.0.0" };
 }
 
-/** The inputs that are sound, as they will be found; their strings may name variables only. */
+/** Returns the specs of the valid inputs. Their strings may refer to variables only. */
 function readInputs(
   raw: RawObject,
   references: References,
@@ -81,7 +81,7 @@ function readInputs(
   return specs;
 }
 
-/** The default folder has a reference in it, so it must be there before references are replaced. */
+/** Sets the default output folder, which contains a reference, before references are replaced. */
 function withDefaultDirectory(raw: RawObject): RawObject {
   const output = raw["output"] ?? {};
   return isObject(output) ? { ...raw, output: { directory: "output/${name}", ...output } } : raw;
@@ -97,14 +97,17 @@ function unknownInputs(known: readonly string[], given: ResolveContext["inputs"]
     }));
 }
 
-/** Replaces every reference. Declarations of variables stay as they are: a pattern may have `${`. */
+/**
+ * Replaces every reference. Declarations of variables are not changed, because a pattern may
+ * contain `${`.
+ */
 export function resolveReferences(raw: RawObject, context: ResolveContext): ResolvedTemplate {
   const plain = plainReferences(raw, context);
   const inputSpecs = readInputs(raw, plain, context);
   const input = (name: string): string | undefined => {
     const spec = inputSpecs.get(name);
     if (spec) return inputLocation(spec);
-    // One that is not sound is reported where it is declared.
+    // An invalid input is reported where it is declared.
     return plain.known.inputs.includes(name) ? "" : undefined;
   };
   const problems: Problem[] = [];

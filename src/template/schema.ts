@@ -1,4 +1,4 @@
-/** The template's schema: written once, here; the JSON Schema and the reference come from it. */
+/** Defines the template's schema, from which the JSON Schema and the reference are generated. */
 import { z } from "zod";
 import { ALGORITHMS } from "../artifact/digest.js";
 import { COMPRESSIONS, IMAGE_FORMATS, formatNamed } from "../artifact/registry.js";
@@ -15,7 +15,7 @@ import { outputNameProblems } from "./output-names.js";
 const GIB = 2 ** 30;
 const MINUTE_MS = 60_000;
 
-/** Values that a template has where it sets none. Sizes are bytes. */
+/** Default values of a template. Sizes are bytes. */
 export const DEFAULTS = {
   cpus: 4,
   memory: 16 * GIB,
@@ -27,7 +27,7 @@ export const DEFAULTS = {
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
-/** How a variable is declared. */
+/** Schema of a variable's declaration. */
 export const variableSchema = z
   .strictObject({
     type: z
@@ -166,7 +166,7 @@ const checkpointsSchema = z
     "states of the machine, memory too, from which a later run goes on; false: none are kept",
   );
 
-/** The whole template. */
+/** Schema of the whole template. */
 export const templateSchema = z
   .strictObject({
     $schema: z.string().optional().describe("for editors; ignored"),
@@ -224,7 +224,7 @@ export const templateSchema = z
     }
   });
 
-/** A template after variables, defaults and units. Sizes are bytes, durations milliseconds. */
+/** Template after variables, defaults and units. Sizes are bytes, durations milliseconds. */
 export type TemplateValues = z.infer<typeof templateSchema>;
-/** A variable's declaration. */
+/** Declaration of a variable. */
 export type VariableDeclaration = z.infer<typeof variableSchema>;

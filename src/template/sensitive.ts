@@ -1,4 +1,4 @@
-/** Keeps secrets out of argument lists, which every user of a machine can read. */
+/** Prevents secrets in argument lists, which every user of a machine can read. */
 import type { JsonPath, Problem } from "./document.js";
 
 function walk(value: unknown, path: JsonPath, visit: (text: string, path: JsonPath) => void): void {
@@ -9,7 +9,9 @@ function walk(value: unknown, path: JsonPath, visit: (text: string, path: JsonPa
   }
 }
 
-/** Each place where a sensitive variable would become an argument: of a script, or of QEMU. */
+/**
+ * Reports each place where a sensitive variable would become an argument of a script or of QEMU.
+ */
 export function secretsInArguments(raw: unknown, sensitive: readonly string[]): Problem[] {
   const problems: Problem[] = [];
   walk(raw, [], (text, path) => {

@@ -1,4 +1,4 @@
-/** The values that a user gave for a template's variables, from every source. */
+/** Collects the values of a template's variables from every source. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -8,27 +8,27 @@ import { JsonDocument } from "./document.js";
 import { environmentName } from "./variables.js";
 import type { GivenValue } from "./variables.js";
 
-/** Where values can come from beside the template. */
+/** Sources of values besides the template. */
 export interface ValueSources {
-  /** `--var NAME=VALUE`. */
+  /** Values of `--var NAME=VALUE`. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Paths of `--var-file`, in the order given. */
+  /** Paths of `--var-file`, in the given order. */
   readonly variableFiles?: readonly string[];
-  /** Where `VMBUILD_VAR_<name>` is looked up; the process's own by default. */
+  /** Environment for `VMBUILD_VAR_<name>`; that of the process by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** A file that was read. */
+/** Text of a file, and its digest. */
 export interface TextFile {
   readonly text: string;
-  /** sha256 of the file as it is, in hex. */
+  /** SHA-256 of the file's bytes, in hexadecimal. */
   readonly digest: string;
 }
 
 /**
- * Reads a file's text, in UTF-8 or UTF-16, with or without a byte order mark.
- * @param what begins the message of an error.
- * @param code of the error for a text that is not understood.
+ * Reads a text file in UTF-8 or UTF-16, with or without a byte order mark.
+ * @param what begins the error message.
+ * @param code the error code for a text that cannot be decoded.
  * @throws {VmbuildError} TEMPLATE_NOT_FOUND or `code`.
  */
 export async function readTextFile(
@@ -76,8 +76,8 @@ async function readVariablesFile(file: string): Promise<[string, unknown, string
 }
 
 /**
- * All values by name, the strongest source last: environment, `--var-file`, `--var`. Of the
- * environment only declared names are read, since it is full of other things.
+ * Returns all values by name, the source with the highest precedence last: environment,
+ * `--var-file`, `--var`. Only declared names are read from the environment.
  * @throws {VmbuildError} TEMPLATE_NOT_FOUND or VARIABLE_INVALID for a file of values.
  */
 export async function gatherValues(

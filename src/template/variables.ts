@@ -1,32 +1,35 @@
-/** The values of a template's variables: default, environment, --var-file, --var, rising. */
+/**
+ * Resolves the values of a template's variables, in ascending precedence: default, environment,
+ * --var-file, --var.
+ */
 import type { VariableDeclaration } from "./schema.js";
 
-/** A variable's value in one run. */
+/** Value of a variable in one run. */
 export type VariableValue = string | number | boolean;
 
-/** A value that somebody gave, and where. */
+/** Value that a user gave, and its source. */
 export interface GivenValue {
   readonly value: unknown;
-  /** A number as it stands in its file: `1.10`, of which the value is 1.1. */
+  /** Original text of a number: `1.10`, whose value is 1.1. */
   readonly text?: string;
-  /** For messages: `--var model`, `values.json`, `VMBUILD_VAR_model`. */
+  /** Source for messages: `--var model`, `values.json`, `VMBUILD_VAR_model`. */
   readonly source: string;
 }
 
-/** What is wrong with a variable. */
+/** Problem of a variable. */
 export interface VariableProblem {
   readonly name: string;
   readonly message: string;
   readonly source: string;
 }
 
-/** All values, and all that is wrong with them. */
+/** All values, and all problems. */
 export interface ResolvedVariables {
   readonly values: ReadonlyMap<string, VariableValue>;
   readonly problems: readonly VariableProblem[];
 }
 
-/** The environment variable that sets a template's variable. */
+/** Returns the environment variable that sets a template's variable. */
 export const environmentName = (name: string): string => `VMBUILD_VAR_${name}`;
 
 function typeOf(declaration: VariableDeclaration): "string" | "number" | "boolean" {
@@ -35,7 +38,7 @@ function typeOf(declaration: VariableDeclaration): "string" | "number" | "boolea
   return kind === "number" || kind === "boolean" ? kind : "string";
 }
 
-/** The value in the declared type, or undefined when it does not fit it. */
+/** Converts a value to the declared type; undefined when it does not match. */
 function convert(given: unknown, type: "string" | "number" | "boolean"): VariableValue | undefined {
   if (typeof given === type) return given as VariableValue;
   if (type === "string")
@@ -46,10 +49,14 @@ function convert(given: unknown, type: "string" | "number" | "boolean"): Variabl
   return given.trim() === "" || Number.isNaN(number) ? undefined : number;
 }
 
-/** The expression that a whole value must fit. Throws a SyntaxError when it is none. */
+/**
+ * Returns the expression that the whole value must match. Throws a SyntaxError when the pattern is
+ * invalid.
+ */
 function patternOf({ pattern }: VariableDeclaration): RegExp | undefined {
   if (pattern === undefined) return undefined;
-  // By itself first: "a)(b" is none, although it would be one inside the parentheses.
+  // The pattern is compiled alone first: "a)(b" is invalid, although it would be valid inside
+  // parentheses.
   const own = new RegExp(pattern, "u");
   return new RegExp(`^(?:${own.source})$`, "u");
 }
@@ -69,12 +76,14 @@ function problemOf(declaration: VariableDeclaration, given: unknown): string | u
     : `${shown} does not fit the pattern ${pattern}`;
 }
 
-/** A number for a variable that is text keeps the digits that it was written with. */
+/** Returns the original digits of a number that is given for a text variable. */
 function keepDigits(given: GivenValue): GivenValue {
   return given.text === undefined ? given : { ...given, value: given.text };
 }
 
-/** Whether a declaration's own pattern is a regular expression. */
+/**
+ * Returns the problem of a declaration's pattern; undefined when it is a valid regular expression.
+ */
 export function patternProblem(declaration: VariableDeclaration): string | undefined {
   try {
     patternOf(declaration);
@@ -85,8 +94,8 @@ export function patternProblem(declaration: VariableDeclaration): string | undef
 }
 
 /**
- * Settles every declared variable.
- * @param given by name, the strongest source last.
+ * Resolves every declared variable.
+ * @param given values by name, the source with the highest precedence last.
  */
 export function resolveVariables(
   declarations: Readonly<Record<string, VariableDeclaration>>,

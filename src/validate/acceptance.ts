@@ -1,4 +1,6 @@
-/** Checks what the acceptance section refers to: its certificates, and its shell texts' syntax. */
+/**
+ * Checks the files of the acceptance section (its certificates) and the syntax of its shell texts.
+ */
 import { resolve } from "node:path";
 import type { Check } from "../acceptance/check-schema.js";
 import type { JsonPath } from "../template/document.js";
@@ -23,7 +25,7 @@ async function checkCommands(
   }
 }
 
-/** Checks the section, where there is one. */
+/** Checks the section, if there is one. */
 export async function checkAcceptance(collector: Collector): Promise<void> {
   const { acceptance, folder } = collector.template;
   if (!acceptance) return;

@@ -1,4 +1,4 @@
-/** Checks the base: whether it is there, and whether the machine's disk can hold it. */
+/** Checks that the base exists and fits on the machine's disk. */
 import type { ImageFile } from "../base/requirements.js";
 import { peekBase } from "../base/peek.js";
 import { baseKindOf } from "../base/registry.js";
@@ -32,7 +32,9 @@ export async function checkBase(
   } else if (absent !== undefined) collector.note(`${absent}: its size is not checked`);
 }
 
-/** Checks what the image is. A missing program is a note: doctor reports it. */
+/**
+ * Checks the format and size of the image. A missing program is a note, because doctor reports it.
+ */
 async function checkImage(collector: Collector, file: ImageFile, fit: boolean): Promise<void> {
   try {
     const { virtualSize, note } = await peekBase(file, collector.signal);

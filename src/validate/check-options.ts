@@ -1,8 +1,11 @@
-/** Options of the checks. */
+/** Defines the options of the checks. */
 
-/** What a check needs to know of other templates. */
+/** Access to other templates for the checks. */
 export interface CheckOptions {
   readonly signal: AbortSignal;
-  /** The path of another template's finished artifact; throws when there is no such template. */
+  /**
+   * Returns the path of another template's finished artifact. Throws when there is no such
+   * template.
+   */
   readonly findArtifact: (appliance: string) => Promise<{ path: string } | undefined>;
 }

@@ -1,4 +1,4 @@
-/** Whether the files that a template names are there, or will be. */
+/** Checks that the files that a template names exist, or will exist. */
 import { access, constants } from "node:fs/promises";
 import { statIfThere } from "../host/files.js";
 import { relativeToCurrent } from "../host/current-folder.js";
@@ -9,8 +9,8 @@ import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
 
 /**
- * Reports a file that is not there, is of the wrong kind, or may not be read.
- * @returns whether it can be looked into.
+ * Reports a file that is missing, of the wrong kind, or unreadable.
+ * @returns whether it can be read.
  */
 export async function checkFile(
   collector: Collector,
@@ -35,16 +35,16 @@ async function isReadable(path: string): Promise<boolean> {
   );
 }
 
-/** The path as the user would type it from here, when that is shorter. */
+/** Returns the path relative to the current folder, if that is shorter. */
 export function displayPath(path: string): string {
   const near = relativeToCurrent(path);
   return near !== "" && near.length < path.length ? near : path;
 }
 
 /**
- * Checks the files that a source of the template refers to.
- * @param place of the source.
- * @returns whether all of them can be looked into.
+ * Checks the files of a source in the template.
+ * @param place the place of the source.
+ * @returns whether all of them can be read.
  */
 export async function checkFiles(
   collector: Collector,
@@ -58,7 +58,10 @@ export async function checkFiles(
   return allThere;
 }
 
-/** The input that a path lies in and that is not here yet, so that nothing can be said of it. */
+/**
+ * Returns the input that contains a path and is not available yet, so that the path cannot be
+ * checked.
+ */
 export async function pendingInput(
   collector: Collector,
   path: string,

@@ -1,18 +1,18 @@
-/** What a check of a template finds. */
+/** Collects the findings about a template. */
 import type { JsonPath } from "../template/document.js";
 import type { Template } from "../template/load.js";
 
-/** Everything found, as lines of text that name their place. */
+/** Findings as lines of text with their place. */
 export interface Findings {
-  /** A run would fail on these. */
+  /** Problems that would make a run fail. */
   readonly problems: readonly string[];
-  /** A run may go well, but something looks wrong. */
+  /** Suspicious settings with which a run may succeed. */
   readonly warnings: readonly string[];
-  /** What could not be checked here, and why. */
+  /** Checks that could not be made here, with the reason. */
   readonly notes: readonly string[];
 }
 
-/** Gathers findings, each with the place in the template that it is about. */
+/** Collects findings, each with its place in the template. */
 export class Collector implements Findings {
   readonly problems: string[] = [];
   readonly warnings: string[] = [];
@@ -33,7 +33,7 @@ export class Collector implements Findings {
     this.warnings.push(this.template.describeProblem({ path, message }));
   }
 
-  /** The same note is kept once: ten scripts may wait for one input. */
+  /** Adds a note once, because ten scripts may wait for the same input. */
   note(message: string): void {
     if (!this.notes.includes(message)) this.notes.push(message);
   }

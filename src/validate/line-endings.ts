@@ -1,19 +1,19 @@
-/** Checks the line ends of scripts and of shell texts. */
+/** Checks the line endings of scripts and of shell texts. */
 import { LINE_ENDING_PROBLEMS, isShell, lineEndingsOf } from "../steps/line-endings.js";
 import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
 
-/** A script, or a text of the template. `name` begins the sentence about it. */
+/** Script or shell text. `name` begins the sentence about it. */
 export interface CheckedText {
   readonly name: string;
-  /** The whole, or the commands that it is made of. */
+  /** Whole text, or the commands of which it consists. */
   readonly parts: readonly (Buffer | string)[];
   readonly interpreter: readonly string[];
 }
 
 /**
- * Reports line ends of Windows: a shell fails on them, others may read them.
- * @returns whether its syntax can be checked.
+ * Reports Windows line endings, on which a shell fails; other programs may accept them.
+ * @returns whether the syntax can be checked.
  */
 export function checkLineEndings(
   collector: Collector,

@@ -1,4 +1,4 @@
-/** Checks where the artifact goes: what it would replace, and whose folder that is. */
+/** Checks the output folder: what the artifact would replace, and which template it belongs to. */
 import { requireOwnFolder } from "../artifact/output-owner.js";
 import { asVmbuildError } from "../errors.js";
 import { planOutput } from "../requirements/plan.js";
@@ -6,8 +6,8 @@ import { findReplaced } from "../requirements/replaced.js";
 import type { Collector } from "./findings.js";
 
 /**
- * Checks the template's own output folder. What is in it is a warning only, since a run can write
- * elsewhere with `--output`.
+ * Checks the template's own output folder. Existing files are only a warning, because a run can
+ * write elsewhere with `--output`.
  */
 export async function checkOutput(collector: Collector): Promise<void> {
   const { template } = collector;

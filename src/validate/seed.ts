@@ -1,4 +1,4 @@
-/** Checks the seed files that a template brings. */
+/** Checks the seed files of a template. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseDocument } from "yaml";
@@ -10,7 +10,7 @@ import { checkFile, displayPath } from "./files.js";
 
 const PLACE = ["seed", "userData"];
 
-/** Checks that user-data and network-config are there and can be understood. */
+/** Checks that user-data and network-config exist and are valid. */
 export async function checkSeed(collector: Collector): Promise<void> {
   const { folder, seed } = collector.template;
   if (seed.userData !== undefined) {
@@ -21,7 +21,7 @@ export async function checkSeed(collector: Collector): Promise<void> {
   }
 }
 
-/** YAML's messages go on with a picture of the place. */
+/** YAML's messages continue with an excerpt of the source. */
 const firstLine = (text: string): string => text.split("\n")[0] ?? "";
 
 async function checkUserData(collector: Collector, path: string): Promise<void> {

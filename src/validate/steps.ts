@@ -1,4 +1,4 @@
-/** Checks what steps refer to: their files, and the syntax of their scripts and shell texts. */
+/** Checks the files of steps, and the syntax of their scripts and shell texts. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { statIfThere } from "../host/files.js";
@@ -12,10 +12,10 @@ import { pendingInput, checkFile, displayPath } from "./files.js";
 import { checkLineEndings } from "./line-endings.js";
 import { checkSyntax } from "./syntax.js";
 
-/** Programs are short-lived; so many at a time. */
+/** Number of programs that run at the same time. */
 const CONCURRENCY = 4;
 
-/** Checks all steps, a few things at a time, in the order in which they are reported. */
+/** Checks all steps, a few at a time. Findings are reported in the order of the template. */
 export async function checkSteps(collector: Collector): Promise<void> {
   const actions = placedActions(collector.template);
   const works = collector.template.steps.flatMap((step, index) => [
@@ -31,7 +31,7 @@ export async function checkSteps(collector: Collector): Promise<void> {
   }
 }
 
-/** Checks a text of the template that a shell will read. */
+/** Checks a shell text of the template. */
 async function checkText(collector: Collector, at: JsonPath, text: ShellText): Promise<void> {
   const place = [...at, ...text.key];
   const interpreter = [text.shell];
@@ -40,7 +40,7 @@ async function checkText(collector: Collector, at: JsonPath, text: ShellText): P
   await checkSyntax(collector, place, interpreter, { text: text.text });
 }
 
-/** Reports what a shell cannot read: an action's scripts and texts with line ends of Windows. */
+/** Reports an action's scripts and texts with Windows line endings. */
 async function checkReadable(
   collector: Collector,
   { place, action }: PlacedAction,
@@ -65,9 +65,9 @@ async function checkReadable(
 }
 
 /**
- * Checks that what these steps read on the host is there, and that their shells can read it.
- * @param from the index of the first, from 0.
- * @param to the index after the last.
+ * Checks that the host's files that these steps read exist, and that their shells can read them.
+ * @param from the index of the first step, from 0.
+ * @param to the index after the last step.
  */
 export async function checkSources(collector: Collector, from: number, to: number): Promise<void> {
   for (const placed of placedActions(collector.template)) {
@@ -81,13 +81,13 @@ export async function checkSources(collector: Collector, from: number, to: numbe
   }
 }
 
-/** An action and where it stands. */
+/** Action and its place. */
 interface PlacedAction {
-  /** The step's index, from 0. */
+  /** Index of the step, from 0. */
   readonly step: number;
   readonly place: JsonPath;
   readonly action: ParsedAction;
-  /** An earlier action may make on the host what this one reads: it need not be there yet. */
+  /** True when an earlier action on the host may create files that this one reads. */
   readonly madeLater: boolean;
 }
 
@@ -125,7 +125,10 @@ function checksOf(collector: Collector, placed: PlacedAction): (() => Promise<vo
   ];
 }
 
-/** @returns whether it is there and can be looked into. */
+/**
+ * Checks a file.
+ * @returns whether it exists and can be read.
+ */
 async function checkSource(
   collector: Collector,
   { place, action, madeLater }: PlacedAction,

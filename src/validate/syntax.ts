@@ -1,4 +1,4 @@
-/** Has an interpreter read a script without running it. */
+/** Checks the syntax of a script with its interpreter, without running it. */
 import { VmbuildError } from "../errors.js";
 import { describeExit, runProgram } from "../host/programs.js";
 import { syntaxCheckOf } from "../steps/interpreter.js";
@@ -6,13 +6,15 @@ import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
 import { displayPath } from "./files.js";
 
-/** More of an interpreter's words than this are not shown. */
+/** Number of displayed lines of an interpreter's output. */
 const MAX_LINES = 3;
-/** Points at a column of the line above, which means nothing in one line. */
+/**
+ * Matches a line that points at a column of the line above, which is meaningless in a single line.
+ */
 const COLUMN_POINTER = /^[\^~ ]*$/;
 
 /**
- * Checks a script's syntax with its own interpreter, where that can and is installed.
+ * Checks a script's syntax with its own interpreter, if that supports it and is installed.
  * @param interpreter from the script's first line.
  */
 export async function checkSyntax(

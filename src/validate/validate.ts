@@ -1,4 +1,4 @@
-/** Everything about a template that can be known without a machine. */
+/** Runs all checks of a template that need no machine. */
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Template } from "../template/load.js";
@@ -17,7 +17,7 @@ export type { Findings } from "./findings.js";
 
 /**
  * Checks what a loaded template refers to: files, scripts, shell texts, user-data, sizes.
- * @throws only the signal's reason: what is wrong with the template is in the findings.
+ * @throws only the signal's reason; problems of the template are in the findings.
  */
 export async function checkTemplate(template: Template, options: CheckOptions): Promise<Findings> {
   const collector = new Collector(template, options.signal);
@@ -31,7 +31,7 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
   return collector;
 }
 
-/** The error that lists a template's problems; undefined where there are none. */
+/** Returns the error that lists a template's problems; undefined where there are none. */
 export function invalidError(
   template: Template,
   problems: readonly string[],
@@ -45,9 +45,9 @@ export function invalidError(
 }
 
 /**
- * Requires that what the steps of a run read on the host is there, before a machine starts for it.
- * @param steps the indexes of the first one that runs, from 0, and of the one after the last.
- * @throws {VmbuildError} TEMPLATE_INVALID, with a line for each that is not.
+ * Requires that the host's files that a run's steps read exist, before a machine starts.
+ * @param steps the indexes of the first step that runs, from 0, and of the one after the last.
+ * @throws {VmbuildError} TEMPLATE_INVALID, with a line for each missing file.
  */
 export async function requireSources(
   template: Template,
@@ -61,8 +61,9 @@ export async function requireSources(
 }
 
 /**
- * Says in a run what the build makes of the template's seed files, before a machine starts for it.
- * @throws {VmbuildError} TEMPLATE_INVALID for user-data with which no build can end.
+ * Reports in a run how the build changes the effect of the template's seed files, before a machine
+ * starts.
+ * @throws {VmbuildError} TEMPLATE_INVALID for user-data with which no build can succeed.
  */
 export async function reportSeed(
   template: Template,

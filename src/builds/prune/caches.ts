@@ -1,4 +1,4 @@
-/** What lies in the caches, how old it is, and what of it may go. */
+/** Lists the entries of the caches with their age, and selects those to evict. */
 import { open, readFile, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
@@ -8,20 +8,20 @@ import { sizeOnDisk, statIfThere } from "../../host/files.js";
 import { formatBytes } from "../../host/format.js";
 import { hostPaths } from "../../host/paths.js";
 
-/** One download, git tree, base, or booted guest's state. */
+/** Cache entry: a download, a git tree, a base, or a booted guest. */
 export interface CacheItem {
   readonly kind: "input" | "base" | "ready";
-  /** Its folder; absolute. */
+  /** Absolute path of its folder. */
   readonly path: string;
-  /** As a user knows it: an address, an image's name. */
+  /** Name for the user: an address, or an image's name. */
   readonly label: string;
-  /** Bytes on disk. */
+  /** Size on disk in bytes. */
   readonly size: number;
-  /** Milliseconds since the epoch. */
+  /** Time of the last use in milliseconds since the epoch. */
   readonly usedAt: number;
 }
 
-/** Which items go, with the reason. Sizes are bytes, times milliseconds. */
+/** Limits above which entries are evicted. Sizes are bytes, times milliseconds. */
 export interface CacheLimits {
   readonly olderThanMs: number;
   readonly maxSize: number;
@@ -32,7 +32,7 @@ export interface CacheLimits {
 const baseSchema = z.object({ origin: z.string().optional() });
 const metaSchema = z.object({ url: z.string(), ref: z.string().optional() });
 
-/** What tells one booted guest from another. */
+/** Describes a booted guest by its properties. */
 async function readyLabel(path: string): Promise<string> {
   const records = await readRecords(workPaths(path));
   if (!records) return "the state of a booted guest";
@@ -73,7 +73,7 @@ const LABELS = { input: inputLabel, base: baseLabel, ready: readyLabel };
 async function itemsIn(kind: CacheItem["kind"], folder: string): Promise<CacheItem[]> {
   if (!(await statIfThere(folder))) return [];
   const entries = await readdir(folder, { withFileTypes: true });
-  // Entries are named by hash; other folders (`paths`) are small records.
+  // Entries are named by hash; other folders (`paths`) contain small records.
   const folders = entries.filter(
     (entry) => entry.isDirectory() && /^[0-9a-f]{20}$/.test(entry.name),
   );
@@ -86,7 +86,7 @@ async function itemsIn(kind: CacheItem["kind"], folder: string): Promise<CacheIt
   return (await Promise.all(items)).filter((item) => item !== undefined);
 }
 
-/** Everything in the caches, least recently used first. */
+/** Lists all cache entries, least recently used first. */
 export async function readCaches(): Promise<CacheItem[]> {
   const { inputs, bases, ready } = hostPaths();
   const items = [
@@ -98,9 +98,9 @@ export async function readCaches(): Promise<CacheItem[]> {
 }
 
 /**
- * Chooses what goes: what is too old, then the least recently used until the rest is small
- * enough. Pure.
- * @param items least recently used first; `mayGo` says which of them nobody needs.
+ * Selects the entries to evict: those that are too old, then the least recently used ones until the
+ * rest is small enough. Pure.
+ * @param items least recently used first; `isUnused` tells which of them may be removed.
  */
 export function chooseEvictions(
   items: readonly CacheItem[],
@@ -127,8 +127,8 @@ export function chooseEvictions(
 }
 
 /**
- * The file that a qcow2 overlay lies on, from its header (QEMU's docs/interop/qcow2.txt: the
- * name's offset at byte 8, its length at byte 16). Undefined where there is none.
+ * Returns the backing file of a qcow2 overlay from its header (QEMU's docs/interop/qcow2.txt: the
+ * offset of the name at byte 8, its length at byte 16). Undefined where there is none.
  */
 export async function backingFileOf(path: string): Promise<string | undefined> {
   if (!(await statIfThere(path))) return undefined;

@@ -1,4 +1,4 @@
-/** Frees what builds left on this host, and never what a running build uses. */
+/** Removes files that builds left on this host, but never those that a running build uses. */
 import { readdir, rm } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { VmbuildError } from "../../errors.js";
@@ -10,22 +10,22 @@ import type { BuildSummary } from "../records.js";
 import { backingFileOf, chooseEvictions, readCaches } from "./caches.js";
 import type { CacheItem, CacheLimits } from "./caches.js";
 
-/** What goes, and what stays. */
+/** Options that select what is removed. */
 export interface PruneOptions extends CacheLimits {
-  /** How many runs of each build keep their logs. */
+  /** Number of runs per build whose logs are kept. */
   readonly keep: number;
-  /** Only tell. */
+  /** Reports what would be removed, without removing it. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Something that went, or would go. */
+/** Item that was removed, or would be. */
 export interface Removal {
   readonly kind: "run" | "work" | "input" | "base" | "ready" | "leftover" | "socket";
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
   readonly label: string;
-  /** Bytes on disk. */
+  /** Size on disk in bytes. */
   readonly size: number;
   readonly reason: string;
 }
@@ -38,14 +38,14 @@ async function remove(removal: Removal, options: PruneOptions, report: Report): 
   report(removal);
 }
 
-/** Does some work while nobody else can have the lock; not at all when somebody has it. */
+/** Runs a function while holding the lock; does not run it when another process holds the lock. */
 async function withFreeLock(
   lock: string,
   dryRun: boolean,
   work: () => Promise<void>,
 ): Promise<boolean> {
   if (dryRun) {
-    // Taking the lock would make its file, which is more than looking.
+    // Taking the lock would create its file, which a dry run must not do.
     if ((await statIfThere(lock)) && (await isLocked(lock))) return false;
     await work();
     return true;
@@ -60,7 +60,10 @@ async function withFreeLock(
   }
 }
 
-/** Old runs' folders, and the working files of a build that was not used for long, or all do go. */
+/**
+ * Removes folders of old runs, and the working files of a build that was not used for a long time
+ * (or of any build, if requested).
+ */
 async function pruneBuild(
   build: BuildSummary,
   options: PruneOptions,
@@ -78,7 +81,7 @@ async function pruneBuild(
   await pruneWork(build, options, report);
 }
 
-/** The working disk with its checkpoints, and all that is of no use without it. */
+/** Removes the working disk with its checkpoints, and everything that depends on it. */
 async function pruneWork(
   { name, paths, runs }: BuildSummary,
   options: PruneOptions,
@@ -89,7 +92,7 @@ async function pruneWork(
   const reason = options.all
     ? "working files and checkpoints of a run that is over"
     : `not run for ${Math.floor(age / 86_400_000)} days`;
-  // The records go first: what they tell of must not outlive it.
+  // The records are removed first, so that they never describe files that are gone.
   const going = [
     paths.checkpoints,
     paths.disk,
@@ -110,10 +113,13 @@ async function pruneWork(
   }
 }
 
-/** Sockets whose run is gone. Names are read before runs are, so that a new one is not missed. */
+/**
+ * Removes sockets whose run is gone. Sockets are listed before runs, so that the socket of a new
+ * run is not removed.
+ */
 async function pruneSockets(options: PruneOptions, report: Report): Promise<void> {
   const folder = await runtimeFolder().catch((error: unknown) => {
-    // Without a folder for them there are no sockets.
+    // Without a usable folder there are no sockets.
     if (error instanceof VmbuildError) return undefined;
     throw error;
   });
@@ -129,13 +135,17 @@ async function pruneSockets(options: PruneOptions, report: Report): Promise<void
   }
 }
 
-/** Which cached items nobody needs: not those of running builds, nor below a disk that stays. */
+/**
+ * Returns the cache entries that are not in use: neither by running builds, nor as the base of a
+ * disk that is kept.
+ */
 async function unusedItems(
   builds: readonly BuildSummary[],
   all: boolean,
 ): Promise<(item: CacheItem) => boolean> {
   const active = builds.filter((build) => build.active);
-  // A run marks what it uses when it begins to; whatever was marked since the first began stays.
+  // A run marks the entries that it uses at its start, so everything marked since the oldest start
+  // is kept.
   const since = Math.min(
     ...active.flatMap(({ runs }) => runs.slice(-1).map((run) => Date.parse(run.startedAt))),
   );
@@ -159,7 +169,7 @@ async function pruneCaches(options: PruneOptions, report: Report): Promise<void>
   for (const item of staying) await pruneLeftovers(item, options, report);
 }
 
-/** Work folders of bootstraps that were killed. */
+/** Removes the work folders of killed bootstraps. */
 async function pruneLeftovers(item: CacheItem, options: PruneOptions, report: Report) {
   const names = (await readdir(item.path)).filter((name) => name.startsWith(".work-"));
   if (names.length === 0) return;
@@ -174,9 +184,9 @@ async function pruneLeftovers(item: CacheItem, options: PruneOptions, report: Re
 }
 
 /**
- * Frees what is dead, old or too much.
- * @param report told of each thing as it goes.
- * @returns the builds that were left alone because they run now.
+ * Removes unused, old or excess files.
+ * @param report called for each item that is removed.
+ * @returns the builds that were skipped because they are running.
  * @throws the signal's reason.
  */
 export async function prune(options: PruneOptions, report: Report): Promise<string[]> {

@@ -1,4 +1,4 @@
-/** Options of the commands that start a finished image: `boot` and `test`. */
+/** Defines the options of the commands that start a finished image: `boot` and `test`. */
 import { Command } from "@commander-js/extra-typings";
 import type { OptionValues } from "@commander-js/extra-typings";
 import { collect } from "../options.js";

@@ -1,4 +1,4 @@
-/** The `boot` command. */
+/** Defines the `boot` command. */
 import { Command } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions, collect } from "../options.js";
 import { addBootOptions } from "./boot-options.js";

@@ -1,4 +1,4 @@
-/** The `checkpoints` command and its subcommands `list` and `rm`. */
+/** Defines the `checkpoints` command and its subcommands `list` and `rm`. */
 import { Command } from "@commander-js/extra-typings";
 import { addTemplateOptions } from "../options.js";
 import type { DefineCommand, SetExitCode } from "./define.js";
@@ -17,7 +17,7 @@ function defineList(setExitCode: SetExitCode) {
     .description("list a build's checkpoints and whether they are still valid")
     .usage("[options] <name>")
     .argument("<name>", "a template, or the name of a build")
-    // `checkpoints NAME rm STEP...`, the spelling of earlier versions, arrives here.
+    // Handles `checkpoints NAME rm STEP...`, the syntax of earlier versions.
     .argument("[rm...]", "rm STEP...: as `checkpoints rm NAME STEP...`")
     .option("--json", "print the list as one JSON object");
   return addTemplateOptions(command).action(async (name, words, flags) => {

@@ -1,4 +1,4 @@
-/** The `completion` command. */
+/** Defines the `completion` command. */
 import { Argument, Command } from "@commander-js/extra-typings";
 import type { DefineCommand } from "./define.js";
 

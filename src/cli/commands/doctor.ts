@@ -1,4 +1,4 @@
-/** The `doctor` command. */
+/** Defines the `doctor` command. */
 import { Command } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions } from "../options.js";
 import type { DefineCommand } from "./define.js";

@@ -1,4 +1,4 @@
-/** The `init` command. */
+/** Defines the `init` command. */
 import { Command } from "@commander-js/extra-typings";
 import type { DefineCommand } from "./define.js";
 

@@ -1,4 +1,4 @@
-/** The `list` command. */
+/** Defines the `list` command. */
 import { Command } from "@commander-js/extra-typings";
 import type { DefineCommand } from "./define.js";
 

@@ -1,4 +1,4 @@
-/** The `logs` command. */
+/** Defines the `logs` command. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { COLOR_CHOICES } from "../output-options.js";
 import type { DefineCommand } from "./define.js";

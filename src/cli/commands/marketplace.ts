@@ -1,4 +1,4 @@
-/** The `marketplace` command. */
+/** Defines the `marketplace` command. */
 import { Command } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions } from "../options.js";
 import type { DefineCommand } from "./define.js";

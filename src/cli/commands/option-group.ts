@@ -1,10 +1,10 @@
-/** Options that several commands share. */
+/** Adds groups of options that several commands share. */
 import type { Command, OptionValues } from "@commander-js/extra-typings";
 
 /**
  * Adds a group of options to a command.
  * @param group a command that only carries the options. The types of their values are inferred
- *   from it, so that the assertion here holds by construction.
+ *   from it, so the assertion here is correct by construction.
  */
 export function addGroup<A extends unknown[], O extends OptionValues, G extends OptionValues>(
   command: Command<A, O>,

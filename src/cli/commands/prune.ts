@@ -1,4 +1,4 @@
-/** The `prune` command. */
+/** Defines the `prune` command. */
 import { Command } from "@commander-js/extra-typings";
 import { parseCount } from "../options.js";
 import type { DefineCommand } from "./define.js";

@@ -1,4 +1,7 @@
-/** Every command, in the order in which help lists them. A new one is a file here and a line. */
+/**
+ * Lists every command in the order of the help. To add one, add a file in this folder and a line in
+ * this list.
+ */
 import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";

@@ -1,4 +1,4 @@
-/** Options of the commands that report acceptance checks: `test` and `verify`. */
+/** Defines the options of the commands that report acceptance checks: `test` and `verify`. */
 import { Command } from "@commander-js/extra-typings";
 import type { OptionValues } from "@commander-js/extra-typings";
 import { addGroup } from "./option-group.js";

@@ -1,4 +1,4 @@
-/** The `run` command. */
+/** Defines the `run` command. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions, collect, parseCount } from "../options.js";
 import type { DefineCommand } from "./define.js";

@@ -1,4 +1,4 @@
-/** The `schema` command. */
+/** Defines the `schema` command. */
 import { Command } from "@commander-js/extra-typings";
 import type { DefineCommand } from "./define.js";
 

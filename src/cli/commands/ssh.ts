@@ -1,4 +1,4 @@
-/** The `ssh` command. */
+/** Defines the `ssh` command. */
 import { Command } from "@commander-js/extra-typings";
 import type { DefineCommand } from "./define.js";
 

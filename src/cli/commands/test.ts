@@ -1,4 +1,4 @@
-/** The `test` command. */
+/** Defines the `test` command. */
 import { Command } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions } from "../options.js";
 import { addBootOptions } from "./boot-options.js";

@@ -1,4 +1,4 @@
-/** The `validate` command. */
+/** Defines the `validate` command. */
 import { Command } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions } from "../options.js";
 import type { DefineCommand } from "./define.js";

@@ -1,4 +1,4 @@
-/** The `verify` command. */
+/** Defines the `verify` command. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions } from "../options.js";
 import type { DefineCommand } from "./define.js";

@@ -1,9 +1,9 @@
-/** docs/cli.md, from the help of each command. */
+/** Renders docs/cli.md from the help of each command. */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { createRoot } from "../program.js";
 import { code, GENERATED } from "./markdown.js";
 
-/** Help is laid out for this width, whatever terminal it is made in. */
+/** Width of the help, independent of the terminal. */
 const COLUMNS = 80;
 
 function helpOf(command: CommandUnknownOpts): string {
@@ -17,7 +17,7 @@ function helpOf(command: CommandUnknownOpts): string {
   return text.trimEnd();
 }
 
-/** Renders the help of a command and of its subcommands, under headings of their own. */
+/** Renders the help of a command and of its subcommands under separate headings. */
 function sectionsOf(command: CommandUnknownOpts, heading: string, parent: string): string[] {
   const name = `${parent} ${command.name()}`;
   return [

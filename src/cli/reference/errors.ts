@@ -1,4 +1,4 @@
-/** Generates docs/errors.md from the tables of errors. */
+/** Renders docs/errors.md from the tables of errors. */
 import { ERRORS, EXIT_CODES } from "../../errors.js";
 import { cell, code, GENERATED, table } from "./markdown.js";
 

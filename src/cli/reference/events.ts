@@ -1,4 +1,4 @@
-/** Generates docs/events.md. The compiler holds the table below to the event types. */
+/** Renders docs/events.md. The compiler checks the table below against the event types. */
 import { PHASES, STOP_METHODS } from "../../events/types.js";
 import type { EventBody } from "../../events/types.js";
 import { cell, code, GENERATED, table } from "./markdown.js";
@@ -7,7 +7,7 @@ type Type = EventBody["type"];
 type Fields<T extends Type> = Omit<Extract<EventBody, { type: T }>, "type">;
 type IsOptional<F, K extends keyof F> = object extends Pick<F, K> ? true : false;
 
-/** Describes an event: when it is emitted, and which fields it has. */
+/** Description of an event: when it is emitted, and its fields. */
 type Entry<T extends Type> = {
   readonly when: string;
   /** `true` for a field that may be absent. */

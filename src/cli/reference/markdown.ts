@@ -1,15 +1,15 @@
-/** Small pieces of Markdown. */
+/** Renders small pieces of Markdown. */
 import { displayWidth } from "../../events/sinks/text.js";
 
-/** Stands at the top of each page that is made from code. */
+/** First line of each generated page. */
 export const GENERATED = "<!-- Made by `npm run generate` from the code; do not edit. -->";
 
-/** Text as code. */
+/** Formats text as code. */
 export function code(text: string): string {
   return text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``;
 }
 
-/** Text that may stand in a table's cell: as it is, with what Markdown would obey escaped. */
+/** Formats text for a table cell: characters that Markdown interprets are escaped. */
 export function cell(text: string): string {
   return text
     .replaceAll("|", String.raw`\|`)
@@ -17,7 +17,7 @@ export function cell(text: string): string {
     .replaceAll("\n", " ");
 }
 
-/** A table in the form that prettier gives it, so that the formatter has nothing to change. */
+/** Renders a table in the format of prettier, so that the formatter changes nothing. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, index) =>

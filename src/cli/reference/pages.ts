@@ -1,11 +1,11 @@
-/** Every file that is made from the code, by its path in the project. */
+/** Lists every file that is generated from the code, by its path in the project. */
 import { templateSchemaText } from "../../template/json-schema.js";
 import { cliPage } from "./cli.js";
 import { errorsPage } from "./errors.js";
 import { eventsPage } from "./events.js";
 import { templatePage } from "./template.js";
 
-/** Path and content. */
+/** Returns the content of each file by its path. */
 export function generatedFiles(): Map<string, string> {
   return new Map([
     ["schemas/template.schema.json", templateSchemaText()],

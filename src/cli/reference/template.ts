@@ -1,11 +1,11 @@
-/** docs/template.md, from the template's schema and the actions. */
+/** Renders docs/template.md from the template's schema and the actions. */
 import { ACTIONS } from "../../steps/registry.js";
 import { actionJsonSchema, plainTemplateSchema } from "../../template/json-schema.js";
 import type { JsonSchema } from "../../template/json-schema.js";
 import { SHELL_KEYS } from "../../template/interpolate.js";
 import { cell, code, GENERATED, table } from "./markdown.js";
 
-/** The type in words: `text`, `list of text`, `one of a, b`. */
+/** Describes a type: `text`, `list of text`, `one of a, b`. */
 function typeOf(schema: JsonSchema): string {
   if ("const" in schema) return code(JSON.stringify(schema["const"]));
   if (schema.enum) return `one of ${schema.enum.map((value) => code(String(value))).join(", ")}`;
@@ -21,11 +21,12 @@ function nameOf(type: string): string {
   return names[type] ?? type;
 }
 
-/** A default that says something; empty ones go without saying. */
+/** Formats a default value; empty ones are omitted. */
 function defaultOf(schema: JsonSchema): string {
   const { default: value } = schema;
   if (value === undefined) {
-    // Sizes and durations become numbers, so their defaults stand in the description alone.
+    // Sizes and durations are converted to numbers, so their defaults appear only in the
+    // description.
     const told = /(?:^|[;\s])("[^"]*"|false|zstd) (?:by default|otherwise)/;
     const text = told.exec(schema.description ?? "")?.[1];
     return text === undefined ? "" : code(text);
@@ -48,10 +49,10 @@ function keyTable(schema: JsonSchema): string {
   return table(["Key", "Type", "Default", "Meaning"], rowsOf(schema));
 }
 
-/** Markdown has no deeper headings. */
+/** Deepest heading level of Markdown. */
 const DEEPEST = 6;
 
-/** A section for an object's keys, for each form of it, and for what lies below it. */
+/** Renders a section for an object's keys, for each of its forms, and for its nested objects. */
 function section(
   path: string,
   schema: JsonSchema,
@@ -72,7 +73,7 @@ function section(
     `${"#".repeat(Math.min(level, DEEPEST))} ${code(name)}`,
     cell(sentence(about.join("; "))),
   ];
-  // The same thing in another place is not told a second time.
+  // An object that occurs in several places is described once.
   if ((forms.length > 1 || level > DEEPEST) && earlier !== undefined)
     return [...title, `See ${code(earlier)}.`];
   described.set(text, name);
@@ -119,7 +120,7 @@ stays; elsewhere it is an error. \`$\${\` stands for a plain \`\${\`.
 (\`VMBUILD_VAR_<name>\`), \`--var-file\` and \`--var\`. Any value of the template can be replaced for
 one run: \`--set machine.memory=8G\`.`;
 
-/** The page. */
+/** Renders docs/template.md. */
 export function templatePage(): string {
   const schema = plainTemplateSchema();
   const described = new Map<string, string>();

@@ -183,7 +183,7 @@ class ProgressLines {
     const further = event.total === null || tenth > state.tenth;
     if (ended) this.#tasks.delete(key);
     else if (!further || time - state.reportedAt < pause) return [];
-    Object.assign(state, { tenth, told: time });
+    Object.assign(state, { tenth, reportedAt: time });
     const percent = task.fraction === null ? "" : ` ${Math.floor(task.fraction * 100)}%`;
     const more = [task.amount, task.speed(time), task.timeLeft(time)].filter((part) => part !== "");
     const list = more.length === 0 ? "" : ` (${more.join(", ")})`;

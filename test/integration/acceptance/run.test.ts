@@ -64,7 +64,7 @@ it("counts the time from the guest's start, not from the check's", async () => {
 
 it("does not wait for a guest that will answer no more", async () => {
   const check = { name: "up", http: "/", within: "1h" };
-  const hopeless = { whyHopeless: () => Promise.resolve("Kernel panic - not syncing") };
+  const hopeless = { hopelessReason: () => Promise.resolve("Kernel panic - not syncing") };
   const { results } = await run([check], { address: "http://127.0.0.1:9", ...hopeless });
   expect(results).toMatchObject([
     { ok: false, attempts: 1, reason: "connection refused (Kernel panic - not syncing)" },

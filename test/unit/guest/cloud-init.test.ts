@@ -15,7 +15,7 @@ const OFF = new VmbuildError("MACHINE_DIED", "The guest switched itself off", {
 /** What a guest says of one of its boots: cloud-init's status, then what lies ahead. */
 interface Boot {
   readonly status: string | VmbuildError;
-  readonly outlook?: SystemState;
+  readonly systemState?: SystemState;
   /** What its log has. */
   readonly log?: readonly string[];
 }
@@ -32,9 +32,9 @@ async function wait(boots: readonly Boot[], connects?: VmbuildError) {
       onLine(status, "stdout");
       return Promise.resolve();
     },
-    outlook: () => Promise.resolve(boot().outlook ?? {}),
+    systemState: () => Promise.resolve(boot().systemState ?? {}),
     ask: () => Promise.resolve(boot().log ?? []),
-    untilLost: () => Promise.resolve(true),
+    waitUntilLost: () => Promise.resolve(true),
     reconnect() {
       present++;
       return connects ? Promise.reject(connects) : Promise.resolve();
@@ -67,7 +67,7 @@ describe("waitForCloudInit", () => {
 
   it("waits for a restart that lies ahead, and for cloud-init again", async () => {
     const { notes, restarts } = await wait([
-      { status: DONE, outlook: ahead("reboot") },
+      { status: DONE, systemState: ahead("reboot") },
       { status: DONE },
     ]);
     expect(restarts).toBe(1);
@@ -81,12 +81,12 @@ describe("waitForCloudInit", () => {
   });
 
   it("takes no half answer of a guest that goes down for cloud-init's", async () => {
-    const cut = { status: '{"sta', outlook: ahead("reboot") };
+    const cut = { status: '{"sta', systemState: ahead("reboot") };
     expect((await wait([cut, { status: DONE }])).restarts).toBe(1);
   });
 
   it.each(["poweroff", "halt"] as const)("says that cloud-init ends the guest: %s", async (how) => {
-    const error = await errorOf(wait([{ status: DONE, outlook: ahead(how) }]));
+    const error = await errorOf(wait([{ status: DONE, systemState: ahead(how) }]));
     expect(error).toMatchObject({ code: "GUEST_CLOUD_INIT", exitCode: 6 });
     expect(error.hint).toContain("power_state");
   });
@@ -98,7 +98,7 @@ describe("waitForCloudInit", () => {
   });
 
   it("ends where the guest restarts without end", async () => {
-    const error = await errorOf(wait([{ status: DONE, outlook: ahead("reboot") }]));
+    const error = await errorOf(wait([{ status: DONE, systemState: ahead("reboot") }]));
     expect(error.message).toContain("restarted 10 times while cloud-init ran");
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { STAGES } from "../../../src/guest/connection.js";
 import { STAGE_HINTS, findFatalLine } from "../../../src/guest/readiness.js";
 
-describe("findHopeless", () => {
+describe("findFatalLine", () => {
   it.each([
     "[    1.123456] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
     "No bootable device.",

@@ -7,18 +7,24 @@ import {
 } from "../../../src/guest/system-state.js";
 import { STOP_TIMERS, STOP_ACTIVE_TIMERS, RESUME_CRON } from "../../../src/guest/timers.js";
 
-describe("readOutlook", () => {
+describe("parseSystemState", () => {
   it.each([
     [[], {}],
     [["Welcome to this system"], {}],
-    [["vmbuild-outlook now reboot.target"], { ending: { how: "reboot", at: undefined } }],
-    [["noise vmbuild-outlook now poweroff"], { ending: { how: "poweroff", at: undefined } }],
-    [["vmbuild-outlook now kexec.target"], { ending: { how: "reboot", at: undefined } }],
-    [["vmbuild-outlook now "], { ending: { how: "unknown", at: undefined } }],
-    [["vmbuild-outlook at poweroff 1700000000000000"], { ending: { how: "poweroff", at: 1.7e12 } }],
-    [["vmbuild-outlook login one", "vmbuild-outlook login two"], { login: "one; two" }],
-  ])("reads %j", (lines, outlook) => {
-    expect(parseSystemState(lines)).toEqual(outlook);
+    [["vmbuild-outlook now reboot.target"], { pendingShutdown: { kind: "reboot", at: undefined } }],
+    [
+      ["noise vmbuild-outlook now poweroff"],
+      { pendingShutdown: { kind: "poweroff", at: undefined } },
+    ],
+    [["vmbuild-outlook now kexec.target"], { pendingShutdown: { kind: "reboot", at: undefined } }],
+    [["vmbuild-outlook now "], { pendingShutdown: { kind: "unknown", at: undefined } }],
+    [
+      ["vmbuild-outlook at poweroff 1700000000000000"],
+      { pendingShutdown: { kind: "poweroff", at: 1.7e12 } },
+    ],
+    [["vmbuild-outlook login one", "vmbuild-outlook login two"], { loginProblem: "one; two" }],
+  ])("reads %j", (lines, state) => {
+    expect(parseSystemState(lines)).toEqual(state);
   });
 
   it("says what the guest does, and when", () => {
@@ -30,7 +36,7 @@ describe("readOutlook", () => {
 });
 
 it.each([
-  ["outlook", systemStateScript("app")],
+  ["system state", systemStateScript("app")],
   ["hold", STOP_TIMERS],
   ["hold again", STOP_ACTIVE_TIMERS],
   ["release", RESUME_CRON],

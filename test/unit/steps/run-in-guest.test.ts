@@ -14,11 +14,11 @@ const GOING: SystemState = { pendingShutdown: { kind: "reboot", at: undefined } 
 function run(
   content: string,
   end: ScriptEnd | VmbuildError,
-  outlook: SystemState | VmbuildError = {},
+  state: SystemState | VmbuildError = {},
 ) {
   const told = <T>(value: T | VmbuildError): Promise<T> =>
     value instanceof VmbuildError ? Promise.reject(value) : Promise.resolve(value);
-  const guest = { run: () => told(end), outlook: () => told(outlook) } as unknown as Guest;
+  const guest = { run: () => told(end), systemState: () => told(state) } as unknown as Guest;
   const context = { guest, timeoutMs: 1000, environment: {}, onLine: () => {} };
   const script = { what: "it", content, interpreter: ["/bin/sh"] };
   return runInGuest(context as unknown as ActionContext, script);
@@ -47,11 +47,11 @@ describe("a script that ends the system", () => {
 
   it("gets the hint where the connection goes first", async () => {
     const lost = new VmbuildError("GUEST_LOST", "The connection was lost");
-    for (const [end, outlook] of [
+    for (const [end, state] of [
       [lost, {}],
       [OK, lost],
     ] as const) {
-      const error = await errorOf(run("reboot", end, outlook));
+      const error = await errorOf(run("reboot", end, state));
       expect(error).toMatchObject({ code: "GUEST_LOST", message: "The connection was lost: it" });
       expect(error.hint).toContain("reboot action");
     }
