@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -25,6 +26,9 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Most of the time is spent waiting for programs. Vitest itself leaves one core free, and
+          // so would run one file at a time on a host of two cores.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       {

@@ -24,24 +24,19 @@ const eventSchema = z.looseObject({
 });
 
 it("builds two templates side by side, and tells programs about it", async () => {
-  const userData = join(bench.folder, "user-data.yaml");
-  // write_files and runcmd are modules of the three stages that a build of its own leaves out.
-  const lines = [
-    "#cloud-config",
-    "write_files: [{path: /root/written, content: by cloud-init}]",
-    "runcmd: [touch /root/ran]",
-  ];
-  await writeFile(userData, `${lines.join("\n")}\n`);
+  // Each waits in its step until the other is in its own.
+  const meet = (own: string, other: string) => ({
+    local: `touch ${own}.here; until [ -e ${other}.here ]; do sleep 0.1; done`,
+  });
   const left = await bench.template({
     name: "left",
-    seed: { userData },
     output: { directory: join(bench.output, "left") },
-    steps: [{ name: "look", verify: ["test -s /root/written", "test -e /root/ran"] }],
+    steps: [{ name: "say", actions: [meet("left", "right"), { run: "echo left" }] }],
   });
   const right = await bench.template({
     name: "right",
     output: { directory: join(bench.output, "right"), format: "raw", checksums: ["sha512"] },
-    steps: [{ name: "say", actions: [{ run: "echo right" }] }],
+    steps: [{ name: "say", actions: [meet("right", "left"), { run: "echo right" }] }],
   });
   const args = ["--parallel", "2", "--json", "--log-format", "json"];
   const { exitCode, stdout, stderr } = await bench.vmbuild("run", left, right, ...args);

@@ -28,6 +28,7 @@ write_files:
   - {path: /root/mode, permissions: 0640, content: "22:22 on"}
   - {path: /root/name, content: "{{ v1.local_hostname }}"}
   - {path: /root/binary, content: !!binary aGk=}
+runcmd: [touch /root/ran]
 power_state: {mode: reboot}
 `;
 
@@ -37,6 +38,8 @@ const VERIFY = [
   '[ "$(cat /root/mode)" = "22:22 on" ]',
   '[ "$(cat /root/name)" = vmbuild-guest ]',
   '[ "$(cat /root/binary)" = hi ]',
+  // A module of the stages that a build without user-data leaves out.
+  "test -e /root/ran",
   // The user is the user-data's, and lets the build in all the same.
   'getent passwd app | grep -q ":Of the user-data:/home/app:/bin/sh$"',
   'grep -qx "app ALL=(ALL) /bin/true" /etc/sudoers.d/90-cloud-init-users',

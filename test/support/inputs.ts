@@ -3,9 +3,12 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterEach, beforeEach } from "vitest";
 import type { EventBody } from "../../src/events/types.js";
 import { VmbuildError } from "../../src/errors.js";
-import type { InputContext } from "../../src/inputs/inputs.js";
+import type { InputContext, UrlSpec } from "../../src/inputs/inputs.js";
+import { startFileServer } from "./http-server.js";
+import type { FileServer } from "./http-server.js";
 
 /** A cache of its own, and what was told while it was used. */
 export interface InputsBench extends AsyncDisposable {
@@ -60,6 +63,28 @@ export async function createInputsBench(): Promise<InputsBench> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Gives each test of a file a server and a bench of its own, and takes both away after it.
+ * @param use is handed the new ones before each test.
+ */
+export function useDownloads(use: (server: FileServer, bench: InputsBench) => void): void {
+  let server: FileServer;
+  let bench: InputsBench;
+  beforeEach(async () => {
+    [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
+    use(server, bench);
+  });
+  afterEach(async () => {
+    await server.close();
+    await bench[Symbol.asyncDispose]();
+  });
+}
+
+/** Makes inputs of files with this content, by their address. */
+export function specsOf(content: Buffer): (url: string, more?: Partial<UrlSpec>) => UrlSpec {
+  return (url, more = {}) => ({ kind: "url", url, checksum: sha256Of(content), ...more });
 }
 
 /** A digest in hex. */

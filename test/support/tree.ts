@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { archiveKeyring, formatSources, hostSources } from "../../src/base/bootstrap/sources.js";
 import { statIfThere } from "../../src/host/files.js";
+import { waitForLock } from "../../src/host/lock.js";
 import { hostPaths } from "../../src/host/paths.js";
 
 /** How a command in the tree ended. */
@@ -36,8 +37,10 @@ async function packedTree(packages: readonly string[]): Promise<string> {
   const key = createHash("sha256").update(packages.join(" ")).digest("hex").slice(0, 12);
   const folder = join(hostPaths().inputs, "..", "test-trees");
   const path = join(folder, `${SUITE}-${key}.tar`);
-  if (await statIfThere(path)) return path;
   await mkdir(folder, { recursive: true });
+  // Several test files want the same tree at the same time; it takes a minute to make.
+  await using _lock = await waitForLock(`${path}.lock`, new AbortController().signal);
+  if (await statIfThere(path)) return path;
   const work = await mkdtemp(join(tmpdir(), "vmb-tree-"));
   try {
     const { signal } = new AbortController();

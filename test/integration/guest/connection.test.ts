@@ -9,7 +9,7 @@ import { waitUntilReady } from "../../../src/guest/readiness.js";
 import { findFreePort } from "../../../src/machine/ports.js";
 import { VmbuildError } from "../../../src/errors.js";
 import { errorOf } from "../../support/inputs.js";
-import { startSshd } from "./sshd.js";
+import { startSshd } from "../../support/sshd.js";
 
 const keys = makeBuildKeys();
 const { signal } = new AbortController();

@@ -8,9 +8,9 @@ import { waitForCloudInit } from "../../../src/guest/cloud-init.js";
 import type { Guest } from "../../../src/guest/guest.js";
 import { reconnectAfterReboot } from "../../../src/guest/reboot.js";
 import { errorOf } from "../../support/inputs.js";
-import { guestOf } from "./guest-of.js";
-import { kill, startSshd } from "./sshd.js";
-import type { Sshd } from "./sshd.js";
+import { guestOf } from "../../support/guest-of.js";
+import { kill, startSshd } from "../../support/sshd.js";
+import type { Sshd } from "../../support/sshd.js";
 
 const homes: string[] = [];
 afterAll(async () => {

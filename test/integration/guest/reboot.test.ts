@@ -12,8 +12,8 @@ import { systemStateScript, parseSystemState } from "../../../src/guest/system-s
 import { reconnectAfterLoss, reconnectAfterReboot } from "../../../src/guest/reboot.js";
 import { runQuietly, runScript } from "../../../src/guest/script.js";
 import { errorOf } from "../../support/inputs.js";
-import { startSshd } from "./sshd.js";
-import type { Sshd } from "./sshd.js";
+import { startSshd } from "../../support/sshd.js";
+import type { Sshd } from "../../support/sshd.js";
 
 const OLD = "11111111-2222-3333-4444-555555555555";
 const NEW = "66666666-7777-8888-9999-000000000000";

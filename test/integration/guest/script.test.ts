@@ -8,8 +8,8 @@ import type { Connection } from "../../../src/guest/connection.js";
 import { runQuietly, runScript } from "../../../src/guest/script.js";
 import type { GuestScript, ScriptEnd } from "../../../src/guest/script.js";
 import { errorOf } from "../../support/inputs.js";
-import { kill, startSshd } from "./sshd.js";
-import type { Sshd } from "./sshd.js";
+import { kill, startSshd } from "../../support/sshd.js";
+import type { Sshd } from "../../support/sshd.js";
 
 let sshd: Sshd;
 let connection: Connection;

@@ -5,8 +5,8 @@ import type { Connection } from "../../../src/guest/connection.js";
 import { attachTerminal } from "../../../src/guest/terminal.js";
 import type { LocalTerminal } from "../../../src/guest/terminal.js";
 import { errorOf } from "../../support/inputs.js";
-import { kill, startSshd } from "./sshd.js";
-import type { Sshd } from "./sshd.js";
+import { kill, startSshd } from "../../support/sshd.js";
+import type { Sshd } from "../../support/sshd.js";
 
 const { signal } = new AbortController();
 let sshd: Sshd;

@@ -24,9 +24,9 @@ import type { Guest } from "../../../src/guest/guest.js";
 import type { Ownership } from "../../../src/guest/upload.js";
 import { listTree, unpackTree } from "../../../src/host/tree.js";
 import { errorOf } from "../../support/inputs.js";
-import { guestOf } from "./guest-of.js";
-import { startSshd } from "./sshd.js";
-import type { Sshd } from "./sshd.js";
+import { guestOf } from "../../support/guest-of.js";
+import { startSshd } from "../../support/sshd.js";
+import type { Sshd } from "../../support/sshd.js";
 
 const events: EventBody[] = [];
 let sshd: Sshd;

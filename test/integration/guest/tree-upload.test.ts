@@ -20,9 +20,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Guest } from "../../../src/guest/guest.js";
 import { errorOf } from "../../support/inputs.js";
-import { guestOf } from "./guest-of.js";
-import { startSshd } from "./sshd.js";
-import type { Sshd } from "./sshd.js";
+import { guestOf } from "../../support/guest-of.js";
+import { startSshd } from "../../support/sshd.js";
+import type { Sshd } from "../../support/sshd.js";
 
 const isRoot = process.getuid?.() === 0;
 

@@ -2,12 +2,17 @@ import { randomBytes } from "node:crypto";
 import { appendFile, mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { resolveInput } from "../../../src/inputs/inputs.js";
-import type { UrlSpec } from "../../../src/inputs/inputs.js";
-import { startFileServer } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
-import { createInputsBench, errorOf, hexOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import {
+  errorOf,
+  hexOf,
+  sha256Of,
+  sha256OfFile,
+  specsOf,
+  useDownloads,
+} from "../../support/inputs.js";
 import type { InputsBench } from "../../support/inputs.js";
 
 const content = randomBytes(300_000);
@@ -16,18 +21,9 @@ const other = randomBytes(300_000);
 let server: FileServer;
 let bench: InputsBench;
 
-beforeEach(async () => {
-  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
-});
+useDownloads((...made) => ([server, bench] = made));
 
-afterEach(async () => {
-  await server.close();
-  await bench[Symbol.asyncDispose]();
-});
-
-function spec(url: string, more: Partial<UrlSpec> = {}): UrlSpec {
-  return { kind: "url", url, checksum: sha256Of(content), ...more };
-}
+const spec = specsOf(content);
 
 describe("a file with a fixed checksum", () => {
   it("is fetched once, and then without any network", async () => {

@@ -1,13 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { readFile, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
-import type { UrlSpec } from "../../../src/inputs/inputs.js";
 import { startFileServer } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
-import { createInputsBench, errorOf, hexOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import {
+  errorOf,
+  hexOf,
+  sha256Of,
+  sha256OfFile,
+  specsOf,
+  useDownloads,
+} from "../../support/inputs.js";
 import type { InputsBench } from "../../support/inputs.js";
 
 const MIB = 1024 * 1024;
@@ -17,18 +23,9 @@ const other = randomBytes(5 * MIB + 123);
 let server: FileServer;
 let bench: InputsBench;
 
-beforeEach(async () => {
-  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
-});
+useDownloads((...made) => ([server, bench] = made));
 
-afterEach(async () => {
-  await server.close();
-  await bench[Symbol.asyncDispose]();
-});
-
-function spec(url: string, more: Partial<UrlSpec> = {}): UrlSpec {
-  return { kind: "url", url, checksum: sha256Of(content), ...more };
-}
+const spec = specsOf(content);
 
 /** Downloads until `server` cuts, as a run that is then stopped. */
 async function interruptedRun(url: string, after: number, checksum?: string): Promise<void> {

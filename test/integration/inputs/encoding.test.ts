@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { resolveInput } from "../../../src/inputs/inputs.js";
 import type { UrlSpec } from "../../../src/inputs/inputs.js";
-import { startFileServer } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
-import { createInputsBench, errorOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import { errorOf, sha256Of, sha256OfFile, useDownloads } from "../../support/inputs.js";
 import type { InputsBench } from "../../support/inputs.js";
 
 const content = randomBytes(3 * 1024 * 1024);
@@ -13,14 +12,7 @@ const content = randomBytes(3 * 1024 * 1024);
 let server: FileServer;
 let bench: InputsBench;
 
-beforeEach(async () => {
-  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
-});
-
-afterEach(async () => {
-  await server.close();
-  await bench[Symbol.asyncDispose]();
-});
+useDownloads((...made) => ([server, bench] = made));
 
 function spec(url: string, checksum = sha256Of(content)): UrlSpec {
   return { kind: "url", url, checksum };

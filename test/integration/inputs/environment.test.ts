@@ -8,10 +8,9 @@ import { fileURLToPath } from "node:url";
 import { execa, execaSync } from "execa";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { resolveInput } from "../../../src/inputs/inputs.js";
-import type { UrlSpec } from "../../../src/inputs/inputs.js";
-import { listenOnLoopback, startFileServer } from "../../support/http-server.js";
+import { listenOnLoopback } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
-import { createInputsBench, errorOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import { errorOf, sha256Of, sha256OfFile, specsOf, useDownloads } from "../../support/inputs.js";
 import type { InputsBench } from "../../support/inputs.js";
 
 const MIB = 1024 * 1024;
@@ -20,19 +19,10 @@ const content = randomBytes(3 * MIB);
 let server: FileServer;
 let bench: InputsBench;
 
-beforeEach(async () => {
-  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
-});
+useDownloads((...made) => ([server, bench] = made));
+afterEach(() => void vi.unstubAllEnvs());
 
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await server.close();
-  await bench[Symbol.asyncDispose]();
-});
-
-function spec(url: string, more: Partial<UrlSpec> = {}): UrlSpec {
-  return { kind: "url", url, checksum: sha256Of(content), ...more };
-}
+const spec = specsOf(content);
 
 describe("a proxy in the environment", () => {
   it("carries the download, unless NO_PROXY leaves the host out", async () => {

@@ -2,24 +2,16 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { resolveInput } from "../../../src/inputs/inputs.js";
 import type { FileServer } from "../../support/http-server.js";
-import { startFileServer } from "../../support/http-server.js";
-import { createInputsBench, errorOf, hexOf } from "../../support/inputs.js";
+import { errorOf, hexOf, useDownloads } from "../../support/inputs.js";
 import type { InputsBench } from "../../support/inputs.js";
 import { serveImage } from "../../support/registry.js";
 
 let bench: InputsBench;
 let server: FileServer;
-beforeEach(async () => {
-  bench = await createInputsBench();
-  server = await startFileServer();
-});
-afterEach(async () => {
-  await server.close();
-  await bench[Symbol.asyncDispose]();
-});
+useDownloads((...made) => ([server, bench] = made));
 
 /** A layer with a script in it. */
 function makeLayer(words: string): Buffer {

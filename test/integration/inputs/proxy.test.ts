@@ -6,10 +6,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { resolveInput } from "../../../src/inputs/inputs.js";
 import type { UrlSpec } from "../../../src/inputs/inputs.js";
-import { startFileServer } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
 import { makeCertificate, startServer } from "../../support/https-server.js";
-import { createInputsBench, errorOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import { errorOf, sha256Of, sha256OfFile, useDownloads } from "../../support/inputs.js";
 import type { InputsBench } from "../../support/inputs.js";
 import { startProxy } from "../../support/proxy-server.js";
 import { startSocks } from "../../support/socks-server.js";
@@ -22,8 +21,8 @@ let server: FileServer;
 let bench: InputsBench;
 let folder: string;
 
+useDownloads((...made) => ([server, bench] = made));
 beforeEach(async () => {
-  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
   folder = await mkdtemp(join(tmpdir(), "vmbuild-proxy-"));
   for (const name of ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]) {
     vi.stubEnv(name, undefined);
@@ -34,8 +33,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   vi.unstubAllEnvs();
-  await server.close();
-  await bench[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
 

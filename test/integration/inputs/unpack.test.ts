@@ -2,12 +2,11 @@ import { randomBytes } from "node:crypto";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
 import type { UrlSpec } from "../../../src/inputs/inputs.js";
-import { startFileServer } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
-import { createInputsBench, errorOf, sha256Of, sha256OfFile } from "../../support/inputs.js";
+import { errorOf, sha256Of, sha256OfFile, useDownloads } from "../../support/inputs.js";
 import type { InputsBench } from "../../support/inputs.js";
 
 // A hole in the middle and at the end, as disk images have them.
@@ -17,14 +16,7 @@ const content = Buffer.concat([randomBytes(200_000), hole, randomBytes(1000), ho
 let server: FileServer;
 let bench: InputsBench;
 
-beforeEach(async () => {
-  [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
-});
-
-afterEach(async () => {
-  await server.close();
-  await bench[Symbol.asyncDispose]();
-});
+useDownloads((...made) => ([server, bench] = made));
 
 async function packed(program: string): Promise<Buffer> {
   const path = join(bench.folder, "image.raw");

@@ -16,9 +16,9 @@ import type { Guest } from "../../../src/guest/guest.js";
 import type { ActionContext } from "../../../src/steps/action.js";
 import { download } from "../../../src/steps/download.js";
 import { errorOf } from "../../support/inputs.js";
-import { guestOf } from "../guest/guest-of.js";
-import { startSshd } from "../guest/sshd.js";
-import type { Sshd } from "../guest/sshd.js";
+import { guestOf } from "../../support/guest-of.js";
+import { startSshd } from "../../support/sshd.js";
+import type { Sshd } from "../../support/sshd.js";
 
 let sshd: Sshd;
 let guest: Guest;

@@ -1,7 +1,7 @@
 /** A guest over a server of the tests, as steps are given one. */
-import type { EventBody } from "../../../src/events/types.js";
-import { Guest } from "../../../src/guest/guest.js";
-import type { DiskSlot } from "../../../src/guest/payload-disk.js";
+import type { EventBody } from "../../src/events/types.js";
+import { Guest } from "../../src/guest/guest.js";
+import type { DiskSlot } from "../../src/guest/payload-disk.js";
 import type { Sshd } from "./sshd.js";
 
 /** Connects a guest to a server. Its events go to `events`. */

@@ -5,10 +5,10 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promis
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { connectOnce } from "../../../src/guest/connection.js";
-import type { Connection, SshTarget } from "../../../src/guest/connection.js";
-import { makeBuildKeys } from "../../../src/seed/keys.js";
-import { findFreePort } from "../../../src/machine/ports.js";
+import { connectOnce } from "../../src/guest/connection.js";
+import type { Connection, SshTarget } from "../../src/guest/connection.js";
+import { makeBuildKeys } from "../../src/seed/keys.js";
+import { findFreePort } from "../../src/machine/ports.js";
 
 /** A server that runs. Disposing of it ends it with all its sessions. */
 export interface Sshd extends AsyncDisposable {
