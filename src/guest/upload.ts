@@ -13,6 +13,9 @@ import type { NumericOwner } from "./tar-write.js";
 import { ownLinks, placeTree } from "./tree-place.js";
 import { listTree } from "../host/tree.js";
 
+/** Mode of a file in the guest where none is given. */
+export const DEFAULT_FILE_MODE = 0o644;
+
 /** A file's owner and mode in the guest; root and the file's own mode otherwise. */
 export interface Ownership {
   readonly mode?: number | undefined;
@@ -53,7 +56,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
     `sha256sum <"$part"`,
     // chown takes the bits away that let others run a file as its owner.
     ...(owner === undefined ? [] : [`chown -- ${shellQuote(owner)} "$part"`]),
-    `chmod ${(mode ?? 0o644).toString(8)} "$part"`,
+    `chmod ${(mode ?? DEFAULT_FILE_MODE).toString(8)} "$part"`,
     `mv -f "$part" "$to"`,
   ].join("\n");
 }

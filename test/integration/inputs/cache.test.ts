@@ -266,7 +266,7 @@ describe("a local path", () => {
     const path = join(bench.folder, "nothing");
     const error = await errorOf(resolveInput("x", { kind: "path", path }, bench.context()));
     expect(error.code).toBe("INPUT_MISSING");
-    expect(error.message).toBe(`input x should be ${path}, but it is not there`);
+    expect(error.message).toBe(`Input x: ${path} does not exist`);
   });
 });
 

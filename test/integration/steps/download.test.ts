@@ -92,7 +92,7 @@ describe("a download into the output folder", () => {
     await symlink(join(home, "precious"), join(outputs, "way"));
     const error = await errorOf(run({ download: join(there, name), to: "way/inside" }));
     expect(error.code).toBe("STEP_FAILED");
-    expect(error.message).toContain("way in the output folder is not a folder");
+    expect(error.message).toContain("in the output folder: way is not a folder");
     expect(await contentOf(join(home, "precious"))).toEqual({ "inside/kept": "kept" });
   });
 
@@ -112,7 +112,7 @@ describe("a download into the output folder", () => {
     const action = { download: join(there, "tree"), to: "logs/" };
     const error = await errorOf(run(action, { otherDownloads }));
     expect(error).toMatchObject({ code: "STEP_FAILED" });
-    expect(error.message).toContain("also that of /var/log/x.log");
+    expect(error.message).toContain("also the destination of /var/log/x.log");
     await run({ download: join(there, "motd"), to: "logs/" }, { otherDownloads });
   });
 

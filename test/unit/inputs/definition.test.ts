@@ -17,7 +17,7 @@ describe("inputSchema", () => {
     [{ git: "https://example.org/a.git", ref: "v1", submodules: true, description: "tools" }],
     [{ path: "../files" }],
   ])("accepts %j", (definition) => {
-    expect(inputSchema.parse(definition)).toEqual(definition);
+    expect(inputSchema.parse(definition)).toMatchObject(definition);
   });
 
   it.each([
@@ -70,7 +70,7 @@ describe("inputSchema", () => {
   it("says how to do without a checksum", () => {
     const message = urlInput.schema.safeParse({ url }).error?.issues[0]?.message;
     expect(message).toBe(
-      'a download needs a checksum; write "none" to accept an unverified download',
+      'a download requires a checksum; use "none" to accept an unverified download',
     );
   });
 
@@ -95,7 +95,9 @@ describe("inputSpec", () => {
       kind: "path",
       path: "/templates/files",
     });
-    expect(inputSpec({ git: "../tools", ref: "main" }, { templateFolder })).toEqual({
+    expect(
+      inputSpec({ git: "../tools", ref: "main", submodules: false }, { templateFolder }),
+    ).toEqual({
       kind: "git",
       url: "/templates/tools",
       ref: "main",
@@ -103,7 +105,12 @@ describe("inputSpec", () => {
   });
 
   it("puts the flag before the environment before the template", () => {
-    const definition = { git: "https://example.org/a.git", ref: "v1", env: "TOOLS" };
+    const definition = {
+      git: "https://example.org/a.git",
+      ref: "v1",
+      submodules: false,
+      env: "TOOLS",
+    };
     const environment = { TOOLS: "/from/environment" };
     const spec = (override?: string, env: Record<string, string> = environment) =>
       inputSpec(definition, { templateFolder, override, environment: env });

@@ -49,9 +49,12 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     }),
     lines: [
       ['"four"', "machine.cpus: expected a number, found a string"],
-      ['"lots"', 'machine.memory: not a size: "lots"; write for example "16G" or "512M"'],
+      ['"lots"', 'machine.memory: "lots" is not a valid size; use for example "16G" or "512M"'],
       ['"efi"', 'machine.firmware: expected one of "bios", "uefi"'],
-      ['"30"', 'ssh.timeout: not a duration: "30"; write for example "90s", "30m" or "1h30m"'],
+      [
+        '"30"',
+        'ssh.timeout: "30" is not a valid duration; use for example "90s", "30m" or "1h30m"',
+      ],
     ],
   },
   {
@@ -60,7 +63,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       [
         '"base"',
-        'base.checksum: a download needs a checksum; write "none" to accept an unverified download',
+        'base.checksum: a download requires a checksum; use "none" to accept an unverified download',
       ],
     ],
   },
@@ -95,26 +98,26 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       [
         '{"frob"',
-        'steps[0].actions[0]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; found none of them',
+        'steps[0].actions[0]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; this one has none of them',
       ],
       [
         '{"run":"x"',
-        'steps[0].actions[1]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; found both "script" and "run"',
+        'steps[0].actions[1]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; this one has "script" and "run"',
       ],
       ["3}", "steps[0].actions[2].run: expected a string or an array, found a number"],
       ['{"upload":"x"}', "steps[0].actions[3].to: is missing; it is a string"],
-      ['"rel"', "steps[0].actions[4].to: a path in the guest is absolute"],
+      ['"rel"', "steps[0].actions[4].to: a path in the guest must be absolute"],
       ["false", "steps[0].actions[5].reboot: expected true"],
       [
         '"soon"',
-        'steps[0].actions[6].timeout: not a duration: "soon"; write for example "90s", "30m" or "1h30m"',
+        'steps[0].actions[6].timeout: "soon" is not a valid duration; use for example "90s", "30m" or "1h30m"',
       ],
     ],
   },
   {
     what: "two steps of one name",
     text: templateText({ steps: [{ name: "a" }, { name: "a" }] }),
-    lines: [['"a"}]', 'steps[1].name: another step is already called "a"']],
+    lines: [['"a"}]', 'steps[1].name: the name "a" is used by another step']],
   },
   {
     what: "references that lead nowhere, at their own column",
@@ -167,7 +170,7 @@ describe("an invalid template", () => {
       code: "TEMPLATE_INVALID",
       lines: [
         '--input tree: inputs: the template declares no input "tree"; it declares none',
-        '--memory: machine.memory: not a size: "x"; write for example "16G" or "512M"',
+        '--memory: machine.memory: "x" is not a valid size; use for example "16G" or "512M"',
         `t.json:${placeOf(text, '"1"')}: verison: unknown key "verison"`,
         '--var other: the template declares no variable "other"; it declares n',
         'variables: the variable "n" has no value; give --var n=… or VMBUILD_VAR_n',

@@ -16,8 +16,11 @@ describe("a template whose files would replace each other", () => {
       { variables: { f: { default: "Manifest.json" } }, output: { filename: "${var.f}" } },
       'output.filename: the image cannot be called "Manifest.json": manifest.json is the manifest',
     ],
-    [{ output: { filename: "a/b.qcow2" } }, "output.filename: a file name without folders"],
-    [{ output: { directory: "" } }, "output.directory: the path of a folder; it cannot be empty"],
+    [{ output: { filename: "a/b.qcow2" } }, "output.filename: must be a file name without folders"],
+    [
+      { output: { directory: "" } },
+      "output.directory: must be the path of a folder, and not empty",
+    ],
     [
       download("demo-0.0.0.qcow2"),
       'steps[0].actions[1].to: "demo-0.0.0.qcow2" is the name of the image',

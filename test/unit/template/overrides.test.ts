@@ -108,7 +108,10 @@ describe("--set", () => {
       "machine.cpus=1.10",
       "--set machine.cpus: machine.cpus: expected a whole number, found a number",
     ],
-    ["version=-1", "--set version: version: a version has letters, digits and . + ~ _ -"],
+    [
+      "version=-1",
+      "--set version: version: a version consists of letters, digits and . + ~ _ -, and begins with a letter or digit",
+    ],
     ["seal=1", "--set seal: seal: expected a boolean, found a number"],
     [
       "machine.firmware=1",
