@@ -106,7 +106,7 @@ async function finishLayer(
   const format = content.kind === "image" ? content.format : "vmdk";
   emit({
     type: "note",
-    message: `${what} is ${content.what}: converted to qcow2 (once; it is kept)`,
+    message: `${what} is ${content.what}: converting to qcow2; the result will be cached`,
   });
   const target = join(scratch, "converted");
   await convertForeign({ path: layer.path, format, what, extents }, target, signal);

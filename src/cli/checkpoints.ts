@@ -51,7 +51,7 @@ async function judge(nameOrPath: string, flags: TemplateFlags, output: Output): 
     const known = (await buildNames()).includes(nameOrPath);
     if (error.code !== "TEMPLATE_NOT_FOUND" || !known) throw error;
     const records = await readRecords(buildPaths(nameOrPath));
-    return { name: nameOrPath, keys: undefined, records, why: "its template was not found" };
+    return { name: nameOrPath, keys: undefined, records, why: "template not found" };
   }
   const found = template;
   const { plan } = await interruptible((signal) => look(found, flags, {}, output, signal));
@@ -69,7 +69,7 @@ function rowsOf({ keys, records, why }: Verdict): Row[] {
     .map((state): Row => {
       const { index, createdAt, memoryBytes, diskBytes, changedByHand } = state;
       const valid = keys ? keys[index] === state.key : null;
-      const byHand = changedByHand === undefined ? "" : "changed by hand";
+      const byHand = changedByHand === undefined ? "" : "modified with ssh --save";
       const reason = valid === true ? byHand : why;
       const step = index === 0 ? "(booted)" : state.step;
       return { index, step, createdAt, memoryBytes, diskBytes, valid, reason };
@@ -150,7 +150,7 @@ export async function listOrRemove(
   const [action, ...steps] = words;
   if (action === undefined) return list(nameOrPath, flags);
   if (action === "rm") return removeNamed(nameOrPath, steps, flags);
-  throw new VmbuildError("USAGE", `checkpoints: unknown action "${action}"`, {
-    hint: "Write `vmbuild checkpoints list NAME` or `vmbuild checkpoints rm NAME STEP...`.",
+  throw new VmbuildError("USAGE", `Unknown action "${action}"`, {
+    hint: "Use `vmbuild checkpoints list NAME` or `vmbuild checkpoints rm NAME STEP...`.",
   });
 }

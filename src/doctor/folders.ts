@@ -28,7 +28,7 @@ export async function writeProblem(
       const isMissing = !mustExist && systemCode(error) === "ENOENT" && dirname(at) !== at;
       if (isMissing) continue;
       const { message } = asVmbuildError(error);
-      return at === folder ? message : `${folder} cannot be made: ${message}`;
+      return at === folder ? message : `${folder} cannot be created: ${message}`;
     }
   }
 }
@@ -38,7 +38,7 @@ export function unwritable(name: string, problem: string, variable: string): Che
   const home = isHomeless(variable) ? "; this user has no home folder (HOME)" : "";
   return lacking(name, true, {
     found: `${problem}${home}`,
-    cost: "nothing can be built",
+    cost: "no template can be built",
     fix: `use another folder: ${variable}=/elsewhere`,
   });
 }
@@ -53,7 +53,7 @@ export async function checkFolders(): Promise<Check[]> {
       ? ok("temporary folder", temporary)
       : lacking("temporary folder", false, {
           found: problem,
-          cost: "programs that vmbuild runs may fail, such as those that make bases from packages",
+          cost: "programs that vmbuild runs may fail, such as mmdebstrap",
           fix: "use another folder: TMPDIR=/elsewhere",
         }),
     await runtimeFolder().then(
@@ -66,8 +66,8 @@ export async function checkFolders(): Promise<Check[]> {
     ...(here === undefined
       ? [
           lacking("current folder", true, {
-            found: "it does not exist any more",
-            cost: "templates and output folders cannot be found",
+            found: "it no longer exists",
+            cost: "relative paths cannot be resolved",
             fix: "cd ~",
           }),
         ]

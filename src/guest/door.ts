@@ -61,6 +61,6 @@ const DEADLINE_MS = 900_000;
  */
 export async function openDoor(guest: Guest, keys: BuildKeys, user: string): Promise<boolean> {
   const command = `${HOLD_TIMERS}\n${opener(keys, user)}`;
-  const words = await guest.ask(command, "Starting the build's own SSH server", DEADLINE_MS);
+  const words = await guest.ask(command, "Starting the rescue SSH server", DEADLINE_MS);
   return !words.includes("closed");
 }

@@ -31,7 +31,7 @@ export async function intoHost(to: string, download: () => Promise<void>): Promi
     }
     throw new VmbuildError("STEP_FAILED", `Cannot write ${to} on the host: ${messageOf(cause)}`, {
       cause,
-      hint: "Is there something else at that path, and may you write there?",
+      hint: "Check the path and its permissions.",
     });
   }
 }
@@ -40,9 +40,11 @@ export async function intoHost(to: string, download: () => Promise<void>): Promi
 export async function kindInGuest(context: TransferContext, path: string): Promise<GuestKind> {
   const quoted = shellQuote(path);
   const command = `if [ -d ${quoted} ]; then echo tree; elif [ -f ${quoted} ]; then echo file; else echo missing; fi`;
-  const answer = (await runTransfer(context, { command, what: `Looking at ${path}` })).trim();
+  const answer = (
+    await runTransfer(context, { command, what: `Reading the type of ${path}` })
+  ).trim();
   if (answer === "file" || answer === "tree") return answer;
-  throw new VmbuildError("STEP_FAILED", `There is no file or folder ${path} in the guest`);
+  throw new VmbuildError("STEP_FAILED", `The guest has no file or folder ${path}`);
 }
 
 /** A file's size in bytes, and its SHA-256 in hex. */

@@ -23,7 +23,7 @@ export async function firstAnswer(
   } catch {
     signal.throwIfAborted();
     // All have failed, and this is the failure that says most.
-    return await (running[0] ?? Promise.reject(new Error("there is no way to connect")));
+    return await (running[0] ?? Promise.reject(new Error("no connection could be made")));
   } finally {
     decided.abort();
   }

@@ -113,7 +113,7 @@ export function readOutlook(lines: readonly string[]): Outlook {
 
 const WORDS: Record<Ending, string> = {
   reboot: "restarting",
-  poweroff: "switching itself off",
+  poweroff: "powering off",
   halt: "halting",
   unknown: "shutting down",
 };

@@ -47,7 +47,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
     `fail() { echo "$to $1" >&2; exit 1; }`,
     `[ ! -d "$to" ] || fail "is a folder"`,
     // The x keeps line breaks at the end of a name.
-    `[ ! -L "$to" ] || { real=$(readlink -f "$to" && echo x) || fail "is a link that leads nowhere"; to=\${real%??}; }`,
+    `[ ! -L "$to" ] || { real=$(readlink -f "$to" && echo x) || fail "is a dangling symbolic link"; to=\${real%??}; }`,
     `[ ! -e "$to" ] || [ -f "$to" ] || fail "is not a regular file"`,
     `folder=\${to%/*}; mkdir -p "$folder/"; part=$folder/.vmbuild-$$.part`,
     `trap 'rm -f "$part"' EXIT`,
@@ -68,9 +68,9 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
 export function requireSame(answer: string, size: number, sha256: string, to: string): void {
   const [foundSize = "", foundHash = ""] = answer.trim().split(/\s+/);
   if (Number(foundSize) === size && foundHash === sha256) return;
-  throw new VmbuildError("STEP_FAILED", `${to} did not arrive as it was sent`, {
+  throw new VmbuildError("STEP_FAILED", `${to} was corrupted during the upload`, {
     lines: [`sent      ${size} bytes, sha256 ${sha256}`, `received  ${answer.trim()}`],
-    hint: "Did the file change while it was uploaded?",
+    hint: "Check whether the file changed during the upload.",
   });
 }
 

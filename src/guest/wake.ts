@@ -86,6 +86,6 @@ export async function wakeGuest(guest: Guest, options: WakeOptions): Promise<Wak
     rename(hostname),
   ];
   const script = `set -e\n${command.join("\n")}`;
-  const words = await guest.ask(script, "Waking the guest", DEADLINE_MS);
+  const words = await guest.ask(script, "Preparing the resumed guest", DEADLINE_MS);
   return { seeded: !words.includes("unseeded") };
 }

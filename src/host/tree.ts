@@ -46,9 +46,9 @@ export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[
     } else if (status.isFile()) {
       entries.push({ ...common, type: "file", size: status.size });
     } else {
-      const message = `${shownName(path)} is neither file, folder nor link`;
+      const message = `${shownName(path)} is not a file, folder or symbolic link`;
       throw new VmbuildError("INPUT_MISSING", message, {
-        hint: "Sockets, devices and pipes cannot be uploaded; take it out of the folder.",
+        hint: "Sockets, devices and pipes cannot be uploaded; remove it from the folder.",
       });
     }
   }
@@ -80,7 +80,7 @@ function placeInside(root: string, name: Buffer): Buffer {
       Buffer.from(root),
     );
   }
-  const message = `The guest sent a path that leaves the folder: ${shownName(name)}`;
+  const message = `The guest sent a path outside the folder: ${shownName(name)}`;
   throw new VmbuildError("STEP_FAILED", message);
 }
 

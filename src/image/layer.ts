@@ -51,7 +51,7 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
     ]);
     if (decided.fallback) {
       const { message, hint } = decided.fallback;
-      emit({ type: "warning", message: `Emulating (tcg): ${message}`, hint });
+      emit({ type: "warning", message: `Using emulation (tcg): ${message}`, hint });
     }
     const { accelerator } = decided;
     const cpuModel = options.cpuModel ?? defaultCpuModel(accelerator);

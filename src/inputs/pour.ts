@@ -78,7 +78,7 @@ export async function pour(job: PourJob): Promise<Poured> {
   if (full || (exitCode === WRITING_FAILED && (await freeSpace(target)) < FULL_BELOW_BYTES)) {
     throw new VmbuildError(
       "HOST_SPACE",
-      `the disk that holds ${dirname(target)} became full while ${what} was unpacked`,
+      `The disk that holds ${dirname(target)} became full while ${what} was unpacked`,
       { lines },
     );
   }
@@ -89,7 +89,7 @@ export async function pour(job: PourJob): Promise<Poured> {
   const end = exitCode === WRITING_FAILED ? "its output could not be written" : endOf(result);
   throw new VmbuildError(
     "INPUT_UNPACK",
-    `${what} could not be unpacked: ${program} ended with ${end}`,
+    `${what} could not be unpacked: ${program} failed with ${end}`,
     {
       lines,
     },

@@ -5,7 +5,7 @@ import type { Qmp, QmpEvent } from "./qmp.js";
 export interface MachineEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** The guest switched itself off, or asked for it. */
+  /** The guest powered itself off, or asked for it. */
   readonly byGuest: boolean;
   /** The last lines that QEMU printed. */
   readonly words: readonly string[];

@@ -76,7 +76,7 @@ export async function scrub(context: RunContext, stopped: StoppedMachine): Promi
     emit,
     "seal",
     () => meter.waitFor(work),
-    (count) => `${count} traces overwritten in free blocks`,
+    (count) => `${count} matches overwritten in free blocks`,
   );
 }
 

@@ -66,7 +66,7 @@ function problemOf(declaration: VariableDeclaration, given: unknown): string | u
   if (pattern === undefined) return undefined;
   return patternOf(declaration)?.test(String(value))
     ? undefined
-    : `${shown} does not fit the pattern ${pattern}`;
+    : `${shown} does not match the pattern ${pattern}`;
 }
 
 /** A number for a variable that is text keeps the digits that it was written with. */
@@ -80,7 +80,7 @@ export function patternProblem(declaration: VariableDeclaration): string | undef
     patternOf(declaration);
     return undefined;
   } catch (error) {
-    return `not a regular expression: ${(error as Error).message}`;
+    return `not a valid regular expression: ${(error as Error).message}`;
   }
 }
 
@@ -111,7 +111,7 @@ export function resolveVariables(
     const found = strongest ?? { value: declaration.default, source: `the default of ${name}` };
     const chosen = typeOf(declaration) === "string" ? asWritten(found) : found;
     if (chosen.value === undefined) {
-      const message = `the variable "${name}" has no value; give --var ${name}=… or ${environmentName(name)}`;
+      const message = `the variable "${name}" has no value; set it with --var ${name}=… or ${environmentName(name)}`;
       problems.push({ name, source: "variables", message });
       continue;
     }

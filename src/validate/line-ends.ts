@@ -26,7 +26,7 @@ export function checkLineEnds(
     collector.problem(place, `${name} ${LINE_ENDS.windows}`);
     return false;
   }
-  const words = ends.includes("windows") ? "has line ends of Windows (CRLF)" : LINE_ENDS.mixed;
+  const words = ends.includes("windows") ? "has Windows line endings (CRLF)" : LINE_ENDS.mixed;
   collector.warning(place, `${name} ${words}`);
   return true;
 }

@@ -126,11 +126,11 @@ async function checkSource(
   const path = resolve(source.path);
   const input = await awaitedInput(collector, path);
   if (input !== undefined) {
-    collector.note(`the input ${input} is not here yet: what lies in it is not checked`);
+    collector.note(`the input ${input} has not been fetched; its content was not checked`);
     return false;
   }
   if (madeLater && source.kind === "tree" && !(await statIfThere(path))) {
-    collector.note(`${shown(path)} is not there; an earlier local action may make it`);
+    collector.note(`${shown(path)} does not exist; an earlier local action may create it`);
     return false;
   }
   const kind = source.kind === "file" ? "file" : "any";
@@ -147,7 +147,7 @@ async function checkScript(
   const path = resolve(source.path);
   const content = await readFile(path);
   if (!content.subarray(0, 2).equals(Buffer.from("#!"))) {
-    collector.warning(place, `${shown(path)} does not begin with #!; it will run with /bin/sh`);
+    collector.warning(place, `${shown(path)} does not begin with #!; it will be run with /bin/sh`);
   }
   const interpreter = interpreterOf(content);
   const checked = { name: shown(path), parts: [content], interpreter };

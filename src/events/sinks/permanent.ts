@@ -21,7 +21,7 @@ export function permanentLines(event: RunEvent, run: LiveRun, look: Look): strin
     case "step.finished":
       return [entryLine(look, done, took(event), [stepTitle(event)])];
     case "step.kept":
-      return [entryLine(look, [marks.done, style.dim], "kept", [stepTitle(event), style.dim])];
+      return [entryLine(look, [marks.done, style.dim], "cached", [stepTitle(event), style.dim])];
     case "step.failed":
       return [entryLine(look, failed, took(event), [stepTitle(event), style.red])];
     case "step.retried": {
@@ -29,7 +29,9 @@ export function permanentLines(event: RunEvent, run: LiveRun, look: Look): strin
       return paragraph(look, marks.warning, style.yellow, attempt);
     }
     case "verify.finished":
-      return event.ok ? [] : paragraph(look, marks.failed, style.red, `not so: ${event.command}`);
+      return event.ok
+        ? []
+        : paragraph(look, marks.failed, style.red, `verify failed: ${event.command}`);
     case "warning":
       return [
         ...paragraph(look, marks.warning, style.yellow, event.message),

@@ -3,10 +3,10 @@ import { cleanText } from "./text.js";
 
 /** By the stage that the last attempt could not pass (src/guest/connection.ts has them all). */
 const WORDS: Readonly<Record<string, string>> = {
-  listener: "network is up, SSH is not yet",
-  banner: "starting, no network yet",
-  handshake: "SSH answers, slowly",
-  authentication: "SSH is up, the key is not accepted yet",
+  listener: "network is up, waiting for SSH",
+  banner: "booting, waiting for the network",
+  handshake: "SSH answers slowly",
+  authentication: "SSH is up, waiting until the key is accepted",
 };
 
 /** The words for a stage; the stage itself when there are none. */

@@ -112,7 +112,7 @@ function gather(story: Story, event: RunEvent): void {
       story.steps.push({ name: event.step, time: formatDuration(event.durationMs), note: "" });
       break;
     case "step.kept":
-      story.steps.push({ name: event.step, time: "kept", note: "" });
+      story.steps.push({ name: event.step, time: "cached", note: "" });
       break;
     case "checkpoint.saved":
       noteCheckpoint(story, event);

@@ -119,7 +119,7 @@ describe("an answer", () => {
       "got HTTP 502, expected 200 or 401",
       ["<h1>Bad Gateway</h1>"],
     ],
-    [text(200, "x"), { expect: { headers: { "x-y": "." } } }, "the header x-y is not there", ["x"]],
+    [text(200, "x"), { expect: { headers: { "x-y": "." } } }, "the header x-y is missing", ["x"]],
     [
       text(200, "x", { "x-y": "no" }),
       { expect: { headers: { "x-y": "^yes" } } },
@@ -129,20 +129,25 @@ describe("an answer", () => {
     [
       text(200, "nothing"),
       { expect: { body: "some" } },
-      "the answer does not fit some",
+      "the body does not match some",
       ["nothing"],
     ],
-    [text(200, "<html>"), { expect: { json: { a: 1 } } }, /^the answer is no JSON: /, ["<html>"]],
+    [
+      text(200, "<html>"),
+      { expect: { json: { a: 1 } } },
+      /^the body is not valid JSON: /,
+      ["<html>"],
+    ],
     [
       text(200, '{"data":[]}'),
       { expect: { json: { "data[*].id": "m" } } },
-      /^data\[\*\]\.id is not there$/,
+      /^data\[\*\]\.id does not exist$/,
       ['{"data":[]}'],
     ],
     [
       text(200, "data: x\n\n"),
       { expect: { events: {} } },
-      "the answer is no event stream: its type is none",
+      "the response is not an event stream, but of type none",
       ["data: x"],
     ],
   ] as const)("%# does not, and the report says why", async (answer, more, reason, lines) => {
@@ -275,7 +280,7 @@ describe("a server that does not answer", () => {
   it("because it says nothing", async () => {
     expect(await at(silent, "300ms")).toMatchObject({
       ok: false,
-      reason: "no answer within 300ms",
+      reason: "no response within 300ms",
     });
   });
 

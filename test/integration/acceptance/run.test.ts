@@ -86,7 +86,7 @@ it("fails what needs a guest where there is none", async () => {
     { address: "http://127.0.0.1:9" },
   );
   expect(results).toMatchObject([
-    { name: "cmd", kind: "run", ok: false, reason: "there is no way into the guest" },
+    { name: "cmd", kind: "run", ok: false, reason: "the guest cannot be reached over SSH" },
     { name: "units", kind: "system", ok: false },
   ]);
 });

@@ -93,7 +93,7 @@ describe("vmbuild validate", () => {
     ]);
     // Warnings are broken into lines.
     const text = stderr.replaceAll(/\s+/g, " ");
-    expect(text).toContain("actions[2].script: script.py has line ends of Windows (CRLF) warning:");
+    expect(text).toContain("actions[2].script: script.py has Windows line endings (CRLF) warning:");
     expect(text).toContain("actions[3].script: request.sh has a carriage return (CR)");
   });
 
@@ -124,7 +124,7 @@ describe("vmbuild validate", () => {
     const { exitCode, stderr } = await home.run("validate", "t.json");
     expect(exitCode).toBe(2);
     expect(stderr).toContain(
-      `base: The image ${home.folder}/top.qcow2 uses ${home.folder}/gone.raw, which is not there`,
+      `base: The image ${home.folder}/top.qcow2 uses ${home.folder}/gone.raw, which does not exist`,
     );
   });
 
@@ -183,7 +183,7 @@ describe("vmbuild validate", () => {
       "warning: steps[0].actions[2].script: plain does not begin with #!",
       "note: other.xyz: /usr/bin/env frobnicate has no syntax check",
       "note: the input later is not here yet",
-      "note: thing is not there; an earlier local action may make it",
+      "note: thing does not exist; an earlier local action may create it",
     ]) {
       expect(text).toContain(line);
     }
@@ -228,7 +228,7 @@ describe("vmbuild validate of a local base", () => {
   it.each([
     ["page.qcow2", "<!DOCTYPE html><html></html>", "is an HTML page"],
     ["empty.raw", "", "is empty"],
-    ["zeros.img", "\0".repeat(100_000), "is filled with zeros where it begins"],
+    ["zeros.img", "\0".repeat(100_000), "is a file that begins with zeros"],
   ])("names what %s is", async (name, content, words) => {
     await home.write({ "t.json": { name: "t", base: { path: name } }, [name]: content });
     const { exitCode, stderr } = await home.run("validate", "t.json");
@@ -338,7 +338,7 @@ describe("vmbuild inspect", () => {
     await home.write({ "t.json": { ...TEMPLATE, machine: { binary: "qemu-none" } } });
     const { exitCode, stdout } = await home.run("inspect", "t.json");
     expect(exitCode).toBe(0);
-    expect(stdout).toContain("qemu (not installed; as for 7.2)");
+    expect(stdout).toContain("qemu (not installed; arguments as for 7.2)");
   });
 });
 
@@ -370,7 +370,7 @@ describe("vmbuild init", () => {
     await home.write({ "images/x/mine": "precious" });
     const again = await home.run("init", "x", "--dir", "images");
     expect(again.exitCode).toBe(2);
-    expect(again.stderr).toContain("images/x is there already, and not empty");
+    expect(again.stderr).toContain("images/x already exists and is not empty");
     expect(await readdir(join(home.folder, "images/x"))).toEqual(["mine"]);
     const wrong = await home.run("init", "../x");
     expect(wrong.exitCode).toBe(2);

@@ -161,7 +161,7 @@ describe("vmbuild verify", () => {
     [["--insecure", "--ca", "ca.pem"], "cannot be used with option"],
     [["--fingerprint", "abc"], "The fingerprint is no sha256"],
     [["--password-env", "NOT_SET"], "the environment variable NOT_SET is not set"],
-    [["--wait", "5"], "--wait 5: write for example 5m"],
+    [["--wait", "5"], "--wait 5: use for example 5m"],
     [["--ca", "none.pem"], "none.pem cannot be read"],
     [["--ca", "no.pem"], "no.pem has no certificate"],
   ])("refuses %j", async (flags, words) => {

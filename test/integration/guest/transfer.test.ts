@@ -274,7 +274,9 @@ describe("upload of a folder", () => {
     await new Promise<void>((resolve) => server.listen(join(host, "socket"), resolve));
     const error = await errorOf(guest.upload(host, there));
     server.close();
-    expect(error.message).toContain(`${join(host, "socket")} is neither file, folder nor link`);
+    expect(error.message).toContain(
+      `${join(host, "socket")} is not a file, folder or symbolic link`,
+    );
   });
 
   it("names the cause on this side, not the connection, when a file shrinks meanwhile", async () => {
@@ -301,7 +303,7 @@ describe("download", () => {
     expect(await readdir(join(host, "a"))).toEqual([name]);
   });
 
-  it("says what is not there", async () => {
+  it("says what does not exist", async () => {
     const error = await errorOf(guest.download(join(there, "nothing"), join(host, "x")));
     expect(error.message).toContain("There is no file or folder");
     expect(await readdir(host)).toEqual([]);

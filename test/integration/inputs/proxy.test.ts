@@ -156,9 +156,9 @@ describe("an error about a proxy", () => {
   });
 
   it.each([
-    [407, /answered 407: it asks for a user and a password/],
-    [403, /answered 403 and made no connection/],
-    [502, /answered 502 and made no connection/],
+    [407, /answered 407: it requires a user name and a password/],
+    [403, /answered 403 and did not connect/],
+    [502, /answered 502 and did not connect/],
   ])("says that it answered %i to CONNECT", async (refuse, words) => {
     await using proxy = await startProxy({ refuse });
     vi.stubEnv("https_proxy", `http://me:hunter2@${proxy.host}`);
@@ -174,7 +174,7 @@ describe("an error about a proxy", () => {
     vi.stubEnv("http_proxy", proxy.host);
     const spec: UrlSpec = { kind: "url", url: `${server.origin}/a`, checksum: sha256Of(content) };
     const error = await errorOf(resolveInput("x", spec, bench.context()));
-    expect(error.message).toContain("answered 407: it asks for a user and a password");
+    expect(error.message).toContain("answered 407: it requires a user name and a password");
     expect(error.hint).toContain("http_proxy=http://USER:PASSWORD@HOST:PORT");
     expect(proxy.seen).toHaveLength(1);
   });

@@ -146,7 +146,7 @@ describe("a download to a path of the host", () => {
     await chmod(path, 0o600);
     const error = await errorOf(run({ download: join(there, "motd"), hostPath: path }));
     expect(error.code).toBe("STEP_FAILED");
-    expect(error.message).toContain(`${path} exists already on the host, with other content`);
+    expect(error.message).toContain(`${path} already exists on the host, with different content`);
     expect(error.hint).toContain('"overwrite": true');
     expect(await contentOf(home)).toEqual({ secret: "old" });
     await run({ download: join(there, "motd"), hostPath: path, overwrite: true });
@@ -200,7 +200,7 @@ describe("a download to a path of the host", () => {
     const action = { download: join(there, "tree"), hostPath: "../precious" };
     const error = await errorOf(run(action));
     expect(error.code).toBe("STEP_FAILED");
-    expect(error.lines).toEqual([`${home}/precious/deep/b exists with other content`]);
+    expect(error.lines).toEqual([`${home}/precious/deep/b exists with different content`]);
     expect(await contentOf(home)).toEqual({ "precious/deep/b": "old b" });
     await run({ ...action, overwrite: true });
     expect(await contentOf(home)).toEqual({ "precious/a": "new a", "precious/deep/b": "new b" });

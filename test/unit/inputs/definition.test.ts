@@ -33,17 +33,17 @@ describe("inputSchema", () => {
   });
 
   it.each([
-    ["https://example.org/my disk.img", "has a space"],
-    ["https://example.org/disk.img\n", "has a space or line break"],
-    ["https://example.org/100%.img", "has a % that is not followed by two"],
-    ["https://user:50%@example.org/a", "has a % that is not followed by two"],
+    ["https://example.org/my disk.img", "contains a space"],
+    ["https://example.org/disk.img\n", "contains a space or line break"],
+    ["https://example.org/100%.img", "contains a % that is not followed by two"],
+    ["https://user:50%@example.org/a", "contains a % that is not followed by two"],
     ["https://user:%ff@example.org/a", "whose percent codes are not UTF-8"],
     ["https://example.org:99999/a", "is not a valid URL"],
     ["https:///example.org/a", "is not a valid URL"],
     ["file://images/a.img", "names the host images"],
     ["file://./a.img", "names the host ."],
-    ["file:///a?b.img", "has a ? or # in it"],
-    ["file:///a%2Fb.img", "does not name a path of this host"],
+    ["file:///a?b.img", "contains ? or #"],
+    ["file:///a%2Fb.img", "is not a path on this host"],
   ])("says what is wrong with %j", (address, words) => {
     const message = expect.stringContaining(words) as string;
     const of = (definition: object) => urlInput.schema.safeParse(definition).error?.issues;
@@ -160,7 +160,7 @@ describe("parseChecksum", () => {
   it.each(["", "sha256:", "sha256:xyz", `md5:${"a".repeat(64)}`, "crc:1", "a".repeat(64)])(
     "refuses %j",
     (text) => {
-      expect(() => parseChecksum(text)).toThrow("not a checksum");
+      expect(() => parseChecksum(text)).toThrow("is not a valid checksum");
     },
   );
 });

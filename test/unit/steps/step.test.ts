@@ -103,7 +103,7 @@ describe("runStep", () => {
   });
 
   it("reports what ended the run, not what that did to the action", async () => {
-    const reason = new VmbuildError("MACHINE_DIED", "QEMU was ended by SIGKILL");
+    const reason = new VmbuildError("MACHINE_DIED", "QEMU was terminated by SIGKILL");
     const { run, cancel } = bench(() => {
       cancel.abort(reason);
       throw new VmbuildError("GUEST_LOST", "lost");

@@ -18,7 +18,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
   {
     what: "a key that stands twice",
     text: '{ "name": "a",\n  "name": "b", "base": { "path": "x" } }',
-    lines: [['"name": "b"', 'the key "name" stands here a second time']],
+    lines: [['"name": "b"', 'duplicate key "name"']],
   },
   {
     what: "a list in place of the document",
@@ -29,7 +29,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     what: "missing keys",
     text: "{}",
     lines: [
-      ["{", "name: is missing; it is a string"],
+      ["{", "name: is missing; expected a string"],
       ["{", "base: a base is {url, checksum}, {path}, {bootstrap: {suite}} or {appliance}"],
     ],
   },
@@ -105,7 +105,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
         'steps[0].actions[1]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; this one has "script" and "run"',
       ],
       ["3}", "steps[0].actions[2].run: expected a string or an array, found a number"],
-      ['{"upload":"x"}', "steps[0].actions[3].to: is missing; it is a string"],
+      ['{"upload":"x"}', "steps[0].actions[3].to: is missing; expected a string"],
       ['"rel"', "steps[0].actions[4].to: a path in the guest must be absolute"],
       ["false", "steps[0].actions[5].reboot: expected true"],
       [
@@ -130,7 +130,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
       ["${input.x}", "description: ${input.x}: no such input; the template declares none"],
       [
         "${HOME}",
-        "description: ${HOME} means nothing here; there are ${var.…}, ${input.…}, ${name} and ${version}, and $${ for a plain ${",
+        "description: ${HOME} is not a valid reference; use ${var.…}, ${input.…}, ${name} and ${version}, or $${ for a literal ${",
       ],
     ],
   },
@@ -140,7 +140,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       [
         '"("',
-        "variables.x.pattern: not a regular expression: Invalid regular expression: /(/u: Unterminated group",
+        "variables.x.pattern: not a valid regular expression: Invalid regular expression: /(/u: Unterminated group",
       ],
     ],
   },
@@ -173,7 +173,7 @@ describe("an invalid template", () => {
         '--memory: machine.memory: "x" is not a valid size; use for example "16G" or "512M"',
         `t.json:${placeOf(text, '"1"')}: verison: unknown key "verison"`,
         '--var other: the template declares no variable "other"; it declares n',
-        'variables: the variable "n" has no value; give --var n=… or VMBUILD_VAR_n',
+        'variables: the variable "n" has no value; set it with --var n=… or VMBUILD_VAR_n',
       ],
     });
   });
