@@ -90,7 +90,7 @@ describe("a request", () => {
       expect(outcome).toMatchObject({ ok: false, isFinal: true });
       expect(outcome).toHaveProperty(
         "reason",
-        expect.stringMatching(/^no (earlier )?(password|token) is known$/),
+        expect.stringMatching(/^the (earlier )?(password|token) is unknown$/),
       );
       expect(seen).toEqual([]);
     },
@@ -123,7 +123,7 @@ describe("an answer", () => {
     [
       text(200, "x", { "x-y": "no" }),
       { expect: { headers: { "x-y": "^yes" } } },
-      'the header x-y is "no", which does not fit',
+      'the header x-y is "no", which does not match',
       ["x"],
     ],
     [
@@ -195,7 +195,7 @@ describe("a stream of events", () => {
     const events = { atLeast: 2, spread: "10s" };
     const { outcome } = await tryIt(stream(one + one), { expect: { events } });
     expect(outcome).toMatchObject({ ok: false, lines: ['{"n":1}', '{"n":1}'] });
-    expect(outcome).toHaveProperty("reason", expect.stringContaining("something buffers them"));
+    expect(outcome).toHaveProperty("reason", expect.stringContaining("the response is buffered"));
   });
 
   it("that breaks off is a failure", async () => {
@@ -252,7 +252,7 @@ describe("trust", () => {
   it.each(["", "abc", "g".repeat(64), `${"a".repeat(64)}:a`])(
     "knows that %j is no sha256",
     (word) => {
-      expect(() => parseFingerprint(word)).toThrow("no sha256");
+      expect(() => parseFingerprint(word)).toThrow("is not a SHA-256");
     },
   );
 });

@@ -268,6 +268,6 @@ describe("the image of another template", () => {
       "64M",
     );
     expect(exitCode).toBe(4);
-    expect(stderr).toContain('that of another template, "second"');
+    expect(stderr).toContain('belongs to another template, "second"');
   });
 });

@@ -374,7 +374,7 @@ describe("a disk that is cut short", () => {
     });
     expect(await local(gpt)).toMatchObject({ format: "raw", path: gpt });
     await truncate(gpt, 10 * MIB);
-    expect((await errorOf(local(gpt))).message).toContain("is cut short");
+    expect((await errorOf(local(gpt))).message).toContain("is truncated");
   });
 });
 
@@ -399,6 +399,6 @@ describe("a disk that can be used", () => {
     await execa("/usr/sbin/mkfs.ext4", ["-q", path]);
     expect(await local(path)).toMatchObject({ path, format: "raw" });
     await truncate(path, 8 * MIB);
-    expect((await errorOf(local(path))).message).toContain("is cut short");
+    expect((await errorOf(local(path))).message).toContain("is truncated");
   });
 });

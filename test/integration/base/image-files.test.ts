@@ -152,7 +152,7 @@ describe("the files of an image", () => {
     [
       "an address",
       () => overlay("top.qcow2", "nbd://192.0.2.1/x", "raw", "-u"),
-      /lies on nbd:\/\/192\.0\.2\.1\/x, which is not a file of this host/,
+      /has the backing file nbd:\/\/192\.0\.2\.1\/x, which is not a file on this host/,
     ],
     [
       "a json: specification of an address",
@@ -160,7 +160,7 @@ describe("the files of an image", () => {
         const spec = { driver: "raw", file: { driver: "http", filename: "/x" } };
         overlay("top.qcow2", `json:${JSON.stringify(spec)}`, "raw", "-u");
       },
-      /which is not a file of this host/,
+      /which is not a file on this host/,
     ],
     [
       "a relative name in a json: specification",
@@ -179,7 +179,7 @@ describe("the files of an image", () => {
     [
       "an encrypted image",
       () => create("top.qcow2", "qcow2", ...LUKS, "-o", LUKS_OPTIONS),
-      /^The image top\.qcow2 is encrypted\. vmbuild has no key/,
+      /^The image top\.qcow2 is encrypted\. Decrypt it/,
     ],
     [
       "a LUKS volume",

@@ -88,7 +88,7 @@ describe("believes nothing", () => {
 
   it("of a disk with another base", async () => {
     await execa("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", "", paths.disk]);
-    expect(await found({ disk: null })).toEqual(nothing(/not the disk that vmbuild made/));
+    expect(await found({ disk: null })).toEqual(nothing(/not the disk that vmbuild created/));
   });
 
   it("of a disk that is none", async () => {
@@ -103,7 +103,7 @@ describe("believes nothing", () => {
 
   it.each(["disk", "base", "seed", "keys"] as const)("without its %s", async (what) => {
     await rm(paths[what]);
-    expect(await found()).toEqual(nothing(/ is gone$/));
+    expect(await found()).toEqual(nothing(/ was removed$/));
   });
 });
 

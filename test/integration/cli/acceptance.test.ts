@@ -67,7 +67,7 @@ describe("vmbuild test", () => {
 
   it.each([
     ["A-B=1", "A-B is not a valid name for a CONTEXT variable"],
-    ["ETH0_IP=10.9.9.9", "the machine's network is 10.0.2.0/24"],
+    ["ETH0_IP=10.9.9.9", "is not in the machine's network, 10.0.2.0/24"],
   ])("refuses --context %s", async (value, words) => {
     await publishEmpty();
     const { exitCode, stderr } = await home.run("test", "t.json", "--context", value);

@@ -113,13 +113,13 @@ describe("vmbuild logs", () => {
   });
 
   it.each([
-    [["logs", "other"], "This host has no build other", "There are demo."],
+    [["logs", "other"], "This host has no build other", "The builds are demo."],
     [
       ["logs", "demo", "--run", "zzz"],
       "demo has no run zzz, or several that match it",
       "20260214-170400-aaaaaa",
     ],
-    [["logs", "demo", "--step", "zzz"], "has no log of a step zzz", "There are first."],
+    [["logs", "demo", "--step", "zzz"], "has no log of the step zzz", "The logs are first."],
   ])("%j says what there is", async (args, message, hint) => {
     await writeRun("demo", "20260214-170400-aaaaaa");
     const { exitCode, stderr } = await home.run(...args);
@@ -200,7 +200,7 @@ describe("vmbuild prune", () => {
     const letGo = await holdLock("demo");
     try {
       const { stdout, stderr } = await home.run("prune", "--all", "--keep", "1");
-      expect(stderr).toContain("note: demo runs now");
+      expect(stderr).toContain("note: demo is running");
       expect(stdout).toMatch(/\(1 thing\)\.$/);
       expect(await readdir(join(home.cache, "inputs"))).toEqual([KEY]);
       expect(await readdir(join(home.cache, "bases"))).toEqual([]);

@@ -52,7 +52,7 @@ describe("a run", () => {
     const env = { ...home.env, http_proxy: "http://me:hunter2@proxy:99999" };
     const { exitCode, stderr } = await home.runWith(env, "run", "far.json");
     expect(exitCode).toBe(3);
-    expect(stderr).toContain("http_proxy is not the address of a proxy");
+    expect(stderr).toContain("http_proxy is not a valid proxy address");
     expect(stderr).not.toContain("hunter2");
   });
 

@@ -170,19 +170,19 @@ describe("vmbuild validate", () => {
     const text = stderr.replaceAll(/t\.json:\d+:\d+: /g, "");
     for (const line of [
       "machine.disk: 1 GiB cannot hold the base, which has 3 GiB",
-      "inputs.here: there is no nowhere",
-      "inputs.sums.checksum: there is no SUMS",
+      "inputs.here: nowhere does not exist",
+      "inputs.sums.checksum: SUMS does not exist",
       "seed.userData: user-data: does not begin with #cloud-config",
       "seed.networkConfig: network is not YAML",
-      "steps[0].actions[0].script: there is no missing.sh",
+      "steps[0].actions[0].script: missing.sh does not exist",
       "steps[0].actions[1].script: broken.sh: line 3: syntax error",
       "steps[0].actions[5].run: sh: 3: ",
       "steps[0].actions[7].content: bash: line 2: syntax error",
-      "steps[0].actions[8].upload: there is no nothing",
+      "steps[0].actions[8].upload: nothing does not exist",
       "steps[0].verify[0]: sh: 1: ",
       "warning: steps[0].actions[2].script: plain does not begin with #!",
       "note: other.xyz: /usr/bin/env frobnicate has no syntax check",
-      "note: the input later is not here yet",
+      "note: the input later has not been fetched",
       "note: thing does not exist; an earlier local action may create it",
     ]) {
       expect(text).toContain(line);
@@ -210,7 +210,7 @@ describe("vmbuild validate", () => {
     const { results } = JSON.parse(stdout) as { results: unknown[] };
     expect(results).toMatchObject([
       { name: "t", valid: true, problems: [] },
-      { valid: false, problems: [expect.stringContaining("there is no ***.sh")] },
+      { valid: false, problems: [expect.stringContaining("***.sh does not exist")] },
     ]);
   });
 
@@ -374,6 +374,6 @@ describe("vmbuild init", () => {
     expect(await readdir(join(home.folder, "images/x"))).toEqual(["mine"]);
     const wrong = await home.run("init", "../x");
     expect(wrong.exitCode).toBe(2);
-    expect(wrong.stderr).toContain('"../x": a name has letters');
+    expect(wrong.stderr).toContain('"../x": a name consists of letters');
   });
 });

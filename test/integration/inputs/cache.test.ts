@@ -204,7 +204,7 @@ describe("a file with a sums file", () => {
     const checksum = `file:${server.origin}/none`;
     const error = await errorOf(resolveInput("x", spec(url, { checksum }), bench.context()));
     expect(error.message).toBe(
-      `Could not download the sums file ${server.origin}/none: the server answered 404`,
+      `Could not download the checksum file ${server.origin}/none: the server answered 404`,
     );
   });
 });

@@ -133,7 +133,7 @@ describe("a cut download", () => {
     expect(from).toBeGreaterThan(MIB);
     expect(from).toBeLessThanOrEqual(2 * MIB);
     expect(second?.headers["if-range"]).toBe(condition);
-    expect(bench.messages("note")[0]).toMatch(/^a: .* trying again in 500ms$/);
+    expect(bench.messages("note")[0]).toMatch(/^a: .* retrying in 500ms$/);
   });
 
   it("goes on in the next run, hashing what was kept", async () => {

@@ -109,7 +109,7 @@ it.each([
       server.serve("/v2/team/page/manifests/v1", Buffer.from("<html>log in</html>"));
       return `${server.origin.replace("http://", "")}/team/page:v1`;
     },
-    "is not what a registry answers",
+    "is not a valid response of a registry",
   ],
 ])("refuses an image that %s", async (_, image, words) => {
   const error = await errorOf(fetchImage(image()));

@@ -124,7 +124,7 @@ describe("an error about a proxy", () => {
     vi.stubEnv("http_proxy", "http://user:hunter2@host:99999");
     const error = await errorOf(fetchUrl(`${server.origin}/a`));
     expect(error).toMatchObject({ code: "HOST_ENVIRONMENT", exitCode: 3 });
-    expect(error.message).toContain("http_proxy is not the address of a proxy");
+    expect(error.message).toContain("http_proxy is not a valid proxy address");
     expect(error.message).not.toContain("hunter2");
   });
 
@@ -185,7 +185,7 @@ describe("an error about a proxy", () => {
     const spec = { kind: "git", url: "https://files.invalid/a.git", ref: "main" } as const;
     const error = await errorOf(resolveInput("x", spec, bench.context()));
     expect(error.code).toBe("INPUT_GIT");
-    expect(error.hint).toContain(`the proxy http://${proxy.host} (from https_proxy) asks for`);
+    expect(error.hint).toContain(`the proxy http://${proxy.host} (from https_proxy) requires`);
   });
 
   it("does not follow from git's overlooking HTTP_PROXY: it is told of that", async () => {
