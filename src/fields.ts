@@ -1,6 +1,6 @@
 /** Defines the types of value that templates and flags share: sizes, durations, names, checksums. */
 import { z } from "zod";
-import { SIZE_RANGES, readSize } from "./sizes.js";
+import { SIZE_RANGES, readSize, sizeText } from "./sizes.js";
 import type { SizeRange } from "./sizes.js";
 
 export { parseSize } from "./sizes.js";
@@ -21,6 +21,15 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(total);
 }
 
+/** Formats milliseconds as a template writes them, such as `30m`. */
+function durationText(milliseconds: number): string {
+  const units = Object.entries(DURATION_UNITS).toReversed();
+  const [unit, length] =
+    units.find(([, unitLength]) => milliseconds > 0 && milliseconds % unitLength === 0) ??
+    (["s", DURATION_UNITS.s] as const);
+  return `${milliseconds / length}${unit}`;
+}
+
 /** Longest time that setTimeout supports; a longer timer would fire at once. */
 const MAX_MS = 2 ** 31 - 1;
 
@@ -33,7 +42,12 @@ function sizeField(range: SizeRange) {
       context.addIssue({ code: "custom", message: result.problem });
       return z.NEVER;
     })
-    .describe('a size, such as "16G" or "512M" (powers of 1024)');
+    .describe('size, such as "16G" or "512M" (powers of 1024)');
+}
+
+/** Makes a size optional. The JSON Schema and the reference show the default as templates write it. */
+export function sizeOr(field: ReturnType<typeof sizeField>, bytes: number) {
+  return field.prefault(sizeText(bytes));
 }
 
 /** Size without limits in a template. Parsed to bytes. */
@@ -54,21 +68,26 @@ export const duration = z
   .transform((value, context) => {
     const milliseconds = parseDuration(value);
     if (milliseconds !== undefined && milliseconds <= MAX_MS) return milliseconds;
-    const problem = milliseconds === undefined ? "not a duration" : "longer than 24 days";
+    const problem = milliseconds === undefined ? "is not a valid duration" : "exceeds 24 days";
     context.addIssue({
       code: "custom",
-      message: `${problem}: ${JSON.stringify(value)}; write for example "90s", "30m" or "1h30m"`,
+      message: `${JSON.stringify(value)} ${problem}; use for example "90s", "30m" or "1h30m"`,
     });
     return z.NEVER;
   })
-  .describe('a duration, such as "90s", "30m" or "1h30m"');
+  .describe('duration, such as "90s", "30m" or "1h30m"');
+
+/** Makes a duration optional. The JSON Schema and the reference show the default as templates write it. */
+export function durationOr(milliseconds: number) {
+  return duration.prefault(durationText(milliseconds));
+}
 
 /** Name of a build, a step or an input, which is also used as a file name. */
 export const identifier = z
   .string()
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-    "a name has letters, digits, dots, dashes and underscores, begins with a letter or digit, and has at most 64 characters",
+    "a name consists of letters, digits, dots, dashes and underscores, begins with a letter or digit, and has at most 64 characters",
   );
 
 /** Checksum in the form that templates use. */
@@ -76,35 +95,42 @@ export const checksum = z
   .string()
   .regex(
     /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|sha384:[0-9a-f]{96}|sha224:[0-9a-f]{56}|blake2b:[0-9a-f]{128}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32}|file:.+|none)$/i,
-    'a checksum is "sha256:<hex>", "sha512:<hex>", "md5:<hex>", "file:<url of a sums file>", or "none"',
+    'a checksum is "sha256:<hex>", "sha512:<hex>", "md5:<hex>", "file:<url of a checksum file>", or "none"',
   )
   .describe(
-    '"sha256:<hex>", "sha512:<hex>", "md5:<hex>", "file:<url or path of a sums file>", or "none" (which warns)',
+    'expected checksum: "sha256:<hex>", "sha512:<hex>", "md5:<hex>", "file:<URL or path of a checksum file>", or "none" (no verification, with a warning)',
   );
 
 /** File mode in octal. Parsed to a number. */
 export const fileMode = z
   .string()
-  .regex(/^0?[0-7]{3,4}$/, 'a mode is octal text, such as "0644"')
+  .regex(/^0?[0-7]{3,4}$/, 'a mode is an octal string, such as "0644"')
   .transform((text) => Number.parseInt(text, 8))
-  .describe('octal, such as "0644"');
+  .describe('file mode in octal, such as "0644"');
+
+/** An owner as `chown` takes it. Files belong to root where none is given: root creates them. */
+export const ownerField = z
+  .string()
+  .optional()
+  .meta({ default: "root" })
+  .describe('owner of the file in the guest, such as "www-data:www-data"');
 
 /** Absolute path in the guest. */
 export const guestPath = z
   .string()
-  .startsWith("/", "a path in the guest is absolute")
-  .describe("an absolute path in the guest");
+  .startsWith("/", "a path in the guest must be absolute")
+  .describe("absolute path in the guest");
 
 /** Command, or several commands that run as one script. */
 export const commands = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
   .transform((value) => (Array.isArray(value) ? value : [value]))
-  .describe("one command, or a list that runs as one script");
+  .describe("command, or list of commands that run as one script");
 
 /** Environment of commands. */
 export const environment = z
   .record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a name for an environment variable"),
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a valid name for an environment variable"),
     z.union([z.string(), z.number(), z.boolean()]).transform(String),
   )
   .describe("environment variables for the commands");

@@ -60,7 +60,13 @@ function meaning(shown: string, amount: string, unit: SizeUnit, range: SizeRange
   const bytes = bytesOf(amount, unit);
   const small = bytes < range.least;
   const [size, limit] = formatSizes(bytes, small ? range.least : range.most);
-  return `${shown} means ${size}, and the ${small ? "least" : "most"} is ${limit}`;
+  return `${shown} means ${size}; the ${small ? "minimum" : "maximum"} is ${limit}`;
+}
+
+/** Formats bytes as a template writes them, such as `16G`; a plain number where no unit divides them. */
+export function sizeText(bytes: number): string {
+  const unit = (["T", "G", "M", "K"] as const).find((name) => bytes % SIZE_UNITS[name] === 0);
+  return unit === undefined ? String(bytes) : `${bytes / SIZE_UNITS[unit]}${unit}`;
 }
 
 /**
@@ -73,11 +79,11 @@ export function readSize(
 ): { readonly bytes: number } | { readonly problem: string } {
   const shown = JSON.stringify(value);
   const parts = partsOf(String(value));
-  if (!parts) return { problem: `not a size: ${shown}; write for example "16G" or "512M"` };
+  if (!parts) return { problem: `${shown} is not a valid size; use for example "16G" or "512M"` };
   const bytes = parseSize(String(value));
   if (bytes !== undefined && bytes >= range.least && bytes <= range.most) return { bytes };
   const better = suggestion(parts.amount, range);
   const advice =
-    better === undefined ? 'write for example "16G" or "512M"' : `did you mean "${better}"?`;
+    better === undefined ? 'use for example "16G" or "512M"' : `did you mean "${better}"?`;
   return { problem: `${meaning(shown, parts.amount, parts.unit, range)}; ${advice}` };
 }

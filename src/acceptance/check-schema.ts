@@ -1,6 +1,6 @@
 /** Defines the schema of checks in a template's `acceptance` section. */
 import { z } from "zod";
-import { commands, duration, environment } from "../fields.js";
+import { commands, duration, durationOr, environment } from "../fields.js";
 import { pattern, valueSchema } from "./expected-value.js";
 import { jsonPathProblem } from "./json-path.js";
 
@@ -18,91 +18,107 @@ const jsonPath = z.string().superRefine((text, context) => {
 
 const jsonSchema = z
   .record(jsonPath, valueSchema)
-  .describe("values by JSONPath (RFC 9535), such as $.data[*].id; the leading $. may be left out");
+  .describe(
+    "expected values by JSONPath (RFC 9535), such as $.data[*].id; the leading $. may be left out",
+  );
 
 const authSchema = z
   .union([
     z.enum(["none", "basic", "bearer"]),
     z
       .strictObject({
-        scheme: z.enum(["basic", "bearer"]).describe("how the secret is sent"),
-        user: z.string().optional().describe("another user than that of the credentials"),
-        secret: z.string().optional().describe("another password or token: a wrong one"),
+        scheme: z.enum(["basic", "bearer"]).describe("HTTP authentication scheme"),
+        user: z.string().optional().describe("user name; if omitted, `credentials.user`"),
+        secret: z
+          .string()
+          .optional()
+          .describe("password or token in place of that of `credentials`, such as a wrong one"),
         previous: z
           .boolean()
           .default(false)
-          .describe("the secrets from before the round's newCredentials"),
+          .describe("use the credentials that were valid before the round's `newCredentials`"),
       })
-      .describe("with other secrets than the credentials"),
+      .describe("authentication that differs from `credentials`"),
   ])
-  .describe("who asks; none unless given");
+  .describe("HTTP authentication with `credentials`: none, basic or bearer");
 
 const eventsSchema = z
   .strictObject({
-    atLeast: z.int().min(1).default(1).describe("how many events there must be; 1 by default"),
-    json: jsonSchema.optional().describe("values by path; some event's data must have each"),
-    last: z.string().optional().describe('the last event\'s data, such as "[DONE]"'),
+    atLeast: z.int().min(1).default(1).describe("minimum number of events"),
+    json: jsonSchema
+      .optional()
+      .describe("expected values by JSON path; each must occur in the data of at least one event"),
+    last: z.string().optional().describe('data of the last event, such as "[DONE]"'),
     spread: duration
       .optional()
-      .describe("the least time between the first and the last: shows that nothing buffers them"),
+      .describe("minimum time between the first and the last event, to detect buffering"),
   })
-  .describe("the answer is a stream of server-sent events");
+  .describe("response as a stream of server-sent events");
 
 /** TCP port. */
 export const port = z.int().min(1).max(65535);
 
 /** Fields of every check. */
 const common = {
-  name: z.string().min(1).max(120).describe("what it shows, as the report names it"),
-  timeout: duration.default(ATTEMPT_MS).describe('how long one attempt may take; "1m" by default'),
+  name: z.string().min(1).max(120).describe("name in the report"),
+  timeout: durationOr(ATTEMPT_MS).describe("time limit for one attempt"),
 };
-const within = duration
-  .default(0)
-  .describe("tried again until it holds, for so long after the machine's start; once unless given");
+const within = durationOr(0).describe(
+  "retry a failing check until this long after the machine started; 0s: one attempt",
+);
 
 const httpCheckSchema = z
   .strictObject({
     ...common,
-    http: z.string().startsWith("/", "a path begins with /").describe("the path, with its query"),
+    http: z
+      .string()
+      .startsWith("/", "a path begins with /")
+      .describe("path of the request, with its query string"),
     within,
     method: z
       .string()
-      .regex(/^[A-Z]+$/, "a method is upper-case")
+      .regex(/^[A-Z]+$/, "an HTTP method is written in upper case")
       .optional()
-      .describe("GET, or POST where there is a body"),
-    scheme: z.enum(["https", "http"]).optional().describe("another one than the endpoint's"),
-    port: port.optional().describe("another one than the endpoint's"),
-    headers: z.record(z.string(), z.string()).default({}).describe("the request's"),
+      .describe("HTTP method; if omitted, GET, or POST for a request with a body"),
+    scheme: z
+      .enum(["https", "http"])
+      .optional()
+      .describe("URL scheme; if omitted, `endpoint.scheme`"),
+    port: port.optional().describe("port; if omitted, `endpoint.port`"),
+    headers: z.record(z.string(), z.string()).default({}).describe("request headers"),
     auth: authSchema.default("none"),
-    body: z.string().optional().describe("the request's body as it is"),
-    json: z.record(z.string(), z.unknown()).optional().describe("the request's body, as JSON"),
+    body: z.string().optional().describe("request body, sent unchanged"),
+    json: z.record(z.string(), z.unknown()).optional().describe("request body, sent as JSON"),
     status: z
       .union([z.int(), z.array(z.int()).min(1)])
       .transform((value) => (Array.isArray(value) ? value : [value]))
-      .default([200])
-      .describe("the status, or any of several; 200 by default"),
+      .prefault(200)
+      .describe("accepted status code, or list of accepted codes"),
     expect: z
       .strictObject({
-        headers: z.record(z.string(), pattern).default({}).describe("patterns by header"),
+        headers: z
+          .record(z.string(), pattern)
+          .default({})
+          .describe("regular expressions by name of a response header"),
         body: pattern.optional(),
         json: jsonSchema.optional(),
         events: eventsSchema.optional(),
       })
       .prefault({})
-      .describe("what the answer must be beside its status"),
+      .describe("requirements on the response, in addition to its status"),
   })
-  .describe("a request over HTTP; redirects are not followed");
+  .describe("HTTP request; redirects are not followed");
 
 const commandCheckSchema = z
   .strictObject({
     ...common,
-    run: commands.describe("commands in the guest, for /bin/sh"),
+    run: commands.describe("command, or list of commands, for /bin/sh in the guest"),
     within,
-    environment: environment.default({}),
-    exitCode: z.int().min(0).max(255).default(0).describe("0 by default"),
-    output: pattern.optional().describe("what standard output must have: a regular expression"),
+    environment: environment.prefault({}),
+    exitCode: z.int().min(0).max(255).default(0).describe("expected exit code"),
+    output: pattern.optional().describe("regular expression that standard output must match"),
   })
-  .describe("commands in the guest, as root");
+  .describe("commands that run in the guest as root");
 
 /** Names of the system checks. */
 const SYSTEM_CHECKS = ["no-failed-units", "no-kernel-errors", "boot-time"] as const;
@@ -110,26 +126,25 @@ const SYSTEM_CHECKS = ["no-failed-units", "no-kernel-errors", "boot-time"] as co
 const systemCheckSchema = z
   .strictObject({
     ...common,
-    timeout: duration
-      .default(SYSTEM_MS)
-      .describe('how long it may take, until all is started; "5m" by default'),
+    timeout: durationOr(SYSTEM_MS).describe("time limit, including the wait for the boot to end"),
     system: z
       .enum(SYSTEM_CHECKS)
       .describe(
-        "no-failed-units of systemd; no-kernel-errors (oops, panic, out of memory) on the console or in the kernel's log; boot-time, from the kernel's start until all is started",
+        "no-failed-units: no systemd unit has failed; no-kernel-errors: no oops, panic or out-of-memory message on the console or in the kernel log; boot-time: the time from the kernel's start until systemd has finished booting is at most atMost",
       ),
-    atMost: duration.optional().describe("the longest boot-time"),
+    atMost: duration.optional().describe("maximum for boot-time"),
     allow: z
       .array(z.string())
       .default([])
-      .describe("units that may have failed, or texts whose lines on the console do not count"),
+      .describe("failed units, or strings in console lines, to ignore"),
   })
   .superRefine(({ system, atMost }, context) => {
     if ((system === "boot-time") === (atMost !== undefined)) return;
-    const message = atMost === undefined ? "boot-time needs atMost" : "atMost is for boot-time";
+    const message =
+      atMost === undefined ? 'boot-time requires "atMost"' : '"atMost" is valid for boot-time only';
     context.addIssue({ code: "custom", path: ["atMost"], message });
   })
-  .describe("a look at the guest's system");
+  .describe("check of the guest's operating system");
 
 /** Schema of a check of any kind. */
 export const checkSchema = z.union([httpCheckSchema, commandCheckSchema, systemCheckSchema], {

@@ -35,12 +35,12 @@ export function authorizationOf(
   const when = authentication.previous ? "earlier " : "";
   if (authentication.scheme === "basic") {
     const password = given ?? known?.password;
-    if (password === undefined) return `no ${when}password is known`;
+    if (password === undefined) return `the ${when}password is unknown`;
     const user = ("user" in authentication ? authentication.user : undefined) ?? credentials.user;
     const pair = Buffer.from(`${user}:${password}`).toString("base64");
     return { authorization: `Basic ${pair}` };
   }
   const token = given ?? known?.token ?? known?.password;
-  if (token === undefined) return `no ${when}token is known`;
+  if (token === undefined) return `the ${when}token is unknown`;
   return { authorization: `Bearer ${token}` };
 }

@@ -12,29 +12,29 @@ export const pattern = z
       context.addIssue({ code: "custom", message });
     }
   })
-  .describe("a regular expression (JavaScript's) that some part must fit");
+  .describe("regular expression (JavaScript syntax) that must match some part");
 
 /** Schema of an expected value. */
 export const valueSchema = z
   .union([
-    z.string().describe("this very text"),
-    z.number().describe("this very number"),
-    z.boolean().describe("this very value"),
+    z.string().describe("exact match"),
+    z.number().describe("exact match"),
+    z.boolean().describe("exact match"),
     z
       .strictObject({
         type: z
           .enum(["string", "number", "boolean", "object", "array", "null"])
           .optional()
-          .describe("the kind of value"),
+          .describe("JSON type"),
         matches: pattern.optional(),
-        notEmpty: z.boolean().optional().describe("no empty text, list or object"),
-        atLeast: z.number().optional().describe("the smallest number, or the shortest list"),
-        atMost: z.number().optional().describe("the largest number, or the longest list"),
-        exists: z.boolean().optional().describe("false: nothing may be there"),
+        notEmpty: z.boolean().optional().describe("must not be an empty string, list or object"),
+        atLeast: z.number().optional().describe("minimum number, or minimum length of a list"),
+        atMost: z.number().optional().describe("maximum number, or maximum length of a list"),
+        exists: z.boolean().optional().describe("false: no value may exist at the path"),
       })
-      .describe("any value that fits all of these"),
+      .describe("conditions that must all be met"),
   ])
-  .describe("what one of the values at that path must be");
+  .describe("expected value; at least one of the values at the path must match");
 
 /** Expectation for a JSON value. */
 export type ExpectedValue = z.infer<typeof valueSchema>;

@@ -52,9 +52,9 @@ async function runInGuest(
     },
   });
   const abnormalEnd = end.timedOut
-    ? `did not end within ${formatDuration(timeoutMs)}`
+    ? `exceeded its timeout of ${formatDuration(timeoutMs)}`
     : end.signal
-      ? `was ended by SIG${end.signal}`
+      ? `was terminated by SIG${end.signal}`
       : undefined;
   return {
     exitCode: end.exitCode,
@@ -93,7 +93,7 @@ export function checkCommand(
     }
     const { output } = check;
     if (output !== undefined && !new RegExp(output, "u").test(answer.stdout.join("\n"))) {
-      return failed(`its output does not fit ${output}`, answer.lastLines);
+      return failed(`its output does not match ${output}`, answer.lastLines);
     }
     return passed();
   });
@@ -113,7 +113,7 @@ const inShellPattern = (text: string): RegExp =>
 async function checkUnits(check: SystemCheck, target: GuestTarget): Promise<Outcome> {
   const list = "systemctl list-units --failed --plain --no-legend --full";
   const answer = await runInGuest(target, `${WAIT}\n${list}`, check.timeout);
-  if (answer.exitCode !== 0) return noAnswer("systemd does not say which units failed", answer);
+  if (answer.exitCode !== 0) return noAnswer("systemctl did not list the failed units", answer);
   const allowed = check.allow.map(inShellPattern);
   const units = answer.stdout
     .map((line) => line.trim().split(/\s+/)[0] ?? "")
@@ -135,7 +135,7 @@ async function checkBootTime(check: SystemCheck, target: GuestTarget): Promise<O
   const { atMost = 0 } = check;
   const took = formatDuration(finished / 1000);
   if (finished / 1000 <= atMost) return passed(took);
-  return failed(`it took ${took}, at most ${formatDuration(atMost)} are allowed`);
+  return failed(`it took ${took}; the maximum is ${formatDuration(atMost)}`);
 }
 
 /** Limit for the console: its beginning shows the cause of a problem, and its end shows a panic. */
@@ -159,15 +159,15 @@ async function readConsole(path: string): Promise<string[]> {
 async function checkKernel(check: SystemCheck, target: GuestTarget): Promise<Outcome> {
   const console = await readConsole(target.console);
   if (console.length === 0) {
-    return permanentFailure("the console is empty, so that nothing can be said");
+    return permanentFailure("the console log is empty");
   }
   const onConsole = findKernelErrors(console, check.allow);
-  if (onConsole.length > 0) return failed("the console shows it", onConsole.slice(0, 5));
+  if (onConsole.length > 0) return failed("kernel errors on the console", onConsole.slice(0, 5));
   // With `quiet`, the kernel does not print most messages to the console.
   const answer = await runInGuest(target, "dmesg", check.timeout);
-  if (answer.exitCode !== 0) return noAnswer("the kernel's log cannot be read", answer);
+  if (answer.exitCode !== 0) return noAnswer("the kernel log cannot be read", answer);
   const inLog = findKernelErrors(answer.stdout, check.allow);
-  return inLog.length > 0 ? failed("the kernel's log shows it", inLog.slice(0, 5)) : passed();
+  return inLog.length > 0 ? failed("kernel errors in the kernel log", inLog.slice(0, 5)) : passed();
 }
 
 /**

@@ -46,7 +46,7 @@ async function readText(response: Dispatcher.ResponseData): Promise<string> {
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BYTES) throw new Error(`the answer has more than ${MAX_BYTES} bytes`);
+    if (size > MAX_BYTES) throw new Error(`the response has more than ${MAX_BYTES} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
@@ -63,9 +63,9 @@ function headerProblem(check: HttpCheck, response: Dispatcher.ResponseData): str
   for (const [name, pattern] of Object.entries(check.expect.headers)) {
     const value = response.headers[name.toLowerCase()];
     const text = Array.isArray(value) ? value.join(", ") : value;
-    if (text === undefined) return `the header ${name} is not there`;
+    if (text === undefined) return `the header ${name} is missing`;
     if (!new RegExp(pattern, "u").test(text)) {
-      return `the header ${name} is ${JSON.stringify(text)}, which does not fit ${pattern}`;
+      return `the header ${name} is ${JSON.stringify(text)}, which does not match ${pattern}`;
     }
   }
   return undefined;
@@ -73,14 +73,14 @@ function headerProblem(check: HttpCheck, response: Dispatcher.ResponseData): str
 
 function bodyProblem({ expect }: HttpCheck, text: string): string | undefined {
   if (expect.body !== undefined && !new RegExp(expect.body, "u").test(text)) {
-    return `the answer does not fit ${expect.body}`;
+    return `the body does not match ${expect.body}`;
   }
   if (!expect.json) return undefined;
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch (error) {
-    return `the answer is no JSON: ${messageOf(error)}`;
+    return `the body is not valid JSON: ${messageOf(error)}`;
   }
   for (const [path, expected] of Object.entries(expect.json)) {
     const problem = mismatchAt(document, path, expected);
@@ -106,7 +106,7 @@ async function checkResponse(
     const type = String(response.headers["content-type"] ?? "none");
     if (!/^text\/event-stream\b/i.test(type)) {
       const text = excerpt(await readText(response));
-      return failed(`the answer is no event stream: its type is ${type}`, text);
+      return failed(`the response is not an event stream, but of type ${type}`, text);
     }
     const stream = await readStream(response.body as AsyncIterable<Buffer>, events, MAX_BYTES);
     const problem = streamProblem(stream, events);
@@ -141,8 +141,8 @@ function networkFailure(error: unknown, url: string): Outcome {
     ECONNREFUSED: "connection refused",
     ECONNRESET: "the connection was reset",
     UND_ERR_SOCKET: "the connection was closed",
-    ENOTFOUND: "there is no such host",
-    EHOSTUNREACH: "the host cannot be reached",
+    ENOTFOUND: "no such host",
+    EHOSTUNREACH: "host unreachable",
   };
   return failed(reasons[code ?? ""] ?? messageOf(cause));
 }
@@ -180,7 +180,7 @@ export async function checkHttp(
     return await checkResponse(check, response);
   } catch (error) {
     signal.throwIfAborted();
-    if (deadline.aborted) return failed(`no answer within ${formatDuration(check.timeout)}`);
+    if (deadline.aborted) return failed(`no response within ${formatDuration(check.timeout)}`);
     return networkFailure(error, url);
   } finally {
     await agent.destroy();

@@ -94,10 +94,10 @@ export function mismatchAt(
 ): string | undefined {
   const values = valuesAt(document, path);
   if (typeof expected === "object" && expected.exists === false) {
-    return values.length === 0 ? undefined : `${path} is there: ${shown(values[0])}`;
+    return values.length === 0 ? undefined : `${path} exists: ${shown(values[0])}`;
   }
   if (values.some((value) => fits(value, expected))) return undefined;
-  if (values.length === 0) return `${path} is not there`;
+  if (values.length === 0) return `${path} does not exist`;
   const found = values.slice(0, 3).map(shown).join(", ");
   return `${path} is ${found}${values.length > 3 ? ", …" : ""}, not ${shown(expected)}`;
 }

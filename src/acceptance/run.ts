@@ -59,7 +59,8 @@ export function kindOf(check: Check): CheckResult["kind"] {
 
 function attempt(check: Check, { targets, signal }: CheckRun): Promise<Outcome> {
   if ("http" in check) return checkHttp(check, targets.http, signal);
-  if (!targets.guest) return Promise.resolve(permanentFailure("there is no way into the guest"));
+  if (!targets.guest)
+    return Promise.resolve(permanentFailure("the guest cannot be reached over SSH"));
   return "run" in check
     ? checkCommand(check, targets.guest, signal)
     : checkSystem(check, targets.guest, signal);
@@ -73,7 +74,7 @@ async function runCheck(check: Check, run: CheckRun): Promise<CheckResult> {
     const outcome = await attempt(check, run).catch((error: unknown) => {
       run.signal.throwIfAborted();
       // A check that could not be run has failed.
-      return permanentFailure(`could not be checked: ${messageOf(error)}`);
+      return permanentFailure(`the check could not be run: ${messageOf(error)}`);
     });
     const durationMs = performance.now() - started;
     const known = { name: check.name, kind: kindOf(check), durationMs, attempts };

@@ -44,7 +44,8 @@ export function streamProblem(
   expected: ExpectedEvents,
 ): string | undefined {
   const { atLeast, json = {}, last, spread } = expected;
-  if (events.length < atLeast) return `${events.length} events came, expected at least ${atLeast}`;
+  if (events.length < atLeast)
+    return `${events.length} events received, expected at least ${atLeast}`;
   const final = events.at(-1);
   if (last !== undefined && final?.data !== last) {
     return `the last event is ${JSON.stringify(final?.data ?? "")}, not ${JSON.stringify(last)}`;
@@ -57,7 +58,7 @@ export function streamProblem(
   }
   const took = (final?.at ?? 0) - (events[0]?.at ?? 0);
   if (spread !== undefined && took < spread) {
-    return `all events came within ${formatDuration(took)}, expected ${formatDuration(spread)} at least: something buffers them`;
+    return `all events came within ${formatDuration(took)}, expected at least ${formatDuration(spread)}: the response is buffered`;
   }
   return undefined;
 }

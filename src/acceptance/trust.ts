@@ -25,9 +25,13 @@ export function parseFingerprint(text: string): string {
     .replaceAll(/[:\s]/g, "")
     .toLowerCase();
   if (/^[0-9a-f]{64}$/.test(hex)) return hex;
-  throw new VmbuildError("USAGE", "The fingerprint is no sha256: it has 64 hexadecimal digits", {
-    hint: "openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256",
-  });
+  throw new VmbuildError(
+    "USAGE",
+    "The fingerprint is not a SHA-256: it must have 64 hexadecimal digits",
+    {
+      hint: "openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256",
+    },
+  );
 }
 
 /** Error for a certificate other than the pinned one. */
@@ -66,7 +70,10 @@ export function createAgent(trust: Trust, serverName?: string): Agent {
         const found = fingerprintOf(socket as TLSSocket);
         if (found === trust.sha256) return callback(null, socket);
         socket.destroy();
-        return callback(new WrongCertificate(`the certificate's sha256 is ${found}`), null);
+        return callback(
+          new WrongCertificate(`the SHA-256 fingerprint of the certificate is ${found}`),
+          null,
+        );
       });
     },
   });

@@ -47,7 +47,7 @@ async function requireRoom({ destination, compression }: Conversion, most: numbe
   const [needed, there] = formatSizes(least, free);
   throw new VmbuildError(
     "ARTIFACT_SPACE",
-    `the image needs at least ${needed} in ${folder}, where ${there} are free`,
+    `The image needs at least ${needed} in ${folder}, where only ${there} are free`,
     { details: { folder, needed: least, free } },
   );
 }
@@ -72,6 +72,6 @@ export async function compact(options: CompactOptions): Promise<CompactedImage> 
   } catch (error) {
     await rm(destination, { force: true });
     signal.throwIfAborted();
-    throw artifactError("ARTIFACT_CONVERT", `cannot write ${destination}`, error);
+    throw artifactError("ARTIFACT_CONVERT", `Cannot write ${destination}`, error);
   }
 }

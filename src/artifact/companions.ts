@@ -22,12 +22,12 @@ export async function requireCompanionNames(folder: string, filename: string): P
     ...names.flatMap((name) => companionProblem(name, filename) ?? []),
     ...entries
       .filter((name) => !isUtf8(name))
-      .map((name) => `${JSON.stringify(name.toString("latin1"))} is not a name in UTF-8`),
+      .map((name) => `${JSON.stringify(name.toString("latin1"))} is not a valid UTF-8 file name`),
   ];
   if (problems.length === 0) return;
   throw new VmbuildError(
     "ARTIFACT_NAMES",
-    "A step made a file for the output folder whose name the artifact cannot have beside it",
+    "A step created a file whose name cannot be used beside the image",
     { lines: problems },
   );
 }
@@ -45,7 +45,7 @@ export async function stageCompanions(folder: string, staging: Staging): Promise
     try {
       await copyTree(join(folder, name), target);
     } catch (error) {
-      throw artifactError("ARTIFACT_CONVERT", `cannot copy ${name} to ${staging.folder}`, error);
+      throw artifactError("ARTIFACT_CONVERT", `Cannot copy ${name} to ${staging.folder}`, error);
     }
   }
   return names;

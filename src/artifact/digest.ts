@@ -42,7 +42,7 @@ async function feed(
     if (at !== size) {
       throw new VmbuildError(
         "ARTIFACT_DIGEST",
-        `${path} changed while it was read: ${size} bytes at first, ${at} in the end`,
+        `${path} changed while it was read: ${size} bytes at the start, ${at} at the end`,
       );
     }
   } finally {
@@ -75,7 +75,7 @@ export async function digestFile<A extends Algorithm>(
     return Object.fromEntries(await hashers.digests()) as Digests<A>;
   } catch (error) {
     signal.throwIfAborted();
-    throw artifactError("ARTIFACT_DIGEST", `cannot hash ${path}`, error);
+    throw artifactError("ARTIFACT_DIGEST", `Cannot compute the checksums of ${path}`, error);
   } finally {
     await hashers[Symbol.asyncDispose]();
   }

@@ -4,13 +4,13 @@ import type { ErrorCode } from "../errors.js";
 import { isDiskFull } from "../host/faults.js";
 
 const FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
-  EACCES: "You are not permitted to write to the output folder",
-  EPERM: "You are not permitted to write to the output folder",
-  EROFS: "The file system is mounted read-only that holds the output folder",
-  ENOTDIR: "A file stands where a parent would be of the output folder",
-  ELOOP: "Symbolic links lead in a circle on the way to the output folder",
+  EACCES: "You do not have permission to write to the output folder",
+  EPERM: "You do not have permission to write to the output folder",
+  EROFS: "The file system that holds the output folder is read-only",
+  ENOTDIR: "A parent of the output folder is a file",
+  ELOOP: "The path of the output folder contains a loop of symbolic links",
   ENAMETOOLONG: "A file name is too long for the file system of the output folder",
-  EINVAL: "A file name has characters that are refused by the file system of the output folder",
+  EINVAL: "A file name has characters that the file system of the output folder does not support",
 };
 
 /**
@@ -25,7 +25,7 @@ export function folderError(folder: string, error: unknown): VmbuildError {
     return new VmbuildError("ARTIFACT_SPACE", message, { cause: error, details: { folder } });
   }
   const known = FOLDER_PROBLEMS[code];
-  const what = known ? `${known} ${folder}` : `The output folder ${folder} cannot be written`;
+  const what = known ? `${known} ${folder}` : `Cannot write to the output folder ${folder}`;
   return new VmbuildError("OUTPUT_UNWRITABLE", `${what}: ${messageOf(error)}`, {
     cause: error,
     details: { folder },

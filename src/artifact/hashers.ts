@@ -74,7 +74,7 @@ export class Hashers implements AsyncDisposable {
     worker.on("message", (answer: Answer) => this.#take(algorithm, answer));
     worker.on("error", (error) => this.#fail(error));
     worker.on("exit", () => {
-      if (!this.#digests.has(algorithm)) this.#fail(new Error(`the ${algorithm} thread ended`));
+      if (!this.#digests.has(algorithm)) this.#fail(new Error(`The ${algorithm} thread exited`));
     });
     return worker;
   }

@@ -28,16 +28,16 @@ const file = z.object({
     .string()
     .regex(/^(?!\.{1,2}$)[^/\0]+$/, "a name without folders")
     .describe("beside the manifest"),
-  format: z.string().describe("qcow2, raw, or what else the file is"),
+  format: z.string().describe("format of the file, such as qcow2 or raw"),
   compression: z.enum(COMPRESSIONS).optional(),
   size: bytes,
-  virtualSize: bytes.optional().describe("bytes that a guest sees; disk images only"),
+  virtualSize: bytes.optional().describe("virtual size in bytes; disk images only"),
   checksums: z
     .partialRecord(
       z.enum(ALGORITHMS),
       z.string().regex(/^[0-9a-f]+$/, "not lower-case hexadecimal"),
     )
-    .describe("by algorithm, lower-case hexadecimal"),
+    .describe("checksums by algorithm, in lower-case hexadecimal"),
 });
 
 /** Schema of `manifest.json`. Unknown keys are ignored, so that later versions can add some. */
@@ -47,24 +47,24 @@ export const manifestSchema = z.object({
   version: z.string(),
   created: z.iso.datetime().describe("UTC"),
   template: z.object({
-    path: z.string().optional().describe("as it was given"),
+    path: z.string().optional().describe("version of the template"),
     digest,
   }),
   base: z.object({
-    kind: z.string().min(1).describe("its key in the template: url, path, bootstrap, appliance"),
+    kind: z.string().min(1).describe("kind in the template: url, path, bootstrap or appliance"),
     origin: z.string().describe("address, path, suite or appliance"),
     digest: digest.optional(),
     files: z
       .array(z.object({ name: z.string(), digest }))
       .optional()
-      .describe("further files of the host that the base consisted of: its backing files"),
+      .describe("backing files of the base"),
   }),
   inputs: z.array(
     z.object({
       name: z.string(),
       origin: z.string().describe("address or path"),
       digest: digest.optional(),
-      commit: z.string().optional().describe("of a git tree"),
+      commit: z.string().optional().describe("commit of a git tree"),
     }),
   ),
   vmbuild: z.object({ version: z.string() }),
@@ -75,20 +75,18 @@ export const manifestSchema = z.object({
   companions: z
     .array(z.string())
     .optional()
-    .describe("files and folders beside the image that steps made"),
+    .describe("files and folders from steps, beside the image"),
   steps: z.array(
     z.object({
       name: z.string(),
       durationMs: milliseconds,
-      restored: z.boolean().optional().describe("taken from a checkpoint, not run this time"),
+      restored: z.boolean().optional().describe("restored from a checkpoint instead of run"),
     }),
   ),
   changedByHand: z
     .array(z.string())
     .optional()
-    .describe(
-      "steps whose saved state somebody changed (`vmbuild ssh --save`) before the rest ran",
-    ),
+    .describe("steps whose checkpoint was modified with `vmbuild ssh --save`"),
 });
 
 /** Content of `manifest.json`. */
@@ -103,7 +101,7 @@ export type ManifestFile = z.infer<typeof file>;
 export function formatManifest(manifest: Manifest): string {
   const result = manifestSchema.safeParse(manifest);
   if (result.success) return `${JSON.stringify(result.data, undefined, 2)}\n`;
-  throw new VmbuildError("DEFECT", "a manifest that does not fit its own schema", {
+  throw new VmbuildError("DEFECT", "the manifest does not match its schema", {
     lines: placesOf(result.error),
   });
 }
@@ -136,7 +134,7 @@ export async function readManifest(path: string): Promise<Manifest> {
     if (error instanceof SyntaxError)
       throw invalid(path, "is not valid JSON", [error.message], error);
     const missing = systemCode(error) === "ENOENT";
-    throw invalid(path, missing ? "is not there" : "cannot be read", [messageOf(error)], error);
+    throw invalid(path, missing ? "does not exist" : "cannot be read", [messageOf(error)], error);
   }
   const version = z.looseObject({ manifestVersion: z.unknown() }).safeParse(content);
   const found = version.success ? version.data.manifestVersion : undefined;
@@ -144,8 +142,8 @@ export async function readManifest(path: string): Promise<Manifest> {
     throw invalid(
       path,
       found === undefined
-        ? "is not a manifest of vmbuild: it has no manifestVersion"
-        : `has manifestVersion ${JSON.stringify(found)}; this vmbuild reads ${MANIFEST_VERSION}`,
+        ? "is not a vmbuild manifest: manifestVersion is missing"
+        : `has manifestVersion ${JSON.stringify(found)}; this version of vmbuild supports ${MANIFEST_VERSION}`,
     );
   }
   const result = manifestSchema.safeParse(content);

@@ -58,21 +58,21 @@ function ownNames(filename: string): [string, string][] {
 
 /** Returns the problem of a name for any file of the output folder; undefined when it is valid. */
 function nameProblem(name: string, longest: number): string | undefined {
-  if (isTemporaryName(name)) return `"${name}" is the form of vmbuild's own temporary file names`;
+  if (isTemporaryName(name)) return `"${name}" has the form of vmbuild's temporary file names`;
   const bytes = Buffer.byteLength(name);
   return bytes > longest
-    ? `a name of ${bytes} bytes is too long; ${longest} is the most`
+    ? `a name of ${bytes} bytes is too long; the maximum is ${longest}`
     : undefined;
 }
 
 /** Returns the problem of the image's file name; undefined when it is valid. */
 export function filenameProblem(filename: string): string | undefined {
   if (sameName(filename, MANIFEST_NAME)) {
-    return `the image cannot be called "${filename}": ${MANIFEST_NAME} is the manifest`;
+    return `the image cannot have the name "${filename}": ${MANIFEST_NAME} is reserved for the manifest`;
   }
   const ending = ALGORITHMS.find((name) => foldCase(filename).endsWith(`.${name}`));
   if (ending !== undefined) {
-    return `the image cannot be called "${filename}": names that end in .${ending} are those of checksum files`;
+    return `the image cannot have the name "${filename}": names that end in .${ending} are reserved for checksum files`;
   }
   return nameProblem(filename, MAX_NAME_LENGTH - MAX_CHECKSUM_ENDING_LENGTH);
 }
@@ -88,8 +88,8 @@ export function companionProblem(path: string, filename: string): string | undef
   const own = ownNames(filename).find(([other]) => sameName(name, other));
   if (own === undefined) return nameProblem(name, MAX_NAME_LENGTH);
   const [taken, what] = own;
-  const same = name === taken ? "" : ", as file systems that ignore case see it";
-  return `"${name}" is the name of ${what}${same}`;
+  const same = name === taken ? "" : " on file systems that ignore case";
+  return `"${name}" is reserved for ${what}${same}`;
 }
 
 /** Returns the first component of a path: the entry that it creates in the output folder. */

@@ -83,7 +83,7 @@ async function findObstacle(folder: string): Promise<VmbuildError | undefined> {
     const what = status.isSymbolicLink()
       ? `a symbolic link to ${await readlink(at)}, which is not a folder`
       : "not a folder";
-    const which = at === folder ? "" : ` The output folder is to be ${folder}.`;
+    const which = at === folder ? "" : ` The output folder would be ${folder}.`;
     return new VmbuildError("OUTPUT_UNWRITABLE", `${at} is ${what}.${which}`, {
       details: { folder, obstacle: at },
     });
@@ -132,7 +132,7 @@ async function requireSpaceFor(folder: string): Promise<void> {
   const [needed, there] = formatSizes(MIN_SPACE, free);
   throw new VmbuildError(
     "ARTIFACT_SPACE",
-    `The image needs at least ${needed} in ${folder}, where ${there} are free`,
+    `The image needs at least ${needed} in ${folder}, where only ${there} are free`,
     { details: { folder, needed: MIN_SPACE, free } },
   );
 }
@@ -140,8 +140,8 @@ async function requireSpaceFor(folder: string): Promise<void> {
 async function lockFolder(folder: string) {
   const lock = await tryLockFolder(folder);
   if (lock !== "taken") return lock;
-  throw new VmbuildError("OUTPUT_TAKEN", `Another run writes to ${folder}`, {
-    hint: "Wait until it ends, or write elsewhere with --output DIR.",
+  throw new VmbuildError("OUTPUT_TAKEN", `Another run is writing to ${folder}`, {
+    hint: "Wait until it ends, or use another folder with --output DIR.",
     details: { folder },
   });
 }

@@ -20,7 +20,7 @@ export interface OutputTarget {
 }
 
 const HINT =
-  'Give each template an output folder of its own: "output": { "directory": "output/${name}" }, or --output DIR.';
+  'Give each template its own output folder: "output": { "directory": "output/${name}" }, or --output DIR.';
 
 /** Fields of a manifest that identify its template, in this version of vmbuild and later ones. */
 const ownedManifest = z.looseObject({ manifestVersion: z.number(), name: z.string() });
@@ -42,8 +42,8 @@ export async function readOwner(folder: string): Promise<string | undefined> {
   }
   const manifest = ownedManifest.safeParse(content);
   if (manifest.success) return manifest.data.name;
-  throw new VmbuildError("OUTPUT_TAKEN", `${path} is not a manifest of vmbuild`, {
-    hint: "The image's manifest would replace it. Move it away, or write elsewhere with --output DIR.",
+  throw new VmbuildError("OUTPUT_TAKEN", `${path} is not a vmbuild manifest`, {
+    hint: "The image's manifest would overwrite it. Move the file, or use another folder with --output DIR.",
   });
 }
 
@@ -51,9 +51,9 @@ export async function readOwner(folder: string): Promise<string | undefined> {
 function otherOwnerError({ name, folder }: OutputTarget, owner: string): VmbuildError {
   return new VmbuildError(
     "OUTPUT_TAKEN",
-    `${folder} holds the image of another template, "${owner}"; that of "${name}" would replace its manifest`,
+    `${folder} holds the image of another template, "${owner}", whose manifest would be overwritten by that of "${name}"`,
     {
-      hint: `${HINT} If the image of "${owner}" is not needed any more, remove ${join(folder, MANIFEST_NAME)}.`,
+      hint: `${HINT} If the image of "${owner}" is no longer needed, remove ${join(folder, MANIFEST_NAME)}.`,
       details: { folder, owner },
     },
   );
@@ -70,9 +70,13 @@ export async function requireOwnFolder(target: OutputTarget): Promise<void> {
   for (const own of [MANIFEST_NAME, filename, ...sums]) {
     const path = join(folder, own);
     if (!(await isFolder(folder, path))) continue;
-    throw new VmbuildError("OUTPUT_TAKEN", `${path} is a folder; the artifact has a file there`, {
-      hint: "Move it away, or write elsewhere with --output DIR.",
-    });
+    throw new VmbuildError(
+      "OUTPUT_TAKEN",
+      `${path} is a folder, but the artifact has a file of that name`,
+      {
+        hint: "Move it, or use another folder with --output DIR.",
+      },
+    );
   }
   const owner = await readOwner(folder);
   if (owner !== undefined && owner !== name) throw otherOwnerError(target, owner);

@@ -67,7 +67,7 @@ export class Staging implements AsyncDisposable {
     for (const [other, file] of this.#files) {
       const both = role === "companion" && file.role === "companion";
       if (both ? other !== name : !sameName(other, name)) continue;
-      throw new VmbuildError("ARTIFACT_NAMES", `Two files of the artifact are called ${name}`);
+      throw new VmbuildError("ARTIFACT_NAMES", `Two files of the artifact have the name ${name}`);
     }
   }
 
@@ -80,7 +80,7 @@ export class Staging implements AsyncDisposable {
     try {
       await writeFile(temporary, content);
     } catch (error) {
-      throw artifactError("ARTIFACT_DIGEST", `cannot write ${name} to ${this.folder}`, error);
+      throw artifactError("ARTIFACT_DIGEST", `Cannot write ${name} to ${this.folder}`, error);
     }
   }
 
@@ -101,7 +101,7 @@ export class Staging implements AsyncDisposable {
       await this.#moveIntoPlace(ofRole("companion"));
       await this.#moveIntoPlace(ofRole("manifest"));
     } catch (error) {
-      throw artifactError("ARTIFACT_CONVERT", `cannot publish to ${this.folder}`, error);
+      throw artifactError("ARTIFACT_CONVERT", `Cannot publish to ${this.folder}`, error);
     }
   }
 

@@ -20,16 +20,16 @@ async function textOf(path: string): Promise<string | undefined> {
 async function problemsOf(folder: string, file: ManifestFile): Promise<string[]> {
   const path = join(folder, file.name);
   const status = await statIfThere(path);
-  if (!status) return [`${file.name} is not there`];
+  if (!status) return [`${file.name} is missing`];
   const problems: string[] = [];
   if (Number(status.size) !== file.size) {
-    problems.push(`${file.name} has ${status.size} bytes, not ${file.size}`);
+    problems.push(`${file.name} has ${status.size} bytes instead of ${file.size}`);
   }
   for (const [algorithm, hex] of Object.entries(file.checksums) as [Algorithm, string][]) {
     const text = await textOf(checksumPath(path, algorithm));
-    if (text === undefined) problems.push(`${file.name}.${algorithm} is not there`);
+    if (text === undefined) problems.push(`${file.name}.${algorithm} is missing`);
     else if (text !== formatChecksum(hex, file.name)) {
-      problems.push(`${file.name}.${algorithm} holds another sum than the manifest`);
+      problems.push(`${file.name}.${algorithm} differs from the manifest`);
     }
   }
   return problems;
@@ -44,7 +44,7 @@ export async function readPublished(folder: string): Promise<Manifest> {
   const manifest = await readManifest(join(folder, MANIFEST_NAME));
   const problems = await Promise.all(manifest.files.map((file) => problemsOf(folder, file)));
   if (problems.flat().length === 0) return manifest;
-  throw new VmbuildError("ARTIFACT_INVALID", `the artifact in ${folder} is not whole`, {
+  throw new VmbuildError("ARTIFACT_INVALID", `The artifact in ${folder} is incomplete`, {
     lines: problems.flat(),
   });
 }

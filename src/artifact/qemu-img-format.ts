@@ -101,7 +101,7 @@ async function convert(
   if (lines.some((line) => /No space left on device|Disk quota exceeded/.test(line))) {
     throw new VmbuildError(
       "ARTIFACT_SPACE",
-      `the disk that holds ${folder} is full; the image takes at most ${formatBytes(most)}`,
+      `The disk that holds ${folder} is full; the image takes at most ${formatBytes(most)}`,
       { lines: [...new Set(lines)].slice(-1), details: { folder, atMost: most } },
     );
   }

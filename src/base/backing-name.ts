@@ -17,8 +17,8 @@ const LOCAL_DRIVERS = new Set([
   ...["raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "parallels", "luks"],
 ]);
 
-const RELATIVE = "a relative name that QEMU looks up in the current folder";
-const FOREIGN = "which is not a file of this host: nobody could tell when it changes";
+const RELATIVE = "a relative name that QEMU resolves in the current folder";
+const FOREIGN = "which is not a file on this host, so that changes to it cannot be detected";
 
 /**
  * Reads a backing file's name.

@@ -52,9 +52,13 @@ export async function readBaseImage(
 ): Promise<ImageFiles> {
   const image = await readImageFiles(path, options);
   if (image.format === "qcow2" || image.format === "raw") return image;
-  throw new VmbuildError("BASE_INVALID", `The base ${path} is of format ${image.format}`, {
-    hint: `qcow2 and raw serve; convert it: qemu-img convert -O qcow2 ${path} base.qcow2`,
-  });
+  throw new VmbuildError(
+    "BASE_INVALID",
+    `The base ${path} has the unsupported format ${image.format}`,
+    {
+      hint: `Supported formats are qcow2 and raw; convert it: qemu-img convert -O qcow2 ${path} base.qcow2`,
+    },
+  );
 }
 
 /**

@@ -51,7 +51,7 @@ export async function resolveBootstrap(
     name: nameOf(spec),
     signal,
     async make(target, workFolder) {
-      const message = `making a ${spec.suite} base from packages (once; it is kept)`;
+      const message = `Creating a ${spec.suite} base from packages; it will be cached`;
       emit({ type: "note", message });
       const facts = await bootstrapBase(spec, target, { emit, signal, workFolder });
       const { sha256: digest } = await hashFile(target, [], signal);

@@ -74,7 +74,7 @@ async function finishLayer(
   const extents = await describedExtents(layer, file.isLocal && !layer.isOurs);
   emit({
     type: "note",
-    message: `${what} is ${content.what}: converted to qcow2 (once; it is kept)`,
+    message: `${what} is ${content.what}: converting to qcow2; the result will be cached`,
   });
   const image = { path: layer.path, format: foreignFormat(content), what, extents };
   await convertForeign(image, target, signal);

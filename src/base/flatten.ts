@@ -63,7 +63,7 @@ export async function flatten(
   const key = createHash("sha256")
     .update(JSON.stringify({ kind: "flattened", recipe: RECIPE, format, parts }))
     .digest("hex");
-  const label = `${basename(path)}: make one image of ${names.length} files`;
+  const label = `${basename(path)}: merge ${names.length} files into one image`;
   const image = await cachedImage({
     key,
     name: "flattened.qcow2",
@@ -71,8 +71,8 @@ export async function flatten(
     async make(target, workFolder) {
       const sizes = await Promise.all(names.map(sizeOnDisk));
       const bytes = sizes.reduce((sum, size) => sum + size, 0);
-      await requireSpace(target, bytes, `One image of ${path} and its backing files`);
-      emit({ type: "note", message: `${label} (once; it is kept)` });
+      await requireSpace(target, bytes, `Merging ${path} and its backing files into one image`);
+      emit({ type: "note", message: `${label}; the result will be cached` });
       const destination = join(workFolder, "image");
       const onPercent = (done: number): void =>
         emit({ type: "progress", task: "base", label, done, total: 100, unit: "percent" });
@@ -81,7 +81,7 @@ export async function flatten(
         if (versionOf(await stat(name, { bigint: true })) === versionOf(status)) continue;
         await rm(destination);
         throw new VmbuildError("BASE_INVALID", `${name} changed while the base was read`, {
-          hint: "Run again when nothing writes to it any more.",
+          hint: "Run the command again when no program writes to it.",
         });
       }
       await rename(destination, target);

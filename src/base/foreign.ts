@@ -72,7 +72,7 @@ function unreadable(image: ForeignImage, doing: string, result: RunResult): Vmbu
   const message = `${image.what} ${doing}: qemu-img: ${describeExit(result)}`;
   return new VmbuildError(full ? "HOST_SPACE" : "BASE_INVALID", message, {
     lines: result.lastLines,
-    ...(full ? {} : { hint: "The file may be damaged or cut short; fetch it again." }),
+    ...(full ? {} : { hint: "The file may be damaged or truncated; fetch it again." }),
   });
 }
 
@@ -95,7 +95,7 @@ async function requireWhole(
   const [other] = others;
   if (other === undefined) return answer["virtual-size"];
   throw new VmbuildError("BASE_INVALID", `${image.what} refers to another file: ${other}`, {
-    hint: "A base has to be whole in itself; flatten it with qemu-img convert.",
+    hint: "A base must not refer to other files; flatten it with qemu-img convert.",
   });
 }
 
@@ -104,7 +104,7 @@ async function requireSound(image: ForeignImage, options: string, signal: AbortS
   const result = await qemuImg(["check", "-U", "--image-opts", options], signal);
   // 0: sound, 3: unused clusters, 63: nothing to check (qemu-img's manual).
   if ([0, 3, 63].includes(result.exitCode ?? 1)) return;
-  throw unreadable(image, "is damaged or cut short", result);
+  throw unreadable(image, "is damaged or truncated", result);
 }
 
 /**

@@ -18,7 +18,8 @@ export interface ImageFiles {
   readonly otherFiles: readonly string[];
 }
 
-const MAKE_WHOLE = "Make one image of it where all its files are: qemu-img convert -O qcow2";
+const MAKE_WHOLE =
+  "Merge it into one image on the host that has all its files: qemu-img convert -O qcow2";
 
 /** A problem of one file, reported as one of the image that it belongs to. */
 function problem(base: string, file: string, what: string, hint?: string): VmbuildError {
@@ -39,14 +40,14 @@ async function identify(base: string, file: string): Promise<string> {
   } catch (error) {
     const code = systemCode(error);
     if (code === "EACCES" || code === "EPERM") {
-      throw problem(base, file, "may not be read by you");
+      throw problem(base, file, "is not readable by this user");
     }
     if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "ELOOP") throw error;
     const isLink = (await lstat(base).catch(() => undefined))?.isSymbolicLink() === true;
     const hint = isLink
-      ? `${base} is a symbolic link, and relative names are looked up beside it: name the file that it leads to.`
-      : "Put it back, or name the one to use: qemu-img rebase -u -b FILE -F FORMAT IMAGE.";
-    throw problem(base, file, "is not there", hint);
+      ? `${base} is a symbolic link, and relative names are resolved in its folder; use the path of its target.`
+      : "Restore the file, or set another one: qemu-img rebase -u -b FILE -F FORMAT IMAGE.";
+    throw problem(base, file, "does not exist", hint);
   }
 }
 
@@ -55,7 +56,7 @@ function dataFilesOf(base: string, file: string, info: ImageInfo): string[] {
   const files = [...(info.dataFile === undefined ? [] : [info.dataFile]), ...info.extents];
   for (const name of files) {
     if (isAbsolute(name)) continue;
-    const what = `keeps its data in ${name}, a relative name that QEMU looks up in the current folder`;
+    const what = `keeps its data in ${name}, a relative name that QEMU resolves in the current folder`;
     throw problem(base, file, what, `${MAKE_WHOLE}.`);
   }
   return files;
@@ -77,7 +78,7 @@ export async function readImageFiles(
   const add = async (file: string): Promise<void> => {
     const identity = await identify(path, file);
     if (seen.has(identity)) {
-      throw problem(path, file, "lies below itself: its backing files form a loop");
+      throw problem(path, file, "is its own backing file: the backing files form a loop");
     }
     seen.set(identity, file);
   };
@@ -88,16 +89,17 @@ export async function readImageFiles(
     const [file = path] = next.files;
     const info = await imageInfoWithLocks(next.name, next.format, signal);
     if (!info) {
-      const hint = "Shut down the machine that uses it, or build from a copy made while it is off.";
+      const hint =
+        "Shut down the machine that uses it, or use a copy that was made while it was off.";
       throw problem(path, file, "is open for writing in another program", hint);
     }
     if (info.encrypted) {
-      const hint = "vmbuild has no key for it: decrypt it with qemu-img convert first.";
+      const hint = "Decrypt it with qemu-img convert first.";
       throw problem(path, file, "is encrypted", hint);
     }
     const other = info.backingFile ?? info.dataFile ?? info.extents[0];
     if (other !== undefined && !mayUseOtherFiles) {
-      const hint = "It has to be whole in itself; flatten it with qemu-img convert.";
+      const hint = "A base must not refer to other files; flatten it with qemu-img convert.";
       throw problem(path, file, `refers to another file: ${other}`, hint);
     }
     for (const name of dataFilesOf(path, file, info)) await add(name);
@@ -113,5 +115,10 @@ function backingOf(base: string, file: string, info: ImageInfo): ImageName | und
   if (info.backingFile === undefined) return undefined;
   const parsed = parseBackingName(info.backingFile, info.backingFormat);
   if (!("problem" in parsed)) return parsed;
-  throw problem(base, file, `lies on ${info.backingFile}, ${parsed.problem}`, `${MAKE_WHOLE}.`);
+  throw problem(
+    base,
+    file,
+    `has the backing file ${info.backingFile}, ${parsed.problem}`,
+    `${MAKE_WHOLE}.`,
+  );
 }

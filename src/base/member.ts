@@ -98,7 +98,7 @@ export async function chooseMember(archive: Archive, context: ChooseContext): Pr
   if (!found) {
     throw refuse(
       `${what} is an archive with no disk image`,
-      "A base is a disk image, alone or in an archive; a root file system or a set of files is not.",
+      "A base is a disk image, or an archive with one; root file systems and other sets of files are not supported.",
     );
   }
   if (more.length === 0) return { ...found, beside: [] };
@@ -108,6 +108,6 @@ export async function chooseMember(archive: Archive, context: ChooseContext): Pr
   const shown = names.length > MOST_SHOWN ? [...names.slice(0, MOST_SHOWN), "…"] : names;
   throw refuse(
     `${what} is an archive with several disk images: ${shown.join(", ")}`,
-    'Unpack the one that is meant and name it: {"path": "FILE"}.',
+    'Unpack the right one, and use it as the base: {"path": "FILE"}.',
   );
 }

@@ -76,7 +76,7 @@ async function peekCompressed(path: string, by: Compression, look: Look): Promis
     await peekArchive(path, "tar", look);
     return {};
   }
-  return { note: `${what} is ${content.what}: what is in it shows when it is unpacked` };
+  return { note: `${what} is ${content.what}: its content is checked when it is unpacked` };
 }
 
 /**

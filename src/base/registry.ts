@@ -17,7 +17,7 @@ export const baseSchema = z
     BASE_KINDS.map(({ schema }) => schema),
     { error: `a base is ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}` },
   )
-  .describe("the disk image that the build starts from");
+  .describe("disk image that the build starts from");
 
 /** What a template says of its base. */
 export type BaseDefinition = z.infer<typeof baseSchema>;

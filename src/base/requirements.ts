@@ -32,7 +32,7 @@ export function notABase(what: string, is: string, hint?: string): VmbuildError 
   return new VmbuildError("BASE_INVALID", `${what} ${is}`, {
     hint:
       hint ??
-      "A base is a disk image: qcow2 or raw, or one that is converted (VMDK, VHD, VHDX, VDI), alone or packed.",
+      "Supported are qcow2, raw, VMDK, VHD, VHDX and VDI images, also compressed or in an archive.",
   });
 }
 
@@ -82,7 +82,7 @@ export async function describedExtents(
   throw notABase(
     layer.what,
     `is a VMDK descriptor without its extents: ${missing.join(", ")}`,
-    "Put these files beside the descriptor, or name an image that holds everything.",
+    "Put these files beside the descriptor, or use a monolithic image.",
   );
 }
 

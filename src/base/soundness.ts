@@ -12,7 +12,7 @@ export interface Unsound {
   readonly hint?: string;
 }
 
-const CUT_HINT = "The download or copy probably ended early; fetch the image again.";
+const CUT_HINT = "The download or copy is probably incomplete; fetch the image again.";
 
 async function isEncrypted(path: string): Promise<boolean> {
   const handle = await open(path, "r");
@@ -25,15 +25,15 @@ async function isEncrypted(path: string): Promise<boolean> {
 
 async function qcow2Problem(path: string, size: number): Promise<Unsound | undefined> {
   if (await isEncrypted(path)) {
-    return { what: "is an encrypted qcow2 image", hint: "A base has to be readable as it is." };
+    return { what: "is an encrypted qcow2 image", hint: "Decrypt it first." };
   }
   const last = await lastClusterOffset(path);
   if (last === undefined || last < size) return undefined;
   const has = `the file has ${formatBytes(size)}`;
   const what =
     last === Number.MAX_SAFE_INTEGER
-      ? `is cut short: ${has}, which is less than the header of a qcow2 image`
-      : `is cut short: ${has}, but the image's tables refer to data at ${formatBytes(last)}`;
+      ? `is truncated: ${has}, which is less than the header of a qcow2 image`
+      : `is truncated: ${has}, but the image's tables refer to data at ${formatBytes(last)}`;
   return { what, hint: CUT_HINT };
 }
 
@@ -49,7 +49,7 @@ export async function imageProblem(path: string, content: Content): Promise<Unso
   if (needed <= size) return undefined;
   const has = `the file has ${formatBytes(size)}`;
   return {
-    what: `is cut short: ${has}, but what is on the disk needs ${formatBytes(needed)}`,
+    what: `is truncated: ${has}, but the partitions or file system need ${formatBytes(needed)}`,
     hint: CUT_HINT,
   };
 }

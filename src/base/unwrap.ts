@@ -42,8 +42,8 @@ function requireLimit(poured: WrittenExtent, what: string, limit: number): void 
   if (poured === "whole") return;
   throw new VmbuildError(
     "BASE_TOO_LARGE",
-    `${what} unpacks to more than ${formatBytes(limit)}, which machine.disk cannot hold`,
-    { hint: "Raise machine.disk to the size of the disk image inside." },
+    `${what} unpacks to more than ${formatBytes(limit)}, which exceeds machine.disk`,
+    { hint: "Set machine.disk to at least the virtual size of the disk image inside." },
   );
 }
 
@@ -85,7 +85,7 @@ async function takeOut(
   const { signal, limit, scratch, emit } = context;
   const archive = await openArchive(layer.path, form, layer.what, signal);
   const { member, beside } = await chooseMember(archive, { what: layer.what, scratch, signal });
-  emit({ type: "note", message: `${layer.what}: ${member.name} is taken as the disk image` });
+  emit({ type: "note", message: `${layer.what}: using ${member.name} as the disk image` });
   await mkdir(folder);
   // An extent has to have the name by which its descriptor knows it; it is one part, never a path.
   const target = (name: string): string => join(folder, basename(name) || "image");
@@ -135,9 +135,9 @@ export async function unwrap(outermost: Layer, context: UnwrapContext): Promise<
   if (layer.content.kind !== "compressed" && layer.content.kind !== "archive") return layer;
   throw new VmbuildError(
     "BASE_INVALID",
-    `${outermost.what} is packed more than ${MOST_LAYERS} times`,
+    `${outermost.what} has more than ${MOST_LAYERS} layers of compression and archives`,
     {
-      hint: "Unpack it by hand, and name the disk image itself.",
+      hint: "Unpack it manually, and use the disk image as the base.",
     },
   );
 }

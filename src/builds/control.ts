@@ -44,7 +44,7 @@ export async function openControl(path: string): Promise<Control> {
     await chmod(path, 0o600);
   } catch (cause) {
     server.close();
-    const message = `A run cannot listen on ${path}: ${messageOf(cause)}`;
+    const message = `The run cannot listen on ${path}: ${messageOf(cause)}`;
     throw new VmbuildError("HOST_FOLDER", message, { cause });
   }
   return {
@@ -65,9 +65,13 @@ export async function sendRelease(path: string): Promise<void> {
     socket.end(`${RELEASE}\n`);
     await once(socket.resume(), "close");
   } catch (cause) {
-    throw new VmbuildError("BUILD_UNKNOWN", `The run no longer listens: ${messageOf(cause)}`, {
-      cause,
-    });
+    throw new VmbuildError(
+      "BUILD_UNKNOWN",
+      `The run no longer accepts commands: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
   } finally {
     socket.destroy();
   }

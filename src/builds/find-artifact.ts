@@ -32,9 +32,9 @@ export async function findArtifact(template: Template, directory?: string): Prom
   if (owner !== undefined && owner !== template.name) {
     throw new VmbuildError(
       "INPUT_MISSING",
-      `${missing}: the image there is that of another template, "${owner}"`,
+      `${missing}: the image in it belongs to another template, "${owner}"`,
       {
-        hint: `Two templates need two output folders. ${hint} --output DIR`,
+        hint: `Use a different output folder for each template. ${hint} --output DIR`,
         details: { folder, owner },
       },
     );
@@ -48,7 +48,7 @@ export async function findArtifact(template: Template, directory?: string): Prom
     const formats = manifest.files.map(({ format }) => format).join(", ");
     throw new VmbuildError(
       "INPUT_MISSING",
-      `No machine can start from the finished image of ${template.name} in ${folder} (${formats})`,
+      `The finished image of ${template.name} in ${folder} cannot be booted (${formats})`,
       { hint: `Build it as one of: ${IMAGE_FORMATS.filter(isStartable).join(", ")}.` },
     );
   }

@@ -58,7 +58,7 @@ export async function failedStepOf(name: string): Promise<string> {
   const last = (await readRuns(buildPaths(name))).at(-1);
   if (last?.failedStep !== undefined && last.failedStep !== SEAL_STEP) return last.failedStep;
   throw new VmbuildError("BUILD_UNKNOWN", `No step of ${name} failed in its last run`, {
-    hint: `Go on where it ended: vmbuild run ${name}. From a step of your choice: --from STEP.`,
+    hint: `To resume, run vmbuild run ${name}. To rerun from a step, use --from STEP.`,
   });
 }
 
@@ -75,8 +75,11 @@ export interface FoundRun {
 export async function findRun(name: string, runId: string | undefined): Promise<FoundRun> {
   const names = await buildNames();
   if (!names.includes(name)) {
-    throw new VmbuildError("BUILD_UNKNOWN", `There is no build ${name} on this host`, {
-      hint: names.length > 0 ? `There are ${names.join(", ")}.` : "Nothing was built here yet.",
+    throw new VmbuildError("BUILD_UNKNOWN", `This host has no build ${name}`, {
+      hint:
+        names.length > 0
+          ? `The builds are ${names.join(", ")}.`
+          : "There are no builds on this host.",
     });
   }
   const { paths, runs } = await summarizeBuild(name);
@@ -87,9 +90,10 @@ export async function findRun(name: string, runId: string | undefined): Promise<
   const [record, second] = matches;
   if (record && !second) return { record, paths: runPaths(paths, record.runId) };
   const known = runs.map((run) => run.runId).join(", ");
-  const which = runId === undefined ? "no run that left a record" : `no single run ${runId}`;
+  const which =
+    runId === undefined ? "no recorded run" : `no run ${runId}, or several that match it`;
   throw new VmbuildError("BUILD_UNKNOWN", `${name} has ${which}`, {
-    hint: known === "" ? `Run it: vmbuild run ${name}` : `There are ${known}.`,
+    hint: known === "" ? `Run it: vmbuild run ${name}` : `The runs are ${known}.`,
   });
 }
 
@@ -107,10 +111,14 @@ export async function findStepLog({ paths, record }: FoundRun, step: string): Pr
     logs.find(({ name }) => name === step) ??
     logs.find(({ number }) => /^\d+$/.test(step) && Number(number) === Number(step));
   if (found) return join(paths.steps, found.file);
-  throw new VmbuildError("BUILD_UNKNOWN", `Run ${record.runId} has no log of a step ${step}`, {
-    hint:
-      logs.length > 0
-        ? `There are ${logs.map(({ name }) => name).join(", ")}.`
-        : "It did not reach its steps.",
-  });
+  throw new VmbuildError(
+    "BUILD_UNKNOWN",
+    `The run ${record.runId} has no log of the step ${step}`,
+    {
+      hint:
+        logs.length > 0
+          ? `The logs are ${logs.map(({ name }) => name).join(", ")}.`
+          : "The run ended before its first step.",
+    },
+  );
 }

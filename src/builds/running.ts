@@ -42,8 +42,11 @@ async function reachable(name: string): Promise<ReachableRun | undefined> {
 export async function findRunning(name: string | undefined): Promise<ReachableRun | undefined> {
   const names = await buildNames();
   if (name !== undefined && !names.includes(name)) {
-    throw new VmbuildError("BUILD_UNKNOWN", `There is no build ${name} on this host`, {
-      hint: names.length > 0 ? `There are ${names.join(", ")}.` : "Nothing was built here yet.",
+    throw new VmbuildError("BUILD_UNKNOWN", `This host has no build ${name}`, {
+      hint:
+        names.length > 0
+          ? `The builds are ${names.join(", ")}.`
+          : "There are no builds on this host.",
     });
   }
   const found: ReachableRun[] = [];
@@ -55,12 +58,12 @@ export async function findRunning(name: string | undefined): Promise<ReachableRu
   if (only && !second) return only;
   if (!only && name !== undefined) return undefined;
   if (!only) {
-    throw new VmbuildError("BUILD_UNKNOWN", "No build has a machine up now", {
-      hint: "Name a build to open its last state: vmbuild ssh NAME. `vmbuild list` shows all.",
+    throw new VmbuildError("BUILD_UNKNOWN", "No build is running", {
+      hint: "To open the last checkpoint of a build, run vmbuild ssh NAME; `vmbuild list` lists the builds.",
     });
   }
   const list = found.map(({ record }) => record.name).join(", ");
-  throw new VmbuildError("BUILD_UNKNOWN", `Several builds have a machine up: ${list}`, {
-    hint: `Name one: vmbuild ssh ${only.record.name}`,
+  throw new VmbuildError("BUILD_UNKNOWN", `Several builds are running: ${list}`, {
+    hint: `Select one: vmbuild ssh ${only.record.name}`,
   });
 }

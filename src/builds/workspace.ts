@@ -164,7 +164,7 @@ async function cleanUp(build: BuildPaths): Promise<string[]> {
       await rm(leftover, { recursive: true, force: true });
     }
     if (record.machine) await rm(record.machine.control, { force: true });
-    tidied.push(`run ${record.runId} was killed; its logs are kept in ${paths.folder}`);
+    tidied.push(`the run ${record.runId} was killed; its logs are in ${paths.folder}`);
   }
   await rm(build.once.folder, { recursive: true, force: true });
   for (const name of await readdir(build.folder)) {
@@ -182,9 +182,9 @@ function writeRecord(path: string, record: RunRecord): Promise<void> {
 /** Returns the error for a build that is in use. */
 export async function lockError(name: string, path: string): Promise<VmbuildError> {
   const holder = await lockHolder(path);
-  return new VmbuildError("BUILD_LOCKED", `Another run of ${name} is under way`, {
+  return new VmbuildError("BUILD_LOCKED", `Another run of ${name} is in progress`, {
     details: { pid: holder },
-    hint: `Wait for it${holder ? ` (process ${holder})` : ""}, or look inside: vmbuild ssh ${name}`,
+    hint: `Wait for it${holder ? ` (process ${holder})` : ""}, or open a shell in its guest: vmbuild ssh ${name}`,
   });
 }
 

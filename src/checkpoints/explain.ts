@@ -42,7 +42,7 @@ async function countLines(
 
 async function describe({ name, before, now }: Difference, textPath: TextPath): Promise<string> {
   if (before === undefined) return `${name} is new`;
-  if (now === undefined) return `${name} is gone`;
+  if (now === undefined) return `${name} was removed`;
   const [old, current] = [FILE.exec(before)?.groups, FILE.exec(now)?.groups];
   if (old?.["hex"] && current?.["hex"]) {
     if (old["hex"] === current["hex"]) {

@@ -47,12 +47,12 @@ async function missingFile(paths: WorkPaths, records: Records): Promise<string |
 /** Why nothing of the disk can be used, if so. */
 async function findDamage(paths: WorkPaths, records: Records): Promise<string | undefined> {
   const missing = await missingFile(paths, records);
-  if (missing !== undefined) return `${missing} is gone`;
+  if (missing !== undefined) return `${missing} was removed`;
   if (!isSame(records.base, await identityOf(paths.base))) {
-    return "the base below it was changed";
+    return "its base was modified";
   }
   if (records.disk && !isSame(records.disk, await identityOf(paths.disk))) {
-    return "something else wrote to it since the last run";
+    return "it was modified after the last run";
   }
   return undefined;
 }
@@ -65,10 +65,10 @@ async function inspectDisk(
   try {
     const info = await imageInfo(paths.disk, signal);
     const ours = info.format === "qcow2" && info.backingFile === paths.base && !info.dataFile;
-    if (!ours) return { damage: "it is not the disk that vmbuild made" };
+    if (!ours) return { damage: "it is not the disk that vmbuild created" };
     const check = await whenUnused(() => checkImage(paths.disk, signal), signal);
     if (check.corruptions > 0)
-      return { damage: `qemu-img finds ${check.corruptions} errors in it` };
+      return { damage: `qemu-img found ${check.corruptions} errors in it` };
     if (check.leaks > 0) await repairLeaks(paths.disk, signal);
     return { snapshots: info.snapshots };
   } catch (error) {
@@ -148,7 +148,7 @@ export async function readTrusted(paths: WorkPaths, signal: AbortSignal): Promis
   const orphans = snapshots.map(({ tag }) => tag).filter((tag) => !known.has(tag));
   const fewer = count - checkpoints.length;
   const losses =
-    fewer > 0 ? [`${fewer} of ${count} checkpoints were not whole, and are not used`] : [];
+    fewer > 0 ? [`${fewer} of ${count} checkpoints are incomplete and are not used`] : [];
   return { records: kept, losses, orphans };
 }
 

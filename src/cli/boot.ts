@@ -30,7 +30,7 @@ function parseForward(text: string): { host: number; guest: number } {
   const [host = 0, guest = 0] = text.split(":").map(Number);
   const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65536;
   if (/^\d+:\d+$/.test(text) && isPort(host) && isPort(guest)) return { host, guest };
-  throw new VmbuildError("USAGE", `--forward ${text}: write HOST:GUEST, such as 8443:443`);
+  throw new VmbuildError("USAGE", `--forward ${text}: use HOST:GUEST, such as 8443:443`);
 }
 
 /**

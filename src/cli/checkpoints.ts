@@ -61,7 +61,7 @@ async function checkValidity(
     const known = (await buildNames()).includes(nameOrPath);
     if (error.code !== "TEMPLATE_NOT_FOUND" || !known) throw error;
     const records = await readRecords(buildPaths(nameOrPath));
-    return { name: nameOrPath, keys: undefined, records, why: "its template was not found" };
+    return { name: nameOrPath, keys: undefined, records, why: "template not found" };
   }
   const found = template;
   const { plan } = await interruptible((signal) => previewRun(found, flags, {}, output, signal));
@@ -79,7 +79,7 @@ function rowsOf({ keys, records, why }: Validity): Row[] {
     .map((state): Row => {
       const { index, createdAt, memoryBytes, diskBytes, changedByHand } = state;
       const valid = keys ? keys[index] === state.key : null;
-      const byHand = changedByHand === undefined ? "" : "changed by hand";
+      const byHand = changedByHand === undefined ? "" : "modified with ssh --save";
       const reason = valid === true ? byHand : why;
       const step = index === 0 ? "(booted)" : state.step;
       return { index, step, createdAt, memoryBytes, diskBytes, valid, reason };
@@ -162,7 +162,7 @@ export async function listOrRemove(
   const [action, ...steps] = words;
   if (action === undefined) return list(nameOrPath, flags);
   if (action === "rm") return removeNamed(nameOrPath, steps, flags);
-  throw new VmbuildError("USAGE", `checkpoints: unknown action "${action}"`, {
-    hint: "Write `vmbuild checkpoints list NAME` or `vmbuild checkpoints rm NAME STEP...`.",
+  throw new VmbuildError("USAGE", `Unknown action "${action}"`, {
+    hint: "Use `vmbuild checkpoints list NAME` or `vmbuild checkpoints rm NAME STEP...`.",
   });
 }

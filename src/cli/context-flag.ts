@@ -19,7 +19,7 @@ export function parseContext(
     const value = at === 0 ? undefined : environment[text];
     if (value !== undefined) return [text, value];
     throw new VmbuildError("USAGE", `--context ${text}: write KEY=VALUE`, {
-      hint: "KEY alone takes the value of the environment variable KEY.",
+      hint: "A bare KEY takes its value from the environment.",
     });
   });
   return Object.fromEntries(pairs);

@@ -45,7 +45,7 @@ function linesOf(check: Check, nameColumns: number, columns: number, style: Styl
 function verdict(checks: readonly Check[], template: Template | undefined): string {
   const count = (status: Check["status"]): number =>
     checks.filter((check) => check.status === status).length;
-  const what = template ? template.name : "the default job, a guest under KVM";
+  const what = template ? template.name : "a default machine with KVM";
   const warnings = count("warn") > 0 ? ` (${countOf(count("warn"), "warning")})` : "";
   const failures = count("fail");
   return failures > 0

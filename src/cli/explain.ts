@@ -54,19 +54,20 @@ function render(report: Report, style: Style): string[] {
   const rows = steps.map(({ index, step, kept: isKept, reason }) => [
     `  ${index}`,
     step,
-    isKept ? style.green("kept") : style.yellow("runs"),
+    isKept ? style.green("cached") : style.yellow("runs"),
     reason,
   ]);
   const first = steps.find((step) => !step.kept);
-  const after = kept === 0 ? "" : `; first run after ${kept} kept ${kept === 1 ? "step" : "steps"}`;
+  const after =
+    kept === 0 ? "" : `; first step to run after ${kept} cached ${kept === 1 ? "step" : "steps"}`;
   const verdict = report.upToDate
-    ? `${report.name} is up to date: nothing would run`
+    ? `${report.name} is up to date`
     : first === undefined
-      ? `no step runs; the image is made ${report.image === null ? "" : `again (${report.image}) `}from the last state`
+      ? `no step runs; the image is ${report.image === null ? "created" : `rebuilt (${report.image})`} from the last checkpoint`
       : `step ${first.index} runs: ${first.reason}${after}`;
   const starts = {
-    checkpoint: "The machine goes on from a checkpoint.",
-    "booted guest": "The machine goes on from a booted guest that is kept.",
+    checkpoint: "The machine resumes from a checkpoint.",
+    "booted guest": "The machine resumes from the checkpoint of a booted guest.",
     boot: "The machine boots.",
   };
   const start = report.upToDate ? [] : [style.dim(starts[report.start])];

@@ -79,13 +79,13 @@ export function newAppliance(name: string, schema: string | undefined): NewFile[
       mode: 0o644,
       purpose: "the template",
     },
-    { path: "setup.sh", content: script(name), mode: 0o755, purpose: "what its step runs" },
-    { path: "README.md", content: readme(name), mode: 0o644, purpose: "for its users" },
+    { path: "setup.sh", content: script(name), mode: 0o755, purpose: "script of its step" },
+    { path: "README.md", content: readme(name), mode: 0o644, purpose: "documentation" },
     {
       path: ".gitignore",
       content: "# Images, where vmbuild is called from this folder.\noutput/\n",
       mode: 0o644,
-      purpose: "keeps images out of git",
+      purpose: "excludes images from git",
     },
   ];
 }

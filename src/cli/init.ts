@@ -46,8 +46,8 @@ export async function init(name: string, flags: InitFlags): Promise<number> {
   }
   const folder = folderOf(name, flags);
   if ((await statIfThere(folder)) && (await readdir(folder)).length > 0) {
-    throw new VmbuildError("USAGE", `${shortPath(folder)} is there already, and not empty`, {
-      hint: "Take another name, or remove the folder first; init overwrites nothing.",
+    throw new VmbuildError("USAGE", `${shortPath(folder)} already exists and is not empty`, {
+      hint: "Use another name, or remove the folder.",
     });
   }
   await makeFolder(folder);
@@ -63,8 +63,8 @@ export async function init(name: string, flags: InitFlags): Promise<number> {
   output.print(indent(alignRows(files.map(({ path, purpose }) => [path, purpose]))).join("\n"));
   output.print("\nNext:");
   const next = [
-    [`vmbuild validate ${what}`, "check it, without a machine"],
-    [`vmbuild doctor ${what}`, "what this host lacks for it"],
+    [`vmbuild validate ${what}`, "check the template"],
+    [`vmbuild doctor ${what}`, "check this host"],
     [`vmbuild run ${what}`, "build the image"],
   ];
   output.print(indent(alignRows(next)).join("\n"));

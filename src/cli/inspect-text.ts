@@ -33,7 +33,7 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
   const how =
     asked === shown
       ? asked
-      : `${asked}: ${problem === undefined ? "KVM where it works (shown below), else tcg" : shown}`;
+      : `${asked}: ${problem === undefined ? "kvm if it works (shown below), else tcg" : shown}`;
   return alignRows([
     ["cpus", `${machine.cpus} (${machine.cpuModel})`],
     ["memory", formatBytes(machine.memory)],
@@ -41,9 +41,14 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
     ["accelerator", how],
     ...(problem === undefined ? [] : [["", cleanText(problem)]]),
     ["firmware", machine.firmware],
-    ["network", machine.network === "isolated" ? "isolated (no way out)" : machine.network],
+    [
+      "network",
+      machine.network === "isolated"
+        ? "isolated (no connections out of the guest)"
+        : machine.network,
+    ],
     ["ssh", `${ssh.user}, within ${formatDuration(ssh.timeoutMs)}`],
-    ["cloud-init", seed.userData ?? "only what the build needs"],
+    ["cloud-init", seed.userData ?? "vmbuild's own configuration only"],
   ]);
 }
 
@@ -66,7 +71,7 @@ function qemuLines({ program, arguments: args }: Inspection["qemu"]): string[] {
 function stepLines(step: StepInspection, index: number, style: Style): string[] {
   const limits = [
     ...(step.retries > 0 ? [`${step.retries} retries`] : []),
-    `${formatDuration(step.timeoutMs)} at most`,
+    `timeout ${formatDuration(step.timeoutMs)}`,
   ].join(", ");
   const environment = Object.keys(step.environment);
   const rows = [
@@ -92,7 +97,7 @@ function acceptanceLines({ acceptance }: Inspection, style: Style): string[] {
   return [
     ...rows(acceptance.checks),
     ...acceptance.rounds.flatMap(({ name, checks }) => [
-      `${cleanText(name)}: all again${checks.length === 0 ? "" : ", and"}`,
+      `${cleanText(name)}: all checks above${checks.length === 0 ? "" : ", and"}`,
       ...indent(rows(checks)),
     ]),
   ];
@@ -106,7 +111,7 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
     cleanText(JSON.stringify(value)),
     ...(sensitive ? [style.dim("sensitive")] : []),
   ]);
-  const qemuTitle = `qemu ${qemu.version ?? "(not installed; as for 7.2)"}`;
+  const qemuTitle = `qemu ${qemu.version ?? "(not installed; arguments as for 7.2)"}`;
   return [
     `${style.bold(cleanText(name))} ${cleanText(version)}  ${style.dim(shortPath(template))}`,
     ...(description === undefined ? [] : indent([cleanText(description)])),

@@ -7,8 +7,8 @@ import { VmbuildError } from "../errors.js";
 
 const KINDS = {
   SIGINT: { code: "INTERRUPTED", message: "Interrupted (Ctrl-C)" },
-  SIGTERM: { code: "TERMINATED", message: "Asked to end (SIGTERM)" },
-  SIGHUP: { code: "TERMINATED", message: "The terminal went away (SIGHUP)" },
+  SIGTERM: { code: "TERMINATED", message: "Terminated (SIGTERM)" },
+  SIGHUP: { code: "TERMINATED", message: "The terminal was closed (SIGHUP)" },
 } as const;
 
 /**

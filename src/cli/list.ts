@@ -119,7 +119,7 @@ export async function list(flags: ListFlags): Promise<number> {
     return 0;
   }
   if (rows.length === 0) {
-    output.log("Nothing was built on this host yet. Begin with: vmbuild init NAME");
+    output.log("No builds on this host. To create one: vmbuild init NAME");
     return 0;
   }
   const style = output.stdoutStyle;

@@ -28,7 +28,10 @@ export interface LogsFlags {
 async function chooseFile(found: FoundRun, flags: LogsFlags): Promise<string> {
   const asked = [flags.console, flags.qemu, flags.step !== undefined, flags.json];
   if (asked.filter(Boolean).length > 1) {
-    throw new VmbuildError("USAGE", "--console, --qemu, --step and --json exclude each other");
+    throw new VmbuildError(
+      "USAGE",
+      "The options --console, --qemu, --step and --json are mutually exclusive",
+    );
   }
   if (flags.console) return found.paths.console;
   if (flags.qemu) return found.paths.qemuLog;
@@ -91,6 +94,6 @@ export async function logs(name: string, flags: LogsFlags): Promise<number> {
     }
   });
   await view.close();
-  if (lines === 0 && exitCode === 0) output.log(`note: nothing is in ${path}`);
+  if (lines === 0 && exitCode === 0) output.log(`note: ${path} is empty`);
   return exitCode;
 }

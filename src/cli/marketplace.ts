@@ -58,7 +58,7 @@ export async function marketplace(name: string, flags: MarketplaceFlags): Promis
   if (flags.json) output.printJson({ path, url, ...(uuid === undefined ? {} : { uuid }) });
   else output.print(path);
   if (flags.uuid === true) {
-    output.log(`Keep the UUID for the next version: --uuid ${uuid}`);
+    output.log(`Use the same UUID for the next version: --uuid ${uuid}`);
   }
   return 0;
 }

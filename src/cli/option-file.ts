@@ -23,7 +23,7 @@ async function requireOther(flag: string, path: string, image: string): Promise<
   for (const own of [image, ...names, join(dirname(image), MANIFEST_NAME)]) {
     if ((await realOf(path)) !== (await realOf(own))) continue;
     throw new VmbuildError("USAGE", `${flag}: ${path} belongs to the finished image`, {
-      hint: "Give another file: this one would be replaced.",
+      hint: "Use another file; this one would be overwritten.",
     });
   }
 }
@@ -50,7 +50,7 @@ export async function requireOptionFile(
   image?: string,
 ): Promise<string | undefined> {
   if (path === undefined) return undefined;
-  if (path === "") throw new VmbuildError("USAGE", `${flag}: the path of a file is empty`);
+  if (path === "") throw new VmbuildError("USAGE", `${flag}: the file path is empty`);
   const absolute = resolve(path);
   if (image !== undefined) await requireOther(flag, absolute, image);
   try {

@@ -74,7 +74,7 @@ function parsePairs(flag: string, pairs: readonly string[] = []): Record<string,
   return Object.fromEntries(
     pairs.map((pair): [string, string] => {
       const at = pair.indexOf("=");
-      if (at < 1) throw new VmbuildError("USAGE", `${flag} ${pair}: write NAME=VALUE`);
+      if (at < 1) throw new VmbuildError("USAGE", `${flag} ${pair}: use NAME=VALUE`);
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
@@ -85,9 +85,13 @@ function parseBase(text: string, resolvePath: (path: string) => string): unknown
   const suite = /^bootstrap:(.+)$/.exec(text)?.[1];
   if (suite !== undefined) return { bootstrap: { suite } };
   if (/^https?:/.test(text)) {
-    throw new VmbuildError("USAGE", "--base takes no address: a download needs a checksum", {
-      hint: `Use --set 'base={"url":"…","checksum":"sha256:…"}'.`,
-    });
+    throw new VmbuildError(
+      "USAGE",
+      "--base does not accept a URL, because a download requires a checksum",
+      {
+        hint: `Use --set 'base={"url":"…","checksum":"sha256:…"}'.`,
+      },
+    );
   }
   return { path: resolvePath(text) };
 }

@@ -28,7 +28,7 @@ function parseAs(
 ): number {
   const value = parse(text);
   if (value !== undefined) return value;
-  throw new VmbuildError("USAGE", `${flag} ${text}: write for example ${example}`);
+  throw new VmbuildError("USAGE", `${flag} ${text}: use for example ${example}`);
 }
 
 /** Parses a size in bytes. Zero is allowed. */
@@ -67,7 +67,7 @@ export async function prune(flags: PruneFlags): Promise<number> {
     `${cleanText(label)}  ${output.stdoutStyle.dim(`(${cleanText(reason)})`)}`,
   ]);
   if (rows.length > 0) output.print(alignRows(rows).join("\n"));
-  for (const name of busy) output.log(`note: ${name} runs now; its files were left alone`);
+  for (const name of busy) output.log(`note: ${name} is running; its files were not touched`);
   const things = countOf(removed.length, "thing");
   const amount = formatBytes(freed);
   if (removed.length === 0) output.print("Nothing to remove.");

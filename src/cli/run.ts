@@ -52,7 +52,7 @@ function parseBreakpoint(text: string, template: Template): Breakpoint {
   if ((when === "before" || when === "after") && step !== undefined && names.includes(step)) {
     return { when, step };
   }
-  throw new VmbuildError("USAGE", `--break ${text}: write before:STEP or after:STEP`, {
+  throw new VmbuildError("USAGE", `--break ${text}: use before:STEP or after:STEP`, {
     hint: `The steps of ${template.name} are ${names.join(", ")}.`,
   });
 }
@@ -179,7 +179,7 @@ function requireDifferentNames(templates: readonly Template[]): void {
   const names = templates.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice === undefined) return;
-  throw new VmbuildError("USAGE", `Two of the templates are called ${twice}`);
+  throw new VmbuildError("USAGE", `Two of the templates have the name ${twice}`);
 }
 
 /**
@@ -198,7 +198,7 @@ async function requireDifferentFolders(templates: readonly Template[], flags: Ru
         "USAGE",
         `The templates ${other} and ${template.name} have the same output folder: ${folder}`,
         {
-          hint: "Change output.directory in one of them, or give --output DIR, which makes DIR/NAME.",
+          hint: "Change output.directory in one of them, or use --output DIR, which creates DIR/NAME.",
         },
       );
     }
@@ -207,7 +207,7 @@ async function requireDifferentFolders(templates: readonly Template[], flags: Ru
 }
 
 function rejectConflictingFlags({ force, from, retry, checkpoints, output }: RunFlags): void {
-  if (output === "") throw new VmbuildError("USAGE", "--output: the path of a folder is empty");
+  if (output === "") throw new VmbuildError("USAGE", "--output: the folder path is empty");
   const given = [
     ...(force ? ["--force"] : []),
     ...(from === undefined ? [] : ["--from"]),
@@ -215,7 +215,7 @@ function rejectConflictingFlags({ force, from, retry, checkpoints, output }: Run
     ...(checkpoints ? [] : ["--no-checkpoints"]),
   ];
   if (given.length < 2 || (given.length === 2 && force && !checkpoints)) return;
-  throw new VmbuildError("USAGE", `${given.join(" and ")} do not go together`);
+  throw new VmbuildError("USAGE", `${given.join(" and ")} are mutually exclusive`);
 }
 
 /**

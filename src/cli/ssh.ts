@@ -36,7 +36,10 @@ export async function ssh(
   }
   const { record } = running;
   if (flags.save) {
-    throw new VmbuildError("USAGE", "--save is for a saved state; a run keeps what you change");
+    throw new VmbuildError(
+      "USAGE",
+      "--save is valid for a checkpoint only; a running build keeps all changes",
+    );
   }
   if (flags.release && words.length === 0) return release(record);
   const { sshPort, secondPort, user } = record.machine;
@@ -92,7 +95,10 @@ async function openSavedState(
   { step, save = false, keep, release: released }: SshFlags,
 ): Promise<number> {
   if (keep || released) {
-    throw new VmbuildError("USAGE", `${keep ? "--keep" : "--release"} is for a run that is paused`);
+    throw new VmbuildError(
+      "USAGE",
+      `${keep ? "--keep" : "--release"} is valid for a paused run only`,
+    );
   }
   const output = createOutput();
   const emit: Emit = (event) => {
@@ -100,7 +106,7 @@ async function openSavedState(
   };
   return interruptible((signal) =>
     enterState({ name, step, save, emit, signal }, async ({ connection, title }) => {
-      const fate = save ? "What you change is kept." : "What you change is gone afterwards.";
+      const fate = save ? "Changes are saved." : "Changes are discarded at exit.";
       output.log(`${name}, ${title}. ${fate}`);
       const command = words.length > 0 ? words.join(" ") : undefined;
       return attachTerminal(connection, command, process, signal);
@@ -112,6 +118,6 @@ async function openSavedState(
 async function release(record: ReachableRun["record"]): Promise<number> {
   if (record.state !== "paused") return 0;
   await sendRelease(record.machine.control);
-  createOutput().log(`The run of ${record.name} goes on. (--keep leaves it paused.)`);
+  createOutput().log(`The run of ${record.name} resumes. (--keep leaves it paused.)`);
   return 0;
 }

@@ -91,7 +91,7 @@ export function watchStream(stream: NodeJS.WriteStream): StreamWatch {
 export function stdoutError(cause: unknown): VmbuildError {
   return new VmbuildError(
     "HOST_OUTPUT",
-    `Standard output could not be written, so the result there is incomplete: ${messageOf(cause)}`,
+    `Standard output could not be written; the result is incomplete: ${messageOf(cause)}`,
     { cause },
   );
 }

@@ -29,17 +29,17 @@ export interface VerifyFlags extends TemplateFlags, OutputFlags, ReportFlags {
 function parseEndpoint(text: string, scheme: string): URL {
   const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${scheme}://${text}`;
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  const hint = "Write for example --endpoint https://10.0.0.1";
+  const hint = "Use for example --endpoint https://10.0.0.1";
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {
     throw new VmbuildError("USAGE", `--endpoint ${text} is not an http(s) URL`, { hint });
   }
   if (url.username !== "" || url.password !== "") {
-    throw new VmbuildError("USAGE", "--endpoint has a user or a password in it", {
-      hint: "Everybody on this host could read it; use --password-env.",
+    throw new VmbuildError("USAGE", "--endpoint contains a user name or a password", {
+      hint: "Other users of this host can read the arguments of a process; use --password-env.",
     });
   }
   if (url.search !== "" || url.hash !== "") {
-    throw new VmbuildError("USAGE", `--endpoint ${text} ends in a query or a fragment`, { hint });
+    throw new VmbuildError("USAGE", `--endpoint ${text} contains a query or a fragment`, { hint });
   }
   return url;
 }
@@ -55,8 +55,8 @@ function fromEnvironment(flag: string, name: string | undefined): string | undef
 async function trustFrom(flags: VerifyFlags, endpoint: URL): Promise<Trust> {
   const { insecure, ca, fingerprint } = flags;
   if (endpoint.protocol === "http:" && (ca !== undefined || fingerprint !== undefined)) {
-    throw new VmbuildError("USAGE", "An endpoint over plain http has no certificate to check", {
-      hint: "Write https:// in --endpoint, or leave --ca and --fingerprint out.",
+    throw new VmbuildError("USAGE", "--ca and --fingerprint require an https endpoint", {
+      hint: "Use https:// in --endpoint, or omit --ca and --fingerprint.",
     });
   }
   if (fingerprint !== undefined) {
@@ -74,7 +74,7 @@ export async function verify(name: string, flags: VerifyFlags): Promise<number> 
   const endpoint = parseEndpoint(flags.endpoint, section.endpoint.scheme);
   const waitMs = parseDuration(flags.wait ?? "0s");
   if (waitMs === undefined) {
-    throw new VmbuildError("USAGE", `--wait ${flags.wait}: write for example 5m`);
+    throw new VmbuildError("USAGE", `--wait ${flags.wait}: use for example 5m`);
   }
   await requireOptionFile("--junit", flags.junit);
   const secret = {

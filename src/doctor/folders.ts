@@ -31,7 +31,7 @@ export async function writeProblem(
       const isMissing = !mustExist && systemCode(error) === "ENOENT" && dirname(at) !== at;
       if (isMissing) continue;
       const { message } = asVmbuildError(error);
-      return at === folder ? message : `${folder} cannot be made: ${message}`;
+      return at === folder ? message : `${folder} cannot be created: ${message}`;
     }
   }
 }
@@ -41,7 +41,7 @@ export function unwritable(name: string, problem: string, variable: string): Che
   const home = hasNoHome(variable) ? "; this user has no home folder (HOME)" : "";
   return unmet(name, true, {
     found: `${problem}${home}`,
-    cost: "nothing can be built",
+    cost: "no template can be built",
     fix: `use another folder: ${variable}=/elsewhere`,
   });
 }
@@ -56,7 +56,7 @@ export async function checkFolders(): Promise<Check[]> {
       ? ok("temporary folder", temporary)
       : unmet("temporary folder", false, {
           found: problem,
-          cost: "programs that vmbuild runs may fail, such as those that make bases from packages",
+          cost: "programs that vmbuild runs may fail, such as mmdebstrap",
           fix: "use another folder: TMPDIR=/elsewhere",
         }),
     await runtimeFolder().then(
@@ -69,8 +69,8 @@ export async function checkFolders(): Promise<Check[]> {
     ...(here === undefined
       ? [
           unmet("current folder", true, {
-            found: "it does not exist any more",
-            cost: "templates and output folders cannot be found",
+            found: "it no longer exists",
+            cost: "relative paths cannot be resolved",
             fix: "cd ~",
           }),
         ]

@@ -27,7 +27,7 @@ export function checkNode(): Check {
   }
   return unmet("node", true, {
     found: `${process.versions.node}, which is older than ${oldest}.${oldestMinor}`,
-    cost: "vmbuild may fail anywhere",
+    cost: "vmbuild may not work",
     fix: "install Node.js 20.19 or later",
   });
 }
@@ -59,7 +59,7 @@ export async function checkMemory(wanted: number, required: boolean): Promise<Ch
   return unmet("memory", required, {
     found: `${found}, ${needed} wanted`,
     cost: "a machine of that size cannot be started",
-    fix: "lower it for a run: --memory 4G",
+    fix: "reduce it for a run: --memory 4G",
   });
 }
 

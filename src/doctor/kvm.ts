@@ -16,13 +16,14 @@ export interface KvmRequirement {
   readonly required: boolean;
 }
 
-const COST = "guests are emulated, many times slower (--accel tcg), or not built at all";
+const COST =
+  "templates that require KVM cannot be built; emulation (--accel tcg) is many times slower";
 
 /** Runs a very small guest, as a build does before its own; takes three seconds at most. */
 export async function checkKvm(requirement: KvmRequirement, signal: AbortSignal): Promise<Check> {
   const { binary, cpuModel, required } = requirement;
   if (!(await findProgram(binary))) {
-    const found = `not tried: ${binary} is not installed`;
+    const found = `not tested: ${binary} is not installed`;
     return unmet("kvm", required, { found, cost: COST, fix: "install QEMU first" });
   }
   const model = cpuModel ?? defaultCpuModel("kvm");
@@ -60,7 +61,8 @@ export async function checkKvmGroup(): Promise<Check | undefined> {
   const group = line?.split(":")[0] ?? String(device.gid);
   if (uid === 0) return ok("kvm group", "not needed by root");
   if (process.getgroups?.().includes(device.gid)) return ok("kvm group", `in ${group}`);
-  if ((device.mode & 0o006) === 0o006) return ok("kvm group", "not needed: open to all");
+  if ((device.mode & 0o006) === 0o006)
+    return ok("kvm group", "not needed: /dev/kvm is open to all users");
   return unmet("kvm group", false, {
     found: `${username} is not in the group ${group}`,
     cost: "KVM cannot be used",

@@ -34,7 +34,7 @@ async function versionOf(name: string, path: string, signal: AbortSignal): Promi
 
 function costOf(name: string, isRequired: boolean): string {
   const purpose = name in PROGRAMS ? PROGRAMS[name as ProgramName].purpose : "runs the machine";
-  if (isRequired) return `nothing can be built: it ${purpose}`;
+  if (isRequired) return `no template can be built: it ${purpose}`;
   const base = BASE_KINDS.find(({ host }) => host?.programs.includes(name as ProgramName));
   return `${base?.host?.cost ?? "templates that need it cannot be built"}: it ${purpose}`;
 }
@@ -43,7 +43,7 @@ function costOf(name: string, isRequired: boolean): string {
 function installLine(name: string): string {
   return name in PROGRAMS
     ? `sudo apt-get install ${PROGRAMS[name as ProgramName].package}`
-    : `install ${name}, or set machine.binary to a program that is there`;
+    : `install ${name}, or set machine.binary to an installed program`;
 }
 
 async function checkProgram(name: string, required: boolean, signal: AbortSignal): Promise<Check> {

@@ -88,7 +88,7 @@ async function reportWarnings(guest: Guest, { emit }: CloudInitOptions): Promise
   emit({
     type: "warning",
     message: `cloud-init warns: ${first}${more}`,
-    hint: "A part of the user-data may have had no effect. The guest's /var/log/cloud-init.log has it all.",
+    hint: "Parts of the user-data may have had no effect; see /var/log/cloud-init.log in the guest.",
   });
 }
 
@@ -96,7 +96,7 @@ function requireDone({ status, errors, detail }: Status): void {
   if (status === "done" && errors.length === 0) return;
   throw new VmbuildError("GUEST_CLOUD_INIT", `cloud-init's status is "${status}"`, {
     lines: [...errors.map(String), ...(detail ? [detail] : [])],
-    hint: "The guest's /var/log/cloud-init-output.log has more; correct the user-data.",
+    hint: "Correct the user-data; see /var/log/cloud-init-output.log in the guest.",
   });
 }
 
@@ -106,10 +106,10 @@ const isPoweredOff = (error: unknown): boolean =>
   error.details["byGuest"] === true;
 
 function poweredOffError(what: string): VmbuildError {
-  return new VmbuildError("GUEST_CLOUD_INIT", `${what}, as the user-data tells cloud-init`, {
+  return new VmbuildError("GUEST_CLOUD_INIT", `${what}, as the user-data requests`, {
     hint:
-      "Take power_state, or the command that does it, out of the user-data: vmbuild switches the " +
-      "guest off itself when the steps are done.",
+      "Remove power_state, or the command that does it, from the user-data: vmbuild powers the " +
+      "guest off after the last step.",
   });
 }
 
@@ -121,12 +121,12 @@ async function waitForRestart(guest: Guest, shutdown: PendingShutdown, { emit }:
   const description = describeShutdown(shutdown);
   emit({
     type: "note",
-    message: `The guest is ${description}, as the user-data tells cloud-init.`,
+    message: `The guest is ${description}, as the user-data requests.`,
   });
   const left = shutdown.at === undefined ? 0 : Math.max(0, shutdown.at - Date.now());
   if (await guest.waitUntilLost(left + SHUTDOWN_MS)) return;
-  throw new VmbuildError("GUEST_CLOUD_INIT", `The guest is ${description}, but does not restart`, {
-    hint: "The guest's /var/log/cloud-init-output.log has more; correct the user-data.",
+  throw new VmbuildError("GUEST_CLOUD_INIT", `The guest is ${description}, but did not restart`, {
+    hint: "Correct the user-data; see /var/log/cloud-init-output.log in the guest.",
   });
 }
 
@@ -151,7 +151,8 @@ async function statusUnlessRestarting(
     if (!isLost(error)) throw error;
     options.emit({
       type: "note",
-      message: "The connection was lost while cloud-init ran: waiting until the guest is back.",
+      message:
+        "The connection was lost while cloud-init ran; waiting until the guest answers again.",
     });
     return undefined;
   }
@@ -183,12 +184,14 @@ export async function waitForCloudInit(guest: Guest, options: CloudInitOptions):
       }
       await reconnect(guest, options);
     } catch (error) {
-      throw isPoweredOff(error) ? poweredOffError("The guest switched itself off") : error;
+      throw isPoweredOff(error) ? poweredOffError("The guest powered itself off") : error;
     }
   }
   throw new VmbuildError(
     "GUEST_CLOUD_INIT",
-    `The guest restarted ${MAX_RECONNECTS} times while cloud-init ran, and does not stop`,
-    { hint: "Does the user-data restart it at each boot (bootcmd, a boothook, power_state)?" },
+    `The guest restarted ${MAX_RECONNECTS} times while cloud-init ran`,
+    {
+      hint: "Check whether the user-data restarts it at each boot (bootcmd, a boothook, power_state).",
+    },
   );
 }

@@ -63,12 +63,12 @@ function openSocket(port: number): Promise<Socket> {
 function hostKeyError(key: Buffer, pinned: string): VmbuildError {
   return new VmbuildError(
     "GUEST_HOST_KEY",
-    "The machine that answers has another host key than the one this build made",
+    "The SSH server presented a host key other than the one that this build created",
     {
       lines: [`expected  ssh-ed25519 ${pinned}`, `found     ${key.toString("base64")}`],
       hint:
-        "The base did not take its host key from the seed: does it run cloud-init, with the " +
-        "NoCloud data source? Or does something else answer on that port?",
+        "Check that the base runs cloud-init with the " +
+        "NoCloud data source, and that no other program uses the port.",
     },
   );
 }
@@ -120,7 +120,7 @@ export async function connectOnce(
     progress.stage = "handshake";
     clearTimeout(timer);
     timer = setTimeout(
-      () => giveUp(progress.stage, "the guest fell silent in the middle of it"),
+      () => giveUp(progress.stage, "the guest stopped responding during the handshake"),
       HANDSHAKE_DEADLINE_MS,
     );
   });

@@ -31,7 +31,7 @@ export async function withHostErrors(to: string, download: () => Promise<void>):
     }
     throw new VmbuildError("STEP_FAILED", `Cannot write ${to} on the host: ${messageOf(cause)}`, {
       cause,
-      hint: "Is there something else at that path, and may you write there?",
+      hint: "Check the path and its permissions.",
     });
   }
 }
@@ -43,9 +43,11 @@ export async function guestPathKind(
 ): Promise<GuestPathKind> {
   const quoted = shellQuote(path);
   const command = `if [ -d ${quoted} ]; then echo tree; elif [ -f ${quoted} ]; then echo file; else echo missing; fi`;
-  const answer = (await runTransfer(context, { command, what: `Looking at ${path}` })).trim();
+  const answer = (
+    await runTransfer(context, { command, what: `Reading the type of ${path}` })
+  ).trim();
   if (answer === "file" || answer === "tree") return answer;
-  throw new VmbuildError("STEP_FAILED", `There is no file or folder ${path} in the guest`);
+  throw new VmbuildError("STEP_FAILED", `The guest has no file or folder ${path}`);
 }
 
 /** Size of a file in bytes, and its SHA-256 in hexadecimal. */

@@ -23,7 +23,7 @@ export async function firstConnection(
   } catch {
     signal.throwIfAborted();
     // All attempts failed. The first one has the most useful error.
-    return await (running[0] ?? Promise.reject(new Error("there is no way to connect")));
+    return await (running[0] ?? Promise.reject(new Error("no connection could be made")));
   } finally {
     decided.abort();
   }

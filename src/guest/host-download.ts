@@ -30,12 +30,12 @@ function refusedError(message: string, lines: readonly string[] = []): VmbuildEr
       ...lines.slice(0, MAX_LINES),
       ...(lines.length > MAX_LINES ? [`and ${lines.length - MAX_LINES} more`] : []),
     ],
-    hint: 'Nothing was changed. Name another path, or write "overwrite": true to replace files.',
+    hint: 'Use another path, or set "overwrite": true to replace files. No file was changed.',
   });
 }
 
 const exists = (path: string): VmbuildError =>
-  refusedError(`${path} exists already on the host, with other content`);
+  refusedError(`${path} already exists on the host, with different content`);
 
 async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
   try {
@@ -50,8 +50,8 @@ async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
 async function followLinks(path: string): Promise<string> {
   if (!(await lstatIfThere(path))) return path;
   if (await statIfThere(path)) return realpath(path);
-  throw new VmbuildError("STEP_FAILED", `${path} is a link on the host that leads nowhere`, {
-    hint: "Remove the link, or name another path.",
+  throw new VmbuildError("STEP_FAILED", `${path} is a dangling symbolic link on the host`, {
+    hint: "Remove the link, or use another path.",
   });
 }
 
@@ -78,7 +78,7 @@ async function fileToHost(context: TransferContext, download: HostDownload): Pro
   const old = await lstatIfThere(path);
   if (old?.isDirectory()) {
     throw new VmbuildError("STEP_FAILED", `${path} is a folder on the host`, {
-      hint: "End the path in a slash to put the file into that folder.",
+      hint: "Add a slash to the end of the path to place the file into the folder.",
     });
   }
   if (old && !old.isFile()) {
@@ -144,7 +144,7 @@ async function planMerge(
     else if (await isSame({ path: from, status }, { path: to, status: old }, options.signal)) {
       continue;
     } else if (options.overwrite) merge.moves.push({ from, to });
-    else merge.conflicts.push(`${shown} exists with other content`);
+    else merge.conflicts.push(`${shown} exists with different content`);
   }
   return merge;
 }
@@ -158,7 +158,7 @@ async function treeToHost(context: TransferContext, download: HostDownload): Pro
     return withTemporary(path, fetch, (temporary) => rename(temporary, path));
   }
   if (!old.isDirectory()) {
-    throw new VmbuildError("STEP_FAILED", `${path} on the host is not a folder, and ${from} is`);
+    throw new VmbuildError("STEP_FAILED", `${path} on the host is not a folder, but ${from} is`);
   }
   // The temporary folder is inside the target, because its parent may be on another file system.
   await withTemporary(
@@ -169,7 +169,7 @@ async function treeToHost(context: TransferContext, download: HostDownload): Pro
       const merge = await planMerge(Buffer.from(temporary), Buffer.from(path), options);
       if (merge.conflicts.length > 0) {
         throw refusedError(
-          `What ${from} holds cannot be put into ${path} on the host`,
+          `The contents of ${from} cannot be copied to ${path} on the host`,
           merge.conflicts,
         );
       }

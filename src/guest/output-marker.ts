@@ -11,7 +11,7 @@ const MAX_PREAMBLE_BYTES = 4096;
 
 /** Hint for a command that the login shell did not run. */
 export const LOGIN_SHELL_HINT =
-  "A start-up file of the login shell, such as ~/.bashrc, may end or replace it; or the account may have expired, or its shell is nologin.";
+  "Check whether a start-up file such as ~/.bashrc exits or replaces the shell, the account has expired, or its shell is nologin.";
 
 /** Marker that precedes the output of one command. */
 export class OutputMarker {
@@ -80,7 +80,7 @@ export class MarkedOutput {
     if (this.#pid !== undefined) return;
     throw new VmbuildError(
       "GUEST_SHELL",
-      `${what} did not begin: the user's login shell in the guest ended first`,
+      `${what} failed: the user's login shell in the guest exited before the command started`,
       {
         lines: [...this.before.split("\n").filter((line) => line !== ""), ...stderr],
         hint: LOGIN_SHELL_HINT,

@@ -10,19 +10,19 @@ import type { Connection, SshTarget, Stage } from "./connection.js";
 export const STAGE_HINTS: Record<Stage, { problem: string; hint: string }> = {
   listener: {
     problem: "nothing listens on the guest's port 22",
-    hint: "Is an SSH server installed and enabled in the base? The console shows what did start.",
+    hint: "Check on the console whether the base starts an SSH server.",
   },
   banner: {
     problem: "the guest does not answer on the network",
-    hint: "It may not have booted, or has no network: the console's last lines show how far it got.",
+    hint: "Check the console's last lines: the guest may not have booted, or may have no network.",
   },
   handshake: {
     problem: "the SSH handshake does not complete",
-    hint: "Is it an SSH server that answers? A very slow guest may need a longer ssh.timeout.",
+    hint: "Increase ssh.timeout for a very slow guest, and check that port 22 is used by an SSH server.",
   },
   authentication: {
-    problem: "the guest refuses the build's key",
-    hint: "Check ssh.user, and that cloud-init gave that user the key.",
+    problem: "the guest rejects the build's key",
+    hint: "Check ssh.user, and that cloud-init installs the key for that user.",
   },
 };
 
@@ -97,7 +97,7 @@ function timeoutError(
       lines: [
         `stage reached: ${stage}, after ${attempts} attempts${failure ? ` (${failure.message})` : ""}`,
         "last lines of the console:",
-        ...(console.length > 0 ? console.map((line) => `  ${line}`) : ["  (it printed nothing)"]),
+        ...(console.length > 0 ? console.map((line) => `  ${line}`) : ["  (empty)"]),
       ],
       details: { stage, attempts },
     },
@@ -172,8 +172,8 @@ class ReadinessWait {
     const { user } = this.#options.target;
     throw new VmbuildError(
       "GUEST_AUTH",
-      `The guest has refused the build's key for user ${user} for ${formatDuration(AUTHENTICATION_GRACE_MS)}`,
-      { cause: failure, lines: [`the last answer: ${failure.message}`] },
+      `The guest has rejected the build's key for the user ${user} for ${formatDuration(AUTHENTICATION_GRACE_MS)}`,
+      { cause: failure, lines: [`last response: ${failure.message}`] },
     );
   }
 

@@ -85,8 +85,8 @@ const NO_COMMANDS_MS = 20_000;
 /** Returns the error for a guest that runs no commands. */
 function noCommandsError(output: readonly string[], restarted: boolean | undefined): VmbuildError {
   const which = restarted === true ? "The guest restarted, and" : "The guest";
-  const answered = output.length > 0 ? `it answers: ${output[0]}` : "it answers nothing";
-  const message = `${which} lets the build in but runs no command for it; ${answered}`;
+  const answered = output.length > 0 ? `its response is: ${output[0]}` : "it sends no response";
+  const message = `${which} accepts the login but does not run commands; ${answered}`;
   return new VmbuildError("GUEST_SHELL", message, { lines: output.slice(0, 20) });
 }
 
@@ -105,8 +105,8 @@ async function waitForOtherBoot(
     if (left <= 0) {
       const state =
         restarted === true
-          ? "it was reset, and what answers now does not say which boot it is"
-          : "it still runs its old boot";
+          ? "it was reset, but its boot ID cannot be read"
+          : "it is still running the previous boot";
       throw new VmbuildError(
         "GUEST_TIMEOUT",
         `The guest did not restart within ${formatDuration(timeoutMs)}: ${state}`,

@@ -95,6 +95,6 @@ export async function refreshGuest(guest: Guest, options: RefreshOptions): Promi
     setHostnameScript(hostname),
   ];
   const script = `set -e\n${command.join("\n")}`;
-  const lines = await guest.ask(script, "Waking the guest", DEADLINE_MS);
+  const lines = await guest.ask(script, "Preparing the resumed guest", DEADLINE_MS);
   return { seeded: !lines.includes("unseeded") };
 }

@@ -71,6 +71,6 @@ export async function startRescueSshd(
   user: string,
 ): Promise<boolean> {
   const command = `${STOP_TIMERS}\n${startScript(keys, user)}`;
-  const lines = await guest.ask(command, "Starting the build's own SSH server", DEADLINE_MS);
+  const lines = await guest.ask(command, "Starting the rescue SSH server", DEADLINE_MS);
   return !lines.includes("closed");
 }

@@ -135,12 +135,16 @@ function notStartedError(end: ChannelEnd, output: readonly string[], sudo: boole
     ? "sudo no longer runs commands for the build's user"
     : "The guest does not run commands";
   const how = end.signal === null ? `exit code ${end.exitCode}` : `SIG${end.signal}`;
-  return new VmbuildError("GUEST_SHELL", `${who}; it prints: ${lines[0] ?? "nothing"} (${how})`, {
-    lines,
-    hint: isSudo
-      ? "vmbuild needs sudo without a password until the guest is sealed, after the last step."
-      : LOGIN_SHELL_HINT,
-  });
+  return new VmbuildError(
+    "GUEST_SHELL",
+    `${who}; its output is: ${lines[0] ?? "(empty)"} (${how})`,
+    {
+      lines,
+      hint: isSudo
+        ? "vmbuild requires sudo without a password until the seal, after the last step."
+        : LOGIN_SHELL_HINT,
+    },
+  );
 }
 
 async function runSession(
@@ -265,6 +269,6 @@ export async function runQuietly(
 /** Checks that an internal command succeeded. */
 export function requireSuccess(end: ScriptEnd, what: string, lines: readonly string[]): void {
   if (end.exitCode === 0) return;
-  const how = end.timedOut ? "ran out of time" : `ended with ${end.signal ?? end.exitCode}`;
+  const how = end.timedOut ? "timed out" : `failed with ${end.signal ?? end.exitCode}`;
   throw new VmbuildError("STEP_FAILED", `${what} ${how}`, { lines: lines.slice(-20) });
 }

@@ -122,9 +122,8 @@ export interface SealResult {
 }
 
 const NO_HOST_KEYS = {
-  message:
-    "The image has no SSH host keys, and nothing in it that would make them at its first boot",
-  hint: "Leave cloud-init in the image, or enable a unit that runs `ssh-keygen -A` before ssh.",
+  message: "The image has no SSH host keys, and no service that creates them at its first boot",
+  hint: "Keep cloud-init in the image, or enable a unit that runs `ssh-keygen -A` before sshd.",
 };
 
 /** Reports an sshd that has neither host keys nor a service that creates them. */
@@ -160,10 +159,14 @@ export async function sealGuest(guest: Guest, keys: BuildKeys): Promise<SealResu
   const mark = `${FOUND} `;
   const found = lines.flatMap((line) => (line.startsWith(mark) ? [line.slice(mark.length)] : []));
   if (found.length > 0) {
-    throw new VmbuildError("SEAL_FAILED", "Something of the build is still inside the image", {
-      lines: found,
-      details: { files: found },
-    });
+    throw new VmbuildError(
+      "SEAL_FAILED",
+      "The image still contains keys or identifiers of the build",
+      {
+        lines: found,
+        details: { files: found },
+      },
+    );
   }
   return { warnings: lines.includes(LOST) ? [NO_HOST_KEYS] : [] };
 }

@@ -113,7 +113,7 @@ export function parseSystemState(lines: readonly string[]): SystemState {
 
 const DESCRIPTIONS: Record<ShutdownKind, string> = {
   reboot: "restarting",
-  poweroff: "switching itself off",
+  poweroff: "powering off",
   halt: "halting",
   unknown: "shutting down",
 };

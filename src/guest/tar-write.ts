@@ -86,9 +86,9 @@ async function* contentOf(entry: TreeEntry, onBytes: (bytes: number) => void) {
     yield chunk;
   }
   if (left === 0) return;
-  const message = `${displayName(entry.path)} became shorter while it was read`;
+  const message = `${displayName(entry.path)} was truncated while it was read`;
   throw new VmbuildError("STEP_FAILED", message, {
-    hint: "Does something still write to that folder?",
+    hint: "Check whether a program is writing to that folder.",
   });
 }
 

@@ -42,7 +42,7 @@ function requireEnd(end: ChannelEnd, answer: MarkedOutput, what: string, stderr:
   if (end.exitCode === 0) return;
   throw new VmbuildError("STEP_FAILED", `${what} failed in the guest (exit ${end.exitCode})`, {
     lines: linesOf(stderr),
-    hint: "Is there space left in the guest, and may the user read and write there?",
+    hint: "Check the free space in the guest, and the user's permissions.",
   });
 }
 

@@ -30,7 +30,7 @@ async function ask(context: TransferContext, lines: readonly string[], what: str
   const result = await runQuietly(connection, command, signal, limits);
   const { end } = result;
   if (end.exitCode === 0) return result.lines;
-  const how = end.timedOut ? "did not end in time" : `failed in the guest (exit ${end.exitCode})`;
+  const how = end.timedOut ? "timed out" : `failed in the guest (exit ${end.exitCode})`;
   throw new VmbuildError("STEP_FAILED", `${what} ${how}`, {
     lines: result.output.slice(-MAX_LINES),
   });
@@ -60,9 +60,13 @@ async function resolveOwner(
   if (Number.isSafeInteger(uid) && Number.isSafeInteger(gid)) {
     return { uid: uid ?? 0, gid: gid ?? 0 };
   }
-  throw new VmbuildError("STEP_FAILED", `The guest did not tell the numbers of owner ${owner}`, {
-    lines: [answer],
-  });
+  throw new VmbuildError(
+    "STEP_FAILED",
+    `The numeric IDs of the owner ${owner} could not be read in the guest`,
+    {
+      lines: [answer],
+    },
+  );
 }
 
 /** Runs a shell test for each entry and groups the entries by the word that the test prints. */
@@ -76,7 +80,7 @@ async function testEach(
   if (entries.length === 0) return found;
   const tests = entries.map(({ bytes }, index) => `t ${quoted(bytes)} ${index}`);
   const script = [enter(to), `t() { ${test}; }`, ...tests, "exit 0"];
-  for (const line of await ask(context, script, `Looking at ${to}`)) {
+  for (const line of await ask(context, script, `Reading the type of ${to}`)) {
     const [word = "", index] = line.split(" ");
     const entry = entries[Number(index)];
     if (entry) found.set(word, [...(found.get(word) ?? []), entry]);
@@ -88,7 +92,7 @@ function refuse(to: string, entries: readonly TreeEntry[], problem: string): voi
   if (entries.length === 0) return;
   throw new VmbuildError("STEP_FAILED", `The upload to ${to} ${problem}`, {
     lines: entries.slice(0, MAX_LINES).map(({ name }) => `${to.replace(/\/$/, "")}/${name}`),
-    hint: "Nothing was uploaded. Remove what is in the way in a `run` before, if it may go.",
+    hint: "Remove the listed paths with a `run` action before the upload. No file was uploaded.",
   });
 }
 
@@ -133,7 +137,7 @@ export async function inspectDestination(
   const numbers = await resolveOwner(context, owner);
   const folders = tree.filter(({ type }) => type === "directory");
   const answers = await testEach(context, to, folders, FOLDERS);
-  refuse(to, answers.get("other") ?? [], "has folders where the guest has something else");
+  refuse(to, answers.get("other") ?? [], "has folders where the guest has files or links");
   const existing = new Set(answers.get("folder"));
   const parents = new Set(["", ...[...existing].map(({ bytes }) => bytes.toString("latin1"))]);
   const others = tree.filter((entry) => entry.type !== "directory" && parents.has(parentOf(entry)));

@@ -13,6 +13,9 @@ import type { NumericOwner } from "./tar-write.js";
 import { chownLinks, inspectDestination } from "./tree-destination.js";
 import { listTree } from "../host/tree.js";
 
+/** Mode of a file in the guest where none is given. */
+export const DEFAULT_FILE_MODE = 0o644;
+
 /** Owner and mode of a file in the guest. Defaults: root, and the mode of the source file. */
 export interface Ownership {
   readonly mode?: number | undefined;
@@ -46,7 +49,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
     `fail() { echo "$to $1" >&2; exit 1; }`,
     `[ ! -d "$to" ] || fail "is a folder"`,
     // The x preserves line breaks at the end of a name, which `$(…)` would strip.
-    `[ ! -L "$to" ] || { real=$(readlink -f "$to" && echo x) || fail "is a link that leads nowhere"; to=\${real%??}; }`,
+    `[ ! -L "$to" ] || { real=$(readlink -f "$to" && echo x) || fail "is a dangling symbolic link"; to=\${real%??}; }`,
     `[ ! -e "$to" ] || [ -f "$to" ] || fail "is not a regular file"`,
     `folder=\${to%/*}; mkdir -p "$folder/"; part=$folder/.vmbuild-$$.part`,
     `trap 'rm -f "$part"' EXIT`,
@@ -55,7 +58,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
     `sha256sum <"$part"`,
     // chown clears the setuid and setgid bits, so the mode is set afterwards.
     ...(owner === undefined ? [] : [`chown -- ${shellQuote(owner)} "$part"`]),
-    `chmod ${(mode ?? 0o644).toString(8)} "$part"`,
+    `chmod ${(mode ?? DEFAULT_FILE_MODE).toString(8)} "$part"`,
     `mv -f "$part" "$to"`,
   ].join("\n");
 }
@@ -67,9 +70,9 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
 export function requireIntact(answer: string, size: number, sha256: string, to: string): void {
   const [foundSize = "", foundHash = ""] = answer.trim().split(/\s+/);
   if (Number(foundSize) === size && foundHash === sha256) return;
-  throw new VmbuildError("STEP_FAILED", `${to} did not arrive as it was sent`, {
+  throw new VmbuildError("STEP_FAILED", `${to} was corrupted during the upload`, {
     lines: [`sent      ${size} bytes, sha256 ${sha256}`, `received  ${answer.trim()}`],
-    hint: "Did the file change while it was uploaded?",
+    hint: "Check whether the file changed during the upload.",
   });
 }
 

@@ -39,7 +39,7 @@ function certificatesIn(path: string): string[] {
 function readVariable(name: string, read: () => string[]): Authorities {
   try {
     const certificates = read();
-    const problem = `${name} names no file with a certificate in PEM form`;
+    const problem = `${name} does not refer to a file with PEM certificates`;
     return { certificates, problems: certificates.length > 0 ? [] : [problem] };
   } catch (error) {
     return { certificates: [], problems: [`${name} cannot be read: ${messageOf(error)}`] };
@@ -129,6 +129,6 @@ export function trustHint(code: string | undefined, env?: Environment): string |
   if (code === undefined || !UNKNOWN_AUTHORITY.test(code)) return undefined;
   const { problems } = environmentAuthorities(env);
   const advice =
-    "If a proxy or server of your company signs with an authority of its own, name that authority's certificate: NODE_EXTRA_CA_CERTS=/path/to/authority.pem (or SSL_CERT_FILE), or add it to the host's bundle.";
+    "If a proxy or server uses a private certificate authority, set NODE_EXTRA_CA_CERTS=/path/to/authority.pem (or SSL_CERT_FILE), or add the certificate to the host's bundle.";
   return [...problems.map((problem) => `${problem}.`), advice].join(" ");
 }

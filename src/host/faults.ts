@@ -9,9 +9,9 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: "permission is denied",
   EPERM: "the operation is not permitted",
   EROFS: "the file system is read-only",
-  ELOOP: "its symbolic links lead in a circle",
+  ELOOP: "the path contains a loop of symbolic links",
   EIO: "the disk reports an error",
-  ESTALE: "the network file system has lost it",
+  ESTALE: "stale network file handle",
   EMFILE: "too many files are open",
   ENFILE: "too many files are open on this host",
 };
@@ -22,9 +22,9 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
  */
 const OWN_FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
   ...FILE_PROBLEMS,
-  ENOENT: "it is not there",
-  ENOTDIR: "a part of the path is not a folder",
-  EEXIST: "something else is there",
+  ENOENT: "it does not exist",
+  ENOTDIR: "a component of the path is not a folder",
+  EEXIST: "a file of another kind exists at the path",
   ENAMETOOLONG: "the path is too long",
 };
 
@@ -55,7 +55,7 @@ function adviceFor(variables: readonly string[]): string | undefined {
   if (variables.length === 0) return undefined;
   const values = variables.map((name) => `${name}=/another/folder`).join(" and ");
   const homeless = variables.some(hasNoHome) ? "This user has no home folder (HOME). " : "";
-  return `${homeless}Give this user the right to write there, or use another place: ${values}.`;
+  return `${homeless}Grant this user write permission, or use another folder: ${values}.`;
 }
 
 function describe(code: string, path: string | undefined, call: string): HostFault | undefined {
@@ -63,12 +63,11 @@ function describe(code: string, path: string | undefined, call: string): HostFau
   if (isDiskFull(code)) {
     const why =
       code === "EDQUOT"
-        ? "This user's quota is used up on the disk"
+        ? "This user's quota is exhausted on the disk"
         : "No space is left on the disk";
     const where = path === undefined ? "" : ` that holds ${path}`;
     const moved = variables.map((name) => `${name}=/another/folder`).join(" and ");
-    const hint =
-      moved === "" ? undefined : `\`vmbuild prune\` frees caches; ${moved} uses another disk.`;
+    const hint = moved === "" ? undefined : `Run \`vmbuild prune\`, or use another disk: ${moved}.`;
     return { code: "HOST_SPACE", message: `${why}${where}`, hint, path };
   }
   if (path === undefined) return undefined;
@@ -88,7 +87,7 @@ export function hostFaultOf(error: unknown): HostFault | undefined {
   const call = textOf(fields.syscall);
   if (code === undefined || call === undefined) return undefined;
   if (call === "uv_cwd") {
-    const message = "The current folder does not exist any more";
+    const message = "The current folder no longer exists";
     return {
       code: "HOST_FOLDER",
       message,

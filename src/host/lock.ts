@@ -115,7 +115,7 @@ export async function tryLockFolder(path: string): Promise<HeldLock | "taken" | 
 export async function waitForLock(path: string, signal?: AbortSignal): Promise<HeldLock> {
   await makeLockFile(path);
   const lock = await acquire(path, [], signal);
-  if (!lock) throw new Error(`flock ${path} gave up waiting`);
+  if (!lock) throw new Error(`flock ${path} timed out`);
   return lock;
 }
 

@@ -72,8 +72,8 @@ export async function runtimeFolder(): Promise<string> {
     if (problem === undefined) return folder;
     lines.push(problem);
   }
-  throw new VmbuildError("HOST_FOLDER", "No folder can hold the sockets of a run", {
-    hint: `Set XDG_RUNTIME_DIR to a folder of your own, mode 0700, whose path has at most ${MAX_FOLDER_LENGTH - 8} bytes.`,
+  throw new VmbuildError("HOST_FOLDER", "No suitable folder exists for the sockets of a run", {
+    hint: `Set XDG_RUNTIME_DIR to a folder that you own, with mode 0700 and a path of at most ${MAX_FOLDER_LENGTH - 8} bytes.`,
     lines,
   });
 }

@@ -68,9 +68,9 @@ function invalidValueError(
   const schemes = SCHEMES.map((one) => `${one}://`).join(", ");
   return new VmbuildError(
     "HOST_ENVIRONMENT",
-    `The environment variable ${variable} is not the address of a proxy: ${shown}`,
+    `The environment variable ${variable} is not a valid proxy address: ${shown}`,
     {
-      hint: `Write ${variable}=http://HOST:PORT or HOST:PORT (${schemes} are understood), or unset it.`,
+      hint: `Use ${variable}=http://HOST:PORT or HOST:PORT (${schemes} are supported), or unset it.`,
       details: { variable },
     },
   );

@@ -46,9 +46,9 @@ export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[
     } else if (status.isFile()) {
       entries.push({ ...common, type: "file", size: status.size });
     } else {
-      const message = `${displayName(path)} is neither file, folder nor link`;
+      const message = `${displayName(path)} is not a file, folder or symbolic link`;
       throw new VmbuildError("INPUT_MISSING", message, {
-        hint: "Sockets, devices and pipes cannot be uploaded; take it out of the folder.",
+        hint: "Sockets, devices and pipes cannot be uploaded; remove it from the folder.",
       });
     }
   }
@@ -80,7 +80,7 @@ function resolveInside(root: string, name: Buffer): Buffer {
       Buffer.from(root),
     );
   }
-  const message = `The guest sent a path that leaves the folder: ${displayName(name)}`;
+  const message = `The guest sent a path outside the folder: ${displayName(name)}`;
   throw new VmbuildError("STEP_FAILED", message);
 }
 

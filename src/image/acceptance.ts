@@ -27,7 +27,7 @@ export function guestPort(
 export function requireAcceptance({ acceptance, path }: Template): Acceptance {
   if (acceptance) return acceptance;
   throw new VmbuildError("TEMPLATE_INVALID", `${path} has no acceptance section`, {
-    hint: "docs/acceptance.md shows how to write one.",
+    hint: "See docs/acceptance.md for an example.",
   });
 }
 
@@ -44,7 +44,7 @@ export async function readAuthority(path: string): Promise<Trust> {
     throw new VmbuildError("INPUT_MISSING", message, { cause });
   }
   if (pem.includes("-----BEGIN CERTIFICATE-----")) return { kind: "ca", pem };
-  throw new VmbuildError("INPUT_MISSING", `${path} has no certificate in PEM`);
+  throw new VmbuildError("INPUT_MISSING", `${path} contains no PEM certificate`);
 }
 
 /** Whom the section believes about the image that it boots. */

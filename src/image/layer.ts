@@ -50,7 +50,7 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
     ]);
     if (decided.fallback) {
       const { message, hint } = decided.fallback;
-      emit({ type: "warning", message: `Emulating (tcg): ${message}`, hint });
+      emit({ type: "warning", message: `Using emulation (tcg): ${message}`, hint });
     }
     const variables = join(folder, "efivars.fd");
     const uefi = kind === "uefi" ? await requireUefi() : undefined;

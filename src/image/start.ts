@@ -66,8 +66,8 @@ function trustOnFirstUse(): (key: Buffer) => boolean {
 async function requireFreePorts(forwards: readonly Forward[]): Promise<void> {
   for (const { host } of forwards) {
     if (host === undefined || (await isPortFree(host))) continue;
-    throw new VmbuildError("MACHINE_START", `Port ${host} of 127.0.0.1 is taken`, {
-      hint: "Take another one: --forward HOST:GUEST.",
+    throw new VmbuildError("MACHINE_START", `Port ${host} of 127.0.0.1 is in use`, {
+      hint: "Use another port: --forward HOST:GUEST.",
     });
   }
 }

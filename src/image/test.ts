@@ -161,7 +161,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
       }),
     );
     // A machine that died cannot be started again as if nothing had been.
-    if (booted.machine.death.aborted) lost = "the machine ended in an earlier round";
+    if (booted.machine.death.aborted) lost = "the machine exited in an earlier round";
     else if (index < rounds.length - 1) await switchOff(booted, openedYet(), options);
   }
   const durationMs = performance.now() - started;

@@ -44,8 +44,8 @@ export async function verifyInstance(options: VerifyOptions): Promise<Acceptance
   const section = requireAcceptance(template);
   const checks = section.checks.filter((check) => "http" in check);
   if (checks.length === 0) {
-    throw new VmbuildError("TEMPLATE_INVALID", `${template.path} has no checks over HTTP`, {
-      hint: "Only those can be made of an instance elsewhere; `vmbuild test` runs the others.",
+    throw new VmbuildError("TEMPLATE_INVALID", `${template.path} has no HTTP checks`, {
+      hint: "`vmbuild verify` runs HTTP checks only; `vmbuild test` runs the others.",
     });
   }
   const { credentials } = section;

@@ -6,17 +6,17 @@ const LONE_PERCENT = /%(?![0-9a-f]{2})/i;
 
 function fileProblem(url: URL): string | undefined {
   if (url.host !== "") {
-    return `names the host ${url.host}: a file:// URL is of this host and has three slashes, as in file:///srv/disk.img`;
+    return `names the host ${url.host}; a file:// URL has three slashes and no host, as in file:///srv/disk.img`;
   }
   if (url.search !== "" || url.hash !== "") {
-    return "has a ? or # in it; in a file:// URL these are written %3F and %23";
+    return "contains ? or #, which must be written %3F and %23 in a file:// URL";
   }
   try {
     if (!fileURLToPath(url).includes("\0")) return undefined;
   } catch {
     // Node has no path for an encoded slash or for bytes that are not UTF-8.
   }
-  return "does not name a path of this host; %2F, %00 and codes that are not UTF-8 stand for no file";
+  return "is not a path on this host; %2F, %00 and percent codes that are not UTF-8 are not permitted";
 }
 
 function hasReadableCredentials({ username, password }: URL): boolean {
@@ -37,16 +37,16 @@ function hasReadableCredentials({ username, password }: URL): boolean {
  */
 export function addressProblem(address: string): string | undefined {
   if (!/^(https?|file):\/\//i.test(address)) {
-    return "is not a URL that begins with https://, http:// or file://";
+    return "does not begin with https://, http:// or file://";
   }
-  if (/\s/.test(address)) return "has a space or line break in it; a space in a URL is written %20";
+  if (/\s/.test(address)) return "contains a space or line break; a space in a URL is written %20";
   if (LONE_PERCENT.test(address)) {
-    return "has a % that is not followed by two hexadecimal digits; a percent sign in a URL is written %25";
+    return "contains a % that is not followed by two hexadecimal digits; a percent sign in a URL is written %25";
   }
   if (!URL.canParse(address) || /^https?:\/\/\//i.test(address)) return "is not a valid URL";
   const url = new URL(address);
   if (url.protocol === "file:") return fileProblem(url);
   return hasReadableCredentials(url)
     ? undefined
-    : "has a user name or password in it whose percent codes are not UTF-8";
+    : "contains a user name or password whose percent codes are not UTF-8";
 }

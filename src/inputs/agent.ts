@@ -91,12 +91,11 @@ export async function withAgent<T>(work: (agent: Dispatcher) => Promise<T>): Pro
 const NOT_CONNECTED =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|UND_ERR_SOCKS5\w*)$/;
 
-const ASK_FOR_CREDENTIALS = "it asks for a user and a password";
+const ASK_FOR_CREDENTIALS = "it requires a user name and a password";
 
 function adviceFor({ variable }: Proxy, status?: number): string {
-  if (status === 407)
-    return `Write them into the variable: ${variable}=http://USER:PASSWORD@HOST:PORT`;
-  return `Check ${variable}; hosts that are reached without a proxy belong into no_proxy.`;
+  if (status === 407) return `Add them to the variable: ${variable}=http://USER:PASSWORD@HOST:PORT`;
+  return `Check ${variable}; list hosts that need no proxy in no_proxy.`;
 }
 
 /**
@@ -135,7 +134,7 @@ export function requestFailure(error: unknown, url: URL, limits: NetworkLimits):
   if (!proxy) return asAddressFailure(error, limits);
   const status = statusIn(error);
   if (status !== undefined) {
-    const why = status === 407 ? `: ${ASK_FOR_CREDENTIALS}` : " and made no connection";
+    const why = status === 407 ? `: ${ASK_FOR_CREDENTIALS}` : " and did not connect";
     return new AddressFailure(`${describeProxy(proxy)} answered ${status}${why}`, {
       retryable: status === 429 || status >= 500,
       hint: adviceFor(proxy, status),

@@ -130,6 +130,9 @@ export async function lockEntry(
   await makePrivateFolder(entry.folder);
   const lock = await tryLock(entry.lock);
   if (lock) return lock;
-  context.emit({ type: "note", message: `${name}: another run fetches it; waiting for that` });
+  context.emit({
+    type: "note",
+    message: `${name}: waiting for another run that is downloading it`,
+  });
   return waitForLock(entry.lock, context.signal);
 }

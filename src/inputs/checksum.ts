@@ -30,8 +30,8 @@ export function parseChecksum(text: string): Checksum {
   if (algorithm && rest.length === ALGORITHMS[algorithm] && /^[0-9a-f]+$/i.test(rest)) {
     return { kind: "digest", digest: { algorithm, hex: rest.toLowerCase() } };
   }
-  throw new VmbuildError("TEMPLATE_INVALID", `not a checksum: ${JSON.stringify(text)}`, {
-    hint: 'Write "sha256:<hex>", "file:<url of a sums file>", or "none" to accept an unverified download.',
+  throw new VmbuildError("TEMPLATE_INVALID", `${JSON.stringify(text)} is not a valid checksum`, {
+    hint: 'Use "sha256:<hex>", "file:<URL of a checksum file>", or "none" to accept an unverified download.',
   });
 }
 

@@ -20,8 +20,8 @@ export function recognize(sample: Sample): Content {
 
 function describeUnknown(head: Buffer): string {
   const zeros = head.every((byte) => byte === 0);
-  const begins = zeros ? "filled with zeros where it begins" : "data of an unknown kind";
-  return `${begins}: there is no partition table, boot sector or file system`;
+  const begins = zeros ? "a file that begins with zeros" : "data of an unknown kind";
+  return `${begins}, without a partition table, boot sector or file system`;
 }
 
 /**

@@ -27,14 +27,14 @@ const KINDS: readonly (readonly [RegExp, string, string?])[] = [
   [
     /^<!doctype html|^<html|^(<\?xml[^>]*>|<!--.*?-->|\s)*<(!doctype html|html)/is,
     "an HTML page",
-    "The address probably gives a page about the file (a login, an error, a list of mirrors).",
+    "The address probably returns a web page instead of the file (a login, an error, a list of mirrors).",
   ],
   [/^<\?xml|^<[a-z][\w:-]*[\s>]/i, "an XML document"],
   [/^[[{]\s*(["{[]|\})/, "a JSON document"],
   [
     /^version https:\/\/git-lfs\.github\.com/,
     "a Git LFS pointer",
-    "The file itself is not here: run git lfs pull, or use the address that gives the content.",
+    "Run git lfs pull, or use the address of the content.",
   ],
   [/^-----BEGIN PGP/, "an OpenPGP message or signature"],
   [/^-----BEGIN /, "a key or certificate in PEM form"],
@@ -57,6 +57,6 @@ export function documentIn(head: Buffer): Content | undefined {
   const shown = line.length > EXCERPT_CHARACTERS ? `${line.slice(0, EXCERPT_CHARACTERS)}…` : line;
   return {
     kind: "other",
-    what: shown === "" ? "an empty text" : `a text that begins with ${JSON.stringify(shown)}`,
+    what: shown === "" ? "an empty file" : `a text file that begins with ${JSON.stringify(shown)}`,
   };
 }

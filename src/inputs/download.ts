@@ -93,7 +93,7 @@ async function readBody(opened: OpenedSource, part: PartFile, onChunk: () => voi
 /** Error of the response body, as opposed to an error of the local disk. */
 class BodyError extends Error {
   constructor(cause: unknown) {
-    super("the body ended early", { cause });
+    super("the response ended early", { cause });
   }
 }
 
@@ -126,7 +126,7 @@ async function receive(
     await part.flush();
   }
   if (total !== undefined && part.position !== total) {
-    const message = `the connection was cut at ${part.position} of ${total} bytes`;
+    const message = `the connection was closed at ${part.position} of ${total} bytes`;
     throw new AddressFailure(message, { retryable: true });
   }
 }
@@ -152,7 +152,10 @@ async function attempt(
     await part.reset();
     if (!mixed) throw new WrongContent(expected, formatFound(expected, digests));
     // The part file may be damaged by a power failure, or belong to another file.
-    context.emit({ type: "note", message: `${job.label}: the part kept before does not fit` });
+    context.emit({
+      type: "note",
+      message: `${job.label}: the partial download is discarded, because it does not match`,
+    });
     return attempt(job, address, agent, context);
   }
   const { etag, lastModified } = opened;
@@ -216,13 +219,13 @@ function failedEverywhere(
   const cause = all[0]?.[1];
   const hint = all.find(([, failure]) => failure.hint !== undefined)?.[1].hint;
   if (all.length === 1) {
-    return new VmbuildError("INPUT_DOWNLOAD", `could not download ${lines[0] ?? ""}`, {
+    return new VmbuildError("INPUT_DOWNLOAD", `Could not download ${lines[0] ?? ""}`, {
       cause,
       details,
       hint,
     });
   }
-  const message = `could not download ${job.label} from any of ${all.length} addresses`;
+  const message = `Could not download ${job.label} from any of ${all.length} addresses`;
   return new VmbuildError("INPUT_DOWNLOAD", message, { cause, lines, details, hint });
 }
 

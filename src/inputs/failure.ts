@@ -36,12 +36,12 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   ECONNRESET: "the connection was reset",
   EPIPE: "the connection was reset",
   ENOTFOUND: "no such host",
-  EAI_AGAIN: "the host's name could not be looked up",
-  EHOSTUNREACH: "the host cannot be reached",
-  ENETUNREACH: "the network cannot be reached",
+  EAI_AGAIN: "the host name could not be resolved",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
   ETIMEDOUT: "the connection timed out",
   UND_ERR_CONNECT_TIMEOUT: "the connection timed out",
-  UND_ERR_SOCKET: "the connection was cut",
+  UND_ERR_SOCKET: "the connection was closed",
 };
 
 /**
@@ -56,7 +56,7 @@ export function asAddressFailure(error: unknown, limits: NetworkLimits): Address
   if (error instanceof AddressFailure) return error;
   const code = systemCode(error) ?? "";
   if (code === "UND_ERR_BODY_TIMEOUT") {
-    const message = `stalled: not a byte came for ${formatDuration(limits.idleTimeoutMs)}`;
+    const message = `stalled: no data for ${formatDuration(limits.idleTimeoutMs)}`;
     return new AddressFailure(message, { retryable: true, cause: error });
   }
   const description = DESCRIPTIONS[code] ?? (messageOf(error) || code);

@@ -24,7 +24,7 @@ async function attempt(address: string, agent: Dispatcher, context: FullContext)
       chunks.push(chunk as Buffer);
       size += (chunk as Buffer).length;
       if (size > MAX_BYTES) {
-        const message = `longer than ${formatBytes(MAX_BYTES)}: not a sums file or signature`;
+        const message = `longer than ${formatBytes(MAX_BYTES)}: not a checksum file or signature`;
         throw new AddressFailure(message, { retryable: false });
       }
     }
@@ -58,10 +58,12 @@ export async function fetchSmall(
       if (!error.retryable || failures >= limits.attempts) {
         throw new VmbuildError(
           "INPUT_DOWNLOAD",
-          `could not download ${what} ${displayUrl(address)}: ${error.message}`,
+          `Could not download ${what} ${displayUrl(address)}: ${error.message}`,
           {
             cause: error,
-            hint: error.hint ?? "Check the address and the network; --offline uses what is cached.",
+            hint:
+              error.hint ??
+              "Check the address and the network, or use cached files with --offline.",
           },
         );
       }

@@ -173,8 +173,10 @@ export async function resolveGit(
     return { name, path: entry.tree, origin, commit: known.commit, fromCache: true };
   }
   if (context.offline) {
-    const message = `${origin} at ${spec.ref} is not in the cache, and this run is offline`;
-    throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
+    const message = `${origin} at ${spec.ref} is not cached, and this run is offline`;
+    throw new VmbuildError("INPUT_DOWNLOAD", message, {
+      hint: "Run the command once without --offline.",
+    });
   }
   const fill = async (folder: string) => {
     const commit = await fetchCommit(job, folder);

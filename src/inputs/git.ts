@@ -80,16 +80,16 @@ function hintFor(lines: readonly string[], url: string): string | undefined {
   const proxy = URL.canParse(url) ? proxyFor(new URL(url)) : undefined;
   if (!proxy) return undefined;
   if (/\b407\b/.test(all)) {
-    return `${describeProxy(proxy)} asks for a user and a password: ${proxy.variable}=http://USER:PASSWORD@HOST:PORT`;
+    return `${describeProxy(proxy)} requires a user name and a password: ${proxy.variable}=http://USER:PASSWORD@HOST:PORT`;
   }
-  return `git goes through ${describeProxy(proxy)}; hosts that are reached without a proxy belong into no_proxy.`;
+  return `git uses ${describeProxy(proxy)}; list hosts that need no proxy in no_proxy.`;
 }
 
 /** Returns the error for a failed git command, with its output. */
 export function gitError(doing: string, result: RunResult, url = ""): VmbuildError {
   const lines = result.lastLines.filter((line) => line.trim() !== "");
   const first =
-    lines.find((line) => /^(fatal|error):/.test(line)) ?? `it ended with ${describeExit(result)}`;
+    lines.find((line) => /^(fatal|error):/.test(line)) ?? `it failed with ${describeExit(result)}`;
   return new VmbuildError("INPUT_GIT", `git could not ${doing}: ${first}`, {
     lines,
     hint: hintFor(lines, url),
@@ -113,13 +113,13 @@ export function checkGitNames(url: string, ref: string): void {
   if (url.startsWith("-") || url === "") {
     throw new VmbuildError(
       "INPUT_GIT",
-      `not the address of a git repository: ${JSON.stringify(url)}`,
+      `${JSON.stringify(url)} is not a valid address of a git repository`,
     );
   }
   // Rules of git-check-ref-format(1). Refspecs and revision expressions are not allowed either.
   if (!/^[^-\s:*?[\\^~+][^\s:*?[\\^~]*$/.test(ref) || ref.includes("..") || ref.includes("@{")) {
-    throw new VmbuildError("INPUT_GIT", `not a git ref: ${JSON.stringify(ref)}`, {
-      hint: "A ref is a tag, a branch, or a commit id.",
+    throw new VmbuildError("INPUT_GIT", `${JSON.stringify(ref)} is not a valid git ref`, {
+      hint: "A ref is a tag, a branch, or a commit ID.",
       details: { url: displayUrl(url), ref },
     });
   }

@@ -130,7 +130,7 @@ async function followInTime(
 ): Promise<Response> {
   const late = new AbortController();
   const timer = setTimeout(() => {
-    const message = `no answer within ${formatDuration(limits.headersTimeoutMs)}`;
+    const message = `no response within ${formatDuration(limits.headersTimeoutMs)}`;
     late.abort(new AddressFailure(message, { retryable: true }));
   }, limits.headersTimeoutMs);
   try {

@@ -76,8 +76,8 @@ export function defineInputKind<D, S extends { readonly kind: string }>(
 export const commonInputFields = {
   env: z
     .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a name for an environment variable")
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a valid name for an environment variable")
     .optional()
-    .describe("an environment variable; when it is set, its value is a local path to use instead"),
-  description: z.string().optional().describe("what the input is for"),
+    .describe("environment variable that, if set, holds a local path to use instead"),
+  description: z.string().optional().describe("purpose of the input"),
 };

@@ -118,7 +118,7 @@ const OTHERS: readonly (readonly [number, string | readonly number[], string, st
   [0, "SQLite format 3\0", "an SQLite database"],
   [0, "GGUF", "a GGUF model"],
   [0, [0x3a, 0xff, 0x26, 0xed], "an Android sparse image", "Convert it with simg2img first."],
-  [0, "LUKS\u00ba\u00be", "a LUKS-encrypted volume", "A base has to be readable as it is."],
+  [0, "LUKS\u00ba\u00be", "a LUKS-encrypted volume", "Decrypt it first."],
   [0, "hsqs", "a SquashFS file system, which cannot be written to"],
   [0, "sqsh", "a SquashFS file system, which cannot be written to"],
   [1024, [0xe2, 0xe1, 0xf5, 0xe0], "an EROFS file system, which cannot be written to"],
@@ -127,8 +127,7 @@ const OTHERS: readonly (readonly [number, string | readonly number[], string, st
   [0x202, "HdrS", "a Linux kernel"],
 ];
 
-const CD_HINT =
-  "An installation or live CD is not an installed system; use a cloud or disk image as the base.";
+const CD_HINT = "Installation and live CDs are not supported; use a cloud image or a disk image.";
 
 /** Recognizes a file by its magic number; undefined for disks, texts and everything else. */
 export function magicIn(sample: Sample): Content | undefined {

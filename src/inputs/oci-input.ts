@@ -37,7 +37,7 @@ async function unpackLayer(archive: string, folder: string, { signal }: FullCont
   if (result.exitCode === 0) return;
   throw new VmbuildError(
     "INPUT_UNPACK",
-    `tar could not unpack an image's layer: ${describeExit(result)}`,
+    `tar could not unpack the layer of the image: ${describeExit(result)}`,
     {
       lines: result.lastLines,
     },
@@ -76,7 +76,8 @@ export async function resolveOci(
   context: FullContext,
 ): Promise<ResolvedInput> {
   const image = parseReference(spec.image);
-  if (!image) throw new VmbuildError("INPUT_OCI", `${spec.image} is not REGISTRY/REPOSITORY:TAG`);
+  if (!image)
+    throw new VmbuildError("INPUT_OCI", `${spec.image} is not of the form REGISTRY/REPOSITORY:TAG`);
   const entry = ociEntry(spec, context.cacheFolder);
   const found = { name, path: entry.tree, origin: spec.image };
   const asResolved = ({ commit }: TreeMeta, fromCache: boolean): ResolvedInput => ({
@@ -89,8 +90,10 @@ export async function resolveOci(
   const isFixed = image.reference.startsWith("sha256:");
   if (known && (isFixed || context.offline)) return asResolved(known, true);
   if (context.offline) {
-    const message = `${spec.image} is not in the cache, and this run is offline`;
-    throw new VmbuildError("INPUT_DOWNLOAD", message, { hint: "Run once without --offline." });
+    const message = `${spec.image} is not cached, and this run is offline`;
+    throw new VmbuildError("INPUT_DOWNLOAD", message, {
+      hint: "Run the command once without --offline.",
+    });
   }
   return await withAgent(async (agent) => {
     const registry = openRegistry(image, agent, context);

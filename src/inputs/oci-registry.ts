@@ -102,13 +102,13 @@ async function get(
     for await (const chunk of response.body) {
       size += (chunk as Buffer).length;
       if (size > MAX_BYTES)
-        throw new AddressFailure("the answer is too long", { retryable: false });
+        throw new AddressFailure("the response is too long", { retryable: false });
       chunks.push(chunk as Buffer);
     }
     if (refusal) throw refusal;
     const { statusCode: status, headers: responseHeaders } = response;
     if (status === 429 || status >= 500) {
-      throw new AddressFailure(`the registry answered ${status}`, { retryable: true });
+      throw new AddressFailure(`the registry returned HTTP ${status}`, { retryable: true });
     }
     const challenge = responseHeaders["www-authenticate"];
     return {
@@ -135,7 +135,7 @@ async function getWithRetries(
       context.signal.throwIfAborted();
       if (!(error instanceof AddressFailure)) throw error;
       if (!error.retryable || failures >= context.limits.attempts) {
-        throw new VmbuildError("INPUT_DOWNLOAD", `could not read ${url}: ${error.message}`, {
+        throw new VmbuildError("INPUT_DOWNLOAD", `Could not read ${url}: ${error.message}`, {
           cause: error,
           hint: error.hint,
         });
@@ -151,7 +151,10 @@ function parse<T>(schema: z.ZodType<T>, body: Buffer, url: string): T {
     return schema.parse(JSON.parse(body.toString("utf8")));
   } catch (cause) {
     const lines = [messageOf(cause).slice(0, 200)];
-    throw new VmbuildError("INPUT_OCI", `${url} is not what a registry answers`, { cause, lines });
+    throw new VmbuildError("INPUT_OCI", `${url} is not a valid response of a registry`, {
+      cause,
+      lines,
+    });
   }
 }
 
@@ -183,11 +186,11 @@ export function openRegistry(
       }
     }
     if (answer.status !== 200) {
-      throw new VmbuildError("INPUT_OCI", `${url}: the registry answered ${answer.status}`);
+      throw new VmbuildError("INPUT_OCI", `${url}: the registry returned HTTP ${answer.status}`);
     }
     const hex = createHash("sha256").update(answer.body).digest("hex");
     if (reference.startsWith("sha256:") && reference !== `sha256:${hex}`) {
-      throw new VmbuildError("INPUT_CHECKSUM", `${url} has sha256 ${hex}`);
+      throw new VmbuildError("INPUT_CHECKSUM", `${url} has the SHA-256 ${hex}`);
     }
     return answer.body;
   };
@@ -204,7 +207,7 @@ export function openRegistry(
           ({ platform }) =>
             platform?.os === PLATFORM.os && platform.architecture === PLATFORM.architecture,
         );
-        if (!fitting) throw new VmbuildError("INPUT_OCI", `${name} has nothing for linux/amd64`);
+        if (!fitting) throw new VmbuildError("INPUT_OCI", `${name} has no image for linux/amd64`);
         body = await manifest(fitting.digest);
       }
       const { layers } = parse(manifestSchema, body, `${root}/manifests`);
@@ -212,7 +215,7 @@ export function openRegistry(
       if (!layer || layers.length > 1) {
         // A layer could write through the links of the layer below it to outside the folder, so
         // several layers are refused.
-        const message = `${name} has ${layers.length} layers, and an input is an image of one`;
+        const message = `${name} has ${layers.length} layers; only images with a single layer are supported`;
         throw new VmbuildError("INPUT_OCI", message);
       }
       return layer;

@@ -193,7 +193,7 @@ export class PartFile {
       }
     } catch (error) {
       if (!isDiskFull(systemCode(error))) throw error;
-      throw new VmbuildError("HOST_SPACE", `the disk that holds ${dirname(this.path)} is full`, {
+      throw new VmbuildError("HOST_SPACE", `The disk that holds ${dirname(this.path)} is full`, {
         cause: error,
         details: { path: this.path },
       });

@@ -81,7 +81,7 @@ export async function writeProgramOutput(job: ProgramOutputJob): Promise<Written
   if (full || (exitCode === WRITE_FAILED && (await freeSpace(target)) < FULL_BELOW_BYTES)) {
     throw new VmbuildError(
       "HOST_SPACE",
-      `the disk that holds ${dirname(target)} became full while ${what} was unpacked`,
+      `The disk that holds ${dirname(target)} became full while ${what} was unpacked`,
       { lines },
     );
   }
@@ -92,7 +92,7 @@ export async function writeProgramOutput(job: ProgramOutputJob): Promise<Written
   const end = exitCode === WRITE_FAILED ? "its output could not be written" : describeExit(result);
   throw new VmbuildError(
     "INPUT_UNPACK",
-    `${what} could not be unpacked: ${program} ended with ${end}`,
+    `${what} could not be unpacked: ${program} failed with ${end}`,
     {
       lines,
     },

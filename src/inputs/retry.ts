@@ -16,7 +16,7 @@ export async function pauseBeforeRetry(
   { clock, emit, signal }: FullContext,
 ): Promise<void> {
   const pause = Math.max(backoffMs(failures, clock.random()), failure.retryAfterMs ?? 0);
-  const message = `${label}: ${failure.message}; trying again in ${formatDuration(pause)}`;
+  const message = `${label}: ${failure.message}; retrying in ${formatDuration(pause)}`;
   emit({ type: "note", message });
   try {
     await clock.sleep(pause, signal);

@@ -32,7 +32,7 @@ async function readKeyring(path: string): Promise<Buffer> {
   } catch (error) {
     throw new VmbuildError(
       "INPUT_SIGNATURE",
-      `the keyring ${path} cannot be read: ${systemCode(error) ?? String(error)}`,
+      `The keyring ${path} cannot be read: ${systemCode(error) ?? String(error)}`,
       { cause: error, hint: "Export the signer's key: gpg --export KEY > keyring.gpg" },
     );
   }
@@ -54,11 +54,11 @@ interface Verification {
 /** Returns the reason why gpgv rejected a content, as far as its status lines give one. */
 function reasonIn(status: readonly string[]): string {
   const has = (keyword: string): boolean => status.some((line) => line.startsWith(keyword));
-  if (has("BADSIG ")) return "the content was changed after it was signed";
+  if (has("BADSIG ")) return "the content was modified after it was signed";
   if (has("EXPKEYSIG ") || has("KEYEXPIRED ")) return "the signer's key has expired";
   if (has("REVKEYSIG ")) return "the signer's key was revoked";
-  if (has("NO_PUBKEY ")) return "it was made by a key that is not in the keyring";
-  return "gpgv does not vouch for it";
+  if (has("NO_PUBKEY ")) return "it was made with a key that is not in the keyring";
+  return "gpgv rejected it";
 }
 
 async function verify(job: Verification): Promise<{ key: string; output: Buffer }> {
@@ -86,9 +86,9 @@ async function verify(job: Verification): Promise<{ key: string; output: Buffer 
         job.output === undefined ? Buffer.alloc(0) : await readFile(inFolder(job.output));
       return { key: valid, output: written };
     }
-    const message = `the signature of ${source} does not hold: ${reasonIn(status)}`;
+    const message = `The signature of ${source} is not valid: ${reasonIn(status)}`;
     throw new VmbuildError("INPUT_SIGNATURE", message, {
-      hint: `The keyring is ${keyring}; is the signer's key in it?`,
+      hint: `Check that the keyring ${keyring} contains the signer's key.`,
       lines: result.lastLines.filter((line) => line.startsWith("gpgv:")),
       details: { source, keyring },
     });

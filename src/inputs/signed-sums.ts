@@ -38,10 +38,10 @@ function requireOne(content: Buffer, source: string): void {
   if (count === 1) return;
   const message =
     count === 0
-      ? `${source} is not clear-signed, so there is no signature of it`
-      : `${source} has ${count} signed messages, and it is not clear which one counts`;
+      ? `${source} is not clear-signed, and no detached signature is given`
+      : `${source} has ${count} signed messages, but exactly one is required`;
   throw new VmbuildError("INPUT_SIGNATURE", message, {
-    hint: 'Name the detached signature: "signature": {"url": "…", "keyring": "…"}.',
+    hint: 'Give the detached signature: "signature": {"url": "…", "keyring": "…"}.',
   });
 }
 

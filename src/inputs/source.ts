@@ -52,5 +52,5 @@ export async function openSource(
   if (protocol === "http:" || protocol === "https:") {
     return openHttp(address, wanted, agent, limits, signal);
   }
-  throw new AddressFailure("not an http:, https: or file: address", { retryable: false });
+  throw new AddressFailure("not an http:, https: or file: URL", { retryable: false });
 }

@@ -141,7 +141,7 @@ export function findSum(text: string, fileName: string, source: string): FoundSu
   const candidates = entriesFor(sums, fileName);
   if (candidates.length === 0) {
     throw new VmbuildError("INPUT_CHECKSUM", `${source} has no checksum for ${fileName}`, {
-      hint: "The entry is looked up by the last part of the download's address.",
+      hint: "The entry is found by the last path segment of the download's URL.",
       lines: namesLines(sums, fileName),
       details: { source, fileName, entries: sums.entries.length },
     });
@@ -153,7 +153,7 @@ export function findSum(text: string, fileName: string, source: string): FoundSu
       "INPUT_CHECKSUM",
       `${source} has ${matching.length} different checksums for ${fileName}`,
       {
-        hint: 'Give the right one itself: "sha256:<hex>".',
+        hint: 'Give the right checksum itself: "sha256:<hex>".',
         lines: matching.map(({ algorithms, hex, names }) =>
           `${algorithms.join("/")} ${hex} ${names[0] ?? ""}`.trim(),
         ),

@@ -140,7 +140,7 @@ export function readSumsLine(line: string, heading: string | undefined): LineRes
   if (isRight) return { entry: { hex, algorithms: [said], algorithmIsStated: true, names: shown } };
   if (said !== undefined && reading.tag !== undefined) {
     return {
-      reason: `it has ${hex.length} hexadecimal digits, and ${tag} has ${ALGORITHMS[said]}`,
+      reason: `it has ${hex.length} hexadecimal digits, but ${tag} has ${ALGORITHMS[said]}`,
     };
   }
   const algorithms = algorithmsOfLength(hex.length);

@@ -29,7 +29,7 @@ export async function openTar(path: string, what: string, signal: AbortSignal): 
     },
   });
   if (result.exitCode !== 0) {
-    const message = `${what} could not be unpacked: tar ended with ${describeExit(result)}`;
+    const message = `${what} could not be unpacked: tar failed with ${describeExit(result)}`;
     const lines = result.lastLines.filter((line) => line.startsWith("tar"));
     throw new VmbuildError("INPUT_UNPACK", message, { lines });
   }

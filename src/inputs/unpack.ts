@@ -76,9 +76,9 @@ export async function unpack(archive: string, name: string, context: FullContext
   if (target === archive) {
     throw new VmbuildError(
       "INPUT_UNPACK",
-      `${what} is ${content.what}, but its name does not say so`,
+      `${what} is ${content.what}, but its name does not end accordingly`,
       {
-        hint: `Give an address that ends in the usual way, such as ${what}.gz or ${what}.xz, or leave "unpack" out.`,
+        hint: `Use an address with the usual file name extension, such as ${what}.gz or ${what}.xz, or omit "unpack".`,
       },
     );
   }

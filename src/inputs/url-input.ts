@@ -95,7 +95,7 @@ async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | und
   if (checksum.kind === "none") return undefined;
   const { url } = checksum;
   const source = displayUrl(url);
-  const content = await fetchSmall(url, "the sums file", agent, context);
+  const content = await fetchSmall(url, "the checksum file", agent, context);
   const { signature } = spec;
   const { text, signer } = await trustedText(
     { content, source, url, signature },
@@ -201,21 +201,21 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
     if (cached && needsNoRequest(cached, job)) return finish(job, cached, true);
     throw new VmbuildError(
       "INPUT_DOWNLOAD",
-      `${displayUrl(spec.url)} is not in the cache in the form that the template asks for, and this run is offline`,
-      { hint: "Run once without --offline." },
+      `${displayUrl(spec.url)} is not cached in the form that the template requires, and this run is offline`,
+      { hint: "Run the command once without --offline." },
     );
   }
   const expected = await expectedSums(job, agent);
   const cached = await inspectCached(job, expected);
   if (cached && expected) {
     if (matchesExpected(expected, cached.digests)) return finish(job, cached, true);
-    const message = `${displayUrl(spec.url)}: the cached file is of another version`;
+    const message = `${displayUrl(spec.url)}: the cached file is outdated`;
     context.emit({ type: "note", message });
   }
   const fetched = await fetchFile(job, expected, cached, agent);
   if (fetched !== "unchanged") return finish(job, fetched, false);
   if (cached) return finish(job, cached, true);
-  throw new Error(`${displayUrl(spec.url)} is unchanged, and nothing is cached`);
+  throw new Error(`${displayUrl(spec.url)} is unchanged, but no longer cached`);
 }
 
 /** Requires valid addresses. Those of a template were already validated when it was loaded. */
@@ -252,8 +252,8 @@ export async function resolveUrl(
   if (checksum.kind === "none") {
     context.emit({
       type: "warning",
-      message: `${name}: ${displayUrl(spec.url)} is accepted without a checksum`,
-      hint: 'Give one: "checksum": "sha256:…", or "file:<url of a sums file>".',
+      message: `${name}: ${displayUrl(spec.url)} is used without verifying a checksum`,
+      hint: 'Set "checksum" to "sha256:…" or "file:<URL of a checksum file>".',
     });
   }
   const known = await readMeta(entry);

@@ -24,14 +24,15 @@ const requiredChecksum = z
   .string({
     error: (issue) =>
       issue.input === undefined
-        ? 'a download needs a checksum; write "none" to accept an unverified download'
+        ? 'a download requires a checksum; use "none" to accept an unverified download'
         : undefined,
   })
   .pipe(checksum)
   .superRefine((text, context) => {
     const sums = /^file:(.+)$/is.exec(text)?.[1];
     const message = sums !== undefined && isUrl(sums) ? addressProblem(sums) : undefined;
-    if (message) context.addIssue({ code: "custom", message: `the sums file's URL ${message}` });
+    if (message)
+      context.addIssue({ code: "custom", message: `the checksum file's URL ${message}` });
   })
   .describe(checksum.description ?? "");
 
@@ -40,22 +41,24 @@ const signature = z
     url: address
       .optional()
       .describe(
-        "the detached signature of the sums file; none for a sums file that is clear-signed",
+        "URL of the detached signature of the checksum file; omit it if the checksum file is clear-signed",
       ),
     keyring: z
       .string()
-      .describe("the public keys to believe: a path, binary or armoured; empty: no check"),
+      .describe(
+        "path of a file with the trusted public keys, binary or ASCII-armored; empty: no verification",
+      ),
   })
-  .describe('an OpenPGP signature of the sums file; needs a "file:" checksum');
+  .describe('OpenPGP signature of the checksum file; requires a "file:" checksum');
 
 /** Fields that inputs and bases share when they are downloaded. */
 export const urlSourceFields = {
-  url: address.describe("where the file is: https://, http:// or file://"),
+  url: address.describe("address of the file: https://, http:// or file://"),
   checksum: requiredChecksum,
   mirrors: z
     .array(address)
     .optional()
-    .describe("addresses of the same file, tried in order when the first one fails"),
+    .describe("alternative addresses of the same file, tried in order if `url` fails"),
   signature: signature.optional(),
 };
 
@@ -65,7 +68,7 @@ export function signatureProblem(source: {
   readonly signature?: unknown;
 }): string | undefined {
   if (source.signature === undefined || /^file:/i.test(source.checksum)) return undefined;
-  return 'the signature is one of a sums file: the checksum must be "file:<url of the sums file>"';
+  return 'a signature requires a checksum file: the checksum must be "file:<URL or path of the checksum file>"';
 }
 
 /**

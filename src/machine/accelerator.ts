@@ -23,7 +23,8 @@ export interface DecidedAccelerator {
   readonly fallback?: VmbuildError;
 }
 
-const TCG = "or emulate, slowly: --accel tcg (or --accel auto, which falls back by itself)";
+const TCG =
+  "or use emulation, which is slow: --accel tcg (or --accel auto, which selects it if KVM does not work)";
 
 async function deviceProblem(): Promise<VmbuildError | undefined> {
   try {
@@ -31,16 +32,16 @@ async function deviceProblem(): Promise<VmbuildError | undefined> {
     return undefined;
   } catch (error) {
     if (systemCode(error) === "ENOENT") {
-      return new VmbuildError("HOST_KVM_UNUSABLE", `KVM was asked for, but there is no ${KVM}`, {
+      return new VmbuildError("HOST_KVM_UNUSABLE", `KVM was requested, but ${KVM} does not exist`, {
         cause: error,
         hint:
-          "Switch on virtualisation in the firmware and load the module " +
+          "Enable virtualization in the host's firmware and load the module " +
           `(modprobe kvm_intel or modprobe kvm_amd), ${TCG}.`,
       });
     }
     return new VmbuildError(
       "HOST_KVM_UNUSABLE",
-      `KVM was asked for, but ${KVM} may not be used by you`,
+      `KVM was requested, but this user has no access to ${KVM}`,
       {
         cause: error,
         hint: `Join the group: sudo usermod -aG kvm $USER, then log in again; ${TCG}.`,
@@ -64,11 +65,11 @@ export async function findKvmProblem(
   if (probe.usable) return undefined;
   return new VmbuildError(
     "HOST_KVM_UNUSABLE",
-    `${KVM} is there, but it cannot run a guest with -cpu ${cpuModel}: ${probe.reason}`,
+    `${KVM} exists, but KVM cannot run a guest with -cpu ${cpuModel}: ${probe.reason}`,
     {
       lines: probe.lastLines,
       hint:
-        "On a virtual host, its own host must allow nested virtualisation; on a real one, see " +
+        "On a virtual machine, enable nested virtualization on its host; on a physical one, check " +
         `dmesg and reload the module (modprobe -r kvm_intel && modprobe kvm_intel; kvm_amd on AMD); ${TCG}.`,
     },
   );

@@ -107,7 +107,7 @@ export async function imageInfo(
   code: ErrorCode = "BASE_INVALID",
 ): Promise<ImageInfo> {
   const result = await run(["info", "-U", "--output=json", resolve(path)], signal);
-  if (result.exitCode !== 0) throw failure(code, `cannot read the image ${path}`, result);
+  if (result.exitCode !== 0) throw failure(code, `Cannot read the image ${path}`, result);
   return parseInfo(result.stdout, resolve(path));
 }
 
@@ -127,7 +127,7 @@ export async function imageInfoWithLocks(
   const result = await run(["info", ...driver, "--output=json", name], signal);
   if (result.exitCode === 0) return parseInfo(result.stdout, name);
   if (result.lastLines.some((line) => /Failed to get .*lock/.test(line))) return undefined;
-  throw failure("BASE_INVALID", `cannot read the image ${name}`, result);
+  throw failure("BASE_INVALID", `Cannot read the image ${name}`, result);
 }
 
 function parseInfo(text: string, name: string): ImageInfo {
@@ -186,7 +186,7 @@ export async function flattenImage(options: {
       if (percent !== shown) onPercent((shown = percent));
     },
   });
-  if (result.exitCode !== 0) throw failure("BASE_INVALID", `cannot convert ${source}`, result);
+  if (result.exitCode !== 0) throw failure("BASE_INVALID", `Cannot convert ${source}`, result);
 }
 
 /** Options of an overlay. */
@@ -219,7 +219,7 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
     const [own, needed] = formatSizes(size, virtualSize);
     throw new VmbuildError(
       "BASE_TOO_LARGE",
-      `a disk of ${own} cannot hold ${backing}, which has ${needed}`,
+      `A disk of ${own} cannot hold ${backing}, which has ${needed}`,
       { details: { size, virtualSize, backing } },
     );
   }
@@ -232,7 +232,7 @@ export async function createOverlay(options: OverlayOptions): Promise<void> {
   try {
     const result = await run([...args, temporary, ...(size ? [String(size)] : [])], signal);
     if (result.exitCode !== 0) {
-      throw failure("BASE_INVALID", `cannot make a disk on top of ${backing}`, result);
+      throw failure("BASE_INVALID", `Cannot create an overlay on ${backing}`, result);
     }
     // The overlay may later hold snapshots, which contain the guest's memory.
     await chmod(temporary, 0o600);
@@ -265,7 +265,7 @@ export async function checkImage(
   if (result.exitCode === CHECK_UNSUPPORTED) return { checked: false, corruptions: 0, leaks: 0 };
   // Exit codes 2 (corrupt) and 3 (leaks) come with a full answer, exit code 1 with none.
   if (result.exitCode === null || result.exitCode === 1 || !result.stdout.trim().startsWith("{")) {
-    throw failure(code, `cannot check the image ${path}`, result);
+    throw failure(code, `Cannot check the image ${path}`, result);
   }
   const answer = checkAnswer.parse(JSON.parse(result.stdout));
   return {

@@ -30,10 +30,10 @@ function waitForRemoval(machine: RunningMachine, device: string): Promise<void> 
     };
     const failed = (message: string) => finish(new VmbuildError("MACHINE_QMP", message));
     const timer = setTimeout(
-      () => failed("The guest does not let go of a disk that was plugged in"),
+      () => failed("The guest does not release a hot-plugged disk"),
       UNPLUG_DEADLINE_MS,
     );
-    void machine.ended.then(() => failed("QEMU ended before a disk was unplugged"));
+    void machine.ended.then(() => failed("QEMU exited before a disk was unplugged"));
     const unsubscribe = machine.onEvent(({ event, data }) => {
       if (event === "DEVICE_DELETED" && data["device"] === device) finish();
     });

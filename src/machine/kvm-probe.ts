@@ -73,7 +73,9 @@ export async function probeGuest(
       signal: either,
     });
     if (result.exitCode === SUCCESS) return { usable: true, reason: "a guest ran", lastLines: [] };
-    const end = result.signal ? `was ended by ${result.signal}` : `ended with ${result.exitCode}`;
+    const end = result.signal
+      ? `was terminated by ${result.signal}`
+      : `exited with ${result.exitCode}`;
     return { usable: false, reason: `QEMU ${end}`, lastLines: result.lastLines };
   } catch (error) {
     signal?.throwIfAborted();

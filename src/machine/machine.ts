@@ -94,8 +94,8 @@ function startProcess(
 }
 
 function describeEnd(end: MachineEnd): string {
-  if (end.signal) return `was ended by ${end.signal}`;
-  return end.exitCode === 0 ? "ended" : `ended with exit code ${end.exitCode}`;
+  if (end.signal) return `was terminated by ${end.signal}`;
+  return end.exitCode === 0 ? "ended" : `exited with code ${end.exitCode}`;
 }
 
 function startError(shape: MachineShape, end: MachineEnd): VmbuildError {
@@ -112,20 +112,26 @@ function startError(shape: MachineShape, end: MachineEnd): VmbuildError {
 
 /** Returns the error for a machine that ended while it was still needed. */
 export function deathError(end: MachineEnd): VmbuildError {
-  const who = end.byGuest ? "The guest switched itself off" : `QEMU ${describeEnd(end)}`;
+  const who = end.byGuest ? "The guest powered itself off" : `QEMU ${describeEnd(end)}`;
   return new VmbuildError("MACHINE_DIED", `${who} while the build still needed it`, {
     lines: end.lastLines,
     details: { exitCode: end.exitCode, signal: end.signal, byGuest: end.byGuest },
     ...(end.byGuest
-      ? { hint: "Leave switching off to vmbuild; to restart the guest, use a reboot action." }
+      ? {
+          hint: "Do not power the guest off in a step: vmbuild does so after the last one. To restart it, use a reboot action.",
+        }
       : {}),
   });
 }
 
 function noSpaceError(): VmbuildError {
-  return new VmbuildError("HOST_SPACE", "The guest wrote more than the host's disk can hold", {
-    hint: "The build's working disk lies under XDG_STATE_HOME; `vmbuild prune` frees space.",
-  });
+  return new VmbuildError(
+    "HOST_SPACE",
+    "The host's disk became full while the guest wrote to its disk",
+    {
+      hint: "Run `vmbuild prune`, or move the working disk to another file system with XDG_STATE_HOME.",
+    },
+  );
 }
 
 async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port taken"> {
@@ -271,9 +277,9 @@ export async function launchMachine(options: LaunchOptions): Promise<RunningMach
   }
   throw new VmbuildError(
     "MACHINE_START",
-    `No free port on 127.0.0.1 in ${BIND_ATTEMPTS} attempts`,
+    `No free port on 127.0.0.1 was found in ${BIND_ATTEMPTS} attempts`,
     {
-      hint: "Something on this host takes the free ports of 127.0.0.1 as fast as they are found.",
+      hint: "Check which program on this host uses the ports of 127.0.0.1.",
     },
   );
 }

@@ -38,7 +38,7 @@ export async function qemuVersion(binary: string, signal?: AbortSignal): Promise
   if (!version) {
     throw new VmbuildError("HOST_PROGRAM_MISSING", `${binary} --version: ${describeExit(result)}`, {
       lines: result.lastLines,
-      hint: "Is this QEMU? Set machine.binary to the program that is.",
+      hint: "Set machine.binary to the QEMU executable.",
     });
   }
   const tooOld =

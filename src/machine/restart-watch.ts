@@ -88,8 +88,8 @@ export async function resetIfSilent(
   signal.throwIfAborted();
   emit({
     type: "warning",
-    message: `The guest restarted, and its firmware did nothing for ${formatDuration(timeoutMs)}: the machine is reset once more`,
-    hint: "Nothing came on the serial console and nothing was read from the disks. A host with too much to do can be the reason.",
+    message: `The guest restarted, but its firmware did nothing for ${formatDuration(timeoutMs)}; resetting the machine once more`,
+    hint: "There was no output on the serial console and no disk access. The host may be overloaded.",
   });
   await machine.qmp.execute("system_reset");
   return true;

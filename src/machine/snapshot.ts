@@ -30,7 +30,7 @@ function waitForJob(machine: RunningMachine, id: string): Promise<void> {
     });
     void machine.ended.then(() => {
       unsubscribe();
-      reject(new VmbuildError("MACHINE_QMP", "QEMU ended in the middle of a snapshot"));
+      reject(new VmbuildError("MACHINE_QMP", "QEMU exited during a snapshot"));
     });
   });
 }
@@ -94,7 +94,7 @@ export async function saveSnapshot(machine: RunningMachine, tag: string): Promis
   const nodes = await machine.qmp.execute<BlockNode[]>("query-named-block-nodes", { flat: true });
   const disk = nodes.find((node) => node["node-name"] === DISK_NODE);
   const saved = disk?.image.snapshots?.find(({ name }) => name === tag);
-  if (!saved) throw new VmbuildError("MACHINE_QMP", `The disk does not have the state ${tag}`);
+  if (!saved) throw new VmbuildError("MACHINE_QMP", `The disk has no snapshot ${tag}`);
   return { memoryBytes: saved["vm-state-size"], date: saved["date-sec"] };
 }
 

@@ -10,7 +10,9 @@ const text = z.string().trim().min(1, "is empty");
 const quoted = z
   .string({
     error: ({ input }) =>
-      input === undefined ? "is missing; it is a text" : "must be a text: put it in quotes",
+      input === undefined
+        ? "is missing; a string is required"
+        : "must be a string: put it in quotes",
   })
   .trim()
   .min(1, "is empty");
@@ -20,7 +22,7 @@ const hex = (digits: number, name: string) =>
     .string()
     .regex(
       new RegExp(`^[0-9a-f]{${digits}}$`),
-      `is not a valid ${name}: ${digits} lower-case hexadecimal digits`,
+      `is not a valid ${name}, which has ${digits} lower-case hexadecimal digits`,
     );
 
 const epoch = z.int("is not a time in whole seconds since 1970").positive();
@@ -49,7 +51,7 @@ const userInput = z.string().superRefine((value, context) => {
 
 const lowerCase = z
   .string()
-  .regex(/^[a-z][a-z0-9_]*$/, "a key has lower-case letters, digits and underscores");
+  .regex(/^[a-z][a-z0-9_]*$/, "a key consists of lower-case letters, digits and underscores");
 
 type Attribute = string | { readonly [key: string]: Attribute } | readonly Attribute[];
 
@@ -83,12 +85,12 @@ const template = z
     };
     for (const name of listed) {
       if (name !== name.trim()) report(`has spaces around ${name.trim()}`);
-      else if (!/^[A-Z][A-Z0-9_]*$/.test(name)) report(`${name} is not upper-case`);
+      else if (!/^[A-Z][A-Z0-9_]*$/.test(name)) report(`${name} is not in upper case`);
       else if (!names.includes(name)) report(`${name} is not among the user_inputs`);
     }
     for (const name of names) {
       const count = listed.filter((other) => other === name).length;
-      if (count !== 1) report(`${name} stands in it ${count === 0 ? "not at all" : "twice"}`);
+      if (count !== 1) report(`${name} occurs in it ${count === 0 ? "not at all" : "twice"}`);
     }
   });
 
@@ -134,7 +136,7 @@ export const entrySchema = z
     const names = entry.images.map(({ name }) => name);
     for (const [index, name] of names.entries()) {
       if (names.indexOf(name) === index) continue;
-      const message = `another image is already called ${name}`;
+      const message = `the name ${name} is used by another image`;
       context.addIssue({ code: "custom", path: ["images", index, "name"], message });
     }
   });

@@ -37,14 +37,10 @@ function valuesOf({ manifest, url }: PublishedImage, index: number): [JsonPath, 
   ];
   const missing = values.filter(([, value]) => value === undefined);
   if (missing.length === 0) return values;
-  throw new VmbuildError(
-    "ARTIFACT_INVALID",
-    "The image's manifest does not say all that is needed",
-    {
-      lines: missing.map(([path]) => `missing: ${String(path.at(-1))}`),
-      hint: 'The marketplace wants "checksums": ["sha256", "md5"] in the template\'s output.',
-    },
-  );
+  throw new VmbuildError("ARTIFACT_INVALID", "The image's manifest lacks required values", {
+    lines: missing.map(([path]) => `missing: ${String(path.at(-1))}`),
+    hint: 'The marketplace requires "checksums": ["sha256", "md5"] in the template\'s output.',
+  });
 }
 
 /** Returns the index of the entry's image that is the operating system's disk, or the only one. */
@@ -122,7 +118,7 @@ export async function composeEntry(path: string, image: PublishedImage): Promise
     ...formatProblems(value, image),
     ...[...textsIn(value)]
       .filter(([, text]) => PLACEHOLDER.test(text))
-      .map(([place]) => ({ path: place, message: "still has a placeholder" })),
+      .map(([place]) => ({ path: place, message: "contains a placeholder" })),
   ];
   if (problems.length > 0) {
     const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;

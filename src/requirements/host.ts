@@ -57,9 +57,9 @@ async function requireMemory(memory: number): Promise<void> {
   const [asked, there] = formatSizes(memory, available);
   throw new VmbuildError(
     "HOST_MEMORY",
-    `The machine asks for ${asked} of memory, and ${there} are available`,
+    `The machine needs ${asked} of memory, but only ${there} are available`,
     {
-      hint: "Lower it for this run: --memory 4G (or --set machine.memory=4G).",
+      hint: "Reduce it for this run: --memory 4G.",
       details: { memory, available },
     },
   );

@@ -58,7 +58,7 @@ export async function findReplaced(template: Template, output: OutputPlan): Prom
     for (const [path, what] of filesRead(template)) {
       const places = [await placeOf(path), await realpath(path).catch(() => path)]; // Not there.
       if (!places.some((place) => place === target || place.startsWith(`${target}/`))) continue;
-      problems.push(`The artifact's ${written} would replace ${what}`);
+      problems.push(`The artifact's ${written} would overwrite ${what}`);
       break;
     }
   }
@@ -77,6 +77,6 @@ export async function requireNothingReplaced(
   if (first === undefined) return;
   throw new VmbuildError("OUTPUT_TAKEN", first, {
     lines: more,
-    hint: "Change output.directory or output.filename, or write elsewhere with --output DIR.",
+    hint: "Change output.directory or output.filename, or use another folder with --output DIR.",
   });
 }

@@ -28,10 +28,10 @@ export class StepWatch {
     if (problem === undefined) return;
     this.#emit({
       type: "warning",
-      message: `After step ${step} the guest would not let the build in again: ${problem}`,
+      message: `After step ${step} the guest would not accept a new SSH login: ${problem}`,
       hint:
-        "A reboot action, and a run that goes on from this state, would fail. Do this in the last " +
-        "step: the connection that is open is not touched by it.",
+        "A reboot action, or a run that resumes from this checkpoint, would fail. Do this in the last " +
+        "step: it does not affect the open connection.",
     });
   }
 
@@ -41,7 +41,7 @@ export class StepWatch {
         STOP_ACTIVE_TIMERS,
         DEADLINE_MS,
       );
-      if (ending) throw guestShutdownError(`Step "${step}" ended well`, ending);
+      if (ending) throw guestShutdownError(`Step "${step}" succeeded`, ending);
       return login;
     } catch (thrown) {
       const error = asVmbuildError(thrown);

@@ -87,7 +87,7 @@ export interface Reach {
 /** No connection outlives a reset, and none says so itself: nobody is left to end it. */
 function dropAtReset(connection: Connection, { machine }: Reach): Connection {
   const reason = new VmbuildError("GUEST_LOST", "The guest restarted while it was needed", {
-    hint: "To restart the guest, use a reboot action: it waits until the guest is back.",
+    hint: "To restart the guest, use a reboot action, which waits until the guest answers again.",
   });
   const stop = machine.onEvent(({ event }) => {
     if (event === "RESET") connection.drop(reason);

@@ -72,7 +72,7 @@ export async function makeWayForCompanions(
     } catch (error) {
       throw folderError(output.folder, error);
     }
-    const message = `${path} was not made by a run of this build; it was renamed to ${aside}`;
+    const message = `${path} was not created by this build; it was renamed to ${aside}`;
     emit({ type: "warning", message });
   }
   for (const name of names) own.add(join(output.folder, name));

@@ -37,9 +37,9 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
     if (!isSame(await identityOf(base.path), baseIdentity)) {
       throw new VmbuildError(
         "BASE_INVALID",
-        `The base ${base.path} changed while it was prepared`,
+        `The base ${base.path} changed during the preparation`,
         {
-          hint: "Another run may have fetched a newer one: run this one again.",
+          hint: "Run the command again; another run may have fetched a newer version.",
         },
       );
     }

@@ -73,7 +73,7 @@ export async function scrub(
   await context.phase(
     "seal",
     () => scrubDisk(stopped.disk, tracesOf(stopped.keys), options.signal),
-    { detail: (count) => `${count} traces overwritten in free blocks` },
+    { detail: (count) => `${count} matches overwritten in free blocks` },
   );
 }
 

@@ -39,7 +39,7 @@ export function stoppedResult(context: RunContext, steps: readonly StepRecord[])
     runFolder: workspace.run.folder,
     steps,
     warnings,
-    hints: [`Look inside: vmbuild ssh ${template.name}`, `Go on: vmbuild run ${template.name}`],
+    hints: [`Open a shell: vmbuild ssh ${template.name}`, `Continue: vmbuild run ${template.name}`],
   };
 }
 
@@ -89,7 +89,7 @@ export async function tidyDisk(context: RunContext, { store }: RunPlan): Promise
   const args = ["snapshot", "-q", "-a", last.tag, store.paths.disk];
   const result = await context.wait(() => runProgram("qemu-img", args, { signal }));
   if (result.exitCode === 0) return;
-  const message = `The working disk keeps more than it needs: qemu-img: ${describeExit(result)}`;
+  const message = `Obsolete data could not be removed from the working disk: qemu-img: ${describeExit(result)}`;
   emit({ type: "note", message });
 }
 

@@ -31,7 +31,7 @@ export async function pause(
   signal.throwIfAborted();
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
-  const enter = options.waitForEnter ? "Press Enter to go on, or look inside first: " : "";
+  const enter = options.waitForEnter ? "Press Enter to resume, or open a shell first: " : "";
   await options.onChange(true);
   options.emit({ type: "paused", reason, release: `${enter}vmbuild ssh ${options.name}` });
   try {

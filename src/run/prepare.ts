@@ -28,7 +28,7 @@ async function prepareHost(context: RunContext, signal: AbortSignal): Promise<Ho
   if (host.fallback) {
     emit({
       type: "warning",
-      message: `Emulating (tcg), which is many times slower than KVM: ${host.fallback.message}`,
+      message: `Using emulation (tcg), which is many times slower than KVM: ${host.fallback.message}`,
       hint: host.fallback.hint,
     });
   }

@@ -37,7 +37,7 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
     },
     {
       detail: () =>
-        checkpoint.index === 0 ? "a booted guest" : `the state after ${checkpoint.step}`,
+        checkpoint.index === 0 ? "a booted guest" : `the checkpoint after ${checkpoint.step}`,
     },
   );
   try {
@@ -49,8 +49,8 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
       emit({
         type: "warning",
         message:
-          "The guest's random pool could not be seeded at once: it has no perl and no python3",
-        hint: 'Steps that make keys should say "cache": false in such a guest.',
+          "The guest's random number generator could not be reseeded: the guest has neither perl nor python3",
+        hint: 'Set "cache": false for steps that generate keys.',
       });
     }
     for (const [position, step] of template.steps.slice(0, checkpoint.index).entries()) {
@@ -122,7 +122,7 @@ export async function resumeShared(start: StartInput): Promise<ReadyMachine | un
   if ("problem" in taken) {
     emit({
       type: "note",
-      message: `The shared state of a booted guest is not used: ${taken.problem}`,
+      message: `The shared checkpoint of a booted guest is not used: ${taken.problem}`,
     });
     return undefined;
   }
@@ -135,7 +135,7 @@ export async function resumeShared(start: StartInput): Promise<ReadyMachine | un
     options.signal.throwIfAborted();
     const error = asVmbuildError(thrown);
     if (isNoFaultOfState(error)) throw error;
-    const message = `The shared state of a booted guest cannot be used: ${error.message}`;
+    const message = `The shared checkpoint of a booted guest cannot be used: ${error.message}`;
     emit({ type: "warning", message });
     return undefined;
   }

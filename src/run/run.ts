@@ -105,7 +105,7 @@ async function runBuild(context: RunContext): Promise<RunResult> {
 /** What is done for the next run; where it fails, that one does more, and this one is as it is. */
 async function afterwards({ emit }: Uses<"emit">, work: () => Promise<void>): Promise<void> {
   await work().catch((thrown: unknown) => {
-    const message = `The next run may have to begin anew: ${asVmbuildError(thrown).message}`;
+    const message = `The next run may have to start from the base: ${asVmbuildError(thrown).message}`;
     emit({ type: "warning", message });
   });
 }
@@ -160,7 +160,7 @@ async function runMachine(
 /** Blocks that the guest read before and after the change belong to two different disks. */
 function changedBase({ base }: Prepared): VmbuildError {
   return new VmbuildError("BASE_INVALID", `The base ${base.path} was changed while it was in use`, {
-    hint: "Replace a base by renaming a new file over it; then run again.",
+    hint: "Replace a base by renaming a new file over it, then run the command again.",
   });
 }
 
@@ -211,7 +211,7 @@ function announce({ emit, template, workspace }: Uses<"emit" | "template" | "wor
   const { name, version } = template;
   const { runId, run, tidied } = workspace;
   emit({ type: "run.started", name, version, runId, runFolder: run.folder });
-  for (const message of tidied) emit({ type: "note", message: `tidied: ${message}` });
+  for (const message of tidied) emit({ type: "note", message: `Cleaned up: ${message}` });
 }
 
 async function succeed(
@@ -233,7 +233,10 @@ async function fail(
 ): Promise<VmbuildError> {
   await endRecord(workspace, { state: "failed", outcome: error.code }).catch((thrown: unknown) => {
     // The disk that is full, or was taken away, is often what the run failed of.
-    emit({ type: "note", message: `The run's record: ${asVmbuildError(thrown).message}` });
+    emit({
+      type: "note",
+      message: `The run's record could not be written: ${asVmbuildError(thrown).message}`,
+    });
   });
   emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
   return error;

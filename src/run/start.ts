@@ -48,7 +48,10 @@ async function share({ context, plan }: StartInput, machine: RunningMachine): Pr
   } catch (thrown) {
     context.options.signal.throwIfAborted();
     const { message } = asVmbuildError(thrown);
-    context.emit({ type: "note", message: `The booted guest's state is not shared: ${message}` });
+    context.emit({
+      type: "note",
+      message: `The checkpoint of the booted guest is not shared: ${message}`,
+    });
   }
 }
 

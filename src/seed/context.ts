@@ -40,8 +40,8 @@ function requireReachable(address: string): void {
   // .2 is the gateway, .3 the DNS server and .4 QEMU's SMB server.
   if (last >= 5 && last <= 254) return;
   throw usage(
-    `ETH0_IP=${address}: the machine's network is 10.0.2.0/24`,
-    "Take an address from 10.0.2.5 to 10.0.2.254, or ETH0_METHOD=dhcp.",
+    `ETH0_IP=${address}: the address is not in the machine's network, 10.0.2.0/24`,
+    "Use an address from 10.0.2.5 to 10.0.2.254, or ETH0_METHOD=dhcp.",
   );
 }
 
@@ -57,11 +57,15 @@ export function contextVariables(
   for (const [name, value] of Object.entries(own)) {
     if (!CONTEXT_NAME.test(name)) {
       throw usage(
-        `${name} is not a valid name for a context variable`,
-        "Letters, digits and underscores.",
+        `${name} is not a valid name for a CONTEXT variable`,
+        "Use letters, digits and underscores.",
       );
     }
-    if (value.includes("\0")) throw usage(`${name} has a NUL character`, "No shell can hold it.");
+    if (value.includes("\0"))
+      throw usage(
+        `The value of ${name} contains a NUL character`,
+        "Remove it: shell variables cannot contain it.",
+      );
   }
   const { ETH0_METHOD: method = "static", NETWORK: network = "YES" } = own;
   const isStatic = method === "static" && network === "YES";

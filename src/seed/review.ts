@@ -66,16 +66,16 @@ function hostKeys(config: Config): Remark[] {
     remarks.push({
       level: "warning",
       message:
-        "ssh_keys: the build's own ed25519 host key takes the place of yours, and the seal removes " +
-        "it. A step can write a host key that is to be in the image.",
+        "ssh_keys: during the build, its own ed25519 host key replaces yours, and the seal removes " +
+        "it. To include a host key in the image, write it in a step.",
     });
   }
   if (config["ssh_genkeytypes"] !== undefined) {
     remarks.push({
       level: "warning",
       message:
-        "ssh_genkeytypes: no host keys are generated in the build, which brings its own. The " +
-        "image's are made at its first boot.",
+        "ssh_genkeytypes: no host keys are generated during the build, which provides its own. Those " +
+        "of the image are generated at its first boot.",
     });
   }
   return remarks;
@@ -90,8 +90,8 @@ function modules(config: Config): Remark[] {
     {
       level: "warning",
       message:
-        "cloud_init_modules: without ssh the guest does not take the build's host key, and the " +
-        "build ends with GUEST_HOST_KEY or GUEST_TIMEOUT.",
+        "cloud_init_modules: without the ssh module the guest does not use the build's host key, and the " +
+        "build fails with GUEST_HOST_KEY or GUEST_TIMEOUT.",
     },
   ];
 }
@@ -102,7 +102,7 @@ function access(config: Config, user: string): Remark[] {
     remarks.push({
       level: "note",
       message:
-        "disable_root: it holds for the keys of the user-data; the build logs in as root by a " +
+        "disable_root: this applies to the keys in the user-data; the build logs in as root with a " +
         "key of its own, which the seal removes.",
     });
   }
@@ -111,7 +111,7 @@ function access(config: Config, user: string): Remark[] {
     remarks.push({
       level: "warning",
       message:
-        "ssh_authorized_keys is not a list, and cloud-init finds no key in it. Write each key as " +
+        "ssh_authorized_keys is not a list, so cloud-init ignores it. Write each key as " +
         "an entry: `ssh_authorized_keys: [ssh-ed25519 …]`.",
     });
   }
@@ -129,8 +129,8 @@ function powerState(config: Config): Remark[] {
     {
       level: isCertain ? "problem" : "warning",
       message:
-        `power_state: mode ${mode} switches the guest off before the first step. Leave it out: ` +
-        "vmbuild switches the guest off itself when the steps are done.",
+        `power_state: mode ${mode} powers the guest off before the first step. Remove it: ` +
+        "vmbuild powers the guest off after the last step.",
     },
   ];
 }
@@ -150,7 +150,7 @@ export function reviewUserData(userData: UserData, user: string): Remark[] {
   if (userData.kind === "empty") {
     remarks.push({
       level: "warning",
-      message: "it is empty: cloud-init does nothing beyond what the base tells it.",
+      message: "The user-data is empty: cloud-init applies only the configuration of the base.",
     });
   }
   return remarks;

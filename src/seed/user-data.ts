@@ -61,7 +61,12 @@ function unmarked(bytes: Buffer, path: string): Buffer {
   if (startsWith(bytes, BYTE_ORDER_MARK)) return bytes.subarray(BYTE_ORDER_MARK.length);
   const [first, second] = bytes;
   const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
-  if (isUtf16) throw invalid(path, "is UTF-16", "Save it as UTF-8: cloud-init reads nothing else.");
+  if (isUtf16)
+    throw invalid(
+      path,
+      "is UTF-16",
+      "Save it as UTF-8, the only encoding that cloud-init supports.",
+    );
   return bytes;
 }
 
@@ -75,10 +80,10 @@ function kindOf(content: Buffer, path: string): UserData["kind"] {
   if (found) return found.kind;
   throw invalid(
     path,
-    "does not begin with #cloud-config, nor with anything else that cloud-init recognizes",
+    "does not begin with #cloud-config or another header that cloud-init recognizes",
     /^content-type:/i.test(text)
-      ? "A MIME message needs a MIME-Version header among its first lines."
-      : "cloud-init takes #cloud-config, #!, #include, #cloud-boothook, #part-handler, " +
+      ? "Add a MIME-Version header to its first lines."
+      : "cloud-init supports #cloud-config, #!, #include, #cloud-boothook, #part-handler, " +
           "#cloud-config-archive, ## template: jinja and MIME messages, each also as gzip.",
   );
 }
@@ -92,7 +97,7 @@ const TEXT_KINDS: readonly UserData["kind"][] = ["mime", "archive", "cloud-confi
  * @throws {VmbuildError} TEMPLATE_INVALID when it is not YAML or not a mapping.
  */
 export function parseCloudConfig(text: string, path: string): Record<string, unknown> {
-  const hint = "cloud-init would ignore it.";
+  const hint = "cloud-init ignores it.";
   const document = parseDocument(text, { version: "1.1", uniqueKeys: false, logLevel: "error" });
   if (document.errors.length > 0) {
     const lines = document.errors.map((error) => error.message);
@@ -120,7 +125,11 @@ export function readUserData(bytes: Buffer, path: string): UserData {
   const content = unmarked(unpacked(bytes, path), path);
   const kind = kindOf(content, path);
   if (TEXT_KINDS.includes(kind) && !isUtf8(content)) {
-    throw invalid(path, "is not UTF-8", "Save it as UTF-8: cloud-init reads nothing else.");
+    throw invalid(
+      path,
+      "is not UTF-8",
+      "Save it as UTF-8, the only encoding that cloud-init supports.",
+    );
   }
   if (kind === "cloud-config") parseCloudConfig(content.toString("utf8"), path);
   return { content, kind };

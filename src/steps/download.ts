@@ -11,7 +11,7 @@ import type { GuestPathKind, OutputClaim } from "./output-path.js";
 
 const schema = z
   .strictObject({
-    download: guestPath.describe("a file or folder of the guest"),
+    download: guestPath.describe("path of a file or folder in the guest"),
     to: z
       .string()
       .min(1)
@@ -21,8 +21,8 @@ const schema = z
       })
       .optional()
       .describe(
-        "where it goes inside the output folder, where it appears with the artifact; a file goes " +
-          "into a path that ends in a slash. Either this or hostPath",
+        "destination below the output folder, where it appears together with the image; a file is " +
+          "placed into the folder if this ends in a slash. Exclusive with `hostPath`",
       ),
     hostPath: z
       .string()
@@ -30,31 +30,33 @@ const schema = z
       .refine((path) => !path.includes("\0"), "a path has no NUL byte")
       .optional()
       .describe(
-        "a path on the host in place of to: absolute, or relative to the template. Nothing there " +
-          "is removed. A file goes into a path that ends in a slash; what a folder holds goes " +
-          "into the folder",
+        "destination on the host, absolute or relative to the template. Existing files are not " +
+          "removed. A file is placed into the folder if this ends in a slash; the contents of a " +
+          "folder are placed into this folder. Exclusive with `to`",
       ),
     overwrite: z
       .boolean()
       .default(false)
-      .describe("with hostPath, true: files that are there are replaced; refused otherwise"),
+      .describe("replace existing files at `hostPath`; if false, a file that differs is an error"),
     cache: z
       .boolean()
       .default(false)
-      .describe("true: a later run that keeps this step takes the file that was downloaded then"),
+      .describe(
+        "true: a run that skips this step uses the earlier download; false: it downloads again",
+      ),
   })
   .superRefine(({ to, hostPath, overwrite }, context) => {
     const issue = (path: string[], message: string): void =>
       context.addIssue({ code: "custom", path, message });
     if (to === undefined && hostPath === undefined) {
-      issue([], 'a download has "to", a path inside the output folder, or "hostPath"');
+      issue([], 'a download requires "to" (a path below the output folder) or "hostPath"');
     } else if (to !== undefined && hostPath !== undefined) {
       issue(["hostPath"], 'a download has either "to" or "hostPath", not both');
     } else if (overwrite && hostPath === undefined) {
-      issue(["overwrite"], '"overwrite" is for "hostPath" only');
+      issue(["overwrite"], '"overwrite" is valid with "hostPath" only');
     }
   })
-  .describe("downloads a file or folder of the guest");
+  .describe("downloads a file or folder from the guest");
 
 type Download = z.infer<typeof schema>;
 
@@ -69,9 +71,9 @@ function requireUnclaimed(claim: OutputClaim, kind: GuestPathKind, context: Acti
   if (!other) return;
   throw new VmbuildError(
     "STEP_FAILED",
-    `${claim.download} is a ${kind === "tree" ? "folder" : "file"}, and its place ${claim.to} is ` +
-      `also that of ${other.download} (${other.to})`,
-    { hint: 'Give each download a "to" of its own.' },
+    `The ${kind === "tree" ? "folder" : "file"} ${claim.download} cannot be downloaded to ` +
+      `${claim.to}, which is also the destination of ${other.download} (${other.to})`,
+    { hint: 'Give each download a different "to".' },
   );
 }
 
@@ -91,8 +93,8 @@ async function makeParents(outputFolder: string, path: string): Promise<void> {
     if ((await lstat(at)).isDirectory()) continue;
     throw new VmbuildError(
       "STEP_FAILED",
-      `${name} in the output folder is not a folder: ${path} cannot be made inside it`,
-      { hint: "An earlier action made a file or a link of that name." },
+      `Cannot create ${path} in the output folder: ${name} is not a folder`,
+      { hint: "Check whether an earlier action created a file or a link of that name." },
     );
   }
 }
@@ -121,8 +123,8 @@ async function warningsOf(action: Download, templateFolder: string): Promise<str
   const status = await statIfThere(path.endsWith("/") ? join(path, name) : path);
   if (!status?.isFile()) return [];
   return [
-    `${action.hostPath} exists on the host; the download fails when the guest's file differs ` +
-      'from it ("overwrite": true replaces it)',
+    `${action.hostPath} exists on the host; the download will fail if the guest's file differs ` +
+      'from it; set "overwrite": true to replace it',
   ];
 }
 
@@ -130,7 +132,7 @@ async function warningsOf(action: Download, templateFolder: string): Promise<str
 export const download = defineAction<Download>({
   name: "download",
   summary:
-    "Downloads a file or folder of the guest; it appears in the output folder with the artifact, or at a path of the host.",
+    "Downloads a file or folder from the guest into the output folder, where it appears together with the image, or to a path on the host.",
   example: '{ "download": "/etc/image-version.txt", "to": "image-version.txt" }',
   schema,
   describe: (action) => `${action.download} to ${action.to ?? action.hostPath ?? ""}`,

@@ -33,8 +33,8 @@ export function isShell(interpreter: readonly string[]): boolean {
 /** Descriptions of wrong line endings, and what to do about them. */
 export const LINE_ENDING_PROBLEMS = {
   windows:
-    "has line ends of Windows (CRLF), which a shell takes for part of each line's last word; " +
-    "convert it (sed -i 's/\\r$//' FILE, or dos2unix), and keep git from changing it back " +
+    "has Windows line endings (CRLF), which a shell treats as part of the last word of each line; " +
+    "convert it (sed -i 's/\\r$//' FILE, or dos2unix), and prevent git from converting it back " +
     "(*.sh text eol=lf in .gitattributes)",
-  mixed: "has a carriage return (CR) before the end of some lines",
+  mixed: "has a carriage return (CR) at the end of some lines",
 } as const;

@@ -12,10 +12,10 @@ const schema = z
     cache: z
       .boolean()
       .default(false)
-      .describe("true: a later run that keeps this step does not run it again"),
+      .describe("true: a run that skips this step skips the commands too; false: it runs them"),
   })
   .describe(
-    "runs commands on the host, in the template's folder, as one script with bash and `set -eo pipefail`; its standard input is empty",
+    "runs commands on the host, in the template's folder, as one bash script with `set -eo pipefail` and empty standard input",
   );
 
 /**
@@ -29,7 +29,7 @@ const READ_AND_RUN = 'eval "$(cat)" </dev/null';
 export const local = defineAction<z.infer<typeof schema>>({
   name: "local",
   summary:
-    "Runs commands on the host, in the template's folder, as one script with empty standard input. VMBUILD_OUTPUT names the folder of files that appear with the artifact. The script's exit counts: output of processes that it leaves in the background is read until it has been silent for a second, for 15 seconds at most.",
+    "Runs commands on the host, in the template's folder, as one script with empty standard input. Files that it writes to the folder in VMBUILD_OUTPUT appear in the output folder together with the image. The action ends when the script exits; output of its background processes is read until none arrives for 1 second, for at most 15 seconds.",
   example: '{ "local": "make -C ../../site dist" }',
   schema,
   describe: (action) => summarizeCommands(action.local),

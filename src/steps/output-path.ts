@@ -15,19 +15,19 @@ export function outputPathProblem(to: string): string | undefined {
   if (to.includes("\0")) return "a path has no NUL byte";
   if (to.startsWith("/")) {
     return (
-      'an absolute path is not inside the output folder; write "hostPath" in place of "to" for a ' +
+      'an absolute path is not inside the output folder; use "hostPath" instead of "to" for a ' +
       "path on the host"
     );
   }
   const path = posix.normalize(to);
   if (path === ".." || path.startsWith("../")) {
     return (
-      `${JSON.stringify(to)} leads out of the output folder; write "hostPath" in place of "to" for a ` +
+      `${JSON.stringify(to)} is outside the output folder; use "hostPath" instead of "to" for a ` +
       "path on the host"
     );
   }
   if (path === "." || path === "./") {
-    return `${JSON.stringify(to)} is the output folder itself; name a file or folder inside it`;
+    return `${JSON.stringify(to)} is the output folder itself; use a file or folder inside it`;
   }
   return undefined;
 }

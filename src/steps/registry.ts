@@ -31,7 +31,9 @@ function typesOf(value: unknown): ActionType<never>[] {
   return ACTIONS.filter((action) => Object.hasOwn(value, action.name)) as ActionType<never>[];
 }
 
-const common = { timeout: duration.optional().describe("how long this action may take") };
+const common = {
+  timeout: duration.optional().describe("time limit for this action; if omitted, the step's"),
+};
 
 /** Schema of each action with the common fields, for the JSON Schema and the reference. */
 export const ACTION_SCHEMAS = ACTIONS.map((action) => ({
@@ -43,8 +45,8 @@ export const ACTION_SCHEMAS = ACTIONS.map((action) => ({
 export const actionSchema = z.unknown().transform((input, context): ParsedAction => {
   const [type, second] = typesOf(input);
   if (!type || second) {
-    const found = type ? `both "${type.name}" and "${second?.name}"` : "none of them";
-    const message = `an action has exactly one of ${NAMES.map((name) => `"${name}"`).join(", ")}; found ${found}`;
+    const found = type ? `"${type.name}" and "${second?.name}"` : "none of them";
+    const message = `an action has exactly one of ${NAMES.map((name) => `"${name}"`).join(", ")}; this one has ${found}`;
     context.addIssue({ code: "custom", message, input });
     return z.NEVER;
   }

@@ -24,10 +24,12 @@ export function commandError(
 ): VmbuildError {
   const details = { command: what, exitCode: end.exitCode, signal: end.signal };
   if (end.timedOut) {
-    const message = `${what} did not end within ${formatDuration(timeoutMs)}`;
+    const message = `${what} exceeded its timeout of ${formatDuration(timeoutMs)}`;
     return new VmbuildError("STEP_TIMEOUT", message, { lines: lastLines, details });
   }
-  const how = end.signal ? `was ended by SIG${end.signal}` : `ended with exit code ${end.exitCode}`;
+  const how = end.signal
+    ? `was terminated by SIG${end.signal}`
+    : `failed with exit code ${end.exitCode}`;
   return new VmbuildError("STEP_FAILED", `${what} ${how}`, { lines: lastLines, details });
 }
 
@@ -38,8 +40,8 @@ const SHUTDOWN_COMMANDS = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?
 const SHUTDOWN_SIGNALS: ReadonlySet<string | null> = new Set(["TERM", "HUP"]);
 
 const RESTART_HINT =
-  "To restart the guest, use a reboot action: it waits until the guest is back. Leave switching " +
-  "off to vmbuild.";
+  "To restart the guest, use a reboot action, which waits until the guest answers again. Do not " +
+  "power the guest off in a step: vmbuild does so after the last one.";
 
 /**
  * Returns the error for a script after which the guest shuts down. `details.ending` is the kind of

@@ -9,11 +9,11 @@ const schema = z
     shell: z
       .enum(["sh", "bash"])
       .default("sh")
-      .describe("the shell that runs them, with `set -e` (bash also with `-o pipefail`)"),
+      .describe("shell that runs the commands, with `set -e` (bash also with `-o pipefail`)"),
   })
   .describe(
-    "runs commands in the guest; the first that fails ends the step (but for `! command`, which " +
-      "no shell lets end anything: put those under verify)",
+    "runs commands in the guest; the first that fails ends the step. `set -e` ignores a failing " +
+      "`! command`: put such commands under verify",
   );
 
 const PREAMBLE = { sh: "set -e\n", bash: "set -eo pipefail\n" } as const;

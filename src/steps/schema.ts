@@ -1,6 +1,6 @@
 /** Defines the schema of a step: its actions, its checks, its time limit and its retries. */
 import { z } from "zod";
-import { duration, environment, identifier } from "../fields.js";
+import { durationOr, environment, identifier } from "../fields.js";
 import { actionSchema } from "./registry.js";
 
 /** Default time limit of an action: one hour, in milliseconds. */
@@ -9,29 +9,27 @@ const DEFAULT_TIMEOUT_MS = 60 * 60_000;
 /** Schema of a step. */
 export const stepSchema = z
   .strictObject({
-    name: identifier.describe("the step's name, in logs and for --break"),
-    description: z.string().optional().describe("what the step is for"),
-    actions: z.array(actionSchema).default([]).describe("what it does, in order"),
-    environment: environment.default({}),
-    timeout: duration
-      .default(DEFAULT_TIMEOUT_MS)
-      .describe('how long each of its actions may take; "1h" by default'),
+    name: identifier.describe("name of the step, for logs and for options such as --break"),
+    description: z.string().optional().describe("purpose of the step"),
+    actions: z.array(actionSchema).prefault([]).describe("actions, in order"),
+    environment: environment.prefault({}),
+    timeout: durationOr(DEFAULT_TIMEOUT_MS).describe("time limit for each action of the step"),
     retries: z
       .int()
       .min(0)
       .max(20)
       .default(0)
-      .describe("how many times a failed step is tried again, from its first action"),
+      .describe("number of times that a failed step is repeated, from its first action"),
     verify: z
       .array(z.string().min(1))
       .default([])
-      .describe("commands in the guest that must succeed afterwards: the step's post-conditions"),
+      .describe("commands that must succeed in the guest after the actions: the step's checks"),
     cache: z
       .boolean()
       .default(true)
-      .describe("false: this step and all after it run each time, and leave no checkpoints"),
+      .describe("false: this step and all later ones run every time, without checkpoints"),
   })
-  .describe("a named group of actions, with its post-conditions");
+  .describe("named group of actions, with checks");
 
 /** Step after variables, defaults and units. Durations are milliseconds. */
 export type Step = z.infer<typeof stepSchema>;

@@ -7,7 +7,7 @@ import { runInGuest } from "./run-in-guest.js";
 
 const schema = z
   .strictObject({
-    script: z.string().min(1).describe("a script of the host, relative to the template"),
+    script: z.string().min(1).describe("path of the script on the host, relative to the template"),
     arguments: z.array(z.string()).default([]).describe("arguments for the script"),
   })
   .describe("runs a script of the host in the guest, with the interpreter of its first line");

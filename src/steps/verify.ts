@@ -35,9 +35,9 @@ async function verifyOne(step: Step, command: string, context: StepContext) {
   emit({ type: "verify.finished", step: step.name, command, ok, durationMs });
   if (ok) return undefined;
   const how = end.timedOut
-    ? "did not end in time"
+    ? "timed out"
     : end.signal
-      ? `was ended by SIG${end.signal}`
+      ? `terminated by SIG${end.signal}`
       : `exit code ${end.exitCode}`;
   return { command, how, lines: tail.lines };
 }
@@ -54,8 +54,8 @@ export async function verifyStep(step: Step, context: StepContext): Promise<void
     if (failure) failed.push(failure);
   }
   if (failed.length === 0) return;
-  const count = `${failed.length} of ${step.verify.length} post-conditions`;
-  throw new VmbuildError("VERIFY_FAILED", `Step "${step.name}": ${count} do not hold`, {
+  const count = `${failed.length} of ${step.verify.length} checks`;
+  throw new VmbuildError("VERIFY_FAILED", `Step "${step.name}": ${count} failed`, {
     lines: failed.flatMap(({ command, how, lines }) => [
       `${command}  (${how})`,
       ...lines.map((line) => `  ${line}`),

@@ -1,21 +1,21 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { duration } from "../fields.js";
+import { durationOr } from "../fields.js";
 import { Tail } from "../host/lines.js";
 import { defineAction } from "./action.js";
 import { commandError } from "./run-in-guest.js";
 
 const schema = z
   .strictObject({
-    wait: z.string().min(1).describe("a command that succeeds when the waiting is over"),
-    every: duration.default(1000).describe('the pause between tries; "1s" otherwise'),
+    wait: z.string().min(1).describe("command that is repeated until it succeeds"),
+    every: durationOr(1000).describe("pause between two attempts"),
   })
-  .describe("waits until a command succeeds in the guest, within the step's timeout");
+  .describe("repeats a command in the guest until it succeeds, within the step's timeout");
 
 /** Waits for a condition in the guest. */
 export const wait = defineAction<z.infer<typeof schema>>({
   name: "wait",
-  summary: "Tries a command in the guest until it succeeds, or the timeout passes.",
+  summary: "Repeats a command in the guest until it succeeds or the timeout expires.",
   example: '{ "wait": "curl -fsS http://localhost:8080/readyz", "every": "2s", "timeout": "5m" }',
   schema,
   describe: (action) => `until: ${action.wait}`,

@@ -1,15 +1,21 @@
 import { z } from "zod";
-import { fileMode, guestPath } from "../fields.js";
+import { fileMode, guestPath, ownerField } from "../fields.js";
+import { DEFAULT_FILE_MODE } from "../guest/upload.js";
 import { defineAction } from "./action.js";
 import type { ShellText } from "./action.js";
 import { interpreterOf } from "./interpreter.js";
 
 const schema = z
   .strictObject({
-    write: guestPath.describe("the file's path in the guest"),
-    content: z.union([z.string(), z.array(z.string())]).describe("its text; a list is its lines"),
-    mode: fileMode.optional().describe('its mode; "0644" otherwise'),
-    owner: z.string().optional().describe('such as "www-data:www-data"; root otherwise'),
+    write: guestPath.describe("path of the file in the guest"),
+    content: z
+      .union([z.string(), z.array(z.string())])
+      .describe("content of the file; a list holds its lines"),
+    mode: fileMode
+      .optional()
+      .meta({ default: `0${DEFAULT_FILE_MODE.toString(8)}` })
+      .describe("mode of the file"),
+    owner: ownerField,
   })
   .describe("writes a file in the guest");
 

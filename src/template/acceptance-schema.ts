@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { checkSchema, port, schemeOf } from "../acceptance/check-schema.js";
 import type { Check } from "../acceptance/check-schema.js";
-import { duration, memorySize } from "../fields.js";
+import { durationOr, memorySize } from "../fields.js";
 import { CONTEXT_NAME } from "../seed/context.js";
 
 /** Default time limit for the first login to the guest. Milliseconds. */
@@ -15,10 +15,10 @@ const checkList = z.array(checkSchema);
 
 const contextSchema = z
   .record(
-    z.string().regex(CONTEXT_NAME, "not a name for a context variable"),
+    z.string().regex(CONTEXT_NAME, "not a valid name for a CONTEXT variable"),
     z.union([z.string(), z.number(), z.boolean()]).transform(String),
   )
-  .describe("OpenNebula's context variables, over vmbuild's own");
+  .describe("variables for the OpenNebula CONTEXT disk; they override those that vmbuild sets");
 
 const bootSchema = z
   .strictObject({
@@ -26,57 +26,66 @@ const bootSchema = z
     seed: z
       .boolean()
       .optional()
-      .describe("a NoCloud disk too; by default where there is no context"),
-    cpus: z.int().min(1).max(255).optional().describe("the machine's unless given"),
-    memory: memorySize.optional().describe("the machine's unless given"),
-    timeout: duration
-      .default(LOGIN_MS)
-      .describe('how long the guest may take to let us in; "10m" by default'),
+      .describe("whether to attach a NoCloud disk; if omitted, only when there is no `context`"),
+    cpus: z
+      .int()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe("number of virtual CPUs; if omitted, `machine.cpus`"),
+    memory: memorySize.optional().describe("guest RAM; if omitted, `machine.memory`"),
+    timeout: durationOr(LOGIN_MS).describe("time limit for the first SSH login"),
   })
-  .describe("how the image is booted");
+  .describe("machine that the image is booted in");
 
 const endpointSchema = z
   .strictObject({
-    scheme: z.enum(["https", "http"]).default("https").describe("https by default"),
-    port: port.optional().describe("in the guest; the scheme's own unless given"),
+    scheme: z.enum(["https", "http"]).default("https").describe("URL scheme"),
+    port: port.optional().describe("port in the guest; if omitted, the scheme's standard port"),
     insecure: z
       .boolean()
       .default(false)
-      .describe("take any certificate of the booted image, such as a self-signed one"),
-    ca: z.string().optional().describe("a file of certificates that are trusted, in PEM"),
-    serverName: z.string().optional().describe("the name that the certificate must be for"),
+      .describe("accept any certificate, such as a self-signed one, in `vmbuild test`"),
+    ca: z.string().optional().describe("path of a PEM file of trusted certificates"),
+    serverName: z.string().optional().describe("host name that the certificate must be valid for"),
   })
-  .describe("where HTTP checks go");
+  .describe("server that HTTP checks connect to");
 
 const credentialsSchema = z
   .strictObject({
-    user: z.string().default("").describe("for basic authentication"),
-    password: z.string().optional().describe("where no context variable sets it"),
+    user: z.string().default("").describe("user name for basic authentication"),
+    password: z
+      .string()
+      .optional()
+      .describe("fixed password; use `passwordContext` where a CONTEXT variable sets it"),
     passwordContext: z
       .string()
-      .regex(CONTEXT_NAME, "not a name for a context variable")
+      .regex(CONTEXT_NAME, "not a valid name for a CONTEXT variable")
       .optional()
-      .describe("the context variable that sets the password; it gets a random one"),
-    token: z.string().optional().describe("for bearer authentication; the password unless given"),
+      .describe("CONTEXT variable that sets the password; `vmbuild test` gives it a random value"),
+    token: z
+      .string()
+      .optional()
+      .describe("token for bearer authentication; if omitted, the password"),
     tokenContext: z
       .string()
-      .regex(CONTEXT_NAME, "not a name for a context variable")
+      .regex(CONTEXT_NAME, "not a valid name for a CONTEXT variable")
       .optional()
-      .describe("the context variable that sets the token; it gets a random one"),
+      .describe("CONTEXT variable that sets the token; `vmbuild test` gives it a random value"),
   })
-  .describe("what HTTP checks authenticate with");
+  .describe("credentials for HTTP checks");
 
 const roundSchema = z
   .strictObject({
-    name: z.string().min(1).max(120).describe("as the report names it: after a reboot"),
+    name: z.string().min(1).max(120).describe('name in the report, such as "after a reboot"'),
     context: contextSchema.optional(),
     newCredentials: z
       .boolean()
       .default(false)
-      .describe("new random values for passwordContext and tokenContext"),
-    checks: checkList.default([]).describe("further checks, of this round alone"),
+      .describe("generate new random values for `passwordContext` and `tokenContext`"),
+    checks: checkList.prefault([]).describe("additional checks, for this round only"),
   })
-  .describe("the guest is switched off, started again on the same disk, and checked again");
+  .describe("restart of the guest on the same disk, after which the checks run again");
 
 /** Returns all checks with the place of each. */
 function placedChecks(section: { checks: Check[]; rounds: { checks: Check[] }[] }) {
@@ -91,36 +100,39 @@ function placedChecks(section: { checks: Check[]; rounds: { checks: Check[] }[] 
 /** Schema of the section. */
 export const acceptanceSchema = z
   .strictObject({
-    title: z.string().optional().describe("stands over the report"),
+    title: z.string().optional().describe("title of the report"),
     boot: bootSchema.prefault({}),
     endpoint: endpointSchema.prefault({}),
     credentials: credentialsSchema.prefault({}),
-    checks: checkList.min(1).describe("what must hold, in order"),
-    rounds: z.array(roundSchema).default([]).describe("all checks once more, after a restart"),
+    checks: checkList.min(1).describe("checks, in order"),
+    rounds: z
+      .array(roundSchema)
+      .prefault([])
+      .describe("restarts after the first pass; each repeats all checks"),
   })
   .superRefine((section, context) => {
     const seen = new Set<string>();
     for (const { check, path, round } of placedChecks(section)) {
       const names = round < 0 ? [check.name] : [`${round}/${check.name}`, check.name];
       if (names.some((name) => seen.has(name))) {
-        const message = `another check is already called "${check.name}"`;
+        const message = `the name "${check.name}" is used by another check`;
         context.addIssue({ code: "custom", path: [...path, "name"], message });
       }
       seen.add(names[0] ?? "");
       if (!("http" in check)) continue;
       if (check.body !== undefined && check.json !== undefined) {
-        const message = "a request has body or json, not both";
+        const message = 'a request has "body" or "json", not both';
         context.addIssue({ code: "custom", path: [...path, "json"], message });
       }
       const { auth } = check;
       const user = typeof auth === "string" ? undefined : auth.user;
       if (schemeOf(check) === "basic" && (user ?? section.credentials.user) === "") {
-        const message = "basic authentication needs credentials.user";
+        const message = "basic authentication requires credentials.user";
         context.addIssue({ code: "custom", path: [...path, "auth"], message });
       }
     }
   })
-  .describe("what `vmbuild test` and `vmbuild verify` check");
+  .describe("acceptance checks of the finished image, for `vmbuild test` and `vmbuild verify`");
 
 /** Section after defaults and units. Durations are milliseconds. */
 export type Acceptance = z.infer<typeof acceptanceSchema>;

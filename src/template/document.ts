@@ -114,7 +114,7 @@ function duplicateKeys(node: Node, path: JsonPath = []): Problem[] {
     if (node.type !== "object" || !key || !value) continue;
     const name = String(key.value);
     if (seen.has(name)) {
-      const message = `the key "${name}" stands here a second time`;
+      const message = `duplicate key "${name}"`;
       problems.push({ path: [...path, name], message, offset: key.offset });
     }
     seen.add(name);

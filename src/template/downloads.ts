@@ -18,7 +18,7 @@ export function collidingDownloads(
     const other = `steps[${earlier.step}].actions[${earlier.action}]`;
     const message =
       `${JSON.stringify(claim.to)} and ${JSON.stringify(earlier.claim.to)} of ${other} are the ` +
-      "same path, or one lies inside the other; give each download a path of its own";
+      "same path, or one is inside the other; use a different path for each download";
     return [{ path: ["steps", step, "actions", action, "to"], message }];
   });
 }

@@ -64,10 +64,10 @@ export async function findTemplate(text: string, places: SearchPaths): Promise<s
   const named = text.includes("/") ? undefined : appliances.get(text.replace(/\.jsonc?$/, ""));
   if (named) return named;
   const names = [...appliances.keys()];
-  throw new VmbuildError("TEMPLATE_NOT_FOUND", `There is no template ${text}`, {
+  throw new VmbuildError("TEMPLATE_NOT_FOUND", `Template ${text} not found`, {
     hint:
       names.length > 0
-        ? `Appliances found from here: ${names.join(", ")}. Or give the path of a JSON file.`
-        : "Give the path of a JSON file, or make one with `vmbuild init NAME`.",
+        ? `Available appliances: ${names.join(", ")}. Or use the path of a JSON file.`
+        : "Use the path of a JSON file, or create a template with `vmbuild init NAME`.",
   });
 }

@@ -52,8 +52,8 @@ function unknownMessage(reference: string, references: References): string {
   }
   if (reference === "name" || reference === "version") return `\${${reference}} has no value here`;
   return (
-    `\${${reference}} means nothing here; there are \${var.…}, \${input.…}, \${name} and ` +
-    `\${version}, and $\${ for a plain \${`
+    `\${${reference}} is not a valid reference; use \${var.…}, \${input.…}, \${name} and ` +
+    `\${version}, or $\${ for a literal \${`
   );
 }
 

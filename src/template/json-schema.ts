@@ -24,7 +24,8 @@ export interface JsonSchema {
  */
 const REFERENCE = "#/$defs/reference";
 
-function convert(schema: z.ZodType): JsonSchema {
+/** Converts a schema for values as templates write them, with their defaults in that form. */
+export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io: "input",
     target: "draft-2020-12",
@@ -33,6 +34,9 @@ function convert(schema: z.ZodType): JsonSchema {
       // A transform has no schema of its own; each kind of action has an entry in $defs instead.
       if (jsonSchema.format === "starts_with") delete jsonSchema.format; // This format is zod's own and not part of the standard.
       if (zodSchema === actionSchema) Object.assign(jsonSchema, { $ref: "#/$defs/action" });
+      // zod leaves the documented default of a transformed value out.
+      const { default: documented } = z.globalRegistry.get(zodSchema) ?? {};
+      if (documented !== undefined) Object.assign(jsonSchema, { default: documented });
     },
   });
   return rest as JsonSchema;
@@ -43,12 +47,12 @@ export function actionJsonSchema(name: string): JsonSchema {
   const found = ACTION_SCHEMAS.find((action) => action.name === name);
   const type = ACTIONS.find((action) => action.name === name);
   if (!found || !type) throw new Error(`there is no action ${name}`);
-  return { ...convert(found.schema), title: name, description: type.summary };
+  return { ...jsonSchemaOf(found.schema), title: name, description: type.summary };
 }
 
 /** Returns the template's schema as in the code, with `$ref`s for actions; for the reference. */
 export function plainTemplateSchema(): JsonSchema {
-  return convert(templateSchema);
+  return jsonSchemaOf(templateSchema);
 }
 
 /**
@@ -97,18 +101,18 @@ export function templateJsonSchema(): JsonSchema {
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "vmbuild template",
-    description: "What `vmbuild run` builds an image from. Comments and trailing commas are fine.",
+    description: "Template for `vmbuild run`. Comments and trailing commas are allowed.",
     ...whole,
     // Declarations of variables cannot contain references, so they are not changed.
     properties: { ...properties, ...(variables ? { variables } : {}) },
     $defs: {
       action: {
-        description: "one thing that a step does; its first key says what",
+        description: "action of a step; the key that names its kind is required",
         anyOf: ACTIONS.map(({ name }) => ({ $ref: `#/$defs/action-${name}` })),
       },
       ...Object.fromEntries(ACTIONS.map(({ name }, index) => [`action-${name}`, actions[index]])),
       reference: {
-        description: "a reference: ${var.NAME}, ${input.NAME}, ${name} or ${version}",
+        description: "reference: ${var.NAME}, ${input.NAME}, ${name} or ${version}",
         type: "string",
         pattern: String.raw`\$\{(name|version|(var|input)\.[^{}]+)\}`,
       },

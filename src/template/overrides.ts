@@ -53,8 +53,8 @@ function parsePath(text: string): { path: (string | number)[]; rest: string } | 
 export function parseOverride(text: string): Override {
   const parsed = parsePath(text);
   if (!parsed) {
-    throw new VmbuildError("USAGE", `--set ${text}: write PATH=VALUE, such as machine.memory=8G`, {
-      hint: "A place in a list is steps[0].timeout or steps.0.timeout.",
+    throw new VmbuildError("USAGE", `--set ${text}: use PATH=VALUE, such as machine.memory=8G`, {
+      hint: "Items of a list are addressed as steps[0].timeout or steps.0.timeout.",
     });
   }
   const { path, rest } = parsed;
@@ -74,10 +74,10 @@ export function applyOverride(document: unknown, { path, value, source }: Overri
       if (typeof key === "number" && key < at.length) {
         return at.map((item: unknown, index) => (index === key ? set(item, rest, here) : item));
       }
-      throw noPlace(source, `${formatPath(done)} is a list of ${at.length}, counted from 0`);
+      throw noPlace(source, `${formatPath(done)} has ${at.length} items, counted from 0`);
     }
     if (at !== undefined && (typeof at !== "object" || at === null)) {
-      throw noPlace(source, `${formatPath(done)} is a plain value`);
+      throw noPlace(source, `${formatPath(done)} is not an object`);
     }
     const object = (at ?? {}) as Record<string, unknown>;
     const child = Object.hasOwn(object, key) ? object[key] : undefined;
@@ -87,7 +87,7 @@ export function applyOverride(document: unknown, { path, value, source }: Overri
 }
 
 function noPlace(source: string, reason: string): VmbuildError {
-  return new VmbuildError("USAGE", `${source}: there is no such place: ${reason}`);
+  return new VmbuildError("USAGE", `${source}: the path does not exist: ${reason}`);
 }
 
 /** Returns the override that a value came from, if any: the deepest one at or above its path. */

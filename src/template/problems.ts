@@ -30,9 +30,9 @@ export function problemsOf(issues: readonly Issue[], prefix: JsonPath = []): Pro
 /** Rewrites zod's general messages for templates; custom messages are kept. */
 function messageOf(issue: Issue): string {
   if (issue.code === "invalid_type" && issue.message.startsWith("Invalid input: expected")) {
-    const received = /received (.+)$/.exec(issue.message)?.[1] ?? "something else";
+    const received = /received (.+)$/.exec(issue.message)?.[1] ?? "another type";
     const expected = article(issue.expected);
-    if (received === "undefined") return `is missing; it is ${expected}`;
+    if (received === "undefined") return `is missing; expected ${expected}`;
     return `expected ${expected}, found ${article(received)}`;
   }
   if (issue.code === "invalid_value" && issue.message.startsWith("Invalid")) {
@@ -43,7 +43,7 @@ function messageOf(issue: Issue): string {
 }
 
 function article(kind: string): string {
-  if (kind === "int") return "a whole number";
+  if (kind === "int") return "an integer";
   if (kind === "null" || kind === "NaN") return kind;
   const name = kind === "record" ? "object" : kind;
   return `${/^[aeiou]/.test(name) ? "an" : "a"} ${name}`;
@@ -58,7 +58,7 @@ function unionMessage(issue: UnionIssue): string {
   if (!first) return issue.message;
   const expected = kinds.map((kind) => article(kind.expected)).join(" or ");
   const received = /received (.+)$/.exec(first.message)?.[1];
-  if (received === "undefined") return `is missing; it is ${expected}`;
+  if (received === "undefined") return `is missing; expected ${expected}`;
   return `expected ${expected}${received === undefined ? "" : `, found ${article(received)}`}`;
 }
 

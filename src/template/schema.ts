@@ -1,10 +1,12 @@
 /** Defines the template's schema, from which the JSON Schema and the reference are generated. */
 import { z } from "zod";
+import { compressionOf } from "../artifact/compact.js";
 import { ALGORITHMS } from "../artifact/digest.js";
+import { imageFilename } from "../artifact/names.js";
 import { COMPRESSIONS, IMAGE_FORMATS, formatNamed } from "../artifact/registry.js";
 import { baseSchema } from "../base/registry.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
-import { diskSize, duration, identifier, limitSize, memorySize } from "../fields.js";
+import { diskSize, durationOr, identifier, limitSize, memorySize, sizeOr } from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { stepSchema } from "../steps/schema.js";
@@ -23,7 +25,11 @@ export const DEFAULTS = {
   machineType: "q35",
   sshTimeoutMs: 30 * MINUTE_MS,
   shutdownTimeoutMs: 2 * MINUTE_MS,
+  format: "qcow2",
 } as const;
+
+/** Name and version as a template refers to them. */
+const REFERENCES = { name: "${name}", version: "${version}" };
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -33,66 +39,67 @@ export const variableSchema = z
     type: z
       .enum(["string", "number", "boolean"])
       .optional()
-      .describe("the default's type unless given, else string"),
-    default: scalar.optional().describe("its value where nobody gives one; without it, one must"),
-    description: z.string().optional().describe("what it is for"),
+      .describe("type of the value; if omitted, the type of `default`, or string without one"),
+    default: scalar
+      .optional()
+      .describe("value that is used when none is given; a variable without one is required"),
+    description: z.string().optional().describe("purpose of the variable"),
     sensitive: z
       .boolean()
       .default(false)
-      .describe("a secret: masked in every log, never in an argument list"),
-    allowed: z.array(scalar).min(1).optional().describe("the values that it may have"),
+      .describe("treat the value as a secret: mask it in all logs, keep it out of argument lists"),
+    allowed: z.array(scalar).min(1).optional().describe("list of permitted values"),
     pattern: z
       .string()
       .optional()
-      .describe("a regular expression (JavaScript's) that the whole value must fit"),
+      .describe("regular expression (JavaScript syntax) that the whole value must match"),
   })
-  .describe("a value that a user may give");
+  .describe("declaration of a variable");
 
 const machineSchema = z
   .strictObject({
-    cpus: z.int().min(1).max(255).default(DEFAULTS.cpus).describe("virtual CPUs; 4 by default"),
-    memory: memorySize.default(DEFAULTS.memory).describe('"16G" by default'),
-    disk: diskSize.default(DEFAULTS.disk).describe('"50G" by default; at least the base\'s size'),
+    cpus: z.int().min(1).max(255).default(DEFAULTS.cpus).describe("number of virtual CPUs"),
+    memory: sizeOr(memorySize, DEFAULTS.memory).describe("guest RAM"),
+    disk: sizeOr(diskSize, DEFAULTS.disk).describe(
+      "virtual size of the disk; at least the virtual size of the base",
+    ),
     accelerator: z
       .enum(ACCELERATOR_CHOICES)
       .default("kvm")
-      .describe("kvm (the default), tcg (emulation, slow), or auto: kvm, else tcg with a warning"),
+      .describe("kvm, tcg (emulation, slow), or auto (KVM if it works, else TCG with a warning)"),
     cpu: z
       .string()
       .optional()
-      .describe("QEMU's CPU model; unless given, host with KVM and x86-64-v2 under emulation"),
-    type: z
-      .string()
-      .default(DEFAULTS.machineType)
-      .describe('QEMU\'s machine type; "q35" by default'),
-    firmware: z.enum(["bios", "uefi"]).default("bios").describe("bios by default"),
+      .describe("QEMU CPU model; if omitted, host with KVM and x86-64-v2 with emulation"),
+    type: z.string().default(DEFAULTS.machineType).describe("QEMU machine type"),
+    firmware: z.enum(["bios", "uefi"]).default("bios").describe("guest firmware"),
     network: z
       .enum(["user", "isolated"])
       .default("user")
-      .describe("isolated: no way out for the guest, while the build still reaches it"),
+      .describe("user: NAT through the host; isolated: no connections out of the guest"),
     arguments: z
       .array(z.string())
       .default([])
-      .describe("appended to QEMU's argument list; nothing is dropped for it"),
+      .describe("arguments that are appended to QEMU's argument list; none are removed for them"),
     binary: z
       .string()
       .default("qemu-system-x86_64")
-      .describe("the QEMU program: a name on PATH, or a path"),
+      .describe("QEMU executable: a name on PATH, or a path"),
   })
-  .describe("the machine that the build runs in");
+  .describe("virtual machine that the build runs in");
 
 const sshSchema = z
   .strictObject({
     user: z
       .string()
-      .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "not a user's name")
+      .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "not a valid user name")
       .default("root")
-      .describe("who logs in; root by default. Another user needs sudo without a password"),
-    timeout: duration
-      .default(DEFAULTS.sshTimeoutMs)
-      .describe('how long the guest may take to answer; "30m" by default'),
+      .describe("user that vmbuild logs in as; any but root needs sudo without a password"),
+    timeout: durationOr(DEFAULTS.sshTimeoutMs).describe(
+      "time limit for the first SSH login after the machine starts",
+    ),
   })
-  .describe("how the guest is reached");
+  .describe("SSH connection to the guest");
 
 const seedSchema = z
   .strictObject({
@@ -100,41 +107,46 @@ const seedSchema = z
       .string()
       .optional()
       .describe(
-        "user-data of your own, of any kind that cloud-init takes; it reaches cloud-init byte for " +
-          "byte. All of cloud-init's modules run, and the build waits for them",
+        "path of a user-data file in any format that cloud-init accepts, passed on unchanged; all " +
+          "of cloud-init's modules then run, and the build waits for them",
       ),
-    networkConfig: z.string().optional().describe("a network-config file of your own"),
+    networkConfig: z.string().optional().describe("path of a cloud-init network-config file"),
   })
-  .describe("what cloud-init is told beside what the build needs");
+  .describe("additional cloud-init configuration");
 
 const fileName = z
   .string()
-  .regex(/^[^/\0]+$/, "a file name without folders")
-  .refine((name) => name !== "." && name !== "..", "a file name");
+  .regex(/^[^/\0]+$/, "must be a file name without folders")
+  .refine((name) => name !== "." && name !== "..", "must be a file name");
 
 const outputSchema = z
   .strictObject({
     directory: z
       .string()
-      .refine((path) => /^[^\0]+$/.test(path), "the path of a folder; it cannot be empty")
+      .refine((path) => /^[^\0]+$/.test(path), "must be the path of a folder, and not empty")
       .default("output/${name}")
-      .describe('relative to the current folder; "output/${name}" by default'),
+      .describe("output folder, relative to the current folder"),
     filename: fileName
       .optional()
-      .describe('"${name}-${version}.qcow2" by default, with the format\'s ending'),
-    format: z.enum(IMAGE_FORMATS).default("qcow2").describe("qcow2 by default"),
+      .meta({ default: imageFilename({ ...REFERENCES, output: { format: DEFAULTS.format } }) })
+      .describe("file name of the image; a raw image ends in .raw if this is omitted"),
+    format: z.enum(IMAGE_FORMATS).default(DEFAULTS.format).describe("image format"),
     compression: z
       .enum(COMPRESSIONS)
       .optional()
-      .describe("zstd by default (QEMU 5.1 and later read it); zlib for older readers; none"),
+      .meta({ default: compressionOf(DEFAULTS.format, undefined) })
+      .describe(
+        "zstd (read by QEMU 5.1 and later), zlib (for older readers), or none; a raw image is " +
+          "never compressed",
+      ),
     reproducible: z
       .boolean()
       .default(false)
-      .describe("the same disk always becomes the same bytes; conversion takes longer"),
+      .describe("write identical bytes for identical disks; conversion takes longer"),
     checksums: z
       .array(z.enum(ALGORITHMS))
       .default(["sha256", "md5"])
-      .describe('["sha256", "md5"] by default; each becomes a file beside the image'),
+      .describe("checksum files to write beside the image, one per algorithm"),
   })
   .superRefine(({ format, compression }, context) => {
     const { compressions } = formatNamed(format);
@@ -142,70 +154,71 @@ const outputSchema = z
     const message =
       compressions.length === 1 && compressions[0] === "none"
         ? `a ${format} image cannot be compressed`
-        : `the compressions of the format ${format} are ${compressions.join(", ")}`;
+        : `the format ${format} supports the compressions ${compressions.join(", ")}`;
     context.addIssue({ code: "custom", path: ["compression"], message });
   })
-  .describe("the artifact");
+  .describe("artifact: the image, its checksums and its manifest");
 
 const checkpointsSchema = z
   .union([
     z.boolean(),
     z.strictObject({
-      keep: z
-        .int()
-        .min(1)
-        .default(DEFAULT_LIMITS.count)
-        .describe(`how many are kept; ${DEFAULT_LIMITS.count} by default`),
-      size: limitSize
-        .default(DEFAULT_LIMITS.size)
-        .describe('how much room they may take; "20G" by default'),
+      keep: z.int().min(1).default(DEFAULT_LIMITS.count).describe("maximum number of checkpoints"),
+      size: sizeOr(limitSize, DEFAULT_LIMITS.size).describe(
+        "maximum disk space of all checkpoints",
+      ),
     }),
   ])
-  .default(true)
+  .prefault(true)
   .describe(
-    "states of the machine, memory too, from which a later run goes on; false: none are kept",
+    "whether to save a checkpoint (disk and memory) after each step, for later runs to resume from; an object sets limits",
   );
 
 /** Schema of the whole template. */
 export const templateSchema = z
   .strictObject({
-    $schema: z.string().optional().describe("for editors; ignored"),
-    name: identifier.describe("the build's name: of its folder, its artifact, its state"),
+    $schema: z.string().optional().describe("URL or path of the JSON Schema, for editors; ignored"),
+    name: identifier.describe("name of the build; also part of folder and file names"),
     version: z
       .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9.+~_-]*$/, "a version has letters, digits and . + ~ _ -")
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9.+~_-]*$/,
+        "a version consists of letters, digits and . + ~ _ -, and begins with a letter or digit",
+      )
       .default("0.0.0")
-      .describe("the image's version; part of the artifact's name"),
-    description: z.string().optional().describe("what the image is for"),
+      .describe("version of the image; part of its file name"),
+    description: z.string().optional().describe("purpose of the image"),
     variables: z
       .record(
-        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a name for a variable"),
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not a valid name for a variable"),
         variableSchema,
       )
       .default({})
-      .describe("values that a user may give: --var, --var-file, VMBUILD_VAR_<name>"),
+      .describe("values that a user can set with --var, --var-file or VMBUILD_VAR_<name>"),
     inputs: z
       .record(identifier, inputSchema)
       .default({})
-      .describe("files and trees that steps use"),
+      .describe("files and folders that steps use"),
     base: baseSchema,
     machine: machineSchema.prefault({}),
     ssh: sshSchema.prefault({}),
     seed: seedSchema.prefault({}),
-    steps: z.array(stepSchema).default([]).describe("what is done in the guest, in order"),
+    steps: z.array(stepSchema).prefault([]).describe("steps that run in the guest, in order"),
     checkpoints: checkpointsSchema,
     seal: z
       .boolean()
       .default(true)
-      .describe("remove what the build put into the guest, and prove that it is gone"),
+      .describe(
+        "remove the build's keys and the guest's identity before shutdown, and fail if any are left",
+      ),
     shutdown: z
       .strictObject({
-        timeout: duration
-          .default(DEFAULTS.shutdownTimeoutMs)
-          .describe('how long the guest may take to switch off; "2m" by default'),
+        timeout: durationOr(DEFAULTS.shutdownTimeoutMs).describe(
+          "time limit for the guest to power off",
+        ),
       })
       .prefault({})
-      .describe("how the machine is stopped"),
+      .describe("shutdown of the guest"),
     output: outputSchema.prefault({}),
     acceptance: acceptanceSchema.optional(),
   })
@@ -213,7 +226,7 @@ export const templateSchema = z
     const seen = new Set<string>();
     for (const [index, step] of template.steps.entries()) {
       if (seen.has(step.name)) {
-        const message = `another step is already called "${step.name}"`;
+        const message = `the name "${step.name}" is used by another step`;
         context.addIssue({ code: "custom", path: ["steps", index, "name"], message });
       }
       seen.add(step.name);

@@ -21,7 +21,7 @@ export function secretsInArguments(raw: unknown, sensitive: readonly string[]): 
     problems.push({
       path,
       excerpt: `\${var.${name}}`,
-      message: `"${name}" is sensitive, and arguments can be read by everybody; pass it in the step's environment`,
+      message: `"${name}" is sensitive, but other users can read command-line arguments; pass it in the step's environment`,
     });
   });
   return problems;

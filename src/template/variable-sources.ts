@@ -66,7 +66,7 @@ async function readVariablesFile(file: string): Promise<[string, unknown, string
   if (syntax) throw new VmbuildError("VARIABLE_INVALID", document.format(syntax));
   const { value } = document;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new VmbuildError("VARIABLE_INVALID", `${file}: not an object of names and values`);
+    throw new VmbuildError("VARIABLE_INVALID", `${file} is not a JSON object of names and values`);
   }
   return Object.entries(value).map(([name, item]: [string, unknown]) => [
     name,

@@ -73,7 +73,7 @@ function problemOf(declaration: VariableDeclaration, given: unknown): string | u
   if (pattern === undefined) return undefined;
   return patternOf(declaration)?.test(String(value))
     ? undefined
-    : `${shown} does not fit the pattern ${pattern}`;
+    : `${shown} does not match the pattern ${pattern}`;
 }
 
 /** Returns the original digits of a number that is given for a text variable. */
@@ -89,7 +89,7 @@ export function patternProblem(declaration: VariableDeclaration): string | undef
     patternOf(declaration);
     return undefined;
   } catch (error) {
-    return `not a regular expression: ${(error as Error).message}`;
+    return `not a valid regular expression: ${(error as Error).message}`;
   }
 }
 
@@ -120,7 +120,7 @@ export function resolveVariables(
     const found = strongest ?? { value: declaration.default, source: `the default of ${name}` };
     const chosen = typeOf(declaration) === "string" ? keepDigits(found) : found;
     if (chosen.value === undefined) {
-      const message = `the variable "${name}" has no value; give --var ${name}=… or ${environmentName(name)}`;
+      const message = `the variable "${name}" has no value; set it with --var ${name}=… or ${environmentName(name)}`;
       problems.push({ name, source: "variables", message });
       continue;
     }

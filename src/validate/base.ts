@@ -29,7 +29,7 @@ export async function checkBase(
       isLocal: kind.mayUseOtherFiles,
     };
     if (allThere) await checkImage(collector, file, virtualSize === undefined);
-  } else if (absent !== undefined) collector.note(`${absent}: its size is not checked`);
+  } else if (absent !== undefined) collector.note(`${absent}; its size was not checked`);
 }
 
 /**
@@ -43,7 +43,7 @@ async function checkImage(collector: Collector, file: ImageFile, fit: boolean): 
   } catch (thrown) {
     collector.signal.throwIfAborted();
     const { code, message } = asVmbuildError(thrown);
-    if (code === "HOST_PROGRAM_MISSING") collector.note(`${message}: the base is not checked`);
+    if (code === "HOST_PROGRAM_MISSING") collector.note(`${message}; the base was not checked`);
     else collector.problem(["base"], message);
   }
 }

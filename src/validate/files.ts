@@ -19,11 +19,11 @@ export async function checkFile(
   kind: LocalFile["kind"],
 ): Promise<boolean> {
   const status = await statIfThere(path);
-  if (!status) collector.problem(place, `there is no ${displayPath(path)}`);
+  if (!status) collector.problem(place, `${displayPath(path)} does not exist`);
   else if (kind === "file" && !status.isFile()) {
     collector.problem(place, `${displayPath(path)} is not a file`);
   } else if (!(await isReadable(path))) {
-    collector.problem(place, `${displayPath(path)} may not be read by you`);
+    collector.problem(place, `${displayPath(path)} is not readable by this user`);
   } else return true;
   return false;
 }

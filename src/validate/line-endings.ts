@@ -27,7 +27,7 @@ export function checkLineEndings(
     return false;
   }
   const problem = endings.includes("windows")
-    ? "has line ends of Windows (CRLF)"
+    ? "has Windows line endings (CRLF)"
     : LINE_ENDING_PROBLEMS.mixed;
   collector.warning(place, `${name} ${problem}`);
   return true;

@@ -137,11 +137,11 @@ async function checkSource(
   const path = resolve(source.path);
   const input = await pendingInput(collector, path);
   if (input !== undefined) {
-    collector.note(`the input ${input} is not here yet: what lies in it is not checked`);
+    collector.note(`the input ${input} has not been fetched; its content was not checked`);
     return false;
   }
   if (madeLater && source.kind === "tree" && !(await statIfThere(path))) {
-    collector.note(`${displayPath(path)} is not there; an earlier local action may make it`);
+    collector.note(`${displayPath(path)} does not exist; an earlier local action may create it`);
     return false;
   }
   const kind = source.kind === "file" ? "file" : "any";
@@ -160,7 +160,7 @@ async function checkScript(
   if (!content.subarray(0, 2).equals(Buffer.from("#!"))) {
     collector.warning(
       place,
-      `${displayPath(path)} does not begin with #!; it will run with /bin/sh`,
+      `${displayPath(path)} does not begin with #!; it will be run with /bin/sh`,
     );
   }
   const interpreter = interpreterOf(content);

@@ -26,7 +26,7 @@ export async function checkSyntax(
   const [program, ...args] = syntaxCheckOf(interpreter) ?? [];
   const what = "path" in script ? displayPath(script.path) : "";
   if (program === undefined) {
-    collector.note(`${what}: ${interpreter.join(" ")} has no syntax check; it is not checked`);
+    collector.note(`${what}: ${interpreter.join(" ")} has no syntax check; it was not checked`);
     return;
   }
   try {
@@ -45,6 +45,6 @@ export async function checkSyntax(
   } catch (error) {
     collector.signal.throwIfAborted();
     if (!(error instanceof VmbuildError) || error.code !== "HOST_PROGRAM_MISSING") throw error;
-    collector.note(`${program} is not installed here: its scripts are not checked`);
+    collector.note(`${program} is not installed; its scripts were not checked`);
   }
 }

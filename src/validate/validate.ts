@@ -40,7 +40,7 @@ export function invalidError(
   const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
   return new VmbuildError("TEMPLATE_INVALID", `${displayPath(template.path)} has ${count}`, {
     lines: problems,
-    hint: "Correct each of the listed places.",
+    hint: "Correct each listed problem.",
   });
 }
 

@@ -141,7 +141,7 @@ describe("a template that changes", () => {
   it("makes an altered or lost image again without a step", async () => {
     await appendFile(join(bench.output, "three-0.0.0.qcow2"), "x");
     const altered = await bench.build(template).ended;
-    expect(altered.stderr).toContain("The image is made again");
+    expect(altered.stderr).toContain("The image is rebuilt");
     expect(stepsRun(altered)).toEqual([]);
     expect(await result()).toBe("A\nB\nC\n");
     await rm(bench.output, { recursive: true });

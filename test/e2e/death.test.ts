@@ -36,7 +36,7 @@ it("ends soon after QEMU was killed, and names the signal", async () => {
   const { exitCode, stderr, at } = await running.ended;
   console.log(`exit ${at - killedAt} ms after QEMU's death`);
   expect(exitCode).toBe(5);
-  expect(stderr).toContain("QEMU was ended by SIGKILL while the build still needed it");
+  expect(stderr).toContain("QEMU was terminated by SIGKILL while the build still needed it");
   expect(stderr).toContain("[MACHINE_DIED]");
   // The end of QEMU ended it, and no deadline of its own, of the connection or of the step.
   const error = stderr.slice(stderr.indexOf("error:"));
@@ -56,7 +56,7 @@ it("leaves nothing running after SIGKILL, and tidies in the next run, which SIGT
 
   const second = bench.build(template);
   const [line] = await second.until(/tidied: .*/);
-  expect(line).toMatch(/run \S+ was killed; its logs are kept in /);
+  expect(line).toMatch(/the run \S+ was killed; its logs are in /);
   await second.until(/process \d+, SSH port/);
   process.kill(second.pid, "SIGTERM");
   const { exitCode, stderr } = await second.ended;

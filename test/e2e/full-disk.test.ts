@@ -54,7 +54,7 @@ it("costs a checkpoint and a warning, never the build", async () => {
     [...namespace, "--mount", "sh", "-ec", script],
     { env: { ...bench.env, ...env, OUTPUT: bench.output }, reject: false },
   );
-  expect(stderr).toMatch(/No checkpoint after fill: (?!.* are free in )/);
+  expect(stderr).toMatch(/No checkpoint was saved after fill: (?!.* are free in )/);
   expect(stderr).toContain("step [3/3] after done");
   expect(stderr).toContain("full-disk 1.0.0 built in");
   expect(exitCode).toBe(0);

@@ -119,10 +119,10 @@ it(
     const refused = await bench.build(await bench.template(document(take))).ended;
     expect(refused.stderr).toContain("[ARTIFACT_NAMES]");
     expect(refused.stderr.replaceAll(/\s+/g, " ")).toContain(
-      `"clash-0.0.0.qcow2.SHA256" is the name of the image's sha256 checksum file, as file systems that ignore case see it`,
+      `"clash-0.0.0.qcow2.SHA256" is reserved for the image's sha256 checksum file on file systems that ignore case`,
     );
     expect(refused.exitCode).toBe(9);
-    // Nothing was put there, so that the folder is not there either.
+    // Nothing was put there, so that the folder does not exist either.
     await expect(readdir(bench.output)).rejects.toThrow("ENOENT");
 
     await mkdir(join(bench.output, "site"), { recursive: true });

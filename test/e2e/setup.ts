@@ -8,7 +8,7 @@ import { CLI, SHARED_READY } from "../support/e2e.js";
 /** Called once by vitest, whatever the number of workers. */
 export default async function setup(): Promise<() => Promise<void>> {
   await access(CLI).catch(() => {
-    throw new Error(`${CLI} is not there: npm run build`);
+    throw new Error(`${CLI} does not exist: npm run build`);
   });
   const spec = bootstrapSpec({ suite: "bookworm", packages: [] });
   const { signal } = new AbortController();

@@ -87,7 +87,7 @@ it("restarts a resumed guest, and goes on after that", async () => {
   requireDone(two);
   expect(stepsRun(two)).toEqual(["restart"]);
   expect(two.stderr).toContain("| again\n");
-  // The state after a restart has a way in, too.
+  // The checkpoint after a restart has a way in, too.
   const three = await bench.build(await bench.template(document("x")), "--until", "after").ended;
   expect(stepsRun(three)).toEqual(["after"]);
 });

@@ -35,7 +35,7 @@ it("names a failed step's action, command, exit code, last lines and log", async
   expect(stdout).toBe("");
   const error = from(stderr, "error:");
   expect(error).toContain('Step "bad", action 1 (run): echo before the end (and 2 more)');
-  expect(error).toContain("ended with exit code 3");
+  expect(error).toContain("failed with exit code 3");
   expect(error).toContain("[STEP_FAILED]");
   expect(error).toContain("  before the end\n");
   expect(stderr).not.toContain("not reached");
@@ -79,7 +79,7 @@ it("ends a step that takes too long, and stays in it until it is released", asyn
   const { exitCode, stderr } = await running.ended;
   expect(exitCode).toBe(7);
   expect(from(stderr, "error:")).toContain("[STEP_TIMEOUT]");
-  expect(from(stderr, "error:")).toContain("did not end within 5s");
+  expect(from(stderr, "error:")).toContain("exceeded its timeout of 5s");
   expect(await processesOf(bench.folder)).toEqual([]);
   expect(await readdir(join(bench.runtime, "vmbuild"))).toEqual([]);
 });
@@ -112,7 +112,7 @@ it("tries a step again, and shows every post-condition that does not hold", asyn
   expect(stderr).toContain("  verified: test -e /root/tried\n");
   expect(exitCode).toBe(8);
   const error = from(stderr, "error:");
-  expect(error).toContain('Step "unkept": 2 of 4 post-conditions do not hold [VERIFY_FAILED]');
+  expect(error).toContain('Step "unkept": 2 of 4 checks failed [VERIFY_FAILED]');
   expect(error).toContain("  echo first words; exit 4  (exit code 4)\n    first words\n");
   expect(error).toContain("  ls /no/such/file  (exit code 2)\n");
   expect(error).toContain("cannot access '/no/such/file'");

@@ -71,11 +71,11 @@ describe("the fields of templates", () => {
   });
 
   it.each([
-    [size, "big", 'not a size: "big"; write for example "16G" or "512M"'],
-    [duration, "30", 'not a duration: "30"; write for example "90s", "30m" or "1h30m"'],
-    [duration, "25d", 'longer than 24 days: "25d"; write for example "90s", "30m" or "1h30m"'],
-    [guestPath, "etc/x", "a path in the guest is absolute"],
-    [fileMode, "rw", 'a mode is octal text, such as "0644"'],
+    [size, "big", '"big" is not a valid size; use for example "16G" or "512M"'],
+    [duration, "30", '"30" is not a valid duration; use for example "90s", "30m" or "1h30m"'],
+    [duration, "25d", '"25d" exceeds 24 days; use for example "90s", "30m" or "1h30m"'],
+    [guestPath, "etc/x", "a path in the guest must be absolute"],
+    [fileMode, "rw", 'a mode is an octal string, such as "0644"'],
   ])("say what is wrong with %#", (field, value, message) => {
     expect(field.safeParse(value).error?.issues[0]?.message).toBe(message);
   });

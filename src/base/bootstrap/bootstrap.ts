@@ -73,14 +73,20 @@ export async function bootstrapBase(
   const { emit, signal, workFolder } = context;
   checkSpec(spec);
   if (process.arch !== "x64") {
-    throw new VmbuildError("HOST_UNSUPPORTED", "bases can only be bootstrapped on amd64");
+    throw new VmbuildError(
+      "HOST_UNSUPPORTED",
+      "Bases can be created from packages on amd64 hosts only",
+    );
   }
   await requireSpace(destination, SPACE_IMAGE, "a bootstrapped base");
   const rights = await findRights(signal);
   await tidyScratch(rights, emit);
   const sources = await hostSources(spec.suite, workFolder, signal);
   if (sources.length === 0) {
-    emit({ type: "note", message: "this host's apt has no Debian mirror; mmdebstrap's is used" });
+    emit({
+      type: "note",
+      message: "apt on this host has no Debian mirror; using mmdebstrap's default mirror",
+    });
   }
   const layout = planDisk(spec);
   const out = join(workFolder, "out");

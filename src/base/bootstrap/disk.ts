@@ -44,7 +44,7 @@ async function must(
   const full = result.lastLines.some((line) => line.includes("Could not allocate block"));
   throw new VmbuildError("BASE_BOOTSTRAP", `${file} failed (${describeExit(result)})`, {
     lines: result.lastLines,
-    hint: full ? "The packages do not fit: give the bootstrap a larger size." : undefined,
+    hint: full ? "The packages do not fit; increase base.bootstrap.size." : undefined,
   });
 }
 

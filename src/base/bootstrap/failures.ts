@@ -8,18 +8,18 @@ const FAILURES: readonly {
 }[] = [
   {
     pattern: /Could not resolve|Temporary failure|Could not connect|Connection (?:refused|timed)/,
-    message: () => "the mirror of this host's apt cannot be reached",
+    message: () => "The apt mirror of this host cannot be reached",
     hint: "Check the network, and that `apt-get update` works on this host.",
   },
   {
     pattern: /NO_PUBKEY|is not signed|couldn't be verified|EXPKEYSIG/,
-    message: (suite) => `this host cannot check the signature of ${suite}`,
-    hint: "Its keys may be newer than the host's: apt-get install debian-archive-keyring",
+    message: (suite) => `This host cannot verify the signature of ${suite}`,
+    hint: "Update the keys: apt-get install debian-archive-keyring",
   },
   {
     pattern: /does not have a Release file|404 +Not Found/,
-    message: (suite) => `the mirror of this host's apt has no suite ${suite}`,
-    hint: "Check the suite's name; bookworm and trixie are known to work.",
+    message: (suite) => `The apt mirror of this host has no suite ${suite}`,
+    hint: "Check the name of the suite; bookworm and trixie are known to work.",
   },
   {
     pattern: /Unable to locate package (\S+)/,
@@ -29,11 +29,11 @@ const FAILURES: readonly {
   {
     pattern: /Package '?([^\s']+)'? has no installation candidate/,
     message: (suite, subject) => `${suite} has no package ${subject}`,
-    hint: "It may be in a component that this host's apt does not use, such as contrib.",
+    hint: "Check whether apt on this host uses the component that contains it, such as contrib.",
   },
   {
     pattern: /No space left on device/,
-    message: () => "the disk became full while the packages were unpacked",
+    message: () => "The disk became full while packages were unpacked",
     hint: "Free some space, or set TMPDIR to a folder that has some.",
   },
 ];
@@ -48,7 +48,7 @@ export function explainFailure(
     const subjects = new Set(matches.map((match) => match[1] ?? ""));
     if (matches.length > 0) return { message: message(suite, [...subjects].join(", ")), hint };
   }
-  return { message: `mmdebstrap could not make a root file system of ${suite}` };
+  return { message: `mmdebstrap could not create a root file system for ${suite}` };
 }
 
 /** Lines that tell how apt's own parts went wrong; the tail alone may hold only consequences. */

@@ -34,7 +34,7 @@ export function patchBootImage(boot: Buffer, coreSector: number): Buffer {
 /** core.img made to load its remaining sectors from right behind its first one. */
 export function patchCoreImage(core: Buffer, coreSector: number): Buffer {
   const sectors = Math.ceil(core.length / SECTOR);
-  if (sectors < 2) throw new VmbuildError("BASE_BOOTSTRAP", "GRUB's core.img is cut short");
+  if (sectors < 2) throw new VmbuildError("BASE_BOOTSTRAP", "GRUB's core.img is truncated");
   const patched = Buffer.alloc(sectors * SECTOR);
   core.copy(patched);
   patched.writeBigUInt64LE(BigInt(coreSector + 1), BLOCKLIST);

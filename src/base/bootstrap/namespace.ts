@@ -24,14 +24,18 @@ export async function findRights(signal: AbortSignal): Promise<Rights> {
   }
   const tried = await runProgram("mmdebstrap", ["--unshare-helper", "true"], { signal });
   if (tried.exitCode === 0) return { mode: "unshare", mapped: true };
-  throw new VmbuildError("HOST_UNSUPPORTED", "a base cannot be bootstrapped by this user here", {
-    lines: tried.lastLines,
-    hint:
-      "It needs user namespaces: apt-get install uidmap, one line for the user in each of " +
-      "/etc/subuid and /etc/subgid, and a kernel that allows them " +
-      "(sysctl kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns)." +
-      " As root it works without.",
-  });
+  throw new VmbuildError(
+    "HOST_UNSUPPORTED",
+    "This user cannot create a base from packages on this host",
+    {
+      lines: tried.lastLines,
+      hint:
+        "User namespaces are required: apt-get install uidmap, one line for the user in each of " +
+        "/etc/subuid and /etc/subgid, and a kernel that allows them " +
+        "(sysctl kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns)." +
+        " Root does not need them.",
+    },
+  );
 }
 
 /** Runs a program as the owner of the tree's files. */

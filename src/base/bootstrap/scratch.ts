@@ -75,6 +75,6 @@ export async function tidyScratch(rights: Rights, emit: Emit): Promise<void> {
     if (owner !== process.getuid?.() || (await statIfThere(lock)) === undefined) continue;
     if (await isLocked(lock)) continue;
     await removeFolder(rights, folder);
-    emit({ type: "note", message: `removed ${folder}, left by a run that was killed` });
+    emit({ type: "note", message: `Removed ${folder}, left by a killed run` });
   }
 }

@@ -84,8 +84,8 @@ export function allPackages(spec: BootstrapSpec): string[] {
 export function checkSpec(spec: BootstrapSpec): void {
   if (!SUITE.test(spec.suite)) {
     throw invalid(
-      `not the name of a Debian suite: ${JSON.stringify(spec.suite)}`,
-      "Write a code name, such as bookworm or trixie.",
+      `${JSON.stringify(spec.suite)} is not a valid name of a Debian suite`,
+      "Use a code name, such as bookworm or trixie.",
     );
   }
   const wrong = allPackages(spec).filter(
@@ -94,13 +94,16 @@ export function checkSpec(spec: BootstrapSpec): void {
   );
   if (wrong.length > 0) {
     throw invalid(
-      `not the name of a Debian package: ${wrong.map((name) => JSON.stringify(name)).join(", ")}`,
-      "Write plain package names, without version or suite.",
+      `Not a valid name of a Debian package: ${wrong.map((name) => JSON.stringify(name)).join(", ")}`,
+      "Use plain package names, without version or suite.",
     );
   }
   const size = spec.size ?? DEFAULT_SIZE;
   if (!Number.isSafeInteger(size) || size < SMALLEST_SIZE) {
-    throw invalid("a bootstrapped base needs at least 2 GiB", "Leave the size out, or raise it.");
+    throw invalid(
+      "A bootstrapped base needs at least 2 GiB",
+      "Increase base.bootstrap.size, or omit it.",
+    );
   }
 }
 

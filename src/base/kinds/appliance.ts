@@ -3,8 +3,8 @@ import { asVmbuildError } from "../../errors.js";
 import { defineBaseKind } from "../kind.js";
 
 const schema = z
-  .strictObject({ appliance: z.string().min(1).describe("another template's name or path") })
-  .describe("another template's finished artifact");
+  .strictObject({ appliance: z.string().min(1).describe("name or path of another template") })
+  .describe("finished image of another template");
 
 /** The finished artifact of another template. */
 export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
@@ -22,13 +22,13 @@ export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
       const artifact = await context.findArtifact(appliance);
       return artifact
         ? { image: artifact.path }
-        : { absent: `the base ${appliance} is not built yet` };
+        : { absent: `the base ${appliance} has not been built yet` };
     } catch (thrown) {
       return { problems: [{ key: ["appliance"], message: asVmbuildError(thrown).message }] };
     }
   },
   inspect({ appliance }) {
-    const state = "another template's artifact";
+    const state = "image of another template";
     return { origin: appliance, present: state, absent: state };
   },
 });

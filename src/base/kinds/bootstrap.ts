@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { asVmbuildError } from "../../errors.js";
-import { diskSize } from "../../fields.js";
+import { diskSize, sizeOr } from "../../fields.js";
 import { BOOTSTRAP_ONLY_PROGRAMS, BOOTSTRAP_PROGRAMS } from "../bootstrap/bootstrap.js";
 import { findRights } from "../bootstrap/namespace.js";
 import { checkSpec, DEFAULT_SIZE } from "../bootstrap/spec.js";
@@ -12,18 +12,21 @@ const schema = z
   .strictObject({
     bootstrap: z
       .strictObject({
-        suite: z.string().min(1).describe('Debian\'s code name, such as "bookworm" or "trixie"'),
+        suite: z
+          .string()
+          .min(1)
+          .describe('code name of a Debian release, such as "bookworm" or "trixie"'),
         packages: z
           .array(z.string())
           .default([])
-          .describe("packages beside those that make it boot and answer over SSH"),
-        size: diskSize
-          .optional()
-          .describe("the base's own virtual size; the machine's disk grows it"),
+          .describe("packages in addition to those that are needed to boot and to run SSH"),
+        size: sizeOr(diskSize, DEFAULT_SIZE).describe(
+          "virtual size of the base, which the build extends to `machine.disk`",
+        ),
       })
-      .describe("a base made from Debian's packages alone, on this host"),
+      .describe("Debian base that is created on this host"),
   })
-  .describe("a base made from packages");
+  .describe("base that is created from Debian packages");
 
 type Definition = z.infer<typeof schema>;
 
@@ -45,7 +48,7 @@ export const bootstrapBase = defineBaseKind<Definition>({
   mayUseOtherFiles: false,
   host: {
     programs: BOOTSTRAP_ONLY_PROGRAMS,
-    cost: "bases cannot be made from packages",
+    cost: "bases cannot be created from packages",
     prerequisite: {
       name: "user namespaces",
       program: "mmdebstrap",
@@ -65,6 +68,6 @@ export const bootstrapBase = defineBaseKind<Definition>({
     origin: [bootstrap.suite, ...bootstrap.packages.map((name) => `+${name}`)].join(" "),
     path: bootstrapLocation(bootstrapSpec(bootstrap)),
     present: "cached",
-    absent: "not made yet: takes some minutes, once",
+    absent: "not cached: will be created, which takes minutes",
   }),
 });

@@ -7,9 +7,12 @@ import { defineBaseKind } from "../kind.js";
 
 const schema = z
   .strictObject({
-    path: z.string().min(1).describe("a disk image, packed or not, relative to the template"),
+    path: z
+      .string()
+      .min(1)
+      .describe("path of a disk image, compressed or not, relative to the template"),
   })
-  .describe("a disk image of this host");
+  .describe("disk image on this host");
 
 type Definition = z.infer<typeof schema>;
 

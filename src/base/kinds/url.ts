@@ -14,7 +14,7 @@ const schema = z
   .strictObject(urlSourceFields)
   .superRefine(refuseUnusedSignature)
   .describe(
-    "a disk image that is downloaded: qcow2 or raw; VMDK, VHD, VHDX and VDI are converted, and compressed images and archives (tar, zip, OVA) unpacked, once",
+    "disk image that is downloaded: qcow2 or raw; VMDK, VHD, VHDX and VDI are converted, compressed images and archives (tar, zip, OVA) are unpacked; the result is cached",
   );
 
 type Definition = z.infer<typeof schema>;
@@ -36,7 +36,7 @@ export const urlBase = defineBaseKind<Definition>({
     return Promise.resolve({
       files: urlFiles(spec),
       image,
-      absent: "the base is not downloaded yet",
+      absent: "the base has not been downloaded yet",
     });
   },
   inspect: (base, folder) => inspectFromInput(specOf(base, folder)),

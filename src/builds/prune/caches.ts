@@ -35,9 +35,9 @@ const metaSchema = z.object({ url: z.string(), ref: z.string().optional() });
 /** Describes a booted guest by its properties. */
 async function readyLabel(path: string): Promise<string> {
   const records = await readRecords(workPaths(path));
-  if (!records) return "the state of a booted guest";
+  if (!records) return "checkpoint of a booted guest";
   const { accelerator, memory } = records.machine.shape;
-  return `the state of a booted guest (${formatBytes(memory)}, ${accelerator})`;
+  return `checkpoint of a booted guest (${formatBytes(memory)}, ${accelerator})`;
 }
 
 async function inputLabel(path: string): Promise<string> {
@@ -113,7 +113,7 @@ export function chooseEvictions(
     if (!isUnused(item)) continue;
     const age = limits.now - item.usedAt;
     const reason = limits.all
-      ? "all caches go"
+      ? "--all"
       : age > limits.olderThanMs
         ? `not used for ${Math.floor(age / 86_400_000)} days`
         : total > limits.maxSize

@@ -72,7 +72,7 @@ async function pruneBuild(
   const { name, paths } = build;
   const runIds = (await statIfThere(paths.runs)) ? (await readdir(paths.runs)).toSorted() : [];
   const old = runIds.slice(0, Math.max(0, runIds.length - options.keep));
-  const reason = `${name} has ${runIds.length} runs; the newest ${options.keep} stay`;
+  const reason = `${name} has ${runIds.length} runs, of which the newest ${options.keep} are retained`;
   for (const runId of old) {
     const path = join(paths.runs, runId);
     const size = await sizeOnDisk(path);
@@ -90,7 +90,7 @@ async function pruneWork(
   const age = options.now - Date.parse(runs.at(-1)?.startedAt ?? "1970-01-01");
   if (!options.all && age <= options.olderThanMs) return;
   const reason = options.all
-    ? "working files and checkpoints of a run that is over"
+    ? "working files and checkpoints of a finished run"
     : `not run for ${Math.floor(age / 86_400_000)} days`;
   // The records are removed first, so that they never describe files that are gone.
   const going = [
@@ -130,7 +130,7 @@ async function pruneSockets(options: PruneOptions, report: Report): Promise<void
   for (const name of sockets) {
     if (live.includes(name.replace(/\.\w+$/, ""))) continue;
     const path = join(folder, name);
-    const reason = "its run is gone";
+    const reason = "its run has ended";
     await remove({ kind: "socket", path, label: name, size: 0, reason }, options, report);
   }
 }
@@ -177,7 +177,7 @@ async function pruneLeftovers(item: CacheItem, options: PruneOptions, report: Re
     for (const name of names) {
       const path = join(item.path, name);
       const size = await sizeOnDisk(path);
-      const reason = "left by a bootstrap that was killed";
+      const reason = "left by a killed bootstrap";
       await remove({ kind: "leftover", path, label: name, size, reason }, options, report);
     }
   });

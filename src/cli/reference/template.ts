@@ -5,36 +5,21 @@ import type { JsonSchema } from "../../template/json-schema.js";
 import { SHELL_KEYS } from "../../template/interpolate.js";
 import { cell, code, GENERATED, table } from "./markdown.js";
 
-/** Describes a type: `text`, `list of text`, `one of a, b`. */
+/** Formats a type: `string`, `list of string`, `one of a, b`. */
 function typeOf(schema: JsonSchema): string {
   if ("const" in schema) return code(JSON.stringify(schema["const"]));
   if (schema.enum) return `one of ${schema.enum.map((value) => code(String(value))).join(", ")}`;
   if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(" or ");
-  if (Array.isArray(schema.type)) return schema.type.map(nameOf).join(" or ");
+  if (Array.isArray(schema.type)) return schema.type.join(" or ");
   if (schema.type === "array") return `list of ${schema.items ? typeOf(schema.items) : "anything"}`;
   if (schema.type === "object") return "object";
-  return "$ref" in schema ? "[action](#actions)" : nameOf(String(schema.type));
+  return "$ref" in schema ? "[action](#actions)" : String(schema.type);
 }
 
-function nameOf(type: string): string {
-  const names: Record<string, string> = { string: "text", integer: "whole number" };
-  return names[type] ?? type;
-}
-
-/** Formats a default value; empty ones are omitted. */
-function defaultOf(schema: JsonSchema): string {
-  const { default: value } = schema;
-  if (value === undefined) {
-    // Sizes and durations are converted to numbers, so their defaults appear only in the
-    // description.
-    const told = /(?:^|[;\s])("[^"]*"|false|zstd) (?:by default|otherwise)/;
-    const text = told.exec(schema.description ?? "")?.[1];
-    return text === undefined ? "" : code(text);
-  }
-  if (JSON.stringify(value) === "{}" || JSON.stringify(value) === "[]") {
-    return "";
-  }
-  return code(JSON.stringify(value));
+/** Formats a key's default; empty objects, lists and strings are left out. */
+function defaultOf({ default: value }: JsonSchema): string {
+  const text = JSON.stringify(value);
+  return value === undefined || ["{}", "[]", '""'].includes(text) ? "" : code(text);
 }
 
 function rowsOf(schema: JsonSchema): string[][] {
@@ -49,7 +34,7 @@ function keyTable(schema: JsonSchema): string {
   return table(["Key", "Type", "Default", "Meaning"], rowsOf(schema));
 }
 
-/** Deepest heading level of Markdown. */
+/** Deepest level of headings in Markdown. */
 const DEEPEST = 6;
 
 /** Renders a section for an object's keys, for each of its forms, and for its nested objects. */
@@ -65,15 +50,14 @@ function section(
   const name = schema.items ? `${path}[]` : inner ? `${path}.NAME` : path;
   const shape = inner ?? schema;
   if (!shape.properties && !shape.anyOf?.some((form) => form.properties)) return [];
-  const about = [schema.description, inner?.description].filter((text) => text !== undefined);
   const forms = (shape.anyOf ?? [shape]).filter((form) => form.properties);
   const text = JSON.stringify(forms);
   const earlier = described.get(text);
   const title = [
     `${"#".repeat(Math.min(level, DEEPEST))} ${code(name)}`,
-    cell(sentence(about.join("; "))),
+    cell(sentence(inner?.description ?? schema.description ?? "")),
   ];
-  // An object that occurs in several places is described once.
+  // A section that is equal to an earlier one refers to it.
   if ((forms.length > 1 || level > DEEPEST) && earlier !== undefined)
     return [...title, `See ${code(earlier)}.`];
   described.set(text, name);
@@ -104,21 +88,21 @@ function actionSection(name: string, summary: string, example: string): string[]
   ];
 }
 
-const INTRODUCTION = `A template is a JSON file; comments and trailing commas are fine. Unknown keys are errors, and
-all errors are listed at once with file, line and column. Paths are relative to the template,
-except \`output.directory\`, which is relative to the current folder.
+const INTRODUCTION = `A template is a JSON file; comments and trailing commas are allowed. Unknown keys are errors. All
+errors are listed at once with file, line and column. Paths are relative to the template, except
+\`output.directory\`, which is relative to the current folder.
 
-**Sizes** are text such as \`"512M"\`, \`"16G"\` or \`"1.5T"\` (powers of 1024), or a number of bytes.
-**Durations** are text such as \`"90s"\`, \`"30m"\` or \`"1h30m"\`.
+**Sizes** are strings such as \`"512M"\`, \`"16G"\` or \`"1.5T"\` (powers of 1024), or a number of bytes.
+**Durations** are strings such as \`"90s"\`, \`"30m"\` or \`"1h30m"\`.
 
-**References** stand in any text: \`\${var.NAME}\`, \`\${input.NAME}\` (the path of an input on the
-host), \`\${name}\` and \`\${version}\`. A reference that is all of a text keeps its value's type. In
-shell texts (${[...SHELL_KEYS].map(code).join(", ")}) any other \`\${…}\` is the shell's own and
-stays; elsewhere it is an error. \`$\${\` stands for a plain \`\${\`.
+**References** can be used in any string: \`\${var.NAME}\`, \`\${input.NAME}\` (the path of an input on
+the host), \`\${name}\` and \`\${version}\`. If a string consists of one reference only, the value keeps
+its type. In shell code (${[...SHELL_KEYS].map(code).join(", ")}) any other \`\${…}\` is left to the
+shell; elsewhere it is an error. \`$\${\` produces a literal \`\${\`.
 
-**Variables** get their values, in rising precedence, from the default, the environment
-(\`VMBUILD_VAR_<name>\`), \`--var-file\` and \`--var\`. Any value of the template can be replaced for
-one run: \`--set machine.memory=8G\`.`;
+**Variables** get their values, in increasing order of precedence, from the default, the environment
+(\`VMBUILD_VAR_<name>\`), \`--var-file\` and \`--var\`. \`--set machine.memory=8G\` replaces any value of
+the template for one run.`;
 
 /** Renders docs/template.md. */
 export function templatePage(): string {

@@ -44,7 +44,7 @@ export function renderFailure(failure: Failure, style: Style, columns: number): 
     ...renderError(error, style, columns),
     ...(runFolder === "" ? [] : [`${style.dim("run:")}  ${cleanText(runFolder)}`]),
     ...(kept
-      ? [`${style.dim("look:")} ${inside}  ${style.dim("(the machine as it failed)")}`]
+      ? [`${style.dim("open:")} ${inside}  ${style.dim("(the machine as it failed)")}`]
       : []),
     ...(kept ? [`${style.dim("then:")} ${again}`] : []),
     style.dim(`${cleanText(name)} failed after ${formatDuration(durationMs)}`.trimStart()),

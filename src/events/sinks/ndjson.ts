@@ -28,7 +28,7 @@ export function createNdjsonSink(stream: Writable): Sink {
       time: last?.time,
       build: last?.build,
       type: "note",
-      message: `${leftOut} lines of output were left out: the reader was too slow`,
+      message: `${leftOut} lines of output were omitted: the reader was too slow`,
     });
   const writer = new LineWriter(stream, noticeOf);
   return {

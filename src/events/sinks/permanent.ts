@@ -21,7 +21,7 @@ export function permanentLines(event: RunEvent, run: LiveRun, layout: Layout): s
     case "step.finished":
       return [entryLine(layout, done, took(event), [stepTitle(event)])];
     case "step.kept":
-      return [entryLine(layout, [marks.done, style.dim], "kept", [stepTitle(event), style.dim])];
+      return [entryLine(layout, [marks.done, style.dim], "cached", [stepTitle(event), style.dim])];
     case "step.failed":
       return [entryLine(layout, failed, took(event), [stepTitle(event), style.red])];
     case "step.retried": {
@@ -29,7 +29,9 @@ export function permanentLines(event: RunEvent, run: LiveRun, layout: Layout): s
       return paragraph(layout, marks.warning, style.yellow, attempt);
     }
     case "verify.finished":
-      return event.ok ? [] : paragraph(layout, marks.failed, style.red, `not so: ${event.command}`);
+      return event.ok
+        ? []
+        : paragraph(layout, marks.failed, style.red, `verify failed: ${event.command}`);
     case "warning":
       return [
         ...paragraph(layout, marks.warning, style.yellow, event.message),

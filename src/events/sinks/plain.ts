@@ -34,7 +34,7 @@ export function createPlainSink(options: PlainSinkOptions): Sink {
   let clock = { time: "", text: "" };
   const writer = new LineWriter(
     options.stream,
-    (leftOut) => `${stamp}  (${leftOut} lines of output left out: the reader was too slow)`,
+    (leftOut) => `${stamp}  (${leftOut} lines of output omitted: the reader was too slow)`,
   );
 
   const stampOf = (event: RunEvent): string => {
@@ -94,7 +94,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
     case "step.failed":
       return [style.red(`${stepTitle(event)} failed ${took(event.durationMs)}`)];
     case "step.kept":
-      return [`${stepTitle(event)} kept`];
+      return [`${stepTitle(event)} cached`];
     case "checkpoint.saved": {
       const { memoryBytes, diskBytes } = event;
       const sizes = `${formatBytes(memoryBytes)} memory, ${formatBytes(diskBytes)} disk`;
@@ -105,7 +105,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
       return [`  old checkpoints removed (${formatBytes(event.bytes)}): ${names}`];
     }
     case "checkpoint.failed":
-      return [`  the machine is kept as it failed ${took(event.durationMs)}`];
+      return [`  machine saved as it failed ${took(event.durationMs)}`];
     case "step.retried":
       return [
         style.yellow(
@@ -118,12 +118,12 @@ function linesOf(event: RunEvent, style: Style): string[] {
       return [
         event.ok
           ? `  verified: ${cleanText(event.command)}`
-          : style.red(`  not so: ${cleanText(event.command)}`),
+          : style.red(`  verify failed: ${cleanText(event.command)}`),
       ];
     case "machine.started":
       return [`  QEMU ${event.accelerator}, process ${event.pid}, SSH port ${event.sshPort}`];
     case "machine.stopped":
-      return [`  machine stopped by ${event.method} ${took(event.durationMs)}`];
+      return [`  machine stopped with ${event.method} ${took(event.durationMs)}`];
     case "guest.stage":
       return [`  guest: ${describeStage(event.stage)}`];
     case "guest.ready":

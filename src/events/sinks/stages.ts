@@ -6,10 +6,10 @@ import { cleanText } from "./text.js";
  * them).
  */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  listener: "network is up, SSH is not yet",
-  banner: "starting, no network yet",
-  handshake: "SSH answers, slowly",
-  authentication: "SSH is up, the key is not accepted yet",
+  listener: "network is up, waiting for SSH",
+  banner: "booting, waiting for the network",
+  handshake: "SSH answers slowly",
+  authentication: "SSH is up, waiting until the key is accepted",
 };
 
 /** Returns the description of a stage, or the stage itself when there is none. */

@@ -112,7 +112,7 @@ function recordEvent(facts: RunFacts, event: RunEvent): void {
       facts.steps.push({ name: event.step, time: formatDuration(event.durationMs), note: "" });
       break;
     case "step.kept":
-      facts.steps.push({ name: event.step, time: "kept", note: "" });
+      facts.steps.push({ name: event.step, time: "cached", note: "" });
       break;
     case "checkpoint.saved":
       noteCheckpoint(facts, event);

@@ -10,16 +10,16 @@ const schema = z
   .strictObject({
     git: z
       .string()
-      .regex(/^[^-\s]\S*$/, "not the address of a git repository")
-      .describe("the repository's address"),
+      .regex(/^[^-\s]\S*$/, "not a valid address of a git repository")
+      .describe("URL or path of the repository"),
     ref: z
       .string()
-      .regex(/^[^-\s:*?[\\^~+][^\s:*?[\\^~]*$/, "a ref is a tag, a branch, or a commit id")
-      .describe("a tag, a branch, or a commit id"),
-    submodules: z.boolean().optional().describe("fetch submodules too; false by default"),
+      .regex(/^[^-\s:*?[\\^~+][^\s:*?[\\^~]*$/, "a ref is a tag, a branch, or a commit ID")
+      .describe("tag, branch, or commit ID"),
+    submodules: z.boolean().default(false).describe("fetch submodules too"),
     ...commonInputFields,
   })
-  .describe("the files of one commit of a git repository, without its history");
+  .describe("files of one commit of a git repository, without its history");
 
 /** Input kind for the tree of one commit of a git repository. */
 export const gitInput = defineInputKind<z.infer<typeof schema>, GitSpec>({
@@ -43,6 +43,6 @@ export const gitInput = defineInputKind<z.infer<typeof schema>, GitSpec>({
     pinned: { label: "ref", value: ref },
     path,
     present: "cached",
-    absent: "not fetched yet",
+    absent: "not cached",
   }),
 });

@@ -8,11 +8,14 @@ const schema = z
   .strictObject({
     oci: z
       .string()
-      .refine((text) => parseReference(text) !== undefined, "not REGISTRY/REPOSITORY:TAG")
-      .describe("the image: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:<hex>"),
+      .refine(
+        (text) => parseReference(text) !== undefined,
+        "an OCI reference has the form REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:<hex>",
+      )
+      .describe("image reference: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:<hex>"),
     ...commonInputFields,
   })
-  .describe("the files of an OCI image of one layer, for linux/amd64");
+  .describe("files of an OCI image for linux/amd64 with a single layer");
 
 /** Input kind for the files of an OCI image. */
 export const ociInput = defineInputKind<z.infer<typeof schema>, OciSpec>({
@@ -30,6 +33,6 @@ export const ociInput = defineInputKind<z.infer<typeof schema>, OciSpec>({
     origin: image,
     path,
     present: "cached",
-    absent: "not fetched yet",
+    absent: "not cached",
   }),
 });

@@ -18,10 +18,10 @@ export interface PathSpec {
 
 const schema = z
   .strictObject({
-    path: z.string().min(1).describe("a file or folder, relative to the template"),
+    path: z.string().min(1).describe("path of a file or folder, relative to the template"),
     ...commonInputFields,
   })
-  .describe("a file or folder of this host");
+  .describe("file or folder on this host");
 
 /**
  * Finds a local file or folder. A file gets its SHA-256. A folder gets none here, because its users
@@ -37,8 +37,8 @@ async function resolveLocalPath(
   try {
     status = await stat(path, { bigint: true });
   } catch (error) {
-    const reason = systemCode(error) === "ENOENT" ? "it is not there" : messageOf(error);
-    const message = `input ${name} should be ${path}, but ${reason}`;
+    const reason = systemCode(error) === "ENOENT" ? "does not exist" : messageOf(error);
+    const message = `Input ${name}: ${path} ${reason}`;
     throw new VmbuildError("INPUT_MISSING", message, { cause: error, details: { name, path } });
   }
   const found = { name, path, origin: path, fromCache: true };
@@ -46,7 +46,7 @@ async function resolveLocalPath(
   if (!status.isFile()) {
     throw new VmbuildError(
       "INPUT_MISSING",
-      `input ${name}: ${path} is neither a file nor a folder`,
+      `Input ${name}: ${path} is neither a file nor a folder`,
     );
   }
   const size = Number(status.size);
@@ -73,5 +73,5 @@ export const pathInput = defineInputKind<z.infer<typeof schema>, PathSpec>({
   resolve: resolveLocalPath,
   programs: () => [],
   files: ({ path }) => [{ key: [], path, kind: "any" }],
-  inspect: ({ path }) => ({ origin: path, path, present: "here", absent: "NOT THERE" }),
+  inspect: ({ path }) => ({ origin: path, path, present: "present", absent: "MISSING" }),
 });

@@ -18,12 +18,12 @@ const schema = z
     ...urlSourceFields,
     unpack: z
       .boolean()
-      .optional()
-      .describe("unpack a compressed file (.xz, .gz, .zst, .bz2, .lz4), once; false by default"),
+      .default(false)
+      .describe("decompress the file (.xz, .gz, .zst, .bz2, .lz4) and cache the result"),
     ...commonInputFields,
   })
   .superRefine(refuseUnusedSignature)
-  .describe("a file that is downloaded");
+  .describe("file that is downloaded");
 
 /** Input kind for a file that is downloaded. */
 export const urlInput = defineInputKind<z.infer<typeof schema>, UrlSpec>({
@@ -45,6 +45,6 @@ export const urlInput = defineInputKind<z.infer<typeof schema>, UrlSpec>({
     pinned: { label: "checksum", value: checksum },
     path,
     present: "cached",
-    absent: "not fetched yet",
+    absent: "not cached",
   }),
 });

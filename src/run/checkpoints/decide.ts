@@ -97,7 +97,7 @@ function limitOf(steps: readonly Step[], options: ResumeOptions): Limit {
   if (from !== -1 && (uncached === -1 || from <= uncached)) {
     return { count: from, reason: "--from" };
   }
-  if (uncached !== -1) return { count: uncached, reason: 'it says "cache": false' };
+  if (uncached !== -1) return { count: uncached, reason: '"cache": false' };
   return { count: steps.length, reason: "" };
 }
 
@@ -113,15 +113,15 @@ function lastOf(index: number, name: string, store: States): Checkpoint | undefi
 async function whatChanged(index: number, input: DecideInput): Promise<string> {
   const { chain, steps, store, texts } = input;
   const { records } = store;
-  if (!records) return "no checkpoint of an earlier run";
+  if (!records) return "no checkpoints";
   const root = await explainDifferences(records.root, chain.root, texts.path);
   if (root !== "") return root;
   const name = steps[index - 1]?.name ?? "";
   const before = lastOf(index, name, store);
   const now = chain.steps[index - 1];
-  if (!before || !now) return "it has no checkpoint of an earlier run";
+  if (!before || !now) return "no checkpoint of this step";
   const changes = await explainDifferences(before.manifest, now, texts.path);
-  return changes === "" ? "the steps before it changed" : changes;
+  return changes === "" ? "an earlier step changed" : changes;
 }
 
 /** Returns why step `kept + 1` runs; empty where no step does. */
@@ -160,14 +160,15 @@ function decideStep(step: string, index: number, kept: number, reason: string): 
     step,
     index,
     kept: false,
-    reason: index === kept + 1 ? reason : "a step before it runs",
+    reason: index === kept + 1 ? reason : "an earlier step runs",
   };
 }
 
 /** Summarizes a decision in one line: how many steps are skipped, and why the next one runs. */
 export function summarize({ steps, kept }: Pick<Decision, "steps" | "kept">): string {
   const first = steps.find((step) => !step.kept);
-  if (!first) return `all ${kept} steps are kept`;
-  const after = kept === 0 ? "" : `; first run after ${kept} kept ${kept === 1 ? "step" : "steps"}`;
+  if (!first) return `all ${kept} steps are cached`;
+  const after =
+    kept === 0 ? "" : `; first step to run after ${kept} cached ${kept === 1 ? "step" : "steps"}`;
   return `step ${first.index} (${first.step}) runs: ${first.reason}${after}`;
 }

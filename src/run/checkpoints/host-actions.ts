@@ -60,7 +60,7 @@ export async function runGuestActions(
     await rerun(context, step, index, "guest", guest);
   } catch (error) {
     context.options.signal.throwIfAborted();
-    const message = `${step.name}: an earlier download is kept: ${messageOf(error)}`;
+    const message = `${step.name}: the earlier download is used: ${messageOf(error)}`;
     context.emit({ type: "note", message });
   }
 }

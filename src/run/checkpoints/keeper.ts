@@ -60,8 +60,8 @@ export class StateKeeper {
     this.#key = undefined;
     emit({
       type: "warning",
-      message: `${why}: from step ${step.name} on nothing is kept`,
-      hint: "The next run starts again before this step.",
+      message: `${why}: no checkpoints are saved from step ${step.name} on`,
+      hint: "The next run resumes before this step.",
     });
   }
 

@@ -73,8 +73,11 @@ function chooseState({
   const found = newest.find((checkpoint) => checkpoint.step === step);
   if (found) return found;
   const names = [...new Set(newest.map((one) => one.step).filter((one) => one !== ""))];
-  throw new VmbuildError("CHECKPOINT_UNKNOWN", `${name} has no checkpoint after a step ${step}`, {
-    hint: names.length > 0 ? `There are ${names.toReversed().join(", ")}.` : "It has none at all.",
+  throw new VmbuildError("CHECKPOINT_UNKNOWN", `${name} has no checkpoint after the step ${step}`, {
+    hint:
+      names.length > 0
+        ? `Its checkpoints are ${names.toReversed().join(", ")}.`
+        : "It has no checkpoints.",
   });
 }
 
@@ -95,8 +98,8 @@ async function launch(
   if (version.text !== machine.qemu) {
     throw new VmbuildError(
       "CHECKPOINT_UNUSABLE",
-      `The checkpoints of ${options.name} are of QEMU ${machine.qemu}; this host has ${version.text}`,
-      { hint: `vmbuild run ${options.name} makes new ones.` },
+      `The checkpoints of ${options.name} were saved by QEMU ${machine.qemu}; this host has ${version.text}`,
+      { hint: `vmbuild run ${options.name} saves new ones.` },
     );
   }
   const { firmwareCode: code } = machine;
@@ -159,8 +162,8 @@ export async function enterState<T>(
   for (const message of found.losses) emit({ type: "warning", message });
   const { records, failed } = store;
   if (!records) {
-    throw new VmbuildError("CHECKPOINT_UNKNOWN", `${name} has no state that could be opened`, {
-      hint: `To stop inside a run: vmbuild run ${name} --break after:STEP`,
+    throw new VmbuildError("CHECKPOINT_UNKNOWN", `${name} has no checkpoint to open`, {
+      hint: `To pause a run: vmbuild run ${name} --break after:STEP`,
     });
   }
   const state = chooseState({ records, failed, step, name });

@@ -62,7 +62,7 @@ async function openStore(context: RunContext, usable: boolean): Promise<Checkpoi
   );
   for (const message of found.losses) emit({ type: "warning", message });
   if (found.orphans.length > 0) {
-    const message = `Removed ${found.orphans.length} states that a killed run had not finished`;
+    const message = `Removed ${found.orphans.length} incomplete snapshots of a killed run`;
     emit({ type: "note", message });
   }
   await store.removeStopped(found.orphans, options.signal);
@@ -166,7 +166,7 @@ async function findImage(
 async function missingOnHost({ steps, folder }: Template): Promise<string | undefined> {
   for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
     for (const path of type.hostPaths(value as never, folder)) {
-      if (!(await statIfThere(path))) return `${path} is gone`;
+      if (!(await statIfThere(path))) return `${path} was removed`;
     }
   }
   return undefined;
@@ -186,18 +186,18 @@ export function announcePlan({ emit, template }: Uses<"template" | "emit">, plan
   const { decision, alteration } = plan;
   if (usesOtherFiles(template)) {
     const message =
-      "No checkpoints: machine.arguments name files, of which no state holds anything";
+      "Checkpoints are disabled: machine.arguments name files, which a checkpoint does not include";
     emit({ type: "note", message });
   }
   if (alteration !== undefined)
-    emit({ type: "note", message: `The image is made again: ${alteration}` });
+    emit({ type: "note", message: `The image is rebuilt: ${alteration}` });
   if (template.steps.length === 0 || plan.store.checkpoints.length === 0) return;
   emit({ type: "note", message: summarize(decision) });
   for (const step of decision.changedByHand) {
     emit({
       type: "warning",
-      message: `The state after ${step} was changed by hand (vmbuild ssh --save), and so is all that follows`,
-      hint: `To be rid of it: vmbuild checkpoints ${template.name} rm ${step}`,
+      message: `The checkpoint after ${step} was modified with vmbuild ssh --save; all later steps are based on it`,
+      hint: `To discard it, run vmbuild checkpoints ${template.name} rm ${step}`,
     });
   }
 }

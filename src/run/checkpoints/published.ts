@@ -81,11 +81,11 @@ export async function findAlteration(published: Published): Promise<string | und
   for (const { path, size, mtimeNs } of published.files) {
     try {
       const now = await statusOf(path);
-      if (String(now.size) !== size) return `${path} has another size`;
-      if (String(now.mtimeNs) !== mtimeNs) return `${path} was written to`;
+      if (String(now.size) !== size) return `${path} has a different size`;
+      if (String(now.mtimeNs) !== mtimeNs) return `${path} was modified`;
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
-      return `${path} is gone`;
+      return `${path} was removed`;
     }
   }
   return undefined;
@@ -99,5 +99,5 @@ export async function checkSums(
   const algorithms = Object.keys(artifact.checksums) as Algorithm[];
   const found: Record<string, string> = await digestFile(artifact.path, algorithms, context);
   const wrong = algorithms.find((algorithm) => found[algorithm] !== artifact.checksums[algorithm]);
-  return wrong && `${artifact.path} has another ${wrong} sum`;
+  return wrong && `${artifact.path} has a different ${wrong} checksum`;
 }

@@ -168,7 +168,7 @@ export class Saver {
     const [there, wanted] = formatSizes(free, needed);
     throw new VmbuildError(
       "HOST_SPACE",
-      `${there} are free in ${folder}, and a state needs about ${wanted}`,
+      `${there} are free in ${folder}, and a checkpoint needs about ${wanted}`,
     );
   }
 
@@ -215,8 +215,8 @@ export class Saver {
     const where = step === "" ? "before the first step" : `after ${step}`;
     emit({
       type: "warning",
-      message: `No checkpoint ${where}: ${error.message}`,
-      hint: 'The build goes on. `vmbuild prune` frees space; "checkpoints": false keeps none.',
+      message: `No checkpoint was saved ${where}: ${error.message}`,
+      hint: 'The build continues. To free space, run `vmbuild prune`; to disable checkpoints, set "checkpoints": false.',
     });
     if (error.code !== "HOST_SPACE" || machine.death.aborted) return;
     const useless = store.checkpoints.filter(({ key }) => !this.#currentKeys.has(key));

@@ -99,7 +99,7 @@ export async function takeReady(
     const checkpoint = records?.checkpoints.find((one) => one.key === stateKey);
     if (!records || !checkpoint) {
       await rm(folder, { recursive: true, force: true });
-      return { problem: losses[0] ?? "it has no state that fits" };
+      return { problem: losses[0] ?? "it has no matching checkpoint" };
     }
     await rm(work.keys, { recursive: true, force: true });
     await copyBeside(shared, work);

@@ -90,7 +90,7 @@ describe("a request", () => {
       expect(outcome).toMatchObject({ ok: false, isFinal: true });
       expect(outcome).toHaveProperty(
         "reason",
-        expect.stringMatching(/^no (earlier )?(password|token) is known$/),
+        expect.stringMatching(/^the (earlier )?(password|token) is unknown$/),
       );
       expect(seen).toEqual([]);
     },
@@ -119,30 +119,35 @@ describe("an answer", () => {
       "got HTTP 502, expected 200 or 401",
       ["<h1>Bad Gateway</h1>"],
     ],
-    [text(200, "x"), { expect: { headers: { "x-y": "." } } }, "the header x-y is not there", ["x"]],
+    [text(200, "x"), { expect: { headers: { "x-y": "." } } }, "the header x-y is missing", ["x"]],
     [
       text(200, "x", { "x-y": "no" }),
       { expect: { headers: { "x-y": "^yes" } } },
-      'the header x-y is "no", which does not fit',
+      'the header x-y is "no", which does not match',
       ["x"],
     ],
     [
       text(200, "nothing"),
       { expect: { body: "some" } },
-      "the answer does not fit some",
+      "the body does not match some",
       ["nothing"],
     ],
-    [text(200, "<html>"), { expect: { json: { a: 1 } } }, /^the answer is no JSON: /, ["<html>"]],
+    [
+      text(200, "<html>"),
+      { expect: { json: { a: 1 } } },
+      /^the body is not valid JSON: /,
+      ["<html>"],
+    ],
     [
       text(200, '{"data":[]}'),
       { expect: { json: { "data[*].id": "m" } } },
-      /^data\[\*\]\.id is not there$/,
+      /^data\[\*\]\.id does not exist$/,
       ['{"data":[]}'],
     ],
     [
       text(200, "data: x\n\n"),
       { expect: { events: {} } },
-      "the answer is no event stream: its type is none",
+      "the response is not an event stream, but of type none",
       ["data: x"],
     ],
   ] as const)("%# does not, and the report says why", async (answer, more, reason, lines) => {
@@ -190,7 +195,7 @@ describe("a stream of events", () => {
     const events = { atLeast: 2, spread: "10s" };
     const { outcome } = await tryIt(stream(one + one), { expect: { events } });
     expect(outcome).toMatchObject({ ok: false, lines: ['{"n":1}', '{"n":1}'] });
-    expect(outcome).toHaveProperty("reason", expect.stringContaining("something buffers them"));
+    expect(outcome).toHaveProperty("reason", expect.stringContaining("the response is buffered"));
   });
 
   it("that breaks off is a failure", async () => {
@@ -247,7 +252,7 @@ describe("trust", () => {
   it.each(["", "abc", "g".repeat(64), `${"a".repeat(64)}:a`])(
     "knows that %j is no sha256",
     (word) => {
-      expect(() => parseFingerprint(word)).toThrow("no sha256");
+      expect(() => parseFingerprint(word)).toThrow("is not a SHA-256");
     },
   );
 });
@@ -278,7 +283,7 @@ describe("a server that does not answer", () => {
   it("because it says nothing", async () => {
     expect(await at(silent, "300ms")).toMatchObject({
       ok: false,
-      reason: "no answer within 300ms",
+      reason: "no response within 300ms",
     });
   });
 

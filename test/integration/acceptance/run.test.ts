@@ -74,7 +74,7 @@ it("does not wait for a guest that will answer no more", async () => {
 it("does not try again what cannot change", async () => {
   const check = { name: "who", http: "/", auth: "bearer", within: "1h" };
   const { results } = await run([check], { address: "http://127.0.0.1:9" });
-  expect(results).toMatchObject([{ ok: false, attempts: 1, reason: "no token is known" }]);
+  expect(results).toMatchObject([{ ok: false, attempts: 1, reason: "the token is unknown" }]);
 });
 
 it("fails what needs a guest where there is none", async () => {
@@ -86,7 +86,7 @@ it("fails what needs a guest where there is none", async () => {
     { address: "http://127.0.0.1:9" },
   );
   expect(results).toMatchObject([
-    { name: "cmd", kind: "run", ok: false, reason: "there is no way into the guest" },
+    { name: "cmd", kind: "run", ok: false, reason: "the guest cannot be reached over SSH" },
     { name: "units", kind: "system", ok: false },
   ]);
 });

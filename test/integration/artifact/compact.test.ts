@@ -200,7 +200,7 @@ describe("compact onto a full disk", () => {
     ).rejects.toMatchObject({
       code: "ARTIFACT_SPACE",
       message: expect.stringMatching(
-        /^the image needs at least .* where 2 MiB are free$/,
+        /^The image needs at least .* where only 2 MiB are free$/,
       ) as string,
     });
     expect(events).toEqual([]);

@@ -92,7 +92,7 @@ describe("digestFile", () => {
     });
   });
 
-  it("names a file that is not there", async () => {
+  it("names a file that does not exist", async () => {
     const path = join(folder, "none.qcow2");
     await expect(digestFile(path, ["sha256"], quiet)).rejects.toMatchObject({
       code: "ARTIFACT_DIGEST",

@@ -57,7 +57,7 @@ describe("claiming an output folder", () => {
       const second = { ...target(), folder: join(home.folder, "link"), name: "u" };
       await expect(lockOutputFolder(second)).rejects.toMatchObject({
         code: "OUTPUT_TAKEN",
-        message: `Another run writes to ${second.folder}`,
+        message: `Another run is writing to ${second.folder}`,
       });
     }
     await using _later = await lockOutputFolder(target());
@@ -76,14 +76,14 @@ async function run(...args: string[]): Promise<[number | undefined, string]> {
 describe("vmbuild run", () => {
   it.each([
     ["file", "HOME/file is not a folder."],
-    ["file/sub", "HOME/file is not a folder. The output folder is to be HOME/file/sub."],
+    ["file/sub", "HOME/file is not a folder. The output folder would be HOME/file/sub."],
     ["dangling", "HOME/dangling is a symbolic link to nowhere, which is not a folder."],
     [
       "dangling/sub",
-      "HOME/dangling is a symbolic link to nowhere, which is not a folder. The output folder is to be HOME/dangling/sub.",
+      "HOME/dangling is a symbolic link to nowhere, which is not a folder. The output folder would be HOME/dangling/sub.",
     ],
-    ["/proc/sub", "The output folder /proc/sub cannot be written: ENOENT"],
-    ["loop/sub", "Symbolic links lead in a circle on the way to the output folder HOME/loop/sub"],
+    ["/proc/sub", "Cannot write to the output folder /proc/sub: ENOENT"],
+    ["loop/sub", "The path of the output folder contains a loop of symbolic links HOME/loop/sub"],
     ["x".repeat(256), "A file name is too long for the file system of the output folder"],
   ])("ends with exit code 9 for the output folder %s", async (directory, message) => {
     await home.write({ file: "" });
@@ -101,13 +101,13 @@ describe("vmbuild run", () => {
     [
       "another template's",
       formatManifest({ ...exampleManifest(), name: "first" }),
-      /another template, "first"; that of "t" would replace its manifest$/,
+      /another template, "first"; that of "t" would overwrite its manifest$/,
     ],
     ["a later version's", { manifestVersion: 99, name: "first" }, /another template, "first"/],
     [
       "another program's",
       { builds: [], last_run_uuid: "" },
-      /manifest\.json is not a manifest of vmbuild$/,
+      /manifest\.json is not a vmbuild manifest$/,
     ],
   ])("does not replace %s manifest", async (_what, manifest, message) => {
     await home.write({ "out/manifest.json": manifest });
@@ -138,17 +138,17 @@ describe("vmbuild run", () => {
       const [exitCode, text] = await run();
       expect(exitCode).toBe(9);
       expect(text).toBe(
-        `OUTPUT_TAKEN: HOME/out/${name} is a folder; the artifact has a file there`,
+        `OUTPUT_TAKEN: HOME/out/${name} is a folder, but the artifact has a file of that name`,
       );
     },
   );
 
   it.each([
-    [{ directory: ".", filename: "t.json" }, "HOME/t.json would replace the template itself"],
-    [{ directory: ".", filename: "x.img" }, "HOME/x.img would replace its own base"],
-    [{ directory: "link", filename: "x.img" }, "HOME/link/x.img would replace its own base"],
-    [{ directory: ".", filename: "in" }, 'HOME/in would replace the input "i"'],
-    [{ directory: "." }, 'HOME/files would replace a file that the step "s" reads'],
+    [{ directory: ".", filename: "t.json" }, "HOME/t.json would overwrite the template itself"],
+    [{ directory: ".", filename: "x.img" }, "HOME/x.img would overwrite its own base"],
+    [{ directory: "link", filename: "x.img" }, "HOME/link/x.img would overwrite its own base"],
+    [{ directory: ".", filename: "in" }, 'HOME/in would overwrite the input "i"'],
+    [{ directory: "." }, 'HOME/files would overwrite a file that the step "s" reads'],
   ])("does not replace what the template reads: %j", async (output, what) => {
     const inputs = { i: { path: "in" } };
     const actions = [
@@ -193,7 +193,7 @@ describe("vmbuild run", () => {
         { cwd: home.folder, env: home.env, extendEnv: false, reject: false },
       );
       expect(stderr).toContain(
-        `"message":"You are not permitted to write to the output folder ${join(home.folder, folder)}: EACCES`,
+        `"message":"You do not have permission to write to the output folder ${join(home.folder, folder)}: EACCES`,
       );
       expect(exitCode).toBe(9);
     }
@@ -212,13 +212,13 @@ describe("vmbuild run", () => {
       expect(await run()).toEqual([
         9,
         expect.stringMatching(
-          /^OUTPUT_UNWRITABLE: The file system is mounted read-only that holds the output folder HOME\/out: EROFS/,
+          /^OUTPUT_UNWRITABLE: The file system that holds the output folder is read-only HOME\/out: EROFS/,
         ),
       ]);
       execFileSync("mount", ["-o", "remount,rw", out]);
       expect(await run()).toEqual([
         9,
-        "ARTIFACT_SPACE: The image needs at least 256 MiB in HOME/out, where 100 MiB are free",
+        "ARTIFACT_SPACE: The image needs at least 256 MiB in HOME/out, where only 100 MiB are free",
       ]);
       expect(await readdir(out)).toEqual([]);
     } finally {
@@ -248,7 +248,7 @@ describe("the image of another template", () => {
     expect(exitCode).toBe(4);
     const flat = stderr.replaceAll(/\s+/g, " ");
     expect(flat).toContain(
-      `t has no finished image in ${out}: the image there is that of another template, "second" [INPUT_MISSING]`,
+      `t has no finished image in ${out}: the image in it belongs to another template, "second" [INPUT_MISSING]`,
     );
   });
 
@@ -268,6 +268,6 @@ describe("the image of another template", () => {
       "64M",
     );
     expect(exitCode).toBe(4);
-    expect(stderr).toContain('that of another template, "second"');
+    expect(stderr).toContain('belongs to another template, "second"');
   });
 });

@@ -208,7 +208,7 @@ describe("a packed disk", () => {
     await truncate(archive, 100_000);
     const error = await errorOf(local(archive));
     expect(error).toMatchObject({ code: "INPUT_UNPACK", exitCode: 4 });
-    expect(error.message).toBe(`The base ${archive} could not be unpacked: xz ended with exit 1`);
+    expect(error.message).toBe(`The base ${archive} could not be unpacked: xz failed with exit 1`);
     expect(error.lines.join("\n")).toContain("Unexpected end of input");
     await execa("zip", ["-q", "a.zip", "disk.raw"], { cwd: folder });
     await truncate(join(folder, "a.zip"), 100_000);
@@ -296,7 +296,7 @@ describe("another hypervisor's image", () => {
     await truncate(image, 200_000);
     const error = await errorOf(local(image));
     expect(error).toMatchObject({ code: "BASE_INVALID", exitCode: 4 });
-    expect(error.message).toContain("is damaged or cut short");
+    expect(error.message).toContain("is damaged or truncated");
   });
 });
 
@@ -306,9 +306,9 @@ describe("a file that is no disk image", () => {
   it.each([
     ["an empty file", Buffer.alloc(0), "is empty"],
     ["a page", Buffer.from(html), "is an HTML page"],
-    ["zeros", Buffer.alloc(MIB), "is filled with zeros where it begins"],
+    ["zeros", Buffer.alloc(MIB), "is a file that begins with zeros"],
     ["noise", randomBytes(MIB).fill(0x5a, 0, 2000), "is data of an unknown kind"],
-    ["text", Buffer.from("404: Not Found"), 'is a text that begins with "404: Not Found"'],
+    ["text", Buffer.from("404: Not Found"), 'is a text file that begins with "404: Not Found"'],
   ])("%s is named", async (_, content, words) => {
     const path = join(folder, "base.qcow2");
     await writeFile(path, content);
@@ -358,7 +358,7 @@ describe("a disk that is cut short", () => {
     await truncate(image, size - 100_000);
     const error = await errorOf(local(image));
     expect(error).toMatchObject({ code: "BASE_INVALID", exitCode: 4 });
-    expect(error.message).toContain("is cut short: the file has");
+    expect(error.message).toContain("is truncated: the file has");
     await truncate(image, 60);
     expect((await errorOf(local(image))).message).toContain("less than the header");
   });
@@ -367,7 +367,7 @@ describe("a disk that is cut short", () => {
     const path = await inFolder("a.img");
     await truncate(path, 4 * MIB);
     expect((await errorOf(local(path))).message).toBe(
-      `The base ${path} is cut short: the file has 4 MiB, but what is on the disk needs 8 MiB`,
+      `The base ${path} is truncated: the file has 4 MiB, but the partitions or file system need 8 MiB`,
     );
     const gpt = join(folder, "gpt.img");
     await writeFile(gpt, "");
@@ -377,7 +377,7 @@ describe("a disk that is cut short", () => {
     });
     expect(await local(gpt)).toMatchObject({ format: "raw", path: gpt });
     await truncate(gpt, 10 * MIB);
-    expect((await errorOf(local(gpt))).message).toContain("is cut short");
+    expect((await errorOf(local(gpt))).message).toContain("is truncated");
   });
 });
 
@@ -402,6 +402,6 @@ describe("a disk that can be used", () => {
     await execa("/usr/sbin/mkfs.ext4", ["-q", path]);
     expect(await local(path)).toMatchObject({ path, format: "raw" });
     await truncate(path, 8 * MIB);
-    expect((await errorOf(local(path))).message).toContain("is cut short");
+    expect((await errorOf(local(path))).message).toContain("is truncated");
   });
 });

@@ -120,7 +120,7 @@ describe("the files of an image", () => {
     [
       "a backing file that is missing",
       () => overlay("top.qcow2", "gone.qcow2", "qcow2", "-u"),
-      /^The image top\.qcow2 uses gone\.qcow2, which is not there\. .*qemu-img rebase/,
+      /^The image top\.qcow2 uses gone\.qcow2, which does not exist\. .*qemu-img rebase/,
     ],
     [
       "a backing file that is a folder",
@@ -137,7 +137,7 @@ describe("the files of an image", () => {
         overlay("other.qcow2", "top.qcow2", "qcow2");
         qemuImg("rebase", "-u", "-b", "other.qcow2", "-F", "qcow2", "top.qcow2");
       },
-      /^The image top\.qcow2 lies below itself: its backing files form a loop/,
+      /^The image top\.qcow2 is its own backing file: the backing files form a loop/,
     ],
     [
       "a relative name beside a link to the image",
@@ -147,12 +147,12 @@ describe("the files of an image", () => {
         overlay("store/top.qcow2", "parent.raw", "raw");
         await symlink("store/top.qcow2", at("top.qcow2"));
       },
-      /uses parent\.raw, which is not there\. top\.qcow2 is a symbolic link/,
+      /uses parent\.raw, which does not exist\. top\.qcow2 is a symbolic link/,
     ],
     [
       "an address",
       () => overlay("top.qcow2", "nbd://192.0.2.1/x", "raw", "-u"),
-      /lies on nbd:\/\/192\.0\.2\.1\/x, which is not a file of this host/,
+      /has the backing file nbd:\/\/192\.0\.2\.1\/x, which is not a file on this host/,
     ],
     [
       "a json: specification of an address",
@@ -160,7 +160,7 @@ describe("the files of an image", () => {
         const spec = { driver: "raw", file: { driver: "http", filename: "/x" } };
         overlay("top.qcow2", `json:${JSON.stringify(spec)}`, "raw", "-u");
       },
-      /which is not a file of this host/,
+      /which is not a file on this host/,
     ],
     [
       "a relative name in a json: specification",
@@ -169,7 +169,7 @@ describe("the files of an image", () => {
         const spec = { driver: "raw", file: { driver: "file", filename: "parent.raw" } };
         overlay("top.qcow2", `json:${JSON.stringify(spec)}`, "raw");
       },
-      /a relative name that QEMU looks up in the current folder/,
+      /a relative name that QEMU resolves in the current folder/,
     ],
     [
       "a data file by a relative name",
@@ -179,7 +179,7 @@ describe("the files of an image", () => {
     [
       "an encrypted image",
       () => create("top.qcow2", "qcow2", ...LUKS, "-o", LUKS_OPTIONS),
-      /^The image top\.qcow2 is encrypted\. vmbuild has no key/,
+      /^The image top\.qcow2 is encrypted\. Decrypt it/,
     ],
     [
       "a LUKS volume",

@@ -59,7 +59,7 @@ describe("openWorkspace", () => {
 
     await using next = await openWorkspace(template);
     expect(next.tidied).toEqual([
-      `run ${killed.runId} was killed; its logs are kept in ${killed.run.folder}`,
+      `the run ${killed.runId} was killed; its logs are in ${killed.run.folder}`,
       "removed .seed.iso.0123abcd.part",
     ]);
     const [record] = await readRuns(next.build);
@@ -121,9 +121,9 @@ describe("findRunning", () => {
   });
 
   it("says what there is", async () => {
-    expect((await errorOf(findRunning("x"))).hint).toContain("Nothing was built here yet");
+    expect((await errorOf(findRunning("x"))).hint).toContain("There are no builds on this host");
     await using workspace = await openWorkspace(template);
     expect((await errorOf(findRunning("x"))).hint).toContain(workspace.build.folder.slice(-4));
-    expect((await errorOf(findRunning(undefined))).message).toContain("No build has a machine up");
+    expect((await errorOf(findRunning(undefined))).message).toContain("No build is running");
   });
 });

@@ -82,7 +82,7 @@ describe("believes nothing", () => {
   it("of a disk that something else wrote to", async () => {
     await execa("qemu-io", ["-f", "qcow2", "-c", "write -q -P 9 0 64k", paths.disk]);
     expect(await found()).toEqual(
-      nothing(/2 checkpoints cannot be used: something else wrote to it since the last run/),
+      nothing(/2 checkpoints cannot be used: it was modified after the last run/),
     );
   });
 
@@ -93,7 +93,7 @@ describe("believes nothing", () => {
 
   it("of a disk with another base", async () => {
     await execa("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", "", paths.disk]);
-    expect(await found({ disk: null })).toEqual(nothing(/not the disk that vmbuild made/));
+    expect(await found({ disk: null })).toEqual(nothing(/not the disk that vmbuild created/));
   });
 
   it("of a disk that is none", async () => {
@@ -103,12 +103,12 @@ describe("believes nothing", () => {
 
   it("above a base that changed", async () => {
     await utimes(paths.base, new Date(), new Date(0));
-    expect(await found()).toEqual(nothing(/the base below it was changed/));
+    expect(await found()).toEqual(nothing(/its base was modified/));
   });
 
   it.each(["disk", "base", "seed", "keys"] as const)("without its %s", async (what) => {
     await rm(paths[what]);
-    expect(await found()).toEqual(nothing(/ is gone$/));
+    expect(await found()).toEqual(nothing(/ was removed$/));
   });
 });
 
@@ -119,7 +119,7 @@ it("believes the states that are whole after a run that was killed", async () =>
   const checkpoints = [first, { ...second, memoryBytes: 1 }, { ...second, tag: "vmb-2" }];
   expect(await found({ disk: null, checkpoints })).toEqual({
     steps: ["step-0"],
-    losses: ["2 of 3 checkpoints were not whole, and are not used"],
+    losses: ["2 of 3 checkpoints are incomplete and are not used"],
     orphans: ["vmb-1"],
   });
 });

@@ -66,8 +66,8 @@ describe("vmbuild test", () => {
   });
 
   it.each([
-    ["A-B=1", "A-B is not a valid name for a context variable"],
-    ["ETH0_IP=10.9.9.9", "the machine's network is 10.0.2.0/24"],
+    ["A-B=1", "A-B is not a valid name for a CONTEXT variable"],
+    ["ETH0_IP=10.9.9.9", "is not in the machine's network, 10.0.2.0/24"],
   ])("refuses --context %s", async (value, words) => {
     await publishEmpty();
     const { exitCode, stderr } = await home.run("test", "t.json", "--context", value);
@@ -96,6 +96,6 @@ describe("vmbuild boot", () => {
     const { exitCode, stderr } = await home.run("boot", "t.json", "--forward", `${port}:80`);
     server.close();
     expect(exitCode).toBe(5);
-    expect(stderr).toContain(`Port ${port} of 127.0.0.1 is taken`);
+    expect(stderr).toContain(`Port ${port} of 127.0.0.1 is in use`);
   });
 });

@@ -16,7 +16,7 @@ describe("the command line", () => {
     [["run"], "run: missing required argument 'template'", "See vmbuild run --help."],
     [["run", "x", "--accel", "warp"], "Allowed choices are kvm, tcg, auto.", "See vmbuild run"],
     [["run", "x", "--cpus", "0"], "It must be a whole number of at least 1.", "See vmbuild run"],
-    [["inspect", "x", "--var", "novalue"], "--var novalue: write NAME=VALUE", "--help"],
+    [["inspect", "x", "--var", "novalue"], "--var novalue: use NAME=VALUE", "--help"],
     [["inspect", "x", "--base", "https://x/y"], "--base takes no address", "--set 'base="],
     [["completion", "tcsh"], "Allowed choices are bash, zsh, fish.", "See vmbuild completion"],
   ])("refuses %j with exit 2, and says what would do", async (args, message, hint) => {

@@ -52,7 +52,7 @@ describe("a run", () => {
     const env = { ...home.env, http_proxy: "http://me:hunter2@proxy:99999" };
     const { exitCode, stderr } = await home.runWith(env, "run", "far.json");
     expect(exitCode).toBe(3);
-    expect(stderr).toContain("http_proxy is not the address of a proxy");
+    expect(stderr).toContain("http_proxy is not a valid proxy address");
     expect(stderr).not.toContain("hunter2");
   });
 
@@ -123,13 +123,13 @@ describe("a current folder that was removed", () => {
     ["init", "x"],
   ])("is a host error for %s %s", async (...args) => {
     const { exitCode, stderr } = await there(...args);
-    expect(stderr).toContain("The current folder does not exist any more [HOST_FOLDER]");
+    expect(stderr).toContain("The current folder no longer exists [HOST_FOLDER]");
     expect(exitCode).toBe(3);
   });
 
   it("is told by doctor", async () => {
     const { exitCode, stdout } = await there("doctor", "--accel", "tcg");
-    expect(stdout).toMatch(/fail {2}current folder +it does not exist any more/);
+    expect(stdout).toMatch(/fail {2}current folder +it no longer exists/);
     expect(exitCode).toBe(3);
   });
 });

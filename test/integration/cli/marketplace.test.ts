@@ -70,7 +70,7 @@ describe("vmbuild marketplace", () => {
     const made = await home.run("marketplace", "small", "--url", url, "--uuid", "--json");
     const { uuid, path } = JSON.parse(made.stdout) as { uuid: string; path: string };
     expect(path).toBe(join(home.folder, `output/small/${uuid}.yaml`));
-    expect(made.stderr).toContain(`Keep the UUID for the next version: --uuid ${uuid}`);
+    expect(made.stderr).toContain(`Use the same UUID for the next version: --uuid ${uuid}`);
     expect(await readFile(path, "utf8")).toBe(await read(`output/small/${UUID}.yaml`));
   });
 

@@ -113,9 +113,13 @@ describe("vmbuild logs", () => {
   });
 
   it.each([
-    [["logs", "other"], "There is no build other on this host", "There are demo."],
-    [["logs", "demo", "--run", "zzz"], "demo has no single run zzz", "20260214-170400-aaaaaa"],
-    [["logs", "demo", "--step", "zzz"], "has no log of a step zzz", "There are first."],
+    [["logs", "other"], "This host has no build other", "The builds are demo."],
+    [
+      ["logs", "demo", "--run", "zzz"],
+      "demo has no run zzz, or several that match it",
+      "20260214-170400-aaaaaa",
+    ],
+    [["logs", "demo", "--step", "zzz"], "has no log of the step zzz", "The logs are first."],
   ])("%j says what there is", async (args, message, hint) => {
     await writeRun("demo", "20260214-170400-aaaaaa");
     const { exitCode, stderr } = await home.run(...args);
@@ -196,7 +200,7 @@ describe("vmbuild prune", () => {
     const letGo = await holdLock("demo");
     try {
       const { stdout, stderr } = await home.run("prune", "--all", "--keep", "1");
-      expect(stderr).toContain("note: demo runs now");
+      expect(stderr).toContain("note: demo is running");
       expect(stdout).toMatch(/\(1 thing\)\.$/);
       expect(await readdir(join(home.cache, "inputs"))).toEqual([KEY]);
       expect(await readdir(join(home.cache, "bases"))).toEqual([]);
@@ -231,8 +235,8 @@ describe("vmbuild prune", () => {
   });
 
   it.each([
-    ["--older-than", "30", "--older-than 30: write for example 30d"],
-    ["--max-size", "much", "--max-size much: write for example 20G"],
+    ["--older-than", "30", "--older-than 30: use for example 30d"],
+    ["--max-size", "much", "--max-size much: use for example 20G"],
     ["--max-size", "5", '--max-size: "5" has no unit and means 5 bytes; did you mean "5G"?'],
   ])("refuses %s %s", async (flag, value, message) => {
     const { exitCode, stderr } = await home.run("prune", flag, value);

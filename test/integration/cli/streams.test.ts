@@ -16,7 +16,7 @@ import { exampleManifest } from "../../unit/artifact/example.js";
 
 const MAIN = join(import.meta.dirname, "../../../dist/cli/main.js");
 const FULL =
-  "error: Standard output could not be written, so the result there is incomplete: ENOSPC: no space left on device, write [HOST_OUTPUT]";
+  "error: Standard output could not be written; the result is incomplete: ENOSPC: no space left on device, write [HOST_OUTPUT]";
 
 let home: CliHome;
 beforeEach(async () => {
@@ -166,7 +166,7 @@ describe("the file of an option", () => {
 
   it.each([
     [`${verify} --junit file/report.xml`, 3, "--junit: file/report.xml cannot be written: ENOTDIR"],
-    [`${verify} --junit ''`, 2, "--junit: the path of a file is empty"],
+    [`${verify} --junit ''`, 2, "--junit: the file path is empty"],
     [`${verify} --junit .`, 2, "--junit: . is a folder"],
     ["vmbuild test v.json --junit output/v/i", 2, "/output/v/i belongs to the finished image"],
     [

@@ -93,7 +93,7 @@ describe("vmbuild validate", () => {
     ]);
     // Warnings are broken into lines.
     const text = stderr.replaceAll(/\s+/g, " ");
-    expect(text).toContain("actions[2].script: script.py has line ends of Windows (CRLF) warning:");
+    expect(text).toContain("actions[2].script: script.py has Windows line endings (CRLF) warning:");
     expect(text).toContain("actions[3].script: request.sh has a carriage return (CR)");
   });
 
@@ -124,7 +124,7 @@ describe("vmbuild validate", () => {
     const { exitCode, stderr } = await home.run("validate", "t.json");
     expect(exitCode).toBe(2);
     expect(stderr).toContain(
-      `base: The image ${home.folder}/top.qcow2 uses ${home.folder}/gone.raw, which is not there`,
+      `base: The image ${home.folder}/top.qcow2 uses ${home.folder}/gone.raw, which does not exist`,
     );
   });
 
@@ -170,20 +170,20 @@ describe("vmbuild validate", () => {
     const text = stderr.replaceAll(/t\.json:\d+:\d+: /g, "");
     for (const line of [
       "machine.disk: 1 GiB cannot hold the base, which has 3 GiB",
-      "inputs.here: there is no nowhere",
-      "inputs.sums.checksum: there is no SUMS",
+      "inputs.here: nowhere does not exist",
+      "inputs.sums.checksum: SUMS does not exist",
       "seed.userData: user-data: does not begin with #cloud-config",
       "seed.networkConfig: network is not YAML",
-      "steps[0].actions[0].script: there is no missing.sh",
+      "steps[0].actions[0].script: missing.sh does not exist",
       "steps[0].actions[1].script: broken.sh: line 3: syntax error",
       "steps[0].actions[5].run: sh: 3: ",
       "steps[0].actions[7].content: bash: line 2: syntax error",
-      "steps[0].actions[8].upload: there is no nothing",
+      "steps[0].actions[8].upload: nothing does not exist",
       "steps[0].verify[0]: sh: 1: ",
       "warning: steps[0].actions[2].script: plain does not begin with #!",
       "note: other.xyz: /usr/bin/env frobnicate has no syntax check",
-      "note: the input later is not here yet",
-      "note: thing is not there; an earlier local action may make it",
+      "note: the input later has not been fetched",
+      "note: thing does not exist; an earlier local action may create it",
     ]) {
       expect(text).toContain(line);
     }
@@ -210,7 +210,7 @@ describe("vmbuild validate", () => {
     const { results } = JSON.parse(stdout) as { results: unknown[] };
     expect(results).toMatchObject([
       { name: "t", valid: true, problems: [] },
-      { valid: false, problems: [expect.stringContaining("there is no ***.sh")] },
+      { valid: false, problems: [expect.stringContaining("***.sh does not exist")] },
     ]);
   });
 
@@ -228,7 +228,7 @@ describe("vmbuild validate of a local base", () => {
   it.each([
     ["page.qcow2", "<!DOCTYPE html><html></html>", "is an HTML page"],
     ["empty.raw", "", "is empty"],
-    ["zeros.img", "\0".repeat(100_000), "is filled with zeros where it begins"],
+    ["zeros.img", "\0".repeat(100_000), "is a file that begins with zeros"],
   ])("names what %s is", async (name, content, words) => {
     await home.write({ "t.json": { name: "t", base: { path: name } }, [name]: content });
     const { exitCode, stderr } = await home.run("validate", "t.json");
@@ -338,7 +338,7 @@ describe("vmbuild inspect", () => {
     await home.write({ "t.json": { ...TEMPLATE, machine: { binary: "qemu-none" } } });
     const { exitCode, stdout } = await home.run("inspect", "t.json");
     expect(exitCode).toBe(0);
-    expect(stdout).toContain("qemu (not installed; as for 7.2)");
+    expect(stdout).toContain("qemu (not installed; arguments as for 7.2)");
   });
 });
 
@@ -370,10 +370,10 @@ describe("vmbuild init", () => {
     await home.write({ "images/x/mine": "precious" });
     const again = await home.run("init", "x", "--dir", "images");
     expect(again.exitCode).toBe(2);
-    expect(again.stderr).toContain("images/x is there already, and not empty");
+    expect(again.stderr).toContain("images/x already exists and is not empty");
     expect(await readdir(join(home.folder, "images/x"))).toEqual(["mine"]);
     const wrong = await home.run("init", "../x");
     expect(wrong.exitCode).toBe(2);
-    expect(wrong.stderr).toContain('"../x": a name has letters');
+    expect(wrong.stderr).toContain('"../x": a name consists of letters');
   });
 });

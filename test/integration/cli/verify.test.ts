@@ -159,11 +159,11 @@ describe("vmbuild verify", () => {
 
   it.each([
     [["--insecure", "--ca", "ca.pem"], "cannot be used with option"],
-    [["--fingerprint", "abc"], "The fingerprint is no sha256"],
+    [["--fingerprint", "abc"], "The fingerprint is not a SHA-256"],
     [["--password-env", "NOT_SET"], "the environment variable NOT_SET is not set"],
-    [["--wait", "5"], "--wait 5: write for example 5m"],
+    [["--wait", "5"], "--wait 5: use for example 5m"],
     [["--ca", "none.pem"], "none.pem cannot be read"],
-    [["--ca", "no.pem"], "no.pem has no certificate"],
+    [["--ca", "no.pem"], "no.pem contains no PEM certificate"],
   ])("refuses %j", async (flags, words) => {
     const { exitCode, stdout, stderr } = await verify(...flags);
     expect([2, 4]).toContain(exitCode);
@@ -173,11 +173,14 @@ describe("vmbuild verify", () => {
 
   it.each([
     [["slm.json", "--endpoint", "ftp://x"], "is not an http(s) URL"],
-    [["slm.json", "--endpoint", "https://me:secret@10.0.0.1"], "a user or a password in it"],
-    [["slm.json", "--endpoint", "http://10.0.0.1", "--ca", "ca.pem"], "over plain http"],
+    [
+      ["slm.json", "--endpoint", "https://me:secret@10.0.0.1"],
+      "contains a user name or a password",
+    ],
+    [["slm.json", "--endpoint", "http://10.0.0.1", "--ca", "ca.pem"], "require an https endpoint"],
     [["slm.json"], "required option '--endpoint <url>'"],
     [["bare.json", "--endpoint", "10.0.0.1"], "has no acceptance section"],
-    [["inside.json", "--endpoint", "10.0.0.1"], "has no checks over HTTP"],
+    [["inside.json", "--endpoint", "10.0.0.1"], "has no HTTP checks"],
   ])("refuses %j with exit 2", async (args, words) => {
     const { exitCode, stderr } = await home.run("verify", ...args);
     expect(exitCode).toBe(2);

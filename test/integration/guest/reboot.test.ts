@@ -80,7 +80,7 @@ describe("a restart", () => {
   it("says so where the old boot goes on", async () => {
     const error = await errorOf(restart({ next: OLD }, 1500));
     expect(error.code).toBe("GUEST_TIMEOUT");
-    expect(error.message).toContain("it still runs its old boot");
+    expect(error.message).toContain("it is still running the previous boot");
   });
 
   const MUTE = "Password change required but no TTY available.";
@@ -93,19 +93,19 @@ describe("a restart", () => {
     const count = resets && ((): number => resets[Math.min(asked++, 1)] ?? 0);
     const error = await errorOf(restart({ next: MUTE }, 4000, count));
     expect(error).toMatchObject({ code: "GUEST_SHELL", exitCode: 6 });
-    expect(error.message).toBe(`${words} but runs no command for it; it answers: ${MUTE}`);
+    expect(error.message).toBe(`${words} but runs no command for it; its response is: ${MUTE}`);
   });
 
   it("waits for the reset of a guest that runs no commands on its way down", async () => {
     const error = await errorOf(restart({ next: MUTE }, 1500, () => 0));
     expect(error.code).toBe("GUEST_TIMEOUT");
-    expect(error.message).toContain("it still runs its old boot");
+    expect(error.message).toContain("it is still running the previous boot");
   });
 
   it("is not begun in a guest that does not say its boot", async () => {
     const error = await errorOf(restart({ before: "go away", next: NEW }, 60_000));
     expect(error.code).toBe("GUEST_SHELL");
-    expect(error.message).toContain("it answers: go away");
+    expect(error.message).toContain("its response is: go away");
   });
 });
 

@@ -103,7 +103,7 @@ describe("upload of a file", () => {
     expect(error.lines.join()).toContain("is a folder");
   });
 
-  it("notices content that did not arrive as it was sent", async () => {
+  it("notices content that was corrupted during the upload", async () => {
     const tools = join(sshd.folder, "tools");
     await mkdir(tools, { recursive: true });
     await writeFile(join(tools, "sha256sum"), "#!/bin/sh\necho 0123  -\n", { mode: 0o755 });
@@ -113,7 +113,7 @@ describe("upload of a file", () => {
     const error = await errorOf(
       (await guestOf(lying)).upload(join(host, "file"), join(there, "file")),
     );
-    expect(error.message).toContain("did not arrive as it was sent");
+    expect(error.message).toContain("was corrupted during the upload");
     expect(error.lines).toHaveLength(2);
   });
 });
@@ -274,7 +274,9 @@ describe("upload of a folder", () => {
     await new Promise<void>((resolve) => server.listen(join(host, "socket"), resolve));
     const error = await errorOf(guest.upload(host, there));
     server.close();
-    expect(error.message).toContain(`${join(host, "socket")} is neither file, folder nor link`);
+    expect(error.message).toContain(
+      `${join(host, "socket")} is not a file, folder or symbolic link`,
+    );
   });
 
   it("names the cause on this side, not the connection, when a file shrinks meanwhile", async () => {
@@ -301,9 +303,9 @@ describe("download", () => {
     expect(await readdir(join(host, "a"))).toEqual([name]);
   });
 
-  it("says what is not there", async () => {
+  it("says what does not exist", async () => {
     const error = await errorOf(guest.download(join(there, "nothing"), join(host, "x")));
-    expect(error.message).toContain("There is no file or folder");
+    expect(error.message).toContain("The guest has no file or folder");
     expect(await readdir(host)).toEqual([]);
   });
 

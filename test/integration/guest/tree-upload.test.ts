@@ -174,7 +174,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
       code: "STEP_FAILED",
       lines: [`${root}/file`, `${root}/link`],
     });
-    expect(error.message).toContain("has folders where the guest has something else");
+    expect(error.message).toContain("has folders where the guest has files or links");
     expect((await readdir(root)).toSorted()).toEqual(["file", "link"]);
     expect(await readFile(join(root, "file"), "utf8")).toBe("kept");
   });

@@ -101,7 +101,7 @@ describe("a file without a checksum", () => {
     const fetched = await resolveInput("x", unchecked, bench.context());
     expect(fetched).toMatchObject({ checksumNone: true, fromCache: false });
     expect(fetched.digest?.hex).toBe(hexOf("sha256", content));
-    expect(bench.messages("warning")).toEqual([`x: ${url} is accepted without a checksum`]);
+    expect(bench.messages("warning")).toEqual([`x: ${url} is used without verifying a checksum`]);
 
     expect((await resolveInput("x", unchecked, bench.context())).fromCache).toBe(true);
     expect(server.requests.at(-1)?.status).toBe(304);
@@ -200,7 +200,7 @@ describe("a file with a sums file", () => {
     const checksum = `file:${server.origin}/none`;
     const error = await errorOf(resolveInput("x", spec(url, { checksum }), bench.context()));
     expect(error.message).toBe(
-      `could not download the sums file ${server.origin}/none: the server answered 404`,
+      `Could not download the checksum file ${server.origin}/none: the server answered 404`,
     );
   });
 });
@@ -262,7 +262,7 @@ describe("a local path", () => {
     const path = join(bench.folder, "nothing");
     const error = await errorOf(resolveInput("x", { kind: "path", path }, bench.context()));
     expect(error.code).toBe("INPUT_MISSING");
-    expect(error.message).toBe(`input x should be ${path}, but it is not there`);
+    expect(error.message).toBe(`Input x: ${path} does not exist`);
   });
 });
 

@@ -89,7 +89,7 @@ describe("a download from a server with an authority of its own", () => {
     await writeFile(pem, "not PEM");
     vi.stubEnv("SSL_CERT_FILE", pem);
     const empty = await errorOf(fetchIt());
-    expect(empty.hint).toMatch(/^SSL_CERT_FILE names no file with a certificate in PEM form\./);
+    expect(empty.hint).toMatch(/^SSL_CERT_FILE does not refer to a file with PEM certificates\./);
   });
 
   it("over plain HTTP needs none of it", async () => {

@@ -130,7 +130,7 @@ describe("a cut download", () => {
     expect(from).toBeGreaterThan(MIB);
     expect(from).toBeLessThanOrEqual(2 * MIB);
     expect(second?.headers["if-range"]).toBe(condition);
-    expect(bench.messages("note")[0]).toMatch(/^a: .* trying again in 500ms$/);
+    expect(bench.messages("note")[0]).toMatch(/^a: .* retrying in 500ms$/);
   });
 
   it("goes on in the next run, hashing what was kept", async () => {
@@ -208,8 +208,8 @@ describe("a cut download", () => {
     const resolved = await resolveInput("x", spec(url), bench.context({ limits }));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(bench.messages("note")).toEqual([
-      expect.stringContaining("stalled: not a byte came for 150ms"),
-      expect.stringContaining("no answer within 150ms"),
+      expect.stringContaining("stalled: no data for 150ms"),
+      expect.stringContaining("no response within 150ms"),
     ]);
     expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, undefined, 206]);
   });
@@ -260,7 +260,7 @@ describe("a server that fails", () => {
     server.misbehave("/a", busy, busy, busy, busy, busy, busy);
     const error = await errorOf(resolveInput("x", spec(url), bench.context()));
     expect(error.code).toBe("INPUT_DOWNLOAD");
-    expect(error.message).toBe(`could not download ${url}: the server answered 503 (5 attempts)`);
+    expect(error.message).toBe(`Could not download ${url}: the server answered 503 (5 attempts)`);
     expect(server.requests).toHaveLength(5);
     expect(await bench.cached()).toEqual([]);
   });
@@ -268,7 +268,7 @@ describe("a server that fails", () => {
   it("is not asked again for a file that it does not have", async () => {
     const url = `${server.origin}/none`;
     const error = await errorOf(resolveInput("x", spec(url), bench.context()));
-    expect(error.message).toBe(`could not download ${url}: the server answered 404`);
+    expect(error.message).toBe(`Could not download ${url}: the server answered 404`);
     expect(bench.pauses).toEqual([]);
   });
 });

@@ -264,7 +264,7 @@ describe("a signed sums file", () => {
       const url = server.serve("/a", content);
       const signed = await clearSign(home, good);
       const cases: [string, Buffer][] = [
-        ["was changed after", Buffer.from(signed.toString().replace("# a", "# b"))],
+        ["was modified after", Buffer.from(signed.toString().replace("# a", "# b"))],
         ["not in the keyring", await clearSign(stranger.home, good)],
         ["has 2 signed messages", Buffer.concat([signed, signed])],
         ["is not clear-signed", Buffer.from(good)],
@@ -284,6 +284,6 @@ describe("a signed sums file", () => {
     const signature = { url: `${server.origin}/sig`, keyring: fileURLToPath(import.meta.url) };
     const url = server.serve("/a", content);
     const error = await errorOf(resolveInput("x", spec(url, { signature }), bench.context()));
-    expect(error.message).toContain("the signature is one of a sums file");
+    expect(error.message).toContain("a signature requires a checksum file");
   });
 });

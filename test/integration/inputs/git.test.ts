@@ -146,7 +146,7 @@ describe("a git tree that cannot be had", () => {
     expect(await bench.cached()).toEqual([]);
   });
 
-  it("names a commit that is not there", async () => {
+  it("names a commit that does not exist", async () => {
     await commit("one");
     const ref = "0123456789012345678901234567890123456789";
     const error = await errorOf(resolveInput("x", spec(ref), bench.context()));
@@ -154,7 +154,7 @@ describe("a git tree that cannot be had", () => {
     expect(error.message).toContain(ref);
   });
 
-  it("names a repository that is not there", async () => {
+  it("names a repository that does not exist", async () => {
     const missing = `${url}-none`;
     const error = await errorOf(resolveInput("x", spec("main", { url: missing }), bench.context()));
     expect(error.code).toBe("INPUT_GIT");
@@ -165,7 +165,7 @@ describe("a git tree that cannot be had", () => {
     "refuses the ref %j",
     async (ref) => {
       const error = await errorOf(resolveInput("x", spec(ref), bench.context()));
-      expect(error.message).toBe(`not a git ref: ${JSON.stringify(ref)}`);
+      expect(error.message).toBe(`${JSON.stringify(ref)} is not a valid git ref`);
     },
   );
 

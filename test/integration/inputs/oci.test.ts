@@ -83,17 +83,17 @@ it.each([
       const layers = [makeLayer("one"), makeLayer("two")];
       return serveImage(server, "team/two", "v1", layers).name;
     },
-    "team/two has 2 layers, and an input is an image of one",
+    "team/two has 2 layers; only images with a single layer are supported",
   ],
   [
     "is for another platform",
     (): string => serveImage(server, "team/arm", "v1", [makeLayer("arm")], "arm64").name,
-    "team/arm has nothing for linux/amd64",
+    "team/arm has no image for linux/amd64",
   ],
   [
-    "is not there",
+    "does not exist",
     (): string => `${server.origin.replace("http://", "")}/team/none:v1`,
-    "the registry answered 404",
+    "the registry returned HTTP 404",
   ],
   [
     "is a web page",
@@ -101,7 +101,7 @@ it.each([
       server.serve("/v2/team/page/manifests/v1", Buffer.from("<html>log in</html>"));
       return `${server.origin.replace("http://", "")}/team/page:v1`;
     },
-    "is not what a registry answers",
+    "is not a valid response of a registry",
   ],
 ])("refuses an image that %s", async (_, image, words) => {
   const error = await errorOf(fetchImage(image()));
@@ -111,6 +111,6 @@ it.each([
 
 it("keeps no layer that is not what the manifest says", async () => {
   const { name, blobs } = serveImage(server, "team/backend", "v1", [makeLayer("one")]);
-  server.serve(blobs[0] ?? "", Buffer.from("something else"));
+  server.serve(blobs[0] ?? "", Buffer.from("another type"));
   expect((await errorOf(fetchImage(name))).code).toBe("INPUT_CHECKSUM");
 });

@@ -121,7 +121,7 @@ describe("an error about a proxy", () => {
     vi.stubEnv("http_proxy", "http://user:hunter2@host:99999");
     const error = await errorOf(fetchUrl(`${server.origin}/a`));
     expect(error).toMatchObject({ code: "HOST_ENVIRONMENT", exitCode: 3 });
-    expect(error.message).toContain("http_proxy is not the address of a proxy");
+    expect(error.message).toContain("http_proxy is not a valid proxy address");
     expect(error.message).not.toContain("hunter2");
   });
 
@@ -153,9 +153,9 @@ describe("an error about a proxy", () => {
   });
 
   it.each([
-    [407, /answered 407: it asks for a user and a password/],
-    [403, /answered 403 and made no connection/],
-    [502, /answered 502 and made no connection/],
+    [407, /answered 407: it requires a user name and a password/],
+    [403, /answered 403 and did not connect/],
+    [502, /answered 502 and did not connect/],
   ])("says that it answered %i to CONNECT", async (refuse, words) => {
     await using proxy = await startProxy({ refuse });
     vi.stubEnv("https_proxy", `http://me:hunter2@${proxy.host}`);
@@ -171,7 +171,7 @@ describe("an error about a proxy", () => {
     vi.stubEnv("http_proxy", proxy.host);
     const spec: UrlSpec = { kind: "url", url: `${server.origin}/a`, checksum: sha256Of(content) };
     const error = await errorOf(resolveInput("x", spec, bench.context()));
-    expect(error.message).toContain("answered 407: it asks for a user and a password");
+    expect(error.message).toContain("answered 407: it requires a user name and a password");
     expect(error.hint).toContain("http_proxy=http://USER:PASSWORD@HOST:PORT");
     expect(proxy.seen).toHaveLength(1);
   });
@@ -182,7 +182,7 @@ describe("an error about a proxy", () => {
     const spec = { kind: "git", url: "https://files.invalid/a.git", ref: "main" } as const;
     const error = await errorOf(resolveInput("x", spec, bench.context()));
     expect(error.code).toBe("INPUT_GIT");
-    expect(error.hint).toContain(`the proxy http://${proxy.host} (from https_proxy) asks for`);
+    expect(error.hint).toContain(`the proxy http://${proxy.host} (from https_proxy) requires`);
   });
 
   it("does not follow from git's overlooking HTTP_PROXY: it is told of that", async () => {

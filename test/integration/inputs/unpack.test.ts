@@ -101,7 +101,7 @@ describe("a compressed file", () => {
     const spec = specOf(server.serve("/download", archive), archive);
     const error = await errorOf(resolveInput("x", spec, bench.context()));
     expect(error).toMatchObject({ code: "INPUT_UNPACK", exitCode: 4 });
-    expect(error.message).toBe("download is a gzip file, but its name does not say so");
+    expect(error.message).toBe("download is a gzip file, but its name does not end accordingly");
   });
 
   it("that is broken leaves nothing half unpacked, and shows the program's words", async () => {
@@ -109,7 +109,7 @@ describe("a compressed file", () => {
     const url = server.serve("/a.raw.xz", archive);
     const error = await errorOf(resolveInput("x", specOf(url, archive), bench.context()));
     expect(error.code).toBe("INPUT_UNPACK");
-    expect(error.message).toBe("a.raw.xz could not be unpacked: xz ended with exit 1");
+    expect(error.message).toBe("a.raw.xz could not be unpacked: xz failed with exit 1");
     expect(error.lines.join("\n")).toContain("Unexpected end of input");
     const folder = dirname(inputLocation(specOf(url, archive), bench.cacheFolder));
     expect((await readdir(folder)).toSorted()).toEqual(["a.raw.xz", "lock", "meta.json"]);

@@ -52,7 +52,7 @@ describe("createOverlay", () => {
     expect(await readdir(folder)).toHaveLength(2);
   });
 
-  it("passes qemu-img's words on when the folder is not there", async () => {
+  it("passes qemu-img's words on when the folder does not exist", async () => {
     const path = join(folder, "none", "disk.qcow2");
     await expect(
       createOverlay({ path, backing: base, backingFormat: "qcow2" }),
@@ -74,11 +74,11 @@ describe("imageInfo", () => {
     expect(snapshots[0]?.date.getTime()).toBeGreaterThanOrEqual(before);
   });
 
-  it("names a file that is not there", async () => {
+  it("names a file that does not exist", async () => {
     const path = join(folder, "none.qcow2");
     await expect(imageInfo(path)).rejects.toMatchObject({
       code: "BASE_INVALID",
-      message: `cannot read the image ${path}: qemu-img: exit 1`,
+      message: `Cannot read the image ${path}: qemu-img: exit 1`,
     });
   });
 });

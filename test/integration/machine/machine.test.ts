@@ -121,7 +121,7 @@ describe("launchMachine", () => {
     const error = await errorOf(launch({ extraArguments }));
     server.close();
     expect(error).toMatchObject({ code: "MACHINE_START" });
-    expect(error.message).toContain("No free port on 127.0.0.1 in 5 attempts");
+    expect(error.message).toContain("No free port on 127.0.0.1 was found in 5 attempts");
   });
 
   it("ends with the reason when it is cancelled", async () => {
@@ -143,7 +143,7 @@ describe("a machine that dies", () => {
     await died;
     expect(machine.death.reason).toMatchObject({
       code: "MACHINE_DIED",
-      message: "QEMU was ended by SIGKILL while the build still needed it",
+      message: "QEMU was terminated by SIGKILL while the build still needed it",
       details: { signal: "SIGKILL", byGuest: false },
     });
     await expect(machine.qmp.execute("query-status")).rejects.toMatchObject({

@@ -136,7 +136,7 @@ it("resets a machine once more whose firmware does nothing after a restart, and 
   expect(warnings()).toEqual([
     expect.objectContaining({
       message:
-        "The guest restarted, and its firmware did nothing for 100ms: the machine is reset once more",
+        "The guest restarted, but its firmware did nothing for 100ms; resetting the machine once more",
     }),
   ]);
 });

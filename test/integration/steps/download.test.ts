@@ -92,7 +92,7 @@ describe("a download into the output folder", () => {
     await symlink(join(home, "precious"), join(outputs, "way"));
     const error = await errorOf(run({ download: join(there, name), to: "way/inside" }));
     expect(error.code).toBe("STEP_FAILED");
-    expect(error.message).toContain("way in the output folder is not a folder");
+    expect(error.message).toContain("in the output folder: way is not a folder");
     expect(await contentOf(join(home, "precious"))).toEqual({ "inside/kept": "kept" });
   });
 
@@ -112,7 +112,7 @@ describe("a download into the output folder", () => {
     const action = { download: join(there, "tree"), to: "logs/" };
     const error = await errorOf(run(action, { otherDownloads }));
     expect(error).toMatchObject({ code: "STEP_FAILED" });
-    expect(error.message).toContain("also that of /var/log/x.log");
+    expect(error.message).toContain("also the destination of /var/log/x.log");
     await run({ download: join(there, "motd"), to: "logs/" }, { otherDownloads });
   });
 
@@ -146,7 +146,7 @@ describe("a download to a path of the host", () => {
     await chmod(path, 0o600);
     const error = await errorOf(run({ download: join(there, "motd"), hostPath: path }));
     expect(error.code).toBe("STEP_FAILED");
-    expect(error.message).toContain(`${path} exists already on the host, with other content`);
+    expect(error.message).toContain(`${path} already exists on the host, with different content`);
     expect(error.hint).toContain('"overwrite": true');
     expect(await contentOf(home)).toEqual({ secret: "old" });
     await run({ download: join(there, "motd"), hostPath: path, overwrite: true });
@@ -200,7 +200,7 @@ describe("a download to a path of the host", () => {
     const action = { download: join(there, "tree"), hostPath: "../precious" };
     const error = await errorOf(run(action));
     expect(error.code).toBe("STEP_FAILED");
-    expect(error.lines).toEqual([`${home}/precious/deep/b exists with other content`]);
+    expect(error.lines).toEqual([`${home}/precious/deep/b exists with different content`]);
     expect(await contentOf(home)).toEqual({ "precious/deep/b": "old b" });
     await run({ ...action, overwrite: true });
     expect(await contentOf(home)).toEqual({ "precious/a": "new a", "precious/deep/b": "new b" });

@@ -97,8 +97,8 @@ describe("mismatchAt", () => {
     ["data[*].id", "c", 'data[*].id is "a", "b", not "c"'],
     ["data[0].size", "1", 'data[0].size is 1, not "1"'],
     ["data[1].tags", { notEmpty: true }, 'data[1].tags is [], not {"notEmpty":true}'],
-    ["nothing", "x", "nothing is not there"],
-    ["empty", { exists: false }, "empty is there: {}"],
+    ["nothing", "x", "nothing does not exist"],
+    ["empty", { exists: false }, "empty exists: {}"],
     ["data[*].id", { atMost: 0 }, 'data[*].id is "a", "b", not {"atMost":0}'],
     ["data[0].size", { matches: "1" }, 'data[0].size is 1, not {"matches":"1"}'],
   ] as const)("%s does not fit %j", (path, expected, words) => {

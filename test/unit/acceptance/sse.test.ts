@@ -79,10 +79,13 @@ describe("streamProblem", () => {
   });
 
   it.each([
-    [{ atLeast: 4 }, "3 events came, expected at least 4"],
+    [{ atLeast: 4 }, "3 events received, expected at least 4"],
     [{ atLeast: 1, last: "end" }, 'the last event is "[DONE]", not "end"'],
     [{ atLeast: 1, json: { n: "y" } }, 'in no event: n is "x", not "y"'],
-    [{ atLeast: 1, spread: 500 }, "all events came within 120ms, expected 500ms at least"],
+    [
+      { atLeast: 1, spread: 500 },
+      "all events came within 120ms, expected at least 500ms: the response is buffered",
+    ],
   ])("says what is wrong with %j", (expected, words) => {
     expect(streamProblem(events, expected)).toContain(words);
   });

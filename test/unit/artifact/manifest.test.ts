@@ -36,11 +36,15 @@ describe("manifest.json", () => {
   });
 
   it.each([
-    ["nothing there", undefined, "is not there"],
+    ["nothing there", undefined, "does not exist"],
     ["cut short", '{"manifestVersion": 1, "na', "is not valid JSON"],
-    ["another tool's", '{"builds": []}', "is not a manifest of vmbuild: it has no manifestVersion"],
-    ["not an object", "[1]", "is not a manifest of vmbuild: it has no manifestVersion"],
-    ["a later version", '{"manifestVersion": 9}', "has manifestVersion 9; this vmbuild reads 1"],
+    ["another tool's", '{"builds": []}', "is not a vmbuild manifest: manifestVersion is missing"],
+    ["not an object", "[1]", "is not a vmbuild manifest: manifestVersion is missing"],
+    [
+      "a later version",
+      '{"manifestVersion": 9}',
+      "has manifestVersion 9; this version of vmbuild supports 1",
+    ],
   ])("%s", async (_what, content, problem) => {
     if (content !== undefined) await writeFile(path, content);
     await expect(readManifest(path)).rejects.toMatchObject({

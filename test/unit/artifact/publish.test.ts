@@ -59,7 +59,7 @@ describe("Staging", () => {
   ] as const)("refuses a second file called %s", async (name, role) => {
     {
       await using staging = await stage();
-      const message = `Two files of the artifact are called ${name}`;
+      const message = `Two files of the artifact have the name ${name}`;
       expect(() => staging.reserve(name, role)).toThrow(
         expect.objectContaining({ code: "ARTIFACT_NAMES", message }),
       );
@@ -67,7 +67,7 @@ describe("Staging", () => {
     await oldIsIntact();
   });
 
-  it("publishes a link to the image, which is not there yet", async () => {
+  it("publishes a link to the image, which does not exist yet", async () => {
     await rm(join(folder, "demo.qcow2"));
     await using staging = await stage();
     await symlink("demo.qcow2", staging.reserve("latest.qcow2", "companion"));
@@ -84,7 +84,7 @@ describe("Staging", () => {
     await oldIsIntact();
   });
 
-  it("touches nothing when a file that was promised is not there", async () => {
+  it("touches nothing when a file that was promised does not exist", async () => {
     {
       await using staging = await stage();
       staging.reserve("version.txt", "companion");
@@ -115,14 +115,14 @@ describe("Staging", () => {
 
 describe("readPublished", () => {
   it.each([
-    ["an image that is gone", "demo.qcow2", undefined, "demo.qcow2 is not there"],
-    ["an image of another size", "demo.qcow2", "longer", "demo.qcow2 has 6 bytes, not 4"],
-    ["sums that are gone", "demo.qcow2.sha256", undefined, "demo.qcow2.sha256 is not there"],
+    ["an image that is gone", "demo.qcow2", undefined, "demo.qcow2 is missing"],
+    ["an image of another size", "demo.qcow2", "longer", "demo.qcow2 has 6 bytes instead of 4"],
+    ["sums that are gone", "demo.qcow2.sha256", undefined, "demo.qcow2.sha256 is missing"],
     [
       "sums of another image",
       "demo.qcow2.sha256",
       formatChecksum("0".repeat(64), "demo.qcow2"),
-      "demo.qcow2.sha256 holds another sum than the manifest",
+      "demo.qcow2.sha256 differs from the manifest",
     ],
   ])("names %s", async (_what, name, content, line) => {
     await using staging = await stage();
@@ -153,7 +153,7 @@ describe("removeAbandoned", () => {
     expect(await readdir(folder)).toHaveLength(4);
   });
 
-  it("finds nothing in a folder that is not there", async () => {
+  it("finds nothing in a folder that does not exist", async () => {
     expect(await removeAbandoned([join(folder, "none", "demo.qcow2")])).toEqual([]);
   });
 });

@@ -203,9 +203,9 @@ describe("mmdebstrap's part", () => {
     ["E: Unable to locate package no-such", "bookworm has no package no-such"],
     ["E: Package 'x' has no installation candidate", "bookworm has no package x"],
     ["E: The repository 'http://m x Release' does not have a Release file.", "has no suite"],
-    ["NO_PUBKEY 0123456789ABCDEF", "cannot check the signature"],
+    ["NO_PUBKEY 0123456789ABCDEF", "cannot verify the signature"],
     ["  Temporary failure resolving 'm'", "cannot be reached"],
-    ["E: mmdebstrap failed to run", "could not make a root file system of bookworm"],
+    ["E: mmdebstrap failed to run", "could not create a root file system for bookworm"],
   ])("explains %j", (line, message) => {
     expect(explainFailure("bookworm", [line]).message).toContain(message);
   });
@@ -215,7 +215,7 @@ describe("mmdebstrap's part", () => {
     const follow = followStages("bookworm", (event) => events.push(event));
     for (const line of [
       "I: running apt-get update...",
-      "something else",
+      "another type",
       "I: running --customize-hook in shell",
       "I: running --customize-hook in shell",
       "I: extracting archives...",

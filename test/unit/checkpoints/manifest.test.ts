@@ -99,7 +99,7 @@ describe("what a tree holds", () => {
     await rm(join(folder, "tree/sub/link"));
     const words = await explainDifferences(mode, await describeTree(), texts.path);
     expect(words).toContain("tree/new is new");
-    expect(words).toContain("tree/sub/link is gone");
+    expect(words).toContain("tree/sub/link was removed");
   });
 
   it("counts as one where it has very many files", async () => {

@@ -8,7 +8,7 @@ import { errorOf } from "../../support/inputs.js";
 
 const DONE = '{"status": "done", "errors": []}';
 const LOST = new VmbuildError("GUEST_LOST", "lost");
-const OFF = new VmbuildError("MACHINE_DIED", "The guest switched itself off", {
+const OFF = new VmbuildError("MACHINE_DIED", "The guest powered itself off", {
   details: { byGuest: true },
 });
 
@@ -71,7 +71,7 @@ describe("waitForCloudInit", () => {
       { status: DONE },
     ]);
     expect(restarts).toBe(1);
-    expect(notes).toEqual(["The guest is restarting, as the user-data tells cloud-init."]);
+    expect(notes).toEqual(["The guest is restarting, as the user-data requests."]);
   });
 
   it("connects again when the connection goes", async () => {
@@ -93,7 +93,7 @@ describe("waitForCloudInit", () => {
 
   it("says so as well where the machine has ended before it was asked", async () => {
     const error = await errorOf(wait([{ status: OFF }]));
-    expect(error.message).toBe("The guest switched itself off, as the user-data tells cloud-init");
+    expect(error.message).toBe("The guest powered itself off, as the user-data requests");
     expect((await errorOf(wait([{ status: LOST }], OFF))).code).toBe("GUEST_CLOUD_INIT");
   });
 

@@ -52,6 +52,6 @@ describe("AnswerReader", () => {
     const { reader } = read(new OutputMarker(), "This account is closed.\n");
     const error = await errorOf(Promise.resolve().then(() => reader.requireStarted("Reading /x")));
     expect(error).toMatchObject({ code: "GUEST_SHELL", lines: ["This account is closed."] });
-    expect(error.message).toContain("Reading /x did not begin");
+    expect(error.message).toContain("Reading /x failed");
   });
 });

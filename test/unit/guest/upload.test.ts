@@ -24,7 +24,7 @@ describe("requireSame", () => {
     ["nothing", ""],
   ])("refuses %s", (_, answer) => {
     expect(() => requireIntact(answer, 12, hash, "/file")).toThrow(
-      "/file did not arrive as it was sent",
+      "/file was corrupted during the upload",
     );
   });
 });

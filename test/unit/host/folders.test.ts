@@ -58,7 +58,7 @@ describe("the folder of sockets", () => {
 
   it.each([
     ["is too long for a socket", "l".repeat(100)],
-    ["is not there", "missing"],
+    ["does not exist", "missing"],
     ["is a file", "file"],
     ["is a circle of links", "loop"],
     ["is open to others", "open"],
@@ -84,19 +84,19 @@ describe("an error of the file system", () => {
     vi.stubEnv("XDG_STATE_HOME", "/proc/nope");
     const state = await asError(makeFolder(hostPaths().builds));
     expect(state).toMatchObject({ code: "HOST_FOLDER", exitCode: 3 });
-    expect(state.message).toBe("/proc/nope cannot be used: it is not there (mkdir)");
+    expect(state.message).toBe("/proc/nope cannot be used: it does not exist (mkdir)");
     expect(state.hint).toContain("XDG_STATE_HOME=/another/folder");
 
     await writeFile(join(folder, "file"), "");
     vi.stubEnv("XDG_CACHE_HOME", join(folder, "file"));
     const cache = await asError(makeFolder(hostPaths().inputs));
-    expect(cache.message).toContain("a part of the path is not a folder");
+    expect(cache.message).toContain("a component of the path is not a folder");
     expect(cache.hint).toContain("XDG_CACHE_HOME=/another/folder");
 
     await symlink("loop", join(folder, "loop"));
     vi.stubEnv("XDG_CACHE_HOME", join(folder, "loop"));
     const loop = await asError(tryLock(join(hostPaths().inputs, "lock")));
-    expect(loop.message).toContain("its symbolic links lead in a circle");
+    expect(loop.message).toContain("the path contains a loop of symbolic links");
   });
 
   it("stays a defect for a file that should be there", async () => {
@@ -106,9 +106,9 @@ describe("an error of the file system", () => {
   it.each([
     ["EACCES", "HOST_FOLDER", "permission is denied"],
     ["EROFS", "HOST_FOLDER", "the file system is read-only"],
-    ["ELOOP", "HOST_FOLDER", "its symbolic links lead in a circle"],
+    ["ELOOP", "HOST_FOLDER", "the path contains a loop of symbolic links"],
     ["ENOSPC", "HOST_SPACE", "No space is left on the disk that holds /srv/x"],
-    ["EDQUOT", "HOST_SPACE", "This user's quota is used up on the disk that holds /srv/x"],
+    ["EDQUOT", "HOST_SPACE", "This user's quota is exhausted on the disk that holds /srv/x"],
   ])("%s is of the host anywhere", (code, ours, words) => {
     const error = Object.assign(new Error(code), { code, syscall: "open", path: "/srv/x" });
     expect(asVmbuildError(error)).toMatchObject({
@@ -144,7 +144,7 @@ describe("a folder", () => {
   it("is not made of a file", async () => {
     await writeFile(join(folder, "file"), "");
     expect(await errorOf(makeFolder(join(folder, "file")).catch(rethrow))).toMatchObject({
-      message: expect.stringContaining("something else is there") as string,
+      message: expect.stringContaining("a file of another kind exists at the path") as string,
     });
   });
 });

@@ -64,7 +64,7 @@ describe("recognise", () => {
 
   it("has words for noise and zeros", () => {
     expect(kindOf(fileWith())).toContain("other: data of an unknown kind");
-    expect(kindOf(Buffer.alloc(4096))).toContain("other: filled with zeros where it begins");
+    expect(kindOf(Buffer.alloc(4096))).toContain("other: a file that begins with zeros");
   });
 });
 

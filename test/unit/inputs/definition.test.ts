@@ -17,7 +17,7 @@ describe("inputSchema", () => {
     [{ git: "https://example.org/a.git", ref: "v1", submodules: true, description: "tools" }],
     [{ path: "../files" }],
   ])("accepts %j", (definition) => {
-    expect(inputSchema.parse(definition)).toEqual(definition);
+    expect(inputSchema.parse(definition)).toMatchObject(definition);
   });
 
   it.each([
@@ -33,17 +33,17 @@ describe("inputSchema", () => {
   });
 
   it.each([
-    ["https://example.org/my disk.img", "has a space"],
-    ["https://example.org/disk.img\n", "has a space or line break"],
-    ["https://example.org/100%.img", "has a % that is not followed by two"],
-    ["https://user:50%@example.org/a", "has a % that is not followed by two"],
+    ["https://example.org/my disk.img", "contains a space"],
+    ["https://example.org/disk.img\n", "contains a space or line break"],
+    ["https://example.org/100%.img", "contains a % that is not followed by two"],
+    ["https://user:50%@example.org/a", "contains a % that is not followed by two"],
     ["https://user:%ff@example.org/a", "whose percent codes are not UTF-8"],
     ["https://example.org:99999/a", "is not a valid URL"],
     ["https:///example.org/a", "is not a valid URL"],
     ["file://images/a.img", "names the host images"],
     ["file://./a.img", "names the host ."],
-    ["file:///a?b.img", "has a ? or # in it"],
-    ["file:///a%2Fb.img", "does not name a path of this host"],
+    ["file:///a?b.img", "contains ? or #"],
+    ["file:///a%2Fb.img", "is not a path on this host"],
   ])("says what is wrong with %j", (address, words) => {
     const message = expect.stringContaining(words) as string;
     const of = (definition: object) => urlInput.schema.safeParse(definition).error?.issues;
@@ -70,7 +70,7 @@ describe("inputSchema", () => {
   it("says how to do without a checksum", () => {
     const message = urlInput.schema.safeParse({ url }).error?.issues[0]?.message;
     expect(message).toBe(
-      'a download needs a checksum; write "none" to accept an unverified download',
+      'a download requires a checksum; use "none" to accept an unverified download',
     );
   });
 
@@ -95,7 +95,9 @@ describe("inputSpec", () => {
       kind: "path",
       path: "/templates/files",
     });
-    expect(inputSpec({ git: "../tools", ref: "main" }, { templateFolder })).toEqual({
+    expect(
+      inputSpec({ git: "../tools", ref: "main", submodules: false }, { templateFolder }),
+    ).toEqual({
       kind: "git",
       url: "/templates/tools",
       ref: "main",
@@ -103,7 +105,12 @@ describe("inputSpec", () => {
   });
 
   it("puts the flag before the environment before the template", () => {
-    const definition = { git: "https://example.org/a.git", ref: "v1", env: "TOOLS" };
+    const definition = {
+      git: "https://example.org/a.git",
+      ref: "v1",
+      submodules: false,
+      env: "TOOLS",
+    };
     const environment = { TOOLS: "/from/environment" };
     const spec = (override?: string, env: Record<string, string> = environment) =>
       inputSpec(definition, { templateFolder, override, environment: env });
@@ -153,7 +160,7 @@ describe("parseChecksum", () => {
   it.each(["", "sha256:", "sha256:xyz", `md5:${"a".repeat(64)}`, "crc:1", "a".repeat(64)])(
     "refuses %j",
     (text) => {
-      expect(() => parseChecksum(text)).toThrow("not a checksum");
+      expect(() => parseChecksum(text)).toThrow("is not a valid checksum");
     },
   );
 });

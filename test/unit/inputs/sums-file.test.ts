@@ -123,7 +123,7 @@ describe("findSum", () => {
   it.each([
     [`# WHIRLPOOL HASH\n${whirlpool}  a.img\n`, "WHIRLPOOL is not supported"],
     [`BLAKE2b-256 (a.img) = ${sha256}\n`, "BLAKE2b-256 is not supported"],
-    [`SHA256 (a.img) = ${sha1}\n`, "it has 40 hexadecimal digits, and SHA256 has 64"],
+    [`SHA256 (a.img) = ${sha1}\n`, "it has 40 hexadecimal digits, but SHA256 has 64"],
     [`${sha256?.slice(1)}  a.img\n`, "no algorithm has 63 hexadecimal digits"],
     [`SHA256 (a.img) = 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n`, "not in hexadecimal"],
   ])("names what it skips, and why: %s", (text, reason) => {

@@ -84,7 +84,7 @@ describe("composeEntry", () => {
     expect((parse(filled) as { version: unknown }).version).toBe("1.10");
   });
 
-  it("adds what is not there yet", async () => {
+  it("adds what does not exist yet", async () => {
     const without = ENTRY.replace("creation_time: 0\n", "").replace("  size: 1\n", "");
     const entry = parse(await compose(without)) as Record<string, unknown>;
     expect(entry).toMatchObject({ creation_time: 1771088640, images: [{ size: 53687091200 }] });
@@ -103,28 +103,28 @@ describe("composeEntry", () => {
   });
 
   it.each([
-    ["os-release: '24.04'", "os-release: 24.04", "os-release: must be a text: put it in quotes"],
-    ['opennebula_version: "6.10, 7.0"', "opennebula_version: 7.0", "must be a text"],
-    ["publisher: Somebody\n", "", "publisher: is missing; it is a string"],
+    ["os-release: '24.04'", "os-release: 24.04", "os-release: must be a string: put it in quotes"],
+    ['opennebula_version: "6.10, 7.0"', "opennebula_version: 7.0", "must be a string"],
+    ["publisher: Somebody\n", "", "publisher: is missing; expected a string"],
     ["logo: small.png", "lgo: small.png", 'unknown key "lgo"'],
     ["tags:\n- llm # first\n- 'service'", "tags: []", "tags: has no tag"],
     ["hypervisor: KVM", "hypervisor: kvm", 'expected one of "KVM", "LXC"'],
-    ["  cpu: '4'", "  cpu: 4", "opennebula_template.cpu: must be a text"],
-    ["  cpu: '4'", "  CPU: '4'", "opennebula_template.cpu: is missing; it is a text"],
-    ["  cpu: '4'", "  cpu: '4'\n  NIC: x", "NIC: a key has lower-case letters"],
+    ["  cpu: '4'", "  cpu: 4", "opennebula_template.cpu: must be a string"],
+    ["  cpu: '4'", "  CPU: '4'", "opennebula_template.cpu: is missing; a string is required"],
+    ["  cpu: '4'", "  cpu: '4'\n  NIC: x", "NIC: a key consists of lower-case letters"],
     ["    network: 'YES'", "    NETWORK: 'YES'", "lower-case"],
-    ["    network: 'YES'", "    network: YES\n    other: true", "must be a text"],
+    ["    network: 'YES'", "    network: YES\n    other: true", "must be a string"],
     [
       "ONEAPP_COPILOT_PASSWORD,ONEAPP_COPILOT_THREADS",
       "ONEAPP_COPILOT_PASSWORD",
-      "ONEAPP_COPILOT_THREADS stands in it not at all",
+      "ONEAPP_COPILOT_THREADS occurs in it not at all",
     ],
     [
       "PASSWORD,ONEAPP",
       "PASSWORD,ONEAPP_COPILOT_PASSWORD,ONEAPP",
-      "ONEAPP_COPILOT_PASSWORD stands in it twice",
+      "ONEAPP_COPILOT_PASSWORD occurs in it twice",
     ],
-    ["PASSWORD,ONEAPP", "PASSWORD,oneapp_x,ONEAPP", "oneapp_x is not upper-case"],
+    ["PASSWORD,ONEAPP", "PASSWORD,oneapp_x,ONEAPP", "oneapp_x is not in upper case"],
     ["PASSWORD,ONEAPP", "PASSWORD,ONEAPP_X,ONEAPP", "ONEAPP_X is not among the user_inputs"],
     ["PASSWORD,ONEAPP", "PASSWORD, ONEAPP", "has spaces around ONEAPP_COPILOT_THREADS"],
     ["'O|number|Threads| |0'", "'X|number|Threads| |0'", "begins with X, not with M or O"],
@@ -133,7 +133,7 @@ describe("composeEntry", () => {
     ["'O|number|Threads| |0'", "'O|number|Threads|a|b|c'", "has 6 parts"],
     ["  dev_prefix: vd", "  dev_prefix: sata", "images[0].dev_prefix: expected one of"],
     ["  driver: qcow2", "  driver: raw", "images[0].driver: is raw, while format is qcow2"],
-    ["logo: small.png", "logo: PLACEHOLDER.png", "logo: still has a placeholder"],
+    ["logo: small.png", "logo: PLACEHOLDER.png", "logo: contains a placeholder"],
     ["format: qcow2", "format: raw", 'format: is "raw", while the image is qcow2'],
   ])("refuses %j as %j, and says where", async (text, wrong, words) => {
     const broken = ENTRY.replace(text, wrong);

@@ -57,7 +57,7 @@ describe("contextVariables", () => {
   it.each([
     [{ "A-B": "1" }, "A-B is not a valid name"],
     [{ "1A": "1" }, "1A is not a valid name"],
-    [{ A: "a\0b" }, "A has a NUL"],
+    [{ A: "a\0b" }, "The value of A contains a NUL"],
     [{ ETH0_IP: "192.168.1.5" }, "10.0.2.0/24"],
     [{ ETH0_IP: "10.0.2.2" }, "10.0.2.0/24"],
     [{ ETH0_IP: "10.0.2.255" }, "10.0.2.0/24"],

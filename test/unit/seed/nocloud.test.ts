@@ -213,10 +213,7 @@ describe("readUserData", () => {
     errorOf(Promise.resolve().then(() => readUserData(Buffer.from(content), "u.yaml")));
 
   it.each([
-    [
-      "a: 1\n",
-      "does not begin with #cloud-config, nor with anything else that cloud-init recognizes",
-    ],
+    ["a: 1\n", "does not begin with #cloud-config or another header that cloud-init recognizes"],
     ["#cloud-config\na: [1\n", "is not YAML"],
     ["#cloud-config\na: *nothing\n", "is not YAML"],
     ["#cloud-config\n- a\n", "is not a mapping"],
@@ -253,14 +250,17 @@ describe("reviewUserData", () => {
   });
 
   it.each([
-    ["ssh_keys: {ed25519_private: a}", /^warning: ssh_keys: the build's own ed25519 host key/],
-    ["ssh_keys: text", /^warning: ssh_keys: the build's own/],
+    [
+      "ssh_keys: {ed25519_private: a}",
+      /^warning: ssh_keys: during the build, its own ed25519 host key/,
+    ],
+    ["ssh_keys: text", /^warning: ssh_keys: during the build/],
     ["ssh_genkeytypes: [rsa]", /^warning: ssh_genkeytypes: no host keys are generated/],
-    ["disable_root: true", /^note: disable_root: it holds for the keys of the user-data/],
+    ["disable_root: true", /^note: disable_root: this applies to the keys in the user-data/],
     ['disable_root: "on"', /^note: disable_root/],
     ["ssh_authorized_keys: ssh-ed25519 A", /^warning: ssh_authorized_keys is not a list/],
-    ["cloud_init_modules: [bootcmd]", /^warning: cloud_init_modules: without ssh/],
-    ["power_state: {mode: poweroff}", /^problem: power_state: mode poweroff switches/],
+    ["cloud_init_modules: [bootcmd]", /^warning: cloud_init_modules: without the ssh module/],
+    ["power_state: {mode: poweroff}", /^problem: power_state: mode poweroff powers/],
     ["power_state: {mode: halt, condition: test -e /x}", /^warning: power_state: mode halt/],
   ])("says what becomes of %s", (text, words) => {
     const archived = text.replaceAll("\n", "\n    ");
@@ -289,6 +289,6 @@ describe("reviewUserData", () => {
   });
 
   it("says that a file is empty", () => {
-    expect(review("\n")).toEqual([expect.stringMatching(/^warning: it is empty/)]);
+    expect(review("\n")).toEqual([expect.stringMatching(/^warning: The user-data is empty/)]);
   });
 });

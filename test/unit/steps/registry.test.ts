@@ -98,7 +98,7 @@ describe("an action", () => {
 
   it("has one kind only", () => {
     expect(problemsOf({ run: "true", reboot: true })[0]?.message).toContain(
-      'found both "run" and "reboot"',
+      'this one has "run" and "reboot"',
     );
   });
 

@@ -61,7 +61,7 @@ describe("a script that ends the system", () => {
   it("is told by its own failure where nothing can be asked any more", async () => {
     const mute = new VmbuildError("GUEST_SHELL", "mute");
     const error = await errorOf(run("reboot", { ...OK, exitCode: 3 }, mute));
-    expect(error.message).toBe("it ended with exit code 3");
+    expect(error.message).toBe("it failed with exit code 3");
   });
 
   it("is not taken for one by its words alone", async () => {

@@ -59,9 +59,9 @@ describe("runStep", () => {
   });
 
   it.each([
-    [ends(3), "STEP_FAILED", "two ended with exit code 3"],
-    [ends(null, { signal: "SEGV" }), "STEP_FAILED", "two was ended by SIGSEGV"],
-    [ends(null, { timedOut: true }), "STEP_TIMEOUT", "two did not end within 1m"],
+    [ends(3), "STEP_FAILED", "two failed with exit code 3"],
+    [ends(null, { signal: "SEGV" }), "STEP_FAILED", "two was terminated by SIGSEGV"],
+    [ends(null, { timedOut: true }), "STEP_TIMEOUT", "two exceeded its timeout of 1m"],
   ])("names what failed, how, the last lines and the log: %j", async (end, code, how) => {
     const { run, events } = bench((script) => (script === "two" ? end : OK));
     const error = await errorOf(
@@ -103,7 +103,7 @@ describe("runStep", () => {
   });
 
   it("reports what ended the run, not what that did to the action", async () => {
-    const reason = new VmbuildError("MACHINE_DIED", "QEMU was ended by SIGKILL");
+    const reason = new VmbuildError("MACHINE_DIED", "QEMU was terminated by SIGKILL");
     const { run, cancel } = bench(() => {
       cancel.abort(reason);
       throw new VmbuildError("GUEST_LOST", "lost");
@@ -116,11 +116,11 @@ describe("runStep", () => {
       script === "b" ? ends(2) : script === "d" ? ends(null, { timedOut: true }) : OK,
     );
     const error = await errorOf(run({ verify: ["a", "b", "c", "d"] }));
-    expect(error.message).toBe('Step "it": 2 of 4 post-conditions do not hold');
+    expect(error.message).toBe('Step "it": 2 of 4 checks failed');
     expect(error.lines).toEqual([
       "b  (exit code 2)",
       "  printed by b",
-      "d  (did not end in time)",
+      "d  (timed out)",
       "  printed by d",
     ]);
     const verified = events.filter((event) => event.type === "verify.finished");
@@ -136,7 +136,7 @@ describe("runStep", () => {
       vain.run({ actions: [{ wait: "ready", every: "1ms", timeout: "30ms" }] }),
     );
     expect(error).toMatchObject({ code: "STEP_TIMEOUT" });
-    expect(error.message).toContain("waiting for: ready did not end within 30ms");
+    expect(error.message).toContain("waiting for: ready exceeded its timeout of 30ms");
     expect(error.lines).toContain("printed by ready");
   });
 });

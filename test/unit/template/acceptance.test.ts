@@ -60,17 +60,20 @@ describe("the acceptance section", () => {
     ["x", 'a check has exactly one of "http", "run" and "system"'],
     [{ name: "x", http: "readyz" }, "a path begins with /"],
     [{ name: "x", http: "/", satus: 200 }, 'unknown key "satus"'],
-    [{ name: "x", http: "/", auth: "basic" }, "basic authentication needs credentials.user"],
-    [{ name: "x", http: "/", body: "a", json: {} }, "a request has body or json, not both"],
+    [{ name: "x", http: "/", auth: "basic" }, "basic authentication requires credentials.user"],
+    [{ name: "x", http: "/", body: "a", json: {} }, 'a request has "body" or "json", not both'],
     [{ name: "x", http: "/", expect: { body: "(" } }, "Invalid regular expression"],
     [
       { name: "x", http: "/", expect: { json: { "a[": "b" } } },
       '"a[" is not a valid JSONPath (RFC 9535): unclosed bracketed selection at character 3',
     ],
-    [{ name: "x", system: "boot-time" }, "boot-time needs atMost"],
-    [{ name: "x", system: "no-failed-units", atMost: "5s" }, "atMost is for boot-time"],
+    [{ name: "x", system: "boot-time" }, 'boot-time requires "atMost"'],
+    [
+      { name: "x", system: "no-failed-units", atMost: "5s" },
+      '"atMost" is valid for boot-time only',
+    ],
     [{ name: "x", system: "units" }, 'expected one of "no-failed-units"'],
-    [{ name: "x", run: "true", within: "5" }, "not a duration"],
+    [{ name: "x", run: "true", within: "5" }, "is not a valid duration"],
   ])("refuses the check %j", async (check, words) => {
     const { code, lines } = await loadError(withChecks(check));
     expect(code).toBe("TEMPLATE_INVALID");
@@ -82,12 +85,12 @@ describe("the acceptance section", () => {
     const check = { name: "x", run: "true" };
     const one = { name: "y", run: "true" };
     expect((await loadError(withChecks(check, check))).lines[0]).toContain(
-      'another check is already called "x"',
+      'the name "x" is used by another check',
     );
     const rounds = [{ name: "again", checks: [one, check] }];
     expect((await loadError(section({ checks: [check], rounds }))).lines).toEqual([
       expect.stringContaining(
-        'acceptance.rounds[0].checks[1].name: another check is already called "x"',
+        'acceptance.rounds[0].checks[1].name: the name "x" is used by another check',
       ),
     ]);
     // Two rounds may each have one of the same name.
@@ -99,6 +102,6 @@ describe("the acceptance section", () => {
     const { lines } = await loadError(
       section({ boot: { context: { "A B": "1" } }, checks: [{ name: "x", run: "true" }] }),
     );
-    expect(lines[0]).toContain("not a name for a context variable");
+    expect(lines[0]).toContain("not a valid name for a CONTEXT variable");
   });
 });

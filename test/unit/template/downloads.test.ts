@@ -35,9 +35,9 @@ describe("the place of a download", () => {
   });
 
   it.each([
-    [{}, "steps[0].actions[0]", '"to", a path inside the output folder, or "hostPath"'],
+    [{}, "steps[0].actions[0]", '"to" (a path below the output folder) or "hostPath"'],
     [{ to: "x", hostPath: "y" }, "steps[0].actions[0].hostPath", "not both"],
-    [{ to: "x", overwrite: true }, "steps[0].actions[0].overwrite", 'for "hostPath" only'],
+    [{ to: "x", overwrite: true }, "steps[0].actions[0].overwrite", 'valid with "hostPath" only'],
   ])("%j is refused", async (more, place, words) => {
     const { code, lines } = await loadError(withActions(download(more)));
     expect(code).toBe("TEMPLATE_INVALID");

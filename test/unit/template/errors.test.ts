@@ -18,7 +18,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
   {
     what: "a key that stands twice",
     text: '{ "name": "a",\n  "name": "b", "base": { "path": "x" } }',
-    lines: [['"name": "b"', 'the key "name" stands here a second time']],
+    lines: [['"name": "b"', 'duplicate key "name"']],
   },
   {
     what: "a list in place of the document",
@@ -29,7 +29,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     what: "missing keys",
     text: "{}",
     lines: [
-      ["{", "name: is missing; it is a string"],
+      ["{", "name: is missing; expected a string"],
       ["{", "base: a base is {url, checksum}, {path}, {bootstrap: {suite}} or {appliance}"],
     ],
   },
@@ -49,9 +49,12 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     }),
     lines: [
       ['"four"', "machine.cpus: expected a number, found a string"],
-      ['"lots"', 'machine.memory: not a size: "lots"; write for example "16G" or "512M"'],
+      ['"lots"', 'machine.memory: "lots" is not a valid size; use for example "16G" or "512M"'],
       ['"efi"', 'machine.firmware: expected one of "bios", "uefi"'],
-      ['"30"', 'ssh.timeout: not a duration: "30"; write for example "90s", "30m" or "1h30m"'],
+      [
+        '"30"',
+        'ssh.timeout: "30" is not a valid duration; use for example "90s", "30m" or "1h30m"',
+      ],
     ],
   },
   {
@@ -60,7 +63,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       [
         '"base"',
-        'base.checksum: a download needs a checksum; write "none" to accept an unverified download',
+        'base.checksum: a download requires a checksum; use "none" to accept an unverified download',
       ],
     ],
   },
@@ -95,26 +98,26 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       [
         '{"frob"',
-        'steps[0].actions[0]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; found none of them',
+        'steps[0].actions[0]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; this one has none of them',
       ],
       [
         '{"run":"x"',
-        'steps[0].actions[1]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; found both "script" and "run"',
+        'steps[0].actions[1]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; this one has "script" and "run"',
       ],
       ["3}", "steps[0].actions[2].run: expected a string or an array, found a number"],
-      ['{"upload":"x"}', "steps[0].actions[3].to: is missing; it is a string"],
-      ['"rel"', "steps[0].actions[4].to: a path in the guest is absolute"],
+      ['{"upload":"x"}', "steps[0].actions[3].to: is missing; expected a string"],
+      ['"rel"', "steps[0].actions[4].to: a path in the guest must be absolute"],
       ["false", "steps[0].actions[5].reboot: expected true"],
       [
         '"soon"',
-        'steps[0].actions[6].timeout: not a duration: "soon"; write for example "90s", "30m" or "1h30m"',
+        'steps[0].actions[6].timeout: "soon" is not a valid duration; use for example "90s", "30m" or "1h30m"',
       ],
     ],
   },
   {
     what: "two steps of one name",
     text: templateText({ steps: [{ name: "a" }, { name: "a" }] }),
-    lines: [['"a"}]', 'steps[1].name: another step is already called "a"']],
+    lines: [['"a"}]', 'steps[1].name: the name "a" is used by another step']],
   },
   {
     what: "references that lead nowhere, at their own column",
@@ -127,7 +130,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
       ["${input.x}", "description: ${input.x}: no such input; the template declares none"],
       [
         "${HOME}",
-        "description: ${HOME} means nothing here; there are ${var.…}, ${input.…}, ${name} and ${version}, and $${ for a plain ${",
+        "description: ${HOME} is not a valid reference; use ${var.…}, ${input.…}, ${name} and ${version}, or $${ for a literal ${",
       ],
     ],
   },
@@ -137,7 +140,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       [
         '"("',
-        "variables.x.pattern: not a regular expression: Invalid regular expression: /(/u: Unterminated group",
+        "variables.x.pattern: not a valid regular expression: Invalid regular expression: /(/u: Unterminated group",
       ],
     ],
   },
@@ -167,10 +170,10 @@ describe("an invalid template", () => {
       code: "TEMPLATE_INVALID",
       lines: [
         '--input tree: inputs: the template declares no input "tree"; it declares none',
-        '--memory: machine.memory: not a size: "x"; write for example "16G" or "512M"',
+        '--memory: machine.memory: "x" is not a valid size; use for example "16G" or "512M"',
         `t.json:${placeOf(text, '"1"')}: verison: unknown key "verison"`,
         '--var other: the template declares no variable "other"; it declares n',
-        'variables: the variable "n" has no value; give --var n=… or VMBUILD_VAR_n',
+        'variables: the variable "n" has no value; set it with --var n=… or VMBUILD_VAR_n',
       ],
     });
   });

@@ -40,15 +40,20 @@ describe("a template", () => {
     expect(await findTemplate("far", places)).toBe(join(root, "elsewhere/far/far.json"));
     await expect(findTemplate("near", places)).rejects.toMatchObject({
       code: "TEMPLATE_NOT_FOUND",
-      message: "There is no template near",
-      hint: "Appliances found from here: far. Or give the path of a JSON file.",
+      message: "Template near not found",
+      hint: "Available appliances: far. Or use the path of a JSON file.",
     });
   });
 
-  it.each(["empty", "nope", "sub/demo", "missing.json"])("called %s is not there", async (text) => {
-    const places = { currentFolder: join(root, "work") };
-    await expect(findTemplate(text, places)).rejects.toMatchObject({ code: "TEMPLATE_NOT_FOUND" });
-  });
+  it.each(["empty", "nope", "sub/demo", "missing.json"])(
+    "called %s does not exist",
+    async (text) => {
+      const places = { currentFolder: join(root, "work") };
+      await expect(findTemplate(text, places)).rejects.toMatchObject({
+        code: "TEMPLATE_NOT_FOUND",
+      });
+    },
+  );
 
   it("is listed once, the nearest one of a name", async () => {
     const found = await listAppliances({ currentFolder: join(root, "work") });

@@ -26,28 +26,28 @@ describe("--set", () => {
   });
 
   it.each([
-    ["novalue", "--set novalue: write PATH=VALUE, such as machine.memory=8G"],
-    ["=x", "--set =x: write PATH=VALUE, such as machine.memory=8G"],
-    ["[0].a=1", "--set [0].a=1: write PATH=VALUE, such as machine.memory=8G"],
-    ["a[].b=1", "--set a[].b=1: write PATH=VALUE, such as machine.memory=8G"],
-    ["a[0]b=1", "--set a[0]b=1: write PATH=VALUE, such as machine.memory=8G"],
-    ["a.[0]=1", "--set a.[0]=1: write PATH=VALUE, such as machine.memory=8G"],
-    ["a[-1]=1", "--set a[-1]=1: write PATH=VALUE, such as machine.memory=8G"],
-    ["a.=1", "--set a.=1: write PATH=VALUE, such as machine.memory=8G"],
+    ["novalue", "--set novalue: use PATH=VALUE, such as machine.memory=8G"],
+    ["=x", "--set =x: use PATH=VALUE, such as machine.memory=8G"],
+    ["[0].a=1", "--set [0].a=1: use PATH=VALUE, such as machine.memory=8G"],
+    ["a[].b=1", "--set a[].b=1: use PATH=VALUE, such as machine.memory=8G"],
+    ["a[0]b=1", "--set a[0]b=1: use PATH=VALUE, such as machine.memory=8G"],
+    ["a.[0]=1", "--set a.[0]=1: use PATH=VALUE, such as machine.memory=8G"],
+    ["a[-1]=1", "--set a[-1]=1: use PATH=VALUE, such as machine.memory=8G"],
+    ["a.=1", "--set a.=1: use PATH=VALUE, such as machine.memory=8G"],
     [
       "steps[2].name=x",
-      "--set steps[2].name: there is no such place: steps is a list of 2, counted from 0",
+      "--set steps[2].name: the path does not exist: steps has 2 items, counted from 0",
     ],
-    ["a..b=1", "--set a..b=1: write PATH=VALUE, such as machine.memory=8G"],
+    ["a..b=1", "--set a..b=1: use PATH=VALUE, such as machine.memory=8G"],
     [
       "steps.2.name=x",
-      "--set steps[2].name: there is no such place: steps is a list of 2, counted from 0",
+      "--set steps[2].name: the path does not exist: steps has 2 items, counted from 0",
     ],
     [
       "steps.first=x",
-      "--set steps.first: there is no such place: steps is a list of 2, counted from 0",
+      "--set steps.first: the path does not exist: steps has 2 items, counted from 0",
     ],
-    ["name.x=1", "--set name.x: there is no such place: name is a plain value"],
+    ["name.x=1", "--set name.x: the path does not exist: name is not an object"],
   ])("%s is refused", (text, message) => {
     expect(() => apply({ name: "demo", steps: [1, 2] }, text)).toThrow(message);
   });
@@ -104,11 +104,11 @@ describe("--set", () => {
 
   it.each([
     ["machine.cpus=0", "--set machine.cpus: machine.cpus: Too small: expected number to be >=1"],
+    ["machine.cpus=1.10", "--set machine.cpus: machine.cpus: expected an integer, found a number"],
     [
-      "machine.cpus=1.10",
-      "--set machine.cpus: machine.cpus: expected a whole number, found a number",
+      "version=-1",
+      "--set version: version: a version consists of letters, digits and . + ~ _ -, and begins with a letter or digit",
     ],
-    ["version=-1", "--set version: version: a version has letters, digits and . + ~ _ -"],
     ["seal=1", "--set seal: seal: expected a boolean, found a number"],
     [
       "machine.firmware=1",

@@ -14,15 +14,12 @@ describe("readSize", () => {
     [16, '16 has no unit and means 16 bytes; did you mean "16G"?'],
     [1.5, '1.5 has no unit and means 1.5 bytes; did you mean "1.5G"?'],
     [2_097_152, '2097152 has no unit and means 2097152 bytes; did you mean "2097152K"?'],
-    ["2048K", '"2048K" means 2 MiB, and the least is 16 MiB; did you mean "2048M"?'],
-    [
-      "2147483648M",
-      '"2147483648M" means 2 PiB, and the most is 64 TiB; did you mean "2147483648"?',
-    ],
-    [0, '0 has no unit and means 0 bytes; write for example "16G" or "512M"'],
+    ["2048K", '"2048K" means 2 MiB; the minimum is 16 MiB; did you mean "2048M"?'],
+    ["2147483648M", '"2147483648M" means 2 PiB; the maximum is 64 TiB; did you mean "2147483648"?'],
+    [0, '0 has no unit and means 0 bytes; use for example "16G" or "512M"'],
     ["16777215", '"16777215" has no unit and means 16777215 bytes; did you mean "16777215K"?'],
-    [-2048, 'not a size: -2048; write for example "16G" or "512M"'],
-    ["2,048M", 'not a size: "2,048M"; write for example "16G" or "512M"'],
+    [-2048, '-2048 is not a valid size; use for example "16G" or "512M"'],
+    ["2,048M", '"2,048M" is not a valid size; use for example "16G" or "512M"'],
   ])("refuses %j for memory", (value, problem) => {
     expect(readSize(value, SIZE_RANGES.memory)).toEqual({ problem });
   });

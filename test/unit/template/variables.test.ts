@@ -51,8 +51,8 @@ describe("a variable", () => {
     [{ type: "number" }, "two", '--var x: "x": "two" is not a number'],
     [{ type: "boolean" }, "yes", '--var x: "x": "yes" is not a boolean'],
     [{ allowed: ["a", "b"] }, "c", '--var x: "x": "c" is not one of "a", "b"'],
-    [{ pattern: "[a-z]+" }, "a1", '--var x: "x": "a1" does not fit the pattern [a-z]+'],
-    [{ sensitive: true, pattern: "[a-z]+" }, "S3CRET", /^(?!.*S3CRET).*does not fit/],
+    [{ pattern: "[a-z]+" }, "a1", '--var x: "x": "a1" does not match the pattern [a-z]+'],
+    [{ sensitive: true, pattern: "[a-z]+" }, "S3CRET", /^(?!.*S3CRET).*does not match/],
     [{ sensitive: true, type: "number" }, "S3CRET", /^(?!.*S3CRET).*is not a number/],
   ])("declared as %j refuses %j", async (declaration, given, line) => {
     const error = await loadError(withVariable(declaration), { variables: { x: given } });
@@ -72,7 +72,7 @@ describe("a variable", () => {
     await expect(valueOf({}, { variableFiles: [wrong] })).rejects.toThrow(
       `${wrong}:1:7: not JSON: ColonExpected`,
     );
-    await expect(valueOf({}, { variableFiles: [list] })).rejects.toThrow("not an object");
+    await expect(valueOf({}, { variableFiles: [list] })).rejects.toThrow("is not a JSON object");
     await expect(valueOf({}, { variableFiles: ["/none.json"] })).rejects.toThrow(
       "The variables file /none.json cannot be read",
     );

@@ -9,7 +9,7 @@ import { makeFolder, templateText } from "../template/support.js";
 
 const { signal } = new AbortController();
 
-describe("line ends of Windows", () => {
+describe("Windows line endings", () => {
   it("end a run before its machine starts, in the steps that will run", async () => {
     const folder = await makeFolder();
     await writeFile(join(folder, "a.sh"), "#!/bin/sh\r\ntrue\r\n");
@@ -23,8 +23,12 @@ describe("line ends of Windows", () => {
     const error = await errorOf(requireSources(template, { from: 0, to: 3 }, signal));
     expect(error.code).toBe("TEMPLATE_INVALID");
     expect(error.lines).toHaveLength(2);
-    expect(error.lines[0]).toMatch(/steps\[0\]\.actions\[0\]\.script: .*a\.sh has line ends/);
-    expect(error.lines[1]).toMatch(/steps\[1\]\.actions\[0\]\.run: the text has line ends/);
+    expect(error.lines[0]).toMatch(
+      /steps\[0\]\.actions\[0\]\.script: .*a\.sh has Windows line endings/,
+    );
+    expect(error.lines[1]).toMatch(
+      /steps\[1\]\.actions\[0\]\.run: the text has Windows line endings/,
+    );
     await requireSources(template, { from: 2, to: 3 }, signal);
   });
 });

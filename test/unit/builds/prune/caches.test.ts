@@ -30,8 +30,8 @@ describe("what goes from the caches", () => {
 
   it("is everything on request, but never what is needed", () => {
     expect(chosen(items, { ...LIMITS, all: true }, ["middle"])).toEqual([
-      "old: all caches go",
-      "new: all caches go",
+      "old: --all",
+      "new: --all",
     ]);
     expect(chosen(items, { ...LIMITS, maxSize: 0 }, ["old", "middle", "new"])).toEqual([]);
   });

@@ -64,7 +64,7 @@ describe("NDJSON", () => {
       .map((json) => JSON.parse(json) as { type: string; message?: string });
     const shown = events.filter((event) => event.type === "output").length;
     expect(events.find((event) => event.type === "note")?.message).toBe(
-      `${20_000 - shown} lines of output were left out: the reader was too slow`,
+      `${20_000 - shown} lines of output were omitted: the reader was too slow`,
     );
     expect(events.at(-1)?.type).toBe("resumed");
   });

@@ -83,7 +83,7 @@ describe("plain lines", () => {
     ]);
     expect(lines).toEqual([
       "00:00  step s: attempt 2 of 3: exit 1",
-      "00:00    not so: false",
+      "00:00    verify failed: false",
       "00:00  step [1/1] s failed (10ms)",
       "00:00  paused: step s failed",
       "00:00    vmbuild ssh demo",

@@ -24,7 +24,7 @@ const result: RunResult = {
   runFolder: "/runs/r1",
   steps: [],
   warnings: [],
-  hints: ["Look inside: vmbuild ssh demo"],
+  hints: ["Open a shell: vmbuild ssh demo"],
 };
 
 describe("the summary of a build", () => {
@@ -57,7 +57,7 @@ describe("the summary of a build", () => {
       "  manifest  /out/manifest.json",
       "  run       /runs/r1",
       "",
-      "  Look inside: vmbuild ssh demo",
+      "  Open a shell: vmbuild ssh demo",
       "",
       "warning: KVM cannot be used",
       "  see `vmbuild doctor`",
@@ -87,7 +87,7 @@ describe("the report of a failure", () => {
     error: {
       code: "STEP_FAILED",
       exit: 7,
-      message: "step one-context: install.sh ended with exit 3",
+      message: "step one-context: install.sh failed with exit 3",
       hint: "Read the step's log.",
       lines: ["+ install", "\u001b[31minstall: \u001b[0mread-only file system"],
       details: { log: "/runs/r1/steps/02-one-context.log" },
@@ -96,7 +96,7 @@ describe("the report of a failure", () => {
 
   it("tells code, message, last words, hint, log and run folder", () => {
     expect(summarize([runStarted(), failed]).split("\n")).toEqual([
-      "error: step one-context: install.sh ended with exit 3 [STEP_FAILED]",
+      "error: step one-context: install.sh failed with exit 3 [STEP_FAILED]",
       "  + install",
       "  install: read-only file system",
       "hint: Read the step's log.",

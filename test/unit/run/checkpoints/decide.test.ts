@@ -66,7 +66,7 @@ it("keeps all steps of a build that did not change", async () => {
   });
   expect(decision.kept).toBe(3);
   expect(decision.candidates.map(({ tag }) => tag)).toEqual(["tag-3", "tag-2", "tag-1", "tag-0"]);
-  expect(summarize(decision)).toBe("all 3 steps are kept");
+  expect(summarize(decision)).toBe("all 3 steps are cached");
 });
 
 it("goes on after the last step that did not change, and says what did", async () => {
@@ -81,10 +81,10 @@ it("goes on after the last step that did not change, and says what did", async (
   expect(decision.steps.map(({ kept, reason }) => [kept, reason])).toEqual([
     [true, ""],
     [false, "action 1 run changed (b to B)"],
-    [false, "a step before it runs"],
+    [false, "an earlier step runs"],
   ]);
   expect(summarize(decision)).toBe(
-    "step 2 (two) runs: action 1 run changed (b to B); first run after 1 kept step",
+    "step 2 (two) runs: action 1 run changed (b to B); first step to run after 1 cached step",
   );
 });
 
@@ -135,7 +135,7 @@ it("obeys --from, --force and steps that are never kept", async () => {
     texts,
     options: {},
   });
-  expect([each.kept, each.steps[2]?.reason]).toEqual([2, 'it says "cache": false']);
+  expect([each.kept, each.steps[2]?.reason]).toEqual([2, '"cache": false']);
   // Whichever of the two comes first.
   const both = await decide({
     chain,
