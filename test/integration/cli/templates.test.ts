@@ -311,7 +311,7 @@ describe("vmbuild inspect", () => {
       /^ {4}ref +v1$/m,
       /^ {2}accelerator +auto: kvm if it works/m,
       /^ {4}-smp 2 \\$/m,
-      /^ {2}1\. first {2}2 retries, 1h at most$/m,
+      /^ {2}1\. first {2}2 retries, timeout 1h$/m,
       /^ {4}run +use \*\*\*$/m,
       /^ {4}verify +test -e \/x$/m,
       /^ {2}output\/t\/t-0\.0\.0\.qcow2$/m,

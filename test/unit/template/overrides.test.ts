@@ -104,10 +104,7 @@ describe("--set", () => {
 
   it.each([
     ["machine.cpus=0", "--set machine.cpus: machine.cpus: Too small: expected number to be >=1"],
-    [
-      "machine.cpus=1.10",
-      "--set machine.cpus: machine.cpus: expected an integer, found a number",
-    ],
+    ["machine.cpus=1.10", "--set machine.cpus: machine.cpus: expected an integer, found a number"],
     [
       "version=-1",
       "--set version: version: a version consists of letters, digits and . + ~ _ -, and begins with a letter or digit",
