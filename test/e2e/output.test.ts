@@ -138,14 +138,14 @@ it(
     const [aside = ""] = (await readdir(bench.output)).filter((name) => name.includes(".before-"));
     expect(aside).toMatch(/^site\.before-/);
     expect(await readFile(join(bench.output, aside, "precious"), "utf8")).toBe("mine");
-    expect(built.stderr.replaceAll(/\s+/g, " ")).toContain("was not made by a run of this build");
+    expect(built.stderr.replaceAll(/\s+/g, " ")).toContain("was not created by this build");
     const manifest = await readPublished(bench.output);
     expect(manifest.companions).toEqual(["latest.qcow2", "site"]);
 
     // What it made itself is replaced, and a template with another name is refused.
     const again = await bench.build(await bench.template(document(`${make}; true`))).ended;
     expect(again.exitCode).toBe(0);
-    expect(again.stderr).not.toContain("was not made by a run of this build");
+    expect(again.stderr).not.toContain("was not created by this build");
     const other = await bench.build(await bench.template({ ...document("true"), name: "other" }))
       .ended;
     expect(other.exitCode).toBe(9);
