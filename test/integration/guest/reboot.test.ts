@@ -132,7 +132,7 @@ it("says that a script never began, and what the guest said in its place", async
   const error = await errorOf(other.connect().then((connection) => runScript(connection, script)));
   expect(error).toMatchObject({ code: "GUEST_SHELL", lines: ["Password change required"] });
   expect(error.message).toBe(
-    "The guest does not run commands; it prints: Password change required (exit code 1)",
+    "The guest does not run commands; its output is: Password change required (exit code 1)",
   );
 });
 
