@@ -10,17 +10,17 @@ type Library = typeof JsonP3;
 const library = (): Library => createRequire(import.meta.url)("json-p3") as Library;
 
 /** Text that the short form of a query leaves out: `data[*].id` is `$.data[*].id`. */
-function leftOut(path: string): string {
+function omittedPrefix(path: string): string {
   if (path.startsWith("$")) return "";
   return path.startsWith("[") ? "$" : "$.";
 }
 
 /** Says where a query is wrong; the library counts from 0, and names no place at the end. */
-function problemOf(error: unknown, path: string): string {
+function describeError(error: unknown, path: string): string {
   const { JSONPathError } = library();
   if (!(error instanceof JSONPathError)) return messageOf(error);
   const { index } = error.token;
-  const at = index < 0 ? path.length : Math.max(0, index - leftOut(path).length);
+  const at = index < 0 ? path.length : Math.max(0, index - omittedPrefix(path).length);
   return `${error.message.replace(/ \('.*':-?\d+\)$/s, "")} at character ${at + 1}`;
 }
 
@@ -35,10 +35,10 @@ export function jsonPathProblem(path: string): string | undefined {
   // "$." before it would search at every depth, which is seldom meant.
   if (path.startsWith(".")) return `${JSON.stringify(path)} ${prefix}: write "$${path}"`;
   try {
-    compile(leftOut(path) + path);
+    compile(omittedPrefix(path) + path);
     return undefined;
   } catch (error) {
-    return `${JSON.stringify(path)} ${prefix}: ${problemOf(error, path)}`;
+    return `${JSON.stringify(path)} ${prefix}: ${describeError(error, path)}`;
   }
 }
 
@@ -47,38 +47,38 @@ export function jsonPathProblem(path: string): string | undefined {
  * @throws {Error} when the query is not valid, or the document is nested too deeply for `..`.
  */
 export function valuesAt(document: unknown, path: string): unknown[] {
-  const found = library().query(leftOut(path) + path, document as JsonP3.JSONValue);
+  const found = library().query(omittedPrefix(path) + path, document as JsonP3.JSONValue);
   return found.values();
 }
 
-function kindOf(value: unknown): string {
+function typeOf(value: unknown): string {
   if (value === null) return "null";
   return Array.isArray(value) ? "array" : typeof value;
 }
 
 /** A number's value; how many there are of anything that has parts. */
-function amountOf(value: unknown): number {
+function sizeOf(value: unknown): number {
   if (typeof value === "number") return value;
   if (typeof value === "string") return value.length;
   return typeof value === "object" && value !== null ? Object.keys(value).length : Number.NaN;
 }
 
-function fits(value: unknown, expected: ExpectedValue): boolean {
+function isAsExpected(value: unknown, expected: ExpectedValue): boolean {
   if (typeof expected !== "object") return value === expected;
   const { type, matches, notEmpty, atLeast, atMost } = expected;
   return (
-    (type === undefined || kindOf(value) === type) &&
+    (type === undefined || typeOf(value) === type) &&
     (matches === undefined ||
       (typeof value === "string" && new RegExp(matches, "u").test(value))) &&
-    (notEmpty !== true || amountOf(value) > 0) &&
-    (atLeast === undefined || amountOf(value) >= atLeast) &&
-    (atMost === undefined || amountOf(value) <= atMost)
+    (notEmpty !== true || sizeOf(value) > 0) &&
+    (atLeast === undefined || sizeOf(value) >= atLeast) &&
+    (atMost === undefined || sizeOf(value) <= atMost)
   );
 }
 
 const MAX_CHARACTERS = 120;
 
-function shown(value: unknown): string {
+function shorten(value: unknown): string {
   const text = JSON.stringify(value);
   return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text;
 }
@@ -94,10 +94,10 @@ export function mismatchAt(
 ): string | undefined {
   const values = valuesAt(document, path);
   if (typeof expected === "object" && expected.exists === false) {
-    return values.length === 0 ? undefined : `${path} exists: ${shown(values[0])}`;
+    return values.length === 0 ? undefined : `${path} exists: ${shorten(values[0])}`;
   }
-  if (values.some((value) => fits(value, expected))) return undefined;
+  if (values.some((value) => isAsExpected(value, expected))) return undefined;
   if (values.length === 0) return `${path} does not exist`;
-  const found = values.slice(0, 3).map(shown).join(", ");
-  return `${path} is ${found}${values.length > 3 ? ", …" : ""}, not ${shown(expected)}`;
+  const found = values.slice(0, 3).map(shorten).join(", ");
+  return `${path} is ${found}${values.length > 3 ? ", …" : ""}, not ${shorten(expected)}`;
 }

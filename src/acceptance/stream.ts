@@ -15,21 +15,21 @@ type ExpectedEvents = NonNullable<HttpCheck["expect"]["events"]>;
 export async function readStream(
   body: AsyncIterable<Buffer>,
   expected: ExpectedEvents,
-  most: number,
+  maxBytes: number,
 ): Promise<ServerEvent[]> {
   const parser = new EventParser();
   const events: ServerEvent[] = [];
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > most) throw new Error(`the stream has more than ${most} bytes`);
+    if (size > maxBytes) throw new Error(`the stream has more than ${maxBytes} bytes`);
     events.push(...parser.write(chunk, performance.now()));
     if (expected.last !== undefined && events.at(-1)?.data === expected.last) break;
   }
   return events;
 }
 
-function parsed({ data }: ServerEvent): unknown {
+function parseData({ data }: ServerEvent): unknown {
   try {
     return JSON.parse(data);
   } catch {
@@ -50,15 +50,15 @@ export function streamProblem(
   if (last !== undefined && final?.data !== last) {
     return `the last event is ${JSON.stringify(final?.data ?? "")}, not ${JSON.stringify(last)}`;
   }
-  const documents = events.map(parsed).filter((document) => document !== undefined);
+  const documents = events.map(parseData).filter((document) => document !== undefined);
   for (const [path, value] of Object.entries(json)) {
     const problems = documents.map((document) => mismatchAt(document, path, value));
     if (problems.includes(undefined)) continue;
     return `in no event: ${problems.at(-1) ?? `${path} (no event has JSON)`}`;
   }
-  const took = (final?.at ?? 0) - (events[0]?.at ?? 0);
-  if (spread !== undefined && took < spread) {
-    return `all events came within ${formatDuration(took)}, expected at least ${formatDuration(spread)}: the response is buffered`;
+  const durationMs = (final?.at ?? 0) - (events[0]?.at ?? 0);
+  if (spread !== undefined && durationMs < spread) {
+    return `all events came within ${formatDuration(durationMs)}, expected at least ${formatDuration(spread)}: the response is buffered`;
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 /** The disk image that a build starts from, whatever the template says it is. */
 import { VmbuildError } from "../errors.js";
 import { formatSizes } from "../host/format.js";
-import { openImage } from "./disk-image.js";
+import { ensureImage } from "./disk-image.js";
 import { flatten } from "./flatten.js";
 import type { UsedFile } from "./flatten.js";
 import { readImageFiles } from "./image-files.js";
@@ -31,8 +31,8 @@ export async function resolveBase(base: BaseDefinition, context: BaseContext): P
   const kind = baseKindOf(base);
   const found = await kind.resolve(base, context);
   const file = { ...found, isLocal: kind.mayUseOtherFiles };
-  const { isMade, digest = found.digest, path } = await openImage(file, context);
-  const mayUseOtherFiles = kind.mayUseOtherFiles && !isMade;
+  const { isConverted, digest = found.digest, path } = await ensureImage(file, context);
+  const mayUseOtherFiles = kind.mayUseOtherFiles && !isConverted;
   const image = await readBaseImage(path, { mayUseOtherFiles, signal: context.signal });
   const { format, virtualSize } = image;
   const whole = { ...found, path, digest, kind: kind.name, format, virtualSize, otherFiles: [] };

@@ -4,7 +4,7 @@ import type { Emit } from "../events/types.js";
 import { hashFile } from "../inputs/digest.js";
 import { bootstrapBase, bootstrapKey, describeBootstrap } from "./bootstrap/bootstrap.js";
 import type { BootstrapSpec } from "./bootstrap/bootstrap.js";
-import { cachedImage, cachedImagePath } from "./cached-image.js";
+import { getCachedImage, cachedImagePath } from "./cached-image.js";
 
 /** A base in the cache. */
 export interface CachedBase {
@@ -46,7 +46,7 @@ export async function resolveBootstrap(
   spec: BootstrapSpec,
   { emit, signal }: BootstrapCacheContext,
 ): Promise<CachedBase> {
-  const { path, record } = await cachedImage({
+  const { path, record } = await getCachedImage({
     key: bootstrapKey(spec),
     name: nameOf(spec),
     signal,

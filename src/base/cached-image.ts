@@ -70,7 +70,7 @@ async function readCached(path: string): Promise<CachedImage | undefined> {
  * The image for a key, from the cache or made now. Two runs that want the same one make it once.
  * @throws what `make` throws; the signal's reason.
  */
-export async function cachedImage(request: CachedImageRequest): Promise<CachedImage> {
+export async function getCachedImage(request: CachedImageRequest): Promise<CachedImage> {
   const { key, name, signal } = request;
   const cached = await findCachedImage(key, name);
   if (cached) return cached;
@@ -79,10 +79,10 @@ export async function cachedImage(request: CachedImageRequest): Promise<CachedIm
   await makePrivateFolder(hostPaths().bases);
   await makeFolder(folder);
   await using _lock = await waitForLock(join(folder, "lock"), signal);
-  return (await readCached(path)) ?? (await makeNow(request, path));
+  return (await readCached(path)) ?? (await makeImage(request, path));
 }
 
-async function makeNow({ key, make }: CachedImageRequest, path: string): Promise<CachedImage> {
+async function makeImage({ key, make }: CachedImageRequest, path: string): Promise<CachedImage> {
   const workFolder = await mkdtemp(join(folderOf(key), ".work-"));
   try {
     const made = await make(path, workFolder);

@@ -9,19 +9,19 @@ import type { Emit } from "../events/types.js";
 import { publish } from "../host/files.js";
 import { displayUrl } from "../inputs/address.js";
 import { cachedDigest } from "../inputs/digest-cache.js";
-import { cachedImage, findCachedImage } from "./cached-image.js";
+import { getCachedImage, findCachedImage } from "./cached-image.js";
 import { convertForeign } from "./foreign.js";
 import {
-  describedExtents,
+  extentsOf,
   foreignFormat,
-  isReady,
-  notABase,
-  openFile,
-  requireSoundImage,
-} from "./requirements.js";
-import type { ImageFile } from "./requirements.js";
+  isUsableAsIs,
+  invalidBaseError,
+  recognizeBase,
+  requireIntactImage,
+} from "./recognize.js";
+import type { BaseFile } from "./recognize.js";
 import type { Layer } from "./layer.js";
-import { unwrap } from "./unwrap.js";
+import { unpackLayers } from "./unpack-layers.js";
 
 /** What opening an image is given. */
 export interface ImageContext {
@@ -32,11 +32,11 @@ export interface ImageContext {
 }
 
 /** An image in a format that QEMU starts from. */
-export interface OpenedImage {
+export interface UsableImage {
   /** Absolute: the file itself, or what was made of it. */
   readonly path: string;
   /** Whether it was unpacked or converted. */
-  readonly isMade: boolean;
+  readonly isConverted: boolean;
   /** `sha256:<hex>` for the image and the files beside it that its data lies in, where it has any. */
   readonly digest?: string;
 }
@@ -56,22 +56,26 @@ const keyOf = (digest: string): string => sha256(`image ${VERSION} ${digest}`);
  * Makes the innermost layer into an image at `target`.
  * @throws {VmbuildError} BASE_INVALID with what the layer is, if that is no disk image.
  */
-async function finishLayer(
+async function convertLayer(
   layer: Layer,
-  file: ImageFile,
+  file: BaseFile,
   target: string,
   { emit, signal }: ImageContext,
 ): Promise<void> {
   const { content, what } = layer;
-  if (isReady(content)) {
-    await requireSoundImage(layer);
+  if (isUsableAsIs(content)) {
+    await requireIntactImage(layer);
     await rename(layer.path, target);
     return;
   }
   if (content.kind !== "image" && content.kind !== "descriptor") {
-    throw notABase(what, `is ${content.what}`, content.kind === "other" ? content.hint : undefined);
+    throw invalidBaseError(
+      what,
+      `is ${content.what}`,
+      content.kind === "other" ? content.hint : undefined,
+    );
   }
-  const extents = await describedExtents(layer, file.isLocal && !layer.isOurs);
+  const extents = await extentsOf(layer, file.isLocal && !layer.isTemporary);
   emit({
     type: "note",
     message: `${what} is ${content.what}: converting to qcow2; the result will be cached`,
@@ -81,18 +85,18 @@ async function finishLayer(
 }
 
 /** Unpacks and converts a file to an image at `target`; `scratch` is an empty folder beside it. */
-async function make(
+async function unpackAndConvert(
   layer: Layer,
-  file: ImageFile,
+  file: BaseFile,
   { target, scratch }: { readonly target: string; readonly scratch: string },
   context: ImageContext,
 ): Promise<void> {
   const disk = context.disk ?? DEFAULT_DISK;
   const { emit, signal } = context;
   // An archive holds more than the disk, and a qcow2 image more than the disk that it shows.
-  const unwrapping = { scratch, limit: 2 * disk + GIB, emit, signal };
+  const unpacking = { scratch, limit: 2 * disk + GIB, emit, signal };
   const finished = join(scratch, "finished");
-  await finishLayer(await unwrap(layer, unwrapping), file, finished, context);
+  await convertLayer(await unpackLayers(layer, unpacking), file, finished, context);
   await publish(finished, target);
 }
 
@@ -102,8 +106,8 @@ async function digestOf(path: string, signal: AbortSignal): Promise<string> {
 }
 
 /** A digest of all files that the image lies in. */
-async function wholeDigest(
-  file: ImageFile,
+async function combinedDigest(
+  file: BaseFile,
   extents: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
@@ -114,12 +118,12 @@ async function wholeDigest(
 }
 
 /** Returns the path of what was made of a file earlier; undefined if nothing was. */
-export async function madeImage(
-  file: ImageFile,
+export async function findConvertedImage(
+  file: BaseFile,
   extents: readonly string[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const key = keyOf(await wholeDigest(file, extents, signal));
+  const key = keyOf(await combinedDigest(file, extents, signal));
   return (await findCachedImage(key, NAME))?.path;
 }
 
@@ -128,19 +132,19 @@ export async function madeImage(
  * @throws {VmbuildError} BASE_INVALID with what the file is instead, INPUT_UNPACK, BASE_TOO_LARGE,
  *   HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
  */
-export async function openImage(file: ImageFile, context: ImageContext): Promise<OpenedImage> {
-  const { layer, extents } = await openFile(file);
-  if (isReady(layer.content)) return { path: file.path, isMade: false };
-  const digest = await wholeDigest(file, extents, context.signal);
-  const { path } = await cachedImage({
+export async function ensureImage(file: BaseFile, context: ImageContext): Promise<UsableImage> {
+  const { layer, extents } = await recognizeBase(file);
+  if (isUsableAsIs(layer.content)) return { path: file.path, isConverted: false };
+  const digest = await combinedDigest(file, extents, context.signal);
+  const { path } = await getCachedImage({
     key: keyOf(digest),
     name: NAME,
     signal: context.signal,
     async make(target, scratch) {
-      await make(layer, file, { target, scratch }, context);
+      await unpackAndConvert(layer, file, { target, scratch }, context);
       return { origin: displayUrl(file.origin) };
     },
   });
   const whole = extents.length === 0 ? {} : { digest: `sha256:${sha256(digest)}` };
-  return { path, isMade: true, ...whole };
+  return { path, isConverted: true, ...whole };
 }

@@ -10,7 +10,7 @@ import { systemClock } from "../inputs/clock.js";
 import { createProgress } from "../inputs/progress.js";
 import { cachedDigest } from "../inputs/digest-cache.js";
 import { flattenImage } from "../machine/disk.js";
-import { cachedImage } from "./cached-image.js";
+import { getCachedImage } from "./cached-image.js";
 import type { ImageFiles } from "./image-files.js";
 
 /** A file that went into the image. */
@@ -64,7 +64,7 @@ export async function flatten(
     .update(JSON.stringify({ kind: "flattened", recipe: RECIPE, format, parts }))
     .digest("hex");
   const label = `${basename(path)}: merge ${names.length} files into one image`;
-  const image = await cachedImage({
+  const image = await getCachedImage({
     key,
     name: "flattened.qcow2",
     signal,

@@ -49,13 +49,13 @@ function escaped(path: string): string {
 async function optionsOf({ path, format }: ForeignImage): Promise<string> {
   const file = `file.driver=file,file.filename=${escaped(path)}`;
   if (format !== "vpc") return `driver=${format},${file}`;
-  const { isFixed, size } = await vhdKind(path);
+  const { isFixed, size } = await readVhdKind(path);
   if (isFixed) return `driver=raw,size=${size - FOOTER_BYTES},${file}`;
   return `driver=vpc,force_size_calc=current_size,${file}`;
 }
 
 /** A fixed VHD has its only footer at the end, behind the disk's bytes. */
-async function vhdKind(path: string): Promise<{ isFixed: boolean; size: number }> {
+async function readVhdKind(path: string): Promise<{ isFixed: boolean; size: number }> {
   const handle = await open(path, "r");
   try {
     const { size } = await handle.stat();
@@ -67,7 +67,7 @@ async function vhdKind(path: string): Promise<{ isFixed: boolean; size: number }
   }
 }
 
-function unreadable(image: ForeignImage, doing: string, result: RunResult): VmbuildError {
+function conversionError(image: ForeignImage, doing: string, result: RunResult): VmbuildError {
   const full = result.lastLines.some((line) => /No space left|quota exceeded/i.test(line));
   const message = `${image.what} ${doing}: qemu-img: ${describeExit(result)}`;
   return new VmbuildError(full ? "HOST_SPACE" : "BASE_INVALID", message, {
@@ -77,13 +77,13 @@ function unreadable(image: ForeignImage, doing: string, result: RunResult): Vmbu
 }
 
 /** Requires that the image has all its data in files that belong to it. */
-async function requireWhole(
+async function requireSelfContained(
   image: ForeignImage,
   options: string,
   signal: AbortSignal,
 ): Promise<number> {
   const result = await qemuImg(["info", "-U", "--output=json", "--image-opts", options], signal);
-  if (result.exitCode !== 0) throw unreadable(image, "cannot be read", result);
+  if (result.exitCode !== 0) throw conversionError(image, "cannot be read", result);
   const answer = infoAnswer.parse(JSON.parse(result.stdout));
   const own = new Set([image.path, ...(image.extents ?? [])].map((path) => resolve(path)));
   const extents = answer["format-specific"]?.data.extents.map(({ filename }) => filename) ?? [];
@@ -100,11 +100,11 @@ async function requireWhole(
 }
 
 /** qemu-img's check of formats that have one; reads beyond the end would become zeros. */
-async function requireSound(image: ForeignImage, options: string, signal: AbortSignal) {
+async function requireIntact(image: ForeignImage, options: string, signal: AbortSignal) {
   const result = await qemuImg(["check", "-U", "--image-opts", options], signal);
   // 0: sound, 3: unused clusters, 63: nothing to check (qemu-img's manual).
   if ([0, 3, 63].includes(result.exitCode ?? 1)) return;
-  throw unreadable(image, "is damaged or truncated", result);
+  throw conversionError(image, "is damaged or truncated", result);
 }
 
 /**
@@ -114,8 +114,8 @@ async function requireSound(image: ForeignImage, options: string, signal: AbortS
  */
 export async function checkForeign(image: ForeignImage, signal: AbortSignal): Promise<number> {
   const options = await optionsOf(image);
-  const size = await requireWhole(image, options, signal);
-  await requireSound(image, options, signal);
+  const size = await requireSelfContained(image, options, signal);
+  await requireIntact(image, options, signal);
   return size;
 }
 
@@ -132,6 +132,7 @@ export async function convertForeign(
   const options = await optionsOf(image);
   const args = ["convert", "-U", "--image-opts", "-O", "qcow2", options, target];
   const result = await qemuImg(args, signal);
-  if (result.exitCode !== 0) throw unreadable(image, "could not be converted to qcow2", result);
-  if (!(await statIfThere(target))) throw unreadable(image, "could not be converted", result);
+  if (result.exitCode !== 0)
+    throw conversionError(image, "could not be converted to qcow2", result);
+  if (!(await statIfThere(target))) throw conversionError(image, "could not be converted", result);
 }

@@ -18,11 +18,11 @@ export interface ImageFiles {
   readonly otherFiles: readonly string[];
 }
 
-const MAKE_WHOLE =
+const MERGE_HINT =
   "Merge it into one image on the host that has all its files: qemu-img convert -O qcow2";
 
 /** A problem of one file, reported as one of the image that it belongs to. */
-function problem(base: string, file: string, what: string, hint?: string): VmbuildError {
+function imageError(base: string, file: string, what: string, hint?: string): VmbuildError {
   const subject = file === base ? `The image ${base}` : `The image ${base} uses ${file}, which`;
   return new VmbuildError("BASE_INVALID", `${subject} ${what}`, {
     ...(hint === undefined ? {} : { hint }),
@@ -34,20 +34,20 @@ function problem(base: string, file: string, what: string, hint?: string): Vmbui
 async function identify(base: string, file: string): Promise<string> {
   try {
     const status = await stat(file, { bigint: true });
-    if (!status.isFile()) throw problem(base, file, "is not a regular file");
+    if (!status.isFile()) throw imageError(base, file, "is not a regular file");
     await access(file, constants.R_OK);
     return `${status.dev}:${status.ino}`;
   } catch (error) {
     const code = systemCode(error);
     if (code === "EACCES" || code === "EPERM") {
-      throw problem(base, file, "is not readable by this user");
+      throw imageError(base, file, "is not readable by this user");
     }
     if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "ELOOP") throw error;
     const isLink = (await lstat(base).catch(() => undefined))?.isSymbolicLink() === true;
     const hint = isLink
       ? `${base} is a symbolic link, and relative names are resolved in its folder; use the path of its target.`
       : "Restore the file, or set another one: qemu-img rebase -u -b FILE -F FORMAT IMAGE.";
-    throw problem(base, file, "does not exist", hint);
+    throw imageError(base, file, "does not exist", hint);
   }
 }
 
@@ -57,7 +57,7 @@ function dataFilesOf(base: string, file: string, info: ImageInfo): string[] {
   for (const name of files) {
     if (isAbsolute(name)) continue;
     const what = `keeps its data in ${name}, a relative name that QEMU resolves in the current folder`;
-    throw problem(base, file, what, `${MAKE_WHOLE}.`);
+    throw imageError(base, file, what, `${MERGE_HINT}.`);
   }
   return files;
 }
@@ -78,7 +78,7 @@ export async function readImageFiles(
   const add = async (file: string): Promise<void> => {
     const identity = await identify(path, file);
     if (seen.has(identity)) {
-      throw problem(path, file, "is its own backing file: the backing files form a loop");
+      throw imageError(path, file, "is its own backing file: the backing files form a loop");
     }
     seen.set(identity, file);
   };
@@ -91,16 +91,16 @@ export async function readImageFiles(
     if (!info) {
       const hint =
         "Shut down the machine that uses it, or use a copy that was made while it was off.";
-      throw problem(path, file, "is open for writing in another program", hint);
+      throw imageError(path, file, "is open for writing in another program", hint);
     }
     if (info.encrypted) {
       const hint = "Decrypt it with qemu-img convert first.";
-      throw problem(path, file, "is encrypted", hint);
+      throw imageError(path, file, "is encrypted", hint);
     }
     const other = info.backingFile ?? info.dataFile ?? info.extents[0];
     if (other !== undefined && !mayUseOtherFiles) {
       const hint = "A base must not refer to other files; flatten it with qemu-img convert.";
-      throw problem(path, file, `refers to another file: ${other}`, hint);
+      throw imageError(path, file, `refers to another file: ${other}`, hint);
     }
     for (const name of dataFilesOf(path, file, info)) await add(name);
     top ??= info;
@@ -115,10 +115,10 @@ function backingOf(base: string, file: string, info: ImageInfo): ImageName | und
   if (info.backingFile === undefined) return undefined;
   const parsed = parseBackingName(info.backingFile, info.backingFormat);
   if (!("problem" in parsed)) return parsed;
-  throw problem(
+  throw imageError(
     base,
     file,
     `has the backing file ${info.backingFile}, ${parsed.problem}`,
-    `${MAKE_WHOLE}.`,
+    `${MERGE_HINT}.`,
   );
 }

@@ -48,7 +48,7 @@ export interface BaseCheck {
 }
 
 /** What making an image of a kind takes of this host beside what every build does. */
-export interface BaseHostNeeds {
+export interface HostRequirements {
   /** Programs that only this kind runs. */
   readonly programs: readonly ProgramName[];
   /** What does not work where any of it is missing. */
@@ -72,7 +72,7 @@ export interface BaseKind<D> {
   /** Whether the image may refer to other files of this host, such as a backing file. */
   readonly mayUseOtherFiles: boolean;
   /** What `vmbuild doctor` looks at for it. */
-  readonly host?: BaseHostNeeds;
+  readonly host?: HostRequirements;
   /** Brings the image to this host, makes it, or finds it in the cache. */
   resolve(definition: D, context: BaseContext): Promise<FoundImage>;
   /** Programs of the host that resolving it may run. */

@@ -10,7 +10,7 @@ export interface Layer {
   readonly what: string;
   readonly content: Content;
   /** Whether it lies in the scratch folder. */
-  readonly isOurs: boolean;
+  readonly isTemporary: boolean;
   /** Files that hold data of it; absolute. */
   readonly extents: readonly string[];
 }

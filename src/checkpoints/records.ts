@@ -37,16 +37,16 @@ export function workPaths(folder: string): WorkPaths {
 
 const VERSION = 1;
 
-const manifest = z.record(z.string(), z.string());
+const manifestSchema = z.record(z.string(), z.string());
 
-const checkpoint = z.object({
+const checkpointSchema = z.object({
   /** The snapshot's tag in the disk. */
   tag: z.string(),
   /** 0 is the state before the first step. */
   index: z.number(),
   step: z.string(),
   key: z.string(),
-  manifest,
+  manifest: manifestSchema,
   /** ISO 8601. */
   createdAt: z.string(),
   usedAt: z.string(),
@@ -65,9 +65,9 @@ const checkpoint = z.object({
 });
 
 /** A state that can be gone on from. */
-export type Checkpoint = z.infer<typeof checkpoint>;
+export type Checkpoint = z.infer<typeof checkpointSchema>;
 
-const failed = z.object({
+const failedSchema = z.object({
   tag: z.string(),
   step: z.string(),
   createdAt: z.string(),
@@ -79,17 +79,17 @@ const failed = z.object({
 });
 
 /** The state in which a step failed. */
-export type FailedState = z.infer<typeof failed>;
+export type FailedCheckpoint = z.infer<typeof failedSchema>;
 
-const identity = z.object({ ino: z.string(), size: z.string(), mtimeNs: z.string() });
+const identitySchema = z.object({ ino: z.string(), size: z.string(), mtimeNs: z.string() });
 
 /** What a file was when it was last known to be ours. */
-export type FileIdentity = z.infer<typeof identity>;
+export type FileIdentity = z.infer<typeof identitySchema>;
 
 const recordsSchema = z.object({
   version: z.literal(VERSION),
   /** What the machine and its disk were made from. */
-  root: manifest,
+  root: manifestSchema,
   /** With which a state is opened outside a run. */
   machine: z.object({
     shape: machineShapeSchema,
@@ -98,19 +98,19 @@ const recordsSchema = z.object({
     firmwareCode: z.string().optional(),
   }),
   /** Null while a machine uses the disk: a run that ends by force leaves it so. */
-  disk: identity.nullable(),
-  base: identity,
+  disk: identitySchema.nullable(),
+  base: identitySchema,
   /** Of the host's kernel: a restart in between may have cost what was not synced. */
   hostBoot: z.string(),
-  checkpoints: z.array(checkpoint),
-  failed: failed.optional(),
+  checkpoints: z.array(checkpointSchema),
+  failed: failedSchema.optional(),
 });
 
 /** What `checkpoints.json` says. */
-export type Records = z.infer<typeof recordsSchema>;
+export type CheckpointRecords = z.infer<typeof recordsSchema>;
 
 /** Reads the records; undefined where there are none, or none that this version understands. */
-export async function readRecords(paths: WorkPaths): Promise<Records | undefined> {
+export async function readRecords(paths: WorkPaths): Promise<CheckpointRecords | undefined> {
   try {
     const parsed = recordsSchema.safeParse(JSON.parse(await readFile(paths.checkpoints, "utf8")));
     return parsed.data;
@@ -122,13 +122,13 @@ export async function readRecords(paths: WorkPaths): Promise<Records | undefined
 }
 
 /** Writes the records, 0600: they say what a build was made from. */
-export async function writeRecords(paths: WorkPaths, records: Records): Promise<void> {
-  const whole: Records = { ...records, version: VERSION };
+export async function writeRecords(paths: WorkPaths, records: CheckpointRecords): Promise<void> {
+  const whole: CheckpointRecords = { ...records, version: VERSION };
   await writeFileAtomic(paths.checkpoints, `${JSON.stringify(whole, null, 1)}\n`, 0o600);
 }
 
 /** Forgets all states of a working disk, before anything of it is replaced. */
-export async function forgetRecords(paths: WorkPaths): Promise<void> {
+export async function removeRecords(paths: WorkPaths): Promise<void> {
   await rm(paths.checkpoints, { force: true });
   await rm(paths.outputs, { recursive: true, force: true });
 }

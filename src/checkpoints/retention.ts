@@ -2,7 +2,7 @@
 import type { Checkpoint } from "./records.js";
 
 /** What may be kept. */
-export interface Limits {
+export interface RetentionLimits {
   /** How many states. */
   readonly count: number;
   /** Bytes of all of them. */
@@ -10,10 +10,10 @@ export interface Limits {
 }
 
 /** Sixteen states cover a build's steps and a few that were tried; 20 GiB is what disks have. */
-export const DEFAULT_LIMITS: Limits = { count: 16, size: 20 * 2 ** 30 };
+export const DEFAULT_LIMITS: RetentionLimits = { count: 16, size: 20 * 2 ** 30 };
 
 /** Bytes of a state: memory, devices, and the disk that came with its step. */
-export function sizeOfState({ memoryBytes, diskBytes }: Checkpoint): number {
+export function sizeOfCheckpoint({ memoryBytes, diskBytes }: Checkpoint): number {
   return memoryBytes + diskBytes;
 }
 
@@ -25,7 +25,7 @@ export function sizeOfState({ memoryBytes, diskBytes }: Checkpoint): number {
 export function chooseVictims(
   checkpoints: readonly Checkpoint[],
   current: ReadonlySet<string>,
-  limits: Limits,
+  limits: RetentionLimits,
 ): Checkpoint[] {
   const isCurrent = ({ key }: Checkpoint): boolean => current.has(key);
   const stale = checkpoints
@@ -37,13 +37,13 @@ export function chooseVictims(
   const middle = later.slice(0, -1);
   const order = [...stale, ...middle, ...(later.length > 0 && first ? [first] : [])];
   let count = checkpoints.length;
-  let size = checkpoints.reduce((sum, checkpoint) => sum + sizeOfState(checkpoint), 0);
+  let size = checkpoints.reduce((sum, checkpoint) => sum + sizeOfCheckpoint(checkpoint), 0);
   const victims: Checkpoint[] = [];
   for (const victim of order) {
     if (count <= limits.count && size <= limits.size) break;
     victims.push(victim);
     count--;
-    size -= sizeOfState(victim);
+    size -= sizeOfCheckpoint(victim);
   }
   return victims;
 }

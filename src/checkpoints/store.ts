@@ -3,16 +3,16 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../errors.js";
 import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
-import { forgetRecords, writeRecords } from "./records.js";
-import type { Checkpoint, FailedState, Records, WorkPaths } from "./records.js";
-import { hostBootId, identityOf, readTrusted, removeSnapshots } from "./trust.js";
-import type { TrustedStates } from "./trust.js";
+import { removeRecords, writeRecords } from "./records.js";
+import type { Checkpoint, FailedCheckpoint, CheckpointRecords, WorkPaths } from "./records.js";
+import { hostBootId, readIdentity, readTrusted, removeSnapshots } from "./trust.js";
+import type { TrustedCheckpoints } from "./trust.js";
 
 /** What a working disk and its machine were made of. */
-export type Origin = Pick<Records, "root" | "machine">;
+export type WorkDiskOrigin = Pick<CheckpointRecords, "root" | "machine">;
 
 /** Small texts that went into states, by digest, for a later run to compare with. */
-export class KeptTexts {
+export class StoredTexts {
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -23,7 +23,7 @@ export class KeptTexts {
   readonly path = (sha256: string): string => join(this.#folder, sha256);
 
   /** Keeps a text, 0600. */
-  readonly keep = async (sha256: string, content: Buffer): Promise<void> => {
+  readonly store = async (sha256: string, content: Buffer): Promise<void> => {
     if (await statIfThere(this.path(sha256))) return;
     await makePrivateFolder(this.#folder);
     await writeFileAtomic(this.path(sha256), content.toString("utf8"), 0o600);
@@ -33,10 +33,10 @@ export class KeptTexts {
 /** The recorded states; each change is on disk when it returns. */
 export class CheckpointStore {
   readonly paths: WorkPaths;
-  #records: Records | undefined;
+  #records: CheckpointRecords | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(paths: WorkPaths, records: Records | undefined) {
+  private constructor(paths: WorkPaths, records: CheckpointRecords | undefined) {
     this.paths = paths;
     this.#records = records;
   }
@@ -45,7 +45,7 @@ export class CheckpointStore {
   static async open(
     paths: WorkPaths,
     signal: AbortSignal,
-  ): Promise<{ store: CheckpointStore; found: TrustedStates }> {
+  ): Promise<{ store: CheckpointStore; found: TrustedCheckpoints }> {
     const found = await readTrusted(paths, signal);
     return { store: new CheckpointStore(paths, found.records), found };
   }
@@ -56,7 +56,7 @@ export class CheckpointStore {
   }
 
   /** Undefined where there is no working disk to go on from. */
-  get records(): Records | undefined {
+  get records(): CheckpointRecords | undefined {
     return this.#records;
   }
 
@@ -64,23 +64,23 @@ export class CheckpointStore {
     return this.#records?.checkpoints ?? [];
   }
 
-  get failed(): FailedState | undefined {
+  get failed(): FailedCheckpoint | undefined {
     return this.#records?.failed;
   }
 
   /** Forgets everything, before the working disk is made anew. */
-  async forget(): Promise<void> {
+  async clear(): Promise<void> {
     this.#records = undefined;
-    await forgetRecords(this.paths);
+    await removeRecords(this.paths);
   }
 
   /** Starts with a new disk. */
-  async begin(origin: Origin): Promise<void> {
+  async begin(origin: WorkDiskOrigin): Promise<void> {
     this.#records = {
       version: 1,
       ...origin,
       disk: null,
-      base: await identityOf(this.paths.base),
+      base: await readIdentity(this.paths.base),
       hostBoot: await hostBootId(),
       checkpoints: [],
     };
@@ -88,21 +88,21 @@ export class CheckpointStore {
   }
 
   /** Goes on from a copy of another working disk and its states. */
-  async adopt(records: Records): Promise<void> {
-    const base = await identityOf(this.paths.base);
+  async adopt(records: CheckpointRecords): Promise<void> {
+    const base = await readIdentity(this.paths.base);
     this.#records = { ...records, base, disk: null, hostBoot: await hostBootId() };
     await this.#write();
   }
 
-  /** From now on a machine writes to the disk: how it looks says nothing until {@link settle}. */
+  /** From now on a machine writes to the disk: how it looks says nothing until {@link markUnused}. */
   async markInUse(): Promise<void> {
     await this.#change({ disk: null, hostBoot: await hostBootId() });
   }
 
   /** No machine uses the disk any more, and it is as it should be. */
-  async settle(): Promise<void> {
+  async markUnused(): Promise<void> {
     if (!this.#records) return;
-    await this.#change({ disk: await identityOf(this.paths.disk) });
+    await this.#change({ disk: await readIdentity(this.paths.disk) });
   }
 
   /** Adds a state, in place of an older one with the same key. Returns the tags it replaces. */
@@ -138,7 +138,7 @@ export class CheckpointStore {
   }
 
   /** Notes the state in which a step failed; one is kept. Returns the tag of the one before. */
-  async setFailed(state: FailedState): Promise<string | undefined> {
+  async setFailed(state: FailedCheckpoint): Promise<string | undefined> {
     const before = this.failed?.tag;
     await this.#change({ failed: state });
     return before;
@@ -148,20 +148,20 @@ export class CheckpointStore {
   async remove(tags: readonly string[]): Promise<void> {
     if (!this.#records) return;
     const { failed, ...rest } = this.#records;
-    const keepFailed = failed !== undefined && !tags.includes(failed.tag);
+    const retainFailed = failed !== undefined && !tags.includes(failed.tag);
     const checkpoints = this.checkpoints.filter(({ tag }) => !tags.includes(tag));
-    this.#records = { ...rest, checkpoints, ...(keepFailed ? { failed } : {}) };
+    this.#records = { ...rest, checkpoints, ...(retainFailed ? { failed } : {}) };
     await this.#write();
     for (const tag of tags) await rm(this.outputsOf(tag), { recursive: true, force: true });
   }
 
   /** Forgets states and removes them from a disk that no machine uses. */
-  async removeStopped(tags: readonly string[], signal: AbortSignal): Promise<void> {
+  async removeWithSnapshots(tags: readonly string[], signal: AbortSignal): Promise<void> {
     if (tags.length === 0) return;
     await this.markInUse();
     await this.remove(tags);
     await removeSnapshots(this.paths.disk, tags, signal);
-    await this.settle();
+    await this.markUnused();
   }
 
   /** Where the files lie that steps had made for the output folder when a state was saved. */
@@ -169,7 +169,7 @@ export class CheckpointStore {
     return join(this.paths.outputs, tag);
   }
 
-  async #change(changes: Partial<Records>): Promise<void> {
+  async #change(changes: Partial<CheckpointRecords>): Promise<void> {
     if (!this.#records) return;
     this.#records = { ...this.#records, ...changes };
     await this.#write();

@@ -35,7 +35,7 @@ export function requireAcceptance({ acceptance, path }: Template): Acceptance {
  * Certificates in PEM.
  * @throws {VmbuildError} INPUT_MISSING when the file cannot be read, or has none.
  */
-export async function readAuthority(path: string): Promise<Trust> {
+export async function readCertificates(path: string): Promise<Trust> {
   let pem: string;
   try {
     pem = await readFile(path, "utf8");
@@ -51,7 +51,7 @@ export async function readAuthority(path: string): Promise<Trust> {
 export async function trustOf({ folder }: Template, { endpoint }: Acceptance): Promise<Trust> {
   if (endpoint.insecure) return { kind: "insecure" };
   if (endpoint.ca === undefined) return { kind: "system" };
-  return readAuthority(resolve(folder, endpoint.ca));
+  return readCertificates(resolve(folder, endpoint.ca));
 }
 
 /** The error for a report with failures. */

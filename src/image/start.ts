@@ -43,7 +43,7 @@ export interface BootedImage extends AsyncDisposable {
 }
 
 /** A layer as its starts need it. */
-export interface StartableLayer {
+export interface StartableOverlay {
   readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly folder: string;
@@ -73,10 +73,10 @@ async function requireFreePorts(forwards: readonly Forward[]): Promise<void> {
 }
 
 async function writeDisks(
-  layer: StartableLayer,
+  overlay: StartableOverlay,
   { seed, context }: StartOptions,
 ): Promise<Pick<MachineFiles, "readOnlyDisks" | "cds">> {
-  const { folder, keys, signal, shape, instanceId } = layer;
+  const { folder, keys, signal, shape, instanceId } = overlay;
   const hostname = hostnameOf(shape.name);
   const disks: string[] = [];
   const cds: string[] = [];
@@ -101,10 +101,10 @@ async function writeDisks(
  * @throws {VmbuildError} of the machine; USAGE for a context that cannot be.
  */
 export async function startImage(
-  layer: StartableLayer,
+  overlay: StartableOverlay,
   options: StartOptions,
 ): Promise<BootedImage> {
-  const { keys, emit, signal, shape, folder } = layer;
+  const { keys, emit, signal, shape, folder } = overlay;
   await requireFreePorts(options.forwards);
   const context =
     options.context &&
@@ -113,7 +113,7 @@ export async function startImage(
       options.context,
     );
   const console = options.console ?? join(folder, "console.log");
-  const disks = await writeDisks(layer, { ...options, context });
+  const disks = await writeDisks(overlay, { ...options, context });
   const guestAddress = context && contextAddress(context);
   const startedAt = performance.now();
   const machine = await launchMachine({
@@ -123,10 +123,10 @@ export async function startImage(
       disk: join(folder, "disk.qcow2"),
       console,
       ...(guestAddress === undefined ? {} : { guestAddress }),
-      ...(layer.firmware ? { firmware: layer.firmware } : {}),
+      ...(overlay.firmware ? { firmware: overlay.firmware } : {}),
     },
     forwards: options.forwards,
-    runtimeFolder: layer.runtime,
+    runtimeFolder: overlay.runtime,
     runId: randomUUID().slice(0, 8),
     log: join(folder, "qemu.log"),
     emit,

@@ -16,10 +16,10 @@ export interface ContextOptions {
 }
 
 /** The context of each round in turn: what was said before still holds. */
-export class Contexts {
+export class RoundContexts {
   readonly #options: ContextOptions;
   readonly #section: Acceptance;
-  readonly #isWanted: boolean;
+  readonly #hasContextDisk: boolean;
   #values: ContextVariables;
   #current: Secret = {};
   previous: Secret | undefined;
@@ -29,7 +29,7 @@ export class Contexts {
     this.#section = section;
     this.#values = { ...section.boot.context, ...options.context };
     const { passwordContext, tokenContext } = section.credentials;
-    this.#isWanted =
+    this.#hasContextDisk =
       section.boot.context !== undefined ||
       options.context !== undefined ||
       passwordContext !== undefined ||
@@ -38,7 +38,7 @@ export class Contexts {
   }
 
   /** Takes in what a round changes. */
-  enter({ context, newCredentials }: Round): void {
+  startRound({ context, newCredentials }: Round): void {
     this.#values = { ...this.#values, ...context, ...this.#options.context };
     const { passwordContext, tokenContext, password, token } = this.#section.credentials;
     for (const name of [passwordContext, tokenContext]) {
@@ -63,6 +63,6 @@ export class Contexts {
 
   /** Undefined where the image gets no CONTEXT disk. */
   get values(): ContextVariables | undefined {
-    return this.#isWanted ? this.#values : undefined;
+    return this.#hasContextDisk ? this.#values : undefined;
   }
 }

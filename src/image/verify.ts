@@ -25,7 +25,7 @@ export interface VerifyOptions {
 }
 
 /** The address of the endpoint for another scheme or port: on the same host. */
-function addressAt(endpoint: URL, scheme?: "http" | "https", port?: number): string {
+function addressFor(endpoint: URL, scheme?: "http" | "https", port?: number): string {
   const own = endpoint.protocol.slice(0, -1) as "http" | "https";
   const path = endpoint.pathname.replace(/\/+$/, "");
   if ((scheme === undefined || scheme === own) && port === undefined) {
@@ -56,7 +56,7 @@ export async function verifyInstance(options: VerifyOptions): Promise<Acceptance
       password: secret.password ?? credentials.password,
       token: secret.token ?? credentials.token,
     },
-    address: (scheme?: "http" | "https", port?: number) => addressAt(endpoint, scheme, port),
+    address: (scheme?: "http" | "https", port?: number) => addressFor(endpoint, scheme, port),
   };
   const started = performance.now();
   const results = await runChecks(checks, {

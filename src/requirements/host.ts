@@ -22,7 +22,7 @@ export interface HostFacts extends DecidedAccelerator {
 }
 
 /** A build's working disk, logs and seed take at least this much; the rest is the steps' affair. */
-export const STATE_SPACE = 2 * 2 ** 30;
+export const WORK_DISK_SPACE = 2 * 2 ** 30;
 
 /** The program's path, or undefined. */
 export async function findProgram(name: string): Promise<string | undefined> {
@@ -78,7 +78,7 @@ export async function checkHost(
   const { machine } = template;
   await requirePrograms(template);
   await requireMemory(machine.memory);
-  await requireSpace(join(folders.state, "disk"), STATE_SPACE, "The build's working disk");
+  await requireSpace(join(folders.state, "disk"), WORK_DISK_SPACE, "The build's working disk");
   const [qemu, decided, uefi] = await Promise.all([
     qemuVersion(machine.binary, signal),
     decideAccelerator(machine.accelerator, machine.binary, machine.cpu, signal),

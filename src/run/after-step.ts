@@ -9,9 +9,9 @@ import { guestShutdownError } from "../steps/run-in-guest.js";
 const DEADLINE_MS = 900_000;
 
 /** Looks at the guest after each step; a warning is given after the step that made it true. */
-export class StepWatch {
+export class GuestChecker {
   readonly #emit: Emit;
-  #known: string | undefined;
+  #lastProblem: string | undefined;
 
   constructor(emit: Emit) {
     this.#emit = emit;
@@ -21,10 +21,10 @@ export class StepWatch {
    * Holds off timers that the step started, before its state is saved.
    * @throws {VmbuildError} GUEST_LOST when the guest is about to end: no state of it is worth saving.
    */
-  async after(step: string, guest: Guest): Promise<void> {
-    const problem = await this.#look(step, guest);
-    if (problem === this.#known) return;
-    this.#known = problem;
+  async checkAfter(step: string, guest: Guest): Promise<void> {
+    const problem = await this.#findProblem(step, guest);
+    if (problem === this.#lastProblem) return;
+    this.#lastProblem = problem;
     if (problem === undefined) return;
     this.#emit({
       type: "warning",
@@ -35,7 +35,7 @@ export class StepWatch {
     });
   }
 
-  async #look(step: string, guest: Guest): Promise<string | undefined> {
+  async #findProblem(step: string, guest: Guest): Promise<string | undefined> {
     try {
       const { pendingShutdown: ending, loginProblem: login } = await guest.systemState(
         STOP_ACTIVE_TIMERS,

@@ -7,12 +7,12 @@ import { MANIFEST_NAME, readManifest } from "../artifact/manifest.js";
 import { systemCode } from "../errors.js";
 import { writeFileAtomic } from "../host/files.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
-import type { Uses } from "./context.js";
+import type { ContextWith } from "./context.js";
 
 const recordSchema = z.object({ paths: z.array(z.string()) });
 
 /** The record of what this build ever put beside an image; absolute paths. */
-const recordOf = ({ workspace }: Uses<"workspace">): string =>
+const recordPath = ({ workspace }: ContextWith<"workspace">): string =>
   join(workspace.build.folder, "companions.json");
 
 async function readRecord(path: string): Promise<string[]> {
@@ -25,17 +25,17 @@ async function readRecord(path: string): Promise<string[]> {
 }
 
 /** What runs of this build put there, by the manifest that is there and by the build's own record. */
-async function ownPaths(context: Uses<"workspace" | "output">): Promise<Set<string>> {
+async function createdPaths(context: ContextWith<"workspace" | "output">): Promise<Set<string>> {
   const { folder } = context.output;
   const manifest = await readManifest(join(folder, MANIFEST_NAME)).catch(() => undefined); // None.
   const published = (manifest?.companions ?? []).map((name) => join(folder, name));
   const last = (await readPublishedRecord(context.workspace.build.published))?.files ?? [];
   const paths = last.map(({ path }) => path);
-  return new Set([...published, ...paths, ...(await readRecord(recordOf(context)))]);
+  return new Set([...published, ...paths, ...(await readRecord(recordPath(context)))]);
 }
 
 /** What lies at a path: a link is none of what it leads to. */
-async function kindOf(path: string): Promise<"folder" | "other" | undefined> {
+async function entryType(path: string): Promise<"folder" | "other" | undefined> {
   try {
     return (await lstat(path)).isDirectory() ? "folder" : "other";
   } catch (error) {
@@ -49,33 +49,33 @@ async function kindOf(path: string): Promise<"folder" | "other" | undefined> {
  * anything else is renamed to `NAME.before-RUN`, and a warning says so: nobody's files are lost.
  * @throws {VmbuildError} OUTPUT_UNWRITABLE when one cannot be renamed.
  */
-export async function makeWayForCompanions(
-  context: Uses<"workspace" | "output" | "emit">,
+export async function moveConflictingFiles(
+  context: ContextWith<"workspace" | "output" | "emit">,
 ): Promise<void> {
   const { workspace, output, emit } = context;
   const names = await readdir(workspace.run.outputs);
   if (names.length === 0) return;
-  const own = await ownPaths(context);
+  const created = await createdPaths(context);
   for (const name of names) {
     const path = join(output.folder, name);
-    const kind = await kindOf(path);
+    const kind = await entryType(path);
     if (kind === undefined) continue;
-    if (own.has(path)) {
+    if (created.has(path)) {
       // A rename puts no file in the place of a folder.
-      const isFile = (await kindOf(join(workspace.run.outputs, name))) !== "folder";
+      const isFile = (await entryType(join(workspace.run.outputs, name))) !== "folder";
       if (isFile && kind === "folder") await rm(path, { recursive: true });
       continue;
     }
-    const aside = `${path}.before-${workspace.runId}`;
+    const renamed = `${path}.before-${workspace.runId}`;
     try {
-      await rename(path, aside);
+      await rename(path, renamed);
     } catch (error) {
       throw folderError(output.folder, error);
     }
-    const message = `${path} was not created by this build; it was renamed to ${aside}`;
+    const message = `${path} was not created by this build; it was renamed to ${renamed}`;
     emit({ type: "warning", message });
   }
-  for (const name of names) own.add(join(output.folder, name));
-  const record = { paths: [...own].toSorted() };
-  await writeFileAtomic(recordOf(context), `${JSON.stringify(record)}\n`, 0o600);
+  for (const name of names) created.add(join(output.folder, name));
+  const record = { paths: [...created].toSorted() };
+  await writeFileAtomic(recordPath(context), `${JSON.stringify(record)}\n`, 0o600);
 }

@@ -71,7 +71,7 @@ export interface RunContext {
 }
 
 /** The fields of a run's context that a function uses, where these are few. */
-export type Uses<K extends keyof RunContext> = Pick<RunContext, K>;
+export type ContextWith<K extends keyof RunContext> = Pick<RunContext, K>;
 
 /** The context of a run before its parts are put together. */
 interface ContextParts {
@@ -113,13 +113,13 @@ export function createContext({ options, workspace, output, meter }: ContextPart
  * Runs works side by side. The first that fails cancels the others, which are waited for, and
  * its error is the one that is thrown.
  */
-export async function together<T extends readonly unknown[]>(
+export async function runInParallel<T extends readonly unknown[]>(
   signal: AbortSignal,
-  works: { readonly [K in keyof T]: (signal: AbortSignal) => Promise<T[K]> },
+  tasks: { readonly [K in keyof T]: (signal: AbortSignal) => Promise<T[K]> },
 ): Promise<T> {
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
-  const running = works.map(async (work) => {
+  const running = tasks.map(async (work) => {
     try {
       return await work(either);
     } catch (error) {

@@ -1,7 +1,7 @@
 /** A new working disk: an overlay on the base, and the seed with the keys that open its guest. */
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { identityOf, isSame } from "../checkpoints/trust.js";
+import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
 import { pinBase } from "../base/pin.js";
 import { makeBuildKeys, saveKeys } from "../seed/keys.js";
@@ -34,7 +34,7 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
   const size = template.machine.disk;
   await context.phase("disk", async () => {
     const backing = await pinBase(base.path, pin);
-    if (!isSame(await identityOf(base.path), baseIdentity)) {
+    if (!isSameFile(await readIdentity(base.path), baseIdentity)) {
       throw new VmbuildError(
         "BASE_INVALID",
         `The base ${base.path} changed during the preparation`,

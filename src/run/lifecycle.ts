@@ -8,7 +8,7 @@ import type { Guest } from "../guest/guest.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { RunPlan } from "./checkpoints/plan.js";
-import { Saver } from "./checkpoints/save.js";
+import { CheckpointSaver } from "./checkpoints/save.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
@@ -21,26 +21,26 @@ export interface StartInput {
 }
 
 /** A machine that runs, whatever its guest does. Disposing of it kills the machine. */
-interface OwnedMachine extends AsyncDisposable {
+interface DisposableMachine extends AsyncDisposable {
   readonly machine: RunningMachine;
   readonly keys: BuildKeys;
   /** Saves checkpoints; undefined where the run saves none. */
-  readonly saver: Saver | undefined;
+  readonly saver: CheckpointSaver | undefined;
 }
 
 /** A machine whose guest is booting. */
-export interface BootingMachine extends OwnedMachine {
+export interface BootingMachine extends DisposableMachine {
   readonly stage: "booting";
 }
 
 /** A machine whose guest is connected. */
-export interface ReadyMachine extends OwnedMachine {
+export interface ReadyMachine extends DisposableMachine {
   readonly stage: "ready";
   readonly guest: Guest;
   /** The checkpoint that it was loaded from; undefined after a boot. */
   readonly from: Checkpoint | undefined;
   /** That checkpoint and the ones before it, as far as they are recorded. */
-  readonly kept: readonly Checkpoint[];
+  readonly restored: readonly Checkpoint[];
 }
 
 /** A machine that has stopped, and what is left of it. */
@@ -63,7 +63,7 @@ export class StoppedMachine {
 }
 
 /** Adds disposal: disposing of the result kills the machine. */
-function owned<T extends Omit<OwnedMachine, typeof Symbol.asyncDispose>>(parts: T) {
+function withDisposal<T extends Omit<DisposableMachine, typeof Symbol.asyncDispose>>(parts: T) {
   return {
     ...parts,
     async [Symbol.asyncDispose]() {
@@ -76,25 +76,25 @@ function owned<T extends Omit<OwnedMachine, typeof Symbol.asyncDispose>>(parts: 
 export function bootingMachine(
   parts: Omit<BootingMachine, "stage" | typeof Symbol.asyncDispose>,
 ): BootingMachine {
-  return owned({ ...parts, stage: "booting" as const });
+  return withDisposal({ ...parts, stage: "booting" as const });
 }
 
 /** Describes a machine whose guest is connected. */
 export function readyMachine(
   parts: Omit<ReadyMachine, "stage" | typeof Symbol.asyncDispose>,
 ): ReadyMachine {
-  return owned({ ...parts, stage: "ready" as const });
+  return withDisposal({ ...parts, stage: "ready" as const });
 }
 
 /** Creates what saves the machine's checkpoints; undefined where the run saves none. */
-export function createSaver(
+export function createCheckpointSaver(
   { context, plan }: StartInput,
   machine: RunningMachine,
-): Saver | undefined {
+): CheckpointSaver | undefined {
   const { limits, store, decision } = plan;
   if (!limits) return undefined;
   const { emit, options, workspace } = context;
-  return new Saver({
+  return new CheckpointSaver({
     machine,
     store,
     limits,

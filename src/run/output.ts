@@ -2,15 +2,15 @@
 import { lockOutputFolder } from "../artifact/output-folder.js";
 import type { OutputFolderLock } from "../artifact/output-folder.js";
 import type { OutputTarget } from "../artifact/output-owner.js";
-import { requireNothingReplaced } from "../requirements/replaced.js";
+import { requireNothingOverwritten } from "../requirements/overwritten.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
-import type { RunContext, Uses } from "./context.js";
+import type { RunContext, ContextWith } from "./context.js";
 
 /** The output folder as the artifact's room knows it. */
 export function outputTarget({
   template: { name },
   output: { folder, filename },
-}: Uses<"template" | "output">): OutputTarget {
+}: ContextWith<"template" | "output">): OutputTarget {
   return { name, folder, filename };
 }
 
@@ -20,10 +20,10 @@ export function outputTarget({
  * @throws {VmbuildError} OUTPUT_TAKEN, OUTPUT_UNWRITABLE, ARTIFACT_SPACE.
  */
 export async function claimOutput(
-  context: Uses<"options" | "template" | "output">,
+  context: ContextWith<"options" | "template" | "output">,
 ): Promise<OutputFolderLock | undefined> {
   if (context.options.until !== undefined) return undefined;
-  await requireNothingReplaced(context.template, context.output);
+  await requireNothingOverwritten(context.template, context.output);
   return lockOutputFolder(outputTarget(context));
 }
 
@@ -33,6 +33,6 @@ export async function claimOutput(
  */
 export async function claimOutputEarly(context: RunContext): Promise<OutputFolderLock | undefined> {
   const published = await readPublishedRecord(context.workspace.build.published);
-  const mayBeThere = published?.artifact.path === context.output.path;
-  return mayBeThere ? undefined : claimOutput(context);
+  const mayBeUpToDate = published?.artifact.path === context.output.path;
+  return mayBeUpToDate ? undefined : claimOutput(context);
 }

@@ -29,8 +29,8 @@ export async function pause(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
+  const pauseEnded = new AbortController();
+  const either = AbortSignal.any([signal, pauseEnded.signal]);
   const enter = options.waitForEnter ? "Press Enter to resume, or open a shell first: " : "";
   await options.onChange(true);
   options.emit({ type: "paused", reason, release: `${enter}vmbuild ssh ${options.name}` });
@@ -44,7 +44,7 @@ export async function pause(
       options.waitForEnter?.(either).then(resolve, () => {});
     });
   } finally {
-    over.abort();
+    pauseEnded.abort();
   }
   await options.onChange(false);
   options.emit({ type: "resumed" });

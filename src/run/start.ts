@@ -5,20 +5,20 @@ import { refreshGuest } from "../guest/refresh.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { enableMemoryStats } from "../machine/balloon.js";
 import { bootMachine, connectGuest } from "./boot.js";
-import { shareReady } from "./checkpoints/shared.js";
+import { shareCheckpoint } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
 import { prepareDisk } from "./disk.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
-import { resumeFromAny, resumeShared } from "./resume.js";
-import { bootingMachine, createSaver, readyMachine } from "./lifecycle.js";
+import { resumeFromCheckpoint, resumeFromShared } from "./resume.js";
+import { bootingMachine, createCheckpointSaver, readyMachine } from "./lifecycle.js";
 import type { BootingMachine, ReadyMachine, StartInput } from "./lifecycle.js";
 
 /** Boots the base. {@link connectMachine} connects its guest. */
-async function bootFresh(start: StartInput): Promise<BootingMachine> {
+async function bootFromBase(start: StartInput): Promise<BootingMachine> {
   const { context, prepared, plan, control } = start;
   const { template } = context;
-  await plan.store.forget();
+  await plan.store.clear();
   const keys = await prepareDisk(context, prepared);
   const { host } = prepared;
   if (plan.limits) {
@@ -33,18 +33,21 @@ async function bootFresh(start: StartInput): Promise<BootingMachine> {
     });
   }
   const machine = await bootMachine(context, prepared, control);
-  const saver = createSaver(start, machine);
+  const saver = createCheckpointSaver(start, machine);
   return bootingMachine({ machine, keys, saver });
 }
 
 /** Shares the booted guest with other builds. A failure is a note: no build depends on it. */
-async function share({ context, plan }: StartInput, machine: RunningMachine): Promise<void> {
+async function shareBootedGuest(
+  { context, plan }: StartInput,
+  machine: RunningMachine,
+): Promise<void> {
   const { records } = plan.store;
-  const ready = records?.checkpoints.find(({ index }) => index === 0);
+  const checkpoint = records?.checkpoints.find(({ index }) => index === 0);
   // An image that is not sealed keeps the keys of its build: no other may have the same.
-  if (!records || !ready || !context.template.seal) return;
+  if (!records || !checkpoint || !context.template.seal) return;
   try {
-    await shareReady(context.workspace.work, records, ready, machine);
+    await shareCheckpoint(context.workspace.work, records, checkpoint, machine);
   } catch (thrown) {
     context.options.signal.throwIfAborted();
     const { message } = asVmbuildError(thrown);
@@ -61,7 +64,11 @@ async function share({ context, plan }: StartInput, machine: RunningMachine): Pr
  * @throws {VmbuildError} MACHINE_START, MACHINE_DIED, HOST_SPACE.
  */
 export async function startMachine(start: StartInput): Promise<BootingMachine | ReadyMachine> {
-  return (await resumeFromAny(start)) ?? (await resumeShared(start)) ?? (await bootFresh(start));
+  return (
+    (await resumeFromCheckpoint(start)) ??
+    (await resumeFromShared(start)) ??
+    (await bootFromBase(start))
+  );
 }
 
 /**
@@ -81,10 +88,10 @@ export async function connectMachine(
   const guest = await connectGuest(context, machine, keys);
   await context.wait(() => startRescueSshd(guest, keys, template.ssh.user));
   const [key = ""] = plan.decision.keys;
-  const ready = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
-  await context.wait(async () => saver?.save(ready, guest));
-  await context.wait(() => share(start, machine));
+  const checkpoint = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
+  await context.wait(async () => saver?.save(checkpoint, guest));
+  await context.wait(() => shareBootedGuest(start, machine));
   const hostname = hostnameOf(template.name);
   await context.wait(() => refreshGuest(guest, { hostname, restored: false }));
-  return readyMachine({ machine, keys, saver, guest, from: undefined, kept: [] });
+  return readyMachine({ machine, keys, saver, guest, from: undefined, restored: [] });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { messageOf } from "../errors.js";
 import { createLineFile } from "../host/line-file.js";
 import type { LineFile } from "../host/line-file.js";
-import type { Uses } from "./context.js";
+import type { ContextWith } from "./context.js";
 
 /** Returns the name of a step's log. @param index counted from 1. */
 function stepLogName(index: number, name: string): string {
@@ -12,7 +12,7 @@ function stepLogName(index: number, name: string): string {
 
 /** Opens a step's log. Secrets are masked; a log that cannot be written to is a warning. */
 export function openStepLog(
-  { workspace, options, emit }: Uses<"workspace" | "options" | "emit">,
+  { workspace, options, emit }: ContextWith<"workspace" | "options" | "emit">,
   index: number,
   name: string,
 ): LineFile {
@@ -24,7 +24,10 @@ export function openStepLog(
 }
 
 /** Returns where a step stands in its run, for the room of the steps. @param index counted from 1. */
-export function placeOf({ template, workspace }: Uses<"template" | "workspace">, index: number) {
+export function stepLocation(
+  { template, workspace }: ContextWith<"template" | "workspace">,
+  index: number,
+) {
   return {
     index,
     total: template.steps.length,

@@ -4,13 +4,13 @@ import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
 import { runStep } from "../steps/step.js";
 import type { Step } from "../steps/schema.js";
-import { StepWatch } from "./after-step.js";
-import { StateKeeper } from "./checkpoints/keeper.js";
+import { GuestChecker } from "./after-step.js";
+import { CheckpointRecorder } from "./checkpoints/recorder.js";
 import type { RunPlan } from "./checkpoints/plan.js";
-import type { RunContext, Uses } from "./context.js";
+import type { RunContext, ContextWith } from "./context.js";
 import type { Breakpoint } from "./pause.js";
 import type { ReadyMachine } from "./lifecycle.js";
-import { openStepLog, placeOf } from "./step-log.js";
+import { openStepLog, stepLocation } from "./step-log.js";
 
 /** A step that succeeded, in this run or in the one that its checkpoint is from. Milliseconds. */
 export interface StepRecord {
@@ -21,14 +21,18 @@ export interface StepRecord {
 }
 
 /** Results of the steps. */
-export interface StepsEnd {
+export interface StepsResult {
   readonly records: readonly StepRecord[];
   /** The key after the last step; undefined where it is uncertain what the guest was made from. */
   readonly key: string | undefined;
 }
 
 /** Whether a breakpoint is set here. */
-function isBreak(context: Uses<"options">, when: Breakpoint["when"], step: Step): boolean {
+function isBreakpoint(
+  context: ContextWith<"options">,
+  when: Breakpoint["when"],
+  step: Step,
+): boolean {
   const { breakpoints = [], pauseAfterEachStep = false } = context.options;
   if (when === "after" && pauseAfterEachStep) return true;
   return breakpoints.some((point) => point.when === when && point.step === step.name);
@@ -47,14 +51,14 @@ interface StepRun {
   readonly hostChanged: () => Promise<void>;
 }
 
-async function runOne(stepRun: StepRun): Promise<number> {
+async function runLoggedStep(stepRun: StepRun): Promise<number> {
   const { context, step, index, guest, signal, hostChanged } = stepRun;
   const { workspace, emit } = context;
   const log = openStepLog(context, index, step.name);
-  const place = placeOf(context, index);
+  const location = stepLocation(context, index);
   try {
     const ended = await context.wait(() =>
-      runStep(step, { guest, emit, signal, log, hostChanged, ...place }),
+      runStep(step, { guest, emit, signal, log, hostChanged, ...location }),
     );
     await requireCompanionNames(workspace.run.outputs, context.output.filename);
     return ended.durationMs;
@@ -67,14 +71,14 @@ async function runOne(stepRun: StepRun): Promise<number> {
 }
 
 /** Checks the guest after a step. A guest that is about to end fails the step that ended it. */
-async function checkAfter(
-  { workspace }: Uses<"workspace">,
-  watch: StepWatch,
+async function checkGuestAfter(
+  { workspace }: ContextWith<"workspace">,
+  checker: GuestChecker,
   step: Step,
   guest: Guest,
 ): Promise<void> {
   try {
-    await watch.after(step.name, guest);
+    await checker.checkAfter(step.name, guest);
   } catch (error) {
     await workspace.update({ failedStep: step.name });
     throw error;
@@ -82,14 +86,14 @@ async function checkAfter(
 }
 
 /** Records a step that is skipped, with the time that it took when it ran. */
-function keptRecord(
-  { emit, template }: Uses<"emit" | "template">,
+function cachedRecord(
+  { emit, template }: ContextWith<"emit" | "template">,
   step: Step,
   index: number,
-  kept: readonly Checkpoint[],
+  restored: readonly Checkpoint[],
 ): StepRecord {
   emit({ type: "step.kept", step: step.name, index, total: template.steps.length });
-  const checkpoint = kept.find((one) => one.index === index);
+  const checkpoint = restored.find((one) => one.index === index);
   return { name: step.name, durationMs: checkpoint?.stepMs ?? 0, restored: true };
 }
 
@@ -114,31 +118,33 @@ export async function runSteps({
   ready,
   signal,
   pause,
-}: StepsInput): Promise<StepsEnd> {
+}: StepsInput): Promise<StepsResult> {
   const { template, options } = context;
-  const { guest, from, kept } = ready;
-  const keeper = new StateKeeper(plan, ready);
-  const watch = new StepWatch(context.emit);
+  const { guest, from, restored } = ready;
+  const recorder = new CheckpointRecorder(plan, ready);
+  const checker = new GuestChecker(context.emit);
   const records: StepRecord[] = [];
   for (const [position, step] of template.steps.entries()) {
     const index = position + 1;
     if (index <= (from?.index ?? 0)) {
-      records.push(keptRecord(context, step, index, kept));
+      records.push(cachedRecord(context, step, index, restored));
     } else {
       const pauseAt = async (when: Breakpoint["when"]): Promise<void> => {
-        if (!isBreak(context, when, step)) return;
+        if (!isBreakpoint(context, when, step)) return;
         await context.wait(() => pause(`${when} step ${step.name}`));
       };
       await pauseAt("before");
-      const hostChanged = (): Promise<void> => keeper.before(context, step);
+      const hostChanged = (): Promise<void> => recorder.beforeStep(context, step);
       await hostChanged();
-      const durationMs = await runOne({ context, step, index, guest, signal, hostChanged });
+      const durationMs = await runLoggedStep({ context, step, index, guest, signal, hostChanged });
       records.push({ name: step.name, durationMs });
-      await context.wait(() => checkAfter(context, watch, step, guest));
-      await context.wait(() => keeper.after(context, { step, index, stepMs: durationMs, guest }));
+      await context.wait(() => checkGuestAfter(context, checker, step, guest));
+      await context.wait(() =>
+        recorder.afterStep(context, { step, index, stepMs: durationMs, guest }),
+      );
       await pauseAt("after");
     }
     if (step.name === options.until) break;
   }
-  return { records, key: keeper.key };
+  return { records, key: recorder.key };
 }

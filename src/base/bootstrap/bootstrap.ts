@@ -8,7 +8,7 @@ import type { ProgramName } from "../../host/programs.js";
 import { convertDisk, makeDisk } from "./disk.js";
 import { planDisk } from "./layout.js";
 import { findRights } from "./namespace.js";
-import { makeScratch, tidyScratch } from "./scratch.js";
+import { makeScratch, removeAbandonedScratch } from "./scratch.js";
 import type { Source } from "./sources.js";
 import { archiveKeyring, formatSources, hostSources } from "./sources.js";
 import { emitProgress } from "./stages.js";
@@ -80,7 +80,7 @@ export async function bootstrapBase(
   }
   await requireSpace(destination, SPACE_IMAGE, "a bootstrapped base");
   const rights = await findRights(signal);
-  await tidyScratch(rights, emit);
+  await removeAbandonedScratch(rights, emit);
   const sources = await hostSources(spec.suite, workFolder, signal);
   if (sources.length === 0) {
     emit({

@@ -28,7 +28,7 @@ export interface DiskJob {
 /** The superuser's folders: a normal user's PATH often lacks them. */
 const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
 
-async function must(
+async function runOrThrow(
   job: Pick<DiskJob, "emit" | "signal">,
   file: string,
   args: readonly string[],
@@ -72,13 +72,19 @@ async function fillRoot(job: DiskJob): Promise<void> {
     ...["-E", extended.join(","), "-d", job.tree],
     ...["/proc/self/fd/9", `${root.size / 1024}k`],
   ];
-  await must(job, "bash", ["-c", 'exec 9<>"$1"; shift; exec "$@"', "bash", job.raw, ...command]);
+  await runOrThrow(job, "bash", [
+    "-c",
+    'exec 9<>"$1"; shift; exec "$@"',
+    "bash",
+    job.raw,
+    ...command,
+  ]);
 }
 
 /** Makes the EFI system partition in place and puts GRUB where UEFI looks on any disk. */
 async function fillEsp(job: DiskJob): Promise<void> {
   const { esp, espSerial } = job.layout;
-  await must(job, "mkfs.vfat", [
+  await runOrThrow(job, "mkfs.vfat", [
     ...[
       "-F",
       "16",
@@ -93,9 +99,9 @@ async function fillEsp(job: DiskJob): Promise<void> {
     ...[job.raw, String(esp.size / 1024)],
   ]);
   const image = `${job.raw}@@${esp.offset}`;
-  await must(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
+  await runOrThrow(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
   const loader = join(job.out, "BOOTX64.EFI");
-  await must(job, "mcopy", ["-i", image, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
+  await runOrThrow(job, "mcopy", ["-i", image, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
 }
 
 /** Writes the whole raw image: partition table, file systems, boot loaders. */
@@ -106,7 +112,7 @@ export async function makeDisk(job: DiskJob): Promise<void> {
     // Only for /proc/self/fd; the folder around it is closed to others.
     await file.chmod(0o666);
     const sfdisk = ["--quiet", "--no-reread", "--no-tell-kernel", job.raw];
-    await must(job, "sfdisk", sfdisk, { input: job.layout.sfdisk });
+    await runOrThrow(job, "sfdisk", sfdisk, { input: job.layout.sfdisk });
     await fillEsp(job);
     await fillRoot(job);
     const boot = await readFile(join(job.out, "boot.img"));
@@ -123,7 +129,7 @@ export async function convertDisk(job: DiskJob, destination: string): Promise<vo
   try {
     const formats = ["-f", "raw", "-O", "qcow2"];
     // The raw file was just written and is in the page cache.
-    await must(job, "qemu-img", ["convert", ...formats, "-W", "-m", "8", job.raw, temporary]);
+    await runOrThrow(job, "qemu-img", ["convert", ...formats, "-W", "-m", "8", job.raw, temporary]);
     await publish(temporary, destination);
   } finally {
     await rm(temporary, { force: true });

@@ -52,4 +52,4 @@ export function explainFailure(
 }
 
 /** Lines that tell how apt's own parts went wrong; the tail alone may hold only consequences. */
-export const TELLING = /^(E|W|Err):|Unable to|Could not|error:/;
+export const ERROR_LINE = /^(E|W|Err):|Unable to|Could not|error:/;

@@ -6,7 +6,7 @@ import type { Layout } from "./layout.js";
 const KERNEL_ARGUMENTS = "console=tty0 console=ttyS0,115200";
 
 /** Where results for the host lie in the tree until they are copied out. */
-export const OUT = "/.vmbuild-out";
+export const OUTPUT_FOLDER = "/.vmbuild-out";
 
 /** Files of the image, by path. Mode 0644. */
 export function guestFiles(layout: Layout): Record<string, string> {
@@ -102,28 +102,28 @@ export function finishScript(layout: Layout): string {
 test -n "$kernel"
 unset INITRD
 update-initramfs -c -k "$kernel"
-mkdir -p ${OUT} /boot/grub /boot/efi
-printf %s ${shellQuote(early)} > ${OUT}/early.cfg
+mkdir -p ${OUTPUT_FOLDER} /boot/grub /boot/efi
+printf %s ${shellQuote(early)} > ${OUTPUT_FOLDER}/early.cfg
 printf %s ${shellQuote(grubMenu(layout))} | sed "s/@KERNEL@/$kernel/g" > /boot/grub/grub.cfg
 chmod 0600 /boot/grub/grub.cfg
 for platform in i386-pc x86_64-efi; do
   mkdir -p /boot/grub/$platform
   cp /usr/lib/grub/$platform/*.mod /usr/lib/grub/$platform/*.lst /boot/grub/$platform/
 done
-grub-mkimage -O i386-pc -c ${OUT}/early.cfg -p /boot/grub -o ${OUT}/core.img biosdisk ${MODULES}
-cp /usr/lib/grub/i386-pc/boot.img ${OUT}/boot.img
-grub-mkimage -O x86_64-efi -c ${OUT}/early.cfg -p /boot/grub -o ${OUT}/BOOTX64.EFI ${MODULES}
-dpkg-query -W -f '\${Package}=\${Version}\\n' > ${OUT}/packages
-printf %s "$kernel" > ${OUT}/kernel
+grub-mkimage -O i386-pc -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/core.img biosdisk ${MODULES}
+cp /usr/lib/grub/i386-pc/boot.img ${OUTPUT_FOLDER}/boot.img
+grub-mkimage -O x86_64-efi -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/BOOTX64.EFI ${MODULES}
+dpkg-query -W -f '\${Package}=\${Version}\\n' > ${OUTPUT_FOLDER}/packages
+printf %s "$kernel" > ${OUTPUT_FOLDER}/kernel
 systemctl --quiet enable systemd-networkd.service systemd-resolved.service
 # Looks for LVM snapshots at each boot; there is no LVM.
 systemctl --quiet disable e2scrub_reap.service e2scrub_all.timer
-chmod -R a+rX ${OUT}`;
+chmod -R a+rX ${OUTPUT_FOLDER}`;
 }
 
 /** Run by `sh -e` with the tree's path as $1: takes away what must not be in an image. */
-export function tidyScript(): string {
-  return `rm -rf "$1"${OUT}
+export function cleanUpScript(): string {
+  return `rm -rf "$1"${OUTPUT_FOLDER}
 rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub
 rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 rm -f "$1"/var/lib/systemd/random-seed "$1"/var/lib/systemd/credential.secret

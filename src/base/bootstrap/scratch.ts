@@ -63,7 +63,7 @@ export async function makeScratch(rights: Rights, workFolder: string): Promise<S
 }
 
 /** Removes what this user's runs left in the public folder when they were killed, and says so. */
-export async function tidyScratch(rights: Rights, emit: Emit): Promise<void> {
+export async function removeAbandonedScratch(rights: Rights, emit: Emit): Promise<void> {
   if (!rights.mapped) return;
   const names = (await readdir(publicFolder())).filter((name) => name.startsWith(PREFIX));
   for (const folder of names.map((name) => join(publicFolder(), name))) {

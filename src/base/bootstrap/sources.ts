@@ -88,18 +88,18 @@ export async function hostSources(
   signal: AbortSignal,
 ): Promise<Source[]> {
   const codename = await hostCodename();
-  const ask = async (options: readonly string[]): Promise<Source[]> => {
-    const asked = await runProgram("apt-get", [...options, "indextargets", "--format", FORMAT], {
+  const listTargets = async (options: readonly string[]): Promise<Source[]> => {
+    const listed = await runProgram("apt-get", [...options, "indextargets", "--format", FORMAT], {
       signal,
       captureOutput: true,
     });
-    return sourcesFor(suite, codename, asked.stdout);
+    return sourcesFor(suite, codename, listed.stdout);
   };
-  const known = await ask([]);
+  const known = await listTargets([]);
   if (known.length > 0) return known;
   const lists = join(workFolder, "lists");
   await mkdir(join(lists, "partial"), { recursive: true });
   const options = ["-o", `Dir::State::Lists=${lists}`, "-o", "Debug::NoLocking=1"];
   await runProgram("apt-get", [...options, "-qq", "update"], { signal });
-  return ask(options);
+  return listTargets(options);
 }

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import { describeExit, shellQuote } from "../../host/programs.js";
-import { explainFailure, TELLING } from "./failures.js";
-import { finishScript, OUT, tidyScript, writeFilesScript } from "./guest.js";
+import { explainFailure, ERROR_LINE } from "./failures.js";
+import { finishScript, OUTPUT_FOLDER, cleanUpScript, writeFilesScript } from "./guest.js";
 import { followStages } from "./stages.js";
 import type { Layout } from "./layout.js";
 import type { Rights } from "./namespace.js";
@@ -45,7 +45,7 @@ function hookScripts(layout: Layout): Record<string, string> {
   return {
     VMBUILD_WRITE_FILES: writeFilesScript(layout),
     VMBUILD_FINISH: finishScript(layout),
-    VMBUILD_TIDY: tidyScript(),
+    VMBUILD_TIDY: cleanUpScript(),
   };
 }
 
@@ -65,7 +65,7 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
     "--dpkgopt=force-unsafe-io",
     hook('sh -ec "$VMBUILD_WRITE_FILES" sh "$1"'),
     hook('chroot "$1" sh -ec "$VMBUILD_FINISH"'),
-    hook(`copy-out ${OUT} ${shellQuote(job.out)}`),
+    hook(`copy-out ${OUTPUT_FOLDER} ${shellQuote(job.out)}`),
     hook('sh -ec "$VMBUILD_TIDY" sh "$1"'),
     job.spec.suite,
     job.tree,
@@ -78,7 +78,7 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
  * @throws {VmbuildError} BASE_BOOTSTRAP with mmdebstrap's last lines.
  */
 export async function makeTree(job: TreeJob): Promise<void> {
-  const telling: string[] = [];
+  const errorLines: string[] = [];
   const progress = followStages(job.spec.suite, job.emit);
   const result = await runSupervised("mmdebstrap", mmdebstrapArguments(job), {
     signal: job.signal,
@@ -86,12 +86,12 @@ export async function makeTree(job: TreeJob): Promise<void> {
     env: { ...hookScripts(job.layout), INITRD: "No", TMPDIR: dirname(job.tree) },
     onLine: (line, stream) => {
       progress(line);
-      if (TELLING.test(line) && telling.length < 20) telling.push(line);
+      if (ERROR_LINE.test(line) && errorLines.length < 20) errorLines.push(line);
       job.emit({ type: "output", source: "mmdebstrap", stream, line });
     },
   });
   if (result.exitCode === 0) return;
-  const lines = [...new Set([...telling, ...result.lastLines])];
+  const lines = [...new Set([...errorLines, ...result.lastLines])];
   const { message, hint } = explainFailure(job.spec.suite, lines);
   throw new VmbuildError("BASE_BOOTSTRAP", message, {
     hint,

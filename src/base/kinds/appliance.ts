@@ -28,7 +28,7 @@ export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
     }
   },
   inspect({ appliance }) {
-    const state = "image of another template";
-    return { origin: appliance, present: state, absent: state };
+    const description = "image of another template";
+    return { origin: appliance, present: description, absent: description };
   },
 });

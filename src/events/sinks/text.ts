@@ -30,14 +30,14 @@ export function cutText(text: string, columns: number): string {
   const head = text.length > 12 * columns + 64 ? text.slice(0, 12 * columns + 64) : text;
   if (head === text && displayWidth(text) <= columns) return text;
   if (columns < 1) return "";
-  let kept = "";
+  let result = "";
   let width = 0;
   for (const { segment } of segmenter.segment(head)) {
     width += displayWidth(segment);
     if (width > columns - 1) break;
-    kept += segment;
+    result += segment;
   }
-  return `${kept}…`;
+  return `${result}…`;
 }
 
 /** The text filled up with spaces on the right. */

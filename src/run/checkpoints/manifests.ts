@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { basename, relative, sep } from "node:path";
 import { describeContent, digestOf } from "../../checkpoints/content.js";
-import type { KeepText } from "../../checkpoints/content.js";
+import type { StoreText } from "../../checkpoints/content.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
 import { createRedact } from "../../checkpoints/secrets.js";
 import type { Redact } from "../../checkpoints/secrets.js";
@@ -22,7 +22,7 @@ import { planMachine, planSeed } from "../../requirements/plan.js";
 import type { Prepared } from "../prepare.js";
 
 /** Changes when this version makes states that an older one's cannot stand in for. */
-const FORMAT = "1";
+const MANIFEST_FORMAT = "1";
 
 const hash = (text: string | Buffer): string => createHash("sha256").update(text).digest("hex");
 
@@ -35,7 +35,7 @@ async function hostCpu(): Promise<string> {
 }
 
 /** The argument list with the same names for what differs from run to run. */
-function argumentsOf(shape: MachineShape, host: HostFacts): string[] {
+function normalizedArguments(shape: MachineShape, host: HostFacts): string[] {
   const files = {
     disk: "/disk",
     readOnlyDisks: ["/seed"],
@@ -53,7 +53,7 @@ async function baseDigest(prepared: Prepared, signal: AbortSignal): Promise<stri
 }
 
 /** The files that the base lay on, by number: their folders count for nothing. */
-function otherFilesOf({ base }: Prepared): Manifest {
+function describeOtherFiles({ base }: Prepared): Manifest {
   const entries = base.otherFiles.map(({ path, digest }, index) => [
     `base file ${index + 2} (${basename(path)})`,
     digest,
@@ -62,7 +62,7 @@ function otherFilesOf({ base }: Prepared): Manifest {
 }
 
 /** The seed's text without what is new in each: the keys and the instance's id. */
-async function seedText(template: Template): Promise<Record<string, string>> {
+async function describeSeed(template: Template): Promise<Record<string, string>> {
   const pair = { private: "private", public: "public" };
   const keys = { client: pair, host: pair };
   const files = await composeSeed({ ...planSeed(template), instanceId: "instance", keys });
@@ -84,9 +84,9 @@ export async function rootManifest(
   const shape = completeShape(planMachine(template), host.accelerator);
   const { uefi } = host;
   return {
-    format: FORMAT,
+    format: MANIFEST_FORMAT,
     base: await baseDigest(prepared, signal),
-    ...otherFilesOf(prepared),
+    ...describeOtherFiles(prepared),
     QEMU: host.qemu.text,
     "machine.binary": shape.binary,
     "machine.accelerator": shape.accelerator,
@@ -99,13 +99,13 @@ export async function rootManifest(
     "machine.firmware": shape.firmware,
     "machine.network": shape.network,
     "machine.arguments": JSON.stringify(shape.extraArguments),
-    "QEMU's arguments": `sha256:${hash(JSON.stringify(argumentsOf(shape, host)))}`,
+    "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, host)))}`,
     ...(uefi ? { "UEFI code": `sha256:${await digestOf(uefi.code, { signal })}` } : {}),
     ...(uefi
       ? { "UEFI variables": `sha256:${await digestOf(uefi.variablesTemplate, { signal })}` }
       : {}),
     "ssh.user": template.ssh.user,
-    ...(await seedText(template)),
+    ...(await describeSeed(template)),
   };
 }
 
@@ -115,31 +115,31 @@ export interface StepDescriber {
   readonly inputs: readonly ResolvedInput[];
   readonly redact: Redact;
   /** Undefined where nothing of a build may be kept. */
-  readonly keepText: KeepText | undefined;
+  readonly storeText: StoreText | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Gets ready to describe steps. */
-export async function createDescriber(
+export async function createStepDescriber(
   template: Template,
   inputs: readonly ResolvedInput[],
-  keepText: KeepText | undefined,
+  storeText: StoreText | undefined,
   signal: AbortSignal,
 ): Promise<StepDescriber> {
   const { secrets } = template;
-  const holdsSecret = (content: Buffer): boolean =>
+  const containsSecret = (content: Buffer): boolean =>
     secrets.some((secret) => secret !== "" && content.includes(secret));
-  const keepHarmless: KeepText | undefined =
-    keepText &&
+  const storeUnlessSecret: StoreText | undefined =
+    storeText &&
     (async (sha256, content) => {
-      if (!holdsSecret(content)) await keepText(sha256, content);
+      if (!containsSecret(content)) await storeText(sha256, content);
     });
   const redact = await createRedact(secrets);
-  return { template, inputs, redact, keepText: keepHarmless, signal };
+  return { template, inputs, redact, storeText: storeUnlessSecret, signal };
 }
 
 /** Values of a definition without the places of inputs, which say nothing of what they hold. */
-function withoutPlaces(text: string, inputs: readonly ResolvedInput[]): string {
+function replaceInputPaths(text: string, inputs: readonly ResolvedInput[]): string {
   return inputs
     .toSorted((one, other) => other.path.length - one.path.length)
     .reduce((rest, { name, path }) => rest.replaceAll(path, `input ${name}`), text);
@@ -151,7 +151,8 @@ function actionManifest(action: ParsedAction, number: number, describer: StepDes
     // Whether an action runs again is no part of what it does.
     if (key === "cache" || value === undefined) continue;
     // Before it becomes JSON, in which a secret may look otherwise.
-    const clean = (text: string): string => describer.redact(withoutPlaces(text, describer.inputs));
+    const clean = (text: string): string =>
+      describer.redact(replaceInputPaths(text, describer.inputs));
     const text =
       typeof value === "string"
         ? clean(value)
@@ -164,13 +165,13 @@ function actionManifest(action: ParsedAction, number: number, describer: StepDes
 }
 
 async function sourceManifest(source: LocalSource, describer: StepDescriber): Promise<Manifest> {
-  const { template, inputs, keepText, signal } = describer;
+  const { template, inputs, storeText, signal } = describer;
   const input = inputs.find(
     ({ path }) => source.path === path || source.path.startsWith(path + sep),
   );
   if (!input) {
     const label = relative(template.folder, source.path) || ".";
-    return describeContent(source.path, label, { signal, keepText });
+    return describeContent(source.path, label, { signal, storeText });
   }
   const label = source.path.replace(input.path, `input ${input.name}`);
   const spec = template.inputSpecs.get(input.name);
@@ -179,7 +180,7 @@ async function sourceManifest(source: LocalSource, describer: StepDescriber): Pr
     const mode = ((await stat(input.path)).mode & 0o7777).toString(8).padStart(4, "0");
     return { [label]: `${mode} ${input.digest.algorithm}:${input.digest.hex}` };
   }
-  return describeContent(source.path, label, { signal, keepText });
+  return describeContent(source.path, label, { signal, storeText });
 }
 
 /** What a step adds to the state before it: its definition and all that it reads from the host. */
@@ -192,8 +193,8 @@ export async function stepManifest(step: Step, describer: StepDescriber): Promis
   for (const [position, action] of step.actions.entries()) {
     Object.assign(manifest, actionManifest(action, position + 1, describer));
     for (const source of action.type.sources(action.value as never, template.folder)) {
-      const { keepText, ...rest } = describer;
-      const own = { ...rest, keepText: step.cache ? keepText : undefined };
+      const { storeText, ...rest } = describer;
+      const own = { ...rest, storeText: step.cache ? storeText : undefined };
       Object.assign(manifest, await sourceManifest(source, own));
     }
   }

@@ -31,7 +31,7 @@ const publishedSchema = z.object({
 });
 
 /** What a finished run published. */
-export type Published = z.infer<typeof publishedSchema>;
+export type PublishedImage = z.infer<typeof publishedSchema>;
 
 /** The image's own key: of the last step's state, and of all that is done with it afterwards. */
 export function imageKey(lastKey: string, template: Template, output: OutputPlan): string {
@@ -41,12 +41,12 @@ export function imageKey(lastKey: string, template: Template, output: OutputPlan
 }
 
 /** A digest of what steps made for the output folder. */
-export async function describeOutputs(folder: string, signal: AbortSignal): Promise<string> {
+export async function digestOutputs(folder: string, signal: AbortSignal): Promise<string> {
   return keyOf("", await describeContent(folder, "outputs", { signal }));
 }
 
 /** What the last finished run published; undefined when none did. */
-export async function readPublishedRecord(path: string): Promise<Published | undefined> {
+export async function readPublishedRecord(path: string): Promise<PublishedImage | undefined> {
   try {
     return publishedSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
   } catch (error) {
@@ -63,7 +63,7 @@ async function statusOf(path: string) {
 /** Notes what was published, with each file's size and time. */
 export async function writePublishedRecord(
   path: string,
-  published: Omit<Published, "version" | "files">,
+  published: Omit<PublishedImage, "version" | "files">,
   files: readonly string[],
 ): Promise<void> {
   const known = await Promise.all(
@@ -72,12 +72,12 @@ export async function writePublishedRecord(
       return { path: file, size: String(size), mtimeNs: String(mtimeNs) };
     }),
   );
-  const record: Published = { version: 1, ...published, files: known };
+  const record: PublishedImage = { version: 1, ...published, files: known };
   await writeFileAtomic(path, `${JSON.stringify(record, null, 1)}\n`, 0o600);
 }
 
 /** What is no longer as it was published, in a phrase; undefined when all is in place. */
-export async function findAlteration(published: Published): Promise<string | undefined> {
+export async function findAlteration(published: PublishedImage): Promise<string | undefined> {
   for (const { path, size, mtimeNs } of published.files) {
     try {
       const now = await statusOf(path);
@@ -92,8 +92,8 @@ export async function findAlteration(published: Published): Promise<string | und
 }
 
 /** Reads the image again and compares its sums, for those who do not believe time stamps. */
-export async function checkSums(
-  { artifact }: Published,
+export async function verifyChecksums(
+  { artifact }: PublishedImage,
   context: { readonly emit: Emit; readonly signal: AbortSignal },
 ): Promise<string | undefined> {
   const algorithms = Object.keys(artifact.checksums) as Algorithm[];

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Manifest } from "../../checkpoints/manifest.js";
 import type { Checkpoint } from "../../checkpoints/records.js";
-import { chooseVictims, sizeOfState } from "../../checkpoints/retention.js";
-import type { Limits } from "../../checkpoints/retention.js";
+import { chooseVictims, sizeOfCheckpoint } from "../../checkpoints/retention.js";
+import type { RetentionLimits } from "../../checkpoints/retention.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
 import { VmbuildError, asVmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
@@ -22,7 +22,7 @@ import { deleteSnapshot, makeTag, saveSnapshot } from "../../machine/snapshot.js
 import type { SnapshotInfo } from "../../machine/snapshot.js";
 
 /** What is saved, and what led to it. */
-export interface SavedStep {
+export interface NewCheckpoint {
   /** 0 is the state before the first step. */
   readonly index: number;
   readonly step: string;
@@ -36,7 +36,7 @@ export interface SavedStep {
 export interface SaverOptions {
   readonly machine: RunningMachine;
   readonly store: CheckpointStore;
-  readonly limits: Limits;
+  readonly limits: RetentionLimits;
   /** What steps made for the output folder so far. */
   readonly outputs: string;
   /** The keys of the present template's states, as far as they are known; others go first. */
@@ -46,23 +46,23 @@ export interface SaverOptions {
 }
 
 /** A page cache above this is dropped before saving: reading it again is cheaper than keeping it. */
-const CACHE_WORTH_DROPPING = 512 * 2 ** 20;
+const DROP_CACHE_ABOVE = 512 * 2 ** 20;
 /** What the guest must still be able to write after a state has filled the disk. */
-const RESERVE = 512 * 2 ** 20;
+const GUEST_RESERVE = 512 * 2 ** 20;
 /** A state of which nothing is known yet takes about as much. */
-const FIRST_STATE = 512 * 2 ** 20;
+const FIRST_ESTIMATE = 512 * 2 ** 20;
 
 /** Milliseconds that a run's end may be put off so that a power loss would cost nothing. */
-const SYNC_PATIENCE_MS = 2000;
+const SYNC_TIMEOUT_MS = 2000;
 
 /** Saves states into the working disk of one machine. */
-export class Saver {
+export class CheckpointSaver {
   readonly #options: SaverOptions;
   /** A local action may make what a later key depends on, so that keys come up as steps run. */
   readonly #currentKeys: Set<string>;
   readonly #finished = new AbortController();
   #syncing: Promise<void> = Promise.resolve();
-  #lastMemory = FIRST_STATE;
+  #memoryEstimate = FIRST_ESTIMATE;
   #diskBefore: number | undefined;
 
   constructor(options: SaverOptions) {
@@ -71,19 +71,19 @@ export class Saver {
   }
 
   /** Takes the disk as it is for what the next step's share begins with. */
-  async measure(): Promise<void> {
+  async measureDisk(): Promise<void> {
     this.#diskBefore = await sizeOnDisk(this.#options.store.paths.disk);
   }
 
   /** Saves the state after a step; a state that cannot be saved is a warning. */
-  async save(saved: SavedStep, guest: Guest): Promise<void> {
+  async save(saved: NewCheckpoint, guest: Guest): Promise<void> {
     const { store, emit, signal } = this.#options;
     const started = performance.now();
     try {
       this.#currentKeys.add(saved.key);
-      const diskBytes = await this.#grownBy();
-      const { tag, memoryBytes, date } = await this.#saveState(guest);
-      await this.#keepOutputs(tag);
+      const diskBytes = await this.#diskGrowth();
+      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
+      await this.#saveOutputs(tag);
       const durationMs = performance.now() - started;
       const now = new Date().toISOString();
       const checkpoint: Checkpoint = {
@@ -101,12 +101,12 @@ export class Saver {
       const replaced = await store.add(checkpoint);
       const { step, index } = saved;
       emit({ type: "checkpoint.saved", step, index, durationMs, memoryBytes, diskBytes });
-      await this.#remove(replaced);
-      await this.#retain();
+      await this.#removeCheckpoints(replaced);
+      await this.#enforceLimits();
       this.#sync(tag);
     } catch (thrown) {
       signal.throwIfAborted();
-      await this.#giveUp(saved.step, asVmbuildError(thrown));
+      await this.#reportUnsaved(saved.step, asVmbuildError(thrown));
     }
   }
 
@@ -115,7 +115,7 @@ export class Saver {
     const { store, emit } = this.#options;
     const started = performance.now();
     try {
-      const { tag, memoryBytes, date } = await this.#saveState(guest);
+      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
       const createdAt = new Date().toISOString();
       const reason = `${error.code}: ${error.message}`;
       const failed = { tag, step, createdAt, memoryBytes, date, reason, synced: false };
@@ -125,44 +125,47 @@ export class Saver {
       if (before !== undefined) await deleteSnapshot(this.#options.machine, before);
       this.#sync(tag);
     } catch (thrown) {
-      await this.#giveUp(step, asVmbuildError(thrown));
+      await this.#reportUnsaved(step, asVmbuildError(thrown));
     }
   }
 
   /** Waits a little until what was saved is on the host's disk. */
   async finish(): Promise<void> {
-    await Promise.race([this.#syncing, delay(SYNC_PATIENCE_MS, undefined, { ref: false })]);
+    await Promise.race([this.#syncing, delay(SYNC_TIMEOUT_MS, undefined, { ref: false })]);
     // Whoever has the build's lock next must not be written over.
     this.#finished.abort();
   }
 
   /** Bytes that the disk grew by since the last state. */
-  async #grownBy(): Promise<number> {
+  async #diskGrowth(): Promise<number> {
     const { store } = this.#options;
     const size = await sizeOnDisk(store.paths.disk);
     return this.#diskBefore === undefined ? 0 : Math.max(0, size - this.#diskBefore);
   }
 
-  async #saveState(guest: Guest | undefined): Promise<SnapshotInfo & { readonly tag: string }> {
+  async #saveSnapshot(guest: Guest | undefined): Promise<SnapshotInfo & { readonly tag: string }> {
     const { machine, store, signal } = this.#options;
     const { folder, disk } = store.paths;
-    await this.#requireRoom();
-    if (guest && (await pageCacheBytes(machine)) > CACHE_WORTH_DROPPING) {
+    await this.#requireSpace();
+    if (guest && (await pageCacheBytes(machine)) > DROP_CACHE_ABOVE) {
       await dropPageCache(guest);
     }
     const tag = makeTag();
-    const saved = await withReservedSpace(join(folder, ".ballast.part"), RESERVE, signal, () =>
-      saveSnapshot(machine, tag),
+    const saved = await withReservedSpace(
+      join(folder, ".ballast.part"),
+      GUEST_RESERVE,
+      signal,
+      () => saveSnapshot(machine, tag),
     );
-    this.#lastMemory = saved.memoryBytes;
+    this.#memoryEstimate = saved.memoryBytes;
     this.#diskBefore = await sizeOnDisk(disk);
     return { tag, ...saved };
   }
 
   /** A state that would fill the disk is not begun. */
-  async #requireRoom(): Promise<void> {
+  async #requireSpace(): Promise<void> {
     const { folder } = this.#options.store.paths;
-    const needed = Math.round(1.5 * this.#lastMemory) + 2 * RESERVE;
+    const needed = Math.round(1.5 * this.#memoryEstimate) + 2 * GUEST_RESERVE;
     const free = await freeSpace(folder);
     if (free >= needed) return;
     const [there, wanted] = formatSizes(free, needed);
@@ -173,25 +176,25 @@ export class Saver {
   }
 
   /** What steps made for the output folder belongs to the state: a later run cannot make it again. */
-  async #keepOutputs(tag: string): Promise<void> {
+  async #saveOutputs(tag: string): Promise<void> {
     const { outputs, store } = this.#options;
     if ((await readdir(outputs)).length === 0) return;
     await copyTree(outputs, store.outputsOf(tag));
   }
 
-  async #remove(tags: readonly string[]): Promise<void> {
+  async #removeCheckpoints(tags: readonly string[]): Promise<void> {
     const { store, machine } = this.#options;
     if (tags.length === 0) return;
     await store.remove(tags);
     for (const tag of tags) await deleteSnapshot(machine, tag);
   }
 
-  async #retain(): Promise<void> {
+  async #enforceLimits(): Promise<void> {
     const { store, limits, emit } = this.#options;
     const victims = chooseVictims(store.checkpoints, this.#currentKeys, limits);
     if (victims.length === 0) return;
-    await this.#remove(victims.map(({ tag }) => tag));
-    const freed = victims.reduce((sum, victim) => sum + sizeOfState(victim), 0);
+    await this.#removeCheckpoints(victims.map(({ tag }) => tag));
+    const freed = victims.reduce((sum, victim) => sum + sizeOfCheckpoint(victim), 0);
     const steps = victims.map(({ step, index }) => (index === 0 ? "(booted)" : step));
     emit({ type: "checkpoint.removed", steps, bytes: freed });
   }
@@ -210,7 +213,7 @@ export class Saver {
   }
 
   /** A full disk is made less full, so that the guest itself can go on writing. */
-  async #giveUp(step: string, error: VmbuildError): Promise<void> {
+  async #reportUnsaved(step: string, error: VmbuildError): Promise<void> {
     const { store, emit, machine } = this.#options;
     const where = step === "" ? "before the first step" : `after ${step}`;
     emit({
@@ -220,7 +223,7 @@ export class Saver {
     });
     if (error.code !== "HOST_SPACE" || machine.death.aborted) return;
     const useless = store.checkpoints.filter(({ key }) => !this.#currentKeys.has(key));
-    await this.#remove(useless.map(({ tag }) => tag)).catch((thrown: unknown) => {
+    await this.#removeCheckpoints(useless.map(({ tag }) => tag)).catch((thrown: unknown) => {
       emit({ type: "note", message: asVmbuildError(thrown).message });
     });
   }

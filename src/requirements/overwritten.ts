@@ -9,7 +9,7 @@ import type { Template } from "../template/load.js";
 import type { OutputPlan } from "./plan.js";
 
 /** The path with the links of its folder followed: a rename replaces a link, not what it leads to. */
-async function placeOf(path: string): Promise<string> {
+async function resolveFolder(path: string): Promise<string> {
   const folder = await realpath(dirname(path)).catch(() => dirname(path)); // Not there yet.
   return join(folder, basename(path));
 }
@@ -50,14 +50,14 @@ function filesWritten({ steps }: Template, { folder, path }: OutputPlan, sums: s
  * Describes each file that the template reads and its artifact would replace.
  * @returns complete sentences without a full stop.
  */
-export async function findReplaced(template: Template, output: OutputPlan): Promise<string[]> {
+export async function findOverwritten(template: Template, output: OutputPlan): Promise<string[]> {
   const sums = output.checksums.map((algorithm) => checksumPath(output.path, algorithm));
   const problems: string[] = [];
   for (const written of filesWritten(template, output, sums)) {
-    const target = await placeOf(written);
+    const target = await resolveFolder(written);
     for (const [path, what] of filesRead(template)) {
-      const places = [await placeOf(path), await realpath(path).catch(() => path)]; // Not there.
-      if (!places.some((place) => place === target || place.startsWith(`${target}/`))) continue;
+      const sources = [await resolveFolder(path), await realpath(path).catch(() => path)]; // Not there.
+      if (!sources.some((source) => source === target || source.startsWith(`${target}/`))) continue;
       problems.push(`The artifact's ${written} would overwrite ${what}`);
       break;
     }
@@ -69,11 +69,11 @@ export async function findReplaced(template: Template, output: OutputPlan): Prom
  * Requires that the artifact replaces nothing that its template reads.
  * @throws {VmbuildError} OUTPUT_TAKEN.
  */
-export async function requireNothingReplaced(
+export async function requireNothingOverwritten(
   template: Template,
   output: OutputPlan,
 ): Promise<void> {
-  const [first, ...more] = await findReplaced(template, output);
+  const [first, ...more] = await findOverwritten(template, output);
   if (first === undefined) return;
   throw new VmbuildError("OUTPUT_TAKEN", first, {
     lines: more,

@@ -14,10 +14,10 @@ import { qemuVersion } from "../machine/qemu-version.js";
 import { completeShape } from "../machine/shape.js";
 import type { MachinePlan } from "../machine/shape.js";
 import { startImage } from "./start.js";
-import type { BootedImage, StartableLayer, StartOptions } from "./start.js";
+import type { BootedImage, StartableOverlay, StartOptions } from "./start.js";
 
 /** What is started, and how. */
-export interface LayerOptions {
+export interface OverlayOptions {
   /** The image; never written to. */
   readonly image: string;
   readonly machine: MachinePlan;
@@ -27,7 +27,7 @@ export interface LayerOptions {
 }
 
 /** Disposing of it ends its machine and removes the layer. */
-export interface ImageLayer extends AsyncDisposable {
+export interface ImageOverlay extends AsyncDisposable {
   /** Starts the machine; the one before must have ended. */
   start(options: StartOptions): Promise<BootedImage>;
 }
@@ -36,7 +36,7 @@ export interface ImageLayer extends AsyncDisposable {
  * Makes the layer: an overlay on the image, new keys, a machine of its own.
  * @throws {VmbuildError} of the host; BASE_INVALID when the image is none.
  */
-export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
+export async function openOverlay(options: OverlayOptions): Promise<ImageOverlay> {
   const { image, emit, signal } = options;
   const { binary, firmware: kind, cpuModel } = options.machine;
   const runtime = await runtimeFolder();
@@ -57,7 +57,7 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
     if (uefi) await copyVariables(uefi, variables);
     const disk = join(folder, "disk.qcow2");
     await createOverlay({ path: disk, backing: image, backingFormat: info.format, signal });
-    const layer: StartableLayer = {
+    const overlay: StartableOverlay = {
       emit,
       signal,
       folder,
@@ -69,8 +69,8 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
     };
     let booted: BootedImage | undefined;
     return {
-      async start(how) {
-        booted = await startImage(layer, how);
+      async start(startOptions) {
+        booted = await startImage(overlay, startOptions);
         return booted;
       },
       async [Symbol.asyncDispose]() {

@@ -3,12 +3,12 @@ import { basename } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import { recognizeFile } from "../inputs/content.js";
 import type { Content } from "../inputs/content-kind.js";
-import { imageProblem } from "./soundness.js";
+import { findImageProblem } from "./integrity.js";
 import type { Layer } from "./layer.js";
 import { extentPaths, missingExtents } from "./vmdk.js";
 
 /** A file that should be a base. */
-export interface ImageFile {
+export interface BaseFile {
   /** Absolute. */
   readonly path: string;
   /** The address, path or name by which the user knows it. */
@@ -20,7 +20,7 @@ export interface ImageFile {
 }
 
 /** A file that should be a base, and what it was recognised as. */
-export interface Recognised {
+export interface RecognizedFile {
   readonly path: string;
   /** The subject of a message. */
   readonly what: string;
@@ -28,7 +28,7 @@ export interface Recognised {
 }
 
 /** The error for a file that is no base. */
-export function notABase(what: string, is: string, hint?: string): VmbuildError {
+export function invalidBaseError(what: string, is: string, hint?: string): VmbuildError {
   return new VmbuildError("BASE_INVALID", `${what} ${is}`, {
     hint:
       hint ??
@@ -37,24 +37,24 @@ export function notABase(what: string, is: string, hint?: string): VmbuildError 
 }
 
 /** Tells the kinds that need nothing done. */
-export function isReady(content: Content): boolean {
+export function isUsableAsIs(content: Content): boolean {
   return content.kind === "disk" || (content.kind === "image" && content.format === "qcow2");
 }
 
 /** Recognises a file of this host, with words for what the file system refuses. */
-async function recogniseBase(path: string, what: string): Promise<Content> {
+async function recognizeContent(path: string, what: string): Promise<Content> {
   try {
     return await recognizeFile(path);
   } catch (error) {
-    if (systemCode(error) === "EISDIR") throw notABase(what, "is a folder");
+    if (systemCode(error) === "EISDIR") throw invalidBaseError(what, "is a folder");
     throw error;
   }
 }
 
 /** @throws {VmbuildError} BASE_INVALID for a qcow2 image or a disk that is cut short or encrypted. */
-export async function requireSoundImage(layer: Recognised): Promise<void> {
-  const problem = await imageProblem(layer.path, layer.content);
-  if (problem) throw notABase(layer.what, problem.what, problem.hint);
+export async function requireIntactImage(layer: RecognizedFile): Promise<void> {
+  const problem = await findImageProblem(layer.path, layer.content);
+  if (problem) throw invalidBaseError(layer.what, problem.what, problem.hint);
 }
 
 /**
@@ -62,8 +62,8 @@ export async function requireSoundImage(layer: Recognised): Promise<void> {
  * @param isLocal whether it may name files of this host.
  * @throws {VmbuildError} BASE_INVALID when they are not there, or may not be named.
  */
-export async function describedExtents(
-  layer: Recognised & { readonly extents: readonly string[] },
+export async function extentsOf(
+  layer: RecognizedFile & { readonly extents: readonly string[] },
   isLocal: boolean,
 ): Promise<readonly string[]> {
   if (layer.content.kind !== "descriptor") return layer.extents;
@@ -71,7 +71,7 @@ export async function describedExtents(
   const named = extentPaths(layer.path, text);
   if (!isLocal && layer.extents.length === 0) {
     const files = named.map((path) => basename(path)).join(", ") || "none that it names";
-    throw notABase(
+    throw invalidBaseError(
       layer.what,
       `is a VMDK descriptor without its extents: ${files}`,
       "Convert the disk to one file: qemu-img convert -O qcow2 DISK.vmdk base.qcow2",
@@ -79,7 +79,7 @@ export async function describedExtents(
   }
   const missing = await missingExtents(layer.path, text);
   if (missing.length === 0) return named;
-  throw notABase(
+  throw invalidBaseError(
     layer.what,
     `is a VMDK descriptor without its extents: ${missing.join(", ")}`,
     "Put these files beside the descriptor, or use a monolithic image.",
@@ -96,19 +96,19 @@ export function foreignFormat(content: Extract<Content, { kind: "image" | "descr
  * @throws {VmbuildError} BASE_INVALID for anything but a disk image, alone or packed; for an image
  *   that is cut short or encrypted; for a VMDK descriptor without its extents.
  */
-export async function openFile(
-  file: ImageFile,
+export async function recognizeBase(
+  file: BaseFile,
 ): Promise<{ readonly layer: Layer; readonly extents: readonly string[] }> {
   const { path } = file;
   const what = `The base ${file.origin}`;
-  const content = await recogniseBase(path, what);
-  const layer = { path, name: basename(path), what, content, isOurs: false, extents: [] };
-  refuseOther(content, what);
-  if (isReady(content)) await requireSoundImage(layer);
-  return { layer, extents: await describedExtents(layer, file.isLocal) };
+  const content = await recognizeContent(path, what);
+  const layer = { path, name: basename(path), what, content, isTemporary: false, extents: [] };
+  refuseOtherContent(content, what);
+  if (isUsableAsIs(content)) await requireIntactImage(layer);
+  return { layer, extents: await extentsOf(layer, file.isLocal) };
 }
 
 /** @throws {VmbuildError} BASE_INVALID for content that is neither a disk image nor packed. */
-export function refuseOther(content: Content, what: string): void {
-  if (content.kind === "other") throw notABase(what, `is ${content.what}`, content.hint);
+export function refuseOtherContent(content: Content, what: string): void {
+  if (content.kind === "other") throw invalidBaseError(what, `is ${content.what}`, content.hint);
 }

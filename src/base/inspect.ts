@@ -11,14 +11,14 @@ import { openArchive } from "../inputs/open-archive.js";
 import { writeProgramOutput, UNPACKERS } from "../inputs/program-output.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
 import { readBaseImage } from "./base.js";
-import { madeImage } from "./disk-image.js";
+import { findConvertedImage } from "./disk-image.js";
 import { checkForeign } from "./foreign.js";
 import { chooseMember } from "./member.js";
-import { foreignFormat, isReady, openFile, refuseOther } from "./requirements.js";
-import type { ImageFile } from "./requirements.js";
+import { foreignFormat, isUsableAsIs, recognizeBase, refuseOtherContent } from "./recognize.js";
+import type { BaseFile } from "./recognize.js";
 
 /** What a look tells. */
-export interface Peeked {
+export interface BaseFileFacts {
   /** Bytes that the guest would see; undefined where the image is packed. */
   readonly virtualSize?: number;
   /** Why no more is known. */
@@ -26,17 +26,21 @@ export interface Peeked {
 }
 
 /** Names in a compressed archive are read only up to its end, which takes a while. */
-const LARGEST_LISTED = 256 * 2 ** 20;
+const MAX_LISTED_BYTES = 256 * 2 ** 20;
 
-interface Look {
+interface InspectContext {
   readonly what: string;
   readonly scratch: string;
   readonly signal: AbortSignal;
 }
 
 /** The beginning of a compressed file's content; a file that is itself a beginning will do. */
-async function beginning(path: string, by: Compression, look: Look): Promise<Content> {
-  const { what, scratch, signal } = look;
+async function readBeginning(
+  path: string,
+  by: Compression,
+  context: InspectContext,
+): Promise<Content> {
+  const { what, scratch, signal } = context;
   const target = join(scratch, "content");
   const input = createReadStream(path);
   try {
@@ -56,24 +60,32 @@ async function beginning(path: string, by: Compression, look: Look): Promise<Con
   return recognizeFile(target, false);
 }
 
-async function peekArchive(path: string, form: "tar" | "zip", look: Look): Promise<void> {
-  const { what, scratch, signal } = look;
+async function inspectArchive(
+  path: string,
+  form: "tar" | "zip",
+  context: InspectContext,
+): Promise<void> {
+  const { what, scratch, signal } = context;
   const archive = await openArchive(path, form, what, signal);
   const { member, content } = await chooseMember(archive, { what, scratch, signal });
-  refuseOther(content, memberIn(member.name, what));
+  refuseOtherContent(content, memberIn(member.name, what));
 }
 
-async function peekCompressed(path: string, by: Compression, look: Look): Promise<Peeked> {
-  const { what } = look;
-  const content = await beginning(path, by, look);
+async function inspectCompressed(
+  path: string,
+  by: Compression,
+  context: InspectContext,
+): Promise<BaseFileFacts> {
+  const { what } = context;
+  const content = await readBeginning(path, by, context);
   if (content.kind !== "archive") {
-    refuseOther(content, `The content of ${what.replace(/^The /, "the ")}`);
+    refuseOtherContent(content, `The content of ${what.replace(/^The /, "the ")}`);
     return {};
   }
   // tar knows the other forms by itself.
   const { size } = await stat(path);
-  if (content.form === "tar" && by !== "lz4" && size <= LARGEST_LISTED) {
-    await peekArchive(path, "tar", look);
+  if (content.form === "tar" && by !== "lz4" && size <= MAX_LISTED_BYTES) {
+    await inspectArchive(path, "tar", context);
     return {};
   }
   return { note: `${what} is ${content.what}: its content is checked when it is unpacked` };
@@ -84,10 +96,10 @@ async function peekCompressed(path: string, by: Compression, look: Look): Promis
  * @throws {VmbuildError} BASE_INVALID with what the file is instead, INPUT_UNPACK,
  *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
  */
-export async function peekBase(file: ImageFile, signal: AbortSignal): Promise<Peeked> {
-  const { layer, extents } = await openFile(file);
+export async function inspectBaseFile(file: BaseFile, signal: AbortSignal): Promise<BaseFileFacts> {
+  const { layer, extents } = await recognizeBase(file);
   const { path, what, content } = layer;
-  if (isReady(content)) {
+  if (isUsableAsIs(content)) {
     const options = { mayUseOtherFiles: file.isLocal, signal };
     return { virtualSize: (await readBaseImage(path, options)).virtualSize };
   }
@@ -95,15 +107,16 @@ export async function peekBase(file: ImageFile, signal: AbortSignal): Promise<Pe
     const image = { path, format: foreignFormat(content), what, extents };
     return { virtualSize: await checkForeign(image, signal) };
   }
-  const made = await madeImage(file, extents, signal);
-  if (made !== undefined) return { virtualSize: (await imageInfo(made, signal)).virtualSize };
+  const converted = await findConvertedImage(file, extents, signal);
+  if (converted !== undefined)
+    return { virtualSize: (await imageInfo(converted, signal)).virtualSize };
   const scratch = await mkdtemp(join(tmpdir(), "vmbuild-peek-"));
   try {
-    const look = { what, scratch, signal };
+    const context = { what, scratch, signal };
     const note = `${layer.name} is ${content.what}: the size of the image in it is not checked`;
-    if (content.kind === "archive") await peekArchive(path, content.form, look);
+    if (content.kind === "archive") await inspectArchive(path, content.form, context);
     else if (content.kind === "compressed") {
-      return { note, ...(await peekCompressed(path, content.by, look)) };
+      return { note, ...(await inspectCompressed(path, content.by, context)) };
     }
     return { note };
   } finally {

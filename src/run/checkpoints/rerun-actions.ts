@@ -6,35 +6,35 @@ import type { ActionType } from "../../steps/action.js";
 import type { ParsedAction } from "../../steps/registry.js";
 import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
-import { openStepLog, placeOf } from "../step-log.js";
+import { openStepLog, stepLocation } from "../step-log.js";
 
 /** Where an action runs. */
-type Side = ActionType["runsOn"];
+type ActionSide = ActionType["runsOn"];
 
-function runsAgain({ type, value }: ParsedAction, side: Side): boolean {
+function mustRerun({ type, value }: ParsedAction, side: ActionSide): boolean {
   return type.runsOn === side && type.rerunsWhenRestored(value as never);
 }
 
 /** Whether a kept step has something to do on the host. */
 export function hasHostActions(step: Step): boolean {
-  return step.actions.some((action) => runsAgain(action, "host"));
+  return step.actions.some((action) => mustRerun(action, "host"));
 }
 
 async function rerun(
   context: RunContext,
   step: Step,
   index: number,
-  side: Side,
+  side: ActionSide,
   guest: Guest | undefined,
 ): Promise<void> {
   const { emit, options } = context;
   const log = openStepLog(context, index, step.name);
   try {
     for (const [position, action] of step.actions.entries()) {
-      if (!runsAgain(action, side)) continue;
-      const place = { ...placeOf(context, index), log };
+      if (!mustRerun(action, side)) continue;
+      const location = { ...stepLocation(context, index), log };
       const { signal } = options;
-      await context.wait(() => rerunAction(step, position, { ...place, guest, emit, signal }));
+      await context.wait(() => rerunAction(step, position, { ...location, guest, emit, signal }));
     }
   } finally {
     log.close();
@@ -42,7 +42,7 @@ async function rerun(
 }
 
 /** Runs a kept step's actions on the host again. Throws what they fail with. */
-export function runHostActions(context: RunContext, step: Step, index: number): Promise<void> {
+export function rerunHostActions(context: RunContext, step: Step, index: number): Promise<void> {
   return rerun(context, step, index, "host", undefined);
 }
 
@@ -50,7 +50,7 @@ export function runHostActions(context: RunContext, step: Step, index: number): 
  * Runs a kept step's actions in the guest again, with the guest as it is now. Where a later step
  * took away what one of them needs, what it made then stays.
  */
-export async function runGuestActions(
+export async function rerunGuestActions(
   context: RunContext,
   step: Step,
   index: number,
