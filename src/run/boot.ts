@@ -1,4 +1,4 @@
-/** From a prepared disk to a guest that lets the build in. */
+/** Starts a machine and connects to its guest. */
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
@@ -22,8 +22,8 @@ import { completeShape } from "../machine/shape.js";
 import type { Prepared } from "./prepare.js";
 
 /**
- * Starts the machine and tells `vmbuild ssh` where it is.
- * @param options `paused`: it stands still, for a state to be loaded.
+ * Starts the machine and records its ports for `vmbuild ssh`.
+ * @param options `paused`: the CPUs are stopped, so that a snapshot can be loaded.
  */
 export async function bootMachine(
   context: RunContext,
@@ -74,13 +74,13 @@ export async function bootMachine(
     });
     return machine;
   } catch (error) {
-    // Nobody has the machine yet who would end it.
+    // The caller does not have the machine yet, so it cannot stop it.
     await machine.kill();
     throw error;
   }
 }
 
-/** How a machine's guest is reached. */
+/** Data needed to connect to a machine's guest over SSH. */
 export interface SshAccess {
   readonly machine: RunningMachine;
   readonly keys: BuildKeys;
@@ -91,7 +91,10 @@ export interface SshAccess {
   readonly signal: AbortSignal;
 }
 
-/** No connection outlives a reset, and none says so itself: nobody is left to end it. */
+/**
+ * Drops a connection when the machine is reset: SSH would otherwise wait for a guest that no longer
+ * knows the connection.
+ */
 function dropOnReset(connection: Connection, { machine }: SshAccess): Connection {
   const reason = new VmbuildError("GUEST_LOST", "The guest restarted while it was needed", {
     hint: "To restart the guest, use a reboot action, which waits until the guest answers again.",
@@ -103,7 +106,7 @@ function dropOnReset(connection: Connection, { machine }: SshAccess): Connection
   return connection;
 }
 
-/** Connects to the guest's own SSH server. */
+/** Connects to an SSH server of the guest, by default the guest's own. */
 export async function connectSsh(
   access: SshAccess,
   timeoutMs: number,
@@ -123,22 +126,27 @@ export async function connectSsh(
   return dropOnReset(connection, access);
 }
 
-/** The door, where it is open, answers as soon as the guest goes on. Milliseconds. */
+/**
+ * Delay before the guest's own SSH server is tried. The rescue SSH server, if it runs, answers as
+ * soon as the guest resumes. Milliseconds.
+ */
 const GUEST_SSHD_DELAY_MS = 3000;
-/** Where it is not, this is when we know. */
+/** Time limit for the rescue SSH server, which may not run in this guest. */
 const RESCUE_SSHD_TIMEOUT_MS = 60_000;
 
 /** Time limit. A restored guest answers at once, unless the host is very busy. Milliseconds. */
 export const RESTORED_TIMEOUT_MS = 120_000;
 
 /**
- * Connects to a guest out of a saved state: by its door, or by its own SSH server. A firewall may
- * let only one of them in, and a clean-up leave only the door; so both are tried until one answers.
- * @throws {VmbuildError} what kept the guest's own server from letting the build in.
+ * Connects to a restored guest through the rescue SSH server or the guest's own. Both are tried
+ * until one answers: a firewall may block one of them, and a clean-up step may have disabled the
+ * guest's own.
+ * @throws {VmbuildError} the error of the guest's own server when neither answers.
  */
 export function connectSshRestored(access: SshAccess, timeoutMs: number): Promise<Connection> {
   const { machine, signal, emit } = access;
-  // How far the second way gets would only confuse who reads how far the first does.
+  // The stages of both attempts would be mixed up in the output; only the rescue server's are
+  // shown.
   const quiet: Emit = (event) => (event.type === "guest.stage" ? undefined : emit(event));
   const viaGuestSshd = async (either: AbortSignal): Promise<Connection> => {
     await delay(GUEST_SSHD_DELAY_MS, undefined, { signal: either });
@@ -181,7 +189,7 @@ function createGuest(
 }
 
 /**
- * Waits until the guest is ready, with cloud-init done where the template brought user-data.
+ * Waits until the guest is ready, including cloud-init where the template has user-data.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
  */
 export async function connectGuest(
@@ -202,7 +210,7 @@ export async function connectGuest(
 }
 
 /**
- * Connects to a guest that was loaded from a saved state.
+ * Connects to a guest that was restored from a snapshot.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_HOST_KEY, GUEST_AUTH.
  */
 export async function reconnectGuest(

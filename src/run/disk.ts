@@ -1,4 +1,4 @@
-/** A new working disk: an overlay on the base, and the seed with the keys that open its guest. */
+/** Creates a new working disk: an overlay on the base, and the seed with the build's keys. */
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
@@ -50,7 +50,7 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
 }
 
 /**
- * Makes disk, seed and keys anew, in place of what is there.
+ * Creates disk, seed and keys, replacing existing ones.
  * @throws {VmbuildError} BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE, TEMPLATE_INVALID.
  */
 export async function prepareDisk(context: RunContext, prepared: Prepared): Promise<BuildKeys> {

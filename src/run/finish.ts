@@ -1,4 +1,4 @@
-/** From a guest whose steps are done to an artifact: seal, shut down, compact, digest, describe. */
+/** Creates the artifact after the last step: seal, shut down, compact, digest, describe. */
 import { readdir } from "node:fs/promises";
 import { arch, release } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
@@ -31,7 +31,7 @@ import type { Prepared } from "./prepare.js";
 import type { StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
-/** Takes the build's traces out of the guest, and gives free space back to the host. */
+/** Removes the build's keys and identity from the guest, and trims its file systems. */
 export async function seal(
   context: ContextWith<"template" | "emit" | "phase">,
   guest: Guest,
@@ -45,7 +45,7 @@ export async function seal(
   });
 }
 
-/** Switches the guest off, for good. */
+/** Shuts the guest down. */
 export async function shutDown(
   context: RunContext,
   machine: RunningMachine,
@@ -63,7 +63,7 @@ export async function shutDown(
   );
 }
 
-/** Overwrites what the build left in blocks of the disk that belong to no file any more. */
+/** Overwrites traces of the build in free blocks of the disk. */
 export async function scrub(
   context: ContextWith<"template" | "options" | "phase">,
   stopped: StoppedMachine,
@@ -80,19 +80,22 @@ export async function scrub(
 interface FinishedImage {
   readonly image: CompactedImage;
   readonly checksums: Digests;
-  /** The names of what steps made beside it. */
+  /** Names of the files that steps created beside the image. */
   readonly companions: readonly string[];
 }
 
-/** How the disk came to be what it is. */
+/** Data from which the artifact is created. */
 export interface ArtifactSource {
   readonly stopped: StoppedMachine;
   readonly steps: readonly StepRecord[];
-  /** Steps whose saved state somebody changed before the rest ran. */
+  /** Steps whose checkpoint was modified with `vmbuild ssh --save` before later steps ran. */
   readonly changedByHand: readonly string[];
 }
 
-/** As seen from here, or its bare name: what an image carries along says nothing of this host. */
+/**
+ * Returns a path relative to the current folder, or only the name where it is outside: a manifest
+ * must not reveal paths of this host.
+ */
 function pathForManifest(path: string): string {
   const shown = relativeToCurrent(path);
   return shown.startsWith("..") || isAbsolute(shown) ? basename(path) : shown;
@@ -173,9 +176,10 @@ function composeResult(
 }
 
 /**
- * Makes the artifact of a stopped machine's disk. Nothing appears under a final name before all
- * of it is whole; an older artifact stays until then.
- * @throws {VmbuildError} OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE, ARTIFACT_DIGEST.
+ * Creates the artifact from a stopped machine's disk. Files appear under their final names only
+ * when all are complete; an older artifact remains until then.
+ * @throws {VmbuildError} OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
+ *   ARTIFACT_DIGEST.
  */
 export async function makeArtifact(
   context: RunContext,
@@ -224,6 +228,6 @@ export async function makeArtifact(
     await staging.publish();
     return composeResult(context, finished, source.steps);
   };
-  // `await`, since the staging is disposed of when this function returns.
+  // `await` is needed because the staging is disposed of when this function returns.
   return await context.phase("describe", publish, { own: true });
 }

@@ -6,7 +6,9 @@ import type { RunResult } from "../events/result.js";
 import { digestOutputs, imageKey, writePublishedRecord } from "./checkpoints/published.js";
 import type { RunContext } from "./context.js";
 
-/** Notes what was published and from what, so that the next run can tell that nothing changed. */
+/**
+ * Records the published image and its key, so that the next run can tell whether anything changed.
+ */
 export async function recordImage(
   context: RunContext,
   result: RunResult,

@@ -1,6 +1,6 @@
 /**
- * The life cycle of a run's machine as types: it boots, is ready, and has stopped. What needs a
- * guest takes a {@link ReadyMachine}; what reads the disk takes a {@link StoppedMachine}.
+ * Defines the life cycle of a run's machine as types: booting, ready, stopped. Functions that need
+ * a guest take a {@link ReadyMachine}; those that read the disk take a {@link StoppedMachine}.
  */
 import type { Control } from "../builds/control.js";
 import type { Checkpoint } from "../checkpoints/records.js";
@@ -20,11 +20,11 @@ export interface StartInput {
   readonly control: Control;
 }
 
-/** A machine that runs, whatever its guest does. Disposing of it kills the machine. */
+/** Running machine. Disposing of it kills the machine. */
 interface DisposableMachine extends AsyncDisposable {
   readonly machine: RunningMachine;
   readonly keys: BuildKeys;
-  /** Saves checkpoints; undefined where the run saves none. */
+  /** Saves checkpoints; undefined where the run does not save any. */
   readonly saver: CheckpointSaver | undefined;
 }
 
@@ -37,17 +37,17 @@ export interface BootingMachine extends DisposableMachine {
 export interface ReadyMachine extends DisposableMachine {
   readonly stage: "ready";
   readonly guest: Guest;
-  /** The checkpoint that it was loaded from; undefined after a boot. */
+  /** Checkpoint that the machine was restored from; undefined after a boot. */
   readonly from: Checkpoint | undefined;
-  /** That checkpoint and the ones before it, as far as they are recorded. */
+  /** That checkpoint and the earlier ones, as far as they are recorded. */
   readonly restored: readonly Checkpoint[];
 }
 
-/** A machine that has stopped, and what is left of it. */
+/** Machine that has stopped. */
 export class StoppedMachine {
-  /** Path of the working disk, which nothing uses any more. */
+  /** Path of the working disk, which is no longer in use. */
   readonly disk: string;
-  /** The build's keys, whose traces may still be in free blocks of the disk. */
+  /** Keys of the build. Their traces may still be in free blocks of the disk. */
   readonly keys: BuildKeys;
 
   private constructor(disk: string, keys: BuildKeys) {
@@ -55,7 +55,7 @@ export class StoppedMachine {
     this.keys = keys;
   }
 
-  /** Waits until QEMU has ended, and hands over its disk. */
+  /** Waits until QEMU has exited. */
   static async from({ machine, keys }: ReadyMachine, disk: string): Promise<StoppedMachine> {
     await machine.ended;
     return new StoppedMachine(disk, keys);
@@ -86,7 +86,7 @@ export function readyMachine(
   return withDisposal({ ...parts, stage: "ready" as const });
 }
 
-/** Creates what saves the machine's checkpoints; undefined where the run saves none. */
+/** Creates the saver of the machine's checkpoints; undefined where the run does not save any. */
 export function createCheckpointSaver(
   { context, plan }: StartInput,
   machine: RunningMachine,

@@ -1,4 +1,4 @@
-/** When a run takes its output folder into use: before its machine starts, and as early as it can. */
+/** Claims the output folder of a run, as early as possible and before its machine starts. */
 import { lockOutputFolder } from "../artifact/output-folder.js";
 import type { OutputFolderLock } from "../artifact/output-folder.js";
 import type { OutputTarget } from "../artifact/output-owner.js";
@@ -6,7 +6,7 @@ import { requireNothingOverwritten } from "../requirements/overwritten.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
 import type { RunContext, ContextWith } from "./context.js";
 
-/** The output folder as the artifact's room knows it. */
+/** Returns the output folder in the form that `artifact/` uses. */
 export function outputTarget({
   template: { name },
   output: { folder, filename },
@@ -16,7 +16,7 @@ export function outputTarget({
 
 /**
  * Claims the output folder for a run that will write to it.
- * @returns undefined for a run that stops before there is an image.
+ * @returns undefined for a run that stops before it creates an image.
  * @throws {VmbuildError} OUTPUT_TAKEN, OUTPUT_UNWRITABLE, ARTIFACT_SPACE.
  */
 export async function claimOutput(
@@ -28,8 +28,8 @@ export async function claimOutput(
 }
 
 /**
- * Claims it before anything is fetched, unless the image may be up to date: then nothing is
- * written, and a folder that has become read-only does no harm.
+ * Claims the output folder before anything is fetched, unless the image may be up to date. In that
+ * case nothing is written, and a read-only folder must not cause an error.
  */
 export async function claimOutputEarly(context: RunContext): Promise<OutputFolderLock | undefined> {
   const published = await readPublishedRecord(context.workspace.build.published);

@@ -1,4 +1,4 @@
-/** What a run needs whichever way its machine starts: host, inputs and base, side by side. */
+/** Prepares a run in parallel: host, inputs and base. */
 import { requireFit, resolveBase } from "../base/base.js";
 import type { Base } from "../base/base.js";
 import { resolveInput } from "../inputs/inputs.js";
@@ -10,12 +10,12 @@ import type { RunContext } from "./context.js";
 import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
 
-/** What was found and fetched. */
+/** Facts about the host, and the fetched inputs and base. */
 export interface Prepared {
   readonly host: HostFacts;
   readonly inputs: readonly ResolvedInput[];
   readonly base: Base;
-  /** What the base's file was when its digest was known. */
+  /** Identity of the base's file when its digest was computed. */
   readonly baseIdentity: FileIdentity;
 }
 
@@ -70,8 +70,8 @@ async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Ba
 }
 
 /**
- * Gets everything ready but the disk, which may come from a checkpoint.
- * @throws {VmbuildError} of the rooms it calls: the first failure, the others being cancelled.
+ * Prepares everything except the disk, which may come from a checkpoint.
+ * @throws {VmbuildError} the first error; the other preparations are cancelled.
  */
 export async function prepare(context: RunContext): Promise<Prepared> {
   const [host, inputs, base] = await runInParallel<[HostFacts, ResolvedInput[], Base]>(

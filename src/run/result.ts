@@ -4,7 +4,7 @@ import type { PublishedImage } from "./checkpoints/published.js";
 import type { RunContext, ContextWith } from "./context.js";
 import type { StepRecord } from "./steps.js";
 
-/** The result of a run that had nothing to do. */
+/** Returns the result of a run whose image is up to date. */
 export function upToDateResult(
   context: ContextWith<"template" | "workspace" | "warnings">,
   published: PublishedImage,
@@ -22,7 +22,7 @@ export function upToDateResult(
   };
 }
 
-/** The result of a run that was told to stop after a step. */
+/** Returns the result of a run that stopped after the step of `--until`. */
 export function stoppedResult(context: RunContext, steps: readonly StepRecord[]): RunResult {
   const { template, workspace, warnings, options } = context;
   return {

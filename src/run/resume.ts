@@ -80,13 +80,18 @@ function checkpointsUpTo({ store, decision }: RunPlan, last: Checkpoint): Checkp
   );
 }
 
-/** The host's fault, or that of whoever ended QEMU: it would befall any state, and a boot too. */
+/**
+ * Returns whether an error has another cause than the checkpoint, so that any other checkpoint, and
+ * a boot, would fail as well: a problem of the host, or QEMU killed by a signal.
+ */
 function isUnrelatedToCheckpoint({ code, details }: VmbuildError): boolean {
   if (code.startsWith("HOST_") || code === "MACHINE_START") return true;
   return code === "MACHINE_DIED" && ["SIGKILL", "SIGTERM"].includes(String(details["signal"]));
 }
 
-/** Tries the states that hold, the newest first. One that cannot be loaded is forgotten, and said. */
+/**
+ * Tries the valid checkpoints, newest first. One that cannot be loaded is removed, with a warning.
+ */
 export async function resumeFromCheckpoint(start: StartInput): Promise<ReadyMachine | undefined> {
   const { context, plan } = start;
   const { emit, options } = context;
@@ -102,7 +107,8 @@ export async function resumeFromCheckpoint(start: StartInput): Promise<ReadyMach
         type: "warning",
         message: `The checkpoint ${which} cannot be used: ${error.message}`,
       });
-      // A guest that does not answer may do so another time; a state that QEMU refuses never will.
+      // A guest that does not answer may do so next time. A snapshot that QEMU cannot load is
+      // useless.
       if (error.code.startsWith("GUEST_")) continue;
       await plan.store.removeWithSnapshots([candidate.tag], options.signal);
     }
@@ -110,7 +116,7 @@ export async function resumeFromCheckpoint(start: StartInput): Promise<ReadyMach
   return undefined;
 }
 
-/** Starts from a state that another build left, of a guest with the same base, machine and seed. */
+/** Starts from a shared checkpoint of a booted guest with the same base, machine and seed. */
 export async function resumeFromShared(start: StartInput): Promise<ReadyMachine | undefined> {
   const { context, plan } = start;
   const { emit, options, workspace } = context;

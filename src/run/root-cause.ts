@@ -1,12 +1,12 @@
-/** What ended something that works with a machine, where one failure follows from another. */
+/** Finds the root cause of a failure: if QEMU died, reports that instead of the lost connection. */
 import { setTimeout as delay } from "node:timers/promises";
 import { asVmbuildError } from "../errors.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 
-/** Whoever talks to a machine that dies may notice before its end does. Milliseconds. */
+/** Time within which QEMU's exit is noticed after a connection to it is lost. Milliseconds. */
 const DEATH_GRACE_MS = 1000;
 
-/** What ended the part of a run that has a machine: its death, where the rest follows from that. */
+/** Returns the machine's death where an error is its consequence; otherwise the error itself. */
 export async function findRootCause(thrown: unknown, machine: RunningMachine): Promise<unknown> {
   const { code } = asVmbuildError(thrown);
   if (code !== "GUEST_LOST" && code !== "MACHINE_QMP") return thrown;

@@ -1,4 +1,4 @@
-/** A build from first to last. */
+/** Runs a build from the template to the published artifact. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
@@ -39,8 +39,8 @@ export type { BuildOptions } from "./context.js";
 
 /**
  * Builds a template's image.
- * @returns what was made; it is also the `result` of the `run.finished` event.
- * @throws {VmbuildError} whatever ended the run; the same is the `error` of `run.failed`.
+ * @returns the result, which is also in the `run.finished` event.
+ * @throws {VmbuildError} the error that ended the run, which is also in the `run.failed` event.
  */
 export async function build(options: BuildOptions): Promise<RunResult> {
   const meter = new Meter();
@@ -48,7 +48,7 @@ export async function build(options: BuildOptions): Promise<RunResult> {
   for (const secret of [...template.secrets, ...proxyPasswords()]) secrets.add(secret);
   const once = options.checkpoints === false || template.checkpoints === false;
   const reportFailure = (thrown: unknown): never => {
-    // A run that may not even begin ends like any other: somebody has to be told.
+    // A run that cannot begin must end with the same event as any other.
     const error = asVmbuildError(thrown);
     bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
     throw error;
@@ -64,8 +64,8 @@ export async function build(options: BuildOptions): Promise<RunResult> {
   }
 }
 
-/** Opens the run's log of events and announces the run. */
-// eslint-disable-next-line require-await -- What it throws is to be a rejection.
+/** Opens the run's event log and announces the run. */
+// eslint-disable-next-line require-await -- An exception must become a rejection.
 async function beginRun(
   options: BuildOptions,
   workspace: Workspace,
@@ -104,7 +104,10 @@ async function runBuild(context: RunContext): Promise<RunResult> {
   }
 }
 
-/** What is done for the next run; where it fails, that one does more, and this one is as it is. */
+/**
+ * Does work that only the next run benefits from. A failure is a warning, since this run's result
+ * is not affected.
+ */
 async function prepareNextRun(
   { emit }: ContextWith<"emit">,
   work: () => Promise<void>,
@@ -120,7 +123,7 @@ interface MachineResult extends StepsResult {
   readonly stopped: StoppedMachine;
 }
 
-/** The part of a run in which there is a machine: from its start to its end. */
+/** Runs the part of a run that has a machine: from its start to its end. */
 async function runMachine(
   context: RunContext,
   prepared: Prepared,
@@ -163,14 +166,17 @@ async function runMachine(
   }
 }
 
-/** Blocks that the guest read before and after the change belong to two different disks. */
+/**
+ * Returns the error for a base that changed during the run: the guest may have read blocks of both
+ * versions.
+ */
 function baseChangedError({ base }: Prepared): VmbuildError {
   return new VmbuildError("BASE_INVALID", `The base ${base.path} was changed while it was in use`, {
     hint: "Replace a base by renaming a new file over it, then run the command again.",
   });
 }
 
-/** The state in which a step failed is kept, for `vmbuild ssh`. */
+/** Saves a checkpoint of the failed step for `vmbuild ssh`. */
 async function saveFailedStep(
   { workspace, template }: ContextWith<"workspace" | "template">,
   saver: CheckpointSaver | undefined,
@@ -178,11 +184,11 @@ async function saveFailedStep(
 ): Promise<void> {
   const { failedStep } = workspace;
   if (failedStep === undefined) return;
-  // A system that is about to end is nothing to look into.
+  // A guest that is shutting down cannot be inspected.
   if (asVmbuildError(thrown).details["ending"] !== undefined) return;
   const position = template.steps.findIndex(({ name }) => name === failedStep);
   const stepsSoFar = position === -1 ? template.steps : template.steps.slice(0, position + 1);
-  // Its memory may hold what such a step must not leave anywhere.
+  // Memory may contain data that a step with `"cache": false` must not leave on disk.
   if (stepsSoFar.some((step) => !step.cache)) return;
   await saver?.saveFailed(failedStep, asVmbuildError(thrown));
 }
@@ -200,7 +206,7 @@ async function pauseRun(
   await pause(reason, { name: template.name, emit, control, waitForEnter, onChange }, signal);
 }
 
-/** Whatever ends the pause, the error before it is the one that counts. */
+/** Pauses after an error. The error that caused the pause is reported, not the one that ends it. */
 async function pauseOnError(
   context: RunContext,
   thrown: unknown,
@@ -243,7 +249,7 @@ async function recordFailure(
 ): Promise<VmbuildError> {
   await updateRecord(workspace, { state: "failed", outcome: error.code }).catch(
     (thrown: unknown) => {
-      // The disk that is full, or was taken away, is often what the run failed of.
+      // The run may have failed because this disk is full or was removed.
       emit({
         type: "note",
         message: `The run's record could not be written: ${asVmbuildError(thrown).message}`,

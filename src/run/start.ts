@@ -1,4 +1,4 @@
-/** Starts the machine, from a checkpoint where one holds or from the base, and connects its guest. */
+/** Starts the machine from a checkpoint or from the base, and connects to its guest. */
 import { asVmbuildError } from "../errors.js";
 import { startRescueSshd } from "../guest/rescue-sshd.js";
 import { refreshGuest } from "../guest/refresh.js";
@@ -14,7 +14,7 @@ import { resumeFromCheckpoint, resumeFromShared } from "./resume.js";
 import { bootingMachine, createCheckpointSaver, readyMachine } from "./lifecycle.js";
 import type { BootingMachine, ReadyMachine, StartInput } from "./lifecycle.js";
 
-/** Boots the base. {@link connectMachine} connects its guest. */
+/** Boots the base. {@link connectMachine} connects to its guest. */
 async function bootFromBase(start: StartInput): Promise<BootingMachine> {
   const { context, prepared, plan, control } = start;
   const { template } = context;
@@ -37,14 +37,14 @@ async function bootFromBase(start: StartInput): Promise<BootingMachine> {
   return bootingMachine({ machine, keys, saver });
 }
 
-/** Shares the booted guest with other builds. A failure is a note: no build depends on it. */
+/** Shares the booted guest with other builds. A failure is a note, since no build depends on it. */
 async function shareBootedGuest(
   { context, plan }: StartInput,
   machine: RunningMachine,
 ): Promise<void> {
   const { records } = plan.store;
   const checkpoint = records?.checkpoints.find(({ index }) => index === 0);
-  // An image that is not sealed keeps the keys of its build: no other may have the same.
+  // An image that is not sealed retains the build's keys, which no other image may have.
   if (!records || !checkpoint || !context.template.seal) return;
   try {
     await shareCheckpoint(context.workspace.work, records, checkpoint, machine);
@@ -59,8 +59,8 @@ async function shareBootedGuest(
 }
 
 /**
- * Starts the machine: from the newest checkpoint that holds and can be loaded, from a booted guest
- * that another build shared, or from the base.
+ * Starts the machine: from the newest valid checkpoint that can be loaded, from a shared checkpoint
+ * of a booted guest, or from the base.
  * @throws {VmbuildError} MACHINE_START, MACHINE_DIED, HOST_SPACE.
  */
 export async function startMachine(start: StartInput): Promise<BootingMachine | ReadyMachine> {
@@ -72,8 +72,8 @@ export async function startMachine(start: StartInput): Promise<BootingMachine | 
 }
 
 /**
- * Connects the guest of a machine that boots, once it answers. The machine is then saved and shared
- * with other builds, before anything distinguishes its guest from theirs.
+ * Connects to the guest of a booting machine once it answers. The checkpoint is then saved and
+ * shared with other builds, before the guest gets anything specific to this build.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
  */
 export async function connectMachine(

@@ -1,4 +1,4 @@
-/** Runs the template's steps in order; those that a checkpoint covers are skipped. */
+/** Runs the template's steps in order, except cached ones. */
 import { requireCompanionNames } from "../artifact/companions.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
@@ -12,22 +12,22 @@ import type { Breakpoint } from "./pause.js";
 import type { ReadyMachine } from "./lifecycle.js";
 import { openStepLog, stepLocation } from "./step-log.js";
 
-/** A step that succeeded, in this run or in the one that its checkpoint is from. Milliseconds. */
+/** Step that succeeded, in this run or in the one that saved its checkpoint. Milliseconds. */
 export interface StepRecord {
   readonly name: string;
   readonly durationMs: number;
-  /** Taken from a checkpoint. */
+  /** Restored from a checkpoint. */
   readonly restored?: boolean;
 }
 
 /** Results of the steps. */
 export interface StepsResult {
   readonly records: readonly StepRecord[];
-  /** The key after the last step; undefined where it is uncertain what the guest was made from. */
+  /** Key after the last step; undefined where it is not certain. */
   readonly key: string | undefined;
 }
 
-/** Whether a breakpoint is set here. */
+/** Returns whether the run pauses before or after a step. */
 function isBreakpoint(
   context: ContextWith<"options">,
   when: Breakpoint["when"],
@@ -38,7 +38,7 @@ function isBreakpoint(
   return breakpoints.some((point) => point.when === when && point.step === step.name);
 }
 
-/** One step that is to run. */
+/** Step that is about to run. */
 interface StepRun {
   readonly context: RunContext;
   readonly step: Step;
@@ -70,7 +70,7 @@ async function runLoggedStep(stepRun: StepRun): Promise<number> {
   }
 }
 
-/** Checks the guest after a step. A guest that is about to end fails the step that ended it. */
+/** Checks the guest after a step. A step fails if the guest is about to shut down. */
 async function checkGuestAfter(
   { workspace }: ContextWith<"workspace">,
   checker: GuestChecker,
@@ -85,7 +85,7 @@ async function checkGuestAfter(
   }
 }
 
-/** Records a step that is skipped, with the time that it took when it ran. */
+/** Reports a cached step and returns its record, with the duration of its original run. */
 function cachedRecord(
   { emit, template }: ContextWith<"emit" | "template">,
   step: Step,
@@ -109,7 +109,7 @@ export interface StepsInput {
 }
 
 /**
- * Runs the steps that the machine's checkpoint does not cover, up to the last one that is asked for.
+ * Runs the steps that the checkpoint does not cover, up to the one of `--until`.
  * @throws {VmbuildError} STEP_FAILED, STEP_TIMEOUT, VERIFY_FAILED, GUEST_LOST, MACHINE_DIED.
  */
 export async function runSteps({

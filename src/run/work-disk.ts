@@ -5,8 +5,8 @@ import type { RunPlan } from "./checkpoints/plan.js";
 import type { RunContext, ContextWith } from "./context.js";
 
 /**
- * Leaves the working disk as the next run wants it: without what sealing and switching off wrote,
- * since that run begins with a saved state; and without a failure that is mended.
+ * Prepares the working disk for the next run: removes the checkpoint of a failed step, and the data
+ * that was written after the last checkpoint, by sealing for example.
  */
 export async function restoreLastCheckpoint(
   context: RunContext,
@@ -28,7 +28,7 @@ export async function restoreLastCheckpoint(
   emit({ type: "note", message });
 }
 
-/** A working disk without states is of no use to anybody, unless somebody asked for it. */
+/** Removes a working disk without checkpoints, unless `--keep-work` is given. */
 async function removeWorkDisk({
   workspace,
   options,
@@ -40,7 +40,10 @@ async function removeWorkDisk({
   if (work === build.once) await rm(work.folder, { recursive: true, force: true });
 }
 
-/** What runs again leaves nothing behind that a later run could take for it. */
+/**
+ * Removes the checkpoints of steps that run again, and the record of the image: a later run must
+ * not use them.
+ */
 export async function removeObsolete(
   context: ContextWith<"options" | "workspace">,
   plan: RunPlan,

@@ -1,6 +1,6 @@
 /**
- * Decides where a run starts: from the newest checkpoint that still holds, or from the base. Says
- * for each step whether it is skipped, and for those that run, why.
+ * Decides where a run starts: from the newest valid checkpoint, or from the base. For each step,
+ * tells whether it is cached, and otherwise why it runs.
  */
 import { explainDifferences } from "../../checkpoints/explain.js";
 import { keyAfterChange, keyOf } from "../../checkpoints/manifest.js";
@@ -17,41 +17,45 @@ export interface ResumeOptions {
   readonly from?: string | undefined;
 }
 
-/** The checkpoints of a build, and the records they are from. */
+/** Checkpoints of a build, and the records that contain them. */
 export type StoredCheckpoints = Pick<CheckpointStore, "records" | "checkpoints">;
 
-/** The manifests of a build as it is now: of the machine before the first step, and of each step. */
+/** Manifests of a build as it is now: of the machine before the first step, and of each step. */
 export interface ManifestChain {
   readonly root: Manifest;
   readonly steps: readonly Manifest[];
 }
 
-/** Whether a step is skipped, and why it runs otherwise. */
+/** Decision for one step: whether it is cached, and otherwise why it runs. */
 export interface StepDecision {
   readonly step: string;
   /** Counted from 1. */
   readonly index: number;
   readonly cached: boolean;
-  /** Empty for a step that is skipped; for the first that runs, what changed. */
+  /**
+   * Reason why the step runs; empty for a cached step. The first step that runs has what changed.
+   */
   readonly reason: string;
 }
 
-/** Where a run starts. */
+/** Start of a run, and what follows for each step. */
 export interface Decision {
   /** `keys[0]` is the key of the machine before the first step, `keys[n]` of that after step n. */
   readonly keys: readonly string[];
-  /** The key after the last step, with changes by hand on the way to it. */
+  /**
+   * Key after the last step, including checkpoints that were modified with `vmbuild ssh --save`.
+   */
   readonly finalKey: string;
-  /** How many steps are skipped. */
+  /** Number of cached steps. */
   readonly cachedSteps: number;
-  /** The checkpoints to start from, the newest first; empty where there is none. */
+  /** Checkpoints to start from, newest first; empty where there is none. */
   readonly candidates: readonly Checkpoint[];
   readonly steps: readonly StepDecision[];
-  /** Steps whose checkpoint was changed by hand, among those that are skipped. */
+  /** Cached steps whose checkpoint was modified with `vmbuild ssh --save`. */
   readonly changedByHand: readonly string[];
 }
 
-/** What {@link decide} works with. */
+/** Inputs of {@link decide}. */
 export interface DecideInput {
   readonly chain: ManifestChain;
   /** The template's steps. */
@@ -61,7 +65,10 @@ export interface DecideInput {
   readonly options: ResumeOptions;
 }
 
-/** Computes the keys of all steps, including changes by hand on the way. */
+/**
+ * Computes the keys of all steps. A checkpoint that was modified with `vmbuild ssh --save` changes
+ * the keys after it.
+ */
 function computeKeys(chain: ManifestChain, checkpoints: readonly Checkpoint[]) {
   const keys: string[] = [];
   const changed: { index: number; step: string }[] = [];
@@ -76,17 +83,20 @@ function computeKeys(chain: ManifestChain, checkpoints: readonly Checkpoint[]) {
   return { keys, changed, finalKey: parent };
 }
 
-/** Returns the key that later checkpoints build on: another one after a change by hand. */
+/**
+ * Returns the key that later checkpoints build on. It differs from the checkpoint's own key after
+ * `vmbuild ssh --save`.
+ */
 export function parentKeyOf(checkpoint: Pick<Checkpoint, "key" | "changedByHand">): string {
   const { key, changedByHand } = checkpoint;
   return changedByHand === undefined ? key : keyAfterChange(key, changedByHand);
 }
 
-/** The number of steps that may be skipped at most, and what limits it. */
+/** Largest number of steps that may be cached, and the reason for the limit. */
 interface ReuseLimit {
-  /** -1: not even the state before the first step may be used. */
+  /** -1: not even the checkpoint before the first step may be used. */
   readonly count: number;
-  /** Empty where nothing limits it. */
+  /** Empty where there is no limit. */
   readonly reason: string;
 }
 
@@ -101,7 +111,7 @@ function reuseLimit(steps: readonly Step[], options: ResumeOptions): ReuseLimit 
   return { count: steps.length, reason: "" };
 }
 
-/** Finds the last checkpoint of the same step, to compare with. */
+/** Finds the last checkpoint of the same step, for comparison. */
 function lastCheckpointOf(
   index: number,
   name: string,
@@ -140,13 +150,12 @@ async function reasonToRun(
   return describeChange(cachedSteps + 1, input);
 }
 
-/** Finds where a run starts. Pure, but for reading texts of earlier runs to explain a change. */
+/** Finds where a run starts. Pure, except that it reads stored texts to explain a change. */
 export async function decide(input: DecideInput): Promise<Decision> {
   const { chain, steps, store, options } = input;
   const { keys, changed, finalKey } = computeKeys(chain, store.checkpoints);
   const limit = reuseLimit(steps, options);
-  // The last checkpoint whose key still holds is the start. Earlier ones stand in for it if it
-  // cannot be loaded.
+  // The newest valid checkpoint is the start. Earlier ones are used if it cannot be loaded.
   const candidates = store.checkpoints
     .filter(({ index, key }) => index <= limit.count && keys[index] === key)
     .toSorted((one, other) => other.index - one.index);
@@ -177,7 +186,7 @@ function decideStep(
   };
 }
 
-/** Summarizes a decision in one line: how many steps are skipped, and why the next one runs. */
+/** Summarizes a decision in one line: the number of cached steps, and why the next one runs. */
 export function summarize({ steps, cachedSteps }: Pick<Decision, "steps" | "cachedSteps">): string {
   const first = steps.find((step) => !step.cached);
   if (!first) return `all ${cachedSteps} steps are cached`;

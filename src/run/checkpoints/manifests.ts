@@ -1,4 +1,6 @@
-/** What each state of a build is made from: one manifest for the machine, one for each step. */
+/**
+ * Creates the manifests of a build: one for the machine before the first step, one for each step.
+ */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { basename, relative, sep } from "node:path";
@@ -21,12 +23,15 @@ import type { HostFacts } from "../../requirements/host.js";
 import { planMachine, planSeed } from "../../requirements/plan.js";
 import type { Prepared } from "../prepare.js";
 
-/** Changes when this version makes states that an older one's cannot stand in for. */
+/** Version of the manifests. Raised when older checkpoints can no longer replace new ones. */
 const MANIFEST_FORMAT = "1";
 
 const hash = (text: string | Buffer): string => createHash("sha256").update(text).digest("hex");
 
-/** With `-cpu host` a guest has seen this host's processor, and may not run on another. */
+/**
+ * Returns the model of the host's processor. With `-cpu host` the guest knows it, and its
+ * checkpoint may not run on another.
+ */
 async function hostCpu(): Promise<string> {
   const text = await readFile("/proc/cpuinfo", "utf8");
   const field = (name: string): string =>
@@ -34,7 +39,9 @@ async function hostCpu(): Promise<string> {
   return `${field("model name")}, features ${hash(field("flags")).slice(0, 12)}`;
 }
 
-/** The argument list with the same names for what differs from run to run. */
+/**
+ * Returns QEMU's arguments with fixed names in place of paths and ports that differ between runs.
+ */
 function normalizedArguments(shape: MachineShape, host: HostFacts): string[] {
   const files = {
     disk: "/disk",
@@ -52,7 +59,7 @@ async function baseDigest(prepared: Prepared, signal: AbortSignal): Promise<stri
   return base.digest ?? `sha256:${await digestOf(base.path, { signal })}`;
 }
 
-/** The files that the base lay on, by number: their folders count for nothing. */
+/** Describes the backing files of the base by number; their folders are irrelevant. */
 function describeOtherFiles({ base }: Prepared): Manifest {
   const entries = base.otherFiles.map(({ path, digest }, index) => [
     `base file ${index + 2} (${basename(path)})`,
@@ -61,7 +68,10 @@ function describeOtherFiles({ base }: Prepared): Manifest {
   return Object.fromEntries(entries) as Manifest;
 }
 
-/** The seed's text without what is new in each: the keys and the instance's id. */
+/**
+ * Describes the content of the seed, without the keys and the instance ID, which are new in each
+ * run.
+ */
 async function describeSeed(template: Template): Promise<Record<string, string>> {
   const pair = { private: "private", public: "public" };
   const keys = { client: pair, host: pair };
@@ -74,7 +84,10 @@ async function describeSeed(template: Template): Promise<Record<string, string>>
   );
 }
 
-/** What the state before the first step is made from. Builds that agree in it share that state. */
+/**
+ * Creates the manifest of the machine before the first step. Builds with the same manifest share
+ * its checkpoint.
+ */
 export async function rootManifest(
   template: Template,
   prepared: Prepared,
@@ -109,17 +122,17 @@ export async function rootManifest(
   };
 }
 
-/** Everything that describing a template's steps needs. */
+/** Data needed to describe the steps of a template. */
 export interface StepDescriber {
   readonly template: Template;
   readonly inputs: readonly ResolvedInput[];
   readonly redact: Redact;
-  /** Undefined where nothing of a build may be kept. */
+  /** Undefined where nothing of a build may be stored. */
   readonly storeText: StoreText | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Gets ready to describe steps. */
+/** Creates the data needed to describe steps. */
 export async function createStepDescriber(
   template: Template,
   inputs: readonly ResolvedInput[],
@@ -138,7 +151,7 @@ export async function createStepDescriber(
   return { template, inputs, redact, storeText: storeUnlessSecret, signal };
 }
 
-/** Values of a definition without the places of inputs, which say nothing of what they hold. */
+/** Replaces the paths of inputs by their names: a path says nothing about the content. */
 function replaceInputPaths(text: string, inputs: readonly ResolvedInput[]): string {
   return inputs
     .toSorted((one, other) => other.path.length - one.path.length)
@@ -148,9 +161,10 @@ function replaceInputPaths(text: string, inputs: readonly ResolvedInput[]): stri
 function actionManifest(action: ParsedAction, number: number, describer: StepDescriber): Manifest {
   const manifest: Record<string, string> = {};
   for (const [key, value] of Object.entries(action.value as Record<string, unknown>)) {
-    // Whether an action runs again is no part of what it does.
+    // `cache` controls whether the action runs again, not what it does.
     if (key === "cache" || value === undefined) continue;
-    // Before it becomes JSON, in which a secret may look otherwise.
+    // Secrets are replaced before the value becomes JSON, which may escape some of their
+    // characters.
     const clean = (text: string): string =>
       describer.redact(replaceInputPaths(text, describer.inputs));
     const text =
@@ -175,7 +189,8 @@ async function sourceManifest(source: LocalSource, describer: StepDescriber): Pr
   }
   const label = source.path.replace(input.path, `input ${input.name}`);
   const spec = template.inputSpecs.get(input.name);
-  // A local action may change any other input after it was looked at.
+  // Other inputs are read again, because a local action may have changed them since they were
+  // fetched.
   if (spec && inputKindOf(spec).digestIsStable && input.digest && source.path === input.path) {
     const mode = ((await stat(input.path)).mode & 0o7777).toString(8).padStart(4, "0");
     return { [label]: `${mode} ${input.digest.algorithm}:${input.digest.hex}` };
@@ -183,7 +198,7 @@ async function sourceManifest(source: LocalSource, describer: StepDescriber): Pr
   return describeContent(source.path, label, { signal, storeText });
 }
 
-/** What a step adds to the state before it: its definition and all that it reads from the host. */
+/** Creates the manifest of a step: its definition, and everything that it reads from the host. */
 export async function stepManifest(step: Step, describer: StepDescriber): Promise<Manifest> {
   const { template, redact } = describer;
   const manifest: Record<string, string> = { name: step.name };

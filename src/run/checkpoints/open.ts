@@ -1,4 +1,4 @@
-/** Opens a saved state outside a run, to look inside: what is changed there is gone afterwards. */
+/** Opens a checkpoint outside a run. Changes are discarded unless they are saved. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
@@ -29,21 +29,24 @@ import { connectSsh, connectSshRestored, RESTORED_TIMEOUT_MS } from "../boot.js"
 import { hostnameOf } from "../../seed/hostname.js";
 import { buildPaths, lockError } from "../../builds/workspace.js";
 
-/** Which state to open, and how. */
+/** Checkpoint to open, and options. */
 export interface OpenCheckpointOptions {
   readonly name: string;
-  /** The step after which it was saved; the failed state unless given, else the newest. */
+  /**
+   * Step after which the checkpoint was saved. By default the checkpoint of a failed step, else the
+   * newest.
+   */
   readonly step?: string | undefined;
-  /** Keep what is changed in it. */
+  /** Save the changes into the checkpoint. */
   readonly save: boolean;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** A state that is open. */
+/** Checkpoint that is open. */
 export interface OpenCheckpoint {
   readonly connection: Connection;
-  /** What it is: `as it failed in step packages`. */
+  /** Description, such as `as it failed in step packages`. */
   readonly title: string;
 }
 
@@ -118,7 +121,7 @@ async function launch(
   });
 }
 
-/** Saves what was changed, in place of the state that was opened. */
+/** Saves the changes, replacing the checkpoint that was opened. */
 async function saveChanges(
   store: CheckpointStore,
   machine: RunningMachine,
@@ -142,9 +145,9 @@ async function saveChanges(
 }
 
 /**
- * Opens a state, lets `work` use it, and ends the machine. The disk's own present state is what
- * the guest writes to; every run begins by putting a saved one in its place, so that nothing that
- * is done here is seen by any of them, unless it is saved.
+ * Opens a checkpoint, runs `work` with it, and stops the machine. The guest writes to the current
+ * content of the disk. Every run begins by loading a snapshot, which replaces that content, so
+ * changes that are not saved affect no run.
  * @throws {VmbuildError} CHECKPOINT_UNKNOWN, CHECKPOINT_UNUSABLE, BUILD_LOCKED, BUILD_UNKNOWN.
  */
 export async function openCheckpoint<T>(

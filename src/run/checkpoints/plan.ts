@@ -1,4 +1,7 @@
-/** Before a machine starts: what is kept, what runs and why, and whether anything has to be done. */
+/**
+ * Plans a run before its machine starts: which steps are cached, which run and why, and whether the
+ * image is up to date.
+ */
 import { rm } from "node:fs/promises";
 import { DEFAULT_LIMITS } from "../../checkpoints/retention.js";
 import type { RetentionLimits } from "../../checkpoints/retention.js";
@@ -22,24 +25,24 @@ import {
 } from "./published.js";
 import type { PublishedImage } from "./published.js";
 
-/** All that was found out. */
+/** Plan of a run. */
 export interface RunPlan {
   readonly store: CheckpointStore;
   readonly texts: StoredTexts;
   readonly describer: StepDescriber;
   readonly chain: ManifestChain;
   readonly decision: Decision;
-  /** Undefined where no states are saved. */
+  /** Undefined where no checkpoints are saved. */
   readonly limits: RetentionLimits | undefined;
-  /** The finished image, where it is there and nothing changed. */
+  /** Finished image, if it exists and nothing has changed. */
   readonly upToDate: PublishedImage | undefined;
-  /** Why an image that is there is made again, although nothing changed. */
+  /** Reason why an existing image is rebuilt although the template has not changed. */
   readonly alteration: string | undefined;
 }
 
 /**
- * Whether QEMU is handed files that vmbuild knows nothing of: another disk is no part of a state,
- * and what a file holds counts for no key.
+ * Returns whether QEMU's additional arguments name files. A checkpoint does not include other
+ * disks, and no key covers the content of such a file.
  */
 function argumentsNameFiles({ machine }: Template): boolean {
   const names = /(^|,)(file|filename|path)(\.\w+)?=|"filename"|^-(drive|blockdev|hd[a-d]|cdrom)$/;
@@ -77,7 +80,7 @@ async function describeChain(prepared: Prepared, describer: StepDescriber): Prom
   return { root, steps };
 }
 
-/** Puts what kept steps had made for the output folder where this run's own go. */
+/** Copies the files that cached steps created for the output folder into this run's folder. */
 async function restoreOutputs(
   context: ContextWith<"workspace">,
   store: CheckpointStore,
@@ -91,8 +94,8 @@ async function restoreOutputs(
 }
 
 /**
- * Looks at what there is and decides. Kept steps' local actions run here, and may change what
- * later steps use, so that fewer are kept.
+ * Finds the usable checkpoints and decides where the run starts. Local actions of cached steps run
+ * here; they may change what later steps use, so that fewer steps are cached.
  * @param resume `preview`: only decide; do not run local actions.
  */
 export async function planRun(
@@ -147,7 +150,7 @@ async function findUpToDateImage(
     resume.force === true || resume.from !== undefined || options.until !== undefined;
   if (isRebuildForced || options.checkpoints === false) return none;
   if (template.steps.some((step) => !step.cache) || argumentsNameFiles(template)) return none;
-  // What a local action makes is known only once it ran, and it runs only in steps that are kept.
+  // The results of a local action are known after it has run, and only those of cached steps have.
   if (template.steps.slice(decision.cachedSteps).some(hasHostActions)) return none;
   const published = await readPublishedRecord(workspace.build.published);
   if (published?.key !== imageKey(decision.finalKey, template, output)) return none;
@@ -164,7 +167,7 @@ async function findUpToDateImage(
     : { upToDate: undefined, alteration };
 }
 
-/** Finds a download to a path of the host that is not there any more, in a phrase. */
+/** Finds a file downloaded to the host that was removed since, and describes it in a phrase. */
 async function findMissingDownload({ steps, folder }: Template): Promise<string | undefined> {
   for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
     for (const path of type.hostPaths(value as never, folder)) {
@@ -174,7 +177,10 @@ async function findMissingDownload({ steps, folder }: Template): Promise<string 
   return undefined;
 }
 
-/** The indexes of the first step that a run will run, from 0, and of the one after the last. */
+/**
+ * Returns the indexes of the first step that will run, counted from 0, and of the one after the
+ * last.
+ */
 export function stepsToRun(
   { template, until }: Pick<BuildOptions, "template" | "until">,
   plan: RunPlan,
@@ -183,7 +189,7 @@ export function stepsToRun(
   return { from: plan.decision.cachedSteps, to: last === -1 ? template.steps.length : last + 1 };
 }
 
-/** Says what is kept and why the rest is not. */
+/** Reports which steps are cached, and why the others run. */
 export function announcePlan(
   { emit, template }: ContextWith<"template" | "emit">,
   plan: RunPlan,

@@ -1,4 +1,4 @@
-/** Looks at what a run would keep and what it would do, without running anything. */
+/** Previews a run: which steps would be cached and which would run. */
 import { requireOwnFolder } from "../../artifact/output-owner.js";
 import { tryLock } from "../../host/lock.js";
 import { createContext } from "../context.js";
@@ -14,14 +14,14 @@ import { hasSharedCheckpoint } from "./shared.js";
 import { planRun } from "./plan.js";
 import type { RunPlan } from "./plan.js";
 
-/** What a run would find. */
+/** Result of a preview. */
 export interface RunPreview {
   readonly plan: RunPlan;
-  /** Whether another build left a booted guest that this one can start from. */
+  /** Whether another build has shared a booted guest that this one can start from. */
   readonly hasSharedGuest: boolean;
 }
 
-/** A workspace that nothing is written to. */
+/** Creates a workspace that does not write anything. */
 function readOnlyWorkspace(name: string, once: boolean): Workspace {
   const build = buildPaths(name);
   return {
@@ -37,9 +37,9 @@ function readOnlyWorkspace(name: string, once: boolean): Workspace {
 }
 
 /**
- * Fetches what a run would fetch, and decides what it would decide.
- * @throws {VmbuildError} BUILD_LOCKED while a run is under way; whatever ends a run before its
- *   machine starts.
+ * Fetches what a run would fetch, and makes the same decisions.
+ * @throws {VmbuildError} BUILD_LOCKED while a run is in progress; any error that ends a run
+ *   before its machine starts.
  */
 export async function createRunPreview(options: BuildOptions): Promise<RunPreview> {
   const { template } = options;

@@ -1,4 +1,4 @@
-/** Follows the key of the machine's state from step to step, and has each state saved. */
+/** Tracks the checkpoint key from step to step, and saves a checkpoint after each step. */
 import { differencesOf, keyOf } from "../../checkpoints/manifest.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
 import { asVmbuildError } from "../../errors.js";
@@ -10,21 +10,21 @@ import { stepManifest } from "./manifests.js";
 import { parentKeyOf } from "./decide.js";
 import type { RunPlan } from "./plan.js";
 
-/** A step that has just succeeded. */
+/** Step that has just succeeded. */
 interface FinishedStep {
   readonly step: Step;
   /** Counted from 1. */
   readonly index: number;
-  /** Milliseconds that it took. */
+  /** Duration of the step. Milliseconds. */
   readonly stepMs: number;
   readonly guest: Guest;
 }
 
-/** Knows what the machine's present state was made from, as long as that is certain. */
+/** Tracks the key of the machine's present content for as long as it is certain. */
 export class CheckpointRecorder {
   readonly #plan: RunPlan;
   readonly #saver: ReadyMachine["saver"];
-  /** Undefined once it is not certain any more. */
+  /** Undefined once it is no longer certain. */
   #key: string | undefined;
   #manifestBefore: Manifest = {};
   #isSaving = true;
@@ -35,17 +35,22 @@ export class CheckpointRecorder {
     this.#key = from ? parentKeyOf(from) : plan.decision.keys[0];
   }
 
-  /** The key of the present state. */
+  /** Key of the machine's present content. */
   get key(): string | undefined {
     return this.#key;
   }
 
-  /** Looks at what a step will use: before it begins, and after it made some of that itself. */
+  /**
+   * Records what a step will use. Called before the step, and again after its local actions, which
+   * may create such files.
+   */
   async beforeStep(context: ContextWith<"options" | "emit">, step: Step): Promise<void> {
     if (this.#key !== undefined) this.#manifestBefore = await this.#describeStep(context, step);
   }
 
-  /** What a step uses now; a file that goes while it is read leaves that uncertain. */
+  /**
+   * Creates the step's manifest. The key becomes uncertain when a file disappears while it is read.
+   */
   async #describeStep(context: ContextWith<"options" | "emit">, step: Step): Promise<Manifest> {
     try {
       return await stepManifest(step, this.#plan.describer);
@@ -65,7 +70,7 @@ export class CheckpointRecorder {
     });
   }
 
-  /** Saves the state after a step, where it is certain what that was made from. */
+  /** Saves a checkpoint after a step, if the key is certain. */
   async afterStep(
     context: ContextWith<"options" | "emit">,
     { step, index, stepMs, guest }: FinishedStep,

@@ -5,9 +5,8 @@ import { CheckpointStore } from "../../checkpoints/store.js";
 import { tryLock } from "../../host/lock.js";
 
 /**
- * Removes a build's states of some steps, and those that were made on top of them; all of them
- * where no step is named.
- * @returns how many there were.
+ * Removes the checkpoints of the given steps and all later ones; with no step, all checkpoints.
+ * @returns the number of removed checkpoints.
  */
 export async function removeCheckpoints(
   name: string,

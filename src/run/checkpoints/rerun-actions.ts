@@ -1,4 +1,4 @@
-/** Reruns actions of skipped steps whose effect no checkpoint holds. */
+/** Reruns the actions of cached steps whose results are not part of a checkpoint. */
 import { messageOf } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
 import { rerunAction } from "../../steps/step.js";
@@ -8,14 +8,14 @@ import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
 import { openStepLog, stepLocation } from "../step-log.js";
 
-/** Where an action runs. */
+/** Where an action runs: on the host or in the guest. */
 type ActionSide = ActionType["runsOn"];
 
 function mustRerun({ type, value }: ParsedAction, side: ActionSide): boolean {
   return type.runsOn === side && type.rerunsWhenRestored(value as never);
 }
 
-/** Whether a kept step has something to do on the host. */
+/** Returns whether a cached step has actions that must run on the host. */
 export function hasHostActions(step: Step): boolean {
   return step.actions.some((action) => mustRerun(action, "host"));
 }
@@ -41,14 +41,14 @@ async function rerun(
   }
 }
 
-/** Runs a kept step's actions on the host again. Throws what they fail with. */
+/** Reruns a cached step's actions on the host. Throws their errors. */
 export function rerunHostActions(context: RunContext, step: Step, index: number): Promise<void> {
   return rerun(context, step, index, "host", undefined);
 }
 
 /**
- * Runs a kept step's actions in the guest again, with the guest as it is now. Where a later step
- * took away what one of them needs, what it made then stays.
+ * Reruns a cached step's actions in the restored guest. If one fails, because a later step removed
+ * what it needs, its earlier result is used.
  */
 export async function rerunGuestActions(
   context: RunContext,

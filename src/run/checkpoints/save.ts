@@ -1,4 +1,4 @@
-/** Saves the machine's state after a step, and sees to it that this never costs the build. */
+/** Saves checkpoints of the machine. A failure to save never fails the build. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -21,44 +21,52 @@ import { pageCacheBytes } from "../../machine/balloon.js";
 import { deleteSnapshot, makeTag, saveSnapshot } from "../../machine/snapshot.js";
 import type { SnapshotInfo } from "../../machine/snapshot.js";
 
-/** What is saved, and what led to it. */
+/** Checkpoint to be saved. */
 export interface NewCheckpoint {
-  /** 0 is the state before the first step. */
+  /** 0 is the checkpoint before the first step. */
   readonly index: number;
   readonly step: string;
   readonly key: string;
   readonly manifest: Manifest;
-  /** Milliseconds that the step took. */
+  /** Duration of the step. Milliseconds. */
   readonly stepMs: number;
 }
 
-/** What saving works with. */
+/** Inputs of {@link CheckpointSaver}. */
 export interface SaverOptions {
   readonly machine: RunningMachine;
   readonly store: CheckpointStore;
   readonly limits: RetentionLimits;
-  /** What steps made for the output folder so far. */
+  /** Folder of the files that steps have created for the output folder so far. */
   readonly outputs: string;
-  /** The keys of the present template's states, as far as they are known; others go first. */
+  /**
+   * Keys of the present template, as far as they are known. Other checkpoints are removed first.
+   */
   readonly currentKeys: readonly string[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** A page cache above this is dropped before saving: reading it again is cheaper than keeping it. */
+/**
+ * Size of the guest's page cache above which it is dropped before saving: the guest rereads it
+ * faster than QEMU saves it.
+ */
 const DROP_CACHE_ABOVE = 512 * 2 ** 20;
-/** What the guest must still be able to write after a state has filled the disk. */
+/** Bytes that the guest must still be able to write after a snapshot has filled the disk. */
 const GUEST_RESERVE = 512 * 2 ** 20;
-/** A state of which nothing is known yet takes about as much. */
+/** Estimated size of the first snapshot. */
 const FIRST_ESTIMATE = 512 * 2 ** 20;
 
-/** Milliseconds that a run's end may be put off so that a power loss would cost nothing. */
+/**
+ * Longest time that the end of a run waits for `sync`, which protects checkpoints from a power
+ * failure.
+ */
 const SYNC_TIMEOUT_MS = 2000;
 
-/** Saves states into the working disk of one machine. */
+/** Saves checkpoints into the working disk of one machine. */
 export class CheckpointSaver {
   readonly #options: SaverOptions;
-  /** A local action may make what a later key depends on, so that keys come up as steps run. */
+  /** Grows during the run: a local action may create files that later keys depend on. */
   readonly #currentKeys: Set<string>;
   readonly #finished = new AbortController();
   #syncing: Promise<void> = Promise.resolve();
@@ -70,12 +78,12 @@ export class CheckpointSaver {
     this.#currentKeys = new Set(options.currentKeys);
   }
 
-  /** Takes the disk as it is for what the next step's share begins with. */
+  /** Measures the disk, so that the growth during the next step is known. */
   async measureDisk(): Promise<void> {
     this.#diskBefore = await sizeOnDisk(this.#options.store.paths.disk);
   }
 
-  /** Saves the state after a step; a state that cannot be saved is a warning. */
+  /** Saves a checkpoint after a step. A failure is reported as a warning. */
   async save(saved: NewCheckpoint, guest: Guest): Promise<void> {
     const { store, emit, signal } = this.#options;
     const started = performance.now();
@@ -110,7 +118,7 @@ export class CheckpointSaver {
     }
   }
 
-  /** Saves the state in which a step failed, in place of an earlier one. */
+  /** Saves a checkpoint of a failed step, replacing an earlier one. */
   async saveFailed(step: string, error: VmbuildError, guest?: Guest): Promise<void> {
     const { store, emit } = this.#options;
     const started = performance.now();
@@ -129,14 +137,14 @@ export class CheckpointSaver {
     }
   }
 
-  /** Waits a little until what was saved is on the host's disk. */
+  /** Waits for a short time until the checkpoints are on the host's disk. */
   async finish(): Promise<void> {
     await Promise.race([this.#syncing, delay(SYNC_TIMEOUT_MS, undefined, { ref: false })]);
-    // Whoever has the build's lock next must not be written over.
+    // Once the lock is released, another run may write the records.
     this.#finished.abort();
   }
 
-  /** Bytes that the disk grew by since the last state. */
+  /** Returns the bytes by which the disk has grown since the last checkpoint. */
   async #diskGrowth(): Promise<number> {
     const { store } = this.#options;
     const size = await sizeOnDisk(store.paths.disk);
@@ -162,7 +170,7 @@ export class CheckpointSaver {
     return { tag, ...saved };
   }
 
-  /** A state that would fill the disk is not begun. */
+  /** Checks that a snapshot fits on the host's disk before it is begun. */
   async #requireSpace(): Promise<void> {
     const { folder } = this.#options.store.paths;
     const needed = Math.round(1.5 * this.#memoryEstimate) + 2 * GUEST_RESERVE;
@@ -175,7 +183,10 @@ export class CheckpointSaver {
     );
   }
 
-  /** What steps made for the output folder belongs to the state: a later run cannot make it again. */
+  /**
+   * Copies the files that steps created for the output folder: a later run that skips the steps
+   * cannot create them again.
+   */
   async #saveOutputs(tag: string): Promise<void> {
     const { outputs, store } = this.#options;
     if ((await readdir(outputs)).length === 0) return;
@@ -199,7 +210,7 @@ export class CheckpointSaver {
     emit({ type: "checkpoint.removed", steps, bytes: freed });
   }
 
-  /** A power loss costs what is only in the host's cache; the build does not wait for the disk. */
+  /** Starts `sync` in the background. A power failure before its end loses the checkpoint. */
   #sync(tag: string): void {
     const { store } = this.#options;
     this.#syncing = this.#syncing
@@ -208,11 +219,14 @@ export class CheckpointSaver {
         const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
         if (exitCode === 0) await store.update(tag, { synced: true });
       })
-      // Then a power loss would cost this state, which is what its record says.
+      // The record then still says that the checkpoint is not synced.
       .catch(() => {});
   }
 
-  /** A full disk is made less full, so that the guest itself can go on writing. */
+  /**
+   * Reports that a checkpoint was not saved. On a full disk it removes obsolete checkpoints, so
+   * that the guest can continue writing.
+   */
   async #reportUnsaved(step: string, error: VmbuildError): Promise<void> {
     const { store, emit, machine } = this.#options;
     const where = step === "" ? "before the first step" : `after ${step}`;

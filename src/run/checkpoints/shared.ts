@@ -1,7 +1,6 @@
 /**
- * States of guests that are ready for their first step, shared by all builds with the same base,
- * machine and seed: a template that never ran need not boot either. Each lies in a folder of its
- * own, with the disk, the base, the seed and the keys that belong to it.
+ * Shares checkpoints of booted guests between builds with the same base, machine and seed, so that
+ * a new template need not boot. Each has its own folder, with its disk, base, seed and keys.
  */
 import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { copyFile, constants } from "node:fs/promises";
@@ -18,15 +17,18 @@ import { pinBase } from "../../base/pin.js";
 import type { RunningMachine } from "../../machine/running-machine.js";
 import { whilePaused } from "../../machine/snapshot.js";
 
-/** The folder of the shared state with this key. Pure. */
+/** Returns the folder of the shared checkpoint with this key. Pure. */
 function sharedFolder(key: string): string {
   return join(hostPaths().ready, key.slice(0, 20));
 }
 
-/** Held while the state is copied or removed; `vmbuild prune` knows it by this name. */
+/**
+ * Returns the path of the lock that is held while a shared checkpoint is copied or removed.
+ * `vmbuild prune` uses the same name.
+ */
 const lockPath = (folder: string): string => join(folder, "lock");
 
-/** A copy that shares its blocks where the file system can. */
+/** Copies a disk; blocks are shared where the file system supports it. */
 function copyDisk(from: string, to: string): Promise<void> {
   return copyFile(from, to, constants.COPYFILE_FICLONE);
 }
@@ -41,7 +43,7 @@ async function copyWorkFiles(from: WorkPaths, to: WorkPaths): Promise<void> {
 }
 
 /**
- * Shares a working disk whose only state is the one before the first step. The guest stands still
+ * Shares a working disk whose only checkpoint is that before the first step. The guest is paused
  * while the disk is copied.
  */
 export async function shareCheckpoint(
@@ -69,21 +71,21 @@ export async function shareCheckpoint(
     });
     await rename(temporary, folder);
   } catch (error) {
-    // Another build shared the same state first.
+    // Another build has shared the same checkpoint meanwhile.
     if (systemCode(error) !== "ENOTEMPTY" && systemCode(error) !== "EEXIST") throw error;
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
-/** Whether there is a shared state with this key. */
+/** Returns whether there is a shared checkpoint with this key. */
 export async function hasSharedCheckpoint(key: string): Promise<boolean> {
   return (await readRecords(workPaths(sharedFolder(key)))) !== undefined;
 }
 
 /**
- * Copies a shared state to where a build works, in place of what is there.
- * @returns its records, or why it cannot be used.
+ * Copies a shared checkpoint into a build's folder, replacing the working disk there.
+ * @returns its records, or the reason why it cannot be used.
  */
 export async function copySharedCheckpoint(
   key: string,
