@@ -1,30 +1,33 @@
-/** Says in words what makes a state no longer fit. */
+/** Explains why a checkpoint is no longer valid. */
 import { readFile } from "node:fs/promises";
 import { diffLines } from "diff";
 import { systemCode } from "../errors.js";
 import { differencesOf } from "./manifest.js";
 import type { Difference, Manifest } from "./manifest.js";
 
-/** Where the text with a digest was kept. */
+/** Returns the path of the stored text with a digest. */
 export type TextPath = (sha256: string) => string;
 
 const FILE = /^(?<mode>[0-7]{4}) sha256:(?<hex>[0-9a-f]{64})$/;
-/** Longer values say nothing in a line. */
+/** Length up to which values are shown. */
 const MAX_SHOWN_LENGTH = 40;
-/** More differences than these are counted. */
+/** Number of differences that are named; the rest is counted. */
 const MAX_NAMED = 3;
 
 async function readStoredText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    // A binary or large file was not kept; then its lines are not counted.
+    // Binary and large files are not stored, so their lines are not counted.
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** How many lines differ, where both texts were kept: those that came or those that went. */
+/**
+ * Returns the number of added or removed lines, whichever is larger; undefined where a text is not
+ * stored.
+ */
 async function countLines(
   before: string,
   now: string,
@@ -71,7 +74,7 @@ async function describeDifference(
 
 const maskTokens = (text: string): string => text.replaceAll(/<secret [0-9a-f]+>/g, "<secret>");
 
-/** What changed from one manifest to the other, in a phrase; empty when nothing did. */
+/** Describes the differences between two manifests in a phrase; empty when there are none. */
 export async function explainDifferences(
   before: Manifest,
   now: Manifest,

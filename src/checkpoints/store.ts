@@ -1,4 +1,4 @@
-/** The states of one working disk, as the run that holds its lock sees and changes them. */
+/** Manages the checkpoints of one working disk for the holder of the build's lock. */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../errors.js";
@@ -8,10 +8,10 @@ import type { Checkpoint, FailedCheckpoint, CheckpointRecords, WorkPaths } from 
 import { hostBootId, readIdentity, readTrusted, removeSnapshots } from "./trust.js";
 import type { TrustedCheckpoints } from "./trust.js";
 
-/** What a working disk and its machine were made of. */
+/** Manifest and machine of a working disk. */
 export type WorkDiskOrigin = Pick<CheckpointRecords, "root" | "machine">;
 
-/** Small texts that went into states, by digest, for a later run to compare with. */
+/** Small texts that checkpoints depend on, stored by digest to show later what changed. */
 export class StoredTexts {
   readonly #folder: string;
 
@@ -19,10 +19,10 @@ export class StoredTexts {
     this.#folder = folder;
   }
 
-  /** Where a text is kept, if it is. */
+  /** Returns the path of a text, stored or not. */
   readonly path = (sha256: string): string => join(this.#folder, sha256);
 
-  /** Keeps a text, 0600. */
+  /** Stores a text with mode 0600. */
   readonly store = async (sha256: string, content: Buffer): Promise<void> => {
     if (await statIfThere(this.path(sha256))) return;
     await makePrivateFolder(this.#folder);
@@ -30,7 +30,7 @@ export class StoredTexts {
   };
 }
 
-/** The recorded states; each change is on disk when it returns. */
+/** Recorded checkpoints. Each change is on disk when the method returns. */
 export class CheckpointStore {
   readonly paths: WorkPaths;
   #records: CheckpointRecords | undefined;
@@ -41,7 +41,7 @@ export class CheckpointStore {
     this.#records = records;
   }
 
-  /** Opens what is there and can be trusted. Only for the holder of the build's lock. */
+  /** Opens the checkpoints that can be trusted. Only for the holder of the build's lock. */
   static async open(
     paths: WorkPaths,
     signal: AbortSignal,
@@ -50,12 +50,12 @@ export class CheckpointStore {
     return { store: new CheckpointStore(paths, found.records), found };
   }
 
-  /** A store that nothing is read into: whatever the disk holds is not used. */
+  /** Creates a store without checkpoints, regardless of what the disk contains. */
   static empty(paths: WorkPaths): CheckpointStore {
     return new CheckpointStore(paths, undefined);
   }
 
-  /** Undefined where there is no working disk to go on from. */
+  /** Undefined where there is no working disk to resume from. */
   get records(): CheckpointRecords | undefined {
     return this.#records;
   }
@@ -68,13 +68,13 @@ export class CheckpointStore {
     return this.#records?.failed;
   }
 
-  /** Forgets everything, before the working disk is made anew. */
+  /** Removes all records, before the working disk is created anew. */
   async clear(): Promise<void> {
     this.#records = undefined;
     await removeRecords(this.paths);
   }
 
-  /** Starts with a new disk. */
+  /** Begins the records of a new disk. */
   async begin(origin: WorkDiskOrigin): Promise<void> {
     this.#records = {
       version: 1,
@@ -87,25 +87,25 @@ export class CheckpointStore {
     await this.#write();
   }
 
-  /** Goes on from a copy of another working disk and its states. */
+  /** Continues with a copy of another working disk and its checkpoints. */
   async adopt(records: CheckpointRecords): Promise<void> {
     const base = await readIdentity(this.paths.base);
     this.#records = { ...records, base, disk: null, hostBoot: await hostBootId() };
     await this.#write();
   }
 
-  /** From now on a machine writes to the disk: how it looks says nothing until {@link markUnused}. */
+  /** Marks the disk as used by a machine: its identity is not valid until {@link markUnused}. */
   async markInUse(): Promise<void> {
     await this.#change({ disk: null, hostBoot: await hostBootId() });
   }
 
-  /** No machine uses the disk any more, and it is as it should be. */
+  /** Marks the disk as unused, and records its identity. */
   async markUnused(): Promise<void> {
     if (!this.#records) return;
     await this.#change({ disk: await readIdentity(this.paths.disk) });
   }
 
-  /** Adds a state, in place of an older one with the same key. Returns the tags it replaces. */
+  /** Adds a checkpoint, replacing an older one with the same key. Returns the replaced tags. */
   async add(checkpoint: Checkpoint): Promise<string[]> {
     const { key } = checkpoint;
     const replaced = this.checkpoints.filter((other) => other.key === key);
@@ -114,7 +114,7 @@ export class CheckpointStore {
     return replaced.map(({ tag }) => tag);
   }
 
-  /** Changes what is known of a state. */
+  /** Changes the record of a checkpoint. */
   async update(tag: string, changes: Partial<Checkpoint>): Promise<void> {
     const checkpoints = this.checkpoints.map((checkpoint) =>
       checkpoint.tag === tag ? { ...checkpoint, ...changes } : checkpoint,
@@ -127,24 +127,27 @@ export class CheckpointStore {
     });
   }
 
-  /** Puts a state in the place of another one. */
+  /** Replaces a checkpoint by another one. */
   async replace(tag: string, checkpoint: Checkpoint): Promise<void> {
     const others = this.checkpoints.filter((other) => other.tag !== tag);
     await this.#change({ checkpoints: [...others, checkpoint] });
     await rename(this.outputsOf(tag), this.outputsOf(checkpoint.tag)).catch((error: unknown) => {
-      // Most states have none.
+      // Most checkpoints have no such files.
       if (systemCode(error) !== "ENOENT") throw error;
     });
   }
 
-  /** Notes the state in which a step failed; one is kept. Returns the tag of the one before. */
+  /**
+   * Records the checkpoint of a failed step; there is at most one. Returns the tag of the previous
+   * one.
+   */
   async setFailed(state: FailedCheckpoint): Promise<string | undefined> {
     const before = this.failed?.tag;
     await this.#change({ failed: state });
     return before;
   }
 
-  /** Forgets states; their snapshots are for the caller to remove, afterwards. */
+  /** Removes records of checkpoints. The caller must remove the snapshots afterwards. */
   async remove(tags: readonly string[]): Promise<void> {
     if (!this.#records) return;
     const { failed, ...rest } = this.#records;
@@ -155,7 +158,7 @@ export class CheckpointStore {
     for (const tag of tags) await rm(this.outputsOf(tag), { recursive: true, force: true });
   }
 
-  /** Forgets states and removes them from a disk that no machine uses. */
+  /** Removes checkpoints with their snapshots from a disk that no machine uses. */
   async removeWithSnapshots(tags: readonly string[], signal: AbortSignal): Promise<void> {
     if (tags.length === 0) return;
     await this.markInUse();
@@ -164,7 +167,10 @@ export class CheckpointStore {
     await this.markUnused();
   }
 
-  /** Where the files lie that steps had made for the output folder when a state was saved. */
+  /**
+   * Returns the folder of the files that steps had created for the output folder when a checkpoint
+   * was saved.
+   */
   outputsOf(tag: string): string {
     return join(this.paths.outputs, tag);
   }
@@ -175,12 +181,12 @@ export class CheckpointStore {
     await this.#write();
   }
 
-  /** One after the other, each with what is so then. */
+  /** Writes the records. Writes are serialized; each writes the records of its own time. */
   #write(): Promise<void> {
     const written = this.#writing.then(async () => {
       if (this.#records) await writeRecords(this.paths, this.#records);
     });
-    // The one who asked is told of a failure; the next one must not wait for ever.
+    // The caller gets the error; the next write must not fail because of it.
     this.#writing = written.catch(() => {});
     return written;
   }

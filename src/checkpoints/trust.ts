@@ -1,6 +1,6 @@
 /**
- * Which of the recorded states are still what they were. A machine's state that is loaded where
- * it does not belong becomes a wrong image, so whatever cannot be explained is not trusted.
+ * Checks which recorded checkpoints match the disk. Loading a snapshot into the wrong disk would
+ * produce a corrupt image, so anything unexplained is not trusted.
  */
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,28 +18,28 @@ import type {
   WorkPaths,
 } from "./records.js";
 
-/** What a working disk holds that can be used. */
+/** Usable content of a working disk. */
 export interface TrustedCheckpoints {
-  /** The records, reduced to what holds; undefined when nothing does. */
+  /** Records of the usable checkpoints; undefined when there are none. */
   readonly records: CheckpointRecords | undefined;
-  /** Why states were lost, one sentence each. */
+  /** Reasons why checkpoints were lost, one sentence each. */
   readonly losses: readonly string[];
-  /** Snapshots in the disk that no record names: of a run that was killed. */
+  /** Snapshots in the disk without a record, left by a killed run. */
   readonly orphans: readonly string[];
 }
 
-/** Changes with each start of the host's kernel. */
+/** Returns the host's boot ID, which changes with each boot. */
 export async function hostBootId(): Promise<string> {
   return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
 }
 
-/** What a file is now, for a later look at whether it was touched. */
+/** Returns the identity of a file, to detect changes later. */
 export async function readIdentity(path: string): Promise<FileIdentity> {
   const { ino, size, mtimeNs } = await stat(path, { bigint: true });
   return { ino: String(ino), size: String(size), mtimeNs: String(mtimeNs) };
 }
 
-/** Whether a file is still what it was. */
+/** Returns whether a file is unchanged. */
 export const isSameFile = (one: FileIdentity, other: FileIdentity): boolean =>
   one.ino === other.ino && one.size === other.size && one.mtimeNs === other.mtimeNs;
 
@@ -53,7 +53,7 @@ async function missingFile(
   return undefined;
 }
 
-/** Why nothing of the disk can be used, if so. */
+/** Returns the reason why nothing of the disk can be used; undefined if there is none. */
 async function findDamage(
   paths: WorkPaths,
   records: CheckpointRecords,
@@ -69,7 +69,7 @@ async function findDamage(
   return undefined;
 }
 
-/** The disk's own structure: what is in it, and whether it reads as it was written. */
+/** Checks the disk itself and returns its snapshots. */
 async function inspectDisk(
   paths: WorkPaths,
   signal: AbortSignal,
@@ -89,11 +89,11 @@ async function inspectDisk(
   }
 }
 
-/** A machine whose vmbuild was killed dies with it, but holds its disk a moment longer. */
+/** Time within which QEMU releases its disk after vmbuild was killed. Milliseconds. */
 const MACHINE_EXIT_MS = 15_000;
 const RETRY_EVERY_MS = 100;
 
-/** Tries until no other process has the image's lock. */
+/** Retries while another process holds the image's lock. */
 async function retryWhileLocked<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   const started = performance.now();
   for (;;) {
@@ -108,7 +108,7 @@ async function retryWhileLocked<T>(work: () => Promise<T>, signal: AbortSignal):
   }
 }
 
-/** A machine that was killed leaves blocks that belong to nothing. */
+/** Frees leaked clusters, which a killed machine leaves behind. */
 async function repairLeaks(disk: string, signal: AbortSignal): Promise<void> {
   await runProgram("qemu-img", ["check", "-q", "-f", "qcow2", "-r", "leaks", disk], { signal });
 }
@@ -118,7 +118,7 @@ type RecordedSnapshot = Pick<
   "tag" | "memoryBytes" | "date" | "synced"
 >;
 
-/** Whether the disk holds the very snapshot that was recorded. */
+/** Returns whether the disk contains exactly the recorded snapshot. */
 function isInDisk(snapshot: RecordedSnapshot, snapshots: readonly DiskSnapshot[]): boolean {
   return snapshots.some(
     ({ tag, vmStateSize, date }) =>
@@ -135,8 +135,8 @@ const nothingTrusted = (...losses: string[]): TrustedCheckpoints => ({
 });
 
 /**
- * Reads the records of a working disk and compares them with it. Only for whoever holds the lock:
- * a disk that is in use looks damaged.
+ * Reads the records of a working disk and compares them with the disk. Only for the holder of the
+ * build's lock: a disk that is in use would appear damaged.
  */
 export async function readTrusted(
   paths: WorkPaths,
@@ -154,7 +154,7 @@ export async function readTrusted(
   if ("damage" in inspected) return lost(inspected.damage);
 
   const { snapshots } = inspected;
-  // After a restart of the host, what was only in its cache may be lost.
+  // After a reboot of the host, data that was not synced may be lost.
   const restarted = records.hostBoot !== (await hostBootId());
   const isUsable = (snapshot: RecordedSnapshot): boolean =>
     isInDisk(snapshot, snapshots) && !(restarted && !snapshot.synced);
@@ -172,7 +172,7 @@ export async function readTrusted(
 
 /**
  * Removes snapshots from a disk that no machine uses.
- * @throws {VmbuildError} CHECKPOINT_UNUSABLE when qemu-img cannot.
+ * @throws {VmbuildError} CHECKPOINT_UNUSABLE when qemu-img fails.
  */
 export async function removeSnapshots(
   disk: string,
