@@ -1,17 +1,17 @@
-/** Starts a finished image once on a throwaway layer, and lets somebody in. */
+/** Starts a finished image once on a temporary overlay. */
 import { openOverlay } from "./overlay.js";
 import type { OverlayOptions } from "./overlay.js";
 import type { BootedImage, StartOptions } from "./start.js";
 
 export type { BootedImage } from "./start.js";
 
-/** What to start, and how. */
+/** Image to start, and options. */
 export type BootImageOptions = OverlayOptions & StartOptions;
 
 /**
- * Starts an image as a new machine would see it. Disposing of it ends the machine and removes the
- * throwaway layer.
- * @throws {VmbuildError} of the machine and the host; BASE_INVALID when it is no image.
+ * Starts an image with a temporary overlay. Disposing of the result kills the machine and removes
+ * the overlay.
+ * @throws {VmbuildError} of the machine and the host; BASE_INVALID when it is not a disk image.
  */
 export async function bootImage(options: BootImageOptions): Promise<BootedImage> {
   const overlay = await openOverlay(options);

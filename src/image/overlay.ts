@@ -1,4 +1,6 @@
-/** A throwaway layer on a finished image: a machine that can be started on it again and again. */
+/**
+ * Creates a temporary overlay on a finished image, on which a machine can be started repeatedly.
+ */
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,9 +18,9 @@ import type { MachinePlan } from "../machine/shape.js";
 import { startImage } from "./start.js";
 import type { BootedImage, StartableOverlay, StartOptions } from "./start.js";
 
-/** What is started, and how. */
+/** Image, machine and options. */
 export interface OverlayOptions {
-  /** The image; never written to. */
+  /** Path of the image, which is never written to. */
   readonly image: string;
   readonly machine: MachinePlan;
   readonly accelerator: AcceleratorChoice;
@@ -26,15 +28,15 @@ export interface OverlayOptions {
   readonly signal: AbortSignal;
 }
 
-/** Disposing of it ends its machine and removes the layer. */
+/** Temporary overlay. Disposing of it kills its machine and removes its files. */
 export interface ImageOverlay extends AsyncDisposable {
-  /** Starts the machine; the one before must have ended. */
+  /** Starts the machine. The previous one must have ended. */
   start(options: StartOptions): Promise<BootedImage>;
 }
 
 /**
- * Makes the layer: an overlay on the image, new keys, a machine of its own.
- * @throws {VmbuildError} of the host; BASE_INVALID when the image is none.
+ * Creates an overlay on the image, with new keys.
+ * @throws {VmbuildError} of the host; BASE_INVALID when it is not a disk image.
  */
 export async function openOverlay(options: OverlayOptions): Promise<ImageOverlay> {
   const { image, emit, signal } = options;

@@ -1,4 +1,4 @@
-/** Boots a finished image on a throwaway layer and runs its template's acceptance checks. */
+/** Boots a finished image on a temporary overlay and runs the acceptance checks of its template. */
 import type { Credentials } from "../acceptance/credentials.js";
 import type { HttpTarget } from "../acceptance/http.js";
 import { composeReport } from "../acceptance/report.js";
@@ -23,19 +23,19 @@ import { planMachine } from "../requirements/plan.js";
 import { RoundContexts } from "./test-context.js";
 import { failRound, portsOf, roundsOf } from "./rounds.js";
 
-/** What is tested, and how. */
+/** Inputs of {@link testImage}. */
 export interface TestImageOptions {
   readonly template: Template;
-  /** The finished image's path. */
+  /** Path of the finished image. */
   readonly image: string;
-  /** Over the template's own. Bytes. */
+  /** Replaces the template's value. Bytes. */
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
-  /** Over the section's own, in every round. */
+  /** Replaces the section's values, in every round. */
   readonly context?: ContextVariables | undefined;
-  /** A NoCloud disk, whatever the section says. */
+  /** Attach a NoCloud disk, whatever the section says. */
   readonly seed?: boolean | undefined;
-  /** Where the console of each start goes: this path, then with `.2`, `.3`; absolute. */
+  /** Absolute path of the console's log. Further starts append `.2`, `.3`. */
   readonly console?: string | undefined;
   readonly emit: Emit;
   readonly secrets: Secrets;
@@ -62,7 +62,7 @@ function httpTarget(
   };
 }
 
-/** A way in that is opened when first wanted; why there is none is kept as well. */
+/** Creates a guest that connects at its first use. A failure to connect is not retried. */
 function createLazyGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: AbortSignal) {
   let opened: Promise<Guest> | undefined;
   const open = async (): Promise<Guest> =>
@@ -78,13 +78,13 @@ function createLazyGuest(booted: BootedImage, timeoutMs: number, emit: Emit, sig
   return { guest: () => (opened ??= open()), connecting: () => opened };
 }
 
-/** A machine that is gone, or whose console shows a panic, will answer no more. */
+/** Returns why the guest cannot answer any more: the machine died, or the console shows a panic. */
 async function fatalProblem({ machine, console }: BootedImage): Promise<string | undefined> {
   if (machine.death.aborted) return messageOf(machine.death.reason);
   return findFatalLine(await readConsoleTail(console))?.trim();
 }
 
-/** Switches the guest off as its owner would, so that its disk is whole for the next round. */
+/** Shuts the guest down cleanly, so that its disk is consistent in the next round. */
 async function shutDownGuest(
   booted: BootedImage,
   opened: Promise<Guest> | undefined,
@@ -102,7 +102,8 @@ const consolePath = (path: string | undefined, round: number): string | undefine
   path === undefined || round === 0 ? path : `${path}.${round + 1}`;
 
 /**
- * Tests an image. What a check finds is in the report, also that it could not be made.
+ * Tests an image. The report contains the results of all checks, including those that could not be
+ * run.
  * @throws {VmbuildError} of the host, and of a machine that does not start or stop;
  *   TEMPLATE_INVALID when the template has no acceptance section.
  */
@@ -160,7 +161,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
         hopelessReason: () => fatalProblem(booted),
       }),
     );
-    // A machine that died cannot be started again as if nothing had been.
+    // A machine that died may have left the disk inconsistent, so no further round is started.
     if (booted.machine.death.aborted) lostReason = "the machine exited in an earlier round";
     else if (index < rounds.length - 1) await shutDownGuest(booted, connecting(), options);
   }

@@ -1,4 +1,4 @@
-/** Runs the HTTP checks of a template's acceptance section against an instance somewhere else. */
+/** Runs the HTTP checks of a template's acceptance section against a deployed instance. */
 import type { Secret } from "../acceptance/credentials.js";
 import { composeReport } from "../acceptance/report.js";
 import type { AcceptanceReport } from "../acceptance/report.js";
@@ -10,21 +10,21 @@ import type { Emit } from "../events/types.js";
 import type { Template } from "../template/load.js";
 import { DEFAULT_PORTS, requireAcceptance } from "./acceptance.js";
 
-/** What is verified, and how. */
+/** Inputs of {@link verifyInstance}. */
 export interface VerifyOptions {
   readonly template: Template;
-  /** `https://10.0.0.1`, with a port or a path if need be. */
+  /** Such as `https://10.0.0.1`; may have a port and a path. */
   readonly endpoint: URL;
   readonly secret: Secret;
   readonly trust: Trust;
-  /** How long checks with a `within` are tried again. Milliseconds. */
+  /** Time during which checks with a `within` are retried. Milliseconds. */
   readonly waitMs: number;
   readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly onResult: (result: CheckResult) => void;
 }
 
-/** The address of the endpoint for another scheme or port: on the same host. */
+/** Returns the endpoint's address for another scheme or port on the same host. */
 function addressFor(endpoint: URL, scheme?: "http" | "https", port?: number): string {
   const own = endpoint.protocol.slice(0, -1) as "http" | "https";
   const path = endpoint.pathname.replace(/\/+$/, "");
@@ -36,8 +36,9 @@ function addressFor(endpoint: URL, scheme?: "http" | "https", port?: number): st
 }
 
 /**
- * Verifies an instance. What a check finds is in the report, also that it could not be made.
- * @throws {VmbuildError} TEMPLATE_INVALID when the template has no checks over HTTP.
+ * Verifies an instance. The report contains the results of all checks, including those that could
+ * not be run.
+ * @throws {VmbuildError} TEMPLATE_INVALID when the template has no HTTP checks.
  */
 export async function verifyInstance(options: VerifyOptions): Promise<AcceptanceReport> {
   const { template, endpoint, secret, trust, waitMs, emit, signal, onResult } = options;
