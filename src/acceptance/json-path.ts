@@ -1,4 +1,4 @@
-/** Queries for values in JSON (RFC 9535), and whether one of the values found is as expected. */
+/** Runs queries on JSON (RFC 9535), and compares the values found with an expected one. */
 import { createRequire } from "node:module";
 import type * as JsonP3 from "json-p3";
 import { messageOf } from "../errors.js";
@@ -6,16 +6,21 @@ import type { ExpectedValue } from "./expected-value.js";
 
 type Library = typeof JsonP3;
 
-/** Loads the library with the first query: few templates have one, and it takes as long as zod. */
+/**
+ * Loads the library at the first query: few templates have one, and loading takes as long as zod.
+ */
 const library = (): Library => createRequire(import.meta.url)("json-p3") as Library;
 
-/** Text that the short form of a query leaves out: `data[*].id` is `$.data[*].id`. */
+/** Returns the prefix that the short form of a query omits: `data[*].id` is `$.data[*].id`. */
 function omittedPrefix(path: string): string {
   if (path.startsWith("$")) return "";
   return path.startsWith("[") ? "$" : "$.";
 }
 
-/** Says where a query is wrong; the library counts from 0, and names no place at the end. */
+/**
+ * Describes an error in a query and its position. The library counts from 0, and gives no position
+ * at the end.
+ */
 function describeError(error: unknown, path: string): string {
   const { JSONPathError } = library();
   if (!(error instanceof JSONPathError)) return messageOf(error);
@@ -26,13 +31,13 @@ function describeError(error: unknown, path: string): string {
 
 /**
  * Checks a query.
- * @returns what is wrong and at which character, counted from 1; undefined when it is valid.
+ * @returns the problem and its position, counted from 1; undefined when the query is valid.
  */
 export function jsonPathProblem(path: string): string | undefined {
   const { compile } = library();
   const prefix = "is not a valid JSONPath (RFC 9535)";
   if (path === "") return `"" ${prefix}: "$" selects the whole document`;
-  // "$." before it would search at every depth, which is seldom meant.
+  // With "$." in front, it would search at every depth, which is rarely intended.
   if (path.startsWith(".")) return `${JSON.stringify(path)} ${prefix}: write "$${path}"`;
   try {
     compile(omittedPrefix(path) + path);
@@ -43,8 +48,8 @@ export function jsonPathProblem(path: string): string | undefined {
 }
 
 /**
- * Returns every value that a query finds.
- * @throws {Error} when the query is not valid, or the document is nested too deeply for `..`.
+ * Returns all values that a query finds.
+ * @throws {Error} when the query is invalid, or the document is nested too deeply for `..`.
  */
 export function valuesAt(document: unknown, path: string): unknown[] {
   const found = library().query(omittedPrefix(path) + path, document as JsonP3.JSONValue);
@@ -56,7 +61,7 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-/** A number's value; how many there are of anything that has parts. */
+/** Returns a number itself, the length of a string, or the number of elements. */
 function sizeOf(value: unknown): number {
   if (typeof value === "number") return value;
   if (typeof value === "string") return value.length;
@@ -84,8 +89,8 @@ function shorten(value: unknown): string {
 }
 
 /**
- * Whether some value at the path is as it should be.
- * @returns what is wrong, or undefined when nothing is.
+ * Checks that at least one value at the path is as expected.
+ * @returns the problem; undefined when there is none.
  */
 export function mismatchAt(
   document: unknown,

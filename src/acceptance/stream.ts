@@ -1,4 +1,4 @@
-/** A stream of server-sent events as an answer, and whether it is what the template expects. */
+/** Checks a stream of server-sent events. */
 import { formatDuration } from "../host/format.js";
 import type { HttpCheck } from "./check-schema.js";
 import { mismatchAt } from "./json-path.js";
@@ -8,9 +8,9 @@ import type { ServerEvent } from "./sse.js";
 type ExpectedEvents = NonNullable<HttpCheck["expect"]["events"]>;
 
 /**
- * Reads events until the stream ends, or until the last one that is expected: some servers keep
- * the connection open after it.
- * @throws {Error} when there are more bytes than `most`; what the connection fails with.
+ * Reads events until the stream ends or the last expected one arrives: some servers keep the
+ * connection open after it.
+ * @throws {Error} when the stream exceeds `maxBytes`; errors of the connection.
  */
 export async function readStream(
   body: AsyncIterable<Buffer>,
@@ -33,12 +33,12 @@ function parseData({ data }: ServerEvent): unknown {
   try {
     return JSON.parse(data);
   } catch {
-    // Such as "[DONE]": it has no values at any path.
+    // Data such as "[DONE]" is not JSON and has no values at any path.
     return undefined;
   }
 }
 
-/** What is wrong with the events; undefined when nothing is. */
+/** Returns what is wrong with the events; undefined when nothing is. */
 export function streamProblem(
   events: readonly ServerEvent[],
   expected: ExpectedEvents,
