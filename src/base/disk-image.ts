@@ -1,6 +1,6 @@
 /**
- * A file that a template names as its base, made into an image that QEMU starts from: unpacked,
- * or converted, once, into the cache of bases; refused by name where it is something else.
+ * Converts a file to an image that QEMU can start from. The file is unpacked or converted once, and
+ * the result is cached. Other files are refused with a description of their content.
  */
 import { createHash } from "node:crypto";
 import { rename, stat } from "node:fs/promises";
@@ -23,29 +23,29 @@ import type { BaseFile } from "./recognize.js";
 import type { Layer } from "./layer.js";
 import { unpackLayers } from "./unpack-layers.js";
 
-/** What opening an image is given. */
+/** Inputs of {@link ensureImage} besides the file. */
 export interface ImageContext {
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** The size of the machine's disk in bytes, beyond which nothing is unpacked. */
+  /** Size of the machine's disk in bytes; limits how much is unpacked. */
   readonly disk?: number | undefined;
 }
 
-/** An image in a format that QEMU starts from. */
+/** Image in a format that QEMU can start from. */
 export interface UsableImage {
-  /** Absolute: the file itself, or what was made of it. */
+  /** Absolute path: the file itself, or the image created from it. */
   readonly path: string;
   /** Whether it was unpacked or converted. */
   readonly isConverted: boolean;
-  /** `sha256:<hex>` for the image and the files beside it that its data lies in, where it has any. */
+  /** `sha256:<hex>` of the image and its extents, where it has any. */
   readonly digest?: string;
 }
 
-/** Raised when the same file would be unpacked or converted in another way. */
+/** Version of unpacking and conversion. Raised when the same file results in another image. */
 const VERSION = 1;
 const GIB = 2 ** 30;
 const DEFAULT_DISK = 1024 * GIB;
-/** Name of the image in the cache. Its format is in its content. */
+/** Name of the image in the cache. Its content tells its format. */
 const NAME = "disk-image";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -53,8 +53,8 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 const keyOf = (digest: string): string => sha256(`image ${VERSION} ${digest}`);
 
 /**
- * Makes the innermost layer into an image at `target`.
- * @throws {VmbuildError} BASE_INVALID with what the layer is, if that is no disk image.
+ * Converts the innermost layer to an image at `target`.
+ * @throws {VmbuildError} BASE_INVALID with a description of the layer, if it is not a disk image.
  */
 async function convertLayer(
   layer: Layer,
@@ -84,7 +84,10 @@ async function convertLayer(
   await convertForeign(image, target, signal);
 }
 
-/** Unpacks and converts a file to an image at `target`; `scratch` is an empty folder beside it. */
+/**
+ * Unpacks and converts a file to an image at `target`; `scratch` is an empty folder in the same
+ * file system.
+ */
 async function unpackAndConvert(
   layer: Layer,
   file: BaseFile,
@@ -93,7 +96,7 @@ async function unpackAndConvert(
 ): Promise<void> {
   const disk = context.disk ?? DEFAULT_DISK;
   const { emit, signal } = context;
-  // An archive holds more than the disk, and a qcow2 image more than the disk that it shows.
+  // An archive may contain more than the disk, and a qcow2 image more than its virtual size.
   const unpacking = { scratch, limit: 2 * disk + GIB, emit, signal };
   const finished = join(scratch, "finished");
   await convertLayer(await unpackLayers(layer, unpacking), file, finished, context);
@@ -105,7 +108,7 @@ async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   return `sha256:${await cachedDigest(path, status, signal)}`;
 }
 
-/** A digest of all files that the image lies in. */
+/** Returns the digests of all files of the image. */
 async function combinedDigest(
   file: BaseFile,
   extents: readonly string[],
@@ -117,7 +120,9 @@ async function combinedDigest(
   return others.length === 0 ? own : [own, ...others].join(" ");
 }
 
-/** Returns the path of what was made of a file earlier; undefined if nothing was. */
+/**
+ * Returns the path of the image that was created from a file earlier; undefined if there is none.
+ */
 export async function findConvertedImage(
   file: BaseFile,
   extents: readonly string[],
@@ -128,9 +133,9 @@ export async function findConvertedImage(
 }
 
 /**
- * Makes sure that a file is an image that QEMU starts from. A file that is one stays as it is.
- * @throws {VmbuildError} BASE_INVALID with what the file is instead, INPUT_UNPACK, BASE_TOO_LARGE,
- *   HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ * Ensures that a file is an image that QEMU can start from. A suitable file is used directly.
+ * @throws {VmbuildError} BASE_INVALID with a description of the file, INPUT_UNPACK,
+ *   BASE_TOO_LARGE, HOST_SPACE, HOST_PROGRAM_MISSING; the signal's reason when it was aborted.
  */
 export async function ensureImage(file: BaseFile, context: ImageContext): Promise<UsableImage> {
   const { layer, extents } = await recognizeBase(file);

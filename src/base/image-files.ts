@@ -1,4 +1,7 @@
-/** Which files of this host an image consists of: itself, and all that it refers to. */
+/**
+ * Determines the files of this host that an image consists of: itself, its backing files and data
+ * files.
+ */
 import { access, constants, lstat, stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
@@ -7,21 +10,21 @@ import type { ImageInfo } from "../machine/disk.js";
 import { parseBackingName } from "./backing-name.js";
 import type { ImageName } from "./backing-name.js";
 
-/** An image that a build can start from. */
+/** Image that a build can start from. */
 export interface ImageFiles {
   readonly path: string;
-  /** As QEMU names its drivers. */
+  /** Name of the driver in QEMU. */
   readonly format: string;
   /** Bytes. */
   readonly virtualSize: number;
-  /** The backing files, and the files that hold data of any image of the chain; absolute. */
+  /** Absolute paths of the backing files and data files of the whole chain. */
   readonly otherFiles: readonly string[];
 }
 
 const MERGE_HINT =
   "Merge it into one image on the host that has all its files: qemu-img convert -O qcow2";
 
-/** A problem of one file, reported as one of the image that it belongs to. */
+/** Creates the error for a file of an image's chain. */
 function imageError(base: string, file: string, what: string, hint?: string): VmbuildError {
   const subject = file === base ? `The image ${base}` : `The image ${base} uses ${file}, which`;
   return new VmbuildError("BASE_INVALID", `${subject} ${what}`, {
@@ -30,7 +33,7 @@ function imageError(base: string, file: string, what: string, hint?: string): Vm
   });
 }
 
-/** Device and inode of a readable file, by which it is known under any of its names. */
+/** Returns device and inode of a readable file, which identify it regardless of its name. */
 async function identify(base: string, file: string): Promise<string> {
   try {
     const status = await stat(file, { bigint: true });
@@ -51,7 +54,7 @@ async function identify(base: string, file: string): Promise<string> {
   }
 }
 
-/** The files beside an image that hold its data. */
+/** Returns the files beside an image that contain its data. */
 function dataFilesOf(base: string, file: string, info: ImageInfo): string[] {
   const files = [...(info.dataFile === undefined ? [] : [info.dataFile]), ...info.extents];
   for (const name of files) {
@@ -63,12 +66,12 @@ function dataFilesOf(base: string, file: string, info: ImageInfo): string[] {
 }
 
 /**
- * Reads the headers of an image and of every image below it, as a machine would that is about to
+ * Reads the headers of an image and of all its backing files with the locks of a machine that would
  * use them.
  * @param path absolute.
  * @param mayUseOtherFiles false: an image that refers to any other file is refused.
- * @throws {VmbuildError} BASE_INVALID for a file that is missing, encrypted, in use, no file of
- *   this host, or part of a loop.
+ * @throws {VmbuildError} BASE_INVALID for a file that is missing, encrypted, in use, not on this
+ *   host, or part of a loop.
  */
 export async function readImageFiles(
   path: string,

@@ -1,4 +1,4 @@
-/** A look at a file as a base that unpacks no more than the beginnings of what is inside. */
+/** Inspects a file as a base without unpacking more than the beginning of its content. */
 import { createReadStream } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,15 +17,15 @@ import { chooseMember } from "./member.js";
 import { foreignFormat, isUsableAsIs, recognizeBase, refuseOtherContent } from "./recognize.js";
 import type { BaseFile } from "./recognize.js";
 
-/** What a look tells. */
+/** Result of an inspection. */
 export interface BaseFileFacts {
-  /** Bytes that the guest would see; undefined where the image is packed. */
+  /** Virtual size in bytes; undefined where the image is packed. */
   readonly virtualSize?: number;
-  /** Why no more is known. */
+  /** Reason why not everything was checked. */
   readonly note?: string;
 }
 
-/** Names in a compressed archive are read only up to its end, which takes a while. */
+/** Size up to which a compressed archive is read completely to list its names. */
 const MAX_LISTED_BYTES = 256 * 2 ** 20;
 
 interface InspectContext {
@@ -34,7 +34,7 @@ interface InspectContext {
   readonly signal: AbortSignal;
 }
 
-/** The beginning of a compressed file's content; a file that is itself a beginning will do. */
+/** Unpacks the beginning of a compressed file. The file itself may be incomplete. */
 async function readBeginning(
   path: string,
   by: Compression,
@@ -82,7 +82,7 @@ async function inspectCompressed(
     refuseOtherContent(content, `The content of ${what.replace(/^The /, "the ")}`);
     return {};
   }
-  // tar knows the other forms by itself.
+  // tar recognizes the other compressions itself.
   const { size } = await stat(path);
   if (content.form === "tar" && by !== "lz4" && size <= MAX_LISTED_BYTES) {
     await inspectArchive(path, "tar", context);
@@ -92,9 +92,9 @@ async function inspectCompressed(
 }
 
 /**
- * Looks at a file that should be a base.
- * @throws {VmbuildError} BASE_INVALID with what the file is instead, INPUT_UNPACK,
- *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ * Inspects a file that is used as a base.
+ * @throws {VmbuildError} BASE_INVALID with a description of the file, INPUT_UNPACK,
+ *   HOST_PROGRAM_MISSING; the signal's reason when it was aborted.
  */
 export async function inspectBaseFile(file: BaseFile, signal: AbortSignal): Promise<BaseFileFacts> {
   const { layer, extents } = await recognizeBase(file);

@@ -1,4 +1,4 @@
-/** What keeps a qcow2 image or a raw disk from being a base, as far as its own tables tell. */
+/** Checks from their own tables that qcow2 images and raw disks are complete and not encrypted. */
 import { open } from "node:fs/promises";
 import type { Content } from "../inputs/content-kind.js";
 import { lastClusterOffset, readQcow2Header } from "../inputs/qcow2-length.js";
@@ -6,7 +6,7 @@ import { neededBytes } from "../inputs/raw-disk.js";
 import { statIfThere } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
 
-/** Something that keeps a file from being a base. `what` reads after the file's name. */
+/** Problem of an image. `what` follows the file's name in a message. */
 export interface ImageProblem {
   readonly what: string;
   readonly hint?: string;
@@ -38,8 +38,8 @@ async function qcow2Problem(path: string, size: number): Promise<ImageProblem | 
 }
 
 /**
- * Checks an image in place; undefined for one that may be a base. Formats other than qcow2 and
- * raw are checked when they are converted.
+ * Checks an image in place; undefined if there is no problem. Formats other than qcow2 and raw are
+ * checked when they are converted.
  */
 export async function findImageProblem(
   path: string,

@@ -1,4 +1,4 @@
-/** The one disk image in an archive. */
+/** Finds the disk image in an archive. */
 import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { imageCandidates } from "../inputs/archive.js";
@@ -8,21 +8,21 @@ import type { Content } from "../inputs/content-kind.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
 import { extentNames } from "./vmdk.js";
 
-/** What choosing is given. */
+/** Inputs of {@link chooseMember} besides the archive. */
 export interface ChooseContext {
-  /** The archive, as the subject of a message. */
+  /** Subject of a message about the archive. */
   readonly what: string;
-  /** A folder for the beginnings of files; absolute. */
+  /** Absolute path of a folder for the beginnings of files. */
   readonly scratch: string;
   readonly signal: AbortSignal;
 }
 
-/** The member that is the disk image, with the files that belong to it. */
+/** Member that is the disk image, and the files that belong to it. */
 export interface ChosenMember {
   readonly member: Member;
-  /** By its beginning. */
+  /** Content, recognized from the beginning of the file. */
   readonly content: Content;
-  /** The extents of a VMDK descriptor. */
+  /** Extents of a VMDK descriptor. */
   readonly extents: readonly Member[];
 }
 
@@ -35,7 +35,7 @@ function baseName(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1);
 }
 
-/** Recognises a member by its beginning. */
+/** Recognizes the content of a member from its beginning. */
 async function recognizeMember(
   archive: Archive,
   member: Member,
@@ -50,7 +50,7 @@ function invalidBase(what: string, hint: string): VmbuildError {
   return new VmbuildError("BASE_INVALID", what, { hint });
 }
 
-/** An archive of a hundred images is none that is meant. */
+/** Number of members that are examined. An archive with so many images is not a base. */
 const MAX_EXAMINED = 64;
 const MAX_NAMED = 10;
 
@@ -66,7 +66,7 @@ async function recognizeMembers(
   return recognized;
 }
 
-/** A descriptor whose extents are all the other images there are. */
+/** Returns a descriptor whose extents are exactly the other images. */
 function findDescriptor(recognized: readonly RecognizedMember[]): ChosenMember | undefined {
   const described = recognized.flatMap(({ member, content }) =>
     content.kind === "descriptor" ? [{ member, content, names: extentNames(content.text) }] : [],
@@ -83,8 +83,8 @@ function findDescriptor(recognized: readonly RecognizedMember[]): ChosenMember |
 }
 
 /**
- * Finds the disk image among an archive's files: by its name, and by its content where several
- * are named like one.
+ * Finds the disk image among an archive's files: by name, and by content where several have such a
+ * name.
  * @throws {VmbuildError} BASE_INVALID when there is none, or more than one.
  */
 export async function chooseMember(
@@ -98,7 +98,7 @@ export async function chooseMember(
   let recognized = first.filter(isImage);
   if (recognized.length === 0)
     recognized = (await recognizeMembers(archive, others, context)).filter(isImage);
-  // The one that is named like a disk image is said to be what it is.
+  // A single file that is named like a disk image is used, so that the error describes its content.
   if (recognized.length === 0 && first.length === 1) recognized = first;
   const [found, ...more] = recognized;
   if (!found) {

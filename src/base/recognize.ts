@@ -1,4 +1,4 @@
-/** What a file has to be for a base, and the words for what it is instead. */
+/** Recognizes a base file, and describes files that cannot be a base. */
 import { basename } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import { recognizeFile } from "../inputs/content.js";
@@ -7,27 +7,27 @@ import { findImageProblem } from "./integrity.js";
 import type { Layer } from "./layer.js";
 import { extentPaths, missingExtents } from "./vmdk.js";
 
-/** A file that should be a base. */
+/** File that is used as a base. */
 export interface BaseFile {
   /** Absolute. */
   readonly path: string;
-  /** The address, path or name by which the user knows it. */
+  /** Address, path or name by which the user knows the file. */
   readonly origin: string;
-  /** `sha256:<hex>`; computed where it is not known and wanted. */
+  /** `sha256:<hex>`; computed where it is needed but not known. */
   readonly digest?: string | undefined;
-  /** Whether it is the user's own, so that it may be in several files of this host. */
+  /** Whether the file is the user's own and may refer to other files of this host. */
   readonly isLocal: boolean;
 }
 
-/** A file that should be a base, and what it was recognised as. */
+/** Base file and its recognized content. */
 export interface RecognizedFile {
   readonly path: string;
-  /** The subject of a message. */
+  /** Subject of a message. */
   readonly what: string;
   readonly content: Content;
 }
 
-/** The error for a file that is no base. */
+/** Returns the error for a file that cannot be a base. */
 export function invalidBaseError(what: string, is: string, hint?: string): VmbuildError {
   return new VmbuildError("BASE_INVALID", `${what} ${is}`, {
     hint:
@@ -36,12 +36,12 @@ export function invalidBaseError(what: string, is: string, hint?: string): Vmbui
   });
 }
 
-/** Tells the kinds that need nothing done. */
+/** Returns whether the content needs no conversion. */
 export function isUsableAsIs(content: Content): boolean {
   return content.kind === "disk" || (content.kind === "image" && content.format === "qcow2");
 }
 
-/** Recognises a file of this host, with words for what the file system refuses. */
+/** Recognizes the content of a file; a folder is an error. */
 async function recognizeContent(path: string, what: string): Promise<Content> {
   try {
     return await recognizeFile(path);
@@ -51,16 +51,19 @@ async function recognizeContent(path: string, what: string): Promise<Content> {
   }
 }
 
-/** @throws {VmbuildError} BASE_INVALID for a qcow2 image or a disk that is cut short or encrypted. */
+/**
+ * Checks that a qcow2 image or raw disk is complete and not encrypted.
+ * @throws {VmbuildError} BASE_INVALID.
+ */
 export async function requireIntactImage(layer: RecognizedFile): Promise<void> {
   const problem = await findImageProblem(layer.path, layer.content);
   if (problem) throw invalidBaseError(layer.what, problem.what, problem.hint);
 }
 
 /**
- * The files that a VMDK descriptor's data lies in; those known already for other images.
+ * Returns the extents that a VMDK descriptor names; for other images, the known ones.
  * @param isLocal whether it may name files of this host.
- * @throws {VmbuildError} BASE_INVALID when they are not there, or may not be named.
+ * @throws {VmbuildError} BASE_INVALID when they do not exist or must not be named.
  */
 export async function extentsOf(
   layer: RecognizedFile & { readonly extents: readonly string[] },
@@ -92,9 +95,9 @@ export function foreignFormat(content: Extract<Content, { kind: "image" | "descr
 }
 
 /**
- * Recognises a file that should be a base, and checks it as far as that needs no unpacking.
- * @throws {VmbuildError} BASE_INVALID for anything but a disk image, alone or packed; for an image
- *   that is cut short or encrypted; for a VMDK descriptor without its extents.
+ * Recognizes a file that is used as a base, and checks it as far as possible without unpacking.
+ * @throws {VmbuildError} BASE_INVALID for anything but a disk image, packed or not; for an image
+ *   that is truncated or encrypted; for a VMDK descriptor without its extents.
  */
 export async function recognizeBase(
   file: BaseFile,
@@ -108,7 +111,10 @@ export async function recognizeBase(
   return { layer, extents: await extentsOf(layer, file.isLocal) };
 }
 
-/** @throws {VmbuildError} BASE_INVALID for content that is neither a disk image nor packed. */
+/**
+ * Checks that content is a disk image or packed.
+ * @throws {VmbuildError} BASE_INVALID.
+ */
 export function refuseOtherContent(content: Content, what: string): void {
   if (content.kind === "other") throw invalidBaseError(what, `is ${content.what}`, content.hint);
 }

@@ -1,4 +1,4 @@
-/** From a compressed file or an archive to the disk image inside, layer by layer. */
+/** Unpacks compressed files and archives layer by layer until the disk image inside is reached. */
 import { createReadStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -17,22 +17,22 @@ import { createProgress } from "../inputs/progress.js";
 import type { Layer } from "./layer.js";
 import { chooseMember } from "./member.js";
 
-/** What unwrapping is given. */
+/** Inputs of {@link unpackLayers} besides the file. */
 export interface UnpackContext {
-  /** A folder of its own for files on the way; absolute. The caller removes it. */
+  /** Absolute path of a folder for intermediate files. The caller removes it. */
   readonly scratch: string;
-  /** The most bytes that a file inside may have. */
+  /** Maximum size of a file inside. Bytes. */
   readonly limit: number;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** More than anybody nests; a file that unpacks to itself would go on for ever. */
+/** Number of layers that are unpacked. A file that unpacks to itself would never end. */
 const MAX_LAYERS = 6;
 
 const COMPRESSED_NAME = /\.(gz|xz|zst|zstd|bz2|lz4|lzma|z)$/i;
 
-/** A name without the ending of its compression. */
+/** Returns a name without the extension of its compression. */
 function innerName(name: string): string {
   const tar = /^(.+)\.(tgz|txz|tbz2?|tzst)$/i.exec(name)?.[1];
   return tar === undefined ? name.replace(COMPRESSED_NAME, "") : `${tar}.tar`;
@@ -75,7 +75,7 @@ async function decompress(
   }
 }
 
-/** Takes the disk image out of an archive, into a folder of its own. */
+/** Extracts the disk image from an archive into its own folder. */
 async function extractImage(
   layer: Layer,
   form: "tar" | "zip",
@@ -91,7 +91,7 @@ async function extractImage(
   });
   emit({ type: "note", message: `${layer.what}: using ${member.name} as the disk image` });
   await mkdir(folder);
-  // An extent has to have the name by which its descriptor knows it; it is one part, never a path.
+  // An extent must have the name that its descriptor uses. Only the last part of a path is used.
   const target = (name: string): string => join(folder, basename(name) || "image");
   for (const one of [member, ...extents]) {
     const written = await archive.extract({ member: one, target: target(one.name), limit, signal });
@@ -116,23 +116,24 @@ async function unpackLayer(layer: Layer, number: number, context: UnpackContext)
   await decompress(layer, content.by, folder, context);
   const name = innerName(layer.name);
   const inner = await recognizeFile(folder);
-  // A tar.xz is an archive to everybody; of other files it is said that they are inside.
+  // A tar.xz file is named as the archive itself; for other content the message says that it is
+  // inside.
   const isNamed = inner.kind === "archive" || layer.what.startsWith("The content of ");
   const what = isNamed ? layer.what : `The content of ${layer.what.replace(/^The /, "the ")}`;
   return { path: folder, name, what, content: inner, isTemporary: true, extents: [] };
 }
 
 /**
- * Unpacks until what is left is neither compressed nor an archive.
+ * Unpacks until the content is neither compressed nor an archive.
  * @throws {VmbuildError} INPUT_UNPACK, BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE,
- *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ *   HOST_PROGRAM_MISSING; the signal's reason when it was aborted.
  */
 export async function unpackLayers(outermost: Layer, context: UnpackContext): Promise<Layer> {
   let layer = outermost;
   for (let number = 1; number <= MAX_LAYERS; number += 1) {
     const inner = await unpackLayer(layer, number, context);
     if (inner === layer) return layer;
-    // What a layer was unpacked from is not needed beside it.
+    // The packed file is removed to save space.
     if (layer.isTemporary) await rm(layer.path, { recursive: true, force: true });
     layer = inner;
   }

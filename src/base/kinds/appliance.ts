@@ -6,7 +6,7 @@ const schema = z
   .strictObject({ appliance: z.string().min(1).describe("name or path of another template") })
   .describe("finished image of another template");
 
-/** The finished artifact of another template. */
+/** Finished artifact of another template. */
 export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
   name: "appliance",
   form: "{appliance}",
