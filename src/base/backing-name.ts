@@ -1,17 +1,17 @@
-/** The name under which an image records its backing file (QEMU's "filename"). Pure. */
+/** Parses the name under which an image records its backing file (QEMU's "filename"). Pure. */
 import { isAbsolute } from "node:path";
 
-/** An image as qemu-img takes it, and the files of this host that the name says. */
+/** Image as qemu-img takes it, and the files of this host that its name refers to. */
 export interface ImageName {
   /** An absolute path, or a `json:` specification. */
   readonly name: string;
   /** Absolute; the image's own first. */
   readonly files: readonly string[];
-  /** The driver to read it with, where the name does not say it. */
+  /** Driver to read it with, where the name does not contain it. */
   readonly format: string | undefined;
 }
 
-/** Drivers that read nothing but the files that a specification names. */
+/** Drivers that read only the files that a specification names. */
 const LOCAL_DRIVERS = new Set([
   "file",
   ...["raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "parallels", "luks"],
@@ -21,10 +21,10 @@ const RELATIVE = "a relative name that QEMU resolves in the current folder";
 const FOREIGN = "which is not a file on this host, so that changes to it cannot be detected";
 
 /**
- * Reads a backing file's name.
- * @param text as QEMU resolves it: a plain name is absolute already.
- * @param format that is recorded beside it.
- * @returns what is wrong with it, as the rest of a sentence, where no file of this host is named.
+ * Parses the name of a backing file.
+ * @param text name as QEMU resolves it; a plain name is already absolute.
+ * @param format recorded format of the backing file.
+ * @returns the problem, as the rest of a sentence, where the name is not a file of this host.
  */
 export function parseBackingName(
   text: string,
@@ -32,7 +32,7 @@ export function parseBackingName(
 ): ImageName | { readonly problem: string } {
   if (text.startsWith("json:")) return parseSpecification(text);
   const path = text.startsWith("file:") ? text.slice("file:".length) : text;
-  // QEMU takes a colon before the first slash for the end of a protocol's name.
+  // QEMU treats text up to a colon before the first slash as the name of a protocol.
   if (path === text && /^[^/:]*:/.test(text)) return { problem: FOREIGN };
   if (!isAbsolute(path)) return { problem: RELATIVE };
   return { name: path, files: [path], format };
@@ -57,7 +57,7 @@ function parseSpecification(text: string): ImageName | { readonly problem: strin
   return { name: text, files, format: undefined };
 }
 
-/** Every option that has a value, under its dotted name: `file.filename`. */
+/** Yields every option that has a value, under its dotted name: `file.filename`. */
 function* optionsOf(value: unknown, key: string): Generator<[string, string]> {
   if (typeof value !== "object" || value === null) {
     if (typeof value === "string") yield [key, value];

@@ -1,7 +1,7 @@
-/** The disk image that a build starts from, whatever the template says it is. */
+/** Provides the base image of a build, whatever its kind. */
 import { VmbuildError } from "../errors.js";
 import { formatSizes } from "../host/format.js";
-import { openImage } from "./disk-image.js";
+import { ensureImage } from "./disk-image.js";
 import { flatten } from "./flatten.js";
 import type { UsedFile } from "./flatten.js";
 import { readImageFiles } from "./image-files.js";
@@ -10,29 +10,29 @@ import type { BaseContext, FoundImage } from "./kind.js";
 import { baseKindOf } from "./registry.js";
 import type { BaseDefinition } from "./registry.js";
 
-/** A base that is there. */
+/** Base image on this host. */
 export interface Base extends FoundImage {
   readonly format: string;
   /** Bytes. */
   readonly virtualSize: number;
-  /** The other files that the image was made of, where it lay on any. */
+  /** Other files that the image was merged from; empty for an image without backing files. */
   readonly otherFiles: readonly UsedFile[];
-  /** The name of its kind. */
+  /** Name of the kind. */
   readonly kind: string;
 }
 
 /**
- * Brings the base to this host, unpacks or converts it where that is needed, and reads what it is.
- * A local image that depends on other files of this host is merged with them into one.
- * @throws {VmbuildError} the codes of inputs; BASE_BOOTSTRAP; BASE_INVALID where it is no disk
- *   image, or depends on other files of this host although its kind may not.
+ * Fetches or creates the base, unpacks or converts it where needed, and reads its format and size.
+ * A local image with backing files is merged into one image.
+ * @throws {VmbuildError} codes of inputs; BASE_BOOTSTRAP; BASE_INVALID where it is not a disk
+ *   image, or depends on other files of this host although its kind must not.
  */
 export async function resolveBase(base: BaseDefinition, context: BaseContext): Promise<Base> {
   const kind = baseKindOf(base);
   const found = await kind.resolve(base, context);
   const file = { ...found, isLocal: kind.mayUseOtherFiles };
-  const { isMade, digest = found.digest, path } = await openImage(file, context);
-  const mayUseOtherFiles = kind.mayUseOtherFiles && !isMade;
+  const { isConverted, digest = found.digest, path } = await ensureImage(file, context);
+  const mayUseOtherFiles = kind.mayUseOtherFiles && !isConverted;
   const image = await readBaseImage(path, { mayUseOtherFiles, signal: context.signal });
   const { format, virtualSize } = image;
   const whole = { ...found, path, digest, kind: kind.name, format, virtualSize, otherFiles: [] };
@@ -43,8 +43,9 @@ export async function resolveBase(base: BaseDefinition, context: BaseContext): P
 }
 
 /**
- * Reads what image a base is.
- * @throws {VmbuildError} BASE_INVALID when no build can start from it; see {@link readImageFiles}.
+ * Reads the format and size of a base.
+ * @throws {VmbuildError} BASE_INVALID when no build can start from it; see {@link
+ *   readImageFiles}.
  */
 export async function readBaseImage(
   path: string,

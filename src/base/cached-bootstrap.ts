@@ -1,19 +1,19 @@
-/** Bootstrapped bases, made once for each key and then shared by every build. */
+/** Caches bootstrapped bases, which all builds with the same key share. */
 import { z } from "zod";
 import type { Emit } from "../events/types.js";
 import { hashFile } from "../inputs/digest.js";
 import { bootstrapBase, bootstrapKey, describeBootstrap } from "./bootstrap/bootstrap.js";
 import type { BootstrapSpec } from "./bootstrap/bootstrap.js";
-import { cachedImage, cachedImagePath } from "./cached-image.js";
+import { getCachedImage, cachedImagePath } from "./cached-image.js";
 
-/** A base in the cache. */
+/** Cached base. */
 export interface CachedBase {
   readonly path: string;
   /** sha256 of the image, in hex. */
   readonly digest: string;
 }
 
-/** What making one is given. */
+/** Inputs of {@link resolveBootstrap} besides the spec. */
 export interface BootstrapCacheContext {
   readonly emit: Emit;
   readonly signal: AbortSignal;
@@ -21,7 +21,7 @@ export interface BootstrapCacheContext {
 
 const recordSchema = z.object({ digest: z.string() });
 
-/** The template's words as the bootstrap takes them. */
+/** Converts the definition in a template to a spec. */
 export function bootstrapSpec(definition: {
   suite: string;
   packages: readonly string[];
@@ -33,20 +33,21 @@ export function bootstrapSpec(definition: {
 
 const nameOf = ({ suite }: BootstrapSpec): string => `${suite}.qcow2`;
 
-/** Where a bootstrapped base lies, or will lie. Pure. */
+/** Returns the path of a bootstrapped base, which need not exist yet. Pure. */
 export function bootstrapLocation(spec: BootstrapSpec): string {
   return cachedImagePath(bootstrapKey(spec), nameOf(spec));
 }
 
 /**
- * The base for a spec, from the cache or made now. Two runs that want the same one make it once.
+ * Returns the base for a spec, from the cache or created now. Concurrent runs create the same base
+ * once.
  * @throws {VmbuildError} BASE_BOOTSTRAP, HOST_SPACE, HOST_PROGRAM_MISSING.
  */
 export async function resolveBootstrap(
   spec: BootstrapSpec,
   { emit, signal }: BootstrapCacheContext,
 ): Promise<CachedBase> {
-  const { path, record } = await cachedImage({
+  const { path, record } = await getCachedImage({
     key: bootstrapKey(spec),
     name: nameOf(spec),
     signal,

@@ -1,4 +1,4 @@
-/** Base images in the cache, each made once for its key and then shared by every build. */
+/** Caches images that are created on this host, which all builds with the same key share. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -12,47 +12,47 @@ import {
 import { waitForLock } from "../host/lock.js";
 import { hostPaths } from "../host/paths.js";
 
-/** Which image, and how it is made. */
+/** Key and name of an image, and the function that creates it. */
 export interface CachedImageRequest {
-  /** A hash of everything that the image is made from, in hex. */
+  /** Hash of everything that the image depends on, in hex. */
   readonly key: string;
-  /** The file's name, by which `vmbuild prune` shows it. */
+  /** Name of the file, as `vmbuild prune` shows it. */
   readonly name: string;
   readonly signal: AbortSignal;
   /**
-   * Makes the image at `path`, whole or not at all.
-   * @param workFolder is empty, and removed afterwards.
-   * @returns what to record beside it; `origin` is how `vmbuild prune` shows it.
+   * Creates the image at `path`; an incomplete one must never appear there.
+   * @param workFolder empty folder, which is removed afterwards.
+   * @returns the data to record beside the image; `vmbuild prune` shows its `origin`.
    */
   readonly make: (path: string, workFolder: string) => Promise<Readonly<Record<string, unknown>>>;
 }
 
-/** An image in the cache. */
+/** Cached image. */
 export interface CachedImage {
   /** Absolute. */
   readonly path: string;
-  /** What `make` recorded. */
+  /** Data that `make` returned. */
   readonly record: unknown;
 }
 
-/** Size in bytes and time stamp of the image, beside what `make` recorded. */
+/** Size in bytes and time stamp of the image, in addition to the data of `make`. */
 const recordSchema = z.looseObject({ size: z.number(), mtimeMs: z.number() });
 
 const folderOf = (key: string): string => join(hostPaths().bases, key.slice(0, 20));
 
-/** The image with this key, if it was made; it then counts as used. */
+/** Returns the cached image with this key, if any, and marks it as used. */
 export async function findCachedImage(key: string, name: string): Promise<CachedImage | undefined> {
   const cached = await readCached(cachedImagePath(key, name));
   if (cached) await markUsed(folderOf(key));
   return cached;
 }
 
-/** Absolute path of the image with this key, now or after it was made. Pure. */
+/** Returns the absolute path of the image with this key, which need not exist yet. Pure. */
 export function cachedImagePath(key: string, name: string): string {
   return join(folderOf(key), name);
 }
 
-/** The image, while size and time stamp are those of the file that was recorded. */
+/** Returns the cached image if its size and time stamp match its record. */
 async function readCached(path: string): Promise<CachedImage | undefined> {
   const status = await statIfThere(path);
   if (!status) return undefined;
@@ -61,16 +61,17 @@ async function readCached(path: string): Promise<CachedImage | undefined> {
     const fits = record.size === status.size && record.mtimeMs === status.mtimeMs;
     return fits ? { path, record } : undefined;
   } catch {
-    // No record, or one that cannot be read: the image may be incomplete and is made again.
+    // Without a readable record the image may be incomplete, so it is created again.
     return undefined;
   }
 }
 
 /**
- * The image for a key, from the cache or made now. Two runs that want the same one make it once.
- * @throws what `make` throws; the signal's reason.
+ * Returns the image for a key, from the cache or created now. Concurrent runs create the same image
+ * once.
+ * @throws errors of `make`; the signal's reason.
  */
-export async function cachedImage(request: CachedImageRequest): Promise<CachedImage> {
+export async function getCachedImage(request: CachedImageRequest): Promise<CachedImage> {
   const { key, name, signal } = request;
   const cached = await findCachedImage(key, name);
   if (cached) return cached;
@@ -79,10 +80,10 @@ export async function cachedImage(request: CachedImageRequest): Promise<CachedIm
   await makePrivateFolder(hostPaths().bases);
   await makeFolder(folder);
   await using _lock = await waitForLock(join(folder, "lock"), signal);
-  return (await readCached(path)) ?? (await makeNow(request, path));
+  return (await readCached(path)) ?? (await makeImage(request, path));
 }
 
-async function makeNow({ key, make }: CachedImageRequest, path: string): Promise<CachedImage> {
+async function makeImage({ key, make }: CachedImageRequest, path: string): Promise<CachedImage> {
   const workFolder = await mkdtemp(join(folderOf(key), ".work-"));
   try {
     const made = await make(path, workFolder);

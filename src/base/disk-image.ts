@@ -1,6 +1,6 @@
 /**
- * A file that a template names as its base, made into an image that QEMU starts from: unpacked,
- * or converted, once, into the cache of bases; refused by name where it is something else.
+ * Converts a file to an image that QEMU can start from. The file is unpacked or converted once, and
+ * the result is cached. Other files are refused with a description of their content.
  */
 import { createHash } from "node:crypto";
 import { rename, stat } from "node:fs/promises";
@@ -9,43 +9,43 @@ import type { Emit } from "../events/types.js";
 import { publish } from "../host/files.js";
 import { displayUrl } from "../inputs/address.js";
 import { cachedDigest } from "../inputs/digest-cache.js";
-import { cachedImage, findCachedImage } from "./cached-image.js";
+import { getCachedImage, findCachedImage } from "./cached-image.js";
 import { convertForeign } from "./foreign.js";
 import {
-  describedExtents,
+  extentsOf,
   foreignFormat,
-  isReady,
-  notABase,
-  openFile,
-  requireSoundImage,
-} from "./requirements.js";
-import type { ImageFile } from "./requirements.js";
+  isUsableAsIs,
+  invalidBaseError,
+  recognizeBase,
+  requireIntactImage,
+} from "./recognize.js";
+import type { BaseFile } from "./recognize.js";
 import type { Layer } from "./layer.js";
-import { unwrap } from "./unwrap.js";
+import { unpackLayers } from "./unpack-layers.js";
 
-/** What opening an image is given. */
+/** Inputs of {@link ensureImage} besides the file. */
 export interface ImageContext {
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** The size of the machine's disk in bytes, beyond which nothing is unpacked. */
+  /** Size of the machine's disk in bytes; limits how much is unpacked. */
   readonly disk?: number | undefined;
 }
 
-/** An image in a format that QEMU starts from. */
-export interface OpenedImage {
-  /** Absolute: the file itself, or what was made of it. */
+/** Image in a format that QEMU can start from. */
+export interface UsableImage {
+  /** Absolute path: the file itself, or the image created from it. */
   readonly path: string;
   /** Whether it was unpacked or converted. */
-  readonly isMade: boolean;
-  /** `sha256:<hex>` for the image and the files beside it that its data lies in, where it has any. */
+  readonly isConverted: boolean;
+  /** `sha256:<hex>` of the image and its extents, where it has any. */
   readonly digest?: string;
 }
 
-/** Raised when the same file would be unpacked or converted in another way. */
+/** Version of unpacking and conversion. Raised when the same file results in another image. */
 const VERSION = 1;
 const GIB = 2 ** 30;
 const DEFAULT_DISK = 1024 * GIB;
-/** Name of the image in the cache. Its format is in its content. */
+/** Name of the image in the cache. Its content tells its format. */
 const NAME = "disk-image";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -53,25 +53,29 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 const keyOf = (digest: string): string => sha256(`image ${VERSION} ${digest}`);
 
 /**
- * Makes the innermost layer into an image at `target`.
- * @throws {VmbuildError} BASE_INVALID with what the layer is, if that is no disk image.
+ * Converts the innermost layer to an image at `target`.
+ * @throws {VmbuildError} BASE_INVALID with a description of the layer, if it is not a disk image.
  */
-async function finishLayer(
+async function convertLayer(
   layer: Layer,
-  file: ImageFile,
+  file: BaseFile,
   target: string,
   { emit, signal }: ImageContext,
 ): Promise<void> {
   const { content, what } = layer;
-  if (isReady(content)) {
-    await requireSoundImage(layer);
+  if (isUsableAsIs(content)) {
+    await requireIntactImage(layer);
     await rename(layer.path, target);
     return;
   }
   if (content.kind !== "image" && content.kind !== "descriptor") {
-    throw notABase(what, `is ${content.what}`, content.kind === "other" ? content.hint : undefined);
+    throw invalidBaseError(
+      what,
+      `is ${content.what}`,
+      content.kind === "other" ? content.hint : undefined,
+    );
   }
-  const extents = await describedExtents(layer, file.isLocal && !layer.isOurs);
+  const extents = await extentsOf(layer, file.isLocal && !layer.isTemporary);
   emit({
     type: "note",
     message: `${what} is ${content.what}: converting to qcow2; the result will be cached`,
@@ -80,19 +84,22 @@ async function finishLayer(
   await convertForeign(image, target, signal);
 }
 
-/** Unpacks and converts a file to an image at `target`; `scratch` is an empty folder beside it. */
-async function make(
+/**
+ * Unpacks and converts a file to an image at `target`; `scratch` is an empty folder in the same
+ * file system.
+ */
+async function unpackAndConvert(
   layer: Layer,
-  file: ImageFile,
+  file: BaseFile,
   { target, scratch }: { readonly target: string; readonly scratch: string },
   context: ImageContext,
 ): Promise<void> {
   const disk = context.disk ?? DEFAULT_DISK;
   const { emit, signal } = context;
-  // An archive holds more than the disk, and a qcow2 image more than the disk that it shows.
-  const unwrapping = { scratch, limit: 2 * disk + GIB, emit, signal };
+  // An archive may contain more than the disk, and a qcow2 image more than its virtual size.
+  const unpacking = { scratch, limit: 2 * disk + GIB, emit, signal };
   const finished = join(scratch, "finished");
-  await finishLayer(await unwrap(layer, unwrapping), file, finished, context);
+  await convertLayer(await unpackLayers(layer, unpacking), file, finished, context);
   await publish(finished, target);
 }
 
@@ -101,9 +108,9 @@ async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   return `sha256:${await cachedDigest(path, status, signal)}`;
 }
 
-/** A digest of all files that the image lies in. */
-async function wholeDigest(
-  file: ImageFile,
+/** Returns the digests of all files of the image. */
+async function combinedDigest(
+  file: BaseFile,
   extents: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
@@ -113,34 +120,36 @@ async function wholeDigest(
   return others.length === 0 ? own : [own, ...others].join(" ");
 }
 
-/** Returns the path of what was made of a file earlier; undefined if nothing was. */
-export async function madeImage(
-  file: ImageFile,
+/**
+ * Returns the path of the image that was created from a file earlier; undefined if there is none.
+ */
+export async function findConvertedImage(
+  file: BaseFile,
   extents: readonly string[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const key = keyOf(await wholeDigest(file, extents, signal));
+  const key = keyOf(await combinedDigest(file, extents, signal));
   return (await findCachedImage(key, NAME))?.path;
 }
 
 /**
- * Makes sure that a file is an image that QEMU starts from. A file that is one stays as it is.
- * @throws {VmbuildError} BASE_INVALID with what the file is instead, INPUT_UNPACK, BASE_TOO_LARGE,
- *   HOST_SPACE, HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ * Ensures that a file is an image that QEMU can start from. A suitable file is used directly.
+ * @throws {VmbuildError} BASE_INVALID with a description of the file, INPUT_UNPACK,
+ *   BASE_TOO_LARGE, HOST_SPACE, HOST_PROGRAM_MISSING; the signal's reason when it was aborted.
  */
-export async function openImage(file: ImageFile, context: ImageContext): Promise<OpenedImage> {
-  const { layer, extents } = await openFile(file);
-  if (isReady(layer.content)) return { path: file.path, isMade: false };
-  const digest = await wholeDigest(file, extents, context.signal);
-  const { path } = await cachedImage({
+export async function ensureImage(file: BaseFile, context: ImageContext): Promise<UsableImage> {
+  const { layer, extents } = await recognizeBase(file);
+  if (isUsableAsIs(layer.content)) return { path: file.path, isConverted: false };
+  const digest = await combinedDigest(file, extents, context.signal);
+  const { path } = await getCachedImage({
     key: keyOf(digest),
     name: NAME,
     signal: context.signal,
     async make(target, scratch) {
-      await make(layer, file, { target, scratch }, context);
+      await unpackAndConvert(layer, file, { target, scratch }, context);
       return { origin: displayUrl(file.origin) };
     },
   });
   const whole = extents.length === 0 ? {} : { digest: `sha256:${sha256(digest)}` };
-  return { path, isMade: true, ...whole };
+  return { path, isConverted: true, ...whole };
 }

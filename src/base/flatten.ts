@@ -1,4 +1,4 @@
-/** Makes one image of a chain of images, once for each content of all their files. */
+/** Merges an image with its backing files into one image, once for the same content. */
 import { createHash } from "node:crypto";
 import { rename, rm, stat } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
@@ -10,23 +10,26 @@ import { systemClock } from "../inputs/clock.js";
 import { createProgress } from "../inputs/progress.js";
 import { cachedDigest } from "../inputs/digest-cache.js";
 import { flattenImage } from "../machine/disk.js";
-import { cachedImage } from "./cached-image.js";
+import { getCachedImage } from "./cached-image.js";
 import type { ImageFiles } from "./image-files.js";
 
-/** A file that went into the image. */
+/** File that was merged into the image. */
 export interface UsedFile {
   readonly path: string;
   /** `sha256:<hex>`. */
   readonly digest: string;
 }
 
-/** What flattening is given. */
+/** Inputs of {@link flatten} besides the image. */
 export interface FlattenContext {
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** Raised whenever the same files would give another image; part of the cache key. */
+/**
+ * Version of the procedure. Raised when the same files result in another image; part of the cache
+ * key.
+ */
 const RECIPE = 1;
 
 async function digestOf(file: string, status: BigIntStats, context: FlattenContext) {
@@ -43,9 +46,9 @@ const versionOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
   [ino, size, mtimeNs, ctimeNs].join("-");
 
 /**
- * Makes a qcow2 of an image and of everything that it lies on, or finds it in the cache. The build
- * then depends on none of the files: whatever becomes of them, its saved states stay what they are.
- * @returns where it is, and the files that it was made of, the image itself first.
+ * Merges an image with its backing files into a qcow2 image, or finds it in the cache. The build
+ * does not depend on the files afterwards, so its checkpoints remain valid when they change.
+ * @returns the path, and the merged files, the image itself first.
  * @throws {VmbuildError} BASE_INVALID when a file changes meanwhile, HOST_SPACE.
  */
 export async function flatten(
@@ -64,7 +67,7 @@ export async function flatten(
     .update(JSON.stringify({ kind: "flattened", recipe: RECIPE, format, parts }))
     .digest("hex");
   const label = `${basename(path)}: merge ${names.length} files into one image`;
-  const image = await cachedImage({
+  const image = await getCachedImage({
     key,
     name: "flattened.qcow2",
     signal,

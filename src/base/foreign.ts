@@ -1,4 +1,4 @@
-/** Images of other hypervisors' formats, converted to qcow2 by qemu-img. */
+/** Converts images of other hypervisors to qcow2 with qemu-img. */
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
@@ -7,15 +7,15 @@ import { statIfThere } from "../host/files.js";
 import { describeExit, runProgram } from "../host/programs.js";
 import type { RunResult } from "../host/programs.js";
 
-/** An image to convert. */
+/** Image to convert. */
 export interface ForeignImage {
   /** Absolute. */
   readonly path: string;
-  /** QEMU's name of the format. */
+  /** Name of the format in QEMU. */
   readonly format: string;
-  /** The image, as the subject of a message. */
+  /** Subject of a message about the image. */
   readonly what: string;
-  /** Files beside the image that may hold its data; absolute. */
+  /** Absolute paths of files beside the image that may contain its data. */
   readonly extents?: readonly string[];
 }
 
@@ -37,25 +37,25 @@ function qemuImg(args: readonly string[], signal: AbortSignal): Promise<RunResul
   return runProgram("qemu-img", args, { signal, captureOutput: true, env: { LC_ALL: "C" } });
 }
 
-/** A comma ends a value in QEMU's option lists; two of them are one. */
+/** Escapes a path for QEMU's option lists, in which a comma ends a value. */
 function escaped(path: string): string {
   return path.replaceAll(",", ",,");
 }
 
 /**
- * How qemu-img is to open the image. A VHD's size is taken from its own field: the geometry that
- * qemu-img goes by for some makers of VHDs cuts off the end of the disk.
+ * Returns the options with which qemu-img opens the image. A VHD's size is taken from its size
+ * field: for some creators qemu-img uses the geometry instead, which cuts off the end of the disk.
  */
 async function optionsOf({ path, format }: ForeignImage): Promise<string> {
   const file = `file.driver=file,file.filename=${escaped(path)}`;
   if (format !== "vpc") return `driver=${format},${file}`;
-  const { isFixed, size } = await vhdKind(path);
+  const { isFixed, size } = await readVhdKind(path);
   if (isFixed) return `driver=raw,size=${size - FOOTER_BYTES},${file}`;
   return `driver=vpc,force_size_calc=current_size,${file}`;
 }
 
-/** A fixed VHD has its only footer at the end, behind the disk's bytes. */
-async function vhdKind(path: string): Promise<{ isFixed: boolean; size: number }> {
+/** Reads type and size of a VHD. A fixed one has only one footer, after the disk's data. */
+async function readVhdKind(path: string): Promise<{ isFixed: boolean; size: number }> {
   const handle = await open(path, "r");
   try {
     const { size } = await handle.stat();
@@ -67,7 +67,7 @@ async function vhdKind(path: string): Promise<{ isFixed: boolean; size: number }
   }
 }
 
-function unreadable(image: ForeignImage, doing: string, result: RunResult): VmbuildError {
+function conversionError(image: ForeignImage, doing: string, result: RunResult): VmbuildError {
   const full = result.lastLines.some((line) => /No space left|quota exceeded/i.test(line));
   const message = `${image.what} ${doing}: qemu-img: ${describeExit(result)}`;
   return new VmbuildError(full ? "HOST_SPACE" : "BASE_INVALID", message, {
@@ -76,14 +76,14 @@ function unreadable(image: ForeignImage, doing: string, result: RunResult): Vmbu
   });
 }
 
-/** Requires that the image has all its data in files that belong to it. */
-async function requireWhole(
+/** Checks that the image refers only to files that belong to it, and returns its virtual size. */
+async function requireSelfContained(
   image: ForeignImage,
   options: string,
   signal: AbortSignal,
 ): Promise<number> {
   const result = await qemuImg(["info", "-U", "--output=json", "--image-opts", options], signal);
-  if (result.exitCode !== 0) throw unreadable(image, "cannot be read", result);
+  if (result.exitCode !== 0) throw conversionError(image, "cannot be read", result);
   const answer = infoAnswer.parse(JSON.parse(result.stdout));
   const own = new Set([image.path, ...(image.extents ?? [])].map((path) => resolve(path)));
   const extents = answer["format-specific"]?.data.extents.map(({ filename }) => filename) ?? [];
@@ -99,23 +99,26 @@ async function requireWhole(
   });
 }
 
-/** qemu-img's check of formats that have one; reads beyond the end would become zeros. */
-async function requireSound(image: ForeignImage, options: string, signal: AbortSignal) {
+/**
+ * Runs `qemu-img check` for formats that support it: data missing at the end would be read as
+ * zeros.
+ */
+async function requireIntact(image: ForeignImage, options: string, signal: AbortSignal) {
   const result = await qemuImg(["check", "-U", "--image-opts", options], signal);
-  // 0: sound, 3: unused clusters, 63: nothing to check (qemu-img's manual).
+  // 0: no errors, 3: leaked clusters, 63: format not supported by the check (qemu-img's manual).
   if ([0, 3, 63].includes(result.exitCode ?? 1)) return;
-  throw unreadable(image, "is damaged or truncated", result);
+  throw conversionError(image, "is damaged or truncated", result);
 }
 
 /**
- * Checks that an image is whole, as far as qemu-img can tell.
+ * Checks that an image is complete, as far as qemu-img can tell.
  * @returns its virtual size in bytes.
  * @throws {VmbuildError} BASE_INVALID, HOST_PROGRAM_MISSING.
  */
 export async function checkForeign(image: ForeignImage, signal: AbortSignal): Promise<number> {
   const options = await optionsOf(image);
-  const size = await requireWhole(image, options, signal);
-  await requireSound(image, options, signal);
+  const size = await requireSelfContained(image, options, signal);
+  await requireIntact(image, options, signal);
   return size;
 }
 
@@ -132,6 +135,7 @@ export async function convertForeign(
   const options = await optionsOf(image);
   const args = ["convert", "-U", "--image-opts", "-O", "qcow2", options, target];
   const result = await qemuImg(args, signal);
-  if (result.exitCode !== 0) throw unreadable(image, "could not be converted to qcow2", result);
-  if (!(await statIfThere(target))) throw unreadable(image, "could not be converted", result);
+  if (result.exitCode !== 0)
+    throw conversionError(image, "could not be converted to qcow2", result);
+  if (!(await statIfThere(target))) throw conversionError(image, "could not be converted", result);
 }

@@ -1,11 +1,11 @@
-/** A base that is fetched as an input is. */
+/** Resolves bases that are fetched like inputs. */
 import { inputLocation, resolveInput } from "../inputs/inputs.js";
 import type { InputSpec } from "../inputs/inputs.js";
 import type { SourceFacts } from "../inputs/kind.js";
 import { inputKindOf } from "../inputs/registry.js";
 import type { BaseContext, FoundImage } from "./kind.js";
 
-/** Brings the image to this host. Throws as {@link resolveInput} does. */
+/** Fetches the image. Throws like {@link resolveInput}. */
 export async function resolveFromInput(spec: InputSpec, context: BaseContext): Promise<FoundImage> {
   const { path, origin, digest } = await resolveInput("base", spec, context);
   return { path, origin, digest: digest && `${digest.algorithm}:${digest.hex}` };

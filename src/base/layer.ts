@@ -1,16 +1,16 @@
-/** One layer of a packed base: a file, an archive in it, the disk image inside. */
+/** Defines the layers of a packed base: the file, an archive in it, the disk image inside. */
 import type { Content } from "../inputs/content-kind.js";
 
-/** A file on the way to the disk image. */
+/** Layer between the packed file and the disk image. */
 export interface Layer {
   readonly path: string;
-  /** Its own name, without folders. */
+  /** File name without folders. */
   readonly name: string;
-  /** The subject of a message: `The base URL`, `disk.raw in the base URL`. */
+  /** Subject of a message: `The base URL`, `disk.raw in the base URL`. */
   readonly what: string;
   readonly content: Content;
-  /** Whether it lies in the scratch folder. */
-  readonly isOurs: boolean;
-  /** Files that hold data of it; absolute. */
+  /** Whether the file is in the scratch folder. */
+  readonly isTemporary: boolean;
+  /** Absolute paths of files that contain data of the image. */
   readonly extents: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** The one disk image in an archive. */
+/** Finds the disk image in an archive. */
 import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { imageCandidates } from "../inputs/archive.js";
@@ -8,25 +8,25 @@ import type { Content } from "../inputs/content-kind.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
 import { extentNames } from "./vmdk.js";
 
-/** What choosing is given. */
+/** Inputs of {@link chooseMember} besides the archive. */
 export interface ChooseContext {
-  /** The archive, as the subject of a message. */
+  /** Subject of a message about the archive. */
   readonly what: string;
-  /** A folder for the beginnings of files; absolute. */
+  /** Absolute path of a folder for the beginnings of files. */
   readonly scratch: string;
   readonly signal: AbortSignal;
 }
 
-/** The member that is the disk image, with the files that belong to it. */
-export interface Chosen {
+/** Member that is the disk image, and the files that belong to it. */
+export interface ChosenMember {
   readonly member: Member;
-  /** By its beginning. */
+  /** Content, recognized from the beginning of the file. */
   readonly content: Content;
-  /** The extents of a VMDK descriptor. */
-  readonly beside: readonly Member[];
+  /** Extents of a VMDK descriptor. */
+  readonly extents: readonly Member[];
 }
 
-interface Looked {
+interface RecognizedMember {
   readonly member: Member;
   readonly content: Content;
 }
@@ -35,8 +35,8 @@ function baseName(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1);
 }
 
-/** Recognises a member by its beginning. */
-async function lookAt(
+/** Recognizes the content of a member from its beginning. */
+async function recognizeMember(
   archive: Archive,
   member: Member,
   { scratch, signal }: ChooseContext,
@@ -46,67 +46,73 @@ async function lookAt(
   return recognizeFile(target, member.size <= HEAD_BYTES);
 }
 
-function refuse(what: string, hint: string): VmbuildError {
+function invalidBase(what: string, hint: string): VmbuildError {
   return new VmbuildError("BASE_INVALID", what, { hint });
 }
 
-/** An archive of a hundred images is none that is meant. */
-const MOST_LOOKED_AT = 64;
-const MOST_SHOWN = 10;
+/** Number of members that are examined. An archive with so many images is not a base. */
+const MAX_EXAMINED = 64;
+const MAX_NAMED = 10;
 
-async function lookAtAll(
+async function recognizeMembers(
   archive: Archive,
   members: readonly Member[],
   context: ChooseContext,
-): Promise<Looked[]> {
-  const looked: Looked[] = [];
-  for (const member of members.slice(0, MOST_LOOKED_AT)) {
-    looked.push({ member, content: await lookAt(archive, member, context) });
+): Promise<RecognizedMember[]> {
+  const recognized: RecognizedMember[] = [];
+  for (const member of members.slice(0, MAX_EXAMINED)) {
+    recognized.push({ member, content: await recognizeMember(archive, member, context) });
   }
-  return looked;
+  return recognized;
 }
 
-/** A descriptor whose extents are all the other images there are. */
-function asDescribed(looked: readonly Looked[]): Chosen | undefined {
-  const described = looked.flatMap(({ member, content }) =>
+/** Returns a descriptor whose extents are exactly the other images. */
+function findDescriptor(recognized: readonly RecognizedMember[]): ChosenMember | undefined {
+  const described = recognized.flatMap(({ member, content }) =>
     content.kind === "descriptor" ? [{ member, content, names: extentNames(content.text) }] : [],
   );
   const [first, ...more] = described;
   if (!first || more.length > 0) return undefined;
-  const others = looked.filter(({ member }) => member !== first.member).map((one) => one.member);
+  const others = recognized
+    .filter(({ member }) => member !== first.member)
+    .map((one) => one.member);
   const names = others.map(({ name }) => baseName(name));
   const fits =
     first.names.length === names.length && names.every((name) => first.names.includes(name));
-  return fits ? { member: first.member, content: first.content, beside: others } : undefined;
+  return fits ? { member: first.member, content: first.content, extents: others } : undefined;
 }
 
 /**
- * Finds the disk image among an archive's files: by its name, and by its content where several
- * are named like one.
+ * Finds the disk image among an archive's files: by name, and by content where several have such a
+ * name.
  * @throws {VmbuildError} BASE_INVALID when there is none, or more than one.
  */
-export async function chooseMember(archive: Archive, context: ChooseContext): Promise<Chosen> {
+export async function chooseMember(
+  archive: Archive,
+  context: ChooseContext,
+): Promise<ChosenMember> {
   const { what } = context;
-  const isImage = ({ content }: Looked): boolean => content.kind !== "other";
+  const isImage = ({ content }: RecognizedMember): boolean => content.kind !== "other";
   const { named, others } = imageCandidates(archive.members);
-  const first = await lookAtAll(archive, named, context);
-  let looked = first.filter(isImage);
-  if (looked.length === 0) looked = (await lookAtAll(archive, others, context)).filter(isImage);
-  // The one that is named like a disk image is said to be what it is.
-  if (looked.length === 0 && first.length === 1) looked = first;
-  const [found, ...more] = looked;
+  const first = await recognizeMembers(archive, named, context);
+  let recognized = first.filter(isImage);
+  if (recognized.length === 0)
+    recognized = (await recognizeMembers(archive, others, context)).filter(isImage);
+  // A single file that is named like a disk image is used, so that the error describes its content.
+  if (recognized.length === 0 && first.length === 1) recognized = first;
+  const [found, ...more] = recognized;
   if (!found) {
-    throw refuse(
+    throw invalidBase(
       `${what} is an archive with no disk image`,
       "A base is a disk image, or an archive with one; root file systems and other sets of files are not supported.",
     );
   }
-  if (more.length === 0) return { ...found, beside: [] };
-  const described = asDescribed(looked);
+  if (more.length === 0) return { ...found, extents: [] };
+  const described = findDescriptor(recognized);
   if (described) return described;
-  const names = looked.map(({ member }) => member.name);
-  const shown = names.length > MOST_SHOWN ? [...names.slice(0, MOST_SHOWN), "…"] : names;
-  throw refuse(
+  const names = recognized.map(({ member }) => member.name);
+  const shown = names.length > MAX_NAMED ? [...names.slice(0, MAX_NAMED), "…"] : names;
+  throw invalidBase(
     `${what} is an archive with several disk images: ${shown.join(", ")}`,
     'Unpack the right one, and use it as the base: {"path": "FILE"}.',
   );

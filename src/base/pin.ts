@@ -1,19 +1,19 @@
-/** Keeps a base as it is for as long as a build uses it, whatever happens to its name. */
+/** Protects the base of a build from changes of the original file. */
 import { copyFile, constants, link, realpath, rm } from "node:fs/promises";
 import { systemCode } from "../errors.js";
 
 /**
- * Gives the base a second name inside the build's folder. The cache replaces a file whose content
- * changed under its old name; an overlay that found other bytes below it would silently become a
- * wrong image. Where the two are on different file systems, a copy (a reflink where it can) does.
+ * Creates a hard link to the base in the build's folder. The cache replaces a file whose content
+ * has changed; an overlay on another base would silently become a corrupt image. Between different
+ * file systems the base is copied, as a reflink where possible.
  */
 export async function pinBase(path: string, pin: string): Promise<string> {
   await rm(pin, { force: true });
   try {
-    // A hard link to a symbolic link would be a second name of the link, not of the image.
+    // A hard link to a symbolic link would refer to the link instead of the image.
     await link(await realpath(path), pin);
   } catch (error) {
-    // EPERM: a file of somebody else's, which the kernel may not let us link to.
+    // EPERM: the kernel may not allow a link to another user's file.
     if (!["EXDEV", "EPERM", "EMLINK", "EACCES"].includes(systemCode(error) ?? "")) throw error;
     await copyFile(path, pin, constants.COPYFILE_FICLONE);
   }

@@ -1,4 +1,4 @@
-/** Every kind of base image there is. A new one is a file in `kinds/` and a line in this list. */
+/** Lists all kinds of base. A new one is a file in `kinds/` and a line in this list. */
 import { z } from "zod";
 import type { BaseKind } from "./kind.js";
 import { applianceBase } from "./kinds/appliance.js";
@@ -11,7 +11,7 @@ export const BASE_KINDS = [urlBase, pathBase, bootstrapBase, applianceBase] as c
 
 const forms = BASE_KINDS.map(({ form }) => form);
 
-/** The disk image that a build starts from, in any of its forms. */
+/** Base image of a build, of any kind. */
 export const baseSchema = z
   .union(
     BASE_KINDS.map(({ schema }) => schema),
@@ -19,10 +19,10 @@ export const baseSchema = z
   )
   .describe("disk image that the build starts from");
 
-/** What a template says of its base. */
+/** Definition of a base in a template. */
 export type BaseDefinition = z.infer<typeof baseSchema>;
 
-/** The kind whose key a definition has. */
+/** Returns the kind whose key a definition has. */
 export function baseKindOf(definition: BaseDefinition): BaseKind<BaseDefinition> {
   const kinds: readonly BaseKind<BaseDefinition>[] = BASE_KINDS;
   const kind = kinds.find(({ name }) => Object.hasOwn(definition, name));

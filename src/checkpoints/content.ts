@@ -1,4 +1,6 @@
-/** What the host's files hold, as a manifest: content, modes and links count, time stamps do not. */
+/**
+ * Describes files of the host as a manifest. Content, modes and links count; time stamps do not.
+ */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,20 +12,22 @@ import { statIfThere } from "../host/files.js";
 import { cachedDigest } from "../inputs/digest-cache.js";
 import type { Manifest } from "./manifest.js";
 
-/** Larger files' digests are remembered by size and times; smaller ones are quick to read. */
-const REMEMBER_FROM = 4 * 2 ** 20;
-/** Texts up to this size are kept, so that a later run can say how many lines changed. */
-const TEXT_UP_TO = 256 * 1024;
-/** A tree with more entries counts as one: its manifest would be longer than anybody reads. */
-const LISTED_ENTRIES = 200;
+/** File size from which digests are cached by size and times. Smaller files are read quickly. */
+const CACHE_DIGEST_FROM = 4 * 2 ** 20;
+/** Size up to which texts are stored, so that a later run can count the lines that changed. */
+const MAX_TEXT_BYTES = 256 * 1024;
+/**
+ * Number of entries up to which a tree is listed in a manifest. Larger trees get a single digest.
+ */
+const MAX_LISTED_ENTRIES = 200;
 
-/** Takes the content of a small text under its digest. */
-export type KeepText = (sha256: string, content: Buffer) => Promise<void>;
+/** Stores the content of a small text under its digest. */
+export type StoreText = (sha256: string, content: Buffer) => Promise<void>;
 
-/** What reading needs beside the path. */
+/** Inputs of {@link describeContent} besides the path. */
 export interface ContentContext {
   readonly signal: AbortSignal;
-  readonly keepText?: KeepText | undefined;
+  readonly storeText?: StoreText | undefined;
 }
 
 const hex = (content: Buffer | string): string =>
@@ -31,31 +35,34 @@ const hex = (content: Buffer | string): string =>
 
 const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");
 
-/** A file's digest in hex. */
+/** Returns the digest of a file in hex. */
 export async function digestOf(path: string | Buffer, context: ContentContext): Promise<string> {
   const status = await stat(path, { bigint: true });
-  if (status.size >= REMEMBER_FROM) return cachedDigest(path, status, context.signal);
+  if (status.size >= CACHE_DIGEST_FROM) return cachedDigest(path, status, context.signal);
   const content = await readFile(path);
   const sha256 = hex(content);
-  const isText = content.length <= TEXT_UP_TO && isUtf8(content) && !content.includes(0);
-  if (isText) await context.keepText?.(sha256, content);
+  const isText = content.length <= MAX_TEXT_BYTES && isUtf8(content) && !content.includes(0);
+  if (isText) await context.storeText?.(sha256, content);
   return sha256;
 }
 
-/** A name that no other bytes have: one that is not UTF-8 is followed by them in hex. */
-function distinctName(name: Buffer): string {
+/**
+ * Returns a name that is different for different bytes: the bytes of a name that is not UTF-8 are
+ * appended in hex.
+ */
+function uniqueName(name: Buffer): string {
   return isUtf8(name) ? name.toString("utf8") : `${displayName(name)} (${name.toString("hex")})`;
 }
 
 async function describeEntry(entry: TreeEntry, context: ContentContext): Promise<string> {
-  if (entry.type === "symlink") return `link to ${distinctName(entry.linkname ?? Buffer.alloc(0))}`;
+  if (entry.type === "symlink") return `link to ${uniqueName(entry.linkname ?? Buffer.alloc(0))}`;
   if (entry.type === "directory") return `${octal(entry.mode)} folder`;
   return `${octal(entry.mode)} sha256:${await digestOf(entry.path, context)}`;
 }
 
 /**
- * What lies at `path`, under the name `label`: one line for a file, one for each entry of a tree.
- * What is not there counts as that: a local action may make it later.
+ * Describes the content of `path` under the name `label`: one entry for a file, one for each entry
+ * of a tree. A missing path is described as such, because a local action may create it later.
  */
 export async function describeContent(
   path: string,
@@ -71,9 +78,9 @@ export async function describeContent(
   const manifest: Record<string, string> = {};
   for (const entry of await listTree(path)) {
     context.signal.throwIfAborted();
-    manifest[join(label, distinctName(entry.bytes))] = await describeEntry(entry, context);
+    manifest[join(label, uniqueName(entry.bytes))] = await describeEntry(entry, context);
   }
   const count = Object.keys(manifest).length;
-  if (count <= LISTED_ENTRIES) return { [`${label}/`]: "folder", ...manifest };
+  if (count <= MAX_LISTED_ENTRIES) return { [`${label}/`]: "folder", ...manifest };
   return { [`${label}/`]: `${count} entries, sha256:${hex(JSON.stringify(manifest))}` };
 }

@@ -1,36 +1,42 @@
-/** Says in words what makes a state no longer fit. */
+/** Explains why a checkpoint is no longer valid. */
 import { readFile } from "node:fs/promises";
 import { diffLines } from "diff";
 import { systemCode } from "../errors.js";
 import { differencesOf } from "./manifest.js";
 import type { Difference, Manifest } from "./manifest.js";
 
-/** Where the text with a digest was kept. */
+/** Returns the path of the stored text with a digest. */
 export type TextPath = (sha256: string) => string;
 
 const FILE = /^(?<mode>[0-7]{4}) sha256:(?<hex>[0-9a-f]{64})$/;
-/** Longer values say nothing in a line. */
-const SHOWN = 40;
-/** More differences than these are counted. */
-const NAMED = 3;
+/** Length up to which values are shown. */
+const MAX_SHOWN_LENGTH = 40;
+/** Number of differences that are named; the rest is counted. */
+const MAX_NAMED = 3;
 
-async function textOf(path: string): Promise<string | undefined> {
+async function readStoredText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    // A binary or large file was not kept; then its lines are not counted.
+    // Binary and large files are not stored, so their lines are not counted.
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** How many lines differ, where both texts were kept: those that came or those that went. */
+/**
+ * Returns the number of added or removed lines, whichever is larger; undefined where a text is not
+ * stored.
+ */
 async function countLines(
   before: string,
   now: string,
   textPath: TextPath,
 ): Promise<number | undefined> {
-  const [old, current] = await Promise.all([textOf(textPath(before)), textOf(textPath(now))]);
+  const [old, current] = await Promise.all([
+    readStoredText(textPath(before)),
+    readStoredText(textPath(now)),
+  ]);
   if (old === undefined || current === undefined) return undefined;
   const count = { added: 0, removed: 0 };
   for (const part of diffLines(old, current)) {
@@ -40,7 +46,10 @@ async function countLines(
   return Math.max(count.added, count.removed);
 }
 
-async function describe({ name, before, now }: Difference, textPath: TextPath): Promise<string> {
+async function describeDifference(
+  { name, before, now }: Difference,
+  textPath: TextPath,
+): Promise<string> {
   if (before === undefined) return `${name} is new`;
   if (now === undefined) return `${name} was removed`;
   const [old, current] = [FILE.exec(before)?.groups, FILE.exec(now)?.groups];
@@ -52,7 +61,10 @@ async function describe({ name, before, now }: Difference, textPath: TextPath): 
     if (lines === undefined) return `${name} changed`;
     return `${name} changed (${lines} ${lines === 1 ? "line" : "lines"})`;
   }
-  const short = before.length <= SHOWN && now.length <= SHOWN && !/sha256:|<secret/.test(now);
+  const short =
+    before.length <= MAX_SHOWN_LENGTH &&
+    now.length <= MAX_SHOWN_LENGTH &&
+    !/sha256:|<secret/.test(now);
   if (short) return `${name} changed (${before} to ${now})`;
   if (now.includes("<secret") && maskTokens(before) === maskTokens(now)) {
     return `a secret in ${name} changed`;
@@ -62,15 +74,17 @@ async function describe({ name, before, now }: Difference, textPath: TextPath): 
 
 const maskTokens = (text: string): string => text.replaceAll(/<secret [0-9a-f]+>/g, "<secret>");
 
-/** What changed from one manifest to the other, in a phrase; empty when nothing did. */
+/** Describes the differences between two manifests in a phrase; empty when there are none. */
 export async function explainDifferences(
   before: Manifest,
   now: Manifest,
   textPath: TextPath,
 ): Promise<string> {
   const differences = differencesOf(before, now);
-  const named = differences.slice(0, NAMED);
-  const phrases = await Promise.all(named.map((difference) => describe(difference, textPath)));
+  const named = differences.slice(0, MAX_NAMED);
+  const phrases = await Promise.all(
+    named.map((difference) => describeDifference(difference, textPath)),
+  );
   const more = differences.length - named.length;
   return [...phrases, ...(more > 0 ? [`${more} more`] : [])].join(", ");
 }

@@ -1,13 +1,13 @@
 /**
- * What a state of a machine was made from, in readable form, and the key that follows from it.
- * A key holds as long as nothing below it changed; a manifest says what did.
+ * Defines manifests, which describe what a checkpoint depends on, and the keys computed from them.
+ * A key is valid as long as nothing that it covers has changed; the manifests tell what has.
  */
 import { createHash } from "node:crypto";
 
-/** What was used, by name: `machine cpus` → `4`, `file appliance.sh` → `0755 sha256:…`. */
+/** Dependencies by name: `machine cpus` → `4`, `file appliance.sh` → `0755 sha256:…`. */
 export type Manifest = Readonly<Record<string, string>>;
 
-/** The key of a state, in hex: of the state before it and of what led from there to here. */
+/** Returns the key of a checkpoint, in hex, from the previous key and the step's manifest. */
 export function keyOf(parent: string, manifest: Manifest): string {
   const entries = Object.entries(manifest).toSorted(([one], [other]) => (one < other ? -1 : 1));
   return createHash("sha256")
@@ -15,21 +15,21 @@ export function keyOf(parent: string, manifest: Manifest): string {
     .digest("hex");
 }
 
-/** The key of a state that somebody changed by hand: nothing else leads to it. */
+/** Returns the key of a checkpoint that was modified with `vmbuild ssh --save`. It is unique. */
 export function keyAfterChange(key: string, nonce: string): string {
   return createHash("sha256")
     .update(JSON.stringify(["changed by hand", key, nonce]))
     .digest("hex");
 }
 
-/** One difference of two manifests. A missing value was not there. */
+/** Difference between two manifests. A missing value means that the entry does not exist. */
 export interface Difference {
   readonly name: string;
   readonly before?: string;
   readonly now?: string;
 }
 
-/** What differs, in the order of names; those that are only in `before` come last. */
+/** Returns the differences in the order of names, followed by entries that only `before` has. */
 export function differencesOf(before: Manifest, now: Manifest): Difference[] {
   const changed = Object.keys(now)
     .filter((name) => before[name] !== now[name])

@@ -1,4 +1,6 @@
-/** `checkpoints.json`: which states a working disk holds, what each was made from, and its machine. */
+/**
+ * Defines `checkpoints.json`: the checkpoints of a working disk, their manifests, and the machine.
+ */
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -6,22 +8,28 @@ import { systemCode } from "../errors.js";
 import { writeFileAtomic } from "../host/files.js";
 import { machineShapeSchema } from "../machine/shape.js";
 
-/** The files that belong to one working disk, and are of no use without each other. Absolute. */
+/** Files of one working disk. They are useful only together. All paths are absolute. */
 export interface WorkPaths {
   readonly folder: string;
-  /** The overlay that the machine writes to; states lie in it. */
+  /** Overlay that the machine writes to; contains the snapshots. */
   readonly disk: string;
-  /** The base under a name of its own, which keeps it from being replaced. */
+  /**
+   * Base under a name of its own, so that a replacement of the original does not affect the
+   * overlay.
+   */
   readonly base: string;
   readonly seed: string;
   readonly firmwareVariables: string;
   readonly keys: string;
   readonly checkpoints: string;
-  /** What steps had made for the output folder when a state was saved: one folder per state. */
+  /**
+   * Files that steps had created for the output folder when a checkpoint was saved: one folder for
+   * each.
+   */
   readonly outputs: string;
 }
 
-/** The places of a working disk and what belongs to it. Pure. */
+/** Returns the paths of a working disk's files. Pure. */
 export function workPaths(folder: string): WorkPaths {
   return {
     folder,
@@ -37,98 +45,100 @@ export function workPaths(folder: string): WorkPaths {
 
 const VERSION = 1;
 
-const manifest = z.record(z.string(), z.string());
+const manifestSchema = z.record(z.string(), z.string());
 
-const checkpoint = z.object({
-  /** The snapshot's tag in the disk. */
+const checkpointSchema = z.object({
+  /** Tag of the snapshot in the disk. */
   tag: z.string(),
-  /** 0 is the state before the first step. */
+  /** 0 is the checkpoint before the first step. */
   index: z.number(),
   step: z.string(),
   key: z.string(),
-  manifest,
+  manifest: manifestSchema,
   /** ISO 8601. */
   createdAt: z.string(),
   usedAt: z.string(),
-  /** Milliseconds that the step took, and that saving took. */
+  /** Durations of the step and of saving. Milliseconds. */
   stepMs: z.number(),
   saveMs: z.number(),
-  /** Bytes of memory and devices, and of disk that came with the step. */
+  /** Bytes of memory and devices, and bytes by which the disk grew during the step. */
   memoryBytes: z.number(),
   diskBytes: z.number(),
-  /** When the disk says that the snapshot was made: seconds since the epoch. */
+  /** Time of the snapshot as recorded in the disk. Seconds since the epoch. */
   date: z.number(),
-  /** Somebody went in and saved what they changed; set to something unique. */
+  /** Set to a unique value when the checkpoint was modified with `vmbuild ssh --save`. */
   changedByHand: z.string().optional(),
-  /** Whether the disk's file was synced after saving; a power loss may have cost it otherwise. */
+  /**
+   * Whether the disk was synced after saving. Otherwise a power failure may have lost the snapshot.
+   */
   synced: z.boolean(),
 });
 
-/** A state that can be gone on from. */
-export type Checkpoint = z.infer<typeof checkpoint>;
+/** Checkpoint that a run can resume from. */
+export type Checkpoint = z.infer<typeof checkpointSchema>;
 
-const failed = z.object({
+const failedSchema = z.object({
   tag: z.string(),
   step: z.string(),
   createdAt: z.string(),
   memoryBytes: z.number(),
   date: z.number(),
-  /** The error's code and message. */
+  /** Code and message of the error. */
   reason: z.string(),
   synced: z.boolean(),
 });
 
-/** The state in which a step failed. */
-export type FailedState = z.infer<typeof failed>;
+/** Checkpoint of a failed step. */
+export type FailedCheckpoint = z.infer<typeof failedSchema>;
 
-const identity = z.object({ ino: z.string(), size: z.string(), mtimeNs: z.string() });
+const identitySchema = z.object({ ino: z.string(), size: z.string(), mtimeNs: z.string() });
 
-/** What a file was when it was last known to be ours. */
-export type FileIdentity = z.infer<typeof identity>;
+/** Identity of a file, to find out whether it was changed by others. */
+export type FileIdentity = z.infer<typeof identitySchema>;
 
 const recordsSchema = z.object({
   version: z.literal(VERSION),
-  /** What the machine and its disk were made from. */
-  root: manifest,
-  /** With which a state is opened outside a run. */
+  /** Manifest of the machine before the first step. */
+  root: manifestSchema,
+  /** Machine with which a checkpoint is opened outside a run. */
   machine: z.object({
     shape: machineShapeSchema,
     qemu: z.string(),
     user: z.string(),
     firmwareCode: z.string().optional(),
   }),
-  /** Null while a machine uses the disk: a run that ends by force leaves it so. */
-  disk: identity.nullable(),
-  base: identity,
-  /** Of the host's kernel: a restart in between may have cost what was not synced. */
+  /** Null while a machine uses the disk, and after a run that was killed. */
+  disk: identitySchema.nullable(),
+  base: identitySchema,
+  /** Boot ID of the host. After a reboot, data that was not synced may be lost. */
   hostBoot: z.string(),
-  checkpoints: z.array(checkpoint),
-  failed: failed.optional(),
+  checkpoints: z.array(checkpointSchema),
+  failed: failedSchema.optional(),
 });
 
-/** What `checkpoints.json` says. */
-export type Records = z.infer<typeof recordsSchema>;
+/** Content of `checkpoints.json`. */
+export type CheckpointRecords = z.infer<typeof recordsSchema>;
 
-/** Reads the records; undefined where there are none, or none that this version understands. */
-export async function readRecords(paths: WorkPaths): Promise<Records | undefined> {
+/** Reads the records; undefined where there are none, or where this version cannot read them. */
+export async function readRecords(paths: WorkPaths): Promise<CheckpointRecords | undefined> {
   try {
     const parsed = recordsSchema.safeParse(JSON.parse(await readFile(paths.checkpoints, "utf8")));
     return parsed.data;
   } catch (error) {
-    // Another version's, or not ours: nothing that could be trusted.
+    // Records of another version, or invalid ones, cannot be trusted.
     if (systemCode(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-/** Writes the records, 0600: they say what a build was made from. */
-export async function writeRecords(paths: WorkPaths, records: Records): Promise<void> {
-  const whole: Records = { ...records, version: VERSION };
+/** Writes the records with mode 0600, because they describe what a build was made from. */
+export async function writeRecords(paths: WorkPaths, records: CheckpointRecords): Promise<void> {
+  const whole: CheckpointRecords = { ...records, version: VERSION };
   await writeFileAtomic(paths.checkpoints, `${JSON.stringify(whole, null, 1)}\n`, 0o600);
 }
 
-/** Forgets all states of a working disk, before anything of it is replaced. */
-export async function forgetRecords(paths: WorkPaths): Promise<void> {
+/** Removes the records of a working disk before any of its files are replaced. */
+export async function removeRecords(paths: WorkPaths): Promise<void> {
   await rm(paths.checkpoints, { force: true });
   await rm(paths.outputs, { recursive: true, force: true });
 }

@@ -1,4 +1,7 @@
-/** Lets secrets count for a key without being in it: each stands there as its keyed hash. */
+/**
+ * Replaces secrets in manifests by keyed hashes: a changed secret changes the key, but cannot be
+ * read from it.
+ */
 import { createHmac, randomBytes } from "node:crypto";
 import { open, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -20,7 +23,10 @@ async function readKey(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** This host's own key, made at its first use. A lost one makes states with secrets unknown, no more. */
+/**
+ * Returns this host's own key, which is created at its first use. If it is lost, only checkpoints
+ * that depend on secrets become invalid.
+ */
 async function hostKey(): Promise<Buffer> {
   const path = keyPath();
   const existing = await readKey(path);
@@ -31,25 +37,25 @@ async function hostKey(): Promise<Buffer> {
     await handle.writeFile(randomBytes(KEY_BYTES));
     await handle.sync();
   } catch (error) {
-    // Two first runs at once: one of them makes it.
+    // Another run has created the key at the same time.
     if (systemCode(error) !== "EEXIST") throw error;
   }
   const made = await readKey(path);
   if (made) return made;
-  // Cut short by a power loss.
+  // The file is incomplete after a power failure.
   await rm(path, { force: true });
   return hostKey();
 }
 
-/** Replaces each secret in a text by what only this host can make of it. */
+/** Replaces each secret in a text by its keyed hash. */
 export type Redact = (text: string) => string;
 
-/** Makes the function that takes secrets out of what is written down. */
+/** Creates the function that replaces secrets. */
 export async function createRedact(secrets: readonly string[]): Promise<Redact> {
   const present = [...new Set(secrets)].filter((secret) => secret !== "");
   if (present.length === 0) return (text) => text;
   const key = await hostKey();
-  // A secret that holds another one goes first.
+  // A secret that contains another one must be replaced first.
   const tokens = present
     .toSorted((one, other) => other.length - one.length)
     .map((secret): [string, string] => {

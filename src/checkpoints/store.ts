@@ -1,62 +1,62 @@
-/** The states of one working disk, as the run that holds its lock sees and changes them. */
+/** Manages the checkpoints of one working disk for the holder of the build's lock. */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../errors.js";
 import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
-import { forgetRecords, writeRecords } from "./records.js";
-import type { Checkpoint, FailedState, Records, WorkPaths } from "./records.js";
-import { hostBootId, identityOf, readTrusted, removeSnapshots } from "./trust.js";
-import type { TrustedStates } from "./trust.js";
+import { removeRecords, writeRecords } from "./records.js";
+import type { Checkpoint, FailedCheckpoint, CheckpointRecords, WorkPaths } from "./records.js";
+import { hostBootId, readIdentity, readTrusted, removeSnapshots } from "./trust.js";
+import type { TrustedCheckpoints } from "./trust.js";
 
-/** What a working disk and its machine were made of. */
-export type Origin = Pick<Records, "root" | "machine">;
+/** Manifest and machine of a working disk. */
+export type WorkDiskOrigin = Pick<CheckpointRecords, "root" | "machine">;
 
-/** Small texts that went into states, by digest, for a later run to compare with. */
-export class KeptTexts {
+/** Small texts that checkpoints depend on, stored by digest to show later what changed. */
+export class StoredTexts {
   readonly #folder: string;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** Where a text is kept, if it is. */
+  /** Returns the path of a text, stored or not. */
   readonly path = (sha256: string): string => join(this.#folder, sha256);
 
-  /** Keeps a text, 0600. */
-  readonly keep = async (sha256: string, content: Buffer): Promise<void> => {
+  /** Stores a text with mode 0600. */
+  readonly store = async (sha256: string, content: Buffer): Promise<void> => {
     if (await statIfThere(this.path(sha256))) return;
     await makePrivateFolder(this.#folder);
     await writeFileAtomic(this.path(sha256), content.toString("utf8"), 0o600);
   };
 }
 
-/** The recorded states; each change is on disk when it returns. */
+/** Recorded checkpoints. Each change is on disk when the method returns. */
 export class CheckpointStore {
   readonly paths: WorkPaths;
-  #records: Records | undefined;
+  #records: CheckpointRecords | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(paths: WorkPaths, records: Records | undefined) {
+  private constructor(paths: WorkPaths, records: CheckpointRecords | undefined) {
     this.paths = paths;
     this.#records = records;
   }
 
-  /** Opens what is there and can be trusted. Only for the holder of the build's lock. */
+  /** Opens the checkpoints that can be trusted. Only for the holder of the build's lock. */
   static async open(
     paths: WorkPaths,
     signal: AbortSignal,
-  ): Promise<{ store: CheckpointStore; found: TrustedStates }> {
+  ): Promise<{ store: CheckpointStore; found: TrustedCheckpoints }> {
     const found = await readTrusted(paths, signal);
     return { store: new CheckpointStore(paths, found.records), found };
   }
 
-  /** A store that nothing is read into: whatever the disk holds is not used. */
+  /** Creates a store without checkpoints, regardless of what the disk contains. */
   static empty(paths: WorkPaths): CheckpointStore {
     return new CheckpointStore(paths, undefined);
   }
 
-  /** Undefined where there is no working disk to go on from. */
-  get records(): Records | undefined {
+  /** Undefined where there is no working disk to resume from. */
+  get records(): CheckpointRecords | undefined {
     return this.#records;
   }
 
@@ -64,48 +64,48 @@ export class CheckpointStore {
     return this.#records?.checkpoints ?? [];
   }
 
-  get failed(): FailedState | undefined {
+  get failed(): FailedCheckpoint | undefined {
     return this.#records?.failed;
   }
 
-  /** Forgets everything, before the working disk is made anew. */
-  async forget(): Promise<void> {
+  /** Removes all records, before the working disk is created anew. */
+  async clear(): Promise<void> {
     this.#records = undefined;
-    await forgetRecords(this.paths);
+    await removeRecords(this.paths);
   }
 
-  /** Starts with a new disk. */
-  async begin(origin: Origin): Promise<void> {
+  /** Begins the records of a new disk. */
+  async begin(origin: WorkDiskOrigin): Promise<void> {
     this.#records = {
       version: 1,
       ...origin,
       disk: null,
-      base: await identityOf(this.paths.base),
+      base: await readIdentity(this.paths.base),
       hostBoot: await hostBootId(),
       checkpoints: [],
     };
     await this.#write();
   }
 
-  /** Goes on from a copy of another working disk and its states. */
-  async adopt(records: Records): Promise<void> {
-    const base = await identityOf(this.paths.base);
+  /** Continues with a copy of another working disk and its checkpoints. */
+  async adopt(records: CheckpointRecords): Promise<void> {
+    const base = await readIdentity(this.paths.base);
     this.#records = { ...records, base, disk: null, hostBoot: await hostBootId() };
     await this.#write();
   }
 
-  /** From now on a machine writes to the disk: how it looks says nothing until {@link settle}. */
+  /** Marks the disk as used by a machine: its identity is not valid until {@link markUnused}. */
   async markInUse(): Promise<void> {
     await this.#change({ disk: null, hostBoot: await hostBootId() });
   }
 
-  /** No machine uses the disk any more, and it is as it should be. */
-  async settle(): Promise<void> {
+  /** Marks the disk as unused, and records its identity. */
+  async markUnused(): Promise<void> {
     if (!this.#records) return;
-    await this.#change({ disk: await identityOf(this.paths.disk) });
+    await this.#change({ disk: await readIdentity(this.paths.disk) });
   }
 
-  /** Adds a state, in place of an older one with the same key. Returns the tags it replaces. */
+  /** Adds a checkpoint, replacing an older one with the same key. Returns the replaced tags. */
   async add(checkpoint: Checkpoint): Promise<string[]> {
     const { key } = checkpoint;
     const replaced = this.checkpoints.filter((other) => other.key === key);
@@ -114,7 +114,7 @@ export class CheckpointStore {
     return replaced.map(({ tag }) => tag);
   }
 
-  /** Changes what is known of a state. */
+  /** Changes the record of a checkpoint. */
   async update(tag: string, changes: Partial<Checkpoint>): Promise<void> {
     const checkpoints = this.checkpoints.map((checkpoint) =>
       checkpoint.tag === tag ? { ...checkpoint, ...changes } : checkpoint,
@@ -127,60 +127,66 @@ export class CheckpointStore {
     });
   }
 
-  /** Puts a state in the place of another one. */
+  /** Replaces a checkpoint by another one. */
   async replace(tag: string, checkpoint: Checkpoint): Promise<void> {
     const others = this.checkpoints.filter((other) => other.tag !== tag);
     await this.#change({ checkpoints: [...others, checkpoint] });
     await rename(this.outputsOf(tag), this.outputsOf(checkpoint.tag)).catch((error: unknown) => {
-      // Most states have none.
+      // Most checkpoints have no such files.
       if (systemCode(error) !== "ENOENT") throw error;
     });
   }
 
-  /** Notes the state in which a step failed; one is kept. Returns the tag of the one before. */
-  async setFailed(state: FailedState): Promise<string | undefined> {
+  /**
+   * Records the checkpoint of a failed step; there is at most one. Returns the tag of the previous
+   * one.
+   */
+  async setFailed(state: FailedCheckpoint): Promise<string | undefined> {
     const before = this.failed?.tag;
     await this.#change({ failed: state });
     return before;
   }
 
-  /** Forgets states; their snapshots are for the caller to remove, afterwards. */
+  /** Removes records of checkpoints. The caller must remove the snapshots afterwards. */
   async remove(tags: readonly string[]): Promise<void> {
     if (!this.#records) return;
     const { failed, ...rest } = this.#records;
-    const keepFailed = failed !== undefined && !tags.includes(failed.tag);
+    const retainFailed = failed !== undefined && !tags.includes(failed.tag);
     const checkpoints = this.checkpoints.filter(({ tag }) => !tags.includes(tag));
-    this.#records = { ...rest, checkpoints, ...(keepFailed ? { failed } : {}) };
+    this.#records = { ...rest, checkpoints, ...(retainFailed ? { failed } : {}) };
     await this.#write();
     for (const tag of tags) await rm(this.outputsOf(tag), { recursive: true, force: true });
   }
 
-  /** Forgets states and removes them from a disk that no machine uses. */
-  async removeStopped(tags: readonly string[], signal: AbortSignal): Promise<void> {
+  /** Removes checkpoints with their snapshots from a disk that no machine uses. */
+  async removeWithSnapshots(tags: readonly string[], signal: AbortSignal): Promise<void> {
     if (tags.length === 0) return;
     await this.markInUse();
     await this.remove(tags);
     await removeSnapshots(this.paths.disk, tags, signal);
-    await this.settle();
+    await this.markUnused();
   }
 
-  /** Where the files lie that steps had made for the output folder when a state was saved. */
+  /**
+   * Returns the folder of the files that steps had created for the output folder when a checkpoint
+   * was saved.
+   */
   outputsOf(tag: string): string {
     return join(this.paths.outputs, tag);
   }
 
-  async #change(changes: Partial<Records>): Promise<void> {
+  async #change(changes: Partial<CheckpointRecords>): Promise<void> {
     if (!this.#records) return;
     this.#records = { ...this.#records, ...changes };
     await this.#write();
   }
 
-  /** One after the other, each with what is so then. */
+  /** Writes the records. Writes are serialized; each writes the records of its own time. */
   #write(): Promise<void> {
     const written = this.#writing.then(async () => {
       if (this.#records) await writeRecords(this.paths, this.#records);
     });
-    // The one who asked is told of a failure; the next one must not wait for ever.
+    // The caller gets the error; the next write must not fail because of it.
     this.#writing = written.catch(() => {});
     return written;
   }

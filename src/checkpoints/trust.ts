@@ -1,6 +1,6 @@
 /**
- * Which of the recorded states are still what they were. A machine's state that is loaded where
- * it does not belong becomes a wrong image, so whatever cannot be explained is not trusted.
+ * Checks which recorded checkpoints match the disk. Loading a snapshot into the wrong disk would
+ * produce a corrupt image, so anything unexplained is not trusted.
  */
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,54 +10,66 @@ import { describeExit, runProgram } from "../host/programs.js";
 import { checkImage, imageInfo } from "../machine/disk.js";
 import type { DiskSnapshot } from "../machine/disk.js";
 import { readRecords } from "./records.js";
-import type { Checkpoint, FailedState, FileIdentity, Records, WorkPaths } from "./records.js";
+import type {
+  Checkpoint,
+  FailedCheckpoint,
+  FileIdentity,
+  CheckpointRecords,
+  WorkPaths,
+} from "./records.js";
 
-/** What a working disk holds that can be used. */
-export interface TrustedStates {
-  /** The records, reduced to what holds; undefined when nothing does. */
-  readonly records: Records | undefined;
-  /** Why states were lost, one sentence each. */
+/** Usable content of a working disk. */
+export interface TrustedCheckpoints {
+  /** Records of the usable checkpoints; undefined when there are none. */
+  readonly records: CheckpointRecords | undefined;
+  /** Reasons why checkpoints were lost, one sentence each. */
   readonly losses: readonly string[];
-  /** Snapshots in the disk that no record names: of a run that was killed. */
+  /** Snapshots in the disk without a record, left by a killed run. */
   readonly orphans: readonly string[];
 }
 
-/** Changes with each start of the host's kernel. */
+/** Returns the host's boot ID, which changes with each boot. */
 export async function hostBootId(): Promise<string> {
   return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
 }
 
-/** What a file is now, for a later look at whether it was touched. */
-export async function identityOf(path: string): Promise<FileIdentity> {
+/** Returns the identity of a file, to detect changes later. */
+export async function readIdentity(path: string): Promise<FileIdentity> {
   const { ino, size, mtimeNs } = await stat(path, { bigint: true });
   return { ino: String(ino), size: String(size), mtimeNs: String(mtimeNs) };
 }
 
-/** Whether a file is still what it was. */
-export const isSame = (one: FileIdentity, other: FileIdentity): boolean =>
+/** Returns whether a file is unchanged. */
+export const isSameFile = (one: FileIdentity, other: FileIdentity): boolean =>
   one.ino === other.ino && one.size === other.size && one.mtimeNs === other.mtimeNs;
 
-async function missingFile(paths: WorkPaths, records: Records): Promise<string | undefined> {
+async function missingFile(
+  paths: WorkPaths,
+  records: CheckpointRecords,
+): Promise<string | undefined> {
   const needed = [paths.disk, paths.base, paths.seed, paths.keys];
   if (records.machine.firmwareCode !== undefined) needed.push(paths.firmwareVariables);
   for (const path of needed) if (!(await statIfThere(path))) return path;
   return undefined;
 }
 
-/** Why nothing of the disk can be used, if so. */
-async function findDamage(paths: WorkPaths, records: Records): Promise<string | undefined> {
+/** Returns the reason why nothing of the disk can be used; undefined if there is none. */
+async function findDamage(
+  paths: WorkPaths,
+  records: CheckpointRecords,
+): Promise<string | undefined> {
   const missing = await missingFile(paths, records);
   if (missing !== undefined) return `${missing} was removed`;
-  if (!isSame(records.base, await identityOf(paths.base))) {
+  if (!isSameFile(records.base, await readIdentity(paths.base))) {
     return "its base was modified";
   }
-  if (records.disk && !isSame(records.disk, await identityOf(paths.disk))) {
+  if (records.disk && !isSameFile(records.disk, await readIdentity(paths.disk))) {
     return "it was modified after the last run";
   }
   return undefined;
 }
 
-/** The disk's own structure: what is in it, and whether it reads as it was written. */
+/** Checks the disk itself and returns its snapshots. */
 async function inspectDisk(
   paths: WorkPaths,
   signal: AbortSignal,
@@ -66,7 +78,7 @@ async function inspectDisk(
     const info = await imageInfo(paths.disk, signal);
     const ours = info.format === "qcow2" && info.backingFile === paths.base && !info.dataFile;
     if (!ours) return { damage: "it is not the disk that vmbuild created" };
-    const check = await whenUnused(() => checkImage(paths.disk, signal), signal);
+    const check = await retryWhileLocked(() => checkImage(paths.disk, signal), signal);
     if (check.corruptions > 0)
       return { damage: `qemu-img found ${check.corruptions} errors in it` };
     if (check.leaks > 0) await repairLeaks(paths.disk, signal);
@@ -77,12 +89,12 @@ async function inspectDisk(
   }
 }
 
-/** A machine whose vmbuild was killed dies with it, but holds its disk a moment longer. */
-const DYING_MS = 15_000;
-const LOOK_EVERY_MS = 100;
+/** Time within which QEMU releases its disk after vmbuild was killed. Milliseconds. */
+const MACHINE_EXIT_MS = 15_000;
+const RETRY_EVERY_MS = 100;
 
-/** Tries until no other process has the image's lock. */
-async function whenUnused<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+/** Retries while another process holds the image's lock. */
+async function retryWhileLocked<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   const started = performance.now();
   for (;;) {
     try {
@@ -90,71 +102,77 @@ async function whenUnused<T>(work: () => Promise<T>, signal: AbortSignal): Promi
     } catch (error) {
       const lines = error instanceof VmbuildError ? error.lines : [];
       const isLocked = lines.some((line) => /Failed to get .*lock/.test(line));
-      if (!isLocked || performance.now() - started > DYING_MS) throw error;
-      await delay(LOOK_EVERY_MS, undefined, { signal });
+      if (!isLocked || performance.now() - started > MACHINE_EXIT_MS) throw error;
+      await delay(RETRY_EVERY_MS, undefined, { signal });
     }
   }
 }
 
-/** A machine that was killed leaves blocks that belong to nothing. */
+/** Frees leaked clusters, which a killed machine leaves behind. */
 async function repairLeaks(disk: string, signal: AbortSignal): Promise<void> {
   await runProgram("qemu-img", ["check", "-q", "-f", "qcow2", "-r", "leaks", disk], { signal });
 }
 
-type State = Pick<Checkpoint | FailedState, "tag" | "memoryBytes" | "date" | "synced">;
+type RecordedSnapshot = Pick<
+  Checkpoint | FailedCheckpoint,
+  "tag" | "memoryBytes" | "date" | "synced"
+>;
 
-/** Whether the disk holds the very snapshot that was recorded. */
-function isThere(state: State, snapshots: readonly DiskSnapshot[]): boolean {
+/** Returns whether the disk contains exactly the recorded snapshot. */
+function isInDisk(snapshot: RecordedSnapshot, snapshots: readonly DiskSnapshot[]): boolean {
   return snapshots.some(
     ({ tag, vmStateSize, date }) =>
-      tag === state.tag &&
-      vmStateSize === state.memoryBytes &&
-      Math.floor(date.getTime() / 1000) === state.date,
+      tag === snapshot.tag &&
+      vmStateSize === snapshot.memoryBytes &&
+      Math.floor(date.getTime() / 1000) === snapshot.date,
   );
 }
 
-const nothing = (...losses: string[]): TrustedStates => ({
+const nothingTrusted = (...losses: string[]): TrustedCheckpoints => ({
   records: undefined,
   losses,
   orphans: [],
 });
 
 /**
- * Reads the records of a working disk and compares them with it. Only for whoever holds the lock:
- * a disk that is in use looks damaged.
+ * Reads the records of a working disk and compares them with the disk. Only for the holder of the
+ * build's lock: a disk that is in use would appear damaged.
  */
-export async function readTrusted(paths: WorkPaths, signal: AbortSignal): Promise<TrustedStates> {
+export async function readTrusted(
+  paths: WorkPaths,
+  signal: AbortSignal,
+): Promise<TrustedCheckpoints> {
   const records = await readRecords(paths);
-  if (!records) return nothing();
+  if (!records) return nothingTrusted();
   const count = records.checkpoints.length;
-  if (count === 0 && !records.failed) return nothing();
-  const lost = (why: string): TrustedStates =>
-    nothing(`The working disk's ${count} checkpoints cannot be used: ${why}`);
+  if (count === 0 && !records.failed) return nothingTrusted();
+  const lost = (why: string): TrustedCheckpoints =>
+    nothingTrusted(`The working disk's ${count} checkpoints cannot be used: ${why}`);
   const damage = await findDamage(paths, records);
   if (damage !== undefined) return lost(damage);
   const inspected = await inspectDisk(paths, signal);
   if ("damage" in inspected) return lost(inspected.damage);
 
   const { snapshots } = inspected;
-  // After a restart of the host, what was only in its cache may be lost.
+  // After a reboot of the host, data that was not synced may be lost.
   const restarted = records.hostBoot !== (await hostBootId());
-  const holds = (state: State): boolean =>
-    isThere(state, snapshots) && !(restarted && !state.synced);
-  const checkpoints = records.checkpoints.filter(holds);
-  const failed = records.failed && holds(records.failed) ? records.failed : undefined;
+  const isUsable = (snapshot: RecordedSnapshot): boolean =>
+    isInDisk(snapshot, snapshots) && !(restarted && !snapshot.synced);
+  const checkpoints = records.checkpoints.filter(isUsable);
+  const failed = records.failed && isUsable(records.failed) ? records.failed : undefined;
   const { failed: _old, ...rest } = records;
-  const kept: Records = { ...rest, checkpoints, ...(failed ? { failed } : {}) };
+  const usable: CheckpointRecords = { ...rest, checkpoints, ...(failed ? { failed } : {}) };
   const known = new Set([...checkpoints, ...(failed ? [failed] : [])].map(({ tag }) => tag));
   const orphans = snapshots.map(({ tag }) => tag).filter((tag) => !known.has(tag));
   const fewer = count - checkpoints.length;
   const losses =
     fewer > 0 ? [`${fewer} of ${count} checkpoints are incomplete and are not used`] : [];
-  return { records: kept, losses, orphans };
+  return { records: usable, losses, orphans };
 }
 
 /**
  * Removes snapshots from a disk that no machine uses.
- * @throws {VmbuildError} CHECKPOINT_UNUSABLE when qemu-img cannot.
+ * @throws {VmbuildError} CHECKPOINT_UNUSABLE when qemu-img fails.
  */
 export async function removeSnapshots(
   disk: string,

@@ -2,10 +2,10 @@
  * Implements `vmbuild checkpoints`: lists the checkpoints of a build with their validity, and
  * removes them.
  */
-import { removeCheckpoints } from "../run/checkpoints/preview.js";
+import { removeCheckpoints } from "../run/checkpoints/remove.js";
 import { buildNames } from "../builds/running.js";
 import { buildPaths } from "../builds/workspace.js";
-import type { Records } from "../checkpoints/records.js";
+import type { CheckpointRecords } from "../checkpoints/records.js";
 import { readRecords } from "../checkpoints/records.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { sizeOnDisk } from "../host/files.js";
@@ -40,7 +40,7 @@ interface Row {
 interface Validity {
   readonly name: string;
   readonly keys: readonly string[] | undefined;
-  readonly records: Records | undefined;
+  readonly records: CheckpointRecords | undefined;
   readonly why: string;
 }
 
@@ -65,7 +65,7 @@ async function checkValidity(
   }
   const found = template;
   const { plan } = await interruptible((signal) => previewRun(found, flags, {}, output, signal));
-  const first = plan.decision.steps.find(({ kept }) => !kept);
+  const first = plan.decision.steps.find(({ cached }) => !cached);
   const why = first ? `step ${first.index} (${first.step}): ${first.reason}` : "";
   return { name: found.name, keys: plan.decision.keys, records: plan.store.records, why };
 }

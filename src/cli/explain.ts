@@ -2,7 +2,7 @@
  * Implements `vmbuild run --explain`: shows which steps would be restored, which would run, and
  * what changed.
  */
-import type { Outlook } from "../run/checkpoints/preview.js";
+import type { RunPreview } from "../run/checkpoints/preview.js";
 import type { BuildOptions } from "../run/context.js";
 import type { Style } from "../events/sinks/style.js";
 import type { Template } from "../template/load.js";
@@ -23,7 +23,11 @@ export interface ExplainFlags extends TemplateFlags {
 }
 
 /** Returns the preview as one object with the same facts as the text. */
-function reportOf(template: Template, { plan, sharedReady }: Outlook, until: string | undefined) {
+function reportOf(
+  template: Template,
+  { plan, hasSharedGuest }: RunPreview,
+  until: string | undefined,
+) {
   const { decision, upToDate, alteration } = plan;
   const last = template.steps.findIndex(({ name }) => name === until);
   const steps = last === -1 ? decision.steps : decision.steps.slice(0, last + 1);
@@ -31,12 +35,12 @@ function reportOf(template: Template, { plan, sharedReady }: Outlook, until: str
     name: template.name,
     upToDate: upToDate !== undefined,
     image: alteration ?? null,
-    start: startOf(decision.candidates[0]?.index, sharedReady),
-    kept: decision.kept,
-    steps: steps.map(({ step, index, kept, reason }) => ({
+    start: startOf(decision.candidates[0]?.index, hasSharedGuest),
+    kept: decision.cachedSteps,
+    steps: steps.map(({ step, index, cached, reason }) => ({
       index,
       step,
-      kept: kept || upToDate !== undefined,
+      kept: cached || upToDate !== undefined,
       reason: upToDate ? "" : reason,
     })),
   };
@@ -44,9 +48,9 @@ function reportOf(template: Template, { plan, sharedReady }: Outlook, until: str
 
 type Report = ReturnType<typeof reportOf>;
 
-function startOf(index: number | undefined, sharedReady: boolean) {
+function startOf(index: number | undefined, hasSharedGuest: boolean) {
   if (index !== undefined && index > 0) return "checkpoint" as const;
-  return index === 0 || sharedReady ? ("booted guest" as const) : ("boot" as const);
+  return index === 0 || hasSharedGuest ? ("booted guest" as const) : ("boot" as const);
 }
 
 function render(report: Report, style: Style): string[] {
@@ -93,10 +97,10 @@ export async function explain(
       from,
       until,
     };
-    const outlook = await interruptible((signal) =>
+    const preview = await interruptible((signal) =>
       previewRun(template, flags, more, output, signal),
     );
-    reports.push(reportOf(template, outlook, until));
+    reports.push(reportOf(template, preview, until));
   }
   if (flags.json) output.printJson(reports.length === 1 ? reports[0] : { results: reports });
   else {

@@ -1,6 +1,6 @@
 /** Determines what a run would do, for `run --explain` and `checkpoints`. */
-import type { Outlook } from "../run/checkpoints/preview.js";
-import { lookAhead } from "../run/checkpoints/preview.js";
+import type { RunPreview } from "../run/checkpoints/preview.js";
+import { createRunPreview } from "../run/checkpoints/preview.js";
 import type { BuildOptions } from "../run/context.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";
@@ -17,7 +17,7 @@ export async function previewRun(
   more: Partial<BuildOptions>,
   output: Output,
   signal: AbortSignal,
-): Promise<Outlook> {
+): Promise<RunPreview> {
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
   const sink: Sink = {
@@ -34,7 +34,7 @@ export async function previewRun(
     ...more,
   };
   try {
-    return await lookAhead(options);
+    return await createRunPreview(options);
   } finally {
     await bus.close();
   }

@@ -1,5 +1,5 @@
 /** Implements `vmbuild ssh`: opens a shell in a build that is running or paused. */
-import { enterState } from "../run/checkpoints/open.js";
+import { openCheckpoint } from "../run/checkpoints/open.js";
 import { findRunning } from "../builds/running.js";
 import type { ReachableRun } from "../builds/running.js";
 import { sendRelease } from "../builds/control.js";
@@ -105,7 +105,7 @@ async function openSavedState(
     if (event.type === "warning" || event.type === "note") output.log(event.message);
   };
   return interruptible((signal) =>
-    enterState({ name, step, save, emit, signal }, async ({ connection, title }) => {
+    openCheckpoint({ name, step, save, emit, signal }, async ({ connection, title }) => {
       const fate = save ? "Changes are saved." : "Changes are discarded at exit.";
       output.log(`${name}, ${title}. ${fate}`);
       const command = words.length > 0 ? words.join(" ") : undefined;

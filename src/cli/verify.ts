@@ -1,7 +1,7 @@
 /** Implements `vmbuild verify`: runs a template's HTTP checks against a running instance. */
 import { parseFingerprint } from "../acceptance/trust.js";
 import type { Trust } from "../acceptance/trust.js";
-import { readAuthority, requireAcceptance } from "../image/acceptance.js";
+import { readCertificates, requireAcceptance } from "../image/acceptance.js";
 import { verifyInstance } from "../image/verify.js";
 import { VmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
@@ -62,7 +62,7 @@ async function trustFrom(flags: VerifyFlags, endpoint: URL): Promise<Trust> {
   if (fingerprint !== undefined) {
     return { kind: "fingerprint", sha256: parseFingerprint(fingerprint) };
   }
-  if (ca !== undefined) return readAuthority(ca);
+  if (ca !== undefined) return readCertificates(ca);
   return { kind: insecure ? "insecure" : "system" };
 }
 

@@ -1,14 +1,14 @@
 /** Checks memory, disk space, firmware, user namespaces, and Node.js itself. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import type { BaseHostNeeds } from "../base/kind.js";
+import type { HostRequirements } from "../base/kind.js";
 import { VmbuildError } from "../errors.js";
 import { freeSpace } from "../host/files.js";
 import { unwritable, writeProblem } from "./folders.js";
 import { formatBytes, formatSizes } from "../host/format.js";
 import { hostPaths } from "../host/paths.js";
 import { findUefi } from "../machine/firmware.js";
-import { availableMemory, findProgram, STATE_SPACE } from "../requirements/host.js";
+import { availableMemory, findProgram, WORK_DISK_SPACE } from "../requirements/host.js";
 import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
@@ -76,7 +76,7 @@ export async function checkSpace(): Promise<Check[]> {
     const free = await freeSpace(folder);
     const found = `${formatBytes(free)} free in ${folder}`;
     if (free >= COMFORTABLE_SPACE) return ok(name, found);
-    return unmet(name, free < STATE_SPACE, {
+    return unmet(name, free < WORK_DISK_SPACE, {
       found,
       cost: "downloads, bases or working disks may not fit",
       fix: `vmbuild prune    or move it: ${variable}=/elsewhere`,
@@ -101,7 +101,7 @@ export async function checkFirmware(required: boolean): Promise<Check> {
 
 /** Checks what creating bases of a kind needs besides its programs. */
 export async function checkBaseHost(
-  { prerequisite, cost }: BaseHostNeeds,
+  { prerequisite, cost }: HostRequirements,
   required: boolean,
   signal: AbortSignal,
 ): Promise<Check | undefined> {

@@ -1,4 +1,4 @@
-/** What testing an image and verifying an instance share. */
+/** Functions shared by `vmbuild test` and `vmbuild verify`. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { AcceptanceReport } from "../acceptance/report.js";
@@ -7,10 +7,13 @@ import { VmbuildError, messageOf } from "../errors.js";
 import type { Acceptance } from "../template/acceptance-schema.js";
 import type { Template } from "../template/load.js";
 
-/** The ports of the schemes (RFC 9110, 4.2). */
+/** Default ports of the schemes (RFC 9110, 4.2). */
 export const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 
-/** The port that a check goes to: its own, the endpoint's for its scheme, or the scheme's. */
+/**
+ * Returns the port that a check uses: its own, the endpoint's if the scheme is the same, or the
+ * scheme's default.
+ */
 export function guestPort(
   endpoint: Acceptance["endpoint"],
   scheme: "http" | "https" = endpoint.scheme,
@@ -21,7 +24,7 @@ export function guestPort(
 }
 
 /**
- * The template's acceptance section.
+ * Returns the template's acceptance section.
  * @throws {VmbuildError} TEMPLATE_INVALID when it has none.
  */
 export function requireAcceptance({ acceptance, path }: Template): Acceptance {
@@ -32,10 +35,10 @@ export function requireAcceptance({ acceptance, path }: Template): Acceptance {
 }
 
 /**
- * Certificates in PEM.
- * @throws {VmbuildError} INPUT_MISSING when the file cannot be read, or has none.
+ * Reads trusted certificates in PEM.
+ * @throws {VmbuildError} INPUT_MISSING when the file cannot be read or has none.
  */
-export async function readAuthority(path: string): Promise<Trust> {
+export async function readCertificates(path: string): Promise<Trust> {
   let pem: string;
   try {
     pem = await readFile(path, "utf8");
@@ -47,14 +50,14 @@ export async function readAuthority(path: string): Promise<Trust> {
   throw new VmbuildError("INPUT_MISSING", `${path} contains no PEM certificate`);
 }
 
-/** Whom the section believes about the image that it boots. */
+/** Returns which certificates the acceptance section trusts. */
 export async function trustOf({ folder }: Template, { endpoint }: Acceptance): Promise<Trust> {
   if (endpoint.insecure) return { kind: "insecure" };
   if (endpoint.ca === undefined) return { kind: "system" };
-  return readAuthority(resolve(folder, endpoint.ca));
+  return readCertificates(resolve(folder, endpoint.ca));
 }
 
-/** The error for a report with failures. */
+/** Returns the error for a report with failures. */
 export function acceptanceError(report: AcceptanceReport, lines: readonly string[]): VmbuildError {
   const { name, passed, total } = report;
   const message = `${name}: ${total - passed} of ${total} acceptance checks failed`;

@@ -1,25 +1,25 @@
-/** Starts a finished image once on a throwaway layer, and lets somebody in. */
-import { openLayer } from "./layer.js";
-import type { LayerOptions } from "./layer.js";
+/** Starts a finished image once on a temporary overlay. */
+import { openOverlay } from "./overlay.js";
+import type { OverlayOptions } from "./overlay.js";
 import type { BootedImage, StartOptions } from "./start.js";
 
 export type { BootedImage } from "./start.js";
 
-/** What to start, and how. */
-export type BootImageOptions = LayerOptions & StartOptions;
+/** Image to start, and options. */
+export type BootImageOptions = OverlayOptions & StartOptions;
 
 /**
- * Starts an image as a new machine would see it. Disposing of it ends the machine and removes the
- * throwaway layer.
- * @throws {VmbuildError} of the machine and the host; BASE_INVALID when it is no image.
+ * Starts an image with a temporary overlay. Disposing of the result kills the machine and removes
+ * the overlay.
+ * @throws {VmbuildError} of the machine and the host; BASE_INVALID when it is not a disk image.
  */
 export async function bootImage(options: BootImageOptions): Promise<BootedImage> {
-  const layer = await openLayer(options);
+  const overlay = await openOverlay(options);
   try {
-    const booted = await layer.start(options);
-    return { ...booted, [Symbol.asyncDispose]: () => layer[Symbol.asyncDispose]() };
+    const booted = await overlay.start(options);
+    return { ...booted, [Symbol.asyncDispose]: () => overlay[Symbol.asyncDispose]() };
   } catch (error) {
-    await layer[Symbol.asyncDispose]();
+    await overlay[Symbol.asyncDispose]();
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** The rounds of an acceptance section: its checks once, and again after each restart. */
+/** Expands an acceptance section into rounds: its checks once, and again after each restart. */
 import type { Check } from "../acceptance/check-schema.js";
 import { kindOf } from "../acceptance/run.js";
 import type { CheckResult } from "../acceptance/run.js";
@@ -6,7 +6,7 @@ import type { ContextVariables } from "../seed/context.js";
 import type { Acceptance } from "../template/acceptance-schema.js";
 import { guestPort } from "./acceptance.js";
 
-/** One round, with the first one in the same form. */
+/** Round; the first one has the same form. */
 export interface Round {
   readonly name: string | undefined;
   readonly newCredentials: boolean;
@@ -14,7 +14,7 @@ export interface Round {
   readonly checks: readonly Check[];
 }
 
-/** All of them. */
+/** Returns all rounds of a section. */
 export function roundsOf({ checks, rounds }: Acceptance): Round[] {
   const first = { name: undefined, newCredentials: false, context: {}, checks };
   return [
@@ -27,7 +27,7 @@ export function roundsOf({ checks, rounds }: Acceptance): Round[] {
   ];
 }
 
-/** The guest's ports that checks go to. */
+/** Returns the guest's ports that checks use. */
 export function portsOf(section: Acceptance): number[] {
   const { endpoint } = section;
   const all = roundsOf(section).flatMap(({ checks }) => checks);
@@ -37,7 +37,7 @@ export function portsOf(section: Acceptance): number[] {
   return [...new Set(ports)];
 }
 
-/** What came of a round that could not be begun: each check of it has failed. */
+/** Returns the results of a round that could not start: every check fails. */
 export function failRound({ checks }: Round, reason: string): CheckResult[] {
   return checks.map((check) => ({
     name: check.name,

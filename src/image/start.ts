@@ -1,4 +1,4 @@
-/** One start of a finished image on its throwaway layer: its disks, its ports, the way in. */
+/** Starts a finished image once on its temporary overlay, with its disks, ports and SSH access. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
@@ -18,32 +18,32 @@ import type { ContextVariables } from "../seed/context.js";
 import { writeSeed } from "../seed/nocloud.js";
 import { hostnameOf } from "../seed/hostname.js";
 
-/** What one start of the machine is given. */
+/** Options of one start. */
 export interface StartOptions {
-  /** A NoCloud disk, which lets root in by the layer's key. */
+  /** Attach a NoCloud disk that lets root log in with the overlay's key. */
   readonly seed: boolean;
-  /** An OpenNebula CONTEXT disk with these values over the defaults. */
+  /** Attach an OpenNebula CONTEXT disk with these values in addition to the defaults. */
   readonly context?: ContextVariables | undefined;
   readonly forwards: readonly Forward[];
-  /** Where the serial console goes; absolute. Beside the layer unless given. */
+  /** Absolute path of the serial console's log; by default beside the overlay. */
   readonly console?: string | undefined;
 }
 
-/** An image that runs. Disposing of it ends the machine; the layer stays. */
+/** Running image. Disposing of it kills the machine; the overlay remains. */
 export interface BootedImage extends AsyncDisposable {
   readonly machine: RunningMachine;
-  /** The file that the guest's serial console goes to. */
+  /** Path of the serial console's log. */
   readonly console: string;
-  /** The ports of 127.0.0.1, by the guest's port. */
+  /** Ports of 127.0.0.1 by the guest's port. */
   readonly ports: ReadonlyMap<number, number>;
   /** `performance.now()` when QEMU was started. */
   readonly startedAt: number;
-  /** Waits until the guest lets root in. Milliseconds. */
+  /** Waits until root can log in over SSH. Milliseconds. */
   connect(timeoutMs: number): Promise<Connection>;
 }
 
-/** A layer as its starts need it. */
-export interface StartableLayer {
+/** Data of an overlay that a start needs. */
+export interface StartableOverlay {
   readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly folder: string;
@@ -55,8 +55,8 @@ export interface StartableLayer {
 }
 
 /**
- * A key that the guest made itself cannot be known beforehand: the first one is believed, since
- * the port leads to our own machine and nowhere else, and no other one after that.
+ * Trusts the first host key and no other. The guest has created it, so it cannot be known before;
+ * the port leads to this machine only.
  */
 function trustOnFirstUse(): (key: Buffer) => boolean {
   let known: Buffer | undefined;
@@ -73,10 +73,10 @@ async function requireFreePorts(forwards: readonly Forward[]): Promise<void> {
 }
 
 async function writeDisks(
-  layer: StartableLayer,
+  overlay: StartableOverlay,
   { seed, context }: StartOptions,
 ): Promise<Pick<MachineFiles, "readOnlyDisks" | "cds">> {
-  const { folder, keys, signal, shape, instanceId } = layer;
+  const { folder, keys, signal, shape, instanceId } = overlay;
   const hostname = hostnameOf(shape.name);
   const disks: string[] = [];
   const cds: string[] = [];
@@ -88,8 +88,9 @@ async function writeDisks(
   if (context) {
     const path = join(folder, "context.iso");
     await writeContextDisk(context, path, signal);
-    // OpenNebula's is a CD, and one-context from 7.2 on waits 90 s for a CD drive. Older packages
-    // wait for nothing: a disk is there from the start, where a CD's drivers may come too late.
+    // OpenNebula attaches it as a CD, and one-context from 7.2 on waits 90 s for a CD drive. Older
+    // packages do not wait: a disk is available from the start, while a CD's drivers may load too
+    // late.
     disks.push(path);
     cds.push(path);
   }
@@ -97,14 +98,14 @@ async function writeDisks(
 }
 
 /**
- * Starts the machine on a layer.
- * @throws {VmbuildError} of the machine; USAGE for a context that cannot be.
+ * Starts the machine on an overlay.
+ * @throws {VmbuildError} of the machine; USAGE for invalid context variables.
  */
 export async function startImage(
-  layer: StartableLayer,
+  overlay: StartableOverlay,
   options: StartOptions,
 ): Promise<BootedImage> {
-  const { keys, emit, signal, shape, folder } = layer;
+  const { keys, emit, signal, shape, folder } = overlay;
   await requireFreePorts(options.forwards);
   const context =
     options.context &&
@@ -113,7 +114,7 @@ export async function startImage(
       options.context,
     );
   const console = options.console ?? join(folder, "console.log");
-  const disks = await writeDisks(layer, { ...options, context });
+  const disks = await writeDisks(overlay, { ...options, context });
   const guestAddress = context && contextAddress(context);
   const startedAt = performance.now();
   const machine = await launchMachine({
@@ -123,10 +124,10 @@ export async function startImage(
       disk: join(folder, "disk.qcow2"),
       console,
       ...(guestAddress === undefined ? {} : { guestAddress }),
-      ...(layer.firmware ? { firmware: layer.firmware } : {}),
+      ...(overlay.firmware ? { firmware: overlay.firmware } : {}),
     },
     forwards: options.forwards,
-    runtimeFolder: layer.runtime,
+    runtimeFolder: overlay.runtime,
     runId: randomUUID().slice(0, 8),
     log: join(folder, "qemu.log"),
     emit,

@@ -1,4 +1,4 @@
-/** The context variables and the secrets of an image under test, from round to round. */
+/** Tracks the context variables and secrets of an image under test from round to round. */
 import { makeSecret } from "../acceptance/credentials.js";
 import type { Credentials, Secret } from "../acceptance/credentials.js";
 import type { Secrets } from "../events/secrets.js";
@@ -6,20 +6,20 @@ import type { ContextVariables } from "../seed/context.js";
 import type { Acceptance } from "../template/acceptance-schema.js";
 import type { Round } from "./rounds.js";
 
-/** Names of context variables whose values nobody should read in a log. */
+/** Names of context variables whose values are masked in logs. */
 const SECRET_NAME = /PASSWORD|PASSWD|TOKEN|SECRET|(?<!PUBLIC_)KEY$|KEY_|PRIVATE/i;
 
-/** What a user gave, and where secrets are made known. */
+/** Context variables that the user has given, and the registry of secrets. */
 export interface ContextOptions {
   readonly context?: ContextVariables | undefined;
   readonly secrets: Secrets;
 }
 
-/** The context of each round in turn: what was said before still holds. */
-export class Contexts {
+/** Context variables of each round. Values of earlier rounds remain valid. */
+export class RoundContexts {
   readonly #options: ContextOptions;
   readonly #section: Acceptance;
-  readonly #isWanted: boolean;
+  readonly #hasContextDisk: boolean;
   #values: ContextVariables;
   #current: Secret = {};
   previous: Secret | undefined;
@@ -29,7 +29,7 @@ export class Contexts {
     this.#section = section;
     this.#values = { ...section.boot.context, ...options.context };
     const { passwordContext, tokenContext } = section.credentials;
-    this.#isWanted =
+    this.#hasContextDisk =
       section.boot.context !== undefined ||
       options.context !== undefined ||
       passwordContext !== undefined ||
@@ -37,8 +37,8 @@ export class Contexts {
       section.rounds.some(({ context }) => context !== undefined);
   }
 
-  /** Takes in what a round changes. */
-  enter({ context, newCredentials }: Round): void {
+  /** Applies the changes of a round. */
+  startRound({ context, newCredentials }: Round): void {
     this.#values = { ...this.#values, ...context, ...this.#options.context };
     const { passwordContext, tokenContext, password, token } = this.#section.credentials;
     for (const name of [passwordContext, tokenContext]) {
@@ -63,6 +63,6 @@ export class Contexts {
 
   /** Undefined where the image gets no CONTEXT disk. */
   get values(): ContextVariables | undefined {
-    return this.#isWanted ? this.#values : undefined;
+    return this.#hasContextDisk ? this.#values : undefined;
   }
 }

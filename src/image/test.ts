@@ -1,4 +1,4 @@
-/** Boots a finished image on a throwaway layer and runs its template's acceptance checks. */
+/** Boots a finished image on a temporary overlay and runs the acceptance checks of its template. */
 import type { Credentials } from "../acceptance/credentials.js";
 import type { HttpTarget } from "../acceptance/http.js";
 import { composeReport } from "../acceptance/report.js";
@@ -16,26 +16,26 @@ import type { ContextVariables } from "../seed/context.js";
 import type { Acceptance } from "../template/acceptance-schema.js";
 import type { Template } from "../template/load.js";
 import { guestPort, requireAcceptance, trustOf } from "./acceptance.js";
-import { openLayer } from "./layer.js";
-import type { ImageLayer } from "./layer.js";
+import { openOverlay } from "./overlay.js";
+import type { ImageOverlay } from "./overlay.js";
 import type { BootedImage } from "./start.js";
 import { planMachine } from "../requirements/plan.js";
-import { Contexts } from "./test-context.js";
+import { RoundContexts } from "./test-context.js";
 import { failRound, portsOf, roundsOf } from "./rounds.js";
 
-/** What is tested, and how. */
+/** Inputs of {@link testImage}. */
 export interface TestImageOptions {
   readonly template: Template;
-  /** The finished image's path. */
+  /** Path of the finished image. */
   readonly image: string;
-  /** Over the template's own. Bytes. */
+  /** Replaces the template's value. Bytes. */
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
-  /** Over the section's own, in every round. */
+  /** Replaces the section's values, in every round. */
   readonly context?: ContextVariables | undefined;
-  /** A NoCloud disk, whatever the section says. */
+  /** Attach a NoCloud disk, whatever the section says. */
   readonly seed?: boolean | undefined;
-  /** Where the console of each start goes: this path, then with `.2`, `.3`; absolute. */
+  /** Absolute path of the console's log. Further starts append `.2`, `.3`. */
   readonly console?: string | undefined;
   readonly emit: Emit;
   readonly secrets: Secrets;
@@ -62,8 +62,8 @@ function httpTarget(
   };
 }
 
-/** A way in that is opened when first wanted; why there is none is kept as well. */
-function openGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: AbortSignal) {
+/** Creates a guest that connects at its first use. A failure to connect is not retried. */
+function createLazyGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: AbortSignal) {
   let opened: Promise<Guest> | undefined;
   const open = async (): Promise<Guest> =>
     new Guest({
@@ -75,17 +75,17 @@ function openGuest(booted: BootedImage, timeoutMs: number, emit: Emit, signal: A
       emit,
       signal: AbortSignal.any([signal, booted.machine.death]),
     });
-  return { guest: () => (opened ??= open()), openedYet: () => opened };
+  return { guest: () => (opened ??= open()), connecting: () => opened };
 }
 
-/** A machine that is gone, or whose console shows a panic, will answer no more. */
-async function whyHopeless({ machine, console }: BootedImage): Promise<string | undefined> {
+/** Returns why the guest cannot answer any more: the machine died, or the console shows a panic. */
+async function fatalProblem({ machine, console }: BootedImage): Promise<string | undefined> {
   if (machine.death.aborted) return messageOf(machine.death.reason);
   return findFatalLine(await readConsoleTail(console))?.trim();
 }
 
-/** Switches the guest off as its owner would, so that its disk is whole for the next round. */
-async function switchOff(
+/** Shuts the guest down cleanly, so that its disk is consistent in the next round. */
+async function shutDownGuest(
   booted: BootedImage,
   opened: Promise<Guest> | undefined,
   { emit, signal }: TestImageOptions,
@@ -98,11 +98,12 @@ async function switchOff(
   });
 }
 
-const consoleOf = (path: string | undefined, round: number): string | undefined =>
+const consolePath = (path: string | undefined, round: number): string | undefined =>
   path === undefined || round === 0 ? path : `${path}.${round + 1}`;
 
 /**
- * Tests an image. What a check finds is in the report, also that it could not be made.
+ * Tests an image. The report contains the results of all checks, including those that could not be
+ * run.
  * @throws {VmbuildError} of the host, and of a machine that does not start or stop;
  *   TEMPLATE_INVALID when the template has no acceptance section.
  */
@@ -111,12 +112,12 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
   const section = requireAcceptance(template);
   const { boot } = section;
   const trust = await trustOf(template, section);
-  const contexts = new Contexts(options, section);
+  const contexts = new RoundContexts(options, section);
   const rounds = roundsOf(section);
   const started = performance.now();
   const results: RoundResult[] = [];
   const machine = planMachine(template);
-  await using layer: ImageLayer = await openLayer({
+  await using overlay: ImageOverlay = await openOverlay({
     image,
     machine: {
       ...machine,
@@ -127,42 +128,42 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
     emit,
     signal,
   });
-  let lost: string | undefined;
+  let lostReason: string | undefined;
   for (const [index, round] of rounds.entries()) {
-    contexts.enter(round);
+    contexts.startRound(round);
     onRound(round.name);
-    const telling = { emit, onResult, round: round.name };
+    const reporting = { emit, onResult, round: round.name };
     const add = (checks: CheckResult[]): void => {
       results.push(round.name === undefined ? { checks } : { name: round.name, checks });
     };
-    if (lost !== undefined) {
-      const failed = failRound(round, lost);
-      for (const result of failed) reportResult(result, telling);
+    if (lostReason !== undefined) {
+      const failed = failRound(round, lostReason);
+      for (const result of failed) reportResult(result, reporting);
       add(failed);
       continue;
     }
-    const booted = await layer.start({
+    const booted = await overlay.start({
       context: contexts.values,
       seed: options.seed ?? boot.seed ?? contexts.values === undefined,
       forwards: portsOf(section).map((guest) => ({ host: undefined, guest })),
-      console: consoleOf(options.console, index),
+      console: consolePath(options.console, index),
     });
-    const { guest, openedYet } = openGuest(booted, boot.timeout, emit, signal);
+    const { guest, connecting } = createLazyGuest(booted, boot.timeout, emit, signal);
     add(
       await runChecks(round.checks, {
-        ...telling,
+        ...reporting,
         targets: {
           http: httpTarget(section, booted, trust, contexts.credentials),
           guest: { guest, console: booted.console },
         },
         startedAt: booted.startedAt,
         signal,
-        hopelessReason: () => whyHopeless(booted),
+        hopelessReason: () => fatalProblem(booted),
       }),
     );
-    // A machine that died cannot be started again as if nothing had been.
-    if (booted.machine.death.aborted) lost = "the machine exited in an earlier round";
-    else if (index < rounds.length - 1) await switchOff(booted, openedYet(), options);
+    // A machine that died may have left the disk inconsistent, so no further round is started.
+    if (booted.machine.death.aborted) lostReason = "the machine exited in an earlier round";
+    else if (index < rounds.length - 1) await shutDownGuest(booted, connecting(), options);
   }
   const durationMs = performance.now() - started;
   const { name, version } = template;

@@ -1,4 +1,4 @@
-/** Runs the HTTP checks of a template's acceptance section against an instance somewhere else. */
+/** Runs the HTTP checks of a template's acceptance section against a deployed instance. */
 import type { Secret } from "../acceptance/credentials.js";
 import { composeReport } from "../acceptance/report.js";
 import type { AcceptanceReport } from "../acceptance/report.js";
@@ -10,22 +10,22 @@ import type { Emit } from "../events/types.js";
 import type { Template } from "../template/load.js";
 import { DEFAULT_PORTS, requireAcceptance } from "./acceptance.js";
 
-/** What is verified, and how. */
+/** Inputs of {@link verifyInstance}. */
 export interface VerifyOptions {
   readonly template: Template;
-  /** `https://10.0.0.1`, with a port or a path if need be. */
+  /** Such as `https://10.0.0.1`; may have a port and a path. */
   readonly endpoint: URL;
   readonly secret: Secret;
   readonly trust: Trust;
-  /** How long checks with a `within` are tried again. Milliseconds. */
+  /** Time during which checks with a `within` are retried. Milliseconds. */
   readonly waitMs: number;
   readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly onResult: (result: CheckResult) => void;
 }
 
-/** The address of the endpoint for another scheme or port: on the same host. */
-function addressAt(endpoint: URL, scheme?: "http" | "https", port?: number): string {
+/** Returns the endpoint's address for another scheme or port on the same host. */
+function addressFor(endpoint: URL, scheme?: "http" | "https", port?: number): string {
   const own = endpoint.protocol.slice(0, -1) as "http" | "https";
   const path = endpoint.pathname.replace(/\/+$/, "");
   if ((scheme === undefined || scheme === own) && port === undefined) {
@@ -36,8 +36,9 @@ function addressAt(endpoint: URL, scheme?: "http" | "https", port?: number): str
 }
 
 /**
- * Verifies an instance. What a check finds is in the report, also that it could not be made.
- * @throws {VmbuildError} TEMPLATE_INVALID when the template has no checks over HTTP.
+ * Verifies an instance. The report contains the results of all checks, including those that could
+ * not be run.
+ * @throws {VmbuildError} TEMPLATE_INVALID when the template has no HTTP checks.
  */
 export async function verifyInstance(options: VerifyOptions): Promise<AcceptanceReport> {
   const { template, endpoint, secret, trust, waitMs, emit, signal, onResult } = options;
@@ -56,7 +57,7 @@ export async function verifyInstance(options: VerifyOptions): Promise<Acceptance
       password: secret.password ?? credentials.password,
       token: secret.token ?? credentials.token,
     },
-    address: (scheme?: "http" | "https", port?: number) => addressAt(endpoint, scheme, port),
+    address: (scheme?: "http" | "https", port?: number) => addressFor(endpoint, scheme, port),
   };
   const started = performance.now();
   const results = await runChecks(checks, {

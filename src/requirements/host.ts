@@ -1,4 +1,4 @@
-/** Looks at the host before anything is fetched or started. */
+/** Checks the host before anything is fetched or started. */
 import { access, constants, readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { totalmem } from "node:os";
@@ -15,16 +15,16 @@ import type { QemuVersion } from "../machine/qemu-version.js";
 import type { Template } from "../template/load.js";
 import { programsFor } from "./programs.js";
 
-/** What is known of a host that can do the job. */
+/** Facts about a host that can run the build. */
 export interface HostFacts extends DecidedAccelerator {
   readonly qemu: QemuVersion;
   readonly uefi: UefiFirmware | undefined;
 }
 
-/** A build's working disk, logs and seed take at least this much; the rest is the steps' affair. */
-export const STATE_SPACE = 2 * 2 ** 30;
+/** Minimum space for a build's working disk, logs and seed. Steps may need more. Bytes. */
+export const WORK_DISK_SPACE = 2 * 2 ** 30;
 
-/** The program's path, or undefined. */
+/** Returns the path of a program; undefined where it is not installed. */
 export async function findProgram(name: string): Promise<string | undefined> {
   const folders = name.includes("/") ? [""] : searchPath().split(delimiter);
   for (const folder of folders) {
@@ -38,7 +38,10 @@ export async function findProgram(name: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Bytes that programs can have without swapping, as the kernel estimates it (proc(5)). */
+/**
+ * Returns the memory that is available without swapping, as the kernel estimates it (proc(5)).
+ * Bytes.
+ */
 export async function availableMemory(): Promise<number> {
   const text = await readFile("/proc/meminfo", "utf8");
   const kibibytes = /^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1];
@@ -67,7 +70,7 @@ async function requireMemory(memory: number): Promise<void> {
 
 /**
  * Checks that this host can run the build.
- * @param folders where the build's state goes.
+ * @param folders `state`: folder of the build's data.
  * @throws {VmbuildError} HOST_PROGRAM_MISSING, HOST_KVM_UNUSABLE, HOST_MEMORY, HOST_SPACE.
  */
 export async function checkHost(
@@ -78,7 +81,7 @@ export async function checkHost(
   const { machine } = template;
   await requirePrograms(template);
   await requireMemory(machine.memory);
-  await requireSpace(join(folders.state, "disk"), STATE_SPACE, "The build's working disk");
+  await requireSpace(join(folders.state, "disk"), WORK_DISK_SPACE, "The build's working disk");
   const [qemu, decided, uefi] = await Promise.all([
     qemuVersion(machine.binary, signal),
     decideAccelerator(machine.accelerator, machine.binary, machine.cpu, signal),

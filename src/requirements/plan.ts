@@ -1,4 +1,4 @@
-/** What a run will do, as far as it follows from the template alone. `inspect` shows it. */
+/** Derives output, machine and seed from a template alone. `inspect` shows them. */
 import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
@@ -8,7 +8,7 @@ import type { MachinePlan } from "../machine/shape.js";
 import type { SeedPlan } from "../seed/nocloud.js";
 import type { Template } from "../template/load.js";
 
-/** The artifact's files before they are there. Absolute paths. */
+/** Planned files of the artifact. Paths are absolute. */
 export interface OutputPlan {
   readonly folder: string;
   readonly filename: string;
@@ -19,7 +19,7 @@ export interface OutputPlan {
   readonly checksums: readonly Algorithm[];
 }
 
-/** Where the artifact goes. `directory` (from `--output`) is relative to the current folder. */
+/** Returns the planned output. `directory` (from `--output`) is relative to the current folder. */
 export function planOutput(template: Template, directory?: string): OutputPlan {
   const { output } = template;
   const folder = resolve(directory ?? output.directory);
@@ -46,7 +46,7 @@ export function planMachine(template: Template): MachinePlan {
   };
 }
 
-/** Returns what a template says about its seed. Paths are absolute. */
+/** Returns the seed that a template describes. Paths are absolute. */
 export function planSeed({ folder, ssh, seed }: Template): SeedPlan {
   const inFolder = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : resolve(folder, path);

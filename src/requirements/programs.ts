@@ -1,11 +1,13 @@
-/** Which of the host's programs a template needs. */
+/** Determines the programs of the host that a template needs. */
 import { formatNamed } from "../artifact/registry.js";
 import { baseKindOf } from "../base/registry.js";
 import type { ProgramName } from "../host/programs.js";
 import { inputKindOf } from "../inputs/registry.js";
 import type { Template } from "../template/load.js";
 
-/** The programs that a run may start whatever its base, inputs and steps are, QEMU left out. */
+/**
+ * Returns the programs that any run may start, regardless of base, inputs and steps, except QEMU.
+ */
 export function commonPrograms({
   seal,
   checkpoints,
@@ -23,7 +25,7 @@ export function commonPrograms({
   ];
 }
 
-/** The names of all programs that a run of the template may start, the machine's first. */
+/** Returns the names of all programs that a run of the template may start, QEMU first. */
 export function programsFor(template: Template): string[] {
   const { base, folder, machine, inputSpecs, steps, seal, checkpoints } = template;
   const names: string[] = [

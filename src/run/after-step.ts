@@ -1,30 +1,32 @@
-/** What a step left beside its work: whether the guest stays, and would let the build in again. */
+/** Checks the guest after each step: whether it keeps running and still accepts SSH logins. */
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
 import { STOP_ACTIVE_TIMERS } from "../guest/timers.js";
 import { guestShutdownError } from "../steps/run-in-guest.js";
 
-/** Holding off timers waits for those at work. Milliseconds. */
+/** Time limit. Stopping timers waits for services that they have started. Milliseconds. */
 const DEADLINE_MS = 900_000;
 
-/** Looks at the guest after each step; a warning is given after the step that made it true. */
-export class StepWatch {
+/** Checks the guest after each step. A problem is reported once, after the step that caused it. */
+export class GuestChecker {
   readonly #emit: Emit;
-  #known: string | undefined;
+  #lastProblem: string | undefined;
 
   constructor(emit: Emit) {
     this.#emit = emit;
   }
 
   /**
-   * Holds off timers that the step started, before its state is saved.
-   * @throws {VmbuildError} GUEST_LOST when the guest is about to end: no state of it is worth saving.
+   * Checks the guest after a step, and stops timers that the step started before the checkpoint is
+   * saved.
+   * @throws {VmbuildError} GUEST_LOST when the guest is about to shut down: a checkpoint of it
+   *   would be useless.
    */
-  async after(step: string, guest: Guest): Promise<void> {
-    const problem = await this.#look(step, guest);
-    if (problem === this.#known) return;
-    this.#known = problem;
+  async checkAfter(step: string, guest: Guest): Promise<void> {
+    const problem = await this.#findProblem(step, guest);
+    if (problem === this.#lastProblem) return;
+    this.#lastProblem = problem;
     if (problem === undefined) return;
     this.#emit({
       type: "warning",
@@ -35,7 +37,7 @@ export class StepWatch {
     });
   }
 
-  async #look(step: string, guest: Guest): Promise<string | undefined> {
+  async #findProblem(step: string, guest: Guest): Promise<string | undefined> {
     try {
       const { pendingShutdown: ending, loginProblem: login } = await guest.systemState(
         STOP_ACTIVE_TIMERS,
@@ -45,7 +47,8 @@ export class StepWatch {
       return login;
     } catch (thrown) {
       const error = asVmbuildError(thrown);
-      // Without sudo nothing can be asked; the next action would say so, and blame itself.
+      // Without sudo the guest cannot be checked. Otherwise the next action would fail and be
+      // blamed.
       if (error instanceof VmbuildError && error.code === "GUEST_SHELL") return error.message;
       throw thrown;
     }

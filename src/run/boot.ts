@@ -1,4 +1,4 @@
-/** From a prepared disk to a guest that lets the build in. */
+/** Starts a machine and connects to its guest. */
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
@@ -16,14 +16,14 @@ import { plugReadOnlyDisk } from "../machine/hotplug.js";
 import { launchMachine } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import type { Control } from "../builds/control.js";
-import type { RunContext, Uses } from "./context.js";
+import type { RunContext, ContextWith } from "./context.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
 import type { Prepared } from "./prepare.js";
 
 /**
- * Starts the machine and tells `vmbuild ssh` where it is.
- * @param options `paused`: it stands still, for a state to be loaded.
+ * Starts the machine and records its ports for `vmbuild ssh`.
+ * @param options `paused`: the CPUs are stopped, so that a snapshot can be loaded.
  */
 export async function bootMachine(
   context: RunContext,
@@ -57,24 +57,31 @@ export async function bootMachine(
     ? await launch()
     : await context.phase("boot", launch, { detail: ({ pid }) => `QEMU runs as process ${pid}` });
   const { pid, sshPort, ports } = machine;
-  const secondPort = ports.get(RESCUE_SSH_PORT);
+  const rescuePort = ports.get(RESCUE_SSH_PORT);
   const { user } = template.ssh;
   const qemu = { program: shape.binary, arguments: machine.arguments, pid, sshPort };
   try {
     await writeFileAtomic(run.qemu, `${JSON.stringify(qemu, null, 2)}\n`, 0o600);
     await workspace.update({
-      machine: { pid, sshPort, secondPort, user, control: control.path, keys: work.keys },
+      machine: {
+        pid,
+        sshPort,
+        secondPort: rescuePort,
+        user,
+        control: control.path,
+        keys: work.keys,
+      },
     });
     return machine;
   } catch (error) {
-    // Nobody has the machine yet who would end it.
+    // The caller does not have the machine yet, so it cannot stop it.
     await machine.kill();
     throw error;
   }
 }
 
-/** How a machine's guest is reached. */
-export interface Reach {
+/** Data needed to connect to a machine's guest over SSH. */
+export interface SshAccess {
   readonly machine: RunningMachine;
   readonly keys: BuildKeys;
   readonly user: string;
@@ -84,8 +91,11 @@ export interface Reach {
   readonly signal: AbortSignal;
 }
 
-/** No connection outlives a reset, and none says so itself: nobody is left to end it. */
-function dropAtReset(connection: Connection, { machine }: Reach): Connection {
+/**
+ * Drops a connection when the machine is reset: SSH would otherwise wait for a guest that no longer
+ * knows the connection.
+ */
+function dropOnReset(connection: Connection, { machine }: SshAccess): Connection {
   const reason = new VmbuildError("GUEST_LOST", "The guest restarted while it was needed", {
     hint: "To restart the guest, use a reboot action, which waits until the guest answers again.",
   });
@@ -96,14 +106,14 @@ function dropAtReset(connection: Connection, { machine }: Reach): Connection {
   return connection;
 }
 
-/** Connects to the guest's own SSH server. */
-export async function connectToServer(
-  reach: Reach,
+/** Connects to an SSH server of the guest, by default the guest's own. */
+export async function connectSsh(
+  access: SshAccess,
   timeoutMs: number,
   signal: AbortSignal,
-  port: number = reach.machine.sshPort,
+  port: number = access.machine.sshPort,
 ): Promise<Connection> {
-  const { machine, user, keys, emit, console } = reach;
+  const { machine, user, keys, emit, console } = access;
   const target = { port, user, keys };
   const connection = await waitUntilReady({
     target,
@@ -113,53 +123,61 @@ export async function connectToServer(
     readConsole: () => readConsoleTail(console),
   });
   machine.guestAnswered();
-  return dropAtReset(connection, reach);
+  return dropOnReset(connection, access);
 }
 
-/** The door, where it is open, answers as soon as the guest goes on. Milliseconds. */
-const RESCUE_FIRST_MS = 3000;
-/** Where it is not, this is when we know. */
-const RESCUE_WITHIN_MS = 60_000;
+/**
+ * Delay before the guest's own SSH server is tried. The rescue SSH server, if it runs, answers as
+ * soon as the guest resumes. Milliseconds.
+ */
+const GUEST_SSHD_DELAY_MS = 3000;
+/** Time limit for the rescue SSH server, which may not run in this guest. */
+const RESCUE_SSHD_TIMEOUT_MS = 60_000;
+
+/** Time limit. A restored guest answers at once, unless the host is very busy. Milliseconds. */
+export const RESTORED_TIMEOUT_MS = 120_000;
 
 /**
- * Connects to a guest out of a saved state: by its door, or by its own SSH server. A firewall may
- * let only one of them in, and a clean-up leave only the door; so both are tried until one answers.
- * @throws {VmbuildError} what kept the guest's own server from letting the build in.
+ * Connects to a restored guest through the rescue SSH server or the guest's own. Both are tried
+ * until one answers: a firewall may block one of them, and a clean-up step may have disabled the
+ * guest's own.
+ * @throws {VmbuildError} the error of the guest's own server when neither answers.
  */
-export function connectToRestored(reach: Reach, timeoutMs: number): Promise<Connection> {
-  const { machine, signal, emit } = reach;
-  // How far the second way gets would only confuse who reads how far the first does.
+export function connectSshRestored(access: SshAccess, timeoutMs: number): Promise<Connection> {
+  const { machine, signal, emit } = access;
+  // The stages of both attempts would be mixed up in the output; only the rescue server's are
+  // shown.
   const quiet: Emit = (event) => (event.type === "guest.stage" ? undefined : emit(event));
-  const byServer = async (either: AbortSignal): Promise<Connection> => {
-    await delay(RESCUE_FIRST_MS, undefined, { signal: either });
-    return connectToServer({ ...reach, emit: quiet }, timeoutMs, either);
+  const viaGuestSshd = async (either: AbortSignal): Promise<Connection> => {
+    await delay(GUEST_SSHD_DELAY_MS, undefined, { signal: either });
+    return connectSsh({ ...access, emit: quiet }, timeoutMs, either);
   };
-  const byRescueSshd = (either: AbortSignal): Promise<Connection> =>
-    connectToServer(
-      reach,
-      Math.min(timeoutMs, RESCUE_WITHIN_MS),
+  const viaRescueSshd = (either: AbortSignal): Promise<Connection> =>
+    connectSsh(
+      access,
+      Math.min(timeoutMs, RESCUE_SSHD_TIMEOUT_MS),
       either,
       machine.ports.get(RESCUE_SSH_PORT),
     );
-  return firstConnection([byServer, byRescueSshd], signal);
+  return firstConnection([viaGuestSshd, viaRescueSshd], signal);
 }
 
-function reachOf(context: RunContext, machine: RunningMachine, keys: BuildKeys): Reach {
+function sshAccessOf(context: RunContext, machine: RunningMachine, keys: BuildKeys): SshAccess {
   const { template, workspace, emit, options } = context;
   const signal = AbortSignal.any([options.signal, machine.death]);
   const { console } = workspace.run;
   return { machine, keys, user: template.ssh.user, console, emit, signal };
 }
 
-function guestOf(
-  { workspace, emit }: Uses<"workspace" | "emit">,
-  reach: Reach,
+function createGuest(
+  { workspace, emit }: ContextWith<"workspace" | "emit">,
+  access: SshAccess,
   connection: Connection,
 ): Guest {
-  const { machine, user, keys, signal } = reach;
+  const { machine, user, keys, signal } = access;
   return new Guest({
     connection,
-    connect: (timeoutMs, either) => connectToServer(reach, timeoutMs, either),
+    connect: (timeoutMs, either) => connectSsh(access, timeoutMs, either),
     afterReboot: async (guest) => void (await startRescueSshd(guest, keys, user)),
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     user,
@@ -171,7 +189,7 @@ function guestOf(
 }
 
 /**
- * Waits until the guest is ready, with cloud-init done where the template brought user-data.
+ * Waits until the guest is ready, including cloud-init where the template has user-data.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
  */
 export async function connectGuest(
@@ -180,10 +198,10 @@ export async function connectGuest(
   keys: BuildKeys,
 ): Promise<Guest> {
   const { template, emit } = context;
-  const reach = reachOf(context, machine, keys);
+  const access = sshAccessOf(context, machine, keys);
   return context.phase("connect", async () => {
-    const connection = await connectToServer(reach, template.ssh.timeout, reach.signal);
-    const guest = guestOf(context, reach, connection);
+    const connection = await connectSsh(access, template.ssh.timeout, access.signal);
+    const guest = createGuest(context, access, connection);
     if (template.seed.userData !== undefined) {
       await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
     }
@@ -191,11 +209,8 @@ export async function connectGuest(
   });
 }
 
-/** A guest out of a saved state answers at once, unless its host is very busy. Milliseconds. */
-const RESTORED_WITHIN_MS = 120_000;
-
 /**
- * Connects to a guest that was loaded from a saved state.
+ * Connects to a guest that was restored from a snapshot.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_HOST_KEY, GUEST_AUTH.
  */
 export async function reconnectGuest(
@@ -203,9 +218,9 @@ export async function reconnectGuest(
   machine: RunningMachine,
   keys: BuildKeys,
 ): Promise<Guest> {
-  const reach = reachOf(context, machine, keys);
+  const access = sshAccessOf(context, machine, keys);
   return context.phase("connect", async () => {
-    const connection = await connectToRestored(reach, RESTORED_WITHIN_MS);
-    return guestOf(context, reach, connection);
+    const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS);
+    return createGuest(context, access, connection);
   });
 }

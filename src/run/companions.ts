@@ -1,4 +1,4 @@
-/** Files of the output folder that have a name which a step's file is about to take. */
+/** Moves files of the output folder that have the name of a file that a step has created. */
 import { lstat, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -7,35 +7,41 @@ import { MANIFEST_NAME, readManifest } from "../artifact/manifest.js";
 import { systemCode } from "../errors.js";
 import { writeFileAtomic } from "../host/files.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
-import type { Uses } from "./context.js";
+import type { ContextWith } from "./context.js";
 
 const recordSchema = z.object({ paths: z.array(z.string()) });
 
-/** The record of what this build ever put beside an image; absolute paths. */
-const recordOf = ({ workspace }: Uses<"workspace">): string =>
+/**
+ * Returns the path of the record of all files that this build has created beside an image. The
+ * paths in it are absolute.
+ */
+const recordPath = ({ workspace }: ContextWith<"workspace">): string =>
   join(workspace.build.folder, "companions.json");
 
 async function readRecord(path: string): Promise<string[]> {
   try {
     return recordSchema.parse(JSON.parse(await readFile(path, "utf8"))).paths;
   } catch {
-    // None yet, or not readable: then what is there is taken for somebody else's, and kept.
+    // Without a readable record, existing files are treated as created by others and not replaced.
     return [];
   }
 }
 
-/** What runs of this build put there, by the manifest that is there and by the build's own record. */
-async function ownPaths(context: Uses<"workspace" | "output">): Promise<Set<string>> {
+/**
+ * Returns the paths that runs of this build have created, from the manifest in the folder and the
+ * build's own record.
+ */
+async function createdPaths(context: ContextWith<"workspace" | "output">): Promise<Set<string>> {
   const { folder } = context.output;
-  const manifest = await readManifest(join(folder, MANIFEST_NAME)).catch(() => undefined); // None.
+  const manifest = await readManifest(join(folder, MANIFEST_NAME)).catch(() => undefined); // There is no manifest.
   const published = (manifest?.companions ?? []).map((name) => join(folder, name));
   const last = (await readPublishedRecord(context.workspace.build.published))?.files ?? [];
   const paths = last.map(({ path }) => path);
-  return new Set([...published, ...paths, ...(await readRecord(recordOf(context)))]);
+  return new Set([...published, ...paths, ...(await readRecord(recordPath(context)))]);
 }
 
-/** What lies at a path: a link is none of what it leads to. */
-async function kindOf(path: string): Promise<"folder" | "other" | undefined> {
+/** Returns the type of what exists at a path. Links are not followed. */
+async function entryType(path: string): Promise<"folder" | "other" | undefined> {
   try {
     return (await lstat(path)).isDirectory() ? "folder" : "other";
   } catch (error) {
@@ -45,37 +51,37 @@ async function kindOf(path: string): Promise<"folder" | "other" | undefined> {
 }
 
 /**
- * Makes way for the files that steps made. What a run of this build put there is replaced later;
- * anything else is renamed to `NAME.before-RUN`, and a warning says so: nobody's files are lost.
+ * Makes room for the files that steps have created. Files created by this build are replaced later.
+ * Anything else is renamed to `NAME.before-RUN`, with a warning, so that no data is lost.
  * @throws {VmbuildError} OUTPUT_UNWRITABLE when one cannot be renamed.
  */
-export async function makeWayForCompanions(
-  context: Uses<"workspace" | "output" | "emit">,
+export async function moveConflictingFiles(
+  context: ContextWith<"workspace" | "output" | "emit">,
 ): Promise<void> {
   const { workspace, output, emit } = context;
   const names = await readdir(workspace.run.outputs);
   if (names.length === 0) return;
-  const own = await ownPaths(context);
+  const created = await createdPaths(context);
   for (const name of names) {
     const path = join(output.folder, name);
-    const kind = await kindOf(path);
+    const kind = await entryType(path);
     if (kind === undefined) continue;
-    if (own.has(path)) {
-      // A rename puts no file in the place of a folder.
-      const isFile = (await kindOf(join(workspace.run.outputs, name))) !== "folder";
+    if (created.has(path)) {
+      // A file cannot replace a folder by rename(2).
+      const isFile = (await entryType(join(workspace.run.outputs, name))) !== "folder";
       if (isFile && kind === "folder") await rm(path, { recursive: true });
       continue;
     }
-    const aside = `${path}.before-${workspace.runId}`;
+    const renamed = `${path}.before-${workspace.runId}`;
     try {
-      await rename(path, aside);
+      await rename(path, renamed);
     } catch (error) {
       throw folderError(output.folder, error);
     }
-    const message = `${path} was not created by this build; it was renamed to ${aside}`;
+    const message = `${path} was not created by this build; it was renamed to ${renamed}`;
     emit({ type: "warning", message });
   }
-  for (const name of names) own.add(join(output.folder, name));
-  const record = { paths: [...own].toSorted() };
-  await writeFileAtomic(recordOf(context), `${JSON.stringify(record)}\n`, 0o600);
+  for (const name of names) created.add(join(output.folder, name));
+  const record = { paths: [...created].toSorted() };
+  await writeFileAtomic(recordPath(context), `${JSON.stringify(record)}\n`, 0o600);
 }

@@ -1,4 +1,7 @@
-/** What the parts of a run share: how to speak, when to stop, and whose time it is. */
+/**
+ * Defines the context that the parts of a run share: options, events, cancellation, time
+ * measurement.
+ */
 import type { Bus } from "../events/bus.js";
 import type { Secrets } from "../events/secrets.js";
 import type { Emit, Phase } from "../events/types.js";
@@ -8,36 +11,36 @@ import type { Breakpoint } from "./pause.js";
 import type { OutputPlan } from "../requirements/plan.js";
 import type { Workspace } from "../builds/workspace.js";
 
-/** What a user may ask of a run beside the template. */
+/** Options of a run. */
 export interface BuildOptions {
   readonly template: Template;
   readonly bus: Bus;
   readonly secrets: Secrets;
   /** Cancels the run; its reason is a VmbuildError. */
   readonly signal: AbortSignal;
-  /** In place of the template's output directory. */
+  /** Replaces the template's output directory. */
   readonly outputDirectory?: string | undefined;
-  /** Use what is cached, and do not ask servers whether it changed. */
+  /** Use cached inputs without asking servers whether they changed. */
   readonly offline?: boolean;
-  /** `pause` leaves the machine up after a failure, until it is released. */
+  /** `pause` leaves the machine running after a failure, until it is released. */
   readonly onError?: "fail" | "pause";
   readonly breakpoints?: readonly Breakpoint[];
   /** Stop after every step. */
   readonly pauseAfterEachStep?: boolean;
-  /** Keep the working disk, seed and keys of a run that ended well. */
+  /** Retain the working disk, seed and keys of a successful run. */
   readonly keepWork?: boolean;
-  /** Everything again, from the base on: nothing that is kept is used. */
+  /** Ignore all checkpoints; rebuild from the base. */
   readonly force?: boolean;
-  /** `false`: states are neither used nor saved. */
+  /** `false`: checkpoints are neither used nor saved. */
   readonly checkpoints?: boolean;
-  /** Run this step and all after it again. */
+  /** Rerun this step and all after it. */
   readonly from?: string | undefined;
-  /** Stop after this step, with its state saved, and make no image. */
+  /** Stop after this step, with its checkpoint saved, and create no image. */
   readonly until?: string | undefined;
-  /** Read an image that seems up to date, and compare its sums. */
+  /** Verify the checksums of an image that seems up to date. */
   readonly check?: boolean;
   readonly waitForEnter?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  /** Where another template's artifact lies, for a base that is one. */
+  /** Finds another template's artifact, for a base that is one. */
   readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
 }
 
@@ -45,35 +48,35 @@ export interface BuildOptions {
 export interface PhaseOptions<T> {
   /** Describes the result in the event that ends the phase. */
   readonly detail?: (result: T) => string | undefined;
-  /**
-   * The work is vmbuild's own, not that of the guest, QEMU or another program: only what goes
-   * through `wait` counts as waiting.
-   */
+  /** The work is vmbuild's own: only what goes through `wait` counts as waiting. */
   readonly own?: boolean;
 }
 
-/** What the parts of one run share. */
+/** Context of one run. */
 export interface RunContext {
   readonly options: BuildOptions;
   readonly template: Template;
   readonly workspace: Workspace;
   readonly output: OutputPlan;
   readonly emit: Emit;
-  /** Warnings that the result repeats. */
+  /** Warnings so far, for the result. */
   readonly warnings: string[];
   /**
-   * Runs a phase between its two events and counts its time as waiting. It does not begin in a
-   * cancelled run, and a failure in a cancelled run ends with the reason of the cancellation.
+   * Runs a phase, emits its two events, and counts its time as waiting. It throws the reason of a
+   * cancellation when the run is cancelled before or during the phase.
    */
   phase<T>(name: Phase, work: () => Promise<T>, options?: PhaseOptions<T>): Promise<T>;
-  /** Runs work outside a phase whose time is the guest's, QEMU's or another program's. */
+  /**
+   * Runs work outside a phase, and counts its time as waiting for the guest, QEMU or another
+   * program.
+   */
   wait<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** The fields of a run's context that a function uses, where these are few. */
-export type Uses<K extends keyof RunContext> = Pick<RunContext, K>;
+/** Selected fields of a run's context, for functions that use only a few. */
+export type ContextWith<K extends keyof RunContext> = Pick<RunContext, K>;
 
-/** The context of a run before its parts are put together. */
+/** Inputs of {@link createContext}. */
 interface ContextParts {
   readonly options: BuildOptions;
   readonly workspace: Workspace;
@@ -81,7 +84,7 @@ interface ContextParts {
   readonly meter: Meter;
 }
 
-/** Creates the context of a run. Its `emit` notes warnings. */
+/** Creates the context of a run. Its `emit` also collects warnings. */
 export function createContext({ options, workspace, output, meter }: ContextParts): RunContext {
   const { signal, template } = options;
   const warnings: string[] = [];
@@ -110,16 +113,16 @@ export function createContext({ options, workspace, output, meter }: ContextPart
 }
 
 /**
- * Runs works side by side. The first that fails cancels the others, which are waited for, and
- * its error is the one that is thrown.
+ * Runs tasks in parallel. The first failure cancels the others, which are awaited, and is then
+ * thrown.
  */
-export async function together<T extends readonly unknown[]>(
+export async function runInParallel<T extends readonly unknown[]>(
   signal: AbortSignal,
-  works: { readonly [K in keyof T]: (signal: AbortSignal) => Promise<T[K]> },
+  tasks: { readonly [K in keyof T]: (signal: AbortSignal) => Promise<T[K]> },
 ): Promise<T> {
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
-  const running = works.map(async (work) => {
+  const running = tasks.map(async (work) => {
     try {
       return await work(either);
     } catch (error) {

@@ -1,7 +1,7 @@
-/** A new working disk: an overlay on the base, and the seed with the keys that open its guest. */
+/** Creates a new working disk: an overlay on the base, and the seed with the build's keys. */
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { identityOf, isSame } from "../checkpoints/trust.js";
+import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
 import { pinBase } from "../base/pin.js";
 import { makeBuildKeys, saveKeys } from "../seed/keys.js";
@@ -34,7 +34,7 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
   const size = template.machine.disk;
   await context.phase("disk", async () => {
     const backing = await pinBase(base.path, pin);
-    if (!isSame(await identityOf(base.path), baseIdentity)) {
+    if (!isSameFile(await readIdentity(base.path), baseIdentity)) {
       throw new VmbuildError(
         "BASE_INVALID",
         `The base ${base.path} changed during the preparation`,
@@ -50,7 +50,7 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
 }
 
 /**
- * Makes disk, seed and keys anew, in place of what is there.
+ * Creates disk, seed and keys, replacing existing ones.
  * @throws {VmbuildError} BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE, TEMPLATE_INVALID.
  */
 export async function prepareDisk(context: RunContext, prepared: Prepared): Promise<BuildKeys> {

@@ -1,4 +1,4 @@
-/** From a guest whose steps are done to an artifact: seal, shut down, compact, digest, describe. */
+/** Creates the artifact after the last step: seal, shut down, compact, digest, describe. */
 import { readdir } from "node:fs/promises";
 import { arch, release } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
@@ -24,16 +24,16 @@ import type { RunningMachine } from "../machine/running-machine.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
 import { vmbuildVersion } from "../version.js";
-import type { RunContext, Uses } from "./context.js";
-import { makeWayForCompanions } from "./companions.js";
+import type { RunContext, ContextWith } from "./context.js";
+import { moveConflictingFiles } from "./companions.js";
 import { outputTarget } from "./output.js";
 import type { Prepared } from "./prepare.js";
 import type { StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
-/** Takes the build's traces out of the guest, and gives free space back to the host. */
+/** Removes the build's keys and identity from the guest, and trims its file systems. */
 export async function seal(
-  context: Uses<"template" | "emit" | "phase">,
+  context: ContextWith<"template" | "emit" | "phase">,
   guest: Guest,
   keys: BuildKeys,
 ): Promise<void> {
@@ -45,7 +45,7 @@ export async function seal(
   });
 }
 
-/** Switches the guest off, for good. */
+/** Shuts the guest down. */
 export async function shutDown(
   context: RunContext,
   machine: RunningMachine,
@@ -63,9 +63,9 @@ export async function shutDown(
   );
 }
 
-/** Overwrites what the build left in blocks of the disk that belong to no file any more. */
+/** Overwrites traces of the build in free blocks of the disk. */
 export async function scrub(
-  context: Uses<"template" | "options" | "phase">,
+  context: ContextWith<"template" | "options" | "phase">,
   stopped: StoppedMachine,
 ): Promise<void> {
   const { template, options } = context;
@@ -77,23 +77,26 @@ export async function scrub(
   );
 }
 
-interface Digested {
+interface FinishedImage {
   readonly image: CompactedImage;
   readonly checksums: Digests;
-  /** The names of what steps made beside it. */
+  /** Names of the files that steps created beside the image. */
   readonly companions: readonly string[];
 }
 
-/** How the disk came to be what it is. */
-export interface Made {
+/** Data from which the artifact is created. */
+export interface ArtifactSource {
   readonly stopped: StoppedMachine;
   readonly steps: readonly StepRecord[];
-  /** Steps whose saved state somebody changed before the rest ran. */
+  /** Steps whose checkpoint was modified with `vmbuild ssh --save` before later steps ran. */
   readonly changedByHand: readonly string[];
 }
 
-/** As seen from here, or its bare name: what an image carries along says nothing of this host. */
-function shownPath(path: string): string {
+/**
+ * Returns a path relative to the current folder, or only the name where it is outside: a manifest
+ * must not reveal paths of this host.
+ */
+function pathForManifest(path: string): string {
   const shown = relativeToCurrent(path);
   return shown.startsWith("..") || isAbsolute(shown) ? basename(path) : shown;
 }
@@ -108,11 +111,11 @@ function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["bas
   };
 }
 
-function describe(
+function createManifest(
   context: RunContext,
   prepared: Prepared,
-  { image, checksums, companions }: Digested,
-  { steps, changedByHand }: Made,
+  { image, checksums, companions }: FinishedImage,
+  { steps, changedByHand }: ArtifactSource,
 ): Manifest {
   const { template, output } = context;
   const { base, host, inputs } = prepared;
@@ -121,7 +124,7 @@ function describe(
     name: template.name,
     version: template.version,
     created: new Date().toISOString(),
-    template: { path: shownPath(template.path), digest: `sha256:${template.digest}` },
+    template: { path: pathForManifest(template.path), digest: `sha256:${template.digest}` },
     base: describeBase(base),
     inputs: inputs.map(({ name, origin, digest, commit }) => ({
       name,
@@ -153,13 +156,13 @@ function describe(
   };
 }
 
-function resultOf(
+function composeResult(
   context: RunContext,
-  digested: Digested,
+  finished: FinishedImage,
   steps: readonly StepRecord[],
 ): RunResult {
   const { template, output, workspace, warnings } = context;
-  const { image, checksums } = digested;
+  const { image, checksums } = finished;
   return {
     name: template.name,
     version: template.version,
@@ -173,14 +176,15 @@ function resultOf(
 }
 
 /**
- * Makes the artifact of a stopped machine's disk. Nothing appears under a final name before all
- * of it is whole; an older artifact stays until then.
- * @throws {VmbuildError} OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE, ARTIFACT_DIGEST.
+ * Creates the artifact from a stopped machine's disk. Files appear under their final names only
+ * when all are complete; an older artifact remains until then.
+ * @throws {VmbuildError} OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
+ *   ARTIFACT_DIGEST.
  */
 export async function makeArtifact(
   context: RunContext,
   prepared: Prepared,
-  made: Made,
+  source: ArtifactSource,
 ): Promise<RunResult> {
   const { emit, output, options, workspace } = context;
   const { signal } = options;
@@ -196,7 +200,7 @@ export async function makeArtifact(
   const { name, machine } = context.template;
   const { cpus, memory, firmware } = machine;
   const conversion = {
-    source: made.stopped.disk,
+    source: source.stopped.disk,
     destination,
     format,
     compression,
@@ -215,15 +219,15 @@ export async function makeArtifact(
       const name = checksumPath(filename, algorithm);
       await staging.write(name, "checksums", formatChecksum(hex, filename));
     }
-    const digested = { image, checksums, companions };
-    const manifest = formatManifest(describe(context, prepared, digested, made));
+    const finished = { image, checksums, companions };
+    const manifest = formatManifest(createManifest(context, prepared, finished, source));
     await staging.write(MANIFEST_NAME, "manifest", manifest);
     // Another program may have written a manifest meanwhile.
     await requireOwnFolder(outputTarget(context));
-    await makeWayForCompanions(context);
+    await moveConflictingFiles(context);
     await staging.publish();
-    return resultOf(context, digested, made.steps);
+    return composeResult(context, finished, source.steps);
   };
-  // `await`, since the staging is disposed of when this function returns.
+  // `await` is needed because the staging is disposed of when this function returns.
   return await context.phase("describe", publish, { own: true });
 }

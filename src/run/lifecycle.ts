@@ -1,6 +1,6 @@
 /**
- * The life cycle of a run's machine as types: it boots, is ready, and has stopped. What needs a
- * guest takes a {@link ReadyMachine}; what reads the disk takes a {@link StoppedMachine}.
+ * Defines the life cycle of a run's machine as types: booting, ready, stopped. Functions that need
+ * a guest take a {@link ReadyMachine}; those that read the disk take a {@link StoppedMachine}.
  */
 import type { Control } from "../builds/control.js";
 import type { Checkpoint } from "../checkpoints/records.js";
@@ -8,7 +8,7 @@ import type { Guest } from "../guest/guest.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { RunPlan } from "./checkpoints/plan.js";
-import { Saver } from "./checkpoints/save.js";
+import { CheckpointSaver } from "./checkpoints/save.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
@@ -20,34 +20,34 @@ export interface StartInput {
   readonly control: Control;
 }
 
-/** A machine that runs, whatever its guest does. Disposing of it kills the machine. */
-interface OwnedMachine extends AsyncDisposable {
+/** Running machine. Disposing of it kills the machine. */
+interface DisposableMachine extends AsyncDisposable {
   readonly machine: RunningMachine;
   readonly keys: BuildKeys;
-  /** Saves checkpoints; undefined where the run saves none. */
-  readonly saver: Saver | undefined;
+  /** Saves checkpoints; undefined where the run does not save any. */
+  readonly saver: CheckpointSaver | undefined;
 }
 
 /** A machine whose guest is booting. */
-export interface BootingMachine extends OwnedMachine {
+export interface BootingMachine extends DisposableMachine {
   readonly stage: "booting";
 }
 
 /** A machine whose guest is connected. */
-export interface ReadyMachine extends OwnedMachine {
+export interface ReadyMachine extends DisposableMachine {
   readonly stage: "ready";
   readonly guest: Guest;
-  /** The checkpoint that it was loaded from; undefined after a boot. */
+  /** Checkpoint that the machine was restored from; undefined after a boot. */
   readonly from: Checkpoint | undefined;
-  /** That checkpoint and the ones before it, as far as they are recorded. */
-  readonly kept: readonly Checkpoint[];
+  /** That checkpoint and the earlier ones, as far as they are recorded. */
+  readonly restored: readonly Checkpoint[];
 }
 
-/** A machine that has stopped, and what is left of it. */
+/** Machine that has stopped. */
 export class StoppedMachine {
-  /** Path of the working disk, which nothing uses any more. */
+  /** Path of the working disk, which is no longer in use. */
   readonly disk: string;
-  /** The build's keys, whose traces may still be in free blocks of the disk. */
+  /** Keys of the build. Their traces may still be in free blocks of the disk. */
   readonly keys: BuildKeys;
 
   private constructor(disk: string, keys: BuildKeys) {
@@ -55,7 +55,7 @@ export class StoppedMachine {
     this.keys = keys;
   }
 
-  /** Waits until QEMU has ended, and hands over its disk. */
+  /** Waits until QEMU has exited. */
   static async from({ machine, keys }: ReadyMachine, disk: string): Promise<StoppedMachine> {
     await machine.ended;
     return new StoppedMachine(disk, keys);
@@ -63,7 +63,7 @@ export class StoppedMachine {
 }
 
 /** Adds disposal: disposing of the result kills the machine. */
-function owned<T extends Omit<OwnedMachine, typeof Symbol.asyncDispose>>(parts: T) {
+function withDisposal<T extends Omit<DisposableMachine, typeof Symbol.asyncDispose>>(parts: T) {
   return {
     ...parts,
     async [Symbol.asyncDispose]() {
@@ -76,25 +76,25 @@ function owned<T extends Omit<OwnedMachine, typeof Symbol.asyncDispose>>(parts: 
 export function bootingMachine(
   parts: Omit<BootingMachine, "stage" | typeof Symbol.asyncDispose>,
 ): BootingMachine {
-  return owned({ ...parts, stage: "booting" as const });
+  return withDisposal({ ...parts, stage: "booting" as const });
 }
 
 /** Describes a machine whose guest is connected. */
 export function readyMachine(
   parts: Omit<ReadyMachine, "stage" | typeof Symbol.asyncDispose>,
 ): ReadyMachine {
-  return owned({ ...parts, stage: "ready" as const });
+  return withDisposal({ ...parts, stage: "ready" as const });
 }
 
-/** Creates what saves the machine's checkpoints; undefined where the run saves none. */
-export function createSaver(
+/** Creates the saver of the machine's checkpoints; undefined where the run does not save any. */
+export function createCheckpointSaver(
   { context, plan }: StartInput,
   machine: RunningMachine,
-): Saver | undefined {
+): CheckpointSaver | undefined {
   const { limits, store, decision } = plan;
   if (!limits) return undefined;
   const { emit, options, workspace } = context;
-  return new Saver({
+  return new CheckpointSaver({
     machine,
     store,
     limits,

@@ -1,9 +1,9 @@
 /**
- * Measures vmbuild's own share of a run: its time less the time in which it waited for the guest,
- * for QEMU, for a server or for another program.
+ * Measures vmbuild's own share of a run: its duration less the time spent waiting for the guest,
+ * QEMU, servers and other programs.
  */
 
-/** Counts the time in which at least one wait was under way. Milliseconds. */
+/** Measures the time during which at least one wait is in progress. Milliseconds. */
 export class Meter {
   readonly #now: () => number;
   readonly #started: number;
@@ -11,13 +11,13 @@ export class Meter {
   #since = 0;
   #waited = 0;
 
-  /** @param now the clock, in milliseconds; a monotonic one by default. */
+  /** @param now clock in milliseconds; a monotonic one by default. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
     this.#started = now();
   }
 
-  /** Runs work whose time is the guest's, QEMU's or another program's. */
+  /** Runs work and counts its time as waiting. */
   async waitFor<T>(work: () => Promise<T>): Promise<T> {
     if (this.#waits++ === 0) this.#since = this.#now();
     try {

@@ -1,38 +1,38 @@
-/** When a run takes its output folder into use: before its machine starts, and as early as it can. */
+/** Claims the output folder of a run, as early as possible and before its machine starts. */
 import { lockOutputFolder } from "../artifact/output-folder.js";
 import type { OutputFolderLock } from "../artifact/output-folder.js";
 import type { OutputTarget } from "../artifact/output-owner.js";
-import { requireNothingReplaced } from "../requirements/replaced.js";
+import { requireNothingOverwritten } from "../requirements/overwritten.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
-import type { RunContext, Uses } from "./context.js";
+import type { RunContext, ContextWith } from "./context.js";
 
-/** The output folder as the artifact's room knows it. */
+/** Returns the output folder in the form that `artifact/` uses. */
 export function outputTarget({
   template: { name },
   output: { folder, filename },
-}: Uses<"template" | "output">): OutputTarget {
+}: ContextWith<"template" | "output">): OutputTarget {
   return { name, folder, filename };
 }
 
 /**
  * Claims the output folder for a run that will write to it.
- * @returns undefined for a run that stops before there is an image.
+ * @returns undefined for a run that stops before it creates an image.
  * @throws {VmbuildError} OUTPUT_TAKEN, OUTPUT_UNWRITABLE, ARTIFACT_SPACE.
  */
 export async function claimOutput(
-  context: Uses<"options" | "template" | "output">,
+  context: ContextWith<"options" | "template" | "output">,
 ): Promise<OutputFolderLock | undefined> {
   if (context.options.until !== undefined) return undefined;
-  await requireNothingReplaced(context.template, context.output);
+  await requireNothingOverwritten(context.template, context.output);
   return lockOutputFolder(outputTarget(context));
 }
 
 /**
- * Claims it before anything is fetched, unless the image may be up to date: then nothing is
- * written, and a folder that has become read-only does no harm.
+ * Claims the output folder before anything is fetched, unless the image may be up to date. In that
+ * case nothing is written, and a read-only folder must not cause an error.
  */
 export async function claimOutputEarly(context: RunContext): Promise<OutputFolderLock | undefined> {
   const published = await readPublishedRecord(context.workspace.build.published);
-  const mayBeThere = published?.artifact.path === context.output.path;
-  return mayBeThere ? undefined : claimOutput(context);
+  const mayBeUpToDate = published?.artifact.path === context.output.path;
+  return mayBeUpToDate ? undefined : claimOutput(context);
 }

@@ -1,4 +1,4 @@
-/** Stops a run where a user asked for it, with the machine up, until somebody releases it. */
+/** Pauses a run at the user's request, with the machine running, until it is released. */
 import type { Emit } from "../events/types.js";
 import type { Control } from "../builds/control.js";
 
@@ -8,14 +8,14 @@ export interface Breakpoint {
   readonly step: string;
 }
 
-/** How a run is stopped and released. */
+/** Inputs of {@link pause}. */
 export interface PauseOptions {
   readonly name: string;
   readonly emit: Emit;
   readonly control: Control;
-  /** Resolves when a user at the terminal says so; absent where nobody is there. */
+  /** Resolves when a user presses Enter; absent where there is no terminal. */
   readonly waitForEnter?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  /** Told when a pause begins and ends, for the run's record. */
+  /** Called when a pause begins and ends, to update the run's record. */
   readonly onChange: (paused: boolean) => Promise<void>;
 }
 
@@ -29,22 +29,22 @@ export async function pause(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
+  const pauseEnded = new AbortController();
+  const either = AbortSignal.any([signal, pauseEnded.signal]);
   const enter = options.waitForEnter ? "Press Enter to resume, or open a shell first: " : "";
   await options.onChange(true);
   options.emit({ type: "paused", reason, release: `${enter}vmbuild ssh ${options.name}` });
   try {
     await new Promise<void>((resolve, reject) => {
-      // It may have been cancelled while the record was written.
+      // The run may have been cancelled while the record was written.
       if (signal.aborted) reject(signal.reason as Error);
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
       void options.control.released().then(resolve);
-      // Rejects when the pause is over by another way.
+      // Rejects when the pause ended in another way; there is nothing to handle.
       options.waitForEnter?.(either).then(resolve, () => {});
     });
   } finally {
-    over.abort();
+    pauseEnded.abort();
   }
   await options.onChange(false);
   options.emit({ type: "resumed" });

@@ -1,21 +1,21 @@
-/** What a run needs whichever way its machine starts: host, inputs and base, side by side. */
+/** Prepares a run in parallel: host, inputs and base. */
 import { requireFit, resolveBase } from "../base/base.js";
 import type { Base } from "../base/base.js";
 import { resolveInput } from "../inputs/inputs.js";
 import type { ResolvedInput } from "../inputs/inputs.js";
 import type { FileIdentity } from "../checkpoints/records.js";
-import { identityOf } from "../checkpoints/trust.js";
-import { together } from "./context.js";
+import { readIdentity } from "../checkpoints/trust.js";
+import { runInParallel } from "./context.js";
 import type { RunContext } from "./context.js";
 import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
 
-/** What was found and fetched. */
+/** Facts about the host, and the fetched inputs and base. */
 export interface Prepared {
   readonly host: HostFacts;
   readonly inputs: readonly ResolvedInput[];
   readonly base: Base;
-  /** What the base's file was when its digest was known. */
+  /** Identity of the base's file when its digest was computed. */
   readonly baseIdentity: FileIdentity;
 }
 
@@ -39,12 +39,12 @@ async function prepareInputs(context: RunContext, signal: AbortSignal): Promise<
   const { emit, template, options } = context;
   if (template.inputSpecs.size === 0) return [];
   const inputContext = { emit, signal, offline: options.offline ?? false };
-  const works = [...template.inputSpecs].map(
+  const tasks = [...template.inputSpecs].map(
     ([name, spec]) =>
       (either: AbortSignal) =>
         resolveInput(name, spec, { ...inputContext, signal: either }),
   );
-  return context.phase("inputs", () => together(signal, works), {
+  return context.phase("inputs", () => runInParallel(signal, tasks), {
     detail: (inputs) => {
       const cached = inputs.filter((input) => input.fromCache).length;
       return `${inputs.length} ready, ${cached} from the cache`;
@@ -70,11 +70,11 @@ async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Ba
 }
 
 /**
- * Gets everything ready but the disk, which may come from a checkpoint.
- * @throws {VmbuildError} of the rooms it calls: the first failure, the others being cancelled.
+ * Prepares everything except the disk, which may come from a checkpoint.
+ * @throws {VmbuildError} the first error; the other preparations are cancelled.
  */
 export async function prepare(context: RunContext): Promise<Prepared> {
-  const [host, inputs, base] = await together<[HostFacts, ResolvedInput[], Base]>(
+  const [host, inputs, base] = await runInParallel<[HostFacts, ResolvedInput[], Base]>(
     context.options.signal,
     [
       (signal) => prepareHost(context, signal),
@@ -82,5 +82,5 @@ export async function prepare(context: RunContext): Promise<Prepared> {
       (signal) => prepareBase(context, signal),
     ],
   );
-  return { host, inputs, base, baseIdentity: await identityOf(base.path) };
+  return { host, inputs, base, baseIdentity: await readIdentity(base.path) };
 }

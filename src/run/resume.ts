@@ -7,12 +7,12 @@ import { enableMemoryStats } from "../machine/balloon.js";
 import { loadSnapshot, resumeMachine } from "../machine/snapshot.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import { bootMachine, reconnectGuest } from "./boot.js";
-import { firstCause } from "./cause.js";
-import { runGuestActions } from "./checkpoints/host-actions.js";
+import { findRootCause } from "./root-cause.js";
+import { rerunGuestActions } from "./checkpoints/rerun-actions.js";
 import type { RunPlan } from "./checkpoints/plan.js";
-import { takeReady } from "./checkpoints/shared.js";
+import { copySharedCheckpoint } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
-import { createSaver, readyMachine } from "./lifecycle.js";
+import { createCheckpointSaver, readyMachine } from "./lifecycle.js";
 import type { ReadyMachine, StartInput } from "./lifecycle.js";
 
 async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyMachine> {
@@ -54,40 +54,45 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
       });
     }
     for (const [position, step] of template.steps.slice(0, checkpoint.index).entries()) {
-      await runGuestActions(context, step, position + 1, guest);
+      await rerunGuestActions(context, step, position + 1, guest);
     }
-    const saver = createSaver(start, machine);
-    await saver?.measure();
+    const saver = createCheckpointSaver(start, machine);
+    await saver?.measureDisk();
     return readyMachine({
       machine,
       guest,
       keys,
       from: checkpoint,
       saver,
-      kept: keptOf(plan, checkpoint),
+      restored: checkpointsUpTo(plan, checkpoint),
     });
   } catch (thrown) {
-    const error = await firstCause(thrown, machine);
+    const error = await findRootCause(thrown, machine);
     await machine.kill();
     throw error;
   }
 }
 
 /** Returns the checkpoints up to the one that a run starts from, as far as they are recorded. */
-function keptOf({ store, decision }: RunPlan, last: Checkpoint): Checkpoint[] {
+function checkpointsUpTo({ store, decision }: RunPlan, last: Checkpoint): Checkpoint[] {
   return store.checkpoints.filter(
     ({ key, index }) => index <= last.index && decision.keys[index] === key,
   );
 }
 
-/** The host's fault, or that of whoever ended QEMU: it would befall any state, and a boot too. */
-function isNoFaultOfState({ code, details }: VmbuildError): boolean {
+/**
+ * Returns whether an error has another cause than the checkpoint, so that any other checkpoint, and
+ * a boot, would fail as well: a problem of the host, or QEMU killed by a signal.
+ */
+function isUnrelatedToCheckpoint({ code, details }: VmbuildError): boolean {
   if (code.startsWith("HOST_") || code === "MACHINE_START") return true;
   return code === "MACHINE_DIED" && ["SIGKILL", "SIGTERM"].includes(String(details["signal"]));
 }
 
-/** Tries the states that hold, the newest first. One that cannot be loaded is forgotten, and said. */
-export async function resumeFromAny(start: StartInput): Promise<ReadyMachine | undefined> {
+/**
+ * Tries the valid checkpoints, newest first. One that cannot be loaded is removed, with a warning.
+ */
+export async function resumeFromCheckpoint(start: StartInput): Promise<ReadyMachine | undefined> {
   const { context, plan } = start;
   const { emit, options } = context;
   for (const candidate of plan.decision.candidates) {
@@ -96,45 +101,48 @@ export async function resumeFromAny(start: StartInput): Promise<ReadyMachine | u
     } catch (thrown) {
       options.signal.throwIfAborted();
       const error = asVmbuildError(thrown);
-      if (isNoFaultOfState(error)) throw error;
+      if (isUnrelatedToCheckpoint(error)) throw error;
       const which = candidate.index === 0 ? "before the first step" : `after ${candidate.step}`;
       emit({
         type: "warning",
         message: `The checkpoint ${which} cannot be used: ${error.message}`,
       });
-      // A guest that does not answer may do so another time; a state that QEMU refuses never will.
+      // A guest that does not answer may do so next time. A snapshot that QEMU cannot load is
+      // useless.
       if (error.code.startsWith("GUEST_")) continue;
-      await plan.store.removeStopped([candidate.tag], options.signal);
+      await plan.store.removeWithSnapshots([candidate.tag], options.signal);
     }
   }
   return undefined;
 }
 
-/** Starts from a state that another build left, of a guest with the same base, machine and seed. */
-export async function resumeShared(start: StartInput): Promise<ReadyMachine | undefined> {
+/** Starts from a shared checkpoint of a booted guest with the same base, machine and seed. */
+export async function resumeFromShared(start: StartInput): Promise<ReadyMachine | undefined> {
   const { context, plan } = start;
   const { emit, options, workspace } = context;
   const [key = ""] = plan.decision.keys;
   if (!plan.limits || options.force || !context.template.seal) return undefined;
-  await plan.store.forget();
-  const taken = await context.wait(() => takeReady(key, workspace.work, options.signal));
-  if (!taken) return undefined;
-  if ("problem" in taken) {
+  await plan.store.clear();
+  const copied = await context.wait(() =>
+    copySharedCheckpoint(key, workspace.work, options.signal),
+  );
+  if (!copied) return undefined;
+  if ("problem" in copied) {
     emit({
       type: "note",
-      message: `The shared checkpoint of a booted guest is not used: ${taken.problem}`,
+      message: `The shared checkpoint of a booted guest is not used: ${copied.problem}`,
     });
     return undefined;
   }
-  await plan.store.adopt(taken.records);
-  const [checkpoint] = taken.records.checkpoints;
+  await plan.store.adopt(copied.records);
+  const [checkpoint] = copied.records.checkpoints;
   if (!checkpoint) return undefined;
   try {
     return await resume(start, checkpoint);
   } catch (thrown) {
     options.signal.throwIfAborted();
     const error = asVmbuildError(thrown);
-    if (isNoFaultOfState(error)) throw error;
+    if (isUnrelatedToCheckpoint(error)) throw error;
     const message = `The shared checkpoint of a booted guest cannot be used: ${error.message}`;
     emit({ type: "warning", message });
     return undefined;

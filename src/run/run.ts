@@ -1,7 +1,7 @@
-/** A build from first to last. */
+/** Runs a build from the template to the published artifact. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { identityOf, isSame } from "../checkpoints/trust.js";
+import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
@@ -12,10 +12,10 @@ import { quitMachine } from "../machine/stop.js";
 import { reportSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
 import type { RunPlan } from "./checkpoints/plan.js";
-import type { Saver } from "./checkpoints/save.js";
-import { firstCause } from "./cause.js";
+import type { CheckpointSaver } from "./checkpoints/save.js";
+import { findRootCause } from "./root-cause.js";
 import { createContext } from "./context.js";
-import type { BuildOptions, RunContext, Uses } from "./context.js";
+import type { BuildOptions, RunContext, ContextWith } from "./context.js";
 import { openControl } from "../builds/control.js";
 import type { Control } from "../builds/control.js";
 import { makeArtifact, scrub, seal, shutDown } from "./finish.js";
@@ -26,10 +26,12 @@ import { claimOutput, claimOutputEarly } from "./output.js";
 import { prepare } from "./prepare.js";
 import type { Prepared } from "./prepare.js";
 import { runSteps } from "./steps.js";
-import type { StepsEnd } from "./steps.js";
+import type { StepsResult } from "./steps.js";
 import { connectMachine, startMachine } from "./start.js";
 import { StoppedMachine } from "./lifecycle.js";
-import { dropWhatRunsAgain, presentImage, rememberImage, stoppedResult, tidyDisk } from "./keep.js";
+import { recordImage } from "./image-record.js";
+import { upToDateResult, stoppedResult } from "./result.js";
+import { removeObsolete, restoreLastCheckpoint } from "./work-disk.js";
 import { SEAL_STEP, openWorkspace } from "../builds/workspace.js";
 import type { Workspace } from "../builds/workspace.js";
 
@@ -37,34 +39,34 @@ export type { BuildOptions } from "./context.js";
 
 /**
  * Builds a template's image.
- * @returns what was made; it is also the `result` of the `run.finished` event.
- * @throws {VmbuildError} whatever ended the run; the same is the `error` of `run.failed`.
+ * @returns the result, which is also in the `run.finished` event.
+ * @throws {VmbuildError} the error that ended the run, which is also in the `run.failed` event.
  */
 export async function build(options: BuildOptions): Promise<RunResult> {
   const meter = new Meter();
   const { template, bus, secrets } = options;
   for (const secret of [...template.secrets, ...proxyPasswords()]) secrets.add(secret);
   const once = options.checkpoints === false || template.checkpoints === false;
-  const tell = (thrown: unknown): never => {
-    // A run that may not even begin ends like any other: somebody has to be told.
+  const reportFailure = (thrown: unknown): never => {
+    // A run that cannot begin must end with the same event as any other.
     const error = asVmbuildError(thrown);
     bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
     throw error;
   };
-  await using workspace = await openWorkspace(template, { once }).catch(tell);
-  const context = await begin(options, workspace, meter).catch(tell);
+  await using workspace = await openWorkspace(template, { once }).catch(reportFailure);
+  const context = await beginRun(options, workspace, meter).catch(reportFailure);
   try {
     const result = await runBuild(context);
-    await succeed(context, meter, result);
+    await recordSuccess(context, meter, result);
     return result;
   } catch (thrown) {
-    throw await fail(context, meter, asVmbuildError(thrown));
+    throw await recordFailure(context, meter, asVmbuildError(thrown));
   }
 }
 
-/** Opens the run's log of events and announces the run. */
-// eslint-disable-next-line require-await -- What it throws is to be a rejection.
-async function begin(
+/** Opens the run's event log and announces the run. */
+// eslint-disable-next-line require-await -- An exception must become a rejection.
+async function beginRun(
   options: BuildOptions,
   workspace: Workspace,
   meter: Meter,
@@ -72,38 +74,44 @@ async function begin(
   options.bus.attach(createFileSink(workspace.run.events));
   const output = planOutput(options.template, options.outputDirectory);
   const context = createContext({ options, workspace, output, meter });
-  announce(context);
+  announceRun(context);
   return context;
 }
 
 async function runBuild(context: RunContext): Promise<RunResult> {
   const { options } = context;
-  await using early = await claimOutputEarly(context);
+  await using earlyClaim = await claimOutputEarly(context);
   const prepared = await prepare(context);
   const plan = await planRun(context, prepared, options);
   try {
     announcePlan(context, plan);
-    if (plan.upToDate) return presentImage(context, plan.upToDate);
+    if (plan.upToDate) return upToDateResult(context, plan.upToDate);
     await reportSeed(options.template, context.emit, options.signal);
-    await using _late = early ? undefined : await claimOutput(context);
+    await using _lateClaim = earlyClaim ? undefined : await claimOutput(context);
     await requireSources(options.template, stepsToRun(options, plan), options.signal);
-    await dropWhatRunsAgain(context, plan);
+    await removeObsolete(context, plan);
     const { stopped, records, key } = await runMachine(context, prepared, plan);
     if (options.until !== undefined) return stoppedResult(context, records);
     await scrub(context, stopped);
     const { changedByHand } = plan.decision;
-    const made = { stopped, steps: records, changedByHand };
-    const result = await makeArtifact(context, prepared, made);
-    await rememberImage(context, result, key);
-    await afterwards(context, () => tidyDisk(context, plan));
+    const source = { stopped, steps: records, changedByHand };
+    const result = await makeArtifact(context, prepared, source);
+    await recordImage(context, result, key);
+    await prepareNextRun(context, () => restoreLastCheckpoint(context, plan));
     return result;
   } finally {
-    await afterwards(context, () => plan.store.settle());
+    await prepareNextRun(context, () => plan.store.markUnused());
   }
 }
 
-/** What is done for the next run; where it fails, that one does more, and this one is as it is. */
-async function afterwards({ emit }: Uses<"emit">, work: () => Promise<void>): Promise<void> {
+/**
+ * Does work that only the next run benefits from. A failure is a warning, since this run's result
+ * is not affected.
+ */
+async function prepareNextRun(
+  { emit }: ContextWith<"emit">,
+  work: () => Promise<void>,
+): Promise<void> {
   await work().catch((thrown: unknown) => {
     const message = `The next run may have to start from the base: ${asVmbuildError(thrown).message}`;
     emit({ type: "warning", message });
@@ -111,28 +119,28 @@ async function afterwards({ emit }: Uses<"emit">, work: () => Promise<void>): Pr
 }
 
 /** Results of the part of a run that has a machine. */
-interface MachineEnd extends StepsEnd {
+interface MachineResult extends StepsResult {
   readonly stopped: StoppedMachine;
 }
 
-/** The part of a run in which there is a machine: from its start to its end. */
+/** Runs the part of a run that has a machine: from its start to its end. */
 async function runMachine(
   context: RunContext,
   prepared: Prepared,
   plan: RunPlan,
-): Promise<MachineEnd> {
+): Promise<MachineResult> {
   const { options, emit, workspace } = context;
   await using control = await openControl(join(await runtimeFolder(), `${workspace.runId}.ctl`));
   const start = { context, prepared, plan, control };
   await using started = await startMachine(start);
   const { machine, saver } = started;
-  const baseInUse = await identityOf(workspace.work.base);
+  const baseInUse = await readIdentity(workspace.work.base);
   const signal = AbortSignal.any([options.signal, machine.death]);
-  const pauseHere = (reason: string): Promise<void> => pauseRun(context, control, reason, signal);
+  const pauseNow = (reason: string): Promise<void> => pauseRun(context, control, reason, signal);
   try {
     const ready = await connectMachine(start, started);
     const { guest, keys } = ready;
-    const steps = await runSteps({ context, plan, ready, signal, pause: pauseHere });
+    const steps = await runSteps({ context, plan, ready, signal, pause: pauseNow });
     if (options.until === undefined) {
       await seal(context, guest, keys).catch(async (error: unknown) => {
         await workspace.update({ failedStep: SEAL_STEP });
@@ -144,40 +152,44 @@ async function runMachine(
     }
     guest.close();
     await context.wait(async () => saver?.finish());
-    if (!isSame(await identityOf(workspace.work.base), baseInUse)) throw changedBase(prepared);
+    if (!isSameFile(await readIdentity(workspace.work.base), baseInUse))
+      throw baseChangedError(prepared);
     return { ...steps, stopped: await StoppedMachine.from(ready, workspace.work.disk) };
   } catch (thrown) {
-    const error = await firstCause(thrown, machine);
+    const error = await findRootCause(thrown, machine);
     if (options.onError === "pause" && !signal.aborted)
-      await pauseOnError(context, error, pauseHere);
-    if (!signal.aborted) await keepFailure(context, saver, error);
+      await pauseOnError(context, error, pauseNow);
+    if (!signal.aborted) await saveFailedStep(context, saver, error);
     if (!machine.death.aborted) await context.wait(() => quitMachine(machine, emit));
     await saver?.finish();
     throw error;
   }
 }
 
-/** Blocks that the guest read before and after the change belong to two different disks. */
-function changedBase({ base }: Prepared): VmbuildError {
+/**
+ * Returns the error for a base that changed during the run: the guest may have read blocks of both
+ * versions.
+ */
+function baseChangedError({ base }: Prepared): VmbuildError {
   return new VmbuildError("BASE_INVALID", `The base ${base.path} was changed while it was in use`, {
     hint: "Replace a base by renaming a new file over it, then run the command again.",
   });
 }
 
-/** The state in which a step failed is kept, for `vmbuild ssh`. */
-async function keepFailure(
-  { workspace, template }: Uses<"workspace" | "template">,
-  saver: Saver | undefined,
+/** Saves a checkpoint of the failed step for `vmbuild ssh`. */
+async function saveFailedStep(
+  { workspace, template }: ContextWith<"workspace" | "template">,
+  saver: CheckpointSaver | undefined,
   thrown: unknown,
 ): Promise<void> {
   const { failedStep } = workspace;
   if (failedStep === undefined) return;
-  // A system that is about to end is nothing to look into.
+  // A guest that is shutting down cannot be inspected.
   if (asVmbuildError(thrown).details["ending"] !== undefined) return;
   const position = template.steps.findIndex(({ name }) => name === failedStep);
-  const ran = position === -1 ? template.steps : template.steps.slice(0, position + 1);
-  // Its memory may hold what such a step must not leave anywhere.
-  if (ran.some((step) => !step.cache)) return;
+  const stepsSoFar = position === -1 ? template.steps : template.steps.slice(0, position + 1);
+  // Memory may contain data that a step with `"cache": false` must not leave on disk.
+  if (stepsSoFar.some((step) => !step.cache)) return;
   await saver?.saveFailed(failedStep, asVmbuildError(thrown));
 }
 
@@ -194,7 +206,7 @@ async function pauseRun(
   await pause(reason, { name: template.name, emit, control, waitForEnter, onChange }, signal);
 }
 
-/** Whatever ends the pause, the error before it is the one that counts. */
+/** Pauses after an error. The error that caused the pause is reported, not the one that ends it. */
 async function pauseOnError(
   context: RunContext,
   thrown: unknown,
@@ -207,42 +219,48 @@ async function pauseOnError(
   });
 }
 
-function announce({ emit, template, workspace }: Uses<"emit" | "template" | "workspace">): void {
+function announceRun({
+  emit,
+  template,
+  workspace,
+}: ContextWith<"emit" | "template" | "workspace">): void {
   const { name, version } = template;
   const { runId, run, tidied } = workspace;
   emit({ type: "run.started", name, version, runId, runFolder: run.folder });
   for (const message of tidied) emit({ type: "note", message: `Cleaned up: ${message}` });
 }
 
-async function succeed(
-  context: Uses<"options" | "workspace" | "emit">,
+async function recordSuccess(
+  context: ContextWith<"options" | "workspace" | "emit">,
   meter: Meter,
   result: RunResult,
 ): Promise<void> {
   const { options, workspace, emit } = context;
   if (!options.keepWork) await rm(workspace.run.outputs, { recursive: true, force: true });
   const artifact = result.artifact?.path;
-  await endRecord(workspace, { state: "done", ...(artifact === undefined ? {} : { artifact }) });
+  await updateRecord(workspace, { state: "done", ...(artifact === undefined ? {} : { artifact }) });
   emit({ type: "run.finished", durationMs: meter.totalMs, ownMs: meter.ownMs, result });
 }
 
-async function fail(
-  { workspace, emit }: Uses<"workspace" | "emit">,
+async function recordFailure(
+  { workspace, emit }: ContextWith<"workspace" | "emit">,
   meter: Meter,
   error: VmbuildError,
 ): Promise<VmbuildError> {
-  await endRecord(workspace, { state: "failed", outcome: error.code }).catch((thrown: unknown) => {
-    // The disk that is full, or was taken away, is often what the run failed of.
-    emit({
-      type: "note",
-      message: `The run's record could not be written: ${asVmbuildError(thrown).message}`,
-    });
-  });
+  await updateRecord(workspace, { state: "failed", outcome: error.code }).catch(
+    (thrown: unknown) => {
+      // The run may have failed because this disk is full or was removed.
+      emit({
+        type: "note",
+        message: `The run's record could not be written: ${asVmbuildError(thrown).message}`,
+      });
+    },
+  );
   emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
   return error;
 }
 
-async function endRecord(
+async function updateRecord(
   workspace: Workspace,
   end: { state: "done" | "failed"; outcome?: string; artifact?: string },
 ): Promise<void> {

@@ -1,24 +1,24 @@
-/** Starts the machine, from a checkpoint where one holds or from the base, and connects its guest. */
+/** Starts the machine from a checkpoint or from the base, and connects to its guest. */
 import { asVmbuildError } from "../errors.js";
 import { startRescueSshd } from "../guest/rescue-sshd.js";
 import { refreshGuest } from "../guest/refresh.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { enableMemoryStats } from "../machine/balloon.js";
 import { bootMachine, connectGuest } from "./boot.js";
-import { shareReady } from "./checkpoints/shared.js";
+import { shareCheckpoint } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
 import { prepareDisk } from "./disk.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
-import { resumeFromAny, resumeShared } from "./resume.js";
-import { bootingMachine, createSaver, readyMachine } from "./lifecycle.js";
+import { resumeFromCheckpoint, resumeFromShared } from "./resume.js";
+import { bootingMachine, createCheckpointSaver, readyMachine } from "./lifecycle.js";
 import type { BootingMachine, ReadyMachine, StartInput } from "./lifecycle.js";
 
-/** Boots the base. {@link connectMachine} connects its guest. */
-async function bootFresh(start: StartInput): Promise<BootingMachine> {
+/** Boots the base. {@link connectMachine} connects to its guest. */
+async function bootFromBase(start: StartInput): Promise<BootingMachine> {
   const { context, prepared, plan, control } = start;
   const { template } = context;
-  await plan.store.forget();
+  await plan.store.clear();
   const keys = await prepareDisk(context, prepared);
   const { host } = prepared;
   if (plan.limits) {
@@ -33,18 +33,21 @@ async function bootFresh(start: StartInput): Promise<BootingMachine> {
     });
   }
   const machine = await bootMachine(context, prepared, control);
-  const saver = createSaver(start, machine);
+  const saver = createCheckpointSaver(start, machine);
   return bootingMachine({ machine, keys, saver });
 }
 
-/** Shares the booted guest with other builds. A failure is a note: no build depends on it. */
-async function share({ context, plan }: StartInput, machine: RunningMachine): Promise<void> {
+/** Shares the booted guest with other builds. A failure is a note, since no build depends on it. */
+async function shareBootedGuest(
+  { context, plan }: StartInput,
+  machine: RunningMachine,
+): Promise<void> {
   const { records } = plan.store;
-  const ready = records?.checkpoints.find(({ index }) => index === 0);
-  // An image that is not sealed keeps the keys of its build: no other may have the same.
-  if (!records || !ready || !context.template.seal) return;
+  const checkpoint = records?.checkpoints.find(({ index }) => index === 0);
+  // An image that is not sealed retains the build's keys, which no other image may have.
+  if (!records || !checkpoint || !context.template.seal) return;
   try {
-    await shareReady(context.workspace.work, records, ready, machine);
+    await shareCheckpoint(context.workspace.work, records, checkpoint, machine);
   } catch (thrown) {
     context.options.signal.throwIfAborted();
     const { message } = asVmbuildError(thrown);
@@ -56,17 +59,21 @@ async function share({ context, plan }: StartInput, machine: RunningMachine): Pr
 }
 
 /**
- * Starts the machine: from the newest checkpoint that holds and can be loaded, from a booted guest
- * that another build shared, or from the base.
+ * Starts the machine: from the newest valid checkpoint that can be loaded, from a shared checkpoint
+ * of a booted guest, or from the base.
  * @throws {VmbuildError} MACHINE_START, MACHINE_DIED, HOST_SPACE.
  */
 export async function startMachine(start: StartInput): Promise<BootingMachine | ReadyMachine> {
-  return (await resumeFromAny(start)) ?? (await resumeShared(start)) ?? (await bootFresh(start));
+  return (
+    (await resumeFromCheckpoint(start)) ??
+    (await resumeFromShared(start)) ??
+    (await bootFromBase(start))
+  );
 }
 
 /**
- * Connects the guest of a machine that boots, once it answers. The machine is then saved and shared
- * with other builds, before anything distinguishes its guest from theirs.
+ * Connects to the guest of a booting machine once it answers. The checkpoint is then saved and
+ * shared with other builds, before the guest gets anything specific to this build.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
  */
 export async function connectMachine(
@@ -81,10 +88,10 @@ export async function connectMachine(
   const guest = await connectGuest(context, machine, keys);
   await context.wait(() => startRescueSshd(guest, keys, template.ssh.user));
   const [key = ""] = plan.decision.keys;
-  const ready = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
-  await context.wait(async () => saver?.save(ready, guest));
-  await context.wait(() => share(start, machine));
+  const checkpoint = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
+  await context.wait(async () => saver?.save(checkpoint, guest));
+  await context.wait(() => shareBootedGuest(start, machine));
   const hostname = hostnameOf(template.name);
   await context.wait(() => refreshGuest(guest, { hostname, restored: false }));
-  return readyMachine({ machine, keys, saver, guest, from: undefined, kept: [] });
+  return readyMachine({ machine, keys, saver, guest, from: undefined, restored: [] });
 }

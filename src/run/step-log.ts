@@ -1,18 +1,21 @@
-/** The log and the place of a step: `steps/03-directories.log` in the run's folder. */
+/** Opens the logs of steps: `steps/03-directories.log` in the run's folder. */
 import { join } from "node:path";
 import { messageOf } from "../errors.js";
 import { createLineFile } from "../host/line-file.js";
 import type { LineFile } from "../host/line-file.js";
-import type { Uses } from "./context.js";
+import type { ContextWith } from "./context.js";
 
-/** Returns the name of a step's log. @param index counted from 1. */
+/**
+ * Returns the name of a step's log.
+ * @param index counted from 1.
+ */
 function stepLogName(index: number, name: string): string {
   return `${String(index).padStart(2, "0")}-${name}.log`;
 }
 
-/** Opens a step's log. Secrets are masked; a log that cannot be written to is a warning. */
+/** Opens a step's log. Secrets are masked; a write error is reported as a warning. */
 export function openStepLog(
-  { workspace, options, emit }: Uses<"workspace" | "options" | "emit">,
+  { workspace, options, emit }: ContextWith<"workspace" | "options" | "emit">,
   index: number,
   name: string,
 ): LineFile {
@@ -23,8 +26,14 @@ export function openStepLog(
   );
 }
 
-/** Returns where a step stands in its run, for the room of the steps. @param index counted from 1. */
-export function placeOf({ template, workspace }: Uses<"template" | "workspace">, index: number) {
+/**
+ * Returns a step's position and folders, for `steps/`.
+ * @param index counted from 1.
+ */
+export function stepLocation(
+  { template, workspace }: ContextWith<"template" | "workspace">,
+  index: number,
+) {
   return {
     index,
     total: template.steps.length,

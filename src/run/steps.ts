@@ -1,40 +1,44 @@
-/** Runs the template's steps in order; those that a checkpoint covers are skipped. */
+/** Runs the template's steps in order, except cached ones. */
 import { requireCompanionNames } from "../artifact/companions.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
 import { runStep } from "../steps/step.js";
 import type { Step } from "../steps/schema.js";
-import { StepWatch } from "./after-step.js";
-import { StateKeeper } from "./checkpoints/keeper.js";
+import { GuestChecker } from "./after-step.js";
+import { CheckpointRecorder } from "./checkpoints/recorder.js";
 import type { RunPlan } from "./checkpoints/plan.js";
-import type { RunContext, Uses } from "./context.js";
+import type { RunContext, ContextWith } from "./context.js";
 import type { Breakpoint } from "./pause.js";
 import type { ReadyMachine } from "./lifecycle.js";
-import { openStepLog, placeOf } from "./step-log.js";
+import { openStepLog, stepLocation } from "./step-log.js";
 
-/** A step that succeeded, in this run or in the one that its checkpoint is from. Milliseconds. */
+/** Step that succeeded, in this run or in the one that saved its checkpoint. Milliseconds. */
 export interface StepRecord {
   readonly name: string;
   readonly durationMs: number;
-  /** Taken from a checkpoint. */
+  /** Restored from a checkpoint. */
   readonly restored?: boolean;
 }
 
 /** Results of the steps. */
-export interface StepsEnd {
+export interface StepsResult {
   readonly records: readonly StepRecord[];
-  /** The key after the last step; undefined where it is uncertain what the guest was made from. */
+  /** Key after the last step; undefined where it is not certain. */
   readonly key: string | undefined;
 }
 
-/** Whether a breakpoint is set here. */
-function isBreak(context: Uses<"options">, when: Breakpoint["when"], step: Step): boolean {
+/** Returns whether the run pauses before or after a step. */
+function isBreakpoint(
+  context: ContextWith<"options">,
+  when: Breakpoint["when"],
+  step: Step,
+): boolean {
   const { breakpoints = [], pauseAfterEachStep = false } = context.options;
   if (when === "after" && pauseAfterEachStep) return true;
   return breakpoints.some((point) => point.when === when && point.step === step.name);
 }
 
-/** One step that is to run. */
+/** Step that is about to run. */
 interface StepRun {
   readonly context: RunContext;
   readonly step: Step;
@@ -47,14 +51,14 @@ interface StepRun {
   readonly hostChanged: () => Promise<void>;
 }
 
-async function runOne(stepRun: StepRun): Promise<number> {
+async function runLoggedStep(stepRun: StepRun): Promise<number> {
   const { context, step, index, guest, signal, hostChanged } = stepRun;
   const { workspace, emit } = context;
   const log = openStepLog(context, index, step.name);
-  const place = placeOf(context, index);
+  const location = stepLocation(context, index);
   try {
     const ended = await context.wait(() =>
-      runStep(step, { guest, emit, signal, log, hostChanged, ...place }),
+      runStep(step, { guest, emit, signal, log, hostChanged, ...location }),
     );
     await requireCompanionNames(workspace.run.outputs, context.output.filename);
     return ended.durationMs;
@@ -66,30 +70,30 @@ async function runOne(stepRun: StepRun): Promise<number> {
   }
 }
 
-/** Checks the guest after a step. A guest that is about to end fails the step that ended it. */
-async function checkAfter(
-  { workspace }: Uses<"workspace">,
-  watch: StepWatch,
+/** Checks the guest after a step. A step fails if the guest is about to shut down. */
+async function checkGuestAfter(
+  { workspace }: ContextWith<"workspace">,
+  checker: GuestChecker,
   step: Step,
   guest: Guest,
 ): Promise<void> {
   try {
-    await watch.after(step.name, guest);
+    await checker.checkAfter(step.name, guest);
   } catch (error) {
     await workspace.update({ failedStep: step.name });
     throw error;
   }
 }
 
-/** Records a step that is skipped, with the time that it took when it ran. */
-function keptRecord(
-  { emit, template }: Uses<"emit" | "template">,
+/** Reports a cached step and returns its record, with the duration of its original run. */
+function cachedRecord(
+  { emit, template }: ContextWith<"emit" | "template">,
   step: Step,
   index: number,
-  kept: readonly Checkpoint[],
+  restored: readonly Checkpoint[],
 ): StepRecord {
   emit({ type: "step.kept", step: step.name, index, total: template.steps.length });
-  const checkpoint = kept.find((one) => one.index === index);
+  const checkpoint = restored.find((one) => one.index === index);
   return { name: step.name, durationMs: checkpoint?.stepMs ?? 0, restored: true };
 }
 
@@ -105,7 +109,7 @@ export interface StepsInput {
 }
 
 /**
- * Runs the steps that the machine's checkpoint does not cover, up to the last one that is asked for.
+ * Runs the steps that the checkpoint does not cover, up to the one of `--until`.
  * @throws {VmbuildError} STEP_FAILED, STEP_TIMEOUT, VERIFY_FAILED, GUEST_LOST, MACHINE_DIED.
  */
 export async function runSteps({
@@ -114,31 +118,33 @@ export async function runSteps({
   ready,
   signal,
   pause,
-}: StepsInput): Promise<StepsEnd> {
+}: StepsInput): Promise<StepsResult> {
   const { template, options } = context;
-  const { guest, from, kept } = ready;
-  const keeper = new StateKeeper(plan, ready);
-  const watch = new StepWatch(context.emit);
+  const { guest, from, restored } = ready;
+  const recorder = new CheckpointRecorder(plan, ready);
+  const checker = new GuestChecker(context.emit);
   const records: StepRecord[] = [];
   for (const [position, step] of template.steps.entries()) {
     const index = position + 1;
     if (index <= (from?.index ?? 0)) {
-      records.push(keptRecord(context, step, index, kept));
+      records.push(cachedRecord(context, step, index, restored));
     } else {
       const pauseAt = async (when: Breakpoint["when"]): Promise<void> => {
-        if (!isBreak(context, when, step)) return;
+        if (!isBreakpoint(context, when, step)) return;
         await context.wait(() => pause(`${when} step ${step.name}`));
       };
       await pauseAt("before");
-      const hostChanged = (): Promise<void> => keeper.before(context, step);
+      const hostChanged = (): Promise<void> => recorder.beforeStep(context, step);
       await hostChanged();
-      const durationMs = await runOne({ context, step, index, guest, signal, hostChanged });
+      const durationMs = await runLoggedStep({ context, step, index, guest, signal, hostChanged });
       records.push({ name: step.name, durationMs });
-      await context.wait(() => checkAfter(context, watch, step, guest));
-      await context.wait(() => keeper.after(context, { step, index, stepMs: durationMs, guest }));
+      await context.wait(() => checkGuestAfter(context, checker, step, guest));
+      await context.wait(() =>
+        recorder.afterStep(context, { step, index, stepMs: durationMs, guest }),
+      );
       await pauseAt("after");
     }
     if (step.name === options.until) break;
   }
-  return { records, key: keeper.key };
+  return { records, key: recorder.key };
 }

@@ -1,6 +1,6 @@
 /** Checks that the base exists and fits on the machine's disk. */
-import type { ImageFile } from "../base/requirements.js";
-import { peekBase } from "../base/peek.js";
+import type { BaseFile } from "../base/recognize.js";
+import { inspectBaseFile } from "../base/inspect.js";
 import { baseKindOf } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
@@ -35,9 +35,9 @@ export async function checkBase(
 /**
  * Checks the format and size of the image. A missing program is a note, because doctor reports it.
  */
-async function checkImage(collector: Collector, file: ImageFile, fit: boolean): Promise<void> {
+async function checkImage(collector: Collector, file: BaseFile, fit: boolean): Promise<void> {
   try {
-    const { virtualSize, note } = await peekBase(file, collector.signal);
+    const { virtualSize, note } = await inspectBaseFile(file, collector.signal);
     if (note !== undefined) collector.note(note);
     if (fit && virtualSize !== undefined) checkFit(collector, virtualSize);
   } catch (thrown) {

@@ -2,7 +2,7 @@
 import { requireOwnFolder } from "../artifact/output-owner.js";
 import { asVmbuildError } from "../errors.js";
 import { planOutput } from "../requirements/plan.js";
-import { findReplaced } from "../requirements/replaced.js";
+import { findOverwritten } from "../requirements/overwritten.js";
 import type { Collector } from "./findings.js";
 
 /**
@@ -12,7 +12,7 @@ import type { Collector } from "./findings.js";
 export async function checkOutput(collector: Collector): Promise<void> {
   const { template } = collector;
   const plan = planOutput(template);
-  for (const message of await findReplaced(template, plan)) {
+  for (const message of await findOverwritten(template, plan)) {
     collector.problem(["output"], message);
   }
   const { folder, filename } = plan;

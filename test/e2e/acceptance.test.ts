@@ -2,8 +2,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Bench } from "../support/e2e.js";
-import { createBench, processesOf } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
+import { createSandbox, processesOf } from "../support/e2e.js";
 import { makeCertificate } from "../support/https-server.js";
 
 /** Stands for an appliance: reads its password from the CONTEXT disk at each start. */
@@ -135,12 +135,12 @@ const wanting = {
   ],
 };
 
-let bench: Bench;
+let sandbox: Sandbox;
 let template: string;
 let failing: string;
 
 beforeAll(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
   const { key, pem } = makeCertificate();
   const document = {
     name: "small",
@@ -175,19 +175,24 @@ beforeAll(async () => {
       },
     ],
   };
-  template = await bench.template({ ...document, acceptance });
-  failing = join(bench.folder, "templates", "wanting.json");
+  template = await sandbox.template({ ...document, acceptance });
+  failing = join(sandbox.folder, "templates", "wanting.json");
   const text = await readFile(template, "utf8");
   const value = JSON.parse(text) as object;
   await writeFile(failing, JSON.stringify({ ...value, acceptance: wanting }));
-  const ended = await bench.build(template).ended;
+  const ended = await sandbox.build(template).ended;
   if (ended.exitCode !== 0) throw new Error(ended.stderr);
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => sandbox[Symbol.asyncDispose]());
 
 it("passes its checks, and again after a restart with a new password", async () => {
-  const files = ["--junit", join(bench.folder, "report.xml"), "--console", join(bench.folder, "c")];
-  const ended = await bench.vmbuild("test", template, "--output", bench.output, ...files);
+  const files = [
+    "--junit",
+    join(sandbox.folder, "report.xml"),
+    "--console",
+    join(sandbox.folder, "c"),
+  ];
+  const ended = await sandbox.vmbuild("test", template, "--output", sandbox.output, ...files);
   expect(ended.stdout).not.toContain("[FAIL]");
   expect(ended.stdout).toMatch(
     /^A small appliance\n=+\nImage: .*small-1\.0\.0\.qcow2\n\n\[PASS\] HTTPS/,
@@ -196,17 +201,17 @@ it("passes its checks, and again after a restart with a new password", async () 
   expect(ended.stdout).toContain("[PASS] Auth rejection (old password)");
   expect(ended.stdout).toMatch(/\nResult: 25\/25 tests passed\n$/);
   expect(ended.exitCode).toBe(0);
-  const xml = await readFile(join(bench.folder, "report.xml"), "utf8");
+  const xml = await readFile(join(sandbox.folder, "report.xml"), "utf8");
   expect(xml).toContain('<testsuites name="small" tests="25" failures="0"');
   // Each start has a console of its own.
   for (const name of ["c", "c.2"]) {
-    expect(await readFile(join(bench.folder, name), "utf8")).toContain("Linux version");
+    expect(await readFile(join(sandbox.folder, name), "utf8")).toContain("Linux version");
   }
-  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
 it("finds what is wrong, says why, and ends with 8", async () => {
-  const ended = await bench.vmbuild("test", failing, "--output", bench.output, "--json");
+  const ended = await sandbox.vmbuild("test", failing, "--output", sandbox.output, "--json");
   expect(ended.exitCode).toBe(8);
   const report = JSON.parse(ended.stdout) as {
     rounds: { checks: { name: string; ok: boolean; reason?: string; lines?: string[] }[] }[];
@@ -229,9 +234,9 @@ it("finds what is wrong, says why, and ends with 8", async () => {
 });
 
 it("is looked into over SSH with a CONTEXT disk, its console going to a file", async () => {
-  const console = join(bench.folder, "console.log");
-  const ended = await bench.vmbuild(
-    ...["boot", template, "--output", bench.output, "--console", console],
+  const console = join(sandbox.folder, "console.log");
+  const ended = await sandbox.vmbuild(
+    ...["boot", template, "--output", sandbox.output, "--console", console],
     ...["--context", `APP_NOTE=${NOTE}`, "--context", "ETH0_METHOD=dhcp"],
     ...[
       "--",

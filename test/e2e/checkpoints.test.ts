@@ -4,8 +4,8 @@ import { appendFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { Bench, Ended } from "../support/e2e.js";
-import { createBench, requireDone } from "../support/e2e.js";
+import type { Sandbox, Ended } from "../support/e2e.js";
+import { createSandbox, requireDone } from "../support/e2e.js";
 
 /** A step that leaves its mark, and keeps what it found. */
 const mark = (text: string) => `echo ${text} >>/root/steps; cat /root/steps`;
@@ -28,7 +28,7 @@ const explained = z.object({
 });
 
 describe("a template that changes", () => {
-  let bench: Bench;
+  let sandbox: Sandbox;
   let template: string;
   let first: Ended;
 
@@ -53,11 +53,11 @@ describe("a template that changes", () => {
     ],
   });
   const write = async (...words: string[]): Promise<void> => {
-    template = await bench.template(document(words));
+    template = await sandbox.template(document(words));
   };
-  const result = (): Promise<string> => readFile(join(bench.output, "result.txt"), "utf8");
+  const result = (): Promise<string> => readFile(join(sandbox.output, "result.txt"), "utf8");
   const explain = async (...args: string[]) => {
-    const ended = await bench.build(template, "--explain", "--json", ...args).ended;
+    const ended = await sandbox.build(template, "--explain", "--json", ...args).ended;
     requireDone(ended);
     return explained.parse(JSON.parse(ended.stdout));
   };
@@ -67,20 +67,20 @@ describe("a template that changes", () => {
   };
 
   beforeAll(async () => {
-    bench = await createBench();
-    const tree = join(bench.folder, "templates/tree/deep");
+    sandbox = await createSandbox();
+    const tree = join(sandbox.folder, "templates/tree/deep");
     await mkdir(tree, { recursive: true });
     await writeFile(join(tree, "file.txt"), "a\nb\nc\n");
     await write("a", "b", "c");
-    first = await bench.build(template).ended;
+    first = await sandbox.build(template).ended;
   });
-  afterAll(() => bench[Symbol.asyncDispose]());
+  afterAll(() => sandbox[Symbol.asyncDispose]());
 
   it("runs all steps the first time, and nothing the second", async () => {
     requireDone(first);
     expect(stepsRun(first)).toEqual(["one", "two", "three"]);
     expect(await result()).toBe("a\nb\nc\n");
-    const second = await bench.build(template, "--json").ended;
+    const second = await sandbox.build(template, "--json").ended;
     expect(second.exitCode).toBe(0);
     expect(JSON.parse(second.stdout)).toMatchObject({ upToDate: true });
     expect(second.stderr).not.toContain("QEMU tcg");
@@ -94,7 +94,7 @@ describe("a template that changes", () => {
       step: "two",
       reason: "a secret in environment TOKEN changed",
     });
-    const file = join(bench.folder, "templates/tree/deep/file.txt");
+    const file = join(sandbox.folder, "templates/tree/deep/file.txt");
     await writeFile(file, "a\nB\nc\n");
     const changed = await explain();
     expect(firstThatRuns(changed)).toEqual({
@@ -111,26 +111,26 @@ describe("a template that changes", () => {
   });
 
   it("keeps no secret in what it writes down", async () => {
-    const records = await readFile(join(bench.buildFolder("three"), "checkpoints.json"), "utf8");
+    const records = await readFile(join(sandbox.buildFolder("three"), "checkpoints.json"), "utf8");
     expect(records).not.toContain("opensesame");
     expect(records).not.toContain(Buffer.from("opensesame").toString("base64"));
   });
 
   it("runs the changed step and those after it, in each position", async () => {
     await write("a", "b", "C");
-    const third = await bench.build(template).ended;
+    const third = await sandbox.build(template).ended;
     requireDone(third);
     expect(third.stderr).toContain("step 3 (three) runs: action 1 run changed");
     expect([stepsKept(third), stepsRun(third)]).toEqual([["one", "two"], ["three"]]);
     expect(await result()).toBe("a\nb\nC\n");
 
     await write("a", "B", "C");
-    const second = await bench.build(template).ended;
+    const second = await sandbox.build(template).ended;
     expect([stepsKept(second), stepsRun(second)]).toEqual([["one"], ["two", "three"]]);
     expect(await result()).toBe("a\nB\nC\n");
 
     await write("A", "B", "C");
-    const all = await bench.build(template).ended;
+    const all = await sandbox.build(template).ended;
     expect([stepsKept(all), stepsRun(all)]).toEqual([[], ["one", "two", "three"]]);
     // Not even then does the guest boot.
     expect(all.stderr).toContain("resume done");
@@ -139,16 +139,16 @@ describe("a template that changes", () => {
   });
 
   it("makes an altered or lost image again without a step", async () => {
-    await appendFile(join(bench.output, "three-0.0.0.qcow2"), "x");
-    const altered = await bench.build(template).ended;
+    await appendFile(join(sandbox.output, "three-0.0.0.qcow2"), "x");
+    const altered = await sandbox.build(template).ended;
     expect(altered.stderr).toContain("The image is rebuilt");
     expect(stepsRun(altered)).toEqual([]);
     expect(await result()).toBe("A\nB\nC\n");
-    await rm(bench.output, { recursive: true });
-    const lost = await bench.build(template).ended;
+    await rm(sandbox.output, { recursive: true });
+    const lost = await sandbox.build(template).ended;
     requireDone(lost);
     expect(stepsRun(lost)).toEqual([]);
-    expect(existsSync(join(bench.output, "three-0.0.0.qcow2"))).toBe(true);
+    expect(existsSync(join(sandbox.output, "three-0.0.0.qcow2"))).toBe(true);
     expect(await result()).toBe("A\nB\nC\n");
   });
 
@@ -159,21 +159,21 @@ describe("a template that changes", () => {
   });
 
   it("begins where it is told to, and stops where it is told to", async () => {
-    const ended = await bench.build(template, "--from", "two", "--until", "two").ended;
+    const ended = await sandbox.build(template, "--from", "two", "--until", "two").ended;
     requireDone(ended);
     expect([stepsKept(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
     expect(ended.stderr).toContain("stopped after two");
     // What was made on top of the old state is not on top of the new one.
     expect((await explain()).steps.map(({ kept }) => kept)).toEqual([true, true, false]);
-    const wrong = await bench.build(template, "--from", "four").ended;
+    const wrong = await sandbox.build(template, "--from", "four").ended;
     expect(wrong.exitCode).toBe(2);
     expect(wrong.stderr).toContain("Its steps are one, two, three");
   });
 
   it("starts clean when the working disk is not what it left", async () => {
-    const disk = join(bench.buildFolder("three"), "disk.qcow2");
+    const disk = join(sandbox.buildFolder("three"), "disk.qcow2");
     await truncate(disk, 50_000_000);
-    const ended = await bench.build(template, "--until", "one").ended;
+    const ended = await sandbox.build(template, "--until", "one").ended;
     requireDone(ended);
     expect(ended.stderr).toContain("checkpoints cannot be used");
     expect(stepsRun(ended)).toEqual(["one"]);
@@ -183,18 +183,18 @@ describe("a template that changes", () => {
     const middle = Math.floor(whole.length / 2);
     whole.fill(0xff, middle, middle + 65536);
     await writeFile(disk, whole);
-    const again = await bench.build(template, "--until", "one").ended;
+    const again = await sandbox.build(template, "--until", "one").ended;
     requireDone(again);
     expect(again.stderr).toContain("it was modified after the last run");
     expect(stepsRun(again)).toEqual(["one"]);
   });
 
   it("lists checkpoints and removes them", async () => {
-    const list = await bench.vmbuild("checkpoints", template);
+    const list = await sandbox.vmbuild("checkpoints", template);
     expect(list.stdout).toMatch(/1 {2}one .* valid/);
-    const rm = await bench.vmbuild("checkpoints", "three", "rm", "one");
+    const rm = await sandbox.vmbuild("checkpoints", "three", "rm", "one");
     requireDone(rm);
-    const after = await bench.vmbuild("checkpoints", template, "--json");
+    const after = await sandbox.vmbuild("checkpoints", template, "--json");
     expect(after.stdout).not.toContain('"one"');
   });
 });

@@ -2,20 +2,20 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Bench } from "../support/e2e.js";
-import { createBench, eventually, isAlive, machinePid, processesOf } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
+import { createSandbox, eventually, isAlive, machinePid, processesOf } from "../support/e2e.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeEach(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
 });
 afterEach(async () => {
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 /** A build that is soon in the middle of a step, and stays there for longer than a test may take. */
 async function longStep(name: string): Promise<string> {
-  return bench.template({
+  return sandbox.template({
     name,
     steps: [{ name: "long", actions: [{ run: "echo in the middle; sleep 3600" }] }],
   });
@@ -24,15 +24,15 @@ const IN_STEP = /\| in the middle/;
 
 /** Nothing of vmbuild's is left: no QEMU, no lock's holder, no socket. */
 async function expectNothingLeft(): Promise<void> {
-  expect(await processesOf(bench.folder)).toEqual([]);
-  expect(await readdir(join(bench.runtime, "vmbuild"))).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
+  expect(await readdir(join(sandbox.runtime, "vmbuild"))).toEqual([]);
 }
 
 it("ends soon after QEMU was killed, and names the signal", async () => {
-  const running = bench.build(await longStep("killed-qemu"));
+  const running = sandbox.build(await longStep("killed-qemu"));
   await running.until(IN_STEP);
   const killedAt = Date.now();
-  process.kill(await machinePid(bench, "killed-qemu"), "SIGKILL");
+  process.kill(await machinePid(sandbox, "killed-qemu"), "SIGKILL");
   const { exitCode, stderr, at } = await running.ended;
   console.log(`exit ${at - killedAt} ms after QEMU's death`);
   expect(exitCode).toBe(5);
@@ -46,15 +46,15 @@ it("ends soon after QEMU was killed, and names the signal", async () => {
 
 it("leaves nothing running after SIGKILL, and tidies in the next run, which SIGTERM ends", async () => {
   const template = await longStep("killed-vmbuild");
-  const first = bench.build(template);
+  const first = sandbox.build(template);
   await first.until(IN_STEP);
-  const pid = await machinePid(bench, "killed-vmbuild");
+  const pid = await machinePid(sandbox, "killed-vmbuild");
   process.kill(first.pid, "SIGKILL");
   await first.ended;
-  await eventually(async () => (await processesOf(bench.folder)).length === 0);
+  await eventually(async () => (await processesOf(sandbox.folder)).length === 0);
   expect(await isAlive(pid)).toBe(false);
 
-  const second = bench.build(template);
+  const second = sandbox.build(template);
   const [line] = await second.until(/Cleaned up: .*/);
   expect(line).toMatch(/the run \S+ was killed; its logs are in /);
   await second.until(/process \d+, SSH port/);
@@ -66,7 +66,7 @@ it("leaves nothing running after SIGKILL, and tidies in the next run, which SIGT
 });
 
 it("ends at Ctrl-C in the middle of a step, and cleans up", async () => {
-  const running = bench.build(await longStep("interrupted"));
+  const running = sandbox.build(await longStep("interrupted"));
   await running.until(IN_STEP);
   const pressedAt = Date.now();
   process.kill(running.pid, "SIGINT");

@@ -7,25 +7,25 @@ import { z } from "zod";
 import { readPublished } from "../../src/artifact/published.js";
 import { loadKeys, tracesOf } from "../../src/seed/keys.js";
 import type { BuildKeys } from "../../src/seed/keys.js";
-import type { Bench, Ended } from "../support/e2e.js";
-import { createBench, processesOf } from "../support/e2e.js";
+import type { Sandbox, Ended } from "../support/e2e.js";
+import { createSandbox, processesOf } from "../support/e2e.js";
 import { bootImage, textsInFile } from "../support/e2e-guest.js";
 
 const NAME = "demo-1.0.0.qcow2";
-let bench: Bench;
+let sandbox: Sandbox;
 let ended: Ended;
 let keys: BuildKeys;
 
 beforeAll(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
   const demo = resolve("appliances/demo/demo.json");
   // The working folder is kept for its keys: they are what must not be in the image.
-  ended = await bench.build(demo, "--accel", "tcg", "--keep-work").ended;
+  ended = await sandbox.build(demo, "--accel", "tcg", "--keep-work").ended;
   if (ended.exitCode !== 0) throw new Error(ended.stderr);
-  keys = await loadKeys(join(bench.buildFolder("demo"), "keys"));
+  keys = await loadKeys(join(sandbox.buildFolder("demo"), "keys"));
 });
 afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 /** What of the build must not be found: both public keys, and lines of the private ones. */
@@ -36,21 +36,21 @@ function traces(): string[] {
 
 it("ends well, and says where the image is", async () => {
   expect(ended.exitCode).toBe(0);
-  expect(ended.stdout).toBe(`${join(bench.output, NAME)}\n`);
+  expect(ended.stdout).toBe(`${join(sandbox.output, NAME)}\n`);
   expect(ended.stderr).toMatch(/demo 1\.0\.0 built in /);
   expect(ended.stderr).toContain("shutdown done");
-  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
 it("leaves the image, its sums, what it downloaded, and a manifest", async () => {
-  expect((await readdir(bench.output)).toSorted()).toEqual([
+  expect((await readdir(sandbox.output)).toSorted()).toEqual([
     NAME,
     `${NAME}.md5`,
     `${NAME}.sha256`,
     "index.html",
     "manifest.json",
   ]);
-  const manifest = await readPublished(bench.output);
+  const manifest = await readPublished(sandbox.output);
   expect(manifest).toMatchObject({ name: "demo", version: "1.0.0", accelerator: "tcg" });
   expect(manifest.steps.map(({ name }) => name)).toEqual([
     "packages",
@@ -58,12 +58,14 @@ it("leaves the image, its sums, what it downloaded, and a manifest", async () =>
     "service",
     "cleanup",
   ]);
-  expect(await readFile(join(bench.output, "index.html"), "utf8")).toContain("Hello from vmbuild");
+  expect(await readFile(join(sandbox.output, "index.html"), "utf8")).toContain(
+    "Hello from vmbuild",
+  );
 });
 
 it("leaves sums that the usual programs accept, and a sound image", () => {
   const check = (program: string, ...args: string[]): string =>
-    execFileSync(program, args, { cwd: bench.output, encoding: "utf8" });
+    execFileSync(program, args, { cwd: sandbox.output, encoding: "utf8" });
   expect(check("sha256sum", "-c", `${NAME}.sha256`)).toBe(`${NAME}: OK\n`);
   expect(check("md5sum", "-c", `${NAME}.md5`)).toBe(`${NAME}: OK\n`);
   expect(check("qemu-img", "check", NAME)).toContain("No errors were found");
@@ -74,8 +76,8 @@ it("leaves sums that the usual programs accept, and a sound image", () => {
 });
 
 it("has nothing of the build on its disk", async () => {
-  const raw = join(bench.folder, "image.raw");
-  execFileSync("qemu-img", ["convert", "-O", "raw", join(bench.output, NAME), raw]);
+  const raw = join(sandbox.folder, "image.raw");
+  execFileSync("qemu-img", ["convert", "-O", "raw", join(sandbox.output, NAME), raw]);
   // The search finds what is there: the kernel's name, for one.
   expect(await textsInFile(raw, ["GNU GRUB", ...traces()])).toEqual(["GNU GRUB"]);
 
@@ -94,10 +96,10 @@ it("has nothing of the build on its disk", async () => {
 });
 
 it("boots again with another seed, as a machine of its own", async () => {
-  const folder = join(bench.folder, "again");
+  const folder = join(sandbox.folder, "again");
   await mkdir(folder, { mode: 0o700 });
   // Answering at all proves that cloud-init ran once more, and took a new host key from its seed.
-  await using image = await bootImage(join(bench.output, NAME), folder);
+  await using image = await bootImage(join(sandbox.output, NAME), folder);
   expect(await image.ask("hostname")).toBe("again");
   expect(await image.ask("cat /etc/machine-id")).toMatch(/^[0-9a-f]{32}$/);
   expect(await image.ask("cat /etc/motd")).toContain("demo 1.0.0, built by vmbuild");

@@ -2,16 +2,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Bench, Ended } from "../support/e2e.js";
-import { createBench, processesOf, requireDone } from "../support/e2e.js";
+import type { Sandbox, Ended } from "../support/e2e.js";
+import { createSandbox, processesOf, requireDone } from "../support/e2e.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 let template: string;
 let failed: Ended;
 
 beforeAll(async () => {
-  bench = await createBench();
-  template = await bench.template({
+  sandbox = await createSandbox();
+  template = await sandbox.template({
     name: "broken",
     output: { compression: "none" },
     variables: { good: { default: "no" } },
@@ -47,17 +47,17 @@ beforeAll(async () => {
       },
     ],
   });
-  failed = await bench.build(template).ended;
+  failed = await sandbox.build(template).ended;
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => sandbox[Symbol.asyncDispose]());
 
-const inside = (...args: string[]): Promise<Ended> => bench.vmbuild("ssh", "broken", ...args);
+const inside = (...args: string[]): Promise<Ended> => sandbox.vmbuild("ssh", "broken", ...args);
 
 it("keeps the machine as it failed, and leaves no process", async () => {
   expect(failed.exitCode).toBe(7);
   expect(failed.stderr).toContain("vmbuild ssh broken");
   expect(failed.stderr).toContain("vmbuild run broken --retry");
-  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
 it("opens it: what ran is running, what was in memory is there", async () => {
@@ -68,7 +68,7 @@ it("opens it: what ran is running, what was in memory is there", async () => {
   expect(look.exitCode).toBe(5);
   expect(look.stdout).toBe("in-memory\nbefore\ntried\n1\n");
   expect(look.stderr).toContain("as it failed in step breaks");
-  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
 it("changes nothing by looking, unless asked to", async () => {
@@ -98,11 +98,11 @@ it("gives a resumed guest the time, and random bytes of its own", async () => {
 });
 
 it("tries the failed step again from the state before it", async () => {
-  const retried = await bench.build(template, "--retry", "--var", "good=yes").ended;
+  const retried = await sandbox.build(template, "--retry", "--var", "good=yes").ended;
   requireDone(retried);
   expect(retried.stderr).toContain("step [1/3] past cached");
-  const now = Number(await readFile(join(bench.output, "now"), "utf8"));
+  const now = Number(await readFile(join(sandbox.output, "now"), "utf8"));
   expect(Math.abs(now - Date.now() / 1000)).toBeLessThan(300);
-  const again = await bench.build(template, "--retry", "--var", "good=yes").ended;
+  const again = await sandbox.build(template, "--retry", "--var", "good=yes").ended;
   expect(again.exitCode).toBe(2);
 });

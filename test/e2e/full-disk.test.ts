@@ -6,14 +6,14 @@ import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Bench } from "../support/e2e.js";
-import { CLI, createBench } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
+import { CLI, createSandbox } from "../support/e2e.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeAll(async () => {
-  bench = await createBench({ boots: true });
+  sandbox = await createSandbox({ boots: true });
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => sandbox[Symbol.asyncDispose]());
 
 /** More memory in use than was before, so that nobody could have known that it will not fit. */
 const FILL = [
@@ -22,7 +22,7 @@ const FILL = [
 ];
 
 it("costs a checkpoint and a warning, never the build", async () => {
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "full-disk",
     version: "1.0.0",
     machine: { memory: "3G" },
@@ -38,7 +38,7 @@ it("costs a checkpoint and a warning, never the build", async () => {
       },
     ],
   });
-  const builds = dirname(bench.buildFolder("full-disk"));
+  const builds = dirname(sandbox.buildFolder("full-disk"));
   await mkdir(builds, { recursive: true, mode: 0o700 });
   const script = `
     mount -t tmpfs -o size=8g,mode=700 disk "$BUILDS"
@@ -52,11 +52,11 @@ it("costs a checkpoint and a warning, never the build", async () => {
   const { exitCode, stderr } = await execa(
     "unshare",
     [...namespace, "--mount", "sh", "-ec", script],
-    { env: { ...bench.env, ...env, OUTPUT: bench.output }, reject: false },
+    { env: { ...sandbox.env, ...env, OUTPUT: sandbox.output }, reject: false },
   );
   expect(stderr).toMatch(/No checkpoint was saved after fill: (?!.* are free in )/);
   expect(stderr).toContain("step [3/3] after done");
   expect(stderr).toContain("full-disk 1.0.0 built in");
   expect(exitCode).toBe(0);
-  expect(await readFile(join(bench.output, "proof"), "utf8")).toBe("before\nafter\n");
+  expect(await readFile(join(sandbox.output, "proof"), "utf8")).toBe("before\nafter\n");
 });

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { readPublished } from "../../src/artifact/published.js";
-import { createBench } from "../support/e2e.js";
+import { createSandbox } from "../support/e2e.js";
 
 const MIB = 2 ** 20;
 const SECRET = 's3cret-Value\'with "quotes" & more';
@@ -43,8 +43,8 @@ async function argumentListsWith(text: string): Promise<string[]> {
 const TIMEOUT_MS = 1_800_000;
 
 it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => {
-  await using bench = await createBench();
-  await makeUploads(bench.folder);
+  await using sandbox = await createSandbox();
+  await makeUploads(sandbox.folder);
   let visits = 0;
   const server = createServer((socket) => {
     visits++;
@@ -52,7 +52,7 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "full",
     version: "2.1",
     variables: { token: { sensitive: true, description: "a secret" } },
@@ -91,8 +91,8 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
           { write: "/opt/note", content: ["${name} ${version}", "$HOME stays"], mode: "0604" },
         ],
         verify: [
-          `test "$(sha256sum </opt/large.bin)" = "${sha256(join(bench.folder, "large.bin"))}  -"`,
-          `test "$(sha256sum </opt/tree/inner/large.bin)" = "${sha256(join(bench.folder, "tree/inner/large.bin"))}  -"`,
+          `test "$(sha256sum </opt/large.bin)" = "${sha256(join(sandbox.folder, "large.bin"))}  -"`,
+          `test "$(sha256sum </opt/tree/inner/large.bin)" = "${sha256(join(sandbox.folder, "tree/inner/large.bin"))}  -"`,
           'test "$(stat -c %a:%U:%G /opt/large.bin)" = 640:root:adm',
           'test "$(stat -c %a:%U "/opt/tree/inner/run me.sh")" = 750:root',
           'test "$(cat /opt/tree/.hidden)" = dot',
@@ -123,13 +123,13 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
       },
     ],
   });
-  const values = join(bench.folder, "values.json");
+  const values = join(sandbox.folder, "values.json");
   await writeFile(values, JSON.stringify({ token: SECRET }));
   // What an earlier run left there is replaced.
-  await mkdir(join(bench.output, "tree"), { recursive: true });
-  await writeFile(join(bench.output, "tree/old"), "old");
+  await mkdir(join(sandbox.output, "tree"), { recursive: true });
+  await writeFile(join(sandbox.output, "tree/old"), "old");
 
-  const running = bench.build(template, "--var-file", values, "--keep-work");
+  const running = sandbox.build(template, "--var-file", values, "--keep-work");
   await running.until(/\| in the middle/);
   expect(await argumentListsWith(SECRET)).toEqual([]);
   const { exitCode, stderr, stdout } = await running.ended;
@@ -140,7 +140,7 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
   expect(visits).toBe(0);
 
   expect(stderr).toContain("the secret is ***");
-  const run = await bench.runFolder("full");
+  const run = await sandbox.runFolder("full");
   const told = [stdout, stderr, execFileSync("grep", ["-rh", "", run], { encoding: "utf8" })];
   for (const text of told) {
     expect(text).not.toContain(SECRET);
@@ -148,8 +148,8 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
     expect(text).not.toContain(Buffer.from(`${SECRET}\n`).toString("base64"));
   }
 
-  await readPublished(bench.output);
-  const { output } = bench;
+  await readPublished(sandbox.output);
+  const { output } = sandbox;
   expect(await readFile(join(output, "note.txt"), "utf8")).toBe("full 2.1\n$HOME stays\n");
   expect((await readdir(join(output, "tree"), { recursive: true })).toSorted()).toEqual([
     ".hidden",

@@ -3,19 +3,19 @@ import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Bench } from "../support/e2e.js";
-import { createBench, processesOf } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
+import { createSandbox, processesOf } from "../support/e2e.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeEach(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
 });
 afterEach(async () => {
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 async function userData(...lines: string[]): Promise<{ userData: string }> {
-  const path = join(bench.folder, "user-data.yaml");
+  const path = join(sandbox.folder, "user-data.yaml");
   await writeFile(path, ["#cloud-config", ...lines, ""].join("\n"));
   return { userData: path };
 }
@@ -26,8 +26,8 @@ it("refuses a guest that answers with another host key", async () => {
     "  - [ssh-keygen, -q, -t, ed25519, -N, '', -f, /etc/ssh/other_key]",
     "  - echo 'HostKey /etc/ssh/other_key' >/etc/ssh/sshd_config.d/00-other.conf",
   );
-  const template = await bench.template({ name: "impostor", seed });
-  const { exitCode, stderr } = await bench.build(template).ended;
+  const template = await sandbox.template({ name: "impostor", seed });
+  const { exitCode, stderr } = await sandbox.build(template).ended;
   expect(exitCode).toBe(6);
   expect(stderr).toContain("[GUEST_HOST_KEY]");
   const [, expected, found] =
@@ -35,13 +35,13 @@ it("refuses a guest that answers with another host key", async () => {
   expect(expected).toMatch(/^AAAAC3NzaC1lZDI1NTE5/);
   expect(found).toMatch(/^AAAAC3NzaC1lZDI1NTE5/);
   expect(found).not.toBe(expected);
-  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
 it("runs all of cloud-init with user-data of one's own, and reports its errors", async () => {
   const seed = await userData("runcmd:", "  - echo ran >/dev/ttyS0", "  - exit 7");
-  const template = await bench.template({ name: "bad-user-data", seed });
-  const { exitCode, stderr } = await bench.build(template).ended;
+  const template = await sandbox.template({ name: "bad-user-data", seed });
+  const { exitCode, stderr } = await sandbox.build(template).ended;
   expect(exitCode).toBe(6);
   expect(stderr).toContain("[GUEST_CLOUD_INIT]");
   expect(stderr).toContain('cloud-init\'s status is "error"');
@@ -54,11 +54,11 @@ describe.each([
   { firmware: "uefi", words: /cannot boot: (Shell>|.*No bootable option or device)/ },
 ])("an empty disk under $firmware", ({ firmware, words }) => {
   it("is given up as soon as the console says so", async () => {
-    const path = join(bench.folder, "empty.qcow2");
+    const path = join(sandbox.folder, "empty.qcow2");
     execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", path, "64M"]);
     const name = `empty-${firmware}`;
-    const template = await bench.template({ name, base: { path }, machine: { firmware } });
-    const { exitCode, stderr } = await bench.build(template).ended;
+    const template = await sandbox.template({ name, base: { path }, machine: { firmware } });
+    const { exitCode, stderr } = await sandbox.build(template).ended;
     expect(exitCode).toBe(6);
     expect(stderr).toContain("[GUEST_BOOT]");
     expect(stderr).toMatch(words);

@@ -4,23 +4,23 @@ import { join } from "node:path";
 import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findKvmProblem } from "../../src/machine/accelerator.js";
-import type { Bench } from "../support/e2e.js";
-import { createBench, processesOf } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
+import { createSandbox, processesOf } from "../support/e2e.js";
 import { startFileServer } from "../support/http-server.js";
 import { sha256Of } from "../support/inputs.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeEach(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
 });
 afterEach(async () => {
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 /** A disk of 8 MiB with noise in it, as a download. */
 async function noisyImage(): Promise<Buffer> {
-  const path = join(bench.folder, "noise.qcow2");
-  const raw = join(bench.folder, "noise.raw");
+  const path = join(sandbox.folder, "noise.qcow2");
+  const raw = join(sandbox.folder, "noise.raw");
   execFileSync("dd", ["if=/dev/urandom", `of=${raw}`, "bs=1M", "count=8", "status=none"]);
   execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, path]);
   return readFile(path);
@@ -35,9 +35,9 @@ describe("a base behind an address", () => {
     const base = { url, checksum: sha256Of(content) };
     // QEMU itself refuses to start, so that nothing has to boot to show that the base was whole.
     const machine = { arguments: ["-device", "no-such-device"] };
-    const template = await bench.template({ name: "resume", base, machine });
-    bench.env["XDG_CACHE_HOME"] = join(bench.folder, "cache");
-    const { exitCode, stderr } = await bench.build(template).ended;
+    const template = await sandbox.template({ name: "resume", base, machine });
+    sandbox.env["XDG_CACHE_HOME"] = join(sandbox.folder, "cache");
+    const { exitCode, stderr } = await sandbox.build(template).ended;
     expect(stderr).toContain("base done");
     expect(exitCode).toBe(5);
     const requests = server.requestsOf("/base.qcow2");
@@ -51,9 +51,9 @@ describe("a base behind an address", () => {
     const url = server.serve("/base.qcow2", content);
     const expected = "0".repeat(64);
     const base = { url, checksum: `sha256:${expected}` };
-    const template = await bench.template({ name: "wrong-sum", base });
-    bench.env["XDG_CACHE_HOME"] = join(bench.folder, "cache");
-    const { exitCode, stderr } = await bench.build(template).ended;
+    const template = await sandbox.template({ name: "wrong-sum", base });
+    sandbox.env["XDG_CACHE_HOME"] = join(sandbox.folder, "cache");
+    const { exitCode, stderr } = await sandbox.build(template).ended;
     expect(exitCode).toBe(4);
     expect(stderr).toContain("[INPUT_CHECKSUM]");
     expect(stderr).toContain(expected);
@@ -65,19 +65,19 @@ describe("a base behind an address", () => {
 describe("a machine that does not start", () => {
   it("ends with QEMU's own words", async () => {
     const machine = { arguments: ["-device", "no-such-device"] };
-    const template = await bench.template({ name: "refused", machine });
-    const { exitCode, stderr } = await bench.build(template).ended;
+    const template = await sandbox.template({ name: "refused", machine });
+    const { exitCode, stderr } = await sandbox.build(template).ended;
     expect(exitCode).toBe(5);
     expect(stderr).toContain("[MACHINE_START]");
     expect(stderr).toContain("'no-such-device' is not a valid device model name");
-    expect(await processesOf(bench.folder)).toEqual([]);
+    expect(await processesOf(sandbox.folder)).toEqual([]);
   });
 
   it("ends within seconds where KVM was asked for and cannot be had", async (context) => {
     const problem = await findKvmProblem("qemu-system-x86_64", "host");
     if (!problem) context.skip("KVM works here");
-    const template = await bench.template({ name: "no-kvm" });
-    const { exitCode, stderr } = await bench.build(template, "--accel", "kvm").ended;
+    const template = await sandbox.template({ name: "no-kvm" });
+    const { exitCode, stderr } = await sandbox.build(template, "--accel", "kvm").ended;
     expect(exitCode).toBe(3);
     expect(stderr).toContain("[HOST_KVM_UNUSABLE]");
     expect(stderr).toContain("--accel tcg");

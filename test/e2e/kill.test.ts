@@ -5,8 +5,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Bench, Running } from "../support/e2e.js";
-import { createBench, eventually, isAlive, processesOf, requireDone } from "../support/e2e.js";
+import type { Sandbox, Running } from "../support/e2e.js";
+import { createSandbox, eventually, isAlive, processesOf, requireDone } from "../support/e2e.js";
 
 const TRIALS = 20;
 const STEPS = ["one", "two", "three"];
@@ -24,7 +24,7 @@ function createRandom(seed: number): () => number {
   };
 }
 
-let bench: Bench;
+let sandbox: Sandbox;
 const seed = Number(process.env["VMBUILD_KILL_SEED"] ?? "20260214");
 const random = createRandom(seed);
 
@@ -54,9 +54,9 @@ const documentOf = (trial: number) => ({
 });
 
 beforeAll(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => sandbox[Symbol.asyncDispose]());
 
 const passed = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -96,20 +96,20 @@ it(
   async () => {
     const outcomes: string[] = [];
     for (let trial = 1; trial <= TRIALS; trial++) {
-      const template = await bench.template(documentOf(trial));
+      const template = await sandbox.template(documentOf(trial));
       const { victim, after, moment } = chooseKill(trial);
-      const killed = await kill(bench.build(template), { victim, after, moment });
+      const killed = await kill(sandbox.build(template), { victim, after, moment });
       const what = `trial ${trial}: ${victim} killed ${moment} ms after ${after ?? "its start"}`;
       const saved = [...killed.stderr.matchAll(/ {2}checkpoint \(/g)].length;
       outcomes.push(`${what}, exit ${killed.exitCode}, ${saved} states`);
 
-      const finished = await bench.build(template).ended;
+      const finished = await sandbox.build(template).ended;
       requireDone(finished);
-      const result = await readFile(join(bench.output, "result"), "utf8");
+      const result = await readFile(join(sandbox.output, "result"), "utf8");
       const expected = STEPS.map((name, index) => `${name}-${index === 0 ? trial : 0}\n`).join("");
       expect(`${what}: ${result}`).toBe(`${what}: ${expected}`);
     }
     console.log(outcomes.join("\n"));
-    await eventually(async () => (await processesOf(bench.folder)).length === 0);
+    await eventually(async () => (await processesOf(sandbox.folder)).length === 0);
   },
 );

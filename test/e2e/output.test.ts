@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { readPublished } from "../../src/artifact/published.js";
-import type { Bench } from "../support/e2e.js";
-import { createBench, processesOf } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
+import { createSandbox, processesOf } from "../support/e2e.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeEach(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
 });
 afterEach(async () => {
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 const eventSchema = z.looseObject({
@@ -28,18 +28,18 @@ it("builds two templates side by side, and tells programs about it", async () =>
   const meet = (own: string, other: string) => ({
     local: `touch ${own}.here; until [ -e ${other}.here ]; do sleep 0.1; done`,
   });
-  const left = await bench.template({
+  const left = await sandbox.template({
     name: "left",
-    output: { directory: join(bench.output, "left") },
+    output: { directory: join(sandbox.output, "left") },
     steps: [{ name: "say", actions: [meet("left", "right"), { run: "echo left" }] }],
   });
-  const right = await bench.template({
+  const right = await sandbox.template({
     name: "right",
-    output: { directory: join(bench.output, "right"), format: "raw", checksums: ["sha512"] },
+    output: { directory: join(sandbox.output, "right"), format: "raw", checksums: ["sha512"] },
     steps: [{ name: "say", actions: [meet("right", "left"), { run: "echo right" }] }],
   });
   const args = ["--parallel", "2", "--json", "--log-format", "json"];
-  const { exitCode, stdout, stderr } = await bench.vmbuild("run", left, right, ...args);
+  const { exitCode, stdout, stderr } = await sandbox.vmbuild("run", left, right, ...args);
   const events = stderr
     .trimEnd()
     .split("\n")
@@ -57,8 +57,8 @@ it("builds two templates side by side, and tells programs about it", async () =>
     .object({ results: z.array(z.object({ name: z.string(), manifest: z.string() })) })
     .parse(JSON.parse(stdout));
   expect(results.map(({ name }) => name)).toEqual(["left", "right"]);
-  await readPublished(join(bench.output, "left"));
-  const manifest = await readPublished(join(bench.output, "right"));
+  await readPublished(join(sandbox.output, "left"));
+  const manifest = await readPublished(join(sandbox.output, "right"));
   expect(manifest.files[0]).toMatchObject({ format: "raw", virtualSize: 4 * 2 ** 30 });
   expect(Object.keys(manifest.files[0]?.checksums ?? {})).toEqual(["sha512"]);
 });
@@ -80,30 +80,30 @@ function canMount(folder: string): boolean {
 }
 
 it("keeps the old artifact when the disk for the new one is full", async (context) => {
-  await mkdir(bench.output);
-  if (!canMount(bench.output)) context.skip("a file system cannot be mounted here");
+  await mkdir(sandbox.output);
+  if (!canMount(sandbox.output)) context.skip("a file system cannot be mounted here");
   try {
-    const image = join(bench.output, "full-disk-0.0.0.qcow2");
+    const image = join(sandbox.output, "full-disk-0.0.0.qcow2");
     await writeFile(image, "the old image");
-    await writeFile(join(bench.output, "manifest.json"), "the old manifest");
-    const template = await bench.template({
+    await writeFile(join(sandbox.output, "manifest.json"), "the old manifest");
+    const template = await sandbox.template({
       name: "full-disk",
       // The room is there when the run begins; something else takes it meanwhile.
       steps: [{ name: "fill", actions: [{ local: "head -c 280M /dev/zero >../output/filler" }] }],
     });
-    const { exitCode, stderr } = await bench.build(template).ended;
+    const { exitCode, stderr } = await sandbox.build(template).ended;
     expect(stderr).toContain("[ARTIFACT_SPACE]");
     expect(exitCode).toBe(9);
     expect(await readFile(image, "utf8")).toBe("the old image");
-    expect(await readdir(bench.output)).toEqual(
+    expect(await readdir(sandbox.output)).toEqual(
       expect.arrayContaining(["filler", "full-disk-0.0.0.qcow2", "manifest.json"]),
     );
-    expect(await readdir(bench.output)).toHaveLength(3);
+    expect(await readdir(sandbox.output)).toHaveLength(3);
     // What was built is not lost.
-    expect(await readdir(bench.buildFolder("full-disk"))).toContain("disk.qcow2");
-    expect(await processesOf(bench.folder)).toEqual([]);
+    expect(await readdir(sandbox.buildFolder("full-disk"))).toContain("disk.qcow2");
+    expect(await processesOf(sandbox.folder)).toEqual([]);
   } finally {
-    asRoot("umount", bench.output);
+    asRoot("umount", sandbox.output);
   }
 });
 
@@ -116,42 +116,45 @@ it(
       steps: [{ name: "make", actions: [{ local }] }],
     });
     const take = 'echo mine >"$VMBUILD_OUTPUT/clash-0.0.0.qcow2.SHA256"';
-    const refused = await bench.build(await bench.template(document(take))).ended;
+    const refused = await sandbox.build(await sandbox.template(document(take))).ended;
     expect(refused.stderr).toContain("[ARTIFACT_NAMES]");
     expect(refused.stderr.replaceAll(/\s+/g, " ")).toContain(
       `"clash-0.0.0.qcow2.SHA256" is reserved for the image's sha256 checksum file on file systems that ignore case`,
     );
     expect(refused.exitCode).toBe(9);
     // Nothing was put there, so that the folder does not exist either.
-    await expect(readdir(bench.output)).rejects.toThrow("ENOENT");
+    await expect(readdir(sandbox.output)).rejects.toThrow("ENOENT");
 
-    await mkdir(join(bench.output, "site"), { recursive: true });
-    await writeFile(join(bench.output, "site/precious"), "mine");
+    await mkdir(join(sandbox.output, "site"), { recursive: true });
+    await writeFile(join(sandbox.output, "site/precious"), "mine");
     const make = [
       'mkdir -p "$VMBUILD_OUTPUT/site" && echo new >"$VMBUILD_OUTPUT/site/page"',
       'ln -sf clash-0.0.0.qcow2 "$VMBUILD_OUTPUT/latest.qcow2"',
     ].join("\n");
-    const template = await bench.template(document(make));
-    const built = await bench.build(template).ended;
+    const template = await sandbox.template(document(make));
+    const built = await sandbox.build(template).ended;
     expect(built.exitCode).toBe(0);
-    expect(await readdir(join(bench.output, "site"))).toEqual(["page"]);
-    const [aside = ""] = (await readdir(bench.output)).filter((name) => name.includes(".before-"));
+    expect(await readdir(join(sandbox.output, "site"))).toEqual(["page"]);
+    const [aside = ""] = (await readdir(sandbox.output)).filter((name) =>
+      name.includes(".before-"),
+    );
     expect(aside).toMatch(/^site\.before-/);
-    expect(await readFile(join(bench.output, aside, "precious"), "utf8")).toBe("mine");
+    expect(await readFile(join(sandbox.output, aside, "precious"), "utf8")).toBe("mine");
     expect(built.stderr.replaceAll(/\s+/g, " ")).toContain("was not created by this build");
-    const manifest = await readPublished(bench.output);
+    const manifest = await readPublished(sandbox.output);
     expect(manifest.companions).toEqual(["latest.qcow2", "site"]);
 
     // What it made itself is replaced, and a template with another name is refused.
-    const again = await bench.build(await bench.template(document(`${make}; true`))).ended;
+    const again = await sandbox.build(await sandbox.template(document(`${make}; true`))).ended;
     expect(again.exitCode).toBe(0);
     expect(again.stderr).not.toContain("was not created by this build");
-    const other = await bench.build(await bench.template({ ...document("true"), name: "other" }))
-      .ended;
+    const other = await sandbox.build(
+      await sandbox.template({ ...document("true"), name: "other" }),
+    ).ended;
     expect(other.exitCode).toBe(9);
     expect(other.stderr).toContain("[OUTPUT_TAKEN]");
-    expect(await readPublished(bench.output)).toMatchObject({ name: "clash" });
-    const upToDate = await bench.build(await bench.template(document(`${make}; true`))).ended;
+    expect(await readPublished(sandbox.output)).toMatchObject({ name: "clash" });
+    const upToDate = await sandbox.build(await sandbox.template(document(`${make}; true`))).ended;
     expect(upToDate.stderr).toContain("up to date");
     expect(upToDate.exitCode).toBe(0);
   },

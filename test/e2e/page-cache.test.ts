@@ -2,21 +2,21 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Bench } from "../support/e2e.js";
-import { createBench, requireDone } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
+import { createSandbox, requireDone } from "../support/e2e.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeAll(async () => {
-  bench = await createBench({ boots: true });
+  sandbox = await createSandbox({ boots: true });
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => sandbox[Symbol.asyncDispose]());
 
 interface Records {
   readonly checkpoints: readonly { readonly step: string; readonly memoryBytes: number }[];
 }
 
 it("leaves a large download out of the state, and in the guest", async () => {
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "page-cache",
     machine: { memory: "2G" },
     steps: [
@@ -34,11 +34,11 @@ it("leaves a large download out of the state, and in the guest", async () => {
       },
     ],
   });
-  const ended = await bench.build(template, "--until", "after").ended;
+  const ended = await sandbox.build(template, "--until", "after").ended;
   requireDone(ended);
   expect(ended.stderr).not.toContain("warning:");
   expect(ended.stderr).toContain("| 0123456789abcdef\n");
-  const file = join(bench.buildFolder("page-cache"), "checkpoints.json");
+  const file = join(sandbox.buildFolder("page-cache"), "checkpoints.json");
   const { checkpoints } = JSON.parse(await readFile(file, "utf8")) as Records;
   const sizes = Object.fromEntries(checkpoints.map(({ step, memoryBytes }) => [step, memoryBytes]));
   expect(Object.keys(sizes)).toEqual(["", "download", "after"]);

@@ -8,8 +8,8 @@ import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { findFreePort } from "../../src/machine/ports.js";
-import type { Bench, Ended } from "../support/e2e.js";
-import { createBench, eventually, processesOf } from "../support/e2e.js";
+import type { Sandbox, Ended } from "../support/e2e.js";
+import { createSandbox, eventually, processesOf } from "../support/e2e.js";
 import type { FileServer } from "../support/http-server.js";
 import { startFileServer } from "../support/http-server.js";
 import { hexOf } from "../support/inputs.js";
@@ -20,7 +20,7 @@ const STANDINS = resolve("test/standins");
 const MODEL = "Devstral-Small-2-24B-Instruct-2512-Q4_K_M.gguf";
 const PASSWORD = `it's $(touch /tmp/owned) "so"/7`;
 
-let bench: Bench;
+let sandbox: Sandbox;
 let server: FileServer;
 
 /** What the template names behind addresses, behind addresses of this host. */
@@ -60,24 +60,24 @@ const SMALL = [
 
 function build(...args: string[]): Promise<Ended> {
   const apps = ["--input", `oneApps=${join(STANDINS, "one-apps")}`];
-  const context = ["--input", `oneContext=${join(bench.folder, "one-context.iso")}`];
+  const context = ["--input", `oneContext=${join(sandbox.folder, "one-context.iso")}`];
   const all = [...SMALL, "--disk", "6G", ...apps, ...context, ...args];
-  return bench.build(TEMPLATE, ...all).ended;
+  return sandbox.build(TEMPLATE, ...all).ended;
 }
 
 beforeAll(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
   server = await startFileServer();
   // The official form: an ISO with the packages of all systems.
-  const packages = join(bench.folder, "packages");
+  const packages = join(sandbox.folder, "packages");
   await mkdir(packages);
   await execa(join(STANDINS, "one-context/build"), [join(packages, "one-context_99.0-1.deb")]);
   await writeFile(join(packages, "one-context-99.0-1.el9.noarch.rpm"), "");
-  await makeDisk(packages, "one-context-99.0", join(bench.folder, "one-context.iso"));
+  await makeDisk(packages, "one-context-99.0", join(sandbox.folder, "one-context.iso"));
 }, 600_000);
 afterAll(async () => {
   await server.close();
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 it("refuses a model that is not what its pointer says, before any machine starts", async () => {
@@ -89,7 +89,7 @@ it("refuses a model that is not what its pointer says, before any machine starts
 });
 
 it("refuses a framework that lacks a file, before any machine starts", async () => {
-  const folder = join(bench.folder, "one-apps");
+  const folder = join(sandbox.folder, "one-apps");
   await cp(join(STANDINS, "one-apps"), folder, { recursive: true });
   await rm(join(folder, "appliances/scripts/net-99-report-ready"));
   const { exitCode, stderr } = await build(
@@ -104,7 +104,7 @@ it("refuses a framework that lacks a file, before any machine starts", async () 
 });
 
 it("fails in the step that installs the service when that never gets ready", async () => {
-  const model = join(bench.folder, "never-ready.gguf");
+  const model = join(sandbox.folder, "never-ready.gguf");
   await writeFile(model, "GGUF\nstandin: never-ready\n");
   const { exitCode, stderr } = await build(
     ...(await serveInputs()),
@@ -155,15 +155,15 @@ const allPass = (subject: string): string =>
 
 /** What `vmbuild verify` says of an instance that is deployed, and whether all holds. */
 function verify(port: number, password: string, ...args: string[]): Promise<Ended> {
-  bench.env["COPILOT_PASSWORD"] = password;
+  sandbox.env["COPILOT_PASSWORD"] = password;
   const endpoint = ["--endpoint", `https://127.0.0.1:${port}`];
-  return bench.vmbuild(
+  return sandbox.vmbuild(
     ...["verify", TEMPLATE, ...endpoint, "--password-env", "COPILOT_PASSWORD", ...args],
   );
 }
 
 it("boots from its context on a fixed address, passes 7 of 7, and is reconfigured", async () => {
-  const key = join(bench.folder, "key");
+  const key = join(sandbox.folder, "key");
   await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
   const [https, ssh] = [await findFreePort(), await findFreePort()];
   const start = Buffer.from("#!/bin/sh\ntouch /root/started\n").toString("base64");
@@ -175,11 +175,11 @@ it("boots from its context on a fixed address, passes 7 of 7, and is reconfigure
     START_SCRIPT_BASE64: start,
     ONEAPP_COPILOT_PASSWORD: PASSWORD,
   };
-  const instance = bench.start(
-    ...["boot", TEMPLATE, ...SMALL, "--output", bench.output],
+  const instance = sandbox.start(
+    ...["boot", TEMPLATE, ...SMALL, "--output", sandbox.output],
     ...Object.entries(context).flatMap(([name, value]) => ["--context", `${name}=${value}`]),
     ...["--forward", `${https}:443`, "--forward", `${ssh}:22`],
-    ...["--console", join(bench.folder, "console.log")],
+    ...["--console", join(sandbox.folder, "console.log")],
   );
   // The machine makes host keys of its own: nobody can know them beforehand.
   const trusting = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"];
@@ -236,13 +236,13 @@ it("boots from its context on a fixed address, passes 7 of 7, and is reconfigure
 
   instance.child.kill("SIGINT");
   await instance.ended;
-  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
 }, 1_800_000);
 
 it("passes its template's own test, again after a restart, and with a new password", async () => {
   const rounds = [{ name: "After a restart with a new password", newCredentials: true }];
-  const { stdout, exitCode } = await bench.vmbuild(
-    ...["test", TEMPLATE, ...SMALL, "--output", bench.output],
+  const { stdout, exitCode } = await sandbox.vmbuild(
+    ...["test", TEMPLATE, ...SMALL, "--output", sandbox.output],
     ...["--set", `acceptance.rounds=${JSON.stringify(rounds)}`],
   );
   const lines = stdout.split("\n").filter((line) => /^(\[|Result)/.test(line));

@@ -15,17 +15,17 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { bootstrapSpec, resolveBootstrap } from "../../src/base/cached-bootstrap.js";
-import type { Bench, Ended } from "../support/e2e.js";
-import { createBench, requireDone } from "../support/e2e.js";
+import type { Sandbox, Ended } from "../support/e2e.js";
+import { createSandbox, requireDone } from "../support/e2e.js";
 import { startFileServer } from "../support/http-server.js";
 
 const exec = promisify(execFile);
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeEach(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
 });
-afterEach(() => bench[Symbol.asyncDispose]());
+afterEach(() => sandbox[Symbol.asyncDispose]());
 
 const stepsRun = ({ stderr }: Ended): string[] =>
   [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) done/g)].map(([, name]) => name ?? "");
@@ -50,9 +50,10 @@ it("goes on in a UEFI guest of another suite, after its SSH server was taken apa
       },
     ],
   });
-  const first = await bench.build(await bench.template(document("a")), "--until", "last").ended;
+  const first = await sandbox.build(await sandbox.template(document("a")), "--until", "last").ended;
   requireDone(first);
-  const second = await bench.build(await bench.template(document("b")), "--until", "last").ended;
+  const second = await sandbox.build(await sandbox.template(document("b")), "--until", "last")
+    .ended;
   requireDone(second);
   expect(stepsRun(second)).toEqual(["last"]);
   expect(second.stderr).toContain("| uefi\n");
@@ -81,21 +82,23 @@ it("restarts a resumed guest, and goes on after that", async () => {
       { name: "after", actions: [{ run: "cat /root/word" }] },
     ],
   });
-  const one = await bench.build(await bench.template(document("x")), "--until", "before").ended;
+  const one = await sandbox.build(await sandbox.template(document("x")), "--until", "before").ended;
   requireDone(one);
-  const two = await bench.build(await bench.template(document("x")), "--until", "restart").ended;
+  const two = await sandbox.build(await sandbox.template(document("x")), "--until", "restart")
+    .ended;
   requireDone(two);
   expect(stepsRun(two)).toEqual(["restart"]);
   expect(two.stderr).toContain("| again\n");
   // The checkpoint after a restart has a way in, too.
-  const three = await bench.build(await bench.template(document("x")), "--until", "after").ended;
+  const three = await sandbox.build(await sandbox.template(document("x")), "--until", "after")
+    .ended;
   expect(stepsRun(three)).toEqual(["after"]);
 });
 
 it("runs local actions again, and notices what they make", async () => {
-  const folder = join(bench.folder, "templates");
+  const folder = join(sandbox.folder, "templates");
   await writeFile(join(folder, "source"), "one\n");
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "local",
     ...QUICK,
     steps: [
@@ -112,16 +115,16 @@ it("runs local actions again, and notices what they make", async () => {
   });
   const lines = async (name: string): Promise<number> =>
     (await readFile(join(folder, name), "utf8")).trim().split("\n").length;
-  const first = await bench.build(template, "--until", "show").ended;
+  const first = await sandbox.build(template, "--until", "show").ended;
   requireDone(first);
   expect([await lines("count"), await lines("cached-count")]).toEqual([1, 1]);
 
-  const second = await bench.build(template, "--until", "show").ended;
+  const second = await sandbox.build(template, "--until", "show").ended;
   expect(stepsRun(second)).toEqual([]);
   expect([await lines("count"), await lines("cached-count")]).toEqual([2, 1]);
 
   await writeFile(join(folder, "source"), "two\n");
-  const third = await bench.build(template, "--until", "show").ended;
+  const third = await sandbox.build(template, "--until", "show").ended;
   requireDone(third);
   expect(stepsRun(third)).toEqual(["made", "show"]);
   expect(third.stderr).toContain("made changed (1 line)");
@@ -133,7 +136,7 @@ it("starts again from a base that changed on its server, and not when told to as
   const emit = (): void => {};
   const spec = bootstrapSpec({ suite: "bookworm", packages: [] });
   const { path } = await resolveBootstrap(spec, { signal, emit });
-  const newer = join(bench.folder, "newer.qcow2");
+  const newer = join(sandbox.folder, "newer.qcow2");
   await copyFile(path, newer);
   // A qcow2 image may be followed by anything.
   await appendFile(newer, "a later version\n");
@@ -146,17 +149,17 @@ it("starts again from a base that changed on its server, and not when told to as
     return server.serve("/base.qcow2", { content: file, etag });
   };
   const url = await serve(path, '"1"');
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "upstream",
     ...QUICK,
     base: { url, checksum: `file:${server.origin}/SHA256SUMS` },
     steps: [{ name: "only", actions: [{ run: "true" }] }],
   });
-  bench.env["XDG_CACHE_HOME"] = join(bench.folder, "cache");
-  const first = await bench.build(template, "--until", "only").ended;
+  sandbox.env["XDG_CACHE_HOME"] = join(sandbox.folder, "cache");
+  const first = await sandbox.build(template, "--until", "only").ended;
   requireDone(first);
   const explain = async (...args: string[]): Promise<string> =>
-    (await bench.build(template, "--explain", ...args).ended).stdout;
+    (await sandbox.build(template, "--explain", ...args).ended).stdout;
   expect(await explain()).toContain("no step runs");
   await serve(newer, '"2"');
   expect(await explain("--offline")).toContain("no step runs");
@@ -220,10 +223,10 @@ it("makes the same image as a build without checkpoints", async () => {
       { name: "word", actions: [{ run: `echo ${word} >/opt/word` }] },
     ],
   });
-  const out = (name: string): string => join(bench.folder, name);
+  const out = (name: string): string => join(sandbox.folder, name);
   const build = async (word: string, name: string, ...args: string[]) => {
-    const template = await bench.template(document(name, word));
-    const ended = await bench.vmbuild("run", template, "--output", out(name), ...args);
+    const template = await sandbox.template(document(name, word));
+    const ended = await sandbox.vmbuild("run", template, "--output", out(name), ...args);
     requireDone(ended);
   };
   await build("first", "resumed");

@@ -3,15 +3,15 @@ import { existsSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Bench } from "../support/e2e.js";
-import { createBench, isAlive, processesOf } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
+import { createSandbox, isAlive, processesOf } from "../support/e2e.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeEach(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
 });
 afterEach(async () => {
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 /** The lines of a text from the first that contains `start` on. */
@@ -20,7 +20,7 @@ function from(text: string, start: string): string {
 }
 
 it("names a failed step's action, command, exit code, last lines and log", async () => {
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "failing",
     steps: [
       { name: "good", actions: [{ run: "echo fine" }] },
@@ -28,7 +28,7 @@ it("names a failed step's action, command, exit code, last lines and log", async
       { name: "later", actions: [{ run: "echo not reached" }] },
     ],
   });
-  const running = bench.build(template);
+  const running = sandbox.build(template);
   const [, pid] = await running.until(/process (\d+), SSH port/);
   const { exitCode, stderr, stdout } = await running.ended;
   expect(exitCode).toBe(7);
@@ -43,14 +43,14 @@ it("names a failed step's action, command, exit code, last lines and log", async
   const log = /log: {2}(.+)/.exec(error)?.[1] ?? "";
   expect(await readFile(log, "utf8")).toContain("before the end\n");
   expect(await isAlive(Number(pid))).toBe(false);
-  expect(await processesOf(bench.folder)).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
   // The disk stays for a look; nothing appears in the output.
-  expect(await readdir(bench.buildFolder("failing"))).toContain("disk.qcow2");
-  expect(existsSync(join(bench.output, "manifest.json"))).toBe(false);
+  expect(await readdir(sandbox.buildFolder("failing"))).toContain("disk.qcow2");
+  expect(existsSync(join(sandbox.output, "manifest.json"))).toBe(false);
 });
 
 it("ends a step that takes too long, and stays in it until it is released", async () => {
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "slow",
     steps: [
       {
@@ -60,32 +60,32 @@ it("ends a step that takes too long, and stays in it until it is released", asyn
       },
     ],
   });
-  const running = bench.build(template, "--on-error", "pause");
+  const running = sandbox.build(template, "--on-error", "pause");
   await running.until(/paused: STEP_TIMEOUT/);
 
-  const other = await bench.build(template).ended;
+  const other = await sandbox.build(template).ended;
   expect(other.exitCode).toBe(3);
   expect(other.stderr).toContain("[BUILD_LOCKED]");
   expect(other.stderr).toContain(`process ${running.pid}`);
 
-  const inside = await bench.vmbuild("ssh", "slow", "--", "pgrep -x sleep -a; exit 42");
+  const inside = await sandbox.vmbuild("ssh", "slow", "--", "pgrep -x sleep -a; exit 42");
   expect(inside.exitCode).toBe(42);
   // What made itself a session of its own is beyond reach; everything else is gone.
   expect(inside.stdout).not.toContain("4343");
 
-  const released = await bench.vmbuild("ssh", "slow", "--release", "--", "true");
+  const released = await sandbox.vmbuild("ssh", "slow", "--release", "--", "true");
   expect(released.stderr).toContain("resumes");
   expect(released.exitCode).toBe(0);
   const { exitCode, stderr } = await running.ended;
   expect(exitCode).toBe(7);
   expect(from(stderr, "error:")).toContain("[STEP_TIMEOUT]");
   expect(from(stderr, "error:")).toContain("exceeded its timeout of 5s");
-  expect(await processesOf(bench.folder)).toEqual([]);
-  expect(await readdir(join(bench.runtime, "vmbuild"))).toEqual([]);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
+  expect(await readdir(join(sandbox.runtime, "vmbuild"))).toEqual([]);
 });
 
 it("tries a step again, and shows every post-condition that does not hold", async () => {
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "verifying",
     steps: [
       {
@@ -106,7 +106,7 @@ it("tries a step again, and shows every post-condition that does not hold", asyn
       },
     ],
   });
-  const { exitCode, stderr } = await bench.build(template).ended;
+  const { exitCode, stderr } = await sandbox.build(template).ended;
   expect(stderr).toContain("step second-time-lucky: attempt 2 of 3");
   expect(stderr).toContain("step [1/2] second-time-lucky done");
   expect(stderr).toContain("  verified: test -e /root/tried\n");

@@ -1,15 +1,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createBench } from "../support/e2e.js";
-import type { Bench } from "../support/e2e.js";
+import { createSandbox } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
 
-let bench: Bench;
+let sandbox: Sandbox;
 beforeAll(async () => {
-  bench = await createBench();
+  sandbox = await createSandbox();
 });
 afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKperwINx0xqYFmQPDLIuGZ7ZhiAdeAlqwSKpnNqfMKw me";
@@ -55,10 +55,10 @@ const VERIFY = [
 
 // Two boots and a restart.
 it("hands user-data on byte for byte, waits for its restart, and leaves its users as they are", async () => {
-  await mkdir(bench.output, { recursive: true });
-  const userData = join(bench.folder, "user-data");
+  await mkdir(sandbox.output, { recursive: true });
+  const userData = join(sandbox.folder, "user-data");
   await writeFile(userData, USER_DATA);
-  const template = await bench.template({
+  const template = await sandbox.template({
     name: "user-data",
     seed: { userData },
     ssh: { user: "app" },
@@ -68,11 +68,11 @@ it("hands user-data on byte for byte, waits for its restart, and leaves its user
       { name: "rule", actions: [{ run: "cat /etc/sudoers.d/zz-vmbuild-build" }] },
     ],
   });
-  const { exitCode, stderr } = await bench.build(template).ended;
+  const { exitCode, stderr } = await sandbox.build(template).ended;
   expect(stderr).toMatch(/The guest is restarting|The connection was lost while cloud-init ran/);
   expect(exitCode).toBe(0);
   const look = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys";
-  const inside = await bench.vmbuild("boot", template, "--output", bench.output, "--", look);
+  const inside = await sandbox.vmbuild("boot", template, "--output", sandbox.output, "--", look);
   expect(inside.stdout).toContain("90-cloud-init-users");
   expect(inside.stdout).not.toContain("zz-vmbuild-build");
 });

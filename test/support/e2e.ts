@@ -29,7 +29,7 @@ export interface Running {
 }
 
 /** Where one test's vmbuilds keep what they make. */
-export interface Bench extends AsyncDisposable {
+export interface Sandbox extends AsyncDisposable {
   readonly folder: string;
   readonly output: string;
   /** For sockets; the tests can see what is left in it. */
@@ -105,7 +105,7 @@ export const SHARED_READY = "VMBUILD_E2E_READY";
  * Makes a bench. Disposing of it ends what it started and removes its folder.
  * @param options `boots`: its guests boot, where others start from a state that benches share.
  */
-export async function createBench(options: { boots?: boolean } = {}): Promise<Bench> {
+export async function createSandbox(options: { boots?: boolean } = {}): Promise<Sandbox> {
   const folder = await mkdtemp(join(tmpdir(), "vmb-e2e-"));
   const [output, runtime, templates] = ["output", "run", "templates"].map((n) => join(folder, n));
   if (!output || !runtime || !templates) throw new Error("three folders make three paths");
@@ -164,8 +164,8 @@ export function requireDone(ended: Ended): void {
 }
 
 /** The process id of the machine of a build's latest run, as qemu.json has it. */
-export async function machinePid(bench: Bench, name: string): Promise<number> {
-  const text = await readFile(join(await bench.runFolder(name), "qemu.json"), "utf8");
+export async function machinePid(sandbox: Sandbox, name: string): Promise<number> {
+  const text = await readFile(join(await sandbox.runFolder(name), "qemu.json"), "utf8");
   return z.object({ pid: z.number() }).parse(JSON.parse(text)).pid;
 }
 

@@ -11,7 +11,7 @@ import { startFileServer } from "./http-server.js";
 import type { FileServer } from "./http-server.js";
 
 /** A cache of its own, and what was told while it was used. */
-export interface InputsBench extends AsyncDisposable {
+export interface InputsSandbox extends AsyncDisposable {
   /** A folder for the test's own files. */
   readonly folder: string;
   readonly cacheFolder: string;
@@ -26,7 +26,7 @@ export interface InputsBench extends AsyncDisposable {
 }
 
 /** Makes a bench in a new temporary folder. */
-export async function createInputsBench(): Promise<InputsBench> {
+export async function createInputsSandbox(): Promise<InputsSandbox> {
   const folder = await mkdtemp(join(tmpdir(), "vmbuild-inputs-"));
   const cacheFolder = join(folder, "cache");
   const events: EventBody[] = [];
@@ -69,16 +69,16 @@ export async function createInputsBench(): Promise<InputsBench> {
  * Gives each test of a file a server and a bench of its own, and takes both away after it.
  * @param use is handed the new ones before each test.
  */
-export function useDownloads(use: (server: FileServer, bench: InputsBench) => void): void {
+export function useDownloads(use: (server: FileServer, sandbox: InputsSandbox) => void): void {
   let server: FileServer;
-  let bench: InputsBench;
+  let sandbox: InputsSandbox;
   beforeEach(async () => {
-    [server, bench] = await Promise.all([startFileServer(), createInputsBench()]);
-    use(server, bench);
+    [server, sandbox] = await Promise.all([startFileServer(), createInputsSandbox()]);
+    use(server, sandbox);
   });
   afterEach(async () => {
     await server.close();
-    await bench[Symbol.asyncDispose]();
+    await sandbox[Symbol.asyncDispose]();
   });
 }
 

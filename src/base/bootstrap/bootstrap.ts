@@ -1,4 +1,4 @@
-/** A base from the distribution's packages alone: `{"bootstrap": {"suite", "packages"}}`. */
+/** Creates a base from Debian packages: `{"bootstrap": {"suite", "packages"}}`. */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../../errors.js";
@@ -8,7 +8,7 @@ import type { ProgramName } from "../../host/programs.js";
 import { convertDisk, makeDisk } from "./disk.js";
 import { planDisk } from "./layout.js";
 import { findRights } from "./namespace.js";
-import { makeScratch, tidyScratch } from "./scratch.js";
+import { makeScratch, removeAbandonedScratch } from "./scratch.js";
 import type { Source } from "./sources.js";
 import { archiveKeyring, formatSources, hostSources } from "./sources.js";
 import { emitProgress } from "./stages.js";
@@ -19,26 +19,26 @@ import { makeTree } from "./tree.js";
 export { bootstrapKey, describeBootstrap } from "./spec.js";
 export type { BootstrapSpec } from "./spec.js";
 
-/** What a bootstrap is given to work with. */
+/** Inputs of {@link bootstrapBase} besides the spec. */
 export interface BootstrapContext {
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** Scratch: exists, private, absolute. The caller removes it. */
+  /** Absolute path of an existing private folder for temporary files. The caller removes it. */
   readonly workFolder: string;
 }
 
-/** What is known of a base afterwards, for the manifest. */
+/** Facts about a created base, for its record. */
 export interface BootstrapFacts {
   readonly suite: string;
-  /** Every installed package as `name=version`, sorted. */
+  /** All installed packages as `name=version`, sorted. */
   readonly packages: readonly string[];
-  /** The kernel's release, as `uname -r` prints it. */
+  /** Release of the kernel, as `uname -r` prints it. */
   readonly kernel: string;
-  /** The archives; their addresses are the host's own affair and left out. */
+  /** Package archives, without their addresses, which may be private. */
   readonly sources: readonly Pick<Source, "suite" | "components">[];
 }
 
-/** Programs of the host that nothing but a bootstrap runs. */
+/** Programs of the host that only a bootstrap runs. */
 export const BOOTSTRAP_ONLY_PROGRAMS: readonly ProgramName[] = [
   "mmdebstrap",
   "mkfs.ext4",
@@ -47,7 +47,7 @@ export const BOOTSTRAP_ONLY_PROGRAMS: readonly ProgramName[] = [
   "sfdisk",
 ];
 
-/** The host's programs that a bootstrap runs. */
+/** All programs of the host that a bootstrap runs. */
 export const BOOTSTRAP_PROGRAMS: readonly ProgramName[] = [
   ...BOOTSTRAP_ONLY_PROGRAMS,
   "qemu-img",
@@ -56,14 +56,14 @@ export const BOOTSTRAP_PROGRAMS: readonly ProgramName[] = [
   "bash",
 ];
 
-/** Bytes: the tree, the raw image and the qcow2 hold the same files, about 1 GiB each. */
+/** Bytes. The tree, the raw image and the qcow2 image contain the same files, about 1 GiB each. */
 const SPACE_TREE = 1.5 * 2 ** 30;
 const SPACE_IMAGE = 1.5 * 2 ** 30;
 
 /**
- * Makes the image at `destination` (qcow2), whole or not at all.
- * @throws {VmbuildError} BASE_BOOTSTRAP, HOST_SPACE, HOST_UNSUPPORTED, HOST_PROGRAM_MISSING, or
- *   the signal's reason.
+ * Creates a qcow2 image at `destination`; an incomplete one never appears there.
+ * @throws {VmbuildError} BASE_BOOTSTRAP, HOST_SPACE, HOST_UNSUPPORTED, HOST_PROGRAM_MISSING; the
+ *   signal's reason.
  */
 export async function bootstrapBase(
   spec: BootstrapSpec,
@@ -80,7 +80,7 @@ export async function bootstrapBase(
   }
   await requireSpace(destination, SPACE_IMAGE, "a bootstrapped base");
   const rights = await findRights(signal);
-  await tidyScratch(rights, emit);
+  await removeAbandonedScratch(rights, emit);
   const sources = await hostSources(spec.suite, workFolder, signal);
   if (sources.length === 0) {
     emit({

@@ -1,4 +1,6 @@
-/** From a root file system in a folder to a disk image, without root, loop devices or mounts. */
+/**
+ * Creates a disk image from a root file system in a folder, without root, loop devices or mounts.
+ */
 import { open, readFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../../errors.js";
@@ -11,24 +13,24 @@ import type { Layout } from "./layout.js";
 import { SECTOR } from "./layout.js";
 import type { Rights } from "./namespace.js";
 
-/** What the disk is made of. Paths are absolute. */
+/** Inputs and outputs of the disk image. Paths are absolute. */
 export interface DiskJob {
   readonly layout: Layout;
   readonly rights: Rights;
-  /** The root file system. */
+  /** Root file system. */
   readonly tree: string;
-  /** Holds core.img, boot.img and BOOTX64.EFI. */
+  /** Folder with core.img, boot.img and BOOTX64.EFI. */
   readonly out: string;
-  /** The raw image to write. */
+  /** Raw image to write. */
   readonly raw: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** The superuser's folders: a normal user's PATH often lacks them. */
+/** PATH with the superuser's folders, which a normal user's PATH often lacks. */
 const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
 
-async function must(
+async function runOrThrow(
   job: Pick<DiskJob, "emit" | "signal">,
   file: string,
   args: readonly string[],
@@ -49,14 +51,14 @@ async function must(
 }
 
 /**
- * Fills the root partition. The program that owns the tree's files may not enter the caller's
- * private folder, so it is handed the open image and reaches it through /proc/self/fd.
+ * Fills the root partition. The owner of the tree's files may have no access to the caller's
+ * private folder, so the image is passed as an open file and accessed through /proc/self/fd.
  */
 async function fillRoot(job: DiskJob): Promise<void> {
   const { root, rootUuid } = job.layout;
   const mkfs = ["mkfs.ext4", "-q", "-F", "-L", "root", "-U", rootUuid, "-m", "1"];
-  // Features that older e2fsprogs and GRUB do not know are left out; nothing is left for the
-  // guest to initialise, which would only blow up each disk that starts from this one.
+  // Features that older e2fsprogs and GRUB do not support are disabled. Everything is initialised
+  // now, because the guest would otherwise do it and enlarge each overlay.
   const features = ["-O", "^orphan_file,^metadata_csum_seed"];
   const extended = [
     `offset=${root.offset}`,
@@ -72,13 +74,19 @@ async function fillRoot(job: DiskJob): Promise<void> {
     ...["-E", extended.join(","), "-d", job.tree],
     ...["/proc/self/fd/9", `${root.size / 1024}k`],
   ];
-  await must(job, "bash", ["-c", 'exec 9<>"$1"; shift; exec "$@"', "bash", job.raw, ...command]);
+  await runOrThrow(job, "bash", [
+    "-c",
+    'exec 9<>"$1"; shift; exec "$@"',
+    "bash",
+    job.raw,
+    ...command,
+  ]);
 }
 
-/** Makes the EFI system partition in place and puts GRUB where UEFI looks on any disk. */
+/** Creates the EFI system partition with GRUB at the path that UEFI uses by default. */
 async function fillEsp(job: DiskJob): Promise<void> {
   const { esp, espSerial } = job.layout;
-  await must(job, "mkfs.vfat", [
+  await runOrThrow(job, "mkfs.vfat", [
     ...[
       "-F",
       "16",
@@ -93,20 +101,20 @@ async function fillEsp(job: DiskJob): Promise<void> {
     ...[job.raw, String(esp.size / 1024)],
   ]);
   const image = `${job.raw}@@${esp.offset}`;
-  await must(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
+  await runOrThrow(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
   const loader = join(job.out, "BOOTX64.EFI");
-  await must(job, "mcopy", ["-i", image, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
+  await runOrThrow(job, "mcopy", ["-i", image, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
 }
 
-/** Writes the whole raw image: partition table, file systems, boot loaders. */
+/** Writes the raw image: partition table, file systems, boot loaders. */
 export async function makeDisk(job: DiskJob): Promise<void> {
   const file = await open(job.raw, "wx", 0o600);
   try {
     await truncate(job.raw, job.layout.size);
-    // Only for /proc/self/fd; the folder around it is closed to others.
+    // Needed for /proc/self/fd only; other users cannot enter the folder.
     await file.chmod(0o666);
     const sfdisk = ["--quiet", "--no-reread", "--no-tell-kernel", job.raw];
-    await must(job, "sfdisk", sfdisk, { input: job.layout.sfdisk });
+    await runOrThrow(job, "sfdisk", sfdisk, { input: job.layout.sfdisk });
     await fillEsp(job);
     await fillRoot(job);
     const boot = await readFile(join(job.out, "boot.img"));
@@ -117,13 +125,13 @@ export async function makeDisk(job: DiskJob): Promise<void> {
   }
 }
 
-/** Writes the raw image as a sparse, uncompressed qcow2, which is the quickest to start from. */
+/** Converts the raw image to a sparse, uncompressed qcow2 image, which is read fastest. */
 export async function convertDisk(job: DiskJob, destination: string): Promise<void> {
   const temporary = temporaryBeside(destination);
   try {
     const formats = ["-f", "raw", "-O", "qcow2"];
-    // The raw file was just written and is in the page cache.
-    await must(job, "qemu-img", ["convert", ...formats, "-W", "-m", "8", job.raw, temporary]);
+    // The raw image was just written and is in the page cache.
+    await runOrThrow(job, "qemu-img", ["convert", ...formats, "-W", "-m", "8", job.raw, temporary]);
     await publish(temporary, destination);
   } finally {
     await rm(temporary, { force: true });

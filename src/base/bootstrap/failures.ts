@@ -1,6 +1,9 @@
-/** Why mmdebstrap failed, from the words of apt. */
+/** Explains failures of mmdebstrap from apt's messages. */
 
-/** What went wrong, by apt's own words; the first that fits is the cause of later ones. */
+/**
+ * Known failures by apt's messages. The first match counts, because later messages are
+ * consequences.
+ */
 const FAILURES: readonly {
   readonly pattern: RegExp;
   readonly message: (suite: string, subject: string) => string;
@@ -38,7 +41,7 @@ const FAILURES: readonly {
   },
 ];
 
-/** A message, and a hint where the cause is known, from mmdebstrap's lines. */
+/** Returns a message, and a hint where the cause is known, from mmdebstrap's output. */
 export function explainFailure(
   suite: string,
   lines: readonly string[],
@@ -51,5 +54,5 @@ export function explainFailure(
   return { message: `mmdebstrap could not create a root file system for ${suite}` };
 }
 
-/** Lines that tell how apt's own parts went wrong; the tail alone may hold only consequences. */
-export const TELLING = /^(E|W|Err):|Unable to|Could not|error:/;
+/** Lines that contain apt's errors. The end of the output may contain only their consequences. */
+export const ERROR_LINE = /^(E|W|Err):|Unable to|Could not|error:/;

@@ -1,25 +1,27 @@
 /**
- * Puts GRUB where a BIOS starts it, as grub-bios-setup does, but on a plain file: boot.img in the
- * master boot record, core.img in the BIOS boot partition. Offsets are those of GRUB's
- * include/grub/i386/pc/boot.h and grub-core/boot/i386/pc/diskboot.S, alike in 2.02 to 2.12.
+ * Installs GRUB for BIOS as grub-bios-setup does, but in a plain file: boot.img in the master boot
+ * record, core.img in the BIOS boot partition. Offsets are those of GRUB's
+ * include/grub/i386/pc/boot.h and grub-core/boot/i386/pc/diskboot.S, the same in 2.02 to 2.12.
  */
 import type { FileHandle } from "node:fs/promises";
 import { VmbuildError } from "../../errors.js";
 import type { Extent } from "./layout.js";
 import { SECTOR } from "./layout.js";
 
-/** Code before the partition table; what follows belongs to GPT's protective record. */
+/** Size of the code before the partition table; the rest belongs to GPT's protective record. */
 const MBR_CODE_BYTES = 440;
-/** boot.img: the sector where core.img begins, 64 bits. */
+/** boot.img: sector of core.img, 64 bits. */
 const KERNEL_SECTOR = 0x5c;
-/** boot.img: the BIOS drive to read from; 0xff is "the one that was booted". */
+/** boot.img: BIOS drive to read from; 0xff is the boot drive. */
 const BOOT_DRIVE = 0x64;
-/** boot.img: a jump that is only right for floppy disks; two `nop` for hard disks. */
+/** boot.img: jump for floppy disks, which is replaced by two `nop` for hard disks. */
 const DRIVE_CHECK = 0x66;
-/** core.img's first sector: where the rest lies. 64 bits sector, 16 bits count, 16 segment. */
+/**
+ * core.img's first sector: location of the rest. 64 bits sector, 16 bits count, 16 bits segment.
+ */
 const BLOCKLIST = 0x1f4;
 
-/** boot.img made to load core.img from `coreSector`. Only the code bytes are returned. */
+/** Returns boot.img, modified to load core.img from `coreSector`. Only the code is returned. */
 export function patchBootImage(boot: Buffer, coreSector: number): Buffer {
   if (boot.length !== SECTOR || boot.readUInt16LE(SECTOR - 2) !== 0xaa55) {
     throw new VmbuildError("BASE_BOOTSTRAP", "GRUB's boot.img is not a boot sector");
@@ -31,7 +33,7 @@ export function patchBootImage(boot: Buffer, coreSector: number): Buffer {
   return patched.subarray(0, MBR_CODE_BYTES);
 }
 
-/** core.img made to load its remaining sectors from right behind its first one. */
+/** Returns core.img, modified to load its remaining sectors from right after the first one. */
 export function patchCoreImage(core: Buffer, coreSector: number): Buffer {
   const sectors = Math.ceil(core.length / SECTOR);
   if (sectors < 2) throw new VmbuildError("BASE_BOOTSTRAP", "GRUB's core.img is truncated");
@@ -43,7 +45,7 @@ export function patchCoreImage(core: Buffer, coreSector: number): Buffer {
 }
 
 /**
- * Writes both into a partitioned disk.
+ * Writes boot.img and core.img to a partitioned disk.
  * @throws {VmbuildError} BASE_BOOTSTRAP when core.img does not fit its partition.
  */
 export async function embedGrub(

@@ -1,19 +1,25 @@
-/** What is written into the root file system beside the packages, and the shell that does it. */
+/**
+ * Defines the files that are written to the root file system besides the packages, and the scripts
+ * for them.
+ */
 import { shellQuote } from "../../host/programs.js";
 import type { Layout } from "./layout.js";
 
-/** Last `console=` wins /dev/console: the serial line, which the run's console log records. */
+/**
+ * Kernel arguments. The last `console=` becomes /dev/console: the serial line, which the console
+ * log records.
+ */
 const KERNEL_ARGUMENTS = "console=tty0 console=ttyS0,115200";
 
-/** Where results for the host lie in the tree until they are copied out. */
-export const OUT = "/.vmbuild-out";
+/** Folder in the tree with results for the host, until they are copied out. */
+export const OUTPUT_FOLDER = "/.vmbuild-out";
 
-/** Files of the image, by path. Mode 0644. */
+/** Returns the files of the image by path. Their mode is 0644. */
 export function guestFiles(layout: Layout): Record<string, string> {
   return {
     "/etc/fstab": [
       `UUID=${layout.rootUuid} / ext4 errors=remount-ro 0 1`,
-      // Only boot loader updates need it: `mount /boot/efi` first.
+      // Needed only for updates of the boot loader, after `mount /boot/efi`.
       `PARTUUID=${layout.espPartitionUuid} /boot/efi vfat umask=0077,noauto 0 0`,
       "",
     ].join("\n"),
@@ -25,7 +31,7 @@ export function guestFiles(layout: Layout): Record<string, string> {
       "ff02::2 ip6-allrouters",
       "",
     ].join("\n"),
-    // Translated descriptions take more time than the packages' own list, at each update.
+    // Downloading translated descriptions takes longer than the package list itself.
     "/etc/apt/apt.conf.d/50-vmbuild": 'Acquire::Languages "none";\n',
     "/etc/default/locale": "LANG=C.UTF-8\n",
     "/etc/default/grub.d/50-vmbuild.cfg": [
@@ -39,7 +45,8 @@ export function guestFiles(layout: Layout): Record<string, string> {
       "GRUB_DISABLE_OS_PROBER=true",
       "",
     ].join("\n"),
-    // The network also comes up where cloud-init has been removed; its own file sorts first.
+    // Configures the network also where cloud-init has been removed; cloud-init's own file sorts
+    // first.
     "/etc/systemd/network/90-default-dhcp.network": [
       "[Match]",
       "Name=en* eth*",
@@ -53,7 +60,7 @@ export function guestFiles(layout: Layout): Record<string, string> {
       "datasource_list: [NoCloud, ConfigDrive, OpenNebula, OpenStack, Ec2, None]",
       "",
     ].join("\n"),
-    // Modules of cloud-config may take long and do nothing for SSH; one thing after the other.
+    // cloud-config's modules may take long and do not affect SSH, so they run after it is ready.
     "/etc/systemd/system/cloud-config.service.d/after-ssh.conf": [
       "[Unit]",
       "After=ssh.service",
@@ -62,13 +69,13 @@ export function guestFiles(layout: Layout): Record<string, string> {
   };
 }
 
-/** GRUB's modules inside core.img and BOOTX64.EFI: enough to read the menu from ext4 on GPT. */
+/** GRUB modules in core.img and BOOTX64.EFI that are needed to read the menu from ext4 on GPT. */
 const MODULES = [
   ...["part_gpt", "part_msdos", "ext2", "search", "search_fs_uuid", "normal", "configfile"],
   ...["linux", "echo", "test", "minicmd", "serial", "terminal", "gzio", "reboot", "halt"],
 ].join(" ");
 
-/** The first menu; `update-grub` in the guest writes a longer one in its place. */
+/** Returns the first menu; `update-grub` in the guest replaces it by a longer one. */
 function grubMenu(layout: Layout): string {
   return [
     "set default=0",
@@ -84,7 +91,10 @@ function grubMenu(layout: Layout): string {
   ].join("\n");
 }
 
-/** Run by `sh -e` with the tree's path as $1, outside of the tree. */
+/**
+ * Returns the script that writes the files. It is run by `sh -e` outside the tree, with the tree's
+ * path as $1.
+ */
 export function writeFilesScript(layout: Layout): string {
   const writes = Object.entries(guestFiles(layout)).map(
     ([path, content]) =>
@@ -93,7 +103,10 @@ export function writeFilesScript(layout: Layout): string {
   return writes.join("\n");
 }
 
-/** Run by `sh -e` inside the tree: initramfs, boot loader, and facts for the host. */
+/**
+ * Returns the script that creates initramfs, boot loader and facts for the host. It is run by `sh
+ * -e` inside the tree.
+ */
 export function finishScript(layout: Layout): string {
   const early = [`search.fs_uuid ${layout.rootUuid} root`, "set prefix=($root)/boot/grub", ""].join(
     "\n",
@@ -102,28 +115,31 @@ export function finishScript(layout: Layout): string {
 test -n "$kernel"
 unset INITRD
 update-initramfs -c -k "$kernel"
-mkdir -p ${OUT} /boot/grub /boot/efi
-printf %s ${shellQuote(early)} > ${OUT}/early.cfg
+mkdir -p ${OUTPUT_FOLDER} /boot/grub /boot/efi
+printf %s ${shellQuote(early)} > ${OUTPUT_FOLDER}/early.cfg
 printf %s ${shellQuote(grubMenu(layout))} | sed "s/@KERNEL@/$kernel/g" > /boot/grub/grub.cfg
 chmod 0600 /boot/grub/grub.cfg
 for platform in i386-pc x86_64-efi; do
   mkdir -p /boot/grub/$platform
   cp /usr/lib/grub/$platform/*.mod /usr/lib/grub/$platform/*.lst /boot/grub/$platform/
 done
-grub-mkimage -O i386-pc -c ${OUT}/early.cfg -p /boot/grub -o ${OUT}/core.img biosdisk ${MODULES}
-cp /usr/lib/grub/i386-pc/boot.img ${OUT}/boot.img
-grub-mkimage -O x86_64-efi -c ${OUT}/early.cfg -p /boot/grub -o ${OUT}/BOOTX64.EFI ${MODULES}
-dpkg-query -W -f '\${Package}=\${Version}\\n' > ${OUT}/packages
-printf %s "$kernel" > ${OUT}/kernel
+grub-mkimage -O i386-pc -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/core.img biosdisk ${MODULES}
+cp /usr/lib/grub/i386-pc/boot.img ${OUTPUT_FOLDER}/boot.img
+grub-mkimage -O x86_64-efi -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/BOOTX64.EFI ${MODULES}
+dpkg-query -W -f '\${Package}=\${Version}\\n' > ${OUTPUT_FOLDER}/packages
+printf %s "$kernel" > ${OUTPUT_FOLDER}/kernel
 systemctl --quiet enable systemd-networkd.service systemd-resolved.service
 # Looks for LVM snapshots at each boot; there is no LVM.
 systemctl --quiet disable e2scrub_reap.service e2scrub_all.timer
-chmod -R a+rX ${OUT}`;
+chmod -R a+rX ${OUTPUT_FOLDER}`;
 }
 
-/** Run by `sh -e` with the tree's path as $1: takes away what must not be in an image. */
-export function tidyScript(): string {
-  return `rm -rf "$1"${OUT}
+/**
+ * Returns the script that removes what must not be in an image. It is run by `sh -e` with the
+ * tree's path as $1.
+ */
+export function cleanUpScript(): string {
+  return `rm -rf "$1"${OUTPUT_FOLDER}
 rm -f "$1"/etc/ssh/ssh_host_*_key "$1"/etc/ssh/ssh_host_*_key.pub
 rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 rm -f "$1"/var/lib/systemd/random-seed "$1"/var/lib/systemd/credential.secret

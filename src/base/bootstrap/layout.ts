@@ -1,50 +1,50 @@
-/** Where things lie on the disk. Bytes unless a name says sectors. */
+/** Plans the partitions of the disk. Units are bytes unless a name says sectors. */
 import type { BootstrapSpec } from "./spec.js";
 import { DEFAULT_SIZE, derivedUuid } from "./spec.js";
 
-/** GPT and GRUB count in these. */
+/** Size of a sector for GPT and GRUB. Bytes. */
 export const SECTOR = 512;
 const MIB = 2 ** 20;
 
-/** A place on the disk. */
+/** Range of the disk. */
 export interface Extent {
   readonly offset: number;
   readonly size: number;
 }
 
-/** The disk's plan. */
+/** Layout of the disk. */
 export interface Layout {
   readonly size: number;
-  /** Holds GRUB's core image for BIOS. */
+  /** Partition of GRUB's core image for BIOS. */
   readonly biosBoot: Extent;
-  /** The EFI system partition, FAT. */
+  /** EFI system partition, FAT. */
   readonly esp: Extent;
-  /** ext4. Last on the disk, so that growpart can extend it. */
+  /** Root partition, ext4. It is the last one on the disk, so that growpart can extend it. */
   readonly root: Extent;
   readonly rootUuid: string;
-  /** FAT's serial number, 8 hex digits. */
+  /** Serial number of the FAT file system, 8 hex digits. */
   readonly espSerial: string;
   readonly espPartitionUuid: string;
   /** Input for sfdisk(8). */
   readonly sfdisk: string;
 }
 
-/** GPT's partition types (UEFI specification, discoverable partitions specification). */
+/** Partition types of GPT (UEFI specification, discoverable partitions specification). */
 const TYPES = {
   biosBoot: "21686148-6449-6E6F-744E-656564454649",
   esp: "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
   root: "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
 } as const;
 
-/** Plans the disk; the same spec always gives the same plan. */
+/** Plans the disk. The same spec always results in the same layout. */
 export function planDisk(spec: BootstrapSpec): Layout {
   const size = Math.ceil((spec.size ?? DEFAULT_SIZE) / MIB) * MIB;
   const biosBoot = { offset: MIB, size: 3 * MIB };
   const esp = { offset: 4 * MIB, size: 60 * MIB };
-  // The last MiB is for GPT's copy of itself.
+  // The last MiB contains GPT's backup.
   const root = { offset: 64 * MIB, size: size - 65 * MIB };
   const espPartitionUuid = derivedUuid(spec, "esp partition");
-  // Numbers as Debian's cloud images have them: the root file system is partition 1.
+  // Numbered as in Debian's cloud images: the root file system is partition 1.
   const line = (number: number, extent: Extent, type: string, uuid: string, name: string) =>
     `${number}: start=${extent.offset / SECTOR}, size=${extent.size / SECTOR}, ` +
     `type=${type}, uuid=${uuid}, name="${name}"`;

@@ -1,19 +1,25 @@
-/** How a root file system is made here: which rights there are, and programs run with them. */
+/**
+ * Determines the rights with which a root file system can be created on this host, and runs
+ * programs with them.
+ */
 import { VmbuildError } from "../../errors.js";
 import type { RunOptions, RunResult } from "../../host/programs.js";
 import { runProgram } from "../../host/programs.js";
 
-/** mmdebstrap's modes that this host can do; see {@link findRights}. */
+/** Mode of mmdebstrap that this host supports; see {@link findRights}. */
 export interface Rights {
   readonly mode: "unshare" | "root";
-  /** Whether files of the tree belong to other users than the caller: then only they remove it. */
+  /**
+   * Whether files of the tree belong to other users than the caller, who then cannot remove them
+   * directly.
+   */
   readonly mapped: boolean;
 }
 
 /**
- * Finds the way that this host allows. `unshare` keeps every mount in a namespace that ends with
- * mmdebstrap; a normal user also gets a user namespace, through newuidmap and /etc/subuid. Root
- * in a container that forbids mount namespaces falls back to `root`.
+ * Finds the mode that this host supports. `unshare` makes all mounts in a namespace that ends with
+ * mmdebstrap; a normal user also gets a user namespace, through newuidmap and /etc/subuid. Root in
+ * a container that forbids mount namespaces uses `root`.
  * @throws {VmbuildError} HOST_UNSUPPORTED for a normal user without user namespaces.
  */
 export async function findRights(signal: AbortSignal): Promise<Rights> {

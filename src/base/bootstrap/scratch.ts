@@ -1,4 +1,4 @@
-/** The folder in which a root file system is unpacked, and its removal, come what may. */
+/** Creates and removes the folder in which a root file system is unpacked. */
 import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Emit } from "../../events/types.js";
@@ -7,37 +7,38 @@ import { isLocked, tryLock } from "../../host/lock.js";
 import type { Rights } from "./namespace.js";
 import { runAsOwner } from "./namespace.js";
 
-/** A place for one tree. */
+/** Folder for one tree. */
 export interface Scratch {
-  /** Where the tree goes; not there yet. */
+  /** Path of the tree, which does not exist yet. */
   readonly tree: string;
-  /** Removes all of it. Takes no signal: aborts end here. */
+  /** Removes the folder. Not cancellable, since it runs after cancellation. */
   remove(): Promise<void>;
 }
 
 const PREFIX = "vmbuild-bootstrap-";
-/** Held by the run that uses the folder; its presence tells a folder that is ready to be judged. */
+/** Lock of the run that uses the folder. A folder without it is still being created. */
 const LOCK = "lock";
 
-/** Where a tree goes that its owner must reach from outside of the caller's private folders. */
+/** Returns the folder for trees whose owner cannot access the caller's private folders. */
 function publicFolder(): string {
-  // Not /tmp: often in memory, and a tree has a gigabyte.
+  // Not /tmp, which is often in memory: a tree takes about a gigabyte.
   return process.env["TMPDIR"] ?? "/var/tmp";
 }
 
-/** Removes a folder whose tree may belong to others. */
+/** Removes a folder whose tree may belong to other users. */
 async function removeFolder(rights: Rights, folder: string): Promise<void> {
   const tree = join(folder, "tree");
   if (rights.mapped && (await statIfThere(tree)) !== undefined) {
-    // It may empty the tree's own folder but not remove it, which is ours: no matter.
+    // The owner of the tree can empty the tree's top folder but not remove it; `rm` below does
+    // that.
     await runAsOwner(rights, "rm", ["-rf", "--one-file-system", "--", tree]);
   }
   await rm(folder, { recursive: true, force: true });
 }
 
 /**
- * Makes an empty folder for the tree: in the work folder, or, where the tree's owner is neither
- * the caller nor root and could not pass the private folders above it, in a public one.
+ * Creates an empty folder for the tree: in the work folder, or in a public one where the tree's
+ * owner is neither the caller nor root and has no access to the caller's private folders.
  */
 export async function makeScratch(rights: Rights, workFolder: string): Promise<Scratch> {
   if (!rights.mapped) {
@@ -62,15 +63,15 @@ export async function makeScratch(rights: Rights, workFolder: string): Promise<S
   return { tree: join(folder, "tree"), remove };
 }
 
-/** Removes what this user's runs left in the public folder when they were killed, and says so. */
-export async function tidyScratch(rights: Rights, emit: Emit): Promise<void> {
+/** Removes folders of this user's killed runs from the public folder, with a note. */
+export async function removeAbandonedScratch(rights: Rights, emit: Emit): Promise<void> {
   if (!rights.mapped) return;
   const names = (await readdir(publicFolder())).filter((name) => name.startsWith(PREFIX));
   for (const folder of names.map((name) => join(publicFolder(), name))) {
     const lock = join(folder, LOCK);
     const owner = await stat(folder).then(
       (status) => status.uid,
-      () => undefined, // another run has just removed it
+      () => undefined, // Another run has just removed it.
     );
     if (owner !== process.getuid?.() || (await statIfThere(lock)) === undefined) continue;
     if (await isLocked(lock)) continue;

@@ -1,28 +1,28 @@
-/** Where packages come from: the mirrors that this host's own apt uses, for any Debian suite. */
+/** Determines the package sources: the mirrors of this host's own apt, for any Debian suite. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { statIfThere } from "../../host/files.js";
 import { runProgram } from "../../host/programs.js";
 
-/** One archive that packages are taken from. */
+/** Package archive. */
 export interface Source {
-  /** As the host's apt has it. */
+  /** Address as in the host's apt configuration. */
   readonly uri: string;
   /** `trixie`, `trixie-updates`, `trixie-security`. */
   readonly suite: string;
   readonly components: readonly string[];
 }
 
-/** The roles that a host's archives can have; others (backports, proposed) are left out. */
+/** Suffixes of the suites that are used; others (backports, proposed) are ignored. */
 const ROLES = ["", "-updates", "-security"] as const;
 
-/** `apt-get indextargets` fills these in from the Release files it has (apt-get(8)). */
+/** Format for `apt-get indextargets`, which fills it in from its Release files (apt-get(8)). */
 const FORMAT = "$(REPO_URI)|$(CODENAME)|$(COMPONENT)|$(ORIGIN)|$(CREATED_BY)";
 
 /**
- * The archives for `suite`, from what `apt-get indextargets` printed in {@link FORMAT}.
- * An archive of the host's release stands for the same one of the suite: Debian's mirrors carry
- * every release under one address. Empty when the host has no Debian archive.
+ * Returns the sources for `suite` from the output of `apt-get indextargets` in {@link FORMAT}. An
+ * archive of the host's release is also used for other suites, because Debian's mirrors have all
+ * releases under one address. Empty when the host has no Debian archive.
  * @param hostCodename the host's own release, such as `bookworm`.
  */
 export function sourcesFor(suite: string, hostCodename: string, targets: string): Source[] {
@@ -37,17 +37,20 @@ export function sourcesFor(suite: string, hostCodename: string, targets: string)
     source.components.add(component);
     found.set(key, source);
   }
-  // Unstable has neither updates nor security archives.
+  // Unstable has no updates and no security archive.
   const rolling = suite === "sid" || suite === "unstable";
   return [...found.values()]
     .filter((source) => !rolling || source.suite === suite)
     .map((source) => ({ ...source, components: [...source.components].toSorted() }));
 }
 
-/** Debian's keys as packages ship them; newer releases use the first name. */
+/** Names of Debian's keyring; newer releases use the first one. */
 const KEYRINGS = ["debian-archive-keyring.pgp", "debian-archive-keyring.gpg"];
 
-/** The host's keyring of Debian's archives, or undefined: then apt's trusted keys must do. */
+/**
+ * Returns the host's keyring of Debian's archives; undefined where there is none and apt's trusted
+ * keys are used.
+ */
 export async function archiveKeyring(): Promise<string | undefined> {
   for (const name of KEYRINGS.toReversed()) {
     const path = join("/usr/share/keyrings", name);
@@ -56,7 +59,7 @@ export async function archiveKeyring(): Promise<string | undefined> {
   return undefined;
 }
 
-/** The sources in deb822 form (sources.list(5)). */
+/** Formats the sources as deb822 (sources.list(5)). */
 export function formatSources(sources: readonly Source[], keyring: string | undefined): string {
   return sources
     .map((source) =>
@@ -72,15 +75,15 @@ export function formatSources(sources: readonly Source[], keyring: string | unde
     .join("\n");
 }
 
-/** The host's code name, or an empty text where /etc/os-release has none. */
+/** Returns the host's code name; empty where /etc/os-release has none. */
 async function hostCodename(): Promise<string> {
-  const text = await readFile("/etc/os-release", "utf8").catch(() => ""); // then nothing matches
+  const text = await readFile("/etc/os-release", "utf8").catch(() => ""); // Then no source matches.
   return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(text)?.[1] ?? "";
 }
 
 /**
- * Asks the host's apt for its mirrors. Where apt has no lists (a container's image), it fetches
- * them into `workFolder`, since the origin of an archive stands nowhere else.
+ * Asks the host's apt for its mirrors. Where apt has no package lists (as in container images),
+ * they are downloaded to `workFolder`: only they contain the origin of an archive.
  */
 export async function hostSources(
   suite: string,
@@ -88,18 +91,18 @@ export async function hostSources(
   signal: AbortSignal,
 ): Promise<Source[]> {
   const codename = await hostCodename();
-  const ask = async (options: readonly string[]): Promise<Source[]> => {
-    const asked = await runProgram("apt-get", [...options, "indextargets", "--format", FORMAT], {
+  const listTargets = async (options: readonly string[]): Promise<Source[]> => {
+    const listed = await runProgram("apt-get", [...options, "indextargets", "--format", FORMAT], {
       signal,
       captureOutput: true,
     });
-    return sourcesFor(suite, codename, asked.stdout);
+    return sourcesFor(suite, codename, listed.stdout);
   };
-  const known = await ask([]);
+  const known = await listTargets([]);
   if (known.length > 0) return known;
   const lists = join(workFolder, "lists");
   await mkdir(join(lists, "partial"), { recursive: true });
   const options = ["-o", `Dir::State::Lists=${lists}`, "-o", "Debug::NoLocking=1"];
   await runProgram("apt-get", [...options, "-qq", "update"], { signal });
-  return ask(options);
+  return listTargets(options);
 }

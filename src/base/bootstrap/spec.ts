@@ -1,29 +1,35 @@
-/** What a bootstrapped base is made of, and the key under which it is cached. Pure. */
+/** Defines what a bootstrapped base consists of, and the key under which it is cached. Pure. */
 import { createHash } from "node:crypto";
 import { VmbuildError } from "../../errors.js";
 
-/** What a template asks for. */
+/** Bootstrap as a template defines it. */
 export interface BootstrapSpec {
-  /** Debian's code name: `bookworm`, `trixie`. */
+  /** Code name of a Debian release: `bookworm`, `trixie`. */
   readonly suite: string;
-  /** Packages beside those that make the image boot and answer. */
+  /** Packages in addition to the essential ones. */
   readonly packages: readonly string[];
-  /** Virtual size of the image, bytes; {@link DEFAULT_SIZE} unless given. */
+  /** Virtual size of the image in bytes; by default {@link DEFAULT_SIZE}. */
   readonly size?: number | undefined;
 }
 
-/** Raised whenever the same spec would give another image; part of the cache key. */
+/**
+ * Version of the procedure. Raised when the same spec results in another image; part of the cache
+ * key.
+ */
 const RECIPE = 2;
 
-/** Virtual bytes. The file is sparse, and the build's overlay is grown to the machine's disk. */
+/**
+ * Default virtual size in bytes. The file is sparse, and the build's overlay has the size of the
+ * machine's disk.
+ */
 export const DEFAULT_SIZE = 3 * 2 ** 30;
 
-/** Below this the packages that every base has do not fit. */
+/** Smallest virtual size in bytes that the essential packages fit into. */
 const SMALLEST_SIZE = 2 ** 31;
 
 /**
- * What every base has: kernel, boot loader, init, network, SSH and cloud-init. The list keeps to
- * what makes a bare image boot, be reached and be provisioned; the rest is the template's.
+ * Packages of every base: kernel, boot loader, init, network, SSH and cloud-init. Only what an
+ * image needs to boot and to be provisioned; the template adds the rest.
  */
 const ESSENTIAL_PACKAGES: readonly string[] = [
   "ca-certificates",
@@ -50,36 +56,36 @@ const ESSENTIAL_PACKAGES: readonly string[] = [
   "zstd",
 ];
 
-/** The cache key in readable form; a cache shows its differences to explain a miss. */
+/** Cache key in readable form. */
 export interface BootstrapKey {
   readonly kind: "bootstrap";
   readonly recipe: number;
   readonly architecture: "amd64";
   readonly suite: string;
-  /** Sorted, without repetition, essential ones included. */
+  /** Sorted and unique, including the essential ones. */
   readonly packages: readonly string[];
-  /** Virtual bytes. */
+  /** Virtual size in bytes. */
   readonly size: number;
 }
 
-/** apt's code names, and the symbolic names that follow releases about. */
+/** Code names and symbolic names of releases. */
 const SUITE = /^[a-z][a-z0-9-]{0,39}$/;
-/** Debian policy 5.6.1: lower case letters, digits, `+`, `-`, `.`; two characters at least. */
+/** Debian policy 5.6.1: lower case letters, digits, `+`, `-`, `.`; at least two characters. */
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]+$/;
 
 function invalid(message: string, hint: string): VmbuildError {
   return new VmbuildError("BASE_BOOTSTRAP", message, { hint });
 }
 
-/** The packages to install: the essential ones and the template's, sorted, each once. */
+/** Returns the packages to install: the essential ones and the template's, sorted and unique. */
 export function allPackages(spec: BootstrapSpec): string[] {
   return [...new Set([...ESSENTIAL_PACKAGES, ...spec.packages])].toSorted();
 }
 
 /**
- * Checks the names before any of them reaches a shell or apt, which would read `-x`, `name/suite`
- * or a pattern as something else than a name.
- * @throws {VmbuildError} BASE_BOOTSTRAP, naming the value.
+ * Checks all names before they reach a shell or apt, which would not interpret `-x`, `name/suite`
+ * or a pattern as a name.
+ * @throws {VmbuildError} BASE_BOOTSTRAP with the invalid value.
  */
 export function checkSpec(spec: BootstrapSpec): void {
   if (!SUITE.test(spec.suite)) {
@@ -89,7 +95,7 @@ export function checkSpec(spec: BootstrapSpec): void {
     );
   }
   const wrong = allPackages(spec).filter(
-    // apt takes a last `-` or `+` for "remove" or "install"; g++ is a package all the same.
+    // For apt, a final `-` or `+` means "remove" or "install"; g++ is nevertheless a package.
     (name) => !PACKAGE.test(name) || name.endsWith("-") || /[^+]\+$/.test(name),
   );
   if (wrong.length > 0) {
@@ -107,7 +113,7 @@ export function checkSpec(spec: BootstrapSpec): void {
   }
 }
 
-/** The readable form of {@link bootstrapKey}. */
+/** Returns {@link bootstrapKey} in readable form. */
 export function describeBootstrap(spec: BootstrapSpec): BootstrapKey {
   return {
     kind: "bootstrap",
@@ -119,14 +125,19 @@ export function describeBootstrap(spec: BootstrapSpec): BootstrapKey {
   };
 }
 
-/** What the cache key of a bootstrapped base depends on, as the sha256 of its JSON in hex. */
+/**
+ * Returns the cache key of a bootstrapped base: the sha256 of its readable form as JSON, in hex.
+ */
 export function bootstrapKey(spec: BootstrapSpec): string {
   return createHash("sha256")
     .update(JSON.stringify(describeBootstrap(spec)))
     .digest("hex");
 }
 
-/** A UUID that is the same for the same key and purpose, so that an image can be made again. */
+/**
+ * Returns a UUID derived from the key and a purpose, so that the same spec results in the same
+ * image.
+ */
 export function derivedUuid(spec: BootstrapSpec, purpose: string): string {
   const hex = createHash("sha256")
     .update(`${bootstrapKey(spec)} ${purpose}`)

@@ -1,7 +1,7 @@
-/** How far a bootstrap is, from the lines in which mmdebstrap names its stages. */
+/** Reports the progress of a bootstrap from the lines in which mmdebstrap names its stages. */
 import type { Emit } from "../../events/types.js";
 
-/** The beginning of a line, and the share of the whole that is then done, in percent. */
+/** Beginning of a line, and the progress at that point in percent. */
 const STAGES: readonly (readonly [start: string, percent: number])[] = [
   ["I: running apt-get update", 2],
   ["I: downloading packages", 5],
@@ -13,7 +13,7 @@ const STAGES: readonly (readonly [start: string, percent: number])[] = [
   ["I: success", 88],
 ];
 
-/** The progress of the whole job. */
+/** Emits the progress of the bootstrap. */
 export function emitProgress(suite: string, emit: Emit, percent: number): void {
   emit({
     type: "progress",
@@ -25,7 +25,7 @@ export function emitProgress(suite: string, emit: Emit, percent: number): void {
   });
 }
 
-/** Makes a listener for mmdebstrap's lines that tells each stage once, in rising order. */
+/** Returns a listener for mmdebstrap's lines that reports each stage once, in ascending order. */
 export function followStages(suite: string, emit: Emit): (line: string) => void {
   let reached = 0;
   return (line) => {

@@ -1,14 +1,14 @@
-/** Runs a program of which nothing may be left: not its children, nor after a kill of vmbuild. */
+/** Runs a program and kills all its descendants when it is cancelled or vmbuild dies. */
 import { PassThrough } from "node:stream";
 import type { RunOptions, RunResult } from "../../host/programs.js";
 import { runProgram } from "../../host/programs.js";
 
 /**
- * The program runs in a process group of its own. mmdebstrap answers a signal only when apt is
- * through, and its children outlive it, so the whole group is killed: on SIGTERM, which is how an
- * abort comes, and when standard input ends, which is how the death of vmbuild shows (the watcher
- * has a group of its own too, so that it outlives a kill of ours). One of the program's group is
- * the first process of mmdebstrap's PID namespace, and takes everything in it along.
+ * Runs the program in a process group of its own. mmdebstrap handles a signal only after apt has
+ * finished, and its children outlive it, so the whole group is killed: on SIGTERM, when the run is
+ * cancelled, and at the end of standard input, when vmbuild dies. The watcher has its own group, so
+ * that it survives a kill of the supervisor's. The first process of mmdebstrap's PID namespace is
+ * in the killed group, and all others in the namespace end with it.
  */
 const SUPERVISOR = `
 exec 3<&0 </dev/null
@@ -24,7 +24,7 @@ kill "$watcher" 2>/dev/null
 exit "$status"
 `;
 
-/** {@link runProgram} without an input, and without survivors. */
+/** Runs a program like {@link runProgram}, without input; no descendant survives it. */
 export async function runSupervised(
   file: string,
   args: readonly string[],

@@ -6,7 +6,7 @@ const schema = z
   .strictObject({ appliance: z.string().min(1).describe("name or path of another template") })
   .describe("finished image of another template");
 
-/** The finished artifact of another template. */
+/** Finished artifact of another template. */
 export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
   name: "appliance",
   form: "{appliance}",
@@ -28,7 +28,7 @@ export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
     }
   },
   inspect({ appliance }) {
-    const state = "image of another template";
-    return { origin: appliance, present: state, absent: state };
+    const description = "image of another template";
+    return { origin: appliance, present: description, absent: description };
   },
 });

@@ -40,7 +40,7 @@ function check({ bootstrap }: Definition): BaseCheck {
   return { image: bootstrapLocation(spec), virtualSize: spec.size ?? DEFAULT_SIZE };
 }
 
-/** A base that is made from the distribution's packages. */
+/** Base that is created from Debian packages. */
 export const bootstrapBase = defineBaseKind<Definition>({
   name: "bootstrap",
   form: "{bootstrap: {suite}}",

@@ -21,7 +21,7 @@ const specOf = ({ path }: Definition, folder: string): PathSpec => ({
   path: resolve(folder, path),
 });
 
-/** A disk image of this host. */
+/** Disk image on this host. */
 export const pathBase = defineBaseKind<Definition>({
   name: "path",
   form: "{path}",

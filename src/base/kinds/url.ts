@@ -21,12 +21,13 @@ type Definition = z.infer<typeof schema>;
 
 const specOf = (base: Definition, folder: string) => urlSpec(base, folder);
 
-/** A disk image that is downloaded. */
+/** Disk image that is downloaded. */
 export const urlBase = defineBaseKind<Definition>({
   name: "url",
   form: "{url, checksum}",
   schema,
-  // A download could otherwise copy any file that the caller can read into the artifact.
+  // A download could otherwise refer to any file that the caller can read, and copy it into the
+  // artifact.
   mayUseOtherFiles: false,
   resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
   programs: (base, folder) => urlPrograms({ ...specOf(base, folder), unpack: true }),

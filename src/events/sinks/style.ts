@@ -1,10 +1,10 @@
-/** Colours and marks of everything that is printed. */
+/** Defines the colours and symbols of terminal output. */
 import { styleText } from "node:util";
 
-/** Puts a text into a colour, or leaves it as it is. */
+/** Applies a colour to a text, or returns it unchanged. */
 export type Paint = (text: string) => string;
 
-/** The few colours in use. With colour off, each returns its text unchanged. */
+/** Colours in use. Without colour, each function returns its text unchanged. */
 export interface Style {
   readonly bold: Paint;
   readonly dim: Paint;
@@ -16,7 +16,7 @@ export interface Style {
 
 type Format = keyof Style;
 
-/** Returns the palette, with colour or without: the caller has looked at the stream and at NO_COLOR. */
+/** Returns the palette. The caller decides about colour, from the stream and NO_COLOR. */
 export function createStyle(enabled: boolean): Style {
   const paint =
     (format: Format): Paint =>
@@ -32,7 +32,7 @@ export function createStyle(enabled: boolean): Style {
   };
 }
 
-/** Marks for terminals with and without Unicode. */
+/** Symbols for terminals with and without Unicode. */
 export interface Marks {
   readonly done: string;
   readonly failed: string;
@@ -47,7 +47,7 @@ export interface Marks {
   readonly busy: readonly string[];
 }
 
-/** Creates marks of one column each. */
+/** Creates symbols that are one column wide. */
 export function createMarks(unicode: boolean): Marks {
   return unicode
     ? {

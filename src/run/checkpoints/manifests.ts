@@ -1,9 +1,11 @@
-/** What each state of a build is made from: one manifest for the machine, one for each step. */
+/**
+ * Creates the manifests of a build: one for the machine before the first step, one for each step.
+ */
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { basename, relative, sep } from "node:path";
 import { describeContent, digestOf } from "../../checkpoints/content.js";
-import type { KeepText } from "../../checkpoints/content.js";
+import type { StoreText } from "../../checkpoints/content.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
 import { createRedact } from "../../checkpoints/secrets.js";
 import type { Redact } from "../../checkpoints/secrets.js";
@@ -21,12 +23,15 @@ import type { HostFacts } from "../../requirements/host.js";
 import { planMachine, planSeed } from "../../requirements/plan.js";
 import type { Prepared } from "../prepare.js";
 
-/** Changes when this version makes states that an older one's cannot stand in for. */
-const FORMAT = "1";
+/** Version of the manifests. Raised when older checkpoints can no longer replace new ones. */
+const MANIFEST_FORMAT = "1";
 
 const hash = (text: string | Buffer): string => createHash("sha256").update(text).digest("hex");
 
-/** With `-cpu host` a guest has seen this host's processor, and may not run on another. */
+/**
+ * Returns the model of the host's processor. With `-cpu host` the guest knows it, and its
+ * checkpoint may not run on another.
+ */
 async function hostCpu(): Promise<string> {
   const text = await readFile("/proc/cpuinfo", "utf8");
   const field = (name: string): string =>
@@ -34,8 +39,10 @@ async function hostCpu(): Promise<string> {
   return `${field("model name")}, features ${hash(field("flags")).slice(0, 12)}`;
 }
 
-/** The argument list with the same names for what differs from run to run. */
-function argumentsOf(shape: MachineShape, host: HostFacts): string[] {
+/**
+ * Returns QEMU's arguments with fixed names in place of paths and ports that differ between runs.
+ */
+function normalizedArguments(shape: MachineShape, host: HostFacts): string[] {
   const files = {
     disk: "/disk",
     readOnlyDisks: ["/seed"],
@@ -52,8 +59,8 @@ async function baseDigest(prepared: Prepared, signal: AbortSignal): Promise<stri
   return base.digest ?? `sha256:${await digestOf(base.path, { signal })}`;
 }
 
-/** The files that the base lay on, by number: their folders count for nothing. */
-function otherFilesOf({ base }: Prepared): Manifest {
+/** Describes the backing files of the base by number; their folders are irrelevant. */
+function describeOtherFiles({ base }: Prepared): Manifest {
   const entries = base.otherFiles.map(({ path, digest }, index) => [
     `base file ${index + 2} (${basename(path)})`,
     digest,
@@ -61,8 +68,11 @@ function otherFilesOf({ base }: Prepared): Manifest {
   return Object.fromEntries(entries) as Manifest;
 }
 
-/** The seed's text without what is new in each: the keys and the instance's id. */
-async function seedText(template: Template): Promise<Record<string, string>> {
+/**
+ * Describes the content of the seed, without the keys and the instance ID, which are new in each
+ * run.
+ */
+async function describeSeed(template: Template): Promise<Record<string, string>> {
   const pair = { private: "private", public: "public" };
   const keys = { client: pair, host: pair };
   const files = await composeSeed({ ...planSeed(template), instanceId: "instance", keys });
@@ -74,7 +84,10 @@ async function seedText(template: Template): Promise<Record<string, string>> {
   );
 }
 
-/** What the state before the first step is made from. Builds that agree in it share that state. */
+/**
+ * Creates the manifest of the machine before the first step. Builds with the same manifest share
+ * its checkpoint.
+ */
 export async function rootManifest(
   template: Template,
   prepared: Prepared,
@@ -84,9 +97,9 @@ export async function rootManifest(
   const shape = completeShape(planMachine(template), host.accelerator);
   const { uefi } = host;
   return {
-    format: FORMAT,
+    format: MANIFEST_FORMAT,
     base: await baseDigest(prepared, signal),
-    ...otherFilesOf(prepared),
+    ...describeOtherFiles(prepared),
     QEMU: host.qemu.text,
     "machine.binary": shape.binary,
     "machine.accelerator": shape.accelerator,
@@ -99,47 +112,47 @@ export async function rootManifest(
     "machine.firmware": shape.firmware,
     "machine.network": shape.network,
     "machine.arguments": JSON.stringify(shape.extraArguments),
-    "QEMU's arguments": `sha256:${hash(JSON.stringify(argumentsOf(shape, host)))}`,
+    "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, host)))}`,
     ...(uefi ? { "UEFI code": `sha256:${await digestOf(uefi.code, { signal })}` } : {}),
     ...(uefi
       ? { "UEFI variables": `sha256:${await digestOf(uefi.variablesTemplate, { signal })}` }
       : {}),
     "ssh.user": template.ssh.user,
-    ...(await seedText(template)),
+    ...(await describeSeed(template)),
   };
 }
 
-/** Everything that describing a template's steps needs. */
+/** Data needed to describe the steps of a template. */
 export interface StepDescriber {
   readonly template: Template;
   readonly inputs: readonly ResolvedInput[];
   readonly redact: Redact;
-  /** Undefined where nothing of a build may be kept. */
-  readonly keepText: KeepText | undefined;
+  /** Undefined where nothing of a build may be stored. */
+  readonly storeText: StoreText | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Gets ready to describe steps. */
-export async function createDescriber(
+/** Creates the data needed to describe steps. */
+export async function createStepDescriber(
   template: Template,
   inputs: readonly ResolvedInput[],
-  keepText: KeepText | undefined,
+  storeText: StoreText | undefined,
   signal: AbortSignal,
 ): Promise<StepDescriber> {
   const { secrets } = template;
-  const holdsSecret = (content: Buffer): boolean =>
+  const containsSecret = (content: Buffer): boolean =>
     secrets.some((secret) => secret !== "" && content.includes(secret));
-  const keepHarmless: KeepText | undefined =
-    keepText &&
+  const storeUnlessSecret: StoreText | undefined =
+    storeText &&
     (async (sha256, content) => {
-      if (!holdsSecret(content)) await keepText(sha256, content);
+      if (!containsSecret(content)) await storeText(sha256, content);
     });
   const redact = await createRedact(secrets);
-  return { template, inputs, redact, keepText: keepHarmless, signal };
+  return { template, inputs, redact, storeText: storeUnlessSecret, signal };
 }
 
-/** Values of a definition without the places of inputs, which say nothing of what they hold. */
-function withoutPlaces(text: string, inputs: readonly ResolvedInput[]): string {
+/** Replaces the paths of inputs by their names: a path says nothing about the content. */
+function replaceInputPaths(text: string, inputs: readonly ResolvedInput[]): string {
   return inputs
     .toSorted((one, other) => other.path.length - one.path.length)
     .reduce((rest, { name, path }) => rest.replaceAll(path, `input ${name}`), text);
@@ -148,10 +161,12 @@ function withoutPlaces(text: string, inputs: readonly ResolvedInput[]): string {
 function actionManifest(action: ParsedAction, number: number, describer: StepDescriber): Manifest {
   const manifest: Record<string, string> = {};
   for (const [key, value] of Object.entries(action.value as Record<string, unknown>)) {
-    // Whether an action runs again is no part of what it does.
+    // `cache` controls whether the action runs again, not what it does.
     if (key === "cache" || value === undefined) continue;
-    // Before it becomes JSON, in which a secret may look otherwise.
-    const clean = (text: string): string => describer.redact(withoutPlaces(text, describer.inputs));
+    // Secrets are replaced before the value becomes JSON, which may escape some of their
+    // characters.
+    const clean = (text: string): string =>
+      describer.redact(replaceInputPaths(text, describer.inputs));
     const text =
       typeof value === "string"
         ? clean(value)
@@ -164,25 +179,26 @@ function actionManifest(action: ParsedAction, number: number, describer: StepDes
 }
 
 async function sourceManifest(source: LocalSource, describer: StepDescriber): Promise<Manifest> {
-  const { template, inputs, keepText, signal } = describer;
+  const { template, inputs, storeText, signal } = describer;
   const input = inputs.find(
     ({ path }) => source.path === path || source.path.startsWith(path + sep),
   );
   if (!input) {
     const label = relative(template.folder, source.path) || ".";
-    return describeContent(source.path, label, { signal, keepText });
+    return describeContent(source.path, label, { signal, storeText });
   }
   const label = source.path.replace(input.path, `input ${input.name}`);
   const spec = template.inputSpecs.get(input.name);
-  // A local action may change any other input after it was looked at.
+  // Other inputs are read again, because a local action may have changed them since they were
+  // fetched.
   if (spec && inputKindOf(spec).digestIsStable && input.digest && source.path === input.path) {
     const mode = ((await stat(input.path)).mode & 0o7777).toString(8).padStart(4, "0");
     return { [label]: `${mode} ${input.digest.algorithm}:${input.digest.hex}` };
   }
-  return describeContent(source.path, label, { signal, keepText });
+  return describeContent(source.path, label, { signal, storeText });
 }
 
-/** What a step adds to the state before it: its definition and all that it reads from the host. */
+/** Creates the manifest of a step: its definition, and everything that it reads from the host. */
 export async function stepManifest(step: Step, describer: StepDescriber): Promise<Manifest> {
   const { template, redact } = describer;
   const manifest: Record<string, string> = { name: step.name };
@@ -192,8 +208,8 @@ export async function stepManifest(step: Step, describer: StepDescriber): Promis
   for (const [position, action] of step.actions.entries()) {
     Object.assign(manifest, actionManifest(action, position + 1, describer));
     for (const source of action.type.sources(action.value as never, template.folder)) {
-      const { keepText, ...rest } = describer;
-      const own = { ...rest, keepText: step.cache ? keepText : undefined };
+      const { storeText, ...rest } = describer;
+      const own = { ...rest, storeText: step.cache ? storeText : undefined };
       Object.assign(manifest, await sourceManifest(source, own));
     }
   }

@@ -1,8 +1,8 @@
-/** Opens a saved state outside a run, to look inside: what is changed there is gone afterwards. */
+/** Opens a checkpoint outside a run. Changes are discarded unless they are saved. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
-import type { Checkpoint, FailedState, Records } from "../../checkpoints/records.js";
+import type { Checkpoint, FailedCheckpoint, CheckpointRecords } from "../../checkpoints/records.js";
 import { CheckpointStore } from "../../checkpoints/store.js";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
@@ -25,44 +25,44 @@ import {
   saveSnapshot,
 } from "../../machine/snapshot.js";
 import { quitMachine } from "../../machine/stop.js";
-import { connectToRestored, connectToServer } from "../boot.js";
+import { connectSsh, connectSshRestored, RESTORED_TIMEOUT_MS } from "../boot.js";
 import { hostnameOf } from "../../seed/hostname.js";
 import { buildPaths, lockError } from "../../builds/workspace.js";
 
-/** Which state to open, and how. */
-export interface EnterOptions {
+/** Checkpoint to open, and options. */
+export interface OpenCheckpointOptions {
   readonly name: string;
-  /** The step after which it was saved; the failed state unless given, else the newest. */
+  /**
+   * Step after which the checkpoint was saved. By default the checkpoint of a failed step, else the
+   * newest.
+   */
   readonly step?: string | undefined;
-  /** Keep what is changed in it. */
+  /** Save the changes into the checkpoint. */
   readonly save: boolean;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** A state that is open. */
-export interface OpenState {
+/** Checkpoint that is open. */
+export interface OpenCheckpoint {
   readonly connection: Connection;
-  /** What it is: `as it failed in step packages`. */
+  /** Description, such as `as it failed in step packages`. */
   readonly title: string;
 }
 
-type State = Checkpoint | FailedState;
+type OpenableCheckpoint = Checkpoint | FailedCheckpoint;
 
-/** A guest out of a saved state answers at once, unless its host is very busy. Milliseconds. */
-const ANSWERS_WITHIN_MS = 120_000;
-
-function chooseState({
+function chooseCheckpoint({
   records,
   failed,
   step,
   name,
 }: {
-  records: Records;
-  failed: FailedState | undefined;
+  records: CheckpointRecords;
+  failed: FailedCheckpoint | undefined;
   step: string | undefined;
   name: string;
-}): State {
+}): OpenableCheckpoint {
   const newest = records.checkpoints.toSorted((one, other) =>
     other.createdAt.localeCompare(one.createdAt),
   );
@@ -81,16 +81,16 @@ function chooseState({
   });
 }
 
-function titleOf(state: State): string {
-  if ("reason" in state) return `as it failed in step ${state.step}`;
-  return state.step === "" ? "before the first step" : `after step ${state.step}`;
+function describeCheckpoint(checkpoint: OpenableCheckpoint): string {
+  if ("reason" in checkpoint) return `as it failed in step ${checkpoint.step}`;
+  return checkpoint.step === "" ? "before the first step" : `after step ${checkpoint.step}`;
 }
 
 async function launch(
   store: CheckpointStore,
-  records: Records,
+  records: CheckpointRecords,
   folder: string,
-  options: EnterOptions,
+  options: OpenCheckpointOptions,
 ): Promise<RunningMachine> {
   const { machine } = records;
   const { paths } = store;
@@ -121,11 +121,11 @@ async function launch(
   });
 }
 
-/** Saves what was changed, in place of the state that was opened. */
-async function keepChanges(
+/** Saves the changes, replacing the checkpoint that was opened. */
+async function saveChanges(
   store: CheckpointStore,
   machine: RunningMachine,
-  state: State,
+  checkpoint: OpenableCheckpoint,
   signal: AbortSignal,
 ): Promise<void> {
   const tag = makeTag();
@@ -133,26 +133,26 @@ async function keepChanges(
   const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
   const synced = exitCode === 0;
   const saved = { tag, memoryBytes, date, synced };
-  if ("reason" in state) await store.setFailed({ ...state, ...saved });
+  if ("reason" in checkpoint) await store.setFailed({ ...checkpoint, ...saved });
   else {
-    await store.replace(state.tag, {
-      ...state,
+    await store.replace(checkpoint.tag, {
+      ...checkpoint,
       ...saved,
       changedByHand: randomBytes(8).toString("hex"),
     });
   }
-  await deleteSnapshot(machine, state.tag);
+  await deleteSnapshot(machine, checkpoint.tag);
 }
 
 /**
- * Opens a state, lets `work` use it, and ends the machine. The disk's own present state is what
- * the guest writes to; every run begins by putting a saved one in its place, so that nothing that
- * is done here is seen by any of them, unless it is saved.
+ * Opens a checkpoint, runs `work` with it, and stops the machine. The guest writes to the current
+ * content of the disk. Every run begins by loading a snapshot, which replaces that content, so
+ * changes that are not saved affect no run.
  * @throws {VmbuildError} CHECKPOINT_UNKNOWN, CHECKPOINT_UNUSABLE, BUILD_LOCKED, BUILD_UNKNOWN.
  */
-export async function enterState<T>(
-  options: EnterOptions,
-  work: (open: OpenState) => Promise<T>,
+export async function openCheckpoint<T>(
+  options: OpenCheckpointOptions,
+  work: (open: OpenCheckpoint) => Promise<T>,
 ): Promise<T> {
   const { name, step, save, emit, signal } = options;
   const build = buildPaths(name);
@@ -166,22 +166,22 @@ export async function enterState<T>(
       hint: `To pause a run: vmbuild run ${name} --break after:STEP`,
     });
   }
-  const state = chooseState({ records, failed, step, name });
+  const checkpoint = chooseCheckpoint({ records, failed, step, name });
   const folder = await mkdtemp(join(await runtimeFolder(), "ssh-"));
   try {
     await store.markInUse();
     await using machine = await launch(store, records, folder, options);
-    await loadSnapshot(machine, state.tag);
+    await loadSnapshot(machine, checkpoint.tag);
     await resumeMachine(machine);
     const either = AbortSignal.any([signal, machine.death]);
     const { user } = records.machine;
     const console = join(folder, "console.log");
     const keys = await loadKeys(build.keys);
-    const reach = { machine, keys, user, console, emit, signal: either };
-    const connection = await connectToRestored(reach, ANSWERS_WITHIN_MS);
+    const access = { machine, keys, user, console, emit, signal: either };
+    const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS);
     const guest = new Guest({
       connection,
-      connect: (timeoutMs, cancel) => connectToServer(reach, timeoutMs, cancel),
+      connect: (timeoutMs, cancel) => connectSsh(access, timeoutMs, cancel),
       slot: undefined,
       user,
       scratchFolder: folder,
@@ -189,13 +189,13 @@ export async function enterState<T>(
       signal: either,
     });
     await refreshGuest(guest, { hostname: hostnameOf(name), restored: true });
-    const result = await work({ connection, title: titleOf(state) });
-    if (save) await keepChanges(store, machine, state, signal);
+    const result = await work({ connection, title: describeCheckpoint(checkpoint) });
+    if (save) await saveChanges(store, machine, checkpoint, signal);
     connection.close();
     await quitMachine(machine, emit);
     return result;
   } finally {
-    await store.settle();
+    await store.markUnused();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,55 +1,58 @@
-/** Before a machine starts: what is kept, what runs and why, and whether anything has to be done. */
+/**
+ * Plans a run before its machine starts: which steps are cached, which run and why, and whether the
+ * image is up to date.
+ */
 import { rm } from "node:fs/promises";
 import { DEFAULT_LIMITS } from "../../checkpoints/retention.js";
-import type { Limits } from "../../checkpoints/retention.js";
-import { CheckpointStore, KeptTexts } from "../../checkpoints/store.js";
+import type { RetentionLimits } from "../../checkpoints/retention.js";
+import { CheckpointStore, StoredTexts } from "../../checkpoints/store.js";
 import { copyTree } from "../../host/copy.js";
 import { makePrivateFolder, statIfThere } from "../../host/files.js";
 import type { Template } from "../../template/load.js";
-import type { BuildOptions, RunContext, Uses } from "../context.js";
+import type { BuildOptions, RunContext, ContextWith } from "../context.js";
 import type { Prepared } from "../prepare.js";
-import { createDescriber, rootManifest, stepManifest } from "./manifests.js";
+import { createStepDescriber, rootManifest, stepManifest } from "./manifests.js";
 import type { StepDescriber } from "./manifests.js";
 import { decide, summarize } from "./decide.js";
-import type { Chain, Decision, ResumeOptions } from "./decide.js";
-import { hasHostActions, runHostActions } from "./host-actions.js";
+import type { ManifestChain, Decision, ResumeOptions } from "./decide.js";
+import { hasHostActions, rerunHostActions } from "./rerun-actions.js";
 import {
-  checkSums,
-  describeOutputs,
+  verifyChecksums,
+  digestOutputs,
   findAlteration,
   imageKey,
   readPublishedRecord,
 } from "./published.js";
-import type { Published } from "./published.js";
+import type { PublishedImage } from "./published.js";
 
-/** All that was found out. */
+/** Plan of a run. */
 export interface RunPlan {
   readonly store: CheckpointStore;
-  readonly texts: KeptTexts;
+  readonly texts: StoredTexts;
   readonly describer: StepDescriber;
-  readonly chain: Chain;
+  readonly chain: ManifestChain;
   readonly decision: Decision;
-  /** Undefined where no states are saved. */
-  readonly limits: Limits | undefined;
-  /** The finished image, where it is there and nothing changed. */
-  readonly upToDate: Published | undefined;
-  /** Why an image that is there is made again, although nothing changed. */
+  /** Undefined where no checkpoints are saved. */
+  readonly limits: RetentionLimits | undefined;
+  /** Finished image, if it exists and nothing has changed. */
+  readonly upToDate: PublishedImage | undefined;
+  /** Reason why an existing image is rebuilt although the template has not changed. */
   readonly alteration: string | undefined;
 }
 
 /**
- * Whether QEMU is handed files that vmbuild knows nothing of: another disk is no part of a state,
- * and what a file holds counts for no key.
+ * Returns whether QEMU's additional arguments name files. A checkpoint does not include other
+ * disks, and no key covers the content of such a file.
  */
-function usesOtherFiles({ machine }: Template): boolean {
+function argumentsNameFiles({ machine }: Template): boolean {
   const names = /(^|,)(file|filename|path)(\.\w+)?=|"filename"|^-(drive|blockdev|hd[a-d]|cdrom)$/;
   return machine.arguments.some((argument) => names.test(argument));
 }
 
-function limitsOf(context: Uses<"template" | "options">): Limits | undefined {
+function limitsOf(context: ContextWith<"template" | "options">): RetentionLimits | undefined {
   const { checkpoints } = context.template;
   if (context.options.checkpoints === false || checkpoints === false) return undefined;
-  if (usesOtherFiles(context.template)) return undefined;
+  if (argumentsNameFiles(context.template)) return undefined;
   if (checkpoints === true) return DEFAULT_LIMITS;
   return { count: checkpoints.keep, size: checkpoints.size };
 }
@@ -65,11 +68,11 @@ async function openStore(context: RunContext, usable: boolean): Promise<Checkpoi
     const message = `Removed ${found.orphans.length} incomplete snapshots of a killed run`;
     emit({ type: "note", message });
   }
-  await store.removeStopped(found.orphans, options.signal);
+  await store.removeWithSnapshots(found.orphans, options.signal);
   return store;
 }
 
-async function describeChain(prepared: Prepared, describer: StepDescriber): Promise<Chain> {
+async function describeChain(prepared: Prepared, describer: StepDescriber): Promise<ManifestChain> {
   const { template, signal } = describer;
   const root = await rootManifest(template, prepared, signal);
   const steps = [];
@@ -77,9 +80,9 @@ async function describeChain(prepared: Prepared, describer: StepDescriber): Prom
   return { root, steps };
 }
 
-/** Puts what kept steps had made for the output folder where this run's own go. */
+/** Copies the files that cached steps created for the output folder into this run's folder. */
 async function restoreOutputs(
-  context: Uses<"workspace">,
+  context: ContextWith<"workspace">,
   store: CheckpointStore,
   tag: string | undefined,
 ) {
@@ -91,8 +94,8 @@ async function restoreOutputs(
 }
 
 /**
- * Looks at what there is and decides. Kept steps' local actions run here, and may change what
- * later steps use, so that fewer are kept.
+ * Finds the usable checkpoints and decides where the run starts. Local actions of cached steps run
+ * here; they may change what later steps use, so that fewer steps are cached.
  * @param resume `preview`: only decide; do not run local actions.
  */
 export async function planRun(
@@ -104,10 +107,10 @@ export async function planRun(
   const { signal } = options;
   const limits = limitsOf(context);
   const store = await openStore(context, limits !== undefined);
-  const texts = new KeptTexts(workspace.build.texts);
-  const keepText = limits ? texts.keep : undefined;
-  const describer = await createDescriber(template, prepared.inputs, keepText, signal);
-  const settle = async (): Promise<{ chain: Chain; decision: Decision }> => {
+  const texts = new StoredTexts(workspace.build.texts);
+  const storeText = limits ? texts.store : undefined;
+  const describer = await createStepDescriber(template, prepared.inputs, storeText, signal);
+  const describeAndDecide = async (): Promise<{ chain: ManifestChain; decision: Decision }> => {
     const chain = await describeChain(prepared, describer);
     const decision = await decide({
       chain,
@@ -118,23 +121,24 @@ export async function planRun(
     });
     return { chain, decision };
   };
-  let { chain, decision } = await settle();
+  let { chain, decision } = await describeAndDecide();
   if (!resume.preview) {
     await restoreOutputs(context, store, decision.candidates[0]?.tag);
-    for (let index = 0; index < decision.kept; index++) {
+    for (let index = 0; index < decision.cachedSteps; index++) {
       const step = template.steps[index];
       if (!step || !hasHostActions(step)) continue;
-      await runHostActions(context, step, index + 1);
-      const before = decision.kept;
-      ({ chain, decision } = await settle());
-      if (decision.kept < before) await restoreOutputs(context, store, decision.candidates[0]?.tag);
+      await rerunHostActions(context, step, index + 1);
+      const before = decision.cachedSteps;
+      ({ chain, decision } = await describeAndDecide());
+      if (decision.cachedSteps < before)
+        await restoreOutputs(context, store, decision.candidates[0]?.tag);
     }
   }
-  const { upToDate, alteration } = await findImage(context, decision, resume);
+  const { upToDate, alteration } = await findUpToDateImage(context, decision, resume);
   return { store, texts, describer, chain, decision, limits, upToDate, alteration };
 }
 
-async function findImage(
+async function findUpToDateImage(
   context: RunContext,
   decision: Decision,
   resume: ResumeOptions,
@@ -142,28 +146,29 @@ async function findImage(
   const { template, output, options, workspace, emit } = context;
   const { signal } = options;
   const none = { upToDate: undefined, alteration: undefined };
-  const again = resume.force === true || resume.from !== undefined || options.until !== undefined;
-  if (again || options.checkpoints === false) return none;
-  if (template.steps.some((step) => !step.cache) || usesOtherFiles(template)) return none;
-  // What a local action makes is known only once it ran, and it runs only in steps that are kept.
-  if (template.steps.slice(decision.kept).some(hasHostActions)) return none;
+  const isRebuildForced =
+    resume.force === true || resume.from !== undefined || options.until !== undefined;
+  if (isRebuildForced || options.checkpoints === false) return none;
+  if (template.steps.some((step) => !step.cache) || argumentsNameFiles(template)) return none;
+  // The results of a local action are known after it has run, and only those of cached steps have.
+  if (template.steps.slice(decision.cachedSteps).some(hasHostActions)) return none;
   const published = await readPublishedRecord(workspace.build.published);
-  if (published?.key !== imageKey(decision.end, template, output)) return none;
-  const made = template.steps.some(hasHostActions)
-    ? await describeOutputs(workspace.run.outputs, signal)
+  if (published?.key !== imageKey(decision.finalKey, template, output)) return none;
+  const currentOutputs = template.steps.some(hasHostActions)
+    ? await digestOutputs(workspace.run.outputs, signal)
     : published.outputs;
-  if (made !== published.outputs) return none;
+  if (currentOutputs !== published.outputs) return none;
   const alteration =
     (await findAlteration(published)) ??
-    (await missingOnHost(template)) ??
-    (options.check ? await checkSums(published, { emit, signal }) : undefined);
+    (await findMissingDownload(template)) ??
+    (options.check ? await verifyChecksums(published, { emit, signal }) : undefined);
   return alteration === undefined
     ? { upToDate: published, alteration }
     : { upToDate: undefined, alteration };
 }
 
-/** Finds a download to a path of the host that is not there any more, in a phrase. */
-async function missingOnHost({ steps, folder }: Template): Promise<string | undefined> {
+/** Finds a file downloaded to the host that was removed since, and describes it in a phrase. */
+async function findMissingDownload({ steps, folder }: Template): Promise<string | undefined> {
   for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
     for (const path of type.hostPaths(value as never, folder)) {
       if (!(await statIfThere(path))) return `${path} was removed`;
@@ -172,19 +177,25 @@ async function missingOnHost({ steps, folder }: Template): Promise<string | unde
   return undefined;
 }
 
-/** The indexes of the first step that a run will run, from 0, and of the one after the last. */
+/**
+ * Returns the indexes of the first step that will run, counted from 0, and of the one after the
+ * last.
+ */
 export function stepsToRun(
   { template, until }: Pick<BuildOptions, "template" | "until">,
   plan: RunPlan,
 ): { from: number; to: number } {
   const last = template.steps.findIndex(({ name }) => name === until);
-  return { from: plan.decision.kept, to: last === -1 ? template.steps.length : last + 1 };
+  return { from: plan.decision.cachedSteps, to: last === -1 ? template.steps.length : last + 1 };
 }
 
-/** Says what is kept and why the rest is not. */
-export function announcePlan({ emit, template }: Uses<"template" | "emit">, plan: RunPlan): void {
+/** Reports which steps are cached, and why the others run. */
+export function announcePlan(
+  { emit, template }: ContextWith<"template" | "emit">,
+  plan: RunPlan,
+): void {
   const { decision, alteration } = plan;
-  if (usesOtherFiles(template)) {
+  if (argumentsNameFiles(template)) {
     const message =
       "Checkpoints are disabled: machine.arguments name files, which a checkpoint does not include";
     emit({ type: "note", message });

@@ -1,5 +1,4 @@
-/** Looks at what a run would keep and what it would do, without running anything. */
-import { rm } from "node:fs/promises";
+/** Previews a run: which steps would be cached and which would run. */
 import { requireOwnFolder } from "../../artifact/output-owner.js";
 import { tryLock } from "../../host/lock.js";
 import { createContext } from "../context.js";
@@ -11,24 +10,24 @@ import { prepare } from "../prepare.js";
 import { buildPaths, lockError, runPaths } from "../../builds/workspace.js";
 import type { Workspace } from "../../builds/workspace.js";
 import { makePrivateFolder } from "../../host/files.js";
-import { isShared } from "./shared.js";
+import { hasSharedCheckpoint } from "./shared.js";
 import { planRun } from "./plan.js";
 import type { RunPlan } from "./plan.js";
 
-/** What a run would find. */
-export interface Outlook {
+/** Result of a preview. */
+export interface RunPreview {
   readonly plan: RunPlan;
-  /** Whether another build left a booted guest that this one can start from. */
-  readonly sharedReady: boolean;
+  /** Whether another build has shared a booted guest that this one can start from. */
+  readonly hasSharedGuest: boolean;
 }
 
-/** A workspace that nothing is written to. */
-function quietWorkspace(name: string, once: boolean): Workspace {
+/** Creates a workspace that does not write anything. */
+function readOnlyWorkspace(name: string, once: boolean): Workspace {
   const build = buildPaths(name);
   return {
-    runId: "look",
+    runId: "preview",
     build,
-    run: runPaths(build, "look"),
+    run: runPaths(build, "preview"),
     work: once ? build.once : build,
     tidied: [],
     failedStep: undefined,
@@ -38,14 +37,14 @@ function quietWorkspace(name: string, once: boolean): Workspace {
 }
 
 /**
- * Fetches what a run would fetch, and decides what it would decide.
- * @throws {VmbuildError} BUILD_LOCKED while a run is under way; whatever ends a run before its
- *   machine starts.
+ * Fetches what a run would fetch, and makes the same decisions.
+ * @throws {VmbuildError} BUILD_LOCKED while a run is in progress; any error that ends a run
+ *   before its machine starts.
  */
-export async function lookAhead(options: BuildOptions): Promise<Outlook> {
+export async function createRunPreview(options: BuildOptions): Promise<RunPreview> {
   const { template } = options;
   const once = options.checkpoints === false || template.checkpoints === false;
-  const workspace = quietWorkspace(template.name, once);
+  const workspace = readOnlyWorkspace(template.name, once);
   const { build } = workspace;
   await makePrivateFolder(build.folder);
   await using lock = await tryLock(build.lock);
@@ -56,31 +55,8 @@ export async function lookAhead(options: BuildOptions): Promise<Outlook> {
   const prepared = await prepare(context);
   const plan = await planRun(context, prepared, { ...options, preview: true });
   const [key = ""] = plan.decision.keys;
-  return { plan, sharedReady: !options.force && template.seal && (await isShared(key)) };
-}
-
-/**
- * Removes a build's states of some steps, and those that were made on top of them; all of them
- * where no step is named.
- * @returns how many there were.
- */
-export async function removeCheckpoints(
-  name: string,
-  steps: readonly string[],
-  signal: AbortSignal,
-): Promise<number> {
-  const { CheckpointStore } = await import("../../checkpoints/store.js");
-  const build = buildPaths(name);
-  await using lock = await tryLock(build.lock);
-  if (!lock) throw await lockError(name, build.lock);
-  const { store, found } = await CheckpointStore.open(build, signal);
-  const first = Math.min(
-    ...store.checkpoints.filter(({ step }) => steps.includes(step)).map(({ index }) => index),
-  );
-  const going = store.checkpoints.filter(({ index }) => steps.length === 0 || index >= first);
-  const failed = steps.length === 0 && store.failed ? [store.failed.tag] : [];
-  const tags = [...going.map(({ tag }) => tag), ...failed];
-  await store.removeStopped([...tags, ...found.orphans], signal);
-  if (store.checkpoints.length === 0) await rm(build.texts, { recursive: true, force: true });
-  return tags.length;
+  return {
+    plan,
+    hasSharedGuest: !options.force && template.seal && (await hasSharedCheckpoint(key)),
+  };
 }

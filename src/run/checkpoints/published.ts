@@ -1,4 +1,4 @@
-/** Whether the image that a run would make is there already, made from the very same things. */
+/** Records the published image, and checks whether it is up to date. */
 import { createHash } from "node:crypto";
 import { lstat, readFile, stat } from "node:fs/promises";
 import { z } from "zod";
@@ -16,7 +16,7 @@ import type { OutputPlan } from "../../requirements/plan.js";
 const publishedSchema = z.object({
   version: z.literal(1),
   key: z.string(),
-  /** The image first. Paths are absolute, sizes bytes. */
+  /** The image is the first. Paths are absolute; sizes are in bytes. */
   files: z.array(z.object({ path: z.string(), size: z.string(), mtimeNs: z.string() })).min(1),
   artifact: z.object({
     path: z.string(),
@@ -25,28 +25,34 @@ const publishedSchema = z.object({
     checksums: z.record(z.string(), z.string()),
   }),
   manifest: z.string(),
-  /** Of what steps made for beside the image; compared where they may make it anew. */
+  /**
+   * Digest of the files that steps created beside the image; compared where steps may create them
+   * again.
+   */
   outputs: z.string(),
   steps: z.array(z.object({ name: z.string(), durationMs: z.number() })),
 });
 
-/** What a finished run published. */
-export type Published = z.infer<typeof publishedSchema>;
+/** Record of the image that a finished run published. */
+export type PublishedImage = z.infer<typeof publishedSchema>;
 
-/** The image's own key: of the last step's state, and of all that is done with it afterwards. */
+/**
+ * Returns the key of the image: the key after the last step, with all settings that affect what
+ * follows.
+ */
 export function imageKey(lastKey: string, template: Template, output: OutputPlan): string {
   const { name, version, seal } = template;
   const settings = [lastKey, name, version, seal, output, vmbuildVersion()];
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
 }
 
-/** A digest of what steps made for the output folder. */
-export async function describeOutputs(folder: string, signal: AbortSignal): Promise<string> {
+/** Computes a digest of the files that steps created for the output folder. */
+export async function digestOutputs(folder: string, signal: AbortSignal): Promise<string> {
   return keyOf("", await describeContent(folder, "outputs", { signal }));
 }
 
-/** What the last finished run published; undefined when none did. */
-export async function readPublishedRecord(path: string): Promise<Published | undefined> {
+/** Reads the record of the last published image; undefined when there is none. */
+export async function readPublishedRecord(path: string): Promise<PublishedImage | undefined> {
   try {
     return publishedSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
   } catch (error) {
@@ -55,15 +61,15 @@ export async function readPublishedRecord(path: string): Promise<Published | und
   }
 }
 
-/** Of what a link leads to, or of the link itself where that is not there. */
+/** Returns the status of a link's target, or of the link itself where the target does not exist. */
 async function statusOf(path: string) {
-  return stat(path, { bigint: true }).catch(() => lstat(path, { bigint: true })); // May be missing.
+  return stat(path, { bigint: true }).catch(() => lstat(path, { bigint: true })); // The target may be missing.
 }
 
-/** Notes what was published, with each file's size and time. */
+/** Writes the record of a published image, with the size and time of each file. */
 export async function writePublishedRecord(
   path: string,
-  published: Omit<Published, "version" | "files">,
+  published: Omit<PublishedImage, "version" | "files">,
   files: readonly string[],
 ): Promise<void> {
   const known = await Promise.all(
@@ -72,12 +78,12 @@ export async function writePublishedRecord(
       return { path: file, size: String(size), mtimeNs: String(mtimeNs) };
     }),
   );
-  const record: Published = { version: 1, ...published, files: known };
+  const record: PublishedImage = { version: 1, ...published, files: known };
   await writeFileAtomic(path, `${JSON.stringify(record, null, 1)}\n`, 0o600);
 }
 
-/** What is no longer as it was published, in a phrase; undefined when all is in place. */
-export async function findAlteration(published: Published): Promise<string | undefined> {
+/** Describes in a phrase how a published file differs from its record; undefined when none does. */
+export async function findAlteration(published: PublishedImage): Promise<string | undefined> {
   for (const { path, size, mtimeNs } of published.files) {
     try {
       const now = await statusOf(path);
@@ -91,9 +97,9 @@ export async function findAlteration(published: Published): Promise<string | und
   return undefined;
 }
 
-/** Reads the image again and compares its sums, for those who do not believe time stamps. */
-export async function checkSums(
-  { artifact }: Published,
+/** Reads the image and compares its checksums, for `--check`. */
+export async function verifyChecksums(
+  { artifact }: PublishedImage,
   context: { readonly emit: Emit; readonly signal: AbortSignal },
 ): Promise<string | undefined> {
   const algorithms = Object.keys(artifact.checksums) as Algorithm[];

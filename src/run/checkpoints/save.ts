@@ -1,11 +1,11 @@
-/** Saves the machine's state after a step, and sees to it that this never costs the build. */
+/** Saves checkpoints of the machine. A failure to save never fails the build. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Manifest } from "../../checkpoints/manifest.js";
 import type { Checkpoint } from "../../checkpoints/records.js";
-import { chooseVictims, sizeOfState } from "../../checkpoints/retention.js";
-import type { Limits } from "../../checkpoints/retention.js";
+import { chooseVictims, sizeOfCheckpoint } from "../../checkpoints/retention.js";
+import type { RetentionLimits } from "../../checkpoints/retention.js";
 import type { CheckpointStore } from "../../checkpoints/store.js";
 import { VmbuildError, asVmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
@@ -21,48 +21,56 @@ import { pageCacheBytes } from "../../machine/balloon.js";
 import { deleteSnapshot, makeTag, saveSnapshot } from "../../machine/snapshot.js";
 import type { SnapshotInfo } from "../../machine/snapshot.js";
 
-/** What is saved, and what led to it. */
-export interface SavedStep {
-  /** 0 is the state before the first step. */
+/** Checkpoint to be saved. */
+export interface NewCheckpoint {
+  /** 0 is the checkpoint before the first step. */
   readonly index: number;
   readonly step: string;
   readonly key: string;
   readonly manifest: Manifest;
-  /** Milliseconds that the step took. */
+  /** Duration of the step. Milliseconds. */
   readonly stepMs: number;
 }
 
-/** What saving works with. */
+/** Inputs of {@link CheckpointSaver}. */
 export interface SaverOptions {
   readonly machine: RunningMachine;
   readonly store: CheckpointStore;
-  readonly limits: Limits;
-  /** What steps made for the output folder so far. */
+  readonly limits: RetentionLimits;
+  /** Folder of the files that steps have created for the output folder so far. */
   readonly outputs: string;
-  /** The keys of the present template's states, as far as they are known; others go first. */
+  /**
+   * Keys of the present template, as far as they are known. Other checkpoints are removed first.
+   */
   readonly currentKeys: readonly string[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** A page cache above this is dropped before saving: reading it again is cheaper than keeping it. */
-const CACHE_WORTH_DROPPING = 512 * 2 ** 20;
-/** What the guest must still be able to write after a state has filled the disk. */
-const RESERVE = 512 * 2 ** 20;
-/** A state of which nothing is known yet takes about as much. */
-const FIRST_STATE = 512 * 2 ** 20;
+/**
+ * Size of the guest's page cache above which it is dropped before saving: the guest rereads it
+ * faster than QEMU saves it.
+ */
+const DROP_CACHE_ABOVE = 512 * 2 ** 20;
+/** Bytes that the guest must still be able to write after a snapshot has filled the disk. */
+const GUEST_RESERVE = 512 * 2 ** 20;
+/** Estimated size of the first snapshot. */
+const FIRST_ESTIMATE = 512 * 2 ** 20;
 
-/** Milliseconds that a run's end may be put off so that a power loss would cost nothing. */
-const SYNC_PATIENCE_MS = 2000;
+/**
+ * Longest time that the end of a run waits for `sync`, which protects checkpoints from a power
+ * failure.
+ */
+const SYNC_TIMEOUT_MS = 2000;
 
-/** Saves states into the working disk of one machine. */
-export class Saver {
+/** Saves checkpoints into the working disk of one machine. */
+export class CheckpointSaver {
   readonly #options: SaverOptions;
-  /** A local action may make what a later key depends on, so that keys come up as steps run. */
+  /** Grows during the run: a local action may create files that later keys depend on. */
   readonly #currentKeys: Set<string>;
   readonly #finished = new AbortController();
   #syncing: Promise<void> = Promise.resolve();
-  #lastMemory = FIRST_STATE;
+  #memoryEstimate = FIRST_ESTIMATE;
   #diskBefore: number | undefined;
 
   constructor(options: SaverOptions) {
@@ -70,20 +78,20 @@ export class Saver {
     this.#currentKeys = new Set(options.currentKeys);
   }
 
-  /** Takes the disk as it is for what the next step's share begins with. */
-  async measure(): Promise<void> {
+  /** Measures the disk, so that the growth during the next step is known. */
+  async measureDisk(): Promise<void> {
     this.#diskBefore = await sizeOnDisk(this.#options.store.paths.disk);
   }
 
-  /** Saves the state after a step; a state that cannot be saved is a warning. */
-  async save(saved: SavedStep, guest: Guest): Promise<void> {
+  /** Saves a checkpoint after a step. A failure is reported as a warning. */
+  async save(saved: NewCheckpoint, guest: Guest): Promise<void> {
     const { store, emit, signal } = this.#options;
     const started = performance.now();
     try {
       this.#currentKeys.add(saved.key);
-      const diskBytes = await this.#grownBy();
-      const { tag, memoryBytes, date } = await this.#saveState(guest);
-      await this.#keepOutputs(tag);
+      const diskBytes = await this.#diskGrowth();
+      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
+      await this.#saveOutputs(tag);
       const durationMs = performance.now() - started;
       const now = new Date().toISOString();
       const checkpoint: Checkpoint = {
@@ -101,21 +109,21 @@ export class Saver {
       const replaced = await store.add(checkpoint);
       const { step, index } = saved;
       emit({ type: "checkpoint.saved", step, index, durationMs, memoryBytes, diskBytes });
-      await this.#remove(replaced);
-      await this.#retain();
+      await this.#removeCheckpoints(replaced);
+      await this.#enforceLimits();
       this.#sync(tag);
     } catch (thrown) {
       signal.throwIfAborted();
-      await this.#giveUp(saved.step, asVmbuildError(thrown));
+      await this.#reportUnsaved(saved.step, asVmbuildError(thrown));
     }
   }
 
-  /** Saves the state in which a step failed, in place of an earlier one. */
+  /** Saves a checkpoint of a failed step, replacing an earlier one. */
   async saveFailed(step: string, error: VmbuildError, guest?: Guest): Promise<void> {
     const { store, emit } = this.#options;
     const started = performance.now();
     try {
-      const { tag, memoryBytes, date } = await this.#saveState(guest);
+      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
       const createdAt = new Date().toISOString();
       const reason = `${error.code}: ${error.message}`;
       const failed = { tag, step, createdAt, memoryBytes, date, reason, synced: false };
@@ -125,44 +133,47 @@ export class Saver {
       if (before !== undefined) await deleteSnapshot(this.#options.machine, before);
       this.#sync(tag);
     } catch (thrown) {
-      await this.#giveUp(step, asVmbuildError(thrown));
+      await this.#reportUnsaved(step, asVmbuildError(thrown));
     }
   }
 
-  /** Waits a little until what was saved is on the host's disk. */
+  /** Waits for a short time until the checkpoints are on the host's disk. */
   async finish(): Promise<void> {
-    await Promise.race([this.#syncing, delay(SYNC_PATIENCE_MS, undefined, { ref: false })]);
-    // Whoever has the build's lock next must not be written over.
+    await Promise.race([this.#syncing, delay(SYNC_TIMEOUT_MS, undefined, { ref: false })]);
+    // Once the lock is released, another run may write the records.
     this.#finished.abort();
   }
 
-  /** Bytes that the disk grew by since the last state. */
-  async #grownBy(): Promise<number> {
+  /** Returns the bytes by which the disk has grown since the last checkpoint. */
+  async #diskGrowth(): Promise<number> {
     const { store } = this.#options;
     const size = await sizeOnDisk(store.paths.disk);
     return this.#diskBefore === undefined ? 0 : Math.max(0, size - this.#diskBefore);
   }
 
-  async #saveState(guest: Guest | undefined): Promise<SnapshotInfo & { readonly tag: string }> {
+  async #saveSnapshot(guest: Guest | undefined): Promise<SnapshotInfo & { readonly tag: string }> {
     const { machine, store, signal } = this.#options;
     const { folder, disk } = store.paths;
-    await this.#requireRoom();
-    if (guest && (await pageCacheBytes(machine)) > CACHE_WORTH_DROPPING) {
+    await this.#requireSpace();
+    if (guest && (await pageCacheBytes(machine)) > DROP_CACHE_ABOVE) {
       await dropPageCache(guest);
     }
     const tag = makeTag();
-    const saved = await withReservedSpace(join(folder, ".ballast.part"), RESERVE, signal, () =>
-      saveSnapshot(machine, tag),
+    const saved = await withReservedSpace(
+      join(folder, ".ballast.part"),
+      GUEST_RESERVE,
+      signal,
+      () => saveSnapshot(machine, tag),
     );
-    this.#lastMemory = saved.memoryBytes;
+    this.#memoryEstimate = saved.memoryBytes;
     this.#diskBefore = await sizeOnDisk(disk);
     return { tag, ...saved };
   }
 
-  /** A state that would fill the disk is not begun. */
-  async #requireRoom(): Promise<void> {
+  /** Checks that a snapshot fits on the host's disk before it is begun. */
+  async #requireSpace(): Promise<void> {
     const { folder } = this.#options.store.paths;
-    const needed = Math.round(1.5 * this.#lastMemory) + 2 * RESERVE;
+    const needed = Math.round(1.5 * this.#memoryEstimate) + 2 * GUEST_RESERVE;
     const free = await freeSpace(folder);
     if (free >= needed) return;
     const [there, wanted] = formatSizes(free, needed);
@@ -172,31 +183,34 @@ export class Saver {
     );
   }
 
-  /** What steps made for the output folder belongs to the state: a later run cannot make it again. */
-  async #keepOutputs(tag: string): Promise<void> {
+  /**
+   * Copies the files that steps created for the output folder: a later run that skips the steps
+   * cannot create them again.
+   */
+  async #saveOutputs(tag: string): Promise<void> {
     const { outputs, store } = this.#options;
     if ((await readdir(outputs)).length === 0) return;
     await copyTree(outputs, store.outputsOf(tag));
   }
 
-  async #remove(tags: readonly string[]): Promise<void> {
+  async #removeCheckpoints(tags: readonly string[]): Promise<void> {
     const { store, machine } = this.#options;
     if (tags.length === 0) return;
     await store.remove(tags);
     for (const tag of tags) await deleteSnapshot(machine, tag);
   }
 
-  async #retain(): Promise<void> {
+  async #enforceLimits(): Promise<void> {
     const { store, limits, emit } = this.#options;
     const victims = chooseVictims(store.checkpoints, this.#currentKeys, limits);
     if (victims.length === 0) return;
-    await this.#remove(victims.map(({ tag }) => tag));
-    const freed = victims.reduce((sum, victim) => sum + sizeOfState(victim), 0);
+    await this.#removeCheckpoints(victims.map(({ tag }) => tag));
+    const freed = victims.reduce((sum, victim) => sum + sizeOfCheckpoint(victim), 0);
     const steps = victims.map(({ step, index }) => (index === 0 ? "(booted)" : step));
     emit({ type: "checkpoint.removed", steps, bytes: freed });
   }
 
-  /** A power loss costs what is only in the host's cache; the build does not wait for the disk. */
+  /** Starts `sync` in the background. A power failure before its end loses the checkpoint. */
   #sync(tag: string): void {
     const { store } = this.#options;
     this.#syncing = this.#syncing
@@ -205,12 +219,15 @@ export class Saver {
         const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
         if (exitCode === 0) await store.update(tag, { synced: true });
       })
-      // Then a power loss would cost this state, which is what its record says.
+      // The record then still says that the checkpoint is not synced.
       .catch(() => {});
   }
 
-  /** A full disk is made less full, so that the guest itself can go on writing. */
-  async #giveUp(step: string, error: VmbuildError): Promise<void> {
+  /**
+   * Reports that a checkpoint was not saved. On a full disk it removes obsolete checkpoints, so
+   * that the guest can continue writing.
+   */
+  async #reportUnsaved(step: string, error: VmbuildError): Promise<void> {
     const { store, emit, machine } = this.#options;
     const where = step === "" ? "before the first step" : `after ${step}`;
     emit({
@@ -220,7 +237,7 @@ export class Saver {
     });
     if (error.code !== "HOST_SPACE" || machine.death.aborted) return;
     const useless = store.checkpoints.filter(({ key }) => !this.#currentKeys.has(key));
-    await this.#remove(useless.map(({ tag }) => tag)).catch((thrown: unknown) => {
+    await this.#removeCheckpoints(useless.map(({ tag }) => tag)).catch((thrown: unknown) => {
       emit({ type: "note", message: asVmbuildError(thrown).message });
     });
   }

@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { rootManifest } from "../../../src/run/checkpoints/manifests.js";
 import { differencesOf } from "../../../src/checkpoints/manifest.js";
-import { identityOf } from "../../../src/checkpoints/trust.js";
+import { readIdentity } from "../../../src/checkpoints/trust.js";
 import { parseQemuVersion } from "../../../src/machine/qemu-version.js";
 import { loadTemplate } from "../../../src/template/load.js";
 import { resolveBase } from "../../../src/base/base.js";
@@ -284,7 +284,7 @@ describe("a base that lies on other files", () => {
     const host = { qemu, uefi: undefined, accelerator: "tcg" as const };
     const manifest = async () => {
       const base = await resolve();
-      const baseIdentity = await identityOf(base.path);
+      const baseIdentity = await readIdentity(base.path);
       return rootManifest(template, { host, inputs: [], base, baseIdentity }, signal);
     };
     const before = await manifest();

@@ -69,7 +69,7 @@ describe("a control socket", () => {
 });
 
 describe("pause", () => {
-  async function bench() {
+  async function sandbox() {
     const control = await openControl(path);
     const told: (EventBody | boolean)[] = [];
     const options = {
@@ -82,7 +82,7 @@ describe("pause", () => {
   }
 
   it("ends when it is released", async () => {
-    const { control, told, options, cancel } = await bench();
+    const { control, told, options, cancel } = await sandbox();
     const pausing = pause("before step x", options, cancel.signal);
     await sendRelease(path);
     await pausing;
@@ -96,7 +96,7 @@ describe("pause", () => {
   });
 
   it("ends at Enter, and stops reading the terminal otherwise", async () => {
-    const { control, options, cancel, told } = await bench();
+    const { control, options, cancel, told } = await sandbox();
     await pause("x", { ...options, waitForEnter: () => Promise.resolve() }, cancel.signal);
     expect(told[1]).toMatchObject({ release: expect.stringContaining("Press Enter") as string });
     let stopped = false;
@@ -115,7 +115,7 @@ describe("pause", () => {
   });
 
   it("ends with the reason when the run is cancelled, also while it begins", async () => {
-    const { control, options, cancel } = await bench();
+    const { control, options, cancel } = await sandbox();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
     const onChange = async (): Promise<void> => cancel.abort(reason);
     await expect(pause("x", { ...options, onChange }, cancel.signal)).rejects.toBe(reason);

@@ -6,15 +6,15 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readRecords, workPaths, writeRecords } from "../../../src/checkpoints/records.js";
-import type { Checkpoint, Records, WorkPaths } from "../../../src/checkpoints/records.js";
-import { hostBootId, identityOf, readTrusted } from "../../../src/checkpoints/trust.js";
+import type { Checkpoint, CheckpointRecords, WorkPaths } from "../../../src/checkpoints/records.js";
+import { hostBootId, readIdentity, readTrusted } from "../../../src/checkpoints/trust.js";
 import { createOverlay, imageInfo } from "../../../src/machine/disk.js";
 import type { DiskSnapshot } from "../../../src/machine/disk.js";
 
 const { signal } = new AbortController();
 let folder: string;
 let paths: WorkPaths;
-let records: Records;
+let records: CheckpointRecords;
 
 function checkpointOf({ tag, vmStateSize, date }: DiskSnapshot, index: number): Checkpoint {
   const now = new Date().toISOString();
@@ -48,8 +48,8 @@ beforeEach(async () => {
     version: 1,
     root: {},
     machine: { shape, qemu: "7.2", user: "root" },
-    disk: await identityOf(paths.disk),
-    base: await identityOf(paths.base),
+    disk: await readIdentity(paths.disk),
+    base: await readIdentity(paths.base),
     hostBoot: await hostBootId(),
     checkpoints: snapshots.map(checkpointOf),
   };
@@ -57,7 +57,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** What a run is told that finds the disk as it is now, with these records. */
-async function found(change: Partial<Records> = {}) {
+async function found(change: Partial<CheckpointRecords> = {}) {
   await writeRecords(paths, { ...records, ...change });
   const { records: kept, losses, orphans } = await readTrusted(paths, signal);
   return { steps: kept?.checkpoints.map(({ step }) => step), losses, orphans };

@@ -13,32 +13,32 @@ import {
   specsOf,
   useDownloads,
 } from "../../support/inputs.js";
-import type { InputsBench } from "../../support/inputs.js";
+import type { InputsSandbox } from "../../support/inputs.js";
 
 const content = randomBytes(300_000);
 const other = randomBytes(300_000);
 
 let server: FileServer;
-let bench: InputsBench;
+let sandbox: InputsSandbox;
 
-useDownloads((...made) => ([server, bench] = made));
+useDownloads((...made) => ([server, sandbox] = made));
 
 const spec = specsOf(content);
 
 describe("a file with a fixed checksum", () => {
   it("is fetched once, and then without any network", async () => {
     const url = server.serve("/a", content);
-    await resolveInput("x", spec(url), bench.context());
+    await resolveInput("x", spec(url), sandbox.context());
     await server.close();
-    const again = await resolveInput("x", spec(url), bench.context());
+    const again = await resolveInput("x", spec(url), sandbox.context());
     expect(again).toMatchObject({ fromCache: true, size: content.length });
   });
 
   it("is fetched once by two that want it at the same time", async () => {
     const url = server.serve("/a", content);
     const results = await Promise.all([
-      resolveInput("x", spec(url), bench.context()),
-      resolveInput("y", spec(url), bench.context()),
+      resolveInput("x", spec(url), sandbox.context()),
+      resolveInput("y", spec(url), sandbox.context()),
     ]);
     expect(server.requests).toHaveLength(1);
     expect(results.map(({ fromCache }) => String(fromCache)).toSorted()).toEqual(["false", "true"]);
@@ -46,27 +46,27 @@ describe("a file with a fixed checksum", () => {
 
   it("is hashed again when only its time has changed", async () => {
     const url = server.serve("/a", content);
-    const { path } = await resolveInput("x", spec(url), bench.context());
+    const { path } = await resolveInput("x", spec(url), sandbox.context());
     await utimes(path, 1, 1);
-    const again = await resolveInput("x", spec(url), bench.context());
+    const again = await resolveInput("x", spec(url), sandbox.context());
     expect(again.fromCache).toBe(true);
     expect(server.requests).toHaveLength(1);
   });
 
   it("is fetched again when the cached one was tampered with", async () => {
     const url = server.serve("/a", content);
-    const { path } = await resolveInput("x", spec(url), bench.context());
+    const { path } = await resolveInput("x", spec(url), sandbox.context());
     await appendFile(path, "more");
-    const again = await resolveInput("x", spec(url), bench.context());
+    const again = await resolveInput("x", spec(url), sandbox.context());
     expect(again.fromCache).toBe(false);
     expect(await sha256OfFile(path)).toBe(sha256Of(content));
   });
 
   it("is not fetched again when only its record was lost", async () => {
     const url = server.serve("/a", content);
-    const { path } = await resolveInput("x", spec(url), bench.context());
+    const { path } = await resolveInput("x", spec(url), sandbox.context());
     await rm(join(dirname(path), "meta.json"));
-    const again = await resolveInput("x", spec(url), bench.context());
+    const again = await resolveInput("x", spec(url), sandbox.context());
     expect(again.fromCache).toBe(true);
     expect(server.requests).toHaveLength(1);
   });
@@ -76,13 +76,13 @@ describe("a file with a fixed checksum", () => {
     const { path } = await resolveInput(
       "x",
       spec(url, { checksum: sha256Of(other) }),
-      bench.context(),
+      sandbox.context(),
     );
-    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.code).toBe("INPUT_CHECKSUM");
     expect(await sha256OfFile(path)).toBe(sha256Of(other));
     server.serve("/a", content);
-    await resolveInput("x", spec(url), bench.context());
+    await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(path)).toBe(sha256Of(content));
   });
 });
@@ -98,31 +98,31 @@ describe("a file without a checksum", () => {
   ])("warns, and is asked for again on each run, by %s", async (_, first, second) => {
     const url = server.serve("/a", { content, ...first });
     const unchecked = spec(url, { checksum: "none" });
-    const fetched = await resolveInput("x", unchecked, bench.context());
+    const fetched = await resolveInput("x", unchecked, sandbox.context());
     expect(fetched).toMatchObject({ checksumNone: true, fromCache: false });
     expect(fetched.digest?.hex).toBe(hexOf("sha256", content));
-    expect(bench.messages("warning")).toEqual([`x: ${url} is used without verifying a checksum`]);
+    expect(sandbox.messages("warning")).toEqual([`x: ${url} is used without verifying a checksum`]);
 
-    expect((await resolveInput("x", unchecked, bench.context())).fromCache).toBe(true);
+    expect((await resolveInput("x", unchecked, sandbox.context())).fromCache).toBe(true);
     expect(server.requests.at(-1)?.status).toBe(304);
 
     server.serve("/a", { content: other, ...second });
-    const changed = await resolveInput("x", unchecked, bench.context());
+    const changed = await resolveInput("x", unchecked, sandbox.context());
     expect(changed.fromCache).toBe(false);
     expect(await sha256OfFile(changed.path)).toBe(sha256Of(other));
   });
 
   it("is not taken twice from a server that overlooks conditions", async () => {
     const url = server.serve("/a", { content, etag: '"v1"', conditions: false });
-    await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
-    const again = await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
+    const again = await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     expect(again.fromCache).toBe(true);
   });
 
   it("does not stand in for one with a checksum", async () => {
     const url = server.serve("/a", other);
-    await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
-    const context = bench.context({ offline: true });
+    await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
+    const context = sandbox.context({ offline: true });
     expect((await errorOf(resolveInput("x", spec(url), context))).code).toBe("INPUT_DOWNLOAD");
   });
 });
@@ -146,12 +146,12 @@ describe("a file with a sums file", () => {
   ])("is checked by it: %s", async (_, sums) => {
     const url = server.serve("/a.img", content);
     const checksum = `file:${server.serve("/CHECKSUM", Buffer.from(sums))}`;
-    const resolved = await resolveInput("x", spec(url, { checksum }), bench.context());
+    const resolved = await resolveInput("x", spec(url, { checksum }), sandbox.context());
     expect(resolved.digest?.hex).toBe(hex);
-    const again = await resolveInput("x", spec(url, { checksum }), bench.context());
+    const again = await resolveInput("x", spec(url, { checksum }), sandbox.context());
     expect(again.fromCache).toBe(true);
     const wrong = server.serve("/b/a.img", other);
-    const error = await errorOf(resolveInput("x", spec(wrong, { checksum }), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(wrong, { checksum }), sandbox.context()));
     expect(error.code).toBe("INPUT_CHECKSUM");
   });
 
@@ -159,7 +159,7 @@ describe("a file with a sums file", () => {
     const url = server.serve("/a.img", content);
     const sums = Buffer.from(`\ufeff${hex.toUpperCase()}  a.img\r\n`, "utf16le");
     const checksum = `file:${server.serve("/sums.txt", sums)}`;
-    const resolved = await resolveInput("x", spec(url, { checksum }), bench.context());
+    const resolved = await resolveInput("x", spec(url, { checksum }), sandbox.context());
     expect(resolved.digest?.hex).toBe(hex);
   });
 
@@ -167,7 +167,7 @@ describe("a file with a sums file", () => {
     const url = server.serve("/a.img", content);
     const sums = `${hexOf("blake2b512", other)}  a.img\n${hexOf("sha512", content)}  a.img\n`;
     const checksum = `file:${server.serve("/DIGESTS", Buffer.from(sums))}`;
-    const error = await errorOf(resolveInput("x", spec(url, { checksum }), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(url, { checksum }), sandbox.context()));
     expect(error).toMatchObject({ code: "INPUT_CHECKSUM", exitCode: 4 });
     expect(error.message).toContain("expected sha512, sha3-512 or blake2b ");
   });
@@ -175,30 +175,30 @@ describe("a file with a sums file", () => {
   it("is fetched again when the sums file has changed, and only then", async () => {
     const url = server.serve("/a", content);
     const checksum = `file:${server.serve("/sums", Buffer.from(`${hex}  a\n`))}`;
-    await resolveInput("x", spec(url, { checksum }), bench.context());
-    expect((await resolveInput("x", spec(url, { checksum }), bench.context())).fromCache).toBe(
+    await resolveInput("x", spec(url, { checksum }), sandbox.context());
+    expect((await resolveInput("x", spec(url, { checksum }), sandbox.context())).fromCache).toBe(
       true,
     );
     expect(server.requestsOf("/a")).toHaveLength(1);
     server.serve("/sums", Buffer.from(`${hexOf("sha256", other)}  a\n`));
     server.serve("/a", other);
-    const changed = await resolveInput("x", spec(url, { checksum }), bench.context());
+    const changed = await resolveInput("x", spec(url, { checksum }), sandbox.context());
     expect(changed.digest?.hex).toBe(hexOf("sha256", other));
   });
 
   it("may have both on this host", async () => {
-    await writeFile(join(bench.folder, "a.img"), content);
-    await writeFile(join(bench.folder, "sums"), `${hex}  a.img\n`);
-    const url = pathToFileURL(join(bench.folder, "a.img")).href;
-    const checksum = `file:${join(bench.folder, "sums")}`;
-    const resolved = await resolveInput("x", spec(url, { checksum }), bench.context());
+    await writeFile(join(sandbox.folder, "a.img"), content);
+    await writeFile(join(sandbox.folder, "sums"), `${hex}  a.img\n`);
+    const url = pathToFileURL(join(sandbox.folder, "a.img")).href;
+    const checksum = `file:${join(sandbox.folder, "sums")}`;
+    const resolved = await resolveInput("x", spec(url, { checksum }), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
   });
 
   it("tells when there is no sums file", async () => {
     const url = server.serve("/a", content);
     const checksum = `file:${server.origin}/none`;
-    const error = await errorOf(resolveInput("x", spec(url, { checksum }), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(url, { checksum }), sandbox.context()));
     expect(error.message).toBe(
       `Could not download the checksum file ${server.origin}/none: the server answered 404`,
     );
@@ -210,9 +210,9 @@ describe("offline", () => {
     const url = server.serve("/a", content);
     const sums = `file:${server.serve("/sums", Buffer.from(`${hexOf("sha256", content)}  a\n`))}`;
     for (const checksum of ["none", sums, sha256Of(content)]) {
-      await resolveInput("x", spec(url, { checksum }), bench.context());
+      await resolveInput("x", spec(url, { checksum }), sandbox.context());
       const before = server.requests.length;
-      const context = bench.context({ offline: true });
+      const context = sandbox.context({ offline: true });
       expect((await resolveInput("x", spec(url, { checksum }), context)).fromCache).toBe(true);
       expect(server.requests).toHaveLength(before);
     }
@@ -220,8 +220,8 @@ describe("offline", () => {
 
   it("does not trust a cached file that the sums file never vouched for", async () => {
     const url = server.serve("/a", content);
-    await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
-    const context = bench.context({ offline: true });
+    await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
+    const context = sandbox.context({ offline: true });
     const checksum = `file:${server.origin}/sums`;
     const error = await errorOf(resolveInput("x", spec(url, { checksum }), context));
     expect(error.code).toBe("INPUT_DOWNLOAD");
@@ -229,7 +229,7 @@ describe("offline", () => {
   });
 
   it("says what is missing", async () => {
-    const context = bench.context({ offline: true });
+    const context = sandbox.context({ offline: true });
     const error = await errorOf(resolveInput("x", spec(`${server.origin}/a`), context));
     expect(error.code).toBe("INPUT_DOWNLOAD");
     expect(server.requests).toHaveLength(0);
@@ -238,29 +238,29 @@ describe("offline", () => {
 
 describe("a local path", () => {
   it("gets a digest when it is a file, which is remembered until the file changes", async () => {
-    const path = join(bench.folder, "local.img");
+    const path = join(sandbox.folder, "local.img");
     await writeFile(path, content);
-    const first = await resolveInput("x", { kind: "path", path }, bench.context());
+    const first = await resolveInput("x", { kind: "path", path }, sandbox.context());
     expect(first).toMatchObject({ path, origin: path, size: content.length });
     expect(first.digest?.hex).toBe(hexOf("sha256", content));
-    const told = bench.events.length;
-    await resolveInput("x", { kind: "path", path }, bench.context());
-    expect(bench.events).toHaveLength(told);
+    const told = sandbox.events.length;
+    await resolveInput("x", { kind: "path", path }, sandbox.context());
+    expect(sandbox.events).toHaveLength(told);
     await writeFile(path, other);
-    const changed = await resolveInput("x", { kind: "path", path }, bench.context());
+    const changed = await resolveInput("x", { kind: "path", path }, sandbox.context());
     expect(changed.digest?.hex).toBe(hexOf("sha256", other));
   });
 
   it("may be a folder", async () => {
-    const path = join(bench.folder, "tree");
+    const path = join(sandbox.folder, "tree");
     await mkdir(path);
-    const resolved = await resolveInput("x", { kind: "path", path }, bench.context());
+    const resolved = await resolveInput("x", { kind: "path", path }, sandbox.context());
     expect(resolved).toEqual({ name: "x", path, origin: path, fromCache: true });
   });
 
   it("must be there", async () => {
-    const path = join(bench.folder, "nothing");
-    const error = await errorOf(resolveInput("x", { kind: "path", path }, bench.context()));
+    const path = join(sandbox.folder, "nothing");
+    const error = await errorOf(resolveInput("x", { kind: "path", path }, sandbox.context()));
     expect(error.code).toBe("INPUT_MISSING");
     expect(error.message).toBe(`Input x: ${path} does not exist`);
   });
@@ -270,7 +270,7 @@ describe("the record of a cached file", () => {
   it("is readable, and holds no credentials", async () => {
     server.serve("/a", { content, etag: '"v1"' });
     const url = `${server.origin.replace("//", "//me:secret@")}/a`;
-    const { path } = await resolveInput("x", spec(url), bench.context());
+    const { path } = await resolveInput("x", spec(url), sandbox.context());
     const text = await readFile(join(dirname(path), "meta.json"), "utf8");
     expect(JSON.parse(text)).toMatchObject({ etag: '"v1"', size: content.length });
     expect(text).not.toContain("secret");

@@ -15,8 +15,8 @@ import { startGitServer } from "../../support/git-server.js";
 import { startFileServer } from "../../support/http-server.js";
 import { makeCertificate, startServer } from "../../support/https-server.js";
 import type { TestServer } from "../../support/https-server.js";
-import { createInputsBench, errorOf, sha256Of } from "../../support/inputs.js";
-import type { InputsBench } from "../../support/inputs.js";
+import { createInputsSandbox, errorOf, sha256Of } from "../../support/inputs.js";
+import type { InputsSandbox } from "../../support/inputs.js";
 
 const content = Buffer.from("a file");
 const certificate = makeCertificate();
@@ -24,7 +24,7 @@ const other = makeCertificate("other.example.org");
 const VARIABLES = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"] as const;
 
 let server: TestServer;
-let bench: InputsBench;
+let sandbox: InputsSandbox;
 let folder: string;
 let pem: string;
 
@@ -33,7 +33,7 @@ beforeEach(async () => {
     vi.stubEnv(name, undefined);
   }
   server = await startServer((_, response) => void response.end(content), certificate);
-  bench = await createInputsBench();
+  sandbox = await createInputsSandbox();
   folder = await mkdtemp(join(tmpdir(), "vmbuild-ca-"));
   pem = join(folder, "authority.pem");
   await writeFile(pem, certificate.pem);
@@ -42,13 +42,13 @@ beforeEach(async () => {
 afterEach(async () => {
   vi.unstubAllEnvs();
   await server[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
 
 function fetchIt() {
   const url = `https://localhost:${server.port}/a`;
-  return resolveInput("x", { kind: "url", url, checksum: sha256Of(content) }, bench.context());
+  return resolveInput("x", { kind: "url", url, checksum: sha256Of(content) }, sandbox.context());
 }
 
 describe("a download from a server with an authority of its own", () => {
@@ -79,7 +79,7 @@ describe("a download from a server with an authority of its own", () => {
     expect(error.code).toBe("INPUT_DOWNLOAD");
     expect(error.message).toContain("the certificate is not trusted");
     expect(error.hint).toContain("NODE_EXTRA_CA_CERTS=/path/to/authority.pem");
-    expect(bench.pauses).toEqual([]);
+    expect(sandbox.pauses).toEqual([]);
   });
 
   it("fails with the reason why a variable did not help", async () => {
@@ -97,7 +97,7 @@ describe("a download from a server with an authority of its own", () => {
     await using plain = await startFileServer();
     const url = plain.serve("/a", content);
     const spec = { kind: "url", url, checksum: sha256Of(content) } as const;
-    expect((await resolveInput("x", spec, bench.context())).size).toBe(content.length);
+    expect((await resolveInput("x", spec, sandbox.context())).size).toBe(content.length);
   });
 });
 
@@ -138,19 +138,19 @@ describe("git from a server with an authority of its own", () => {
   it("is fetched with SSL_CERT_FILE, and says how to name the authority without", async () => {
     await using git = await startGitServer(await repository(), certificate);
     const spec = { kind: "git", url: `${git.origin}/it.git`, ref: "main" } as const;
-    const error = await errorOf(resolveInput("x", spec, bench.context()));
+    const error = await errorOf(resolveInput("x", spec, sandbox.context()));
     expect(error.code).toBe("INPUT_GIT");
     expect(error.hint).toContain("NODE_EXTRA_CA_CERTS=/path/to/authority.pem");
 
     vi.stubEnv("SSL_CERT_FILE", pem);
-    const { path } = await resolveInput("x", spec, bench.context());
+    const { path } = await resolveInput("x", spec, sandbox.context());
     expect(await readFile(join(path, "file"), "utf8")).toBe("in git");
-    expect(await bench.cached()).not.toContainEqual(expect.stringContaining("authorities.pem"));
+    expect(await sandbox.cached()).not.toContainEqual(expect.stringContaining("authorities.pem"));
 
     // What a user told git itself stands.
     vi.stubEnv("GIT_SSL_CAINFO", "/etc/hostname");
     const again = { ...spec, ref: "refs/heads/main" };
-    expect((await errorOf(resolveInput("x", again, bench.context()))).code).toBe("INPUT_GIT");
+    expect((await errorOf(resolveInput("x", again, sandbox.context()))).code).toBe("INPUT_GIT");
   });
 });
 

@@ -14,16 +14,16 @@ import {
   specsOf,
   useDownloads,
 } from "../../support/inputs.js";
-import type { InputsBench } from "../../support/inputs.js";
+import type { InputsSandbox } from "../../support/inputs.js";
 
 const MIB = 1024 * 1024;
 const content = randomBytes(5 * MIB + 123);
 const other = randomBytes(5 * MIB + 123);
 
 let server: FileServer;
-let bench: InputsBench;
+let sandbox: InputsSandbox;
 
-useDownloads((...made) => ([server, bench] = made));
+useDownloads((...made) => ([server, sandbox] = made));
 
 const spec = specsOf(content);
 
@@ -33,17 +33,17 @@ async function interruptedRun(url: string, after: number, checksum?: string): Pr
   server.misbehave(path, { kind: "cut", after });
   const limits = { attempts: 1 };
   const changes = checksum === undefined ? {} : { checksum };
-  const error = await errorOf(resolveInput("x", spec(url, changes), bench.context({ limits })));
+  const error = await errorOf(resolveInput("x", spec(url, changes), sandbox.context({ limits })));
   expect(error.code).toBe("INPUT_DOWNLOAD");
 }
 
 describe("a download", () => {
   it("ends whole under its own name, where it was announced to be", async () => {
     const url = server.serve("/images/base%20image.qcow2", { content });
-    const resolved = await resolveInput("base", spec(url), bench.context());
+    const resolved = await resolveInput("base", spec(url), sandbox.context());
     expect(resolved).toEqual({
       name: "base",
-      path: inputLocation(spec(url), bench.cacheFolder),
+      path: inputLocation(spec(url), sandbox.cacheFolder),
       origin: url,
       digest: { algorithm: "sha256", hex: hexOf("sha256", content) },
       size: content.length,
@@ -60,8 +60,8 @@ describe("a download", () => {
 
   it("tells its progress, and that it ended", async () => {
     const url = server.serve("/a", content);
-    await resolveInput("one", spec(url), bench.context());
-    const progress = bench.events.filter((event) => event.type === "progress");
+    await resolveInput("one", spec(url), sandbox.context());
+    const progress = sandbox.events.filter((event) => event.type === "progress");
     expect(progress[0]).toMatchObject({ task: "input:one", label: "a", total: content.length });
     expect(progress.at(-1)).toMatchObject({ done: content.length, total: content.length });
   });
@@ -69,8 +69,8 @@ describe("a download", () => {
   it.each(["sha512", "sha1", "md5"])("is checked by %s too", async (algorithm) => {
     const url = server.serve("/a", content);
     const checksum = `${algorithm}:${hexOf(algorithm, content).toUpperCase()}`;
-    await resolveInput("x", spec(url, { checksum }), bench.context());
-    const again = await resolveInput("x", spec(url, { checksum }), bench.context());
+    await resolveInput("x", spec(url, { checksum }), sandbox.context());
+    const again = await resolveInput("x", spec(url, { checksum }), sandbox.context());
     expect(again.fromCache).toBe(true);
     expect(server.requests).toHaveLength(1);
   });
@@ -78,9 +78,9 @@ describe("a download", () => {
   it("comes without a size from servers that tell none, and may be empty", async () => {
     const url = server.serve("/a", { content, tellsLength: false });
     const empty = server.serve("/empty", Buffer.alloc(0));
-    await resolveInput("x", spec(url), bench.context());
+    await resolveInput("x", spec(url), sandbox.context());
     const checksum = sha256Of(Buffer.alloc(0));
-    const resolved = await resolveInput("y", spec(empty, { checksum }), bench.context());
+    const resolved = await resolveInput("y", spec(empty, { checksum }), sandbox.context());
     expect(resolved.size).toBe(0);
     expect(await readFile(resolved.path)).toHaveLength(0);
   });
@@ -88,25 +88,25 @@ describe("a download", () => {
   it("follows redirects", async () => {
     server.serve("/real", content);
     const url = server.redirect("/latest", "/real");
-    const resolved = await resolveInput("x", spec(url), bench.context());
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(resolved.path).toMatch(/\/latest$/);
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
   });
 
   it("gives up on redirects in a circle", async () => {
     const url = server.redirect("/a", "/a");
-    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.message).toContain("more than 10 redirects");
   });
 
   it("sends the address's user and password, and shows them to nobody", async () => {
     server.serve("/a", content);
     const url = `${server.origin.replace("//", "//me:s%40fe@")}/a`;
-    const resolved = await resolveInput("x", spec(url), bench.context());
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
     const sent = `Basic ${Buffer.from("me:s@fe").toString("base64")}`;
     expect(server.requests[0]?.headers.authorization).toBe(sent);
     expect(resolved.origin).toBe(`${server.origin}/a`);
-    expect(JSON.stringify(bench.events)).not.toContain("s%40fe");
+    expect(JSON.stringify(sandbox.events)).not.toContain("s%40fe");
   });
 });
 
@@ -122,7 +122,7 @@ describe("a cut download", () => {
   ])("goes on where it stopped, by %s", async (_, validators, condition) => {
     const url = server.serve("/a", { content, ...validators });
     server.misbehave("/a", { kind: "cut", after: 2 * MIB });
-    const resolved = await resolveInput("x", spec(url), bench.context());
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     const [, second] = server.requestsOf("/a");
     expect(second?.status).toBe(206);
@@ -130,31 +130,31 @@ describe("a cut download", () => {
     expect(from).toBeGreaterThan(MIB);
     expect(from).toBeLessThanOrEqual(2 * MIB);
     expect(second?.headers["if-range"]).toBe(condition);
-    expect(bench.messages("note")[0]).toMatch(/^a: .* retrying in 500ms$/);
+    expect(sandbox.messages("note")[0]).toMatch(/^a: .* retrying in 500ms$/);
   });
 
   it("goes on in the next run, hashing what was kept", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
     await interruptedRun(url, 3 * MIB);
-    expect(await bench.cached()).toEqual([
+    expect(await sandbox.cached()).toEqual([
       expect.stringMatching(/\/a\.part$/),
       expect.stringMatching(/\/part\.json$/),
     ]);
-    const [part = ""] = await bench.cached();
-    const { size } = await stat(join(bench.cacheFolder, part));
-    const resolved = await resolveInput("x", spec(url), bench.context());
+    const [part = ""] = await sandbox.cached();
+    const { size } = await stat(join(sandbox.cacheFolder, part));
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(size).toBeGreaterThan(MIB);
     expect(server.requestsOf("/a")[1]?.headers.range).toBe(`bytes=${size}-`);
     expect(server.requestsOf("/a")[1]?.status).toBe(206);
-    expect((await bench.cached()).some((path) => path.includes("part"))).toBe(false);
+    expect((await sandbox.cached()).some((path) => path.includes("part"))).toBe(false);
   });
 
   it("starts anew when the file has changed since", async () => {
     const url = server.serve("/a", { content: other, etag: '"v1"' });
     await interruptedRun(url, 3 * MIB);
     server.serve("/a", { content, etag: '"v2"' });
-    const resolved = await resolveInput("x", spec(url), bench.context());
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/a")[1]?.status).toBe(200);
   });
@@ -163,7 +163,7 @@ describe("a cut download", () => {
     const url = server.serve("/a", { content: other, etag: '"v1"' });
     await interruptedRun(url, 3 * MIB, "none");
     server.serve("/a", { content, etag: '"v2"', ifRange: false });
-    const resolved = await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    const resolved = await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
   });
 
@@ -171,7 +171,7 @@ describe("a cut download", () => {
     const url = server.serve("/a", { content: other, etag: '"v1"' });
     await interruptedRun(url, 3 * MIB);
     server.serve("/a", { content, etag: '"v1"' });
-    const resolved = await resolveInput("x", spec(url), bench.context());
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, 206, 200]);
   });
@@ -179,7 +179,7 @@ describe("a cut download", () => {
   it("starts anew at a server without ranges", async () => {
     const url = server.serve("/a", { content, etag: '"v1"', ranges: false });
     server.misbehave("/a", { kind: "cut", after: 2 * MIB });
-    const resolved = await resolveInput("x", spec(url), bench.context());
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, 200]);
   });
@@ -187,7 +187,7 @@ describe("a cut download", () => {
   it("starts anew where nothing tells one version from another", async () => {
     const url = server.serve("/a", { content, etag: 'W/"v1"' });
     server.misbehave("/a", { kind: "cut", after: 2 * MIB });
-    await resolveInput("x", spec(url, { checksum: "none" }), bench.context());
+    await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     expect(server.requestsOf("/a")[1]?.headers.range).toBeUndefined();
   });
 
@@ -196,7 +196,7 @@ describe("a cut download", () => {
     const cut = { kind: "cut", after: 1.5 * MIB } as const;
     server.misbehave("/a", cut, cut, cut);
     const limits = { attempts: 2 };
-    const resolved = await resolveInput("x", spec(url), bench.context({ limits }));
+    const resolved = await resolveInput("x", spec(url), sandbox.context({ limits }));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/a")).toHaveLength(4);
   });
@@ -205,9 +205,9 @@ describe("a cut download", () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
     server.misbehave("/a", { kind: "stall", after: 2 * MIB }, { kind: "silent" });
     const limits = { idleTimeoutMs: 150, headersTimeoutMs: 150 };
-    const resolved = await resolveInput("x", spec(url), bench.context({ limits }));
+    const resolved = await resolveInput("x", spec(url), sandbox.context({ limits }));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
-    expect(bench.messages("note")).toEqual([
+    expect(sandbox.messages("note")).toEqual([
       expect.stringContaining("stalled: no data for 150ms"),
       expect.stringContaining("no response within 150ms"),
     ]);
@@ -219,7 +219,7 @@ describe("a cut download", () => {
     server.misbehave("/a", { kind: "stall", after: 2 * MIB });
     const controller = new AbortController();
     const signal = controller.signal;
-    const context = bench.context({
+    const context = sandbox.context({
       signal,
       emit: (event) => {
         if (event.type !== "progress" || event.done < 2 * MIB) return;
@@ -228,11 +228,11 @@ describe("a cut download", () => {
     });
     const error = await errorOf(resolveInput("x", spec(url), context));
     expect(error.code).toBe("INTERRUPTED");
-    expect(await bench.cached()).toEqual([
+    expect(await sandbox.cached()).toEqual([
       expect.stringMatching(/\/a\.part$/),
       expect.stringMatching(/\/part\.json$/),
     ]);
-    const resolved = await resolveInput("x", spec(url), bench.context());
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/a")[1]?.status).toBe(206);
   });
@@ -243,33 +243,33 @@ describe("a server that fails", () => {
     const url = server.serve("/a", content);
     const busy = { kind: "status", status: 503 } as const;
     server.misbehave("/a", busy, busy, { kind: "status", status: 500 });
-    await resolveInput("x", spec(url), bench.context());
-    expect(bench.pauses).toEqual([500, 1000, 2000]);
+    await resolveInput("x", spec(url), sandbox.context());
+    expect(sandbox.pauses).toEqual([500, 1000, 2000]);
   });
 
   it("is given the time that it asks for", async () => {
     const url = server.serve("/a", content);
     server.misbehave("/a", { kind: "status", status: 429, headers: { "retry-after": "7" } });
-    await resolveInput("x", spec(url), bench.context());
-    expect(bench.pauses).toEqual([7000]);
+    await resolveInput("x", spec(url), sandbox.context());
+    expect(sandbox.pauses).toEqual([7000]);
   });
 
   it("is left for good after so many attempts", async () => {
     const url = server.serve("/a", content);
     const busy = { kind: "status", status: 503 } as const;
     server.misbehave("/a", busy, busy, busy, busy, busy, busy);
-    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.code).toBe("INPUT_DOWNLOAD");
     expect(error.message).toBe(`Could not download ${url}: the server answered 503 (5 attempts)`);
     expect(server.requests).toHaveLength(5);
-    expect(await bench.cached()).toEqual([]);
+    expect(await sandbox.cached()).toEqual([]);
   });
 
   it("is not asked again for a file that it does not have", async () => {
     const url = `${server.origin}/none`;
-    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.message).toBe(`Could not download ${url}: the server answered 404`);
-    expect(bench.pauses).toEqual([]);
+    expect(sandbox.pauses).toEqual([]);
   });
 });
 
@@ -277,9 +277,9 @@ describe("mirrors", () => {
   it("are tried in order", async () => {
     const missing = `${server.origin}/one/a`;
     const mirrors = [server.serve("/two/a", content), server.serve("/three/a", content)];
-    await resolveInput("x", spec(missing, { mirrors }), bench.context());
+    await resolveInput("x", spec(missing, { mirrors }), sandbox.context());
     expect(server.requests.map(({ url }) => url)).toEqual(["/one/a", "/two/a"]);
-    expect(bench.messages("warning")).toEqual([
+    expect(sandbox.messages("warning")).toEqual([
       `${missing}: the server answered 404; trying the next address`,
     ]);
   });
@@ -288,7 +288,7 @@ describe("mirrors", () => {
     const url = server.serve("/one/a", { content, etag: '"v1"' });
     const mirrors = [server.serve("/two/a", { content, etag: '"of another server"' })];
     server.misbehave("/one/a", { kind: "cut", after: 3 * MIB }, { kind: "status", status: 404 });
-    const resolved = await resolveInput("x", spec(url, { mirrors }), bench.context());
+    const resolved = await resolveInput("x", spec(url, { mirrors }), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/two/a").map(({ status }) => status)).toEqual([206]);
   });
@@ -296,7 +296,7 @@ describe("mirrors", () => {
   it("stand in for an address with the wrong content", async () => {
     const url = server.serve("/one/a", other);
     const mirrors = [server.serve("/two/a", content)];
-    const resolved = await resolveInput("x", spec(url, { mirrors }), bench.context());
+    const resolved = await resolveInput("x", spec(url, { mirrors }), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
   });
 
@@ -307,7 +307,7 @@ describe("mirrors", () => {
     const mirrors = [`${dead.origin}/a`, "http://name.invalid/a"];
     const limits = { attempts: 2 };
     const error = await errorOf(
-      resolveInput("x", spec(url, { mirrors }), bench.context({ limits })),
+      resolveInput("x", spec(url, { mirrors }), sandbox.context({ limits })),
     );
     expect(error.code).toBe("INPUT_DOWNLOAD");
     expect(error.lines).toEqual([
@@ -321,12 +321,12 @@ describe("mirrors", () => {
 describe("a wrong checksum", () => {
   it("says what was expected and found, and keeps nothing", async () => {
     const url = server.serve("/a", { content: other, etag: '"v1"' });
-    const error = await errorOf(resolveInput("x", spec(url), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.code).toBe("INPUT_CHECKSUM");
     expect(error.exitCode).toBe(4);
     expect(error.message).toBe(
       `${url} has the wrong checksum: expected sha256 ${hexOf("sha256", content)}, found ${hexOf("sha256", other)}`,
     );
-    expect(await bench.cached()).toEqual([]);
+    expect(await sandbox.cached()).toEqual([]);
   });
 });

@@ -11,15 +11,15 @@ import { resolveInput } from "../../../src/inputs/inputs.js";
 import { listenOnLoopback } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
 import { errorOf, sha256Of, sha256OfFile, specsOf, useDownloads } from "../../support/inputs.js";
-import type { InputsBench } from "../../support/inputs.js";
+import type { InputsSandbox } from "../../support/inputs.js";
 
 const MIB = 1024 * 1024;
 const content = randomBytes(3 * MIB);
 
 let server: FileServer;
-let bench: InputsBench;
+let sandbox: InputsSandbox;
 
-useDownloads((...made) => ([server, bench] = made));
+useDownloads((...made) => ([server, sandbox] = made));
 afterEach(() => void vi.unstubAllEnvs());
 
 const spec = specsOf(content);
@@ -47,12 +47,12 @@ describe("a proxy in the environment", () => {
       server.serve("/a", content);
       // A name that only the proxy can make something of.
       const url = `${server.origin.replace("127.0.0.1", "files.invalid")}/a`;
-      const resolved = await resolveInput("x", spec(url), bench.context());
+      const resolved = await resolveInput("x", spec(url), sandbox.context());
       expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
       expect(seen).toEqual([url]);
 
       vi.stubEnv("NO_PROXY", "127.0.0.1");
-      await resolveInput("y", spec(`${server.origin}/a`), bench.context());
+      await resolveInput("y", spec(`${server.origin}/a`), sandbox.context());
       expect(seen).toHaveLength(1);
     } finally {
       proxy.closeAllConnections();
@@ -70,7 +70,7 @@ describe("another run", () => {
     const first = new AbortController();
     let running: Promise<unknown> = Promise.resolve();
     await new Promise<void>((started) => {
-      const context = bench.context({
+      const context = sandbox.context({
         signal: first.signal,
         emit: (event) => event.type === "progress" && event.done >= MIB && started(),
       });
@@ -79,7 +79,7 @@ describe("another run", () => {
     const second = resolveInput(
       "y",
       spec(url),
-      bench.context({
+      sandbox.context({
         emit: (event) => event.type === "note" && first.abort(new Error("the first run ends")),
       }),
     );
@@ -97,7 +97,7 @@ describe("a disk that is too small", () => {
   let mount: string;
 
   beforeEach(async () => {
-    mount = await mkdtemp(join(bench.folder, "small-"));
+    mount = await mkdtemp(join(sandbox.folder, "small-"));
     if (isRoot) await execa("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", mount]);
   });
 
@@ -108,7 +108,7 @@ describe("a disk that is too small", () => {
   it.skipIf(!isRoot)("is noticed before anything is written (needs root)", async () => {
     const url = server.serve("/a", content);
     const error = await errorOf(
-      resolveInput("x", spec(url), bench.context({ cacheFolder: join(mount, "cache") })),
+      resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
     );
     expect(error.code).toBe("HOST_SPACE");
     expect(error.message).toMatch(/^a needs 3 MiB in .*, where [\d.]+ MiB are free$/);
@@ -117,7 +117,7 @@ describe("a disk that is too small", () => {
   it.skipIf(!isRoot)("is told apart from the network when it fills up (needs root)", async () => {
     const url = server.serve("/a", { content, tellsLength: false });
     const error = await errorOf(
-      resolveInput("x", spec(url), bench.context({ cacheFolder: join(mount, "cache") })),
+      resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
     );
     expect(error.code).toBe("HOST_SPACE");
     expect(error.exitCode).toBe(3);
@@ -125,13 +125,13 @@ describe("a disk that is too small", () => {
   });
 
   it.skipIf(!isRoot)("is told when it fills up while a file is unpacked (needs root)", async () => {
-    const path = join(bench.folder, "big");
+    const path = join(sandbox.folder, "big");
     await writeFile(path, Buffer.alloc(4 * MIB, "x"));
     await execa("gzip", [path]);
     const archive = await readFile(`${path}.gz`);
     const url = server.serve("/big.gz", archive);
     const wanted = spec(url, { checksum: sha256Of(archive), unpack: true });
-    const context = bench.context({ cacheFolder: join(mount, "cache") });
+    const context = sandbox.context({ cacheFolder: join(mount, "cache") });
     const error = await errorOf(resolveInput("x", wanted, context));
     expect(error.code).toBe("HOST_SPACE");
   });
@@ -147,12 +147,12 @@ describe("a signed sums file", () => {
     name: string,
     armour: string[],
   ): Promise<{ keyring: string; home: string }> {
-    const home = join(bench.folder, name);
+    const home = join(sandbox.folder, name);
     await mkdir(home, { mode: 0o700 });
     const gpg = ["--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback"];
     const user = `${name}@localhost`;
     await execa("gpg", [...gpg, "--passphrase", "", "--quick-gen-key", user, "ed25519", "sign"]);
-    const keyring = join(bench.folder, `${name}.gpg`);
+    const keyring = join(sandbox.folder, `${name}.gpg`);
     await execa("gpg", [...gpg, ...armour, "--output", keyring, "--export", user]);
     return { keyring, home };
   }
@@ -177,7 +177,7 @@ describe("a signed sums file", () => {
 
   afterEach(async () => {
     for (const name of ["signer", "stranger"]) {
-      const home = join(bench.folder, name);
+      const home = join(sandbox.folder, name);
       await execa("gpgconf", ["--homedir", home, "--kill", "all"], { reject: false });
       await rm(home, { recursive: true, force: true });
     }
@@ -191,11 +191,11 @@ describe("a signed sums file", () => {
     const url = server.serve("/a", content);
     const checksum = `file:${server.serve("/sums", sums)}`;
     const signature = { url: server.serve("/sums.gpg", await sign(home, armour)), keyring };
-    await resolveInput("x", spec(url, { checksum, signature }), bench.context());
-    expect(bench.messages("note")).toEqual([
+    await resolveInput("x", spec(url, { checksum, signature }), sandbox.context());
+    expect(sandbox.messages("note")).toEqual([
       expect.stringMatching(/^http:\/\/127.0.0.1:\d+\/sums is signed by [0-9A-F]{40}$/),
     ]);
-    const context = bench.context({ offline: true });
+    const context = sandbox.context({ offline: true });
     const again = await resolveInput("x", spec(url, { checksum, signature }), context);
     expect(again.fromCache).toBe(true);
   });
@@ -207,7 +207,7 @@ describe("a signed sums file", () => {
     const checksum = `file:${server.serve("/sums", sums)}`;
     const signature = { url: server.serve("/sums.gpg", await sign(stranger.home, [])), keyring };
     const error = await errorOf(
-      resolveInput("x", spec(url, { checksum, signature }), bench.context()),
+      resolveInput("x", spec(url, { checksum, signature }), sandbox.context()),
     );
     expect(error.code).toBe("INPUT_SIGNATURE");
     expect(error.lines.join("\n")).toContain("No public key");
@@ -220,7 +220,7 @@ describe("a signed sums file", () => {
     const signature = { url: server.serve("/sums.gpg", await sign(home, [])), keyring };
     const checksum = `file:${server.serve("/sums", Buffer.concat([sums, Buffer.from("\n")]))}`;
     const error = await errorOf(
-      resolveInput("x", spec(url, { checksum, signature }), bench.context()),
+      resolveInput("x", spec(url, { checksum, signature }), sandbox.context()),
     );
     expect(error.lines.join("\n")).toContain("BAD signature");
   });
@@ -241,12 +241,12 @@ describe("a signed sums file", () => {
           const resolved = await resolveInput(
             "x",
             spec(url, { checksum, signature }),
-            bench.context(),
+            sandbox.context(),
           );
           expect(resolved.digest?.hex).toBe(sha256Of(content).slice(7));
         }
       }
-      expect(bench.messages("note")).toContainEqual(expect.stringContaining("is signed by"));
+      expect(sandbox.messages("note")).toContainEqual(expect.stringContaining("is signed by"));
     });
 
     it("may be a copy beside the sums file, whose text then counts", async () => {
@@ -255,7 +255,7 @@ describe("a signed sums file", () => {
       const checksum = `file:${server.serve("/sums", Buffer.from(other))}`;
       const signature = { keyring, url: server.serve("/sums.asc", await clearSign(home, good)) };
       const input = spec(url, { checksum, signature });
-      await expect(resolveInput("x", input, bench.context())).resolves.toBeDefined();
+      await expect(resolveInput("x", input, sandbox.context())).resolves.toBeDefined();
     });
 
     it("is refused when it was changed, is twofold, by a stranger, or not signed", async () => {
@@ -272,7 +272,7 @@ describe("a signed sums file", () => {
       for (const [words, sumsFile] of cases) {
         const checksum = `file:${server.serve("/CHECKSUM", sumsFile)}`;
         const input = spec(url, { checksum, signature: { keyring } });
-        const error = await errorOf(resolveInput("x", input, bench.context()));
+        const error = await errorOf(resolveInput("x", input, sandbox.context()));
         expect(error).toMatchObject({ code: "INPUT_SIGNATURE", exitCode: 4 });
         expect(error.message).toContain(words);
       }
@@ -283,7 +283,7 @@ describe("a signed sums file", () => {
   it("is needed where a signature is given", async () => {
     const signature = { url: `${server.origin}/sig`, keyring: fileURLToPath(import.meta.url) };
     const url = server.serve("/a", content);
-    const error = await errorOf(resolveInput("x", spec(url, { signature }), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(url, { signature }), sandbox.context()));
     expect(error.message).toContain("a signature requires a checksum file");
   });
 });

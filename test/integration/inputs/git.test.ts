@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { childPath } from "../../../src/host/file-names.js";
 import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
 import type { GitSpec } from "../../../src/inputs/inputs.js";
-import { createInputsBench, errorOf } from "../../support/inputs.js";
-import type { InputsBench } from "../../support/inputs.js";
+import { createInputsSandbox, errorOf } from "../../support/inputs.js";
+import type { InputsSandbox } from "../../support/inputs.js";
 
-let bench: InputsBench;
+let sandbox: InputsSandbox;
 let repository: string;
 let url: string;
 
@@ -31,15 +31,15 @@ function spec(ref: string, more: Partial<GitSpec> = {}): GitSpec {
 }
 
 beforeEach(async () => {
-  bench = await createInputsBench();
-  repository = join(bench.folder, "repository");
+  sandbox = await createInputsSandbox();
+  repository = join(sandbox.folder, "repository");
   url = pathToFileURL(repository).href;
   await mkdir(repository);
   await git("init", "--quiet", "--initial-branch", "main");
 });
 
 afterEach(async () => {
-  await bench[Symbol.asyncDispose]();
+  await sandbox[Symbol.asyncDispose]();
 });
 
 describe("a git tree", () => {
@@ -50,7 +50,7 @@ describe("a git tree", () => {
     await mkdir(at(repository, name));
     await writeFile(at(repository, name, name), "content");
     await commit("one");
-    const { path } = await resolveInput("tools", spec("main"), bench.context());
+    const { path } = await resolveInput("tools", spec("main"), sandbox.context());
     const found = await readdir(path, { encoding: "buffer" });
     expect(found.map((one) => one.toString("latin1")).toSorted()).toEqual(["caf\xe9", "file"]);
     expect(await readFile(at(path, name, name), "utf8")).toBe("content");
@@ -60,58 +60,64 @@ describe("a git tree", () => {
     const tagged = await commit("one");
     await git("tag", "--annotate", "v1", "--message", "v1");
     await commit("two");
-    const resolved = await resolveInput("tools", spec("v1"), bench.context());
+    const resolved = await resolveInput("tools", spec("v1"), sandbox.context());
     expect(resolved).toEqual({
       name: "tools",
-      path: inputLocation(spec("v1"), bench.cacheFolder),
+      path: inputLocation(spec("v1"), sandbox.cacheFolder),
       origin: url,
       commit: tagged,
       fromCache: false,
     });
     expect(await readdir(resolved.path)).toEqual(["file"]);
     expect(await readFile(join(resolved.path, "file"), "utf8")).toBe("one");
-    expect((await resolveInput("tools", spec("v1"), bench.context())).fromCache).toBe(true);
+    expect((await resolveInput("tools", spec("v1"), sandbox.context())).fromCache).toBe(true);
   });
 
   it("of a branch follows the branch", async () => {
     await commit("one");
-    const first = await resolveInput("x", spec("main"), bench.context());
-    expect((await resolveInput("x", spec("main"), bench.context())).fromCache).toBe(true);
+    const first = await resolveInput("x", spec("main"), sandbox.context());
+    expect((await resolveInput("x", spec("main"), sandbox.context())).fromCache).toBe(true);
     const moved = await commit("two");
-    const offline = await resolveInput("x", spec("main"), bench.context({ offline: true }));
+    const offline = await resolveInput("x", spec("main"), sandbox.context({ offline: true }));
     expect(offline.commit).toBe(first.commit);
-    const second = await resolveInput("x", spec("main"), bench.context());
+    const second = await resolveInput("x", spec("main"), sandbox.context());
     expect(second).toMatchObject({ commit: moved, fromCache: false, path: first.path });
     expect(await readFile(join(second.path, "file"), "utf8")).toBe("two");
-    expect((await bench.cached()).filter((path) => path.endsWith(".part"))).toEqual([]);
+    expect((await sandbox.cached()).filter((path) => path.endsWith(".part"))).toEqual([]);
   });
 
   it("of a commit is fetched once, and then without the repository", async () => {
     const old = await commit("one");
     await commit("two");
-    const resolved = await resolveInput("x", spec(old), bench.context());
+    const resolved = await resolveInput("x", spec(old), sandbox.context());
     expect(await readFile(join(resolved.path, "file"), "utf8")).toBe("one");
     await git("update-ref", "-d", "HEAD");
-    expect((await resolveInput("x", spec(old), bench.context())).fromCache).toBe(true);
+    expect((await resolveInput("x", spec(old), sandbox.context())).fromCache).toBe(true);
   });
 
   it("of a shortened commit id comes by way of a full fetch", async () => {
     const old = await commit("one");
     await commit("two");
-    const resolved = await resolveInput("x", spec(old.slice(0, 8)), bench.context());
+    const resolved = await resolveInput("x", spec(old.slice(0, 8)), sandbox.context());
     expect(resolved.commit).toBe(old);
-    const again = await resolveInput("x", spec(old.slice(0, 8)), bench.context());
+    const again = await resolveInput("x", spec(old.slice(0, 8)), sandbox.context());
     expect(again.fromCache).toBe(true);
   });
 
   it("holds its submodules where that is asked for", async () => {
     await commit("inner");
-    await execa("git", ["clone", "--quiet", "--bare", repository, join(bench.folder, "inner.git")]);
-    await git("submodule", "--quiet", "add", join(bench.folder, "inner.git"), "sub");
+    await execa("git", [
+      "clone",
+      "--quiet",
+      "--bare",
+      repository,
+      join(sandbox.folder, "inner.git"),
+    ]);
+    await git("submodule", "--quiet", "add", join(sandbox.folder, "inner.git"), "sub");
     await git("commit", "--quiet", "--message", "sub");
-    const bare = await resolveInput("x", spec("main"), bench.context());
+    const bare = await resolveInput("x", spec("main"), sandbox.context());
     expect(await readdir(join(bare.path, "sub"))).toEqual([]);
-    const full = await resolveInput("x", spec("main", { submodules: true }), bench.context());
+    const full = await resolveInput("x", spec("main", { submodules: true }), sandbox.context());
     expect(await readdir(join(full.path, "sub"))).toEqual(["file"]);
     expect(full.path).not.toBe(bare.path);
   });
@@ -120,7 +126,7 @@ describe("a git tree", () => {
     await writeFile(join(repository, "run.sh"), "#!/bin/sh\n", { mode: 0o755 });
     await execa("ln", ["-s", "run.sh", join(repository, "link")]);
     await commit("one");
-    const { path } = await resolveInput("x", spec("main"), bench.context());
+    const { path } = await resolveInput("x", spec("main"), sandbox.context());
     const { stdout } = await execa("stat", ["-c", "%A", join(path, "run.sh"), join(path, "link")]);
     expect(stdout).toMatch(/^-rwx\S+x\nl/);
   });
@@ -128,8 +134,8 @@ describe("a git tree", () => {
   it("is fetched once by two that want it at the same time", async () => {
     const head = await commit("one");
     const results = await Promise.all([
-      resolveInput("x", spec(head), bench.context()),
-      resolveInput("y", spec(head), bench.context()),
+      resolveInput("x", spec(head), sandbox.context()),
+      resolveInput("y", spec(head), sandbox.context()),
     ]);
     expect(results.map(({ fromCache }) => String(fromCache)).toSorted()).toEqual(["false", "true"]);
   });
@@ -138,25 +144,27 @@ describe("a git tree", () => {
 describe("a git tree that cannot be had", () => {
   it("ends with git's own words, and nothing in the cache", async () => {
     await commit("one");
-    const error = await errorOf(resolveInput("x", spec("v9"), bench.context()));
+    const error = await errorOf(resolveInput("x", spec("v9"), sandbox.context()));
     expect(error.code).toBe("INPUT_GIT");
     expect(error.message).toBe(
       `git could not fetch v9 from ${url}: fatal: couldn't find remote ref v9`,
     );
-    expect(await bench.cached()).toEqual([]);
+    expect(await sandbox.cached()).toEqual([]);
   });
 
   it("names a commit that does not exist", async () => {
     await commit("one");
     const ref = "0123456789012345678901234567890123456789";
-    const error = await errorOf(resolveInput("x", spec(ref), bench.context()));
+    const error = await errorOf(resolveInput("x", spec(ref), sandbox.context()));
     expect(error.code).toBe("INPUT_GIT");
     expect(error.message).toContain(ref);
   });
 
   it("names a repository that does not exist", async () => {
     const missing = `${url}-none`;
-    const error = await errorOf(resolveInput("x", spec("main", { url: missing }), bench.context()));
+    const error = await errorOf(
+      resolveInput("x", spec("main", { url: missing }), sandbox.context()),
+    );
     expect(error.code).toBe("INPUT_GIT");
     expect(error.lines.join("\n")).toContain("does not appear to be a git repository");
   });
@@ -164,7 +172,7 @@ describe("a git tree that cannot be had", () => {
   it.each(["--upload-pack=touch /tmp/x", "a:b", "a..b", "main~1", "two words", ""])(
     "refuses the ref %j",
     async (ref) => {
-      const error = await errorOf(resolveInput("x", spec(ref), bench.context()));
+      const error = await errorOf(resolveInput("x", spec(ref), sandbox.context()));
       expect(error.message).toBe(`${JSON.stringify(ref)} is not a valid git ref`);
     },
   );
@@ -172,13 +180,13 @@ describe("a git tree that cannot be had", () => {
   it.each(["--upload-pack=touch /tmp/x", "ext::sh -c true"])(
     "refuses the address %j",
     async (bad) => {
-      const error = await errorOf(resolveInput("x", spec("main", { url: bad }), bench.context()));
+      const error = await errorOf(resolveInput("x", spec("main", { url: bad }), sandbox.context()));
       expect(error.code).toBe("INPUT_GIT");
     },
   );
 
   it("is an error when offline", async () => {
-    const context = bench.context({ offline: true });
+    const context = sandbox.context({ offline: true });
     expect((await errorOf(resolveInput("x", spec("main"), context))).code).toBe("INPUT_DOWNLOAD");
   });
 });

@@ -6,16 +6,16 @@ import { expect, it } from "vitest";
 import { resolveInput } from "../../../src/inputs/inputs.js";
 import type { FileServer } from "../../support/http-server.js";
 import { errorOf, hexOf, useDownloads } from "../../support/inputs.js";
-import type { InputsBench } from "../../support/inputs.js";
+import type { InputsSandbox } from "../../support/inputs.js";
 import { serveImage } from "../../support/registry.js";
 
-let bench: InputsBench;
+let sandbox: InputsSandbox;
 let server: FileServer;
-useDownloads((...made) => ([server, bench] = made));
+useDownloads((...made) => ([server, sandbox] = made));
 
 /** A layer with a script in it. */
 function makeLayer(words: string): Buffer {
-  const folder = join(bench.folder, words);
+  const folder = join(sandbox.folder, words);
   mkdirSync(join(folder, "lib"), { recursive: true });
   writeFileSync(join(folder, "run.sh"), `#!/bin/sh\necho ${words}\n`, { mode: 0o755 });
   writeFileSync(join(folder, "lib/ld.so"), words);
@@ -24,7 +24,7 @@ function makeLayer(words: string): Buffer {
 }
 
 const fetchImage = (image: string, changes = {}) =>
-  resolveInput("backend", { kind: "oci", image }, bench.context(changes));
+  resolveInput("backend", { kind: "oci", image }, sandbox.context(changes));
 
 it("brings the files of the image for this platform, and once only", async () => {
   const layer = makeLayer("one");
@@ -73,7 +73,7 @@ it("gets a token where the registry wants one, and shows it to nobody else", asy
   expect(seen[1]).toEqual(["/token?service=s&scope=repository%3Ax%3Apull", undefined]);
   expect(seen[2]).toEqual([manifest, "Bearer abc"]);
   expect(seen.at(-1)).toEqual([blobs[0], "Bearer abc"]);
-  expect(JSON.stringify(bench.events)).not.toContain("abc");
+  expect(JSON.stringify(sandbox.events)).not.toContain("abc");
 });
 
 it.each([

@@ -9,7 +9,7 @@ import type { UrlSpec } from "../../../src/inputs/inputs.js";
 import type { FileServer } from "../../support/http-server.js";
 import { makeCertificate, startServer } from "../../support/https-server.js";
 import { errorOf, sha256Of, sha256OfFile, useDownloads } from "../../support/inputs.js";
-import type { InputsBench } from "../../support/inputs.js";
+import type { InputsSandbox } from "../../support/inputs.js";
 import { startProxy } from "../../support/proxy-server.js";
 import { startSocks } from "../../support/socks-server.js";
 import { serveImage } from "../../support/registry.js";
@@ -18,10 +18,10 @@ const content = randomBytes(200_000);
 const certificate = makeCertificate();
 
 let server: FileServer;
-let bench: InputsBench;
+let sandbox: InputsSandbox;
 let folder: string;
 
-useDownloads((...made) => ([server, bench] = made));
+useDownloads((...made) => ([server, sandbox] = made));
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "vmbuild-proxy-"));
   for (const name of ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]) {
@@ -38,7 +38,7 @@ afterEach(async () => {
 
 function fetchUrl(url: string, more: Partial<UrlSpec> = {}) {
   const spec: UrlSpec = { kind: "url", url, checksum: sha256Of(content), ...more };
-  return resolveInput("x", spec, bench.context({ limits: { attempts: 1 } }));
+  return resolveInput("x", spec, sandbox.context({ limits: { attempts: 1 } }));
 }
 
 /** The server's address under a name that only a proxy can make something of. */
@@ -111,7 +111,7 @@ describe("a proxy", () => {
     const image = serveImage(server, "me/it", "1", [content]);
     const spec = { kind: "oci", image: image.name } as const;
     // The content is no archive; that it came is what counts here.
-    await errorOf(resolveInput("x", spec, bench.context()));
+    await errorOf(resolveInput("x", spec, sandbox.context()));
     expect(proxy.seen.length).toBeGreaterThan(2);
   });
 });
@@ -130,7 +130,7 @@ describe("an error about a proxy", () => {
     const image = { kind: "oci", image: `${server.origin.slice(7)}/me/it:1` } as const;
     const tree = { kind: "git", url: `${server.origin}/a.git`, ref: "main" } as const;
     for (const spec of [image, tree]) {
-      const error = await errorOf(resolveInput("x", spec, bench.context()));
+      const error = await errorOf(resolveInput("x", spec, sandbox.context()));
       expect(error).toMatchObject({ code: "HOST_ENVIRONMENT" });
     }
   });
@@ -170,7 +170,7 @@ describe("an error about a proxy", () => {
     await using proxy = await startProxy({ credentials: "me:secret" });
     vi.stubEnv("http_proxy", proxy.host);
     const spec: UrlSpec = { kind: "url", url: `${server.origin}/a`, checksum: sha256Of(content) };
-    const error = await errorOf(resolveInput("x", spec, bench.context()));
+    const error = await errorOf(resolveInput("x", spec, sandbox.context()));
     expect(error.message).toContain("answered 407: it requires a user name and a password");
     expect(error.hint).toContain("http_proxy=http://USER:PASSWORD@HOST:PORT");
     expect(proxy.seen).toHaveLength(1);
@@ -180,7 +180,7 @@ describe("an error about a proxy", () => {
     await using proxy = await startProxy({ refuse: 407 });
     vi.stubEnv("https_proxy", proxy.host);
     const spec = { kind: "git", url: "https://files.invalid/a.git", ref: "main" } as const;
-    const error = await errorOf(resolveInput("x", spec, bench.context()));
+    const error = await errorOf(resolveInput("x", spec, sandbox.context()));
     expect(error.code).toBe("INPUT_GIT");
     expect(error.hint).toContain(`the proxy http://${proxy.host} (from https_proxy) requires`);
   });
@@ -189,7 +189,7 @@ describe("an error about a proxy", () => {
     await using proxy = await startProxy({ refuse: 403 });
     vi.stubEnv("HTTP_PROXY", proxy.host);
     const spec = { kind: "git", url: `${server.origin}/a.git`, ref: "main" } as const;
-    await errorOf(resolveInput("x", spec, bench.context()));
+    await errorOf(resolveInput("x", spec, sandbox.context()));
     expect(proxy.seen.length).toBeGreaterThan(0);
   });
 });

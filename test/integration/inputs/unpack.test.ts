@@ -7,19 +7,19 @@ import { inputLocation, resolveInput } from "../../../src/inputs/inputs.js";
 import type { UrlSpec } from "../../../src/inputs/inputs.js";
 import type { FileServer } from "../../support/http-server.js";
 import { errorOf, sha256Of, sha256OfFile, useDownloads } from "../../support/inputs.js";
-import type { InputsBench } from "../../support/inputs.js";
+import type { InputsSandbox } from "../../support/inputs.js";
 
 // A hole in the middle and at the end, as disk images have them.
 const hole = Buffer.alloc(1_000_000);
 const content = Buffer.concat([randomBytes(200_000), hole, randomBytes(1000), hole]);
 
 let server: FileServer;
-let bench: InputsBench;
+let sandbox: InputsSandbox;
 
-useDownloads((...made) => ([server, bench] = made));
+useDownloads((...made) => ([server, sandbox] = made));
 
 async function packed(program: string): Promise<Buffer> {
-  const path = join(bench.folder, "image.raw");
+  const path = join(sandbox.folder, "image.raw");
   await writeFile(path, content);
   await execa(program, ["-k", "-f", path]);
   const suffix = { xz: "xz", gzip: "gz", zstd: "zst" }[program] ?? "";
@@ -39,22 +39,22 @@ describe("a compressed file", () => {
     const archive = await packed(program);
     const url = server.serve(`/image.raw${suffix}`, archive);
     const spec = specOf(url, archive);
-    const resolved = await resolveInput("base", spec, bench.context());
-    expect(resolved.path).toBe(inputLocation(spec, bench.cacheFolder));
+    const resolved = await resolveInput("base", spec, sandbox.context());
+    expect(resolved.path).toBe(inputLocation(spec, sandbox.cacheFolder));
     expect(resolved.path).toMatch(/\/image\.raw$/);
     expect(resolved.size).toBe(content.length);
     expect(resolved.digest?.hex).toBe(sha256Of(archive).slice("sha256:".length));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
-    const told = bench.events.length;
-    const again = await resolveInput("base", spec, bench.context());
+    const told = sandbox.events.length;
+    const again = await resolveInput("base", spec, sandbox.context());
     expect(again.fromCache).toBe(true);
-    expect(bench.events).toHaveLength(told);
+    expect(sandbox.events).toHaveLength(told);
   });
 
   it("is left as it is unless asked otherwise", async () => {
     const archive = await packed("gzip");
     const spec = { ...specOf(server.serve("/a.gz", archive), archive), unpack: false };
-    const resolved = await resolveInput("x", spec, bench.context());
+    const resolved = await resolveInput("x", spec, sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(archive));
   });
 
@@ -62,11 +62,14 @@ describe("a compressed file", () => {
     const archive = await packed("gzip");
     const url = server.serve("/a.raw.gz", { content: archive, etag: '"1"' });
     const spec = { ...specOf(url, archive), checksum: "none" };
-    await resolveInput("x", spec, bench.context());
-    await writeFile(join(bench.folder, "b"), "another");
-    await execa("gzip", [join(bench.folder, "b")]);
-    server.serve("/a.raw.gz", { content: await readFile(join(bench.folder, "b.gz")), etag: '"2"' });
-    const resolved = await resolveInput("x", spec, bench.context());
+    await resolveInput("x", spec, sandbox.context());
+    await writeFile(join(sandbox.folder, "b"), "another");
+    await execa("gzip", [join(sandbox.folder, "b")]);
+    server.serve("/a.raw.gz", {
+      content: await readFile(join(sandbox.folder, "b.gz")),
+      etag: '"2"',
+    });
+    const resolved = await resolveInput("x", spec, sandbox.context());
     expect(await readFile(resolved.path, "utf8")).toBe("another");
   });
 
@@ -83,23 +86,23 @@ describe("a compressed file", () => {
     });
     const archive = Buffer.from(stdout);
     const spec = specOf(server.serve(`/${name}`, archive), archive);
-    const resolved = await resolveInput("x", spec, bench.context());
-    expect(resolved.path).toBe(inputLocation(spec, bench.cacheFolder));
+    const resolved = await resolveInput("x", spec, sandbox.context());
+    expect(resolved.path).toBe(inputLocation(spec, sandbox.cacheFolder));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
   });
 
   it("that is compressed in name only is taken as it is", async () => {
     const spec = specOf(server.serve("/a.raw.gz", content), content);
-    const resolved = await resolveInput("x", spec, bench.context());
+    const resolved = await resolveInput("x", spec, sandbox.context());
     expect(resolved.path).toMatch(/\/a\.raw$/);
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
-    expect((await resolveInput("x", spec, bench.context())).fromCache).toBe(true);
+    expect((await resolveInput("x", spec, sandbox.context())).fromCache).toBe(true);
   });
 
   it("that does not say so is refused, since its place would not be known beforehand", async () => {
     const archive = await packed("gzip");
     const spec = specOf(server.serve("/download", archive), archive);
-    const error = await errorOf(resolveInput("x", spec, bench.context()));
+    const error = await errorOf(resolveInput("x", spec, sandbox.context()));
     expect(error).toMatchObject({ code: "INPUT_UNPACK", exitCode: 4 });
     expect(error.message).toBe("download is a gzip file, but its name does not end accordingly");
   });
@@ -107,11 +110,11 @@ describe("a compressed file", () => {
   it("that is broken leaves nothing half unpacked, and shows the program's words", async () => {
     const archive = (await packed("xz")).subarray(0, 100_000);
     const url = server.serve("/a.raw.xz", archive);
-    const error = await errorOf(resolveInput("x", specOf(url, archive), bench.context()));
+    const error = await errorOf(resolveInput("x", specOf(url, archive), sandbox.context()));
     expect(error.code).toBe("INPUT_UNPACK");
     expect(error.message).toBe("a.raw.xz could not be unpacked: xz failed with exit 1");
     expect(error.lines.join("\n")).toContain("Unexpected end of input");
-    const folder = dirname(inputLocation(specOf(url, archive), bench.cacheFolder));
+    const folder = dirname(inputLocation(specOf(url, archive), sandbox.cacheFolder));
     expect((await readdir(folder)).toSorted()).toEqual(["a.raw.xz", "lock", "meta.json"]);
   });
 });

@@ -19,15 +19,15 @@ import { explainDifferences } from "../../../src/checkpoints/explain.js";
 import { keyOf } from "../../../src/checkpoints/manifest.js";
 import { childPath } from "../../../src/host/file-names.js";
 import { createRedact } from "../../../src/checkpoints/secrets.js";
-import { KeptTexts } from "../../../src/checkpoints/store.js";
+import { StoredTexts } from "../../../src/checkpoints/store.js";
 
 let folder: string;
-let texts: KeptTexts;
+let texts: StoredTexts;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "vmbuild-manifest-"));
   vi.stubEnv("XDG_STATE_HOME", join(folder, "state"));
   vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
-  texts = new KeptTexts(join(folder, "texts"));
+  texts = new StoredTexts(join(folder, "texts"));
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
@@ -36,7 +36,7 @@ afterEach(async () => {
 
 const { signal } = new AbortController();
 const describeTree = () =>
-  describeContent(join(folder, "tree"), "tree", { signal, keepText: texts.keep });
+  describeContent(join(folder, "tree"), "tree", { signal, storeText: texts.store });
 
 describe("a key", () => {
   it("does not depend on the order of names, but on everything else", () => {

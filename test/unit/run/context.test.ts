@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
-import { createContext, together } from "../../../src/run/context.js";
+import { createContext, runInParallel } from "../../../src/run/context.js";
 import { Meter } from "../../../src/run/meter.js";
 
 /** Ends when it is cancelled, with that reason. */
@@ -14,7 +14,7 @@ describe("together", () => {
   const { signal } = new AbortController();
 
   it("gives every result in its place", async () => {
-    const results = await together<[number, string]>(signal, [
+    const results = await runInParallel<[number, string]>(signal, [
       () => Promise.resolve(1),
       () => Promise.resolve("two"),
     ]);
@@ -39,14 +39,14 @@ describe("together", () => {
         throw new VmbuildError("INPUT_GIT", "a consequence");
       },
     ];
-    await expect(together(signal, works)).rejects.toBe(first);
+    await expect(runInParallel(signal, works)).rejects.toBe(first);
     expect(tidied).toBe(true);
   });
 
   it("ends with the reason when the run is cancelled", async () => {
     const cancel = new AbortController();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
-    const running = together(cancel.signal, [untilCancelled, untilCancelled]);
+    const running = runInParallel(cancel.signal, [untilCancelled, untilCancelled]);
     cancel.abort(reason);
     await expect(running).rejects.toBe(reason);
   });

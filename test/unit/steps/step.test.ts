@@ -10,7 +10,7 @@ import { errorOf } from "../../support/inputs.js";
 const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
 
 /** A step in a guest of which each command ends as `answer` says. */
-function bench(answer: (script: string, attempt: number) => ScriptEnd | Promise<ScriptEnd>) {
+function sandbox(answer: (script: string, attempt: number) => ScriptEnd | Promise<ScriptEnd>) {
   const events: EventBody[] = [];
   const log: string[] = [];
   const scripts: string[] = [];
@@ -45,7 +45,7 @@ const ends = (exitCode: number | null, more: Partial<ScriptEnd> = {}): ScriptEnd
 
 describe("runStep", () => {
   it("does its actions in order, then its post-conditions", async () => {
-    const { run, events, scripts, log } = bench(() => OK);
+    const { run, events, scripts, log } = sandbox(() => OK);
     await run({ actions: [{ run: "one" }, { run: "two" }], verify: ["three"] });
     expect(scripts).toEqual(["one", "two", "three"]);
     expect(events.map(({ type }) => type)).toEqual([
@@ -63,7 +63,7 @@ describe("runStep", () => {
     [ends(null, { signal: "SEGV" }), "STEP_FAILED", "two was terminated by SIGSEGV"],
     [ends(null, { timedOut: true }), "STEP_TIMEOUT", "two exceeded its timeout of 1m"],
   ])("names what failed, how, the last lines and the log: %j", async (end, code, how) => {
-    const { run, events } = bench((script) => (script === "two" ? end : OK));
+    const { run, events } = sandbox((script) => (script === "two" ? end : OK));
     const error = await errorOf(
       run({ timeout: "1m", actions: [{ run: "one" }, { run: "two" }, { run: "three" }] }),
     );
@@ -75,7 +75,7 @@ describe("runStep", () => {
   });
 
   it("tries again from its first action, as often as it is told", async () => {
-    const { run, events, scripts } = bench((script, attempt) =>
+    const { run, events, scripts } = sandbox((script, attempt) =>
       script === "two" && attempt < 3 ? ends(1) : OK,
     );
     await run({ retries: 2, actions: [{ run: "one" }, { run: "two" }] });
@@ -87,14 +87,14 @@ describe("runStep", () => {
   });
 
   it("tries again after a post-condition, and gives up in the end", async () => {
-    const { run, scripts } = bench((script) => (script === "check" ? ends(1) : OK));
+    const { run, scripts } = sandbox((script) => (script === "check" ? ends(1) : OK));
     const step = { retries: 1, actions: [{ run: "one" }], verify: ["check"] };
     expect(await errorOf(run(step))).toMatchObject({ code: "VERIFY_FAILED", exitCode: 8 });
     expect(scripts).toEqual(["one", "check", "one", "check"]);
   });
 
   it("does not try again when the guest was lost: what it did is not known", async () => {
-    const { run, scripts } = bench(() => {
+    const { run, scripts } = sandbox(() => {
       throw new VmbuildError("GUEST_LOST", "lost");
     });
     const error = await errorOf(run({ retries: 5, actions: [{ run: "one" }] }));
@@ -104,7 +104,7 @@ describe("runStep", () => {
 
   it("reports what ended the run, not what that did to the action", async () => {
     const reason = new VmbuildError("MACHINE_DIED", "QEMU was terminated by SIGKILL");
-    const { run, cancel } = bench(() => {
+    const { run, cancel } = sandbox(() => {
       cancel.abort(reason);
       throw new VmbuildError("GUEST_LOST", "lost");
     });
@@ -112,7 +112,7 @@ describe("runStep", () => {
   });
 
   it("tries every post-condition, and lists all that fail", async () => {
-    const { run, events } = bench((script) =>
+    const { run, events } = sandbox((script) =>
       script === "b" ? ends(2) : script === "d" ? ends(null, { timedOut: true }) : OK,
     );
     const error = await errorOf(run({ verify: ["a", "b", "c", "d"] }));
@@ -128,10 +128,10 @@ describe("runStep", () => {
   });
 
   it("waits until a command succeeds, and says what it waited for when it never does", async () => {
-    const patient = bench((_, attempt) => (attempt < 3 ? ends(1) : OK));
+    const patient = sandbox((_, attempt) => (attempt < 3 ? ends(1) : OK));
     await patient.run({ actions: [{ wait: "ready", every: "1ms" }] });
     expect(patient.scripts).toEqual(["ready", "ready", "ready"]);
-    const vain = bench(() => ends(1));
+    const vain = sandbox(() => ends(1));
     const error = await errorOf(
       vain.run({ actions: [{ wait: "ready", every: "1ms", timeout: "30ms" }] }),
     );

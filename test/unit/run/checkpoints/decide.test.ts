@@ -3,18 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { decide, parentKeyOf, summarize } from "../../../../src/run/checkpoints/decide.js";
-import type { Chain, States } from "../../../../src/run/checkpoints/decide.js";
+import type { ManifestChain, StoredCheckpoints } from "../../../../src/run/checkpoints/decide.js";
 import { keyOf } from "../../../../src/checkpoints/manifest.js";
 import type { Manifest } from "../../../../src/checkpoints/manifest.js";
 import type { Checkpoint } from "../../../../src/checkpoints/records.js";
-import { KeptTexts } from "../../../../src/checkpoints/store.js";
+import { StoredTexts } from "../../../../src/checkpoints/store.js";
 import type { Step } from "../../../../src/steps/schema.js";
 
 let folder: string;
-let texts: KeptTexts;
+let texts: StoredTexts;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "vmbuild-decide-"));
-  texts = new KeptTexts(folder);
+  texts = new StoredTexts(folder);
 });
 afterEach(() => rm(folder, { recursive: true }));
 
@@ -22,13 +22,13 @@ const steps = ["one", "two", "three"].map((name) => ({ name, cache: true }) as u
 const never = (name: string) =>
   steps.map((step) => (step.name === name ? { ...step, cache: false } : step));
 
-const chainOf = (...values: string[]): Chain => ({
+const chainOf = (...values: string[]): ManifestChain => ({
   root: { base: "sha256:abc", "machine.memory": "768 MiB" },
   steps: steps.map(({ name }, index): Manifest => ({ name, "action 1 run": values[index] ?? "" })),
 });
 
 /** A store as a run of this chain would have left it. */
-function storeOf(chain: Chain, changes: Partial<Record<number, Partial<Checkpoint>>> = {}) {
+function storeOf(chain: ManifestChain, changes: Partial<Record<number, Partial<Checkpoint>>> = {}) {
   const checkpoints: Checkpoint[] = [];
   let parent = "";
   for (const [index, manifest] of [chain.root, ...chain.steps].entries()) {
@@ -52,7 +52,7 @@ function storeOf(chain: Chain, changes: Partial<Record<number, Partial<Checkpoin
     checkpoints.push(checkpoint);
     parent = parentKeyOf(checkpoint);
   }
-  return { checkpoints, records: { root: chain.root } } as unknown as States;
+  return { checkpoints, records: { root: chain.root } } as unknown as StoredCheckpoints;
 }
 
 it("keeps all steps of a build that did not change", async () => {
@@ -64,7 +64,7 @@ it("keeps all steps of a build that did not change", async () => {
     texts,
     options: {},
   });
-  expect(decision.kept).toBe(3);
+  expect(decision.cachedSteps).toBe(3);
   expect(decision.candidates.map(({ tag }) => tag)).toEqual(["tag-3", "tag-2", "tag-1", "tag-0"]);
   expect(summarize(decision)).toBe("all 3 steps are cached");
 });
@@ -77,8 +77,8 @@ it("goes on after the last step that did not change, and says what did", async (
     texts,
     options: {},
   });
-  expect(decision.kept).toBe(1);
-  expect(decision.steps.map(({ kept, reason }) => [kept, reason])).toEqual([
+  expect(decision.cachedSteps).toBe(1);
+  expect(decision.steps.map(({ cached, reason }) => [cached, reason])).toEqual([
     [true, ""],
     [false, "action 1 run changed (b to B)"],
     [false, "an earlier step runs"],
@@ -91,8 +91,8 @@ it("goes on after the last step that did not change, and says what did", async (
 it("does not need the states in between", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain);
-  const only: States = { ...store, checkpoints: store.checkpoints.slice(3) };
-  expect((await decide({ chain, steps, store: only, texts, options: {} })).kept).toBe(3);
+  const only: StoredCheckpoints = { ...store, checkpoints: store.checkpoints.slice(3) };
+  expect((await decide({ chain, steps, store: only, texts, options: {} })).cachedSteps).toBe(3);
 });
 
 it("runs everything when the machine or the base changed", async () => {
@@ -119,7 +119,7 @@ it("obeys --from, --force and steps that are never kept", async () => {
     texts,
     options: { from: "two" },
   });
-  expect([from.kept, from.steps[1]?.reason]).toEqual([1, "--from"]);
+  expect([from.cachedSteps, from.steps[1]?.reason]).toEqual([1, "--from"]);
   const force = await decide({
     chain,
     steps,
@@ -135,7 +135,7 @@ it("obeys --from, --force and steps that are never kept", async () => {
     texts,
     options: {},
   });
-  expect([each.kept, each.steps[2]?.reason]).toEqual([2, '"cache": false']);
+  expect([each.cachedSteps, each.steps[2]?.reason]).toEqual([2, '"cache": false']);
   // Whichever of the two comes first.
   const both = await decide({
     chain,
@@ -144,16 +144,16 @@ it("obeys --from, --force and steps that are never kept", async () => {
     texts,
     options: { from: "three" },
   });
-  expect(both.kept).toBe(0);
+  expect(both.cachedSteps).toBe(0);
 });
 
 it("follows a state that was changed by hand, and says so", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain, { 2: { changedByHand: "nonce" } });
   const decision = await decide({ chain, steps, store, texts, options: {} });
-  expect([decision.kept, decision.changedByHand]).toEqual([3, ["two"]]);
+  expect([decision.cachedSteps, decision.changedByHand]).toEqual([3, ["two"]]);
   // Without that state, what was made on top of it is not this template's.
   const without = store.checkpoints.filter(({ index }) => index !== 2);
-  const clean: States = { ...store, checkpoints: without };
-  expect((await decide({ chain, steps, store: clean, texts, options: {} })).kept).toBe(1);
+  const clean: StoredCheckpoints = { ...store, checkpoints: without };
+  expect((await decide({ chain, steps, store: clean, texts, options: {} })).cachedSteps).toBe(1);
 });

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createDescriber, stepManifest } from "../../../../src/run/checkpoints/manifests.js";
+import { createStepDescriber, stepManifest } from "../../../../src/run/checkpoints/manifests.js";
 import { loadTemplate } from "../../../../src/template/load.js";
 import { makeFolder, templateText } from "../../template/support.js";
 
@@ -17,7 +17,7 @@ async function manifestOf(step: Record<string, unknown>, more: Record<string, un
   const text = templateText({ ...more, steps: [{ name: "only", ...step }] });
   await writeFile(join(folder, "t.json"), text);
   const template = await loadTemplate(join(folder, "t.json"), { environment: {} });
-  const describer = await createDescriber(template, [], undefined, signal);
+  const describer = await createStepDescriber(template, [], undefined, signal);
   const [first] = template.steps;
   if (!first) throw new Error("the template has a step");
   return stepManifest(first, describer);

@@ -1,4 +1,4 @@
-/** What keeps a qcow2 image or a raw disk from being a base, as far as its own tables tell. */
+/** Checks from their own tables that qcow2 images and raw disks are complete and not encrypted. */
 import { open } from "node:fs/promises";
 import type { Content } from "../inputs/content-kind.js";
 import { lastClusterOffset, readQcow2Header } from "../inputs/qcow2-length.js";
@@ -6,13 +6,13 @@ import { neededBytes } from "../inputs/raw-disk.js";
 import { statIfThere } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
 
-/** Something that keeps a file from being a base. `what` reads after the file's name. */
-export interface Unsound {
+/** Problem of an image. `what` follows the file's name in a message. */
+export interface ImageProblem {
   readonly what: string;
   readonly hint?: string;
 }
 
-const CUT_HINT = "The download or copy is probably incomplete; fetch the image again.";
+const TRUNCATED_HINT = "The download or copy is probably incomplete; fetch the image again.";
 
 async function isEncrypted(path: string): Promise<boolean> {
   const handle = await open(path, "r");
@@ -23,7 +23,7 @@ async function isEncrypted(path: string): Promise<boolean> {
   }
 }
 
-async function qcow2Problem(path: string, size: number): Promise<Unsound | undefined> {
+async function qcow2Problem(path: string, size: number): Promise<ImageProblem | undefined> {
   if (await isEncrypted(path)) {
     return { what: "is an encrypted qcow2 image", hint: "Decrypt it first." };
   }
@@ -34,14 +34,17 @@ async function qcow2Problem(path: string, size: number): Promise<Unsound | undef
     last === Number.MAX_SAFE_INTEGER
       ? `is truncated: ${has}, which is less than the header of a qcow2 image`
       : `is truncated: ${has}, but the image's tables refer to data at ${formatBytes(last)}`;
-  return { what, hint: CUT_HINT };
+  return { what, hint: TRUNCATED_HINT };
 }
 
 /**
- * Checks an image in place; undefined for one that may be a base. Formats other than qcow2 and
- * raw are checked when they are converted.
+ * Checks an image in place; undefined if there is no problem. Formats other than qcow2 and raw are
+ * checked when they are converted.
  */
-export async function imageProblem(path: string, content: Content): Promise<Unsound | undefined> {
+export async function findImageProblem(
+  path: string,
+  content: Content,
+): Promise<ImageProblem | undefined> {
   const size = Number((await statIfThere(path))?.size ?? 0);
   if (content.kind === "image" && content.format === "qcow2") return qcow2Problem(path, size);
   if (content.kind !== "disk") return undefined;
@@ -50,6 +53,6 @@ export async function imageProblem(path: string, content: Content): Promise<Unso
   const has = `the file has ${formatBytes(size)}`;
   return {
     what: `is truncated: ${has}, but the partitions or file system need ${formatBytes(needed)}`,
-    hint: CUT_HINT,
+    hint: TRUNCATED_HINT,
   };
 }

@@ -1,4 +1,4 @@
-/** Finds files of the host that a template reads and that its own artifact would replace. */
+/** Finds files of the host that a template reads and that its own artifact would overwrite. */
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { checksumPath } from "../artifact/checksum-files.js";
@@ -8,13 +8,16 @@ import { VmbuildError } from "../errors.js";
 import type { Template } from "../template/load.js";
 import type { OutputPlan } from "./plan.js";
 
-/** The path with the links of its folder followed: a rename replaces a link, not what it leads to. */
-async function placeOf(path: string): Promise<string> {
-  const folder = await realpath(dirname(path)).catch(() => dirname(path)); // Not there yet.
+/**
+ * Returns a path with the links of its folder resolved. The last part is not, because a rename
+ * replaces a link and not its target.
+ */
+async function resolveFolder(path: string): Promise<string> {
+  const folder = await realpath(dirname(path)).catch(() => dirname(path)); // The folder does not exist yet.
   return join(folder, basename(path));
 }
 
-/** What the template reads: each path, and what it is. */
+/** Returns the files that the template reads: path and description. */
 function filesRead(template: Template): [string, string][] {
   const { folder, base, seed, steps, inputSpecs } = template;
   const inputs = [...inputSpecs].flatMap(([name, spec]): [string, string][] =>
@@ -37,7 +40,7 @@ function filesRead(template: Template): [string, string][] {
   ];
 }
 
-/** What the artifact replaces, as far as the template says so. */
+/** Returns the paths that the artifact replaces, as far as the template tells. */
 function filesWritten({ steps }: Template, { folder, path }: OutputPlan, sums: string[]): string[] {
   const made = steps.flatMap(({ actions }) =>
     actions.flatMap(({ type, value }) => type.outputs(value as never)),
@@ -47,17 +50,17 @@ function filesWritten({ steps }: Template, { folder, path }: OutputPlan, sums: s
 }
 
 /**
- * Describes each file that the template reads and its artifact would replace.
+ * Describes each file that the template reads and its artifact would overwrite.
  * @returns complete sentences without a full stop.
  */
-export async function findReplaced(template: Template, output: OutputPlan): Promise<string[]> {
+export async function findOverwritten(template: Template, output: OutputPlan): Promise<string[]> {
   const sums = output.checksums.map((algorithm) => checksumPath(output.path, algorithm));
   const problems: string[] = [];
   for (const written of filesWritten(template, output, sums)) {
-    const target = await placeOf(written);
+    const target = await resolveFolder(written);
     for (const [path, what] of filesRead(template)) {
-      const places = [await placeOf(path), await realpath(path).catch(() => path)]; // Not there.
-      if (!places.some((place) => place === target || place.startsWith(`${target}/`))) continue;
+      const sources = [await resolveFolder(path), await realpath(path).catch(() => path)]; // The file does not exist.
+      if (!sources.some((source) => source === target || source.startsWith(`${target}/`))) continue;
       problems.push(`The artifact's ${written} would overwrite ${what}`);
       break;
     }
@@ -66,14 +69,14 @@ export async function findReplaced(template: Template, output: OutputPlan): Prom
 }
 
 /**
- * Requires that the artifact replaces nothing that its template reads.
+ * Checks that the artifact overwrites nothing that its template reads.
  * @throws {VmbuildError} OUTPUT_TAKEN.
  */
-export async function requireNothingReplaced(
+export async function requireNothingOverwritten(
   template: Template,
   output: OutputPlan,
 ): Promise<void> {
-  const [first, ...more] = await findReplaced(template, output);
+  const [first, ...more] = await findOverwritten(template, output);
   if (first === undefined) return;
   throw new VmbuildError("OUTPUT_TAKEN", first, {
     lines: more,

@@ -1,33 +1,33 @@
-/** Follows the key of the machine's state from step to step, and has each state saved. */
+/** Tracks the checkpoint key from step to step, and saves a checkpoint after each step. */
 import { differencesOf, keyOf } from "../../checkpoints/manifest.js";
 import type { Manifest } from "../../checkpoints/manifest.js";
 import { asVmbuildError } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
 import type { Step } from "../../steps/schema.js";
-import type { Uses } from "../context.js";
+import type { ContextWith } from "../context.js";
 import type { ReadyMachine } from "../lifecycle.js";
 import { stepManifest } from "./manifests.js";
 import { parentKeyOf } from "./decide.js";
 import type { RunPlan } from "./plan.js";
 
-/** A step that has just succeeded. */
+/** Step that has just succeeded. */
 interface FinishedStep {
   readonly step: Step;
   /** Counted from 1. */
   readonly index: number;
-  /** Milliseconds that it took. */
+  /** Duration of the step. Milliseconds. */
   readonly stepMs: number;
   readonly guest: Guest;
 }
 
-/** Knows what the machine's present state was made from, as long as that is certain. */
-export class StateKeeper {
+/** Tracks the key of the machine's present content for as long as it is certain. */
+export class CheckpointRecorder {
   readonly #plan: RunPlan;
   readonly #saver: ReadyMachine["saver"];
-  /** Undefined once it is not certain any more. */
+  /** Undefined once it is no longer certain. */
   #key: string | undefined;
-  #before: Manifest = {};
-  #saves = true;
+  #manifestBefore: Manifest = {};
+  #isSaving = true;
 
   constructor(plan: RunPlan, { from, saver }: ReadyMachine) {
     this.#plan = plan;
@@ -35,28 +35,33 @@ export class StateKeeper {
     this.#key = from ? parentKeyOf(from) : plan.decision.keys[0];
   }
 
-  /** The key of the present state. */
+  /** Key of the machine's present content. */
   get key(): string | undefined {
     return this.#key;
   }
 
-  /** Looks at what a step will use: before it begins, and after it made some of that itself. */
-  async before(context: Uses<"options" | "emit">, step: Step): Promise<void> {
-    if (this.#key !== undefined) this.#before = await this.#describe(context, step);
+  /**
+   * Records what a step will use. Called before the step, and again after its local actions, which
+   * may create such files.
+   */
+  async beforeStep(context: ContextWith<"options" | "emit">, step: Step): Promise<void> {
+    if (this.#key !== undefined) this.#manifestBefore = await this.#describeStep(context, step);
   }
 
-  /** What a step uses now; a file that goes while it is read leaves that uncertain. */
-  async #describe(context: Uses<"options" | "emit">, step: Step): Promise<Manifest> {
+  /**
+   * Creates the step's manifest. The key becomes uncertain when a file disappears while it is read.
+   */
+  async #describeStep(context: ContextWith<"options" | "emit">, step: Step): Promise<Manifest> {
     try {
       return await stepManifest(step, this.#plan.describer);
     } catch (thrown) {
       context.options.signal.throwIfAborted();
-      this.#loseTrack(context, step, asVmbuildError(thrown).message);
+      this.#invalidateKey(context, step, asVmbuildError(thrown).message);
       return {};
     }
   }
 
-  #loseTrack({ emit }: Uses<"emit">, step: Step, why: string): void {
+  #invalidateKey({ emit }: ContextWith<"emit">, step: Step, why: string): void {
     this.#key = undefined;
     emit({
       type: "warning",
@@ -65,23 +70,23 @@ export class StateKeeper {
     });
   }
 
-  /** Saves the state after a step, where it is certain what that was made from. */
-  async after(
-    context: Uses<"options" | "emit">,
+  /** Saves a checkpoint after a step, if the key is certain. */
+  async afterStep(
+    context: ContextWith<"options" | "emit">,
     { step, index, stepMs, guest }: FinishedStep,
   ): Promise<void> {
     if (this.#key === undefined) return;
-    const manifest = await this.#describe(context, step);
-    const changed = differencesOf(this.#before, manifest);
+    const manifest = await this.#describeStep(context, step);
+    const changed = differencesOf(this.#manifestBefore, manifest);
     if (this.#key !== undefined && changed.length > 0) {
       const names = changed.map(({ name }) => name).join(", ");
-      this.#loseTrack(context, step, `${names} changed while step ${step.name} ran`);
+      this.#invalidateKey(context, step, `${names} changed while step ${step.name} ran`);
     }
     if (this.#key === undefined) return;
     const key = keyOf(this.#key, manifest);
     this.#key = key;
-    if (!step.cache) this.#saves = false;
-    if (!this.#saves) return;
+    if (!step.cache) this.#isSaving = false;
+    if (!this.#isSaving) return;
     await this.#saver?.save({ index, step: step.name, key, manifest, stepMs }, guest);
   }
 }

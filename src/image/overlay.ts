@@ -1,4 +1,6 @@
-/** A throwaway layer on a finished image: a machine that can be started on it again and again. */
+/**
+ * Creates a temporary overlay on a finished image, on which a machine can be started repeatedly.
+ */
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,11 +16,11 @@ import { qemuVersion } from "../machine/qemu-version.js";
 import { completeShape } from "../machine/shape.js";
 import type { MachinePlan } from "../machine/shape.js";
 import { startImage } from "./start.js";
-import type { BootedImage, StartableLayer, StartOptions } from "./start.js";
+import type { BootedImage, StartableOverlay, StartOptions } from "./start.js";
 
-/** What is started, and how. */
-export interface LayerOptions {
-  /** The image; never written to. */
+/** Image, machine and options. */
+export interface OverlayOptions {
+  /** Path of the image, which is never written to. */
   readonly image: string;
   readonly machine: MachinePlan;
   readonly accelerator: AcceleratorChoice;
@@ -26,17 +28,17 @@ export interface LayerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Disposing of it ends its machine and removes the layer. */
-export interface ImageLayer extends AsyncDisposable {
-  /** Starts the machine; the one before must have ended. */
+/** Temporary overlay. Disposing of it kills its machine and removes its files. */
+export interface ImageOverlay extends AsyncDisposable {
+  /** Starts the machine. The previous one must have ended. */
   start(options: StartOptions): Promise<BootedImage>;
 }
 
 /**
- * Makes the layer: an overlay on the image, new keys, a machine of its own.
- * @throws {VmbuildError} of the host; BASE_INVALID when the image is none.
+ * Creates an overlay on the image, with new keys.
+ * @throws {VmbuildError} of the host; BASE_INVALID when it is not a disk image.
  */
-export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
+export async function openOverlay(options: OverlayOptions): Promise<ImageOverlay> {
   const { image, emit, signal } = options;
   const { binary, firmware: kind, cpuModel } = options.machine;
   const runtime = await runtimeFolder();
@@ -57,7 +59,7 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
     if (uefi) await copyVariables(uefi, variables);
     const disk = join(folder, "disk.qcow2");
     await createOverlay({ path: disk, backing: image, backingFormat: info.format, signal });
-    const layer: StartableLayer = {
+    const overlay: StartableOverlay = {
       emit,
       signal,
       folder,
@@ -69,8 +71,8 @@ export async function openLayer(options: LayerOptions): Promise<ImageLayer> {
     };
     let booted: BootedImage | undefined;
     return {
-      async start(how) {
-        booted = await startImage(layer, how);
+      async start(startOptions) {
+        booted = await startImage(overlay, startOptions);
         return booted;
       },
       async [Symbol.asyncDispose]() {

@@ -1,4 +1,4 @@
-/** Reruns actions of skipped steps whose effect no checkpoint holds. */
+/** Reruns the actions of cached steps whose results are not part of a checkpoint. */
 import { messageOf } from "../../errors.js";
 import type { Guest } from "../../guest/guest.js";
 import { rerunAction } from "../../steps/step.js";
@@ -6,51 +6,51 @@ import type { ActionType } from "../../steps/action.js";
 import type { ParsedAction } from "../../steps/registry.js";
 import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
-import { openStepLog, placeOf } from "../step-log.js";
+import { openStepLog, stepLocation } from "../step-log.js";
 
-/** Where an action runs. */
-type Side = ActionType["runsOn"];
+/** Where an action runs: on the host or in the guest. */
+type ActionSide = ActionType["runsOn"];
 
-function runsAgain({ type, value }: ParsedAction, side: Side): boolean {
+function mustRerun({ type, value }: ParsedAction, side: ActionSide): boolean {
   return type.runsOn === side && type.rerunsWhenRestored(value as never);
 }
 
-/** Whether a kept step has something to do on the host. */
+/** Returns whether a cached step has actions that must run on the host. */
 export function hasHostActions(step: Step): boolean {
-  return step.actions.some((action) => runsAgain(action, "host"));
+  return step.actions.some((action) => mustRerun(action, "host"));
 }
 
 async function rerun(
   context: RunContext,
   step: Step,
   index: number,
-  side: Side,
+  side: ActionSide,
   guest: Guest | undefined,
 ): Promise<void> {
   const { emit, options } = context;
   const log = openStepLog(context, index, step.name);
   try {
     for (const [position, action] of step.actions.entries()) {
-      if (!runsAgain(action, side)) continue;
-      const place = { ...placeOf(context, index), log };
+      if (!mustRerun(action, side)) continue;
+      const location = { ...stepLocation(context, index), log };
       const { signal } = options;
-      await context.wait(() => rerunAction(step, position, { ...place, guest, emit, signal }));
+      await context.wait(() => rerunAction(step, position, { ...location, guest, emit, signal }));
     }
   } finally {
     log.close();
   }
 }
 
-/** Runs a kept step's actions on the host again. Throws what they fail with. */
-export function runHostActions(context: RunContext, step: Step, index: number): Promise<void> {
+/** Reruns a cached step's actions on the host. Throws their errors. */
+export function rerunHostActions(context: RunContext, step: Step, index: number): Promise<void> {
   return rerun(context, step, index, "host", undefined);
 }
 
 /**
- * Runs a kept step's actions in the guest again, with the guest as it is now. Where a later step
- * took away what one of them needs, what it made then stays.
+ * Reruns a cached step's actions in the restored guest. If one fails, because a later step removed
+ * what it needs, its earlier result is used.
  */
-export async function runGuestActions(
+export async function rerunGuestActions(
   context: RunContext,
   step: Step,
   index: number,

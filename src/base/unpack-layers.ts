@@ -1,4 +1,4 @@
-/** From a compressed file or an archive to the disk image inside, layer by layer. */
+/** Unpacks compressed files and archives layer by layer until the disk image inside is reached. */
 import { createReadStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -17,29 +17,29 @@ import { createProgress } from "../inputs/progress.js";
 import type { Layer } from "./layer.js";
 import { chooseMember } from "./member.js";
 
-/** What unwrapping is given. */
-export interface UnwrapContext {
-  /** A folder of its own for files on the way; absolute. The caller removes it. */
+/** Inputs of {@link unpackLayers} besides the file. */
+export interface UnpackContext {
+  /** Absolute path of a folder for intermediate files. The caller removes it. */
   readonly scratch: string;
-  /** The most bytes that a file inside may have. */
+  /** Maximum size of a file inside. Bytes. */
   readonly limit: number;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** More than anybody nests; a file that unpacks to itself would go on for ever. */
-const MOST_LAYERS = 6;
+/** Number of layers that are unpacked. A file that unpacks to itself would never end. */
+const MAX_LAYERS = 6;
 
 const COMPRESSED_NAME = /\.(gz|xz|zst|zstd|bz2|lz4|lzma|z)$/i;
 
-/** A name without the ending of its compression. */
+/** Returns a name without the extension of its compression. */
 function innerName(name: string): string {
   const tar = /^(.+)\.(tgz|txz|tbz2?|tzst)$/i.exec(name)?.[1];
   return tar === undefined ? name.replace(COMPRESSED_NAME, "") : `${tar}.tar`;
 }
 
-function requireLimit(poured: WrittenExtent, what: string, limit: number): void {
-  if (poured === "whole") return;
+function requireLimit(written: WrittenExtent, what: string, limit: number): void {
+  if (written === "whole") return;
   throw new VmbuildError(
     "BASE_TOO_LARGE",
     `${what} unpacks to more than ${formatBytes(limit)}, which exceeds machine.disk`,
@@ -51,7 +51,7 @@ async function decompress(
   layer: Layer,
   by: Compression,
   target: string,
-  { emit, signal, limit }: UnwrapContext,
+  { emit, signal, limit }: UnpackContext,
 ): Promise<void> {
   const total = Number((await statIfThere(layer.path))?.size ?? 0);
   const progress = createProgress(emit, systemClock, "unpack:base", `unpack ${layer.name}`);
@@ -60,7 +60,7 @@ async function decompress(
   input.on("data", (chunk) => progress.at((done += chunk.length), total));
   try {
     const command = UNPACKERS[by];
-    const poured = await writeProgramOutput({
+    const written = await writeProgramOutput({
       target,
       command,
       input,
@@ -68,74 +68,79 @@ async function decompress(
       what: layer.what,
       signal,
     });
-    requireLimit(poured, layer.what, limit);
+    requireLimit(written, layer.what, limit);
     progress.finish(total);
   } finally {
     input.destroy();
   }
 }
 
-/** Takes the disk image out of an archive, into a folder of its own. */
-async function takeOut(
+/** Extracts the disk image from an archive into its own folder. */
+async function extractImage(
   layer: Layer,
   form: "tar" | "zip",
   folder: string,
-  context: UnwrapContext,
+  context: UnpackContext,
 ): Promise<Pick<Layer, "path" | "name" | "what" | "extents">> {
   const { signal, limit, scratch, emit } = context;
   const archive = await openArchive(layer.path, form, layer.what, signal);
-  const { member, beside } = await chooseMember(archive, { what: layer.what, scratch, signal });
+  const { member, extents } = await chooseMember(archive, {
+    what: layer.what,
+    scratch,
+    signal,
+  });
   emit({ type: "note", message: `${layer.what}: using ${member.name} as the disk image` });
   await mkdir(folder);
-  // An extent has to have the name by which its descriptor knows it; it is one part, never a path.
+  // An extent must have the name that its descriptor uses. Only the last part of a path is used.
   const target = (name: string): string => join(folder, basename(name) || "image");
-  for (const one of [member, ...beside]) {
-    const poured = await archive.extract({ member: one, target: target(one.name), limit, signal });
-    requireLimit(poured, memberIn(one.name, layer.what), limit);
+  for (const one of [member, ...extents]) {
+    const written = await archive.extract({ member: one, target: target(one.name), limit, signal });
+    requireLimit(written, memberIn(one.name, layer.what), limit);
   }
   return {
     path: target(member.name),
     name: basename(member.name),
     what: memberIn(member.name, layer.what),
-    extents: beside.map(({ name }) => target(name)),
+    extents: extents.map(({ name }) => target(name)),
   };
 }
 
-async function next(layer: Layer, number: number, context: UnwrapContext): Promise<Layer> {
+async function unpackLayer(layer: Layer, number: number, context: UnpackContext): Promise<Layer> {
   const { content } = layer;
   const folder = join(context.scratch, `layer-${number}`);
   if (content.kind === "archive") {
-    const taken = await takeOut(layer, content.form, folder, context);
-    return { ...taken, content: await recognizeFile(taken.path), isOurs: true };
+    const extracted = await extractImage(layer, content.form, folder, context);
+    return { ...extracted, content: await recognizeFile(extracted.path), isTemporary: true };
   }
   if (content.kind !== "compressed") return layer;
   await decompress(layer, content.by, folder, context);
   const name = innerName(layer.name);
   const inner = await recognizeFile(folder);
-  // A tar.xz is an archive to everybody; of other files it is said that they are inside.
+  // A tar.xz file is named as the archive itself; for other content the message says that it is
+  // inside.
   const isNamed = inner.kind === "archive" || layer.what.startsWith("The content of ");
   const what = isNamed ? layer.what : `The content of ${layer.what.replace(/^The /, "the ")}`;
-  return { path: folder, name, what, content: inner, isOurs: true, extents: [] };
+  return { path: folder, name, what, content: inner, isTemporary: true, extents: [] };
 }
 
 /**
- * Unpacks until what is left is neither compressed nor an archive.
+ * Unpacks until the content is neither compressed nor an archive.
  * @throws {VmbuildError} INPUT_UNPACK, BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE,
- *   HOST_PROGRAM_MISSING; the signal's own reason when it was aborted.
+ *   HOST_PROGRAM_MISSING; the signal's reason when it was aborted.
  */
-export async function unwrap(outermost: Layer, context: UnwrapContext): Promise<Layer> {
+export async function unpackLayers(outermost: Layer, context: UnpackContext): Promise<Layer> {
   let layer = outermost;
-  for (let number = 1; number <= MOST_LAYERS; number += 1) {
-    const inner = await next(layer, number, context);
+  for (let number = 1; number <= MAX_LAYERS; number += 1) {
+    const inner = await unpackLayer(layer, number, context);
     if (inner === layer) return layer;
-    // What a layer was unpacked from is not needed beside it.
-    if (layer.isOurs) await rm(layer.path, { recursive: true, force: true });
+    // The packed file is removed to save space.
+    if (layer.isTemporary) await rm(layer.path, { recursive: true, force: true });
     layer = inner;
   }
   if (layer.content.kind !== "compressed" && layer.content.kind !== "archive") return layer;
   throw new VmbuildError(
     "BASE_INVALID",
-    `${outermost.what} has more than ${MOST_LAYERS} layers of compression and archives`,
+    `${outermost.what} has more than ${MAX_LAYERS} layers of compression and archives`,
     {
       hint: "Unpack it manually, and use the disk image as the base.",
     },
