@@ -64,7 +64,7 @@ async function checkValidity(
     return { name: nameOrPath, keys: undefined, records, why: "template not found" };
   }
   const found = template;
-  const { plan } = await interruptible((signal) => previewRun(found, flags, {}, output, signal));
+  const { plan } = await interruptible((signal) => previewRun(found, flags, output, { signal }));
   const first = plan.decision.steps.find(({ cached }) => !cached);
   const why = first ? `step ${first.index} (${first.step}): ${first.reason}` : "";
   return { name: found.name, keys: plan.decision.keys, records: plan.store.records, why };

@@ -98,7 +98,7 @@ export async function explain(
       until,
     };
     const preview = await interruptible((signal) =>
-      previewRun(template, flags, more, output, signal),
+      previewRun(template, flags, output, { ...more, signal }),
     );
     reports.push(reportOf(template, preview, until));
   }

@@ -14,9 +14,8 @@ import type { Output } from "./output.js";
 export async function previewRun(
   template: Template,
   flags: TemplateFlags,
-  more: Partial<BuildOptions>,
   output: Output,
-  signal: AbortSignal,
+  more: Partial<BuildOptions> & Pick<BuildOptions, "signal">,
 ): Promise<RunPreview> {
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
@@ -29,7 +28,6 @@ export async function previewRun(
     template,
     bus,
     secrets,
-    signal,
     findArtifact: (name) => findArtifact(name, flags),
     ...more,
   };

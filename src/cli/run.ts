@@ -101,11 +101,17 @@ function enterKeyWaiter(): ((signal: AbortSignal) => Promise<void>) | undefined 
     });
 }
 
+/** Display of all builds of one command. */
+interface Display {
+  readonly view: Sink;
+  /** Summaries of the builds, which are printed at the end. */
+  readonly summaries: Summary[];
+}
+
 async function buildOne(
   template: Template,
   flags: RunFlags,
-  view: Sink,
-  summaries: Summary[],
+  { view, summaries }: Display,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const secrets = new Secrets();
@@ -163,7 +169,7 @@ async function buildAll(
       // Each image has its own manifest beside it, so several images need a folder each.
       const own = flags.output !== undefined && templates.length > 1;
       const ofThis = own ? { ...flags, output: join(flags.output, template.name) } : flags;
-      outcomes[index] = await buildOne(template, ofThis, view, summaries, signal);
+      outcomes[index] = await buildOne(template, ofThis, { view, summaries }, signal);
       if (signal.aborted) return;
     }
   };

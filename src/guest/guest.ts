@@ -92,7 +92,7 @@ export class Guest {
     const path = destinationOf(source, to);
     if (!slot || status.size < PAYLOAD_DISK_MIN_BYTES)
       return uploadFile(context, source, path, ownership);
-    return uploadLargeFile(context, slot, source, path, ownership);
+    return uploadLargeFile(context, slot, { source, to: path, ...ownership });
   }
 
   /** Writes text to a file. */

@@ -49,18 +49,22 @@ async function withDisk<T>(slot: DiskSlot, path: string, use: (serial: string) =
   }
 }
 
+/** File of the host, its destination in the guest, and its mode and owner there. */
+export interface FileUpload extends Ownership {
+  readonly source: string;
+  readonly to: string;
+}
+
 /** Uploads one large file. Its SHA-256 is computed on both sides at the same time. */
 export async function uploadLargeFile(
   context: TransferContext,
   slot: DiskSlot,
-  source: string,
-  to: string,
-  ownership: Ownership = {},
+  { source, to, mode: wantedMode, owner }: FileUpload,
 ): Promise<void> {
   const { size, mode } = await stat(source);
   const onBytes = progressCounter(context.emit, `upload ${basename(source)}`, size);
   await withDisk(slot, source, async (serial) => {
-    const owned = { mode: ownership.mode ?? mode & 0o7777, owner: ownership.owner };
+    const owned = { mode: wantedMode ?? mode & 0o7777, owner };
     const command = receiveCommand(to, readDiskScript(serial, size), owned);
     const [answer, { sha256 }] = await Promise.all([
       runTransfer(context, { command, what: `Uploading to ${to}` }),

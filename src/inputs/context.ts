@@ -1,4 +1,5 @@
 /** Defines the context in which inputs are resolved. */
+import type { Dispatcher } from "undici";
 import type { Emit } from "../events/types.js";
 import { hostPaths } from "../host/paths.js";
 import { systemClock } from "./clock.js";
@@ -12,6 +13,13 @@ export interface NetworkLimits {
   readonly idleTimeoutMs: number;
   /** Number of consecutive attempts at one address without new data. */
   readonly attempts: number;
+}
+
+/** Parts of one request besides what is requested. */
+export interface Network {
+  readonly agent: Dispatcher;
+  readonly limits: NetworkLimits;
+  readonly signal: AbortSignal;
 }
 
 /** Limits of an ordinary run. */

@@ -140,7 +140,7 @@ async function attempt(
   const { part, expected } = job;
   const authorization = address === job.addresses[0] ? job.authorization : undefined;
   const wanted = { ...requestFor(job, address), authorization };
-  const opened = await openSource(address, wanted, agent, context.limits, context.signal);
+  const opened = await openSource(address, wanted, { agent, ...context });
   if (opened === "unchanged") return "unchanged";
   await receive(job, address, opened, context);
   const { mixed, position: size } = part;

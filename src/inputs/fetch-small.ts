@@ -13,7 +13,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 async function attempt(address: string, agent: Dispatcher, context: FullContext): Promise<Buffer> {
   const { limits, signal } = context;
-  const opened = await openSource(address, { from: 0 }, agent, limits, signal);
+  const opened = await openSource(address, { from: 0 }, { agent, limits, signal });
   if (opened === "unchanged") throw new AddressFailure("no content", { retryable: false });
   // Nothing listens any more when reading stopped early, so the error of the abort must be ignored.
   opened.body.on("error", () => {});

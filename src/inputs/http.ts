@@ -6,7 +6,7 @@ import { proxyRefusal, requestFailure } from "./agent.js";
 import { encodingsToUndo, unsupportedEncoding, undoEncodings } from "./content-encoding.js";
 import { AddressFailure } from "./failure.js";
 import type { OpenedSource, OpenRequest } from "./opened-source.js";
-import type { NetworkLimits } from "./context.js";
+import type { Network } from "./context.js";
 
 const MAX_REDIRECTS = 10;
 const MAX_RETRY_AFTER_MS = 60_000;
@@ -64,8 +64,7 @@ function headersFor(url: URL, start: URL, wanted: OpenRequest): Record<string, s
 async function ask(
   url: URL,
   headers: Record<string, string>,
-  agent: Dispatcher,
-  { limits, signal }: { readonly limits: NetworkLimits; readonly signal: AbortSignal },
+  { agent, limits, signal }: Network,
 ): Promise<Response> {
   try {
     const response = await agent.request({
@@ -89,16 +88,10 @@ async function ask(
 }
 
 /** Follows redirects until another response arrives. */
-async function follow(
-  start: URL,
-  wanted: OpenRequest,
-  agent: Dispatcher,
-  limits: NetworkLimits,
-  signal: AbortSignal,
-): Promise<Response> {
+async function follow(start: URL, wanted: OpenRequest, network: Network): Promise<Response> {
   let url = start;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
-    const response = await ask(url, headersFor(url, start, wanted), agent, { limits, signal });
+    const response = await ask(url, headersFor(url, start, wanted), network);
     const location = headerOf(response, "location");
     if (![301, 302, 303, 307, 308].includes(response.statusCode) || location === undefined) {
       return response;
@@ -121,20 +114,16 @@ async function follow(
 }
 
 /** Same as {@link follow}, with a time limit for the headers only; the body may take any time. */
-async function followInTime(
-  url: URL,
-  wanted: OpenRequest,
-  agent: Dispatcher,
-  limits: NetworkLimits,
-  signal: AbortSignal,
-): Promise<Response> {
+async function followInTime(url: URL, wanted: OpenRequest, network: Network): Promise<Response> {
+  const { limits } = network;
   const late = new AbortController();
   const timer = setTimeout(() => {
     const message = `no response within ${formatDuration(limits.headersTimeoutMs)}`;
     late.abort(new AddressFailure(message, { retryable: true }));
   }, limits.headersTimeoutMs);
   try {
-    return await follow(url, wanted, agent, limits, AbortSignal.any([signal, late.signal]));
+    const signal = AbortSignal.any([network.signal, late.signal]);
+    return await follow(url, wanted, { ...network, signal });
   } finally {
     clearTimeout(timer);
   }
@@ -180,13 +169,12 @@ function isUnchanged(response: Response, wanted: OpenRequest): boolean {
 export async function openHttp(
   address: string,
   wanted: OpenRequest,
-  agent: Dispatcher,
-  limits: NetworkLimits,
-  signal: AbortSignal,
+  network: Network,
 ): Promise<OpenedSource | "unchanged"> {
+  const { limits, signal } = network;
   let response: Response;
   try {
-    response = await followInTime(new URL(address), wanted, agent, limits, signal);
+    response = await followInTime(new URL(address), wanted, network);
   } catch (error) {
     signal.throwIfAborted();
     throw requestFailure(error, new URL(address), limits);
@@ -199,7 +187,7 @@ export async function openHttp(
   if (wrongPart || ((status === 416 || encodedPart) && wanted.from > 0)) {
     drop(response);
     const all = { from: 0, authorization: wanted.authorization };
-    return openHttp(address, all, agent, limits, signal);
+    return openHttp(address, all, network);
   }
   if (status === 304 || (status === 200 && isUnchanged(response, wanted))) {
     drop(response);

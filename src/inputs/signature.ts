@@ -98,19 +98,17 @@ async function verify(job: Verification): Promise<{ key: string; output: Buffer 
 }
 
 /**
- * Verifies that `signature` was made over `content` by a valid key of the keyring.
- * @param source the address of the content, for messages.
+ * Verifies that `signature` was made over `data` by a valid key of the keyring.
+ * @param source the address of the data, for messages.
  * @returns the fingerprint of the key.
  * @throws {VmbuildError} INPUT_SIGNATURE with gpgv's output; HOST_PROGRAM_MISSING.
  */
 export async function verifySignature(
-  content: Buffer,
-  signature: Buffer,
+  files: { readonly data: Buffer; readonly signature: Buffer },
   keyring: string,
   source: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const files = { signature, data: content };
   return (await verify({ files, args: ["signature", "data"], keyring, source, signal })).key;
 }
 

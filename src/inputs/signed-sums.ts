@@ -77,6 +77,11 @@ export async function trustedText(
   if (countClearSigned(decodeSums(signing)) > 0) {
     return clearSigned(signing, `the signature of ${source}`, keyring, signal);
   }
-  const signer = await verifySignature(content, signing, keyring, source, signal);
+  const signer = await verifySignature(
+    { data: content, signature: signing },
+    keyring,
+    source,
+    signal,
+  );
   return { text: textOf(content), signer };
 }

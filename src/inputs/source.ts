@@ -2,8 +2,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import type { Dispatcher } from "undici";
-import type { NetworkLimits } from "./context.js";
+import type { Network } from "./context.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 import { openHttp } from "./http.js";
 import type { OpenedSource, OpenRequest, Validators } from "./opened-source.js";
@@ -18,8 +17,7 @@ export function rangeValidator({ etag, lastModified }: Validators): string | und
 async function openFile(
   url: string,
   wanted: OpenRequest,
-  limits: NetworkLimits,
-  signal: AbortSignal,
+  { limits, signal }: Network,
 ): Promise<OpenedSource | "unchanged"> {
   try {
     const path = fileURLToPath(url);
@@ -43,14 +41,12 @@ async function openFile(
 export async function openSource(
   address: string,
   wanted: OpenRequest,
-  agent: Dispatcher,
-  limits: NetworkLimits,
-  signal: AbortSignal,
+  network: Network,
 ): Promise<OpenedSource | "unchanged"> {
   const protocol = URL.canParse(address) ? new URL(address).protocol : undefined;
-  if (protocol === "file:") return openFile(address, wanted, limits, signal);
+  if (protocol === "file:") return openFile(address, wanted, network);
   if (protocol === "http:" || protocol === "https:") {
-    return openHttp(address, wanted, agent, limits, signal);
+    return openHttp(address, wanted, network);
   }
   throw new AddressFailure("not an http:, https: or file: URL", { retryable: false });
 }

@@ -35,7 +35,7 @@ async function serveInputs(sha256?: string): Promise<string[]> {
     `/model/raw/main/${MODEL}`,
     Buffer.from(`version https://git-lfs.github.com/spec/v1\n${pointer}`),
   );
-  const image = serveImage(server, "go-skynet/local-ai-backends", "v3.11.0-cpu-llama-cpp", [layer]);
+  const image = serveImage(server, "go-skynet/local-ai-backends:v3.11.0-cpu-llama-cpp", [layer]);
   const engineUrl = server.serve("/localai/local-ai-v3.11.0-linux-amd64", engine);
   const sumsUrl = server.serve("/localai/LocalAI-v3.11.0-checksums.txt", Buffer.from(sums));
   return [

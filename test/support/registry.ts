@@ -13,14 +13,17 @@ export interface ServedImage {
   readonly blobs: readonly string[];
 }
 
-/** Serves an image of these layers (gzipped tar files) for linux and the architecture. */
+/**
+ * Serves an image of these layers (gzipped tar files) for linux and the architecture.
+ * @param name `REPOSITORY:TAG`.
+ */
 export function serveImage(
   server: FileServer,
-  repository: string,
-  tag: string,
+  name: string,
   layers: readonly Buffer[],
   architecture = "amd64",
 ): ServedImage {
+  const [repository = "", tag = "latest"] = name.split(":");
   const root = `/v2/${repository}`;
   const put = (kind: string, value: unknown): { digest: string; path: string } => {
     const content = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));

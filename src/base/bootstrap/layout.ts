@@ -36,6 +36,14 @@ const TYPES = {
   root: "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
 } as const;
 
+/** Entry of a partition in GPT. */
+interface Partition {
+  /** GUID of the partition type. */
+  readonly type: string;
+  readonly uuid: string;
+  readonly name: string;
+}
+
 /** Plans the disk. The same spec always results in the same layout. */
 export function planDisk(spec: BootstrapSpec): Layout {
   const size = Math.ceil((spec.size ?? DEFAULT_SIZE) / MIB) * MIB;
@@ -45,9 +53,9 @@ export function planDisk(spec: BootstrapSpec): Layout {
   const root = { offset: 64 * MIB, size: size - 65 * MIB };
   const espPartitionUuid = derivedUuid(spec, "esp partition");
   // Numbered as in Debian's cloud images: the root file system is partition 1.
-  const line = (number: number, extent: Extent, type: string, uuid: string, name: string) =>
+  const line = (number: number, extent: Extent, partition: Partition) =>
     `${number}: start=${extent.offset / SECTOR}, size=${extent.size / SECTOR}, ` +
-    `type=${type}, uuid=${uuid}, name="${name}"`;
+    `type=${partition.type}, uuid=${partition.uuid}, name="${partition.name}"`;
   return {
     size,
     biosBoot,
@@ -62,9 +70,17 @@ export function planDisk(spec: BootstrapSpec): Layout {
       "unit: sectors",
       "first-lba: 2048",
       "",
-      line(1, root, TYPES.root, derivedUuid(spec, "root partition"), "root"),
-      line(14, biosBoot, TYPES.biosBoot, derivedUuid(spec, "bios partition"), "bios"),
-      line(15, esp, TYPES.esp, espPartitionUuid, "esp"),
+      line(1, root, {
+        type: TYPES.root,
+        uuid: derivedUuid(spec, "root partition"),
+        name: "root",
+      }),
+      line(14, biosBoot, {
+        type: TYPES.biosBoot,
+        uuid: derivedUuid(spec, "bios partition"),
+        name: "bios",
+      }),
+      line(15, esp, { type: TYPES.esp, uuid: espPartitionUuid, name: "esp" }),
       "",
     ].join("\n"),
   };

@@ -48,14 +48,17 @@ function joinPieces(pieces: readonly Piece[], columns: number): string {
   return line;
 }
 
+/** Parts of a line that shows a phase or a step. */
+interface Entry {
+  readonly mark: Piece;
+  /** Duration, or a word in its place. */
+  readonly duration: string;
+  readonly title: Piece;
+  readonly detail?: string | undefined;
+}
+
 /** Renders a line with a duration: ` ✓  12.3s  title  detail`. */
-export function entryLine(
-  layout: Layout,
-  mark: Piece,
-  duration: string,
-  title: Piece,
-  detail = "",
-): string {
+export function entryLine(layout: Layout, { mark, duration, title, detail = "" }: Entry): string {
   const pieces: Piece[] = [
     [" "],
     mark,
@@ -84,13 +87,18 @@ export function drawRun(run: LiveRun, layout: Layout, now: number, tick: number)
   const lines: string[] = [];
   for (const [phase, { startedAt, detail }] of run.phases) {
     lines.push(
-      entryLine(layout, busy, formatElapsed(now - startedAt), [phaseTitle(phase)], detail),
+      entryLine(layout, {
+        mark: busy,
+        duration: formatElapsed(now - startedAt),
+        title: [phaseTitle(phase)],
+        detail,
+      }),
     );
   }
   if (run.step) {
     const { name, index, total, startedAt, activity } = run.step;
     const title: Piece = [`[${index}/${total}] ${cleanText(name)}`, style.bold];
-    lines.push(entryLine(layout, busy, formatElapsed(now - startedAt), title));
+    lines.push(entryLine(layout, { mark: busy, duration: formatElapsed(now - startedAt), title }));
     if (activity !== "") lines.push(joinPieces([[indent], [cleanText(activity)]], layout.columns));
   }
   lines.push(...drawTasks([...run.tasks.values()], layout, now));

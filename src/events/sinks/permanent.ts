@@ -17,13 +17,32 @@ export function permanentLines(event: RunEvent, run: LiveRun, layout: Layout): s
     case "run.started":
       return [`${style.bold(cleanText(event.name))} ${cleanText(event.version)}`];
     case "phase.finished":
-      return [entryLine(layout, done, took(event), [phaseTitle(event.phase)], event.detail ?? "")];
+      return [
+        entryLine(layout, {
+          mark: done,
+          duration: took(event),
+          title: [phaseTitle(event.phase)],
+          detail: event.detail,
+        }),
+      ];
     case "step.finished":
-      return [entryLine(layout, done, took(event), [stepTitle(event)])];
+      return [entryLine(layout, { mark: done, duration: took(event), title: [stepTitle(event)] })];
     case "step.kept":
-      return [entryLine(layout, [marks.done, style.dim], "cached", [stepTitle(event), style.dim])];
+      return [
+        entryLine(layout, {
+          mark: [marks.done, style.dim],
+          duration: "cached",
+          title: [stepTitle(event), style.dim],
+        }),
+      ];
     case "step.failed":
-      return [entryLine(layout, failed, took(event), [stepTitle(event), style.red])];
+      return [
+        entryLine(layout, {
+          mark: failed,
+          duration: took(event),
+          title: [stepTitle(event), style.red],
+        }),
+      ];
     case "step.retried": {
       const attempt = `${event.step}: attempt ${event.attempt} of ${event.of}: ${event.reason}`;
       return paragraph(layout, marks.warning, style.yellow, attempt);
@@ -97,14 +116,21 @@ function unfinishedLines(
   if (run.step) {
     const elapsed = formatElapsed(end - run.step.startedAt);
     lines.push(
-      entryLine(layout, failed, elapsed, [
-        stepTitle({ ...run.step, step: run.step.name }),
-        style.red,
-      ]),
+      entryLine(layout, {
+        mark: failed,
+        duration: elapsed,
+        title: [stepTitle({ ...run.step, step: run.step.name }), style.red],
+      }),
     );
   }
   for (const [phase, { startedAt }] of run.phases) {
-    lines.push(entryLine(layout, failed, formatElapsed(end - startedAt), [phase, style.red]));
+    lines.push(
+      entryLine(layout, {
+        mark: failed,
+        duration: formatElapsed(end - startedAt),
+        title: [phase, style.red],
+      }),
+    );
   }
   return event.error.lines.length > 0 ? lines : [...lines, ...tailLines(run, layout)];
 }

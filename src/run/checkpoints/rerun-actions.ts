@@ -20,13 +20,14 @@ export function hasHostActions(step: Step): boolean {
   return step.actions.some((action) => mustRerun(action, "host"));
 }
 
+/** Reruns a step's actions in the guest; without a guest, those on the host. */
 async function rerun(
   context: RunContext,
   step: Step,
   index: number,
-  side: ActionSide,
   guest: Guest | undefined,
 ): Promise<void> {
+  const side: ActionSide = guest ? "guest" : "host";
   const { emit, options } = context;
   const log = openStepLog(context, index, step.name);
   try {
@@ -43,7 +44,7 @@ async function rerun(
 
 /** Reruns a cached step's actions on the host. Throws their errors. */
 export function rerunHostActions(context: RunContext, step: Step, index: number): Promise<void> {
-  return rerun(context, step, index, "host", undefined);
+  return rerun(context, step, index, undefined);
 }
 
 /**
@@ -57,7 +58,7 @@ export async function rerunGuestActions(
   guest: Guest,
 ): Promise<void> {
   try {
-    await rerun(context, step, index, "guest", guest);
+    await rerun(context, step, index, guest);
   } catch (error) {
     context.options.signal.throwIfAborted();
     const message = `${step.name}: the earlier download is used: ${messageOf(error)}`;

@@ -28,7 +28,7 @@ const fetchImage = (image: string, changes = {}) =>
 
 it("brings the files of the image for this platform, and once only", async () => {
   const layer = makeLayer("one");
-  const { name } = serveImage(server, "team/backend", "v1", [layer]);
+  const { name } = serveImage(server, "team/backend:v1", [layer]);
   const first = await fetchImage(name);
   expect(first).toMatchObject({
     fromCache: false,
@@ -45,9 +45,9 @@ it("brings the files of the image for this platform, and once only", async () =>
 });
 
 it("notices that a tag has moved, and asks for a digest but once", async () => {
-  const { name, pinned } = serveImage(server, "team/backend", "v1", [makeLayer("one")]);
+  const { name, pinned } = serveImage(server, "team/backend:v1", [makeLayer("one")]);
   await fetchImage(name);
-  serveImage(server, "team/backend", "v1", [makeLayer("two")]);
+  serveImage(server, "team/backend:v1", [makeLayer("two")]);
   const moved = await fetchImage(name);
   expect(moved.fromCache).toBe(false);
   expect(readFileSync(join(moved.path, "lib/ld.so"), "utf8")).toBe("two");
@@ -59,7 +59,7 @@ it("notices that a tag has moved, and asks for a digest but once", async () => {
 });
 
 it("gets a token where the registry wants one, and shows it to nobody else", async () => {
-  const { name, manifest, blobs } = serveImage(server, "team/backend", "v1", [makeLayer("one")]);
+  const { name, manifest, blobs } = serveImage(server, "team/backend:v1", [makeLayer("one")]);
   const realm = server.serve("/token", Buffer.from(JSON.stringify({ token: "abc" })));
   server.misbehave(manifest, {
     kind: "status",
@@ -81,13 +81,13 @@ it.each([
     "has several layers",
     (): string => {
       const layers = [makeLayer("one"), makeLayer("two")];
-      return serveImage(server, "team/two", "v1", layers).name;
+      return serveImage(server, "team/two:v1", layers).name;
     },
     "team/two has 2 layers; only images with a single layer are supported",
   ],
   [
     "is for another platform",
-    (): string => serveImage(server, "team/arm", "v1", [makeLayer("arm")], "arm64").name,
+    (): string => serveImage(server, "team/arm:v1", [makeLayer("arm")], "arm64").name,
     "team/arm has no image for linux/amd64",
   ],
   [
@@ -110,7 +110,7 @@ it.each([
 });
 
 it("keeps no layer that is not what the manifest says", async () => {
-  const { name, blobs } = serveImage(server, "team/backend", "v1", [makeLayer("one")]);
+  const { name, blobs } = serveImage(server, "team/backend:v1", [makeLayer("one")]);
   server.serve(blobs[0] ?? "", Buffer.from("another type"));
   expect((await errorOf(fetchImage(name))).code).toBe("INPUT_CHECKSUM");
 });

@@ -108,7 +108,7 @@ describe("a proxy", () => {
   it("carries what a registry is asked for", async () => {
     await using proxy = await startProxy();
     vi.stubEnv("http_proxy", proxy.host);
-    const image = serveImage(server, "me/it", "1", [content]);
+    const image = serveImage(server, "me/it:1", [content]);
     const spec = { kind: "oci", image: image.name } as const;
     // The content is no archive; that it came is what counts here.
     await errorOf(resolveInput("x", spec, sandbox.context()));
