@@ -37,7 +37,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: "test/e2e/setup.ts",
           // Guests run under emulation, on hosts of two cores.
-          testTimeout: 600_000,
+          testTimeout: 1_200_000,
           hookTimeout: 900_000,
           maxWorkers: 2,
         },

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { artifactError } from "./failures.js";
-import { Hashers } from "./hashers.js";
+import { HashThreads } from "./hash-threads.js";
 
 /**
  * Checksum algorithms of an artifact. The names are those of OpenSSL and also the file extensions.
@@ -24,7 +24,7 @@ export interface DigestOptions {
 
 async function feed(
   path: string,
-  hashers: Hashers,
+  hashers: HashThreads,
   onProgress: (done: number, total: number) => void,
 ): Promise<void> {
   const handle = await open(path, "r");
@@ -65,7 +65,7 @@ export async function digestFile<A extends Algorithm>(
   if (algorithms.length === 0) return {} as Digests<A>;
   const label = `Hashing ${basename(path)} (${algorithms.join(", ")})`;
   let shown = 0;
-  const hashers = new Hashers(algorithms, signal);
+  const hashers = new HashThreads(algorithms, signal);
   try {
     await feed(path, hashers, (done, total) => {
       if (done < total && done - shown < total / 100) return;

@@ -12,7 +12,7 @@ import type { Expected } from "./expected.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 import type { PartFile } from "./part.js";
 import type { Progress } from "./progress.js";
-import { pauseBeforeRetry } from "./retry.js";
+import { retrying } from "./retry.js";
 import { openSource, rangeValidator } from "./source.js";
 import type { OpenedSource, OpenRequest, Validators } from "./opened-source.js";
 
@@ -169,26 +169,18 @@ async function downloadFrom(
   agent: Dispatcher,
   context: FullContext,
 ): Promise<Downloaded | "unchanged"> {
-  const { limits, signal } = context;
-  let failures = 0;
   let furthest = job.part.position;
-  for (;;) {
-    try {
-      return await attempt(job, address, agent, context);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof AddressFailure) || !error.retryable) throw error;
-      const isNewGround = job.part.position >= furthest + NEW_GROUND_BYTES;
-      failures = isNewGround ? 1 : failures + 1;
-      furthest = Math.max(furthest, job.part.position);
-      if (failures >= limits.attempts) {
-        const message = `${error.message} (${failures} attempts)`;
-        const { hint } = error;
-        throw new AddressFailure(message, { retryable: false, hint, cause: error });
-      }
-      await pauseBeforeRetry(job.label, error, failures, context);
-    }
-  }
+  const work = {
+    label: job.label,
+    attempt: () => attempt(job, address, agent, context),
+    advanced: () => {
+      const { position } = job.part;
+      const isNewGround = position >= furthest + NEW_GROUND_BYTES;
+      furthest = Math.max(furthest, position);
+      return isNewGround;
+    },
+  };
+  return retrying(work, context);
 }
 
 /** Returns the error that lists the failure of each address. */

@@ -5,7 +5,7 @@ import { formatBytes } from "../host/format.js";
 import { displayUrl } from "./address.js";
 import type { FullContext } from "./context.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
-import { pauseBeforeRetry } from "./retry.js";
+import { retrying } from "./retry.js";
 import { openSource } from "./source.js";
 
 /** Size limit; the checksum file of a large mirror has about 100 KB. */
@@ -48,26 +48,16 @@ export async function fetchSmall(
   agent: Dispatcher,
   context: FullContext,
 ): Promise<Buffer> {
-  const { limits, signal } = context;
-  for (let failures = 1; ; failures += 1) {
-    try {
-      return await attempt(address, agent, context);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof AddressFailure)) throw error;
-      if (!error.retryable || failures >= limits.attempts) {
-        throw new VmbuildError(
-          "INPUT_DOWNLOAD",
-          `Could not download ${what} ${displayUrl(address)}: ${error.message}`,
-          {
-            cause: error,
-            hint:
-              error.hint ??
-              "Check the address and the network, or use cached files with --offline.",
-          },
-        );
-      }
-      await pauseBeforeRetry(what, error, failures, context);
-    }
+  try {
+    return await retrying(
+      { label: what, attempt: () => attempt(address, agent, context) },
+      context,
+    );
+  } catch (error) {
+    if (!(error instanceof AddressFailure)) throw error;
+    const message = `Could not download ${what} ${displayUrl(address)}: ${error.message}`;
+    const hint =
+      error.hint ?? "Check the address and the network, or use cached files with --offline.";
+    throw new VmbuildError("INPUT_DOWNLOAD", message, { cause: error, hint });
   }
 }

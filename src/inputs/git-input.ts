@@ -3,14 +3,16 @@ import { lstat, readdir, rm } from "node:fs/promises";
 import { VmbuildError } from "../errors.js";
 import { childPath } from "../host/file-names.js";
 import { statIfThere } from "../host/files.js";
+import type { RunResult } from "../host/programs.js";
 import { displayUrl } from "./address.js";
 import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
+import { AddressFailure } from "./failure.js";
 import { checkGitNames, gitError, isTransient, runGit } from "./git.js";
 import type { GitOptions } from "./git.js";
 import { gitNetwork } from "./git-network.js";
-import { pauseBeforeRetry } from "./retry.js";
+import { retrying } from "./retry.js";
 import type { ResolvedInput } from "./spec.js";
 import { fillTree, treeEntry } from "./tree-cache.js";
 import type { TreeEntry } from "./tree-cache.js";
@@ -56,12 +58,19 @@ async function runRemote(
   { name, context }: Job,
   args: readonly string[],
   options: GitOptions,
-): ReturnType<typeof runGit> {
-  for (let failures = 1; ; failures += 1) {
-    const result = await runGit(args, options);
-    if (result.exitCode === 0 || failures >= ATTEMPTS || !isTransient(result)) return result;
-    const message = result.lastLines.at(-1) ?? "git failed";
-    await pauseBeforeRetry(name, { message, retryAfterMs: undefined }, failures, context);
+): Promise<RunResult> {
+  let last: RunResult | undefined;
+  const attempt = async (): Promise<RunResult> => {
+    last = await runGit(args, options);
+    if (last.exitCode === 0 || !isTransient(last)) return last;
+    throw new AddressFailure(last.lastLines.at(-1) ?? "git failed", { retryable: true });
+  };
+  try {
+    return await retrying({ label: name, attempt, attempts: ATTEMPTS }, context);
+  } catch (error) {
+    // The caller reports git's own output.
+    if (error instanceof AddressFailure && last) return last;
+    throw error;
   }
 }
 

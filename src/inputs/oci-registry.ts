@@ -10,7 +10,7 @@ import type { FullContext } from "./context.js";
 import { proxyRefusal, requestFailure } from "./agent.js";
 import { AddressFailure } from "./failure.js";
 import type { ImageReference } from "./oci-reference.js";
-import { pauseBeforeRetry } from "./retry.js";
+import { retrying } from "./retry.js";
 
 /** Layer of an image. */
 export interface Layer {
@@ -122,26 +122,24 @@ async function get(
   }
 }
 
+/** Sends a request, and again while its failures may pass. */
 async function getWithRetries(
   url: string,
   headers: Record<string, string>,
   agent: Dispatcher,
   context: FullContext,
 ): Promise<Answer> {
-  for (let failures = 1; ; failures += 1) {
-    try {
-      return await get(url, headers, agent, context);
-    } catch (error) {
-      context.signal.throwIfAborted();
-      if (!(error instanceof AddressFailure)) throw error;
-      if (!error.retryable || failures >= context.limits.attempts) {
-        throw new VmbuildError("INPUT_DOWNLOAD", `Could not read ${url}: ${error.message}`, {
-          cause: error,
-          hint: error.hint,
-        });
-      }
-      await pauseBeforeRetry(url, error, failures, context);
-    }
+  try {
+    return await retrying(
+      { label: url, attempt: () => get(url, headers, agent, context) },
+      context,
+    );
+  } catch (error) {
+    if (!(error instanceof AddressFailure)) throw error;
+    throw new VmbuildError("INPUT_DOWNLOAD", `Could not read ${url}: ${error.message}`, {
+      cause: error,
+      hint: error.hint,
+    });
   }
 }
 

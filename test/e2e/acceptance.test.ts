@@ -227,7 +227,7 @@ it("finds what is wrong, says why, and ends with 8", async () => {
     units: "failed: broken.service",
   });
   expect(reasons["no listener"]).toMatch(/refused|reset|closed/);
-  expect(reasons["kernel"]).toContain("shows it");
+  expect(reasons["kernel"]).toContain("kernel errors");
   expect(reasons["boot time"]).toMatch(/^it took .+; the maximum is 1s$/);
   expect(results.find(({ name }) => name === "exit code")?.lines).toEqual(["words"]);
   expect(ended.stderr).toContain("small: 7 of 9 acceptance checks failed");

@@ -185,7 +185,7 @@ describe("a template that changes", () => {
     await writeFile(disk, whole);
     const again = await sandbox.build(template, "--until", "one").ended;
     requireDone(again);
-    expect(again.stderr).toContain("something else wrote to it");
+    expect(again.stderr).toContain("it was modified after the last run");
     expect(stepsRun(again)).toEqual(["one"]);
   });
 

@@ -55,7 +55,7 @@ it("leaves nothing running after SIGKILL, and tidies in the next run, which SIGT
   expect(await isAlive(pid)).toBe(false);
 
   const second = sandbox.build(template);
-  const [line] = await second.until(/tidied: .*/);
+  const [line] = await second.until(/Cleaned up: .*/);
   expect(line).toMatch(/the run \S+ was killed; its logs are in /);
   await second.until(/process \d+, SSH port/);
   process.kill(second.pid, "SIGTERM");

@@ -80,7 +80,7 @@ it("changes nothing by looking, unless asked to", async () => {
   expect(before.stdout).toBe("before\n");
   const unknown = await inside("--step", "nowhere", "--", "true");
   expect(unknown.exitCode).toBe(2);
-  expect(unknown.stderr).toContain("There are past");
+  expect(unknown.stderr).toContain("Its checkpoints are past");
 });
 
 it("gives a resumed guest the time, and random bytes of its own", async () => {
@@ -100,7 +100,7 @@ it("gives a resumed guest the time, and random bytes of its own", async () => {
 it("tries the failed step again from the state before it", async () => {
   const retried = await sandbox.build(template, "--retry", "--var", "good=yes").ended;
   requireDone(retried);
-  expect(retried.stderr).toContain("step [1/3] past kept");
+  expect(retried.stderr).toContain("step [1/3] past cached");
   const now = Number(await readFile(join(sandbox.output, "now"), "utf8"));
   expect(Math.abs(now - Date.now() / 1000)).toBeLessThan(300);
   const again = await sandbox.build(template, "--retry", "--var", "good=yes").ended;

@@ -59,4 +59,4 @@ it("costs a checkpoint and a warning, never the build", async () => {
   expect(stderr).toContain("full-disk 1.0.0 built in");
   expect(exitCode).toBe(0);
   expect(await readFile(join(sandbox.output, "proof"), "utf8")).toBe("before\nafter\n");
-}, 900_000);
+});

@@ -140,14 +140,14 @@ it(
     );
     expect(aside).toMatch(/^site\.before-/);
     expect(await readFile(join(sandbox.output, aside, "precious"), "utf8")).toBe("mine");
-    expect(built.stderr.replaceAll(/\s+/g, " ")).toContain("was not made by a run of this build");
+    expect(built.stderr.replaceAll(/\s+/g, " ")).toContain("was not created by this build");
     const manifest = await readPublished(sandbox.output);
     expect(manifest.companions).toEqual(["latest.qcow2", "site"]);
 
     // What it made itself is replaced, and a template with another name is refused.
     const again = await sandbox.build(await sandbox.template(document(`${make}; true`))).ended;
     expect(again.exitCode).toBe(0);
-    expect(again.stderr).not.toContain("was not made by a run of this build");
+    expect(again.stderr).not.toContain("was not created by this build");
     const other = await sandbox.build(
       await sandbox.template({ ...document("true"), name: "other" }),
     ).ended;

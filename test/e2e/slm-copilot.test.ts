@@ -98,7 +98,7 @@ it("refuses a framework that lacks a file, before any machine starts", async () 
   );
   expect(exitCode).toBe(2);
   expect(stderr).toMatch(
-    /slm-copilot\.json:\d+:\d+: steps\[3\]\.actions\[4\]\.upload: there is no .*\/net-99-report-ready/,
+    /slm-copilot\.json:\d+:\d+: steps\[3\]\.actions\[4\]\.upload: .*\/net-99-report-ready does not exist/,
   );
   expect(stderr).not.toContain("SSH port");
 });
@@ -118,7 +118,7 @@ it("fails in the step that installs the service when that never gets ready", asy
 it("builds in eight steps, each with its post-conditions", async () => {
   const built = await build(...(await serveInputs()), "--var", "readyTimeout=120");
   // What came before the model that never got ready is not done again.
-  expect(built.stderr).toContain("after 2 kept steps");
+  expect(built.stderr).toContain("after 2 cached steps");
   expect(built.stderr).toContain("slm-copilot 1.0.0 built in");
   expect(built.exitCode).toBe(0);
   const names = [...built.stderr.matchAll(/step \[\d\/8\] (\S+) (?:done|kept)/g)].map(

@@ -213,7 +213,7 @@ async function contentOf(image: string, scratch: string): Promise<Map<string, st
   return found;
 }
 
-it("makes the same image as a build without checkpoints", { timeout: 900_000 }, async () => {
+it("makes the same image as a build without checkpoints", async () => {
   const document = (name: string, word: string) => ({
     name: "same",
     output: { compression: "none", checksums: ["sha256"], directory: name },

@@ -75,4 +75,4 @@ it("hands user-data on byte for byte, waits for its restart, and leaves its user
   const inside = await sandbox.vmbuild("boot", template, "--output", sandbox.output, "--", look);
   expect(inside.stdout).toContain("90-cloud-init-users");
   expect(inside.stdout).not.toContain("zz-vmbuild-build");
-}, 1_200_000);
+});

@@ -101,7 +101,7 @@ describe("vmbuild run", () => {
     [
       "another template's",
       formatManifest({ ...exampleManifest(), name: "first" }),
-      /another template, "first"; that of "t" would overwrite its manifest$/,
+      /another template, "first", whose manifest would be overwritten by that of "t"$/,
     ],
     ["a later version's", { manifestVersion: 99, name: "first" }, /another template, "first"/],
     [

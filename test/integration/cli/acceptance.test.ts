@@ -47,7 +47,7 @@ describe("vmbuild validate", () => {
   it("looks into the acceptance section too", async () => {
     const { exitCode, stderr } = await home.run("validate", "bad.json");
     expect(exitCode).toBe(2);
-    expect(stderr).toContain("acceptance.endpoint.ca: there is no none.pem");
+    expect(stderr).toContain("acceptance.endpoint.ca: none.pem does not exist");
     expect(stderr).toMatch(/acceptance\.checks\[0\]\.run: .*[Ss]yntax error/);
     expect(stderr).toMatch(/acceptance\.rounds\[0\]\.checks\[0\]\.run: .*[Ss]yntax error/);
   });

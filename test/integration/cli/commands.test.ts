@@ -17,7 +17,7 @@ describe("the command line", () => {
     [["run", "x", "--accel", "warp"], "Allowed choices are kvm, tcg, auto.", "See vmbuild run"],
     [["run", "x", "--cpus", "0"], "It must be a whole number of at least 1.", "See vmbuild run"],
     [["inspect", "x", "--var", "novalue"], "--var novalue: use NAME=VALUE", "--help"],
-    [["inspect", "x", "--base", "https://x/y"], "--base takes no address", "--set 'base="],
+    [["inspect", "x", "--base", "https://x/y"], "--base does not accept a URL", "--set 'base="],
     [["completion", "tcsh"], "Allowed choices are bash, zsh, fish.", "See vmbuild completion"],
   ])("refuses %j with exit 2, and says what would do", async (args, message, hint) => {
     const { exitCode, stdout, stderr } = await home.run(...args);

@@ -79,7 +79,7 @@ describe("vmbuild validate", () => {
     const { exitCode, stderr } = await home.run("validate", "t.json");
     expect(exitCode).toBe(2);
     const places = [
-      ...stderr.matchAll(/(steps\S+): (\S+|the text) has line ends of Windows \(CRLF\), which/g),
+      ...stderr.matchAll(/(steps\S+): (\S+|the text) has Windows line endings \(CRLF\), which/g),
     ];
     expect(places.map(([, place, name]) => `${place} ${name}`).toSorted()).toEqual([
       "steps[0].actions[0].script shell.sh",
@@ -309,9 +309,9 @@ describe("vmbuild inspect", () => {
       /^ {2}token {2}"\*\*\*" +sensitive$/m,
       /^ {4}git +https:\/\/example\.org\/x\.git$/m,
       /^ {4}ref +v1$/m,
-      /^ {2}accelerator +auto: KVM where it works/m,
+      /^ {2}accelerator +auto: kvm if it works/m,
       /^ {4}-smp 2 \\$/m,
-      /^ {2}1\. first {2}2 retries, 1h at most$/m,
+      /^ {2}1\. first {2}2 retries, timeout 1h$/m,
       /^ {4}run +use \*\*\*$/m,
       /^ {4}verify +test -e \/x$/m,
       /^ {2}output\/t\/t-0\.0\.0\.qcow2$/m,

@@ -86,14 +86,14 @@ describe("a restart", () => {
   const MUTE = "Password change required but no TTY available.";
 
   it.each([
-    { resets: [0, 1], words: "The guest restarted, and lets the build in" },
-    { resets: undefined, words: "The guest lets the build in" },
+    { resets: [0, 1], words: "The guest restarted, and accepts the login" },
+    { resets: undefined, words: "The guest accepts the login" },
   ])("quotes a guest that runs no commands: $words", async ({ resets, words }) => {
     let asked = 0;
     const count = resets && ((): number => resets[Math.min(asked++, 1)] ?? 0);
     const error = await errorOf(restart({ next: MUTE }, 4000, count));
     expect(error).toMatchObject({ code: "GUEST_SHELL", exitCode: 6 });
-    expect(error.message).toBe(`${words} but runs no command for it; its response is: ${MUTE}`);
+    expect(error.message).toBe(`${words} but does not run commands; its response is: ${MUTE}`);
   });
 
   it("waits for the reset of a guest that runs no commands on its way down", async () => {
@@ -132,7 +132,7 @@ it("says that a script never began, and what the guest said in its place", async
   const error = await errorOf(other.connect().then((connection) => runScript(connection, script)));
   expect(error).toMatchObject({ code: "GUEST_SHELL", lines: ["Password change required"] });
   expect(error.message).toBe(
-    "The guest does not run commands; it prints: Password change required (exit code 1)",
+    "The guest does not run commands; its output is: Password change required (exit code 1)",
   );
 });
 

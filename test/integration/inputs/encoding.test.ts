@@ -85,11 +85,11 @@ describe("a file that the server compresses on its way", () => {
 
 describe("an address that cannot be asked", () => {
   it.each([
-    ["a space", "http://127.0.0.1:1/my disk.img", "has a space"],
-    ["a lone percent sign", "http://127.0.0.1:1/100%.img", "has a % that is not followed"],
+    ["a space", "http://127.0.0.1:1/my disk.img", "contains a space"],
+    ["a lone percent sign", "http://127.0.0.1:1/100%.img", "contains a % that is not followed"],
     ["a host in a file URL", "file://images/disk.img", "names the host images"],
     ["no host", "https://", "is not a valid URL"],
-    ["an encoded slash in a file URL", "file:///srv/a%2Fb", "does not name a path"],
+    ["an encoded slash in a file URL", "file:///srv/a%2Fb", "is not a path on this host"],
   ])("is refused without a retry: %s", async (_, url, words) => {
     for (const change of [{ url }, { mirrors: [url] }, { checksum: `file:${url}` }]) {
       const input = { ...spec(`${server.origin}/a`), ...change };

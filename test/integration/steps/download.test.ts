@@ -166,7 +166,7 @@ describe("a download to a path of the host", () => {
     await writeFile(join(home, "real"), "old");
     await symlink("real", join(home, "link"));
     const action = { download: join(there, "motd"), hostPath: join(home, "link") };
-    expect((await errorOf(run(action))).message).toContain("exists already");
+    expect((await errorOf(run(action))).message).toContain("already exists");
     await run({ ...action, overwrite: true });
     expect(await contentOf(home)).toEqual({ link: "-> real", real: "hello" });
   });

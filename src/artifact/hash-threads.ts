@@ -36,7 +36,7 @@ const WORKER_LIMITS = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16,
 type Answer = { readonly digest: string } | { readonly at: number };
 
 /** Hashes one stream with several algorithms. Dispose of it to end the threads. */
-export class Hashers implements AsyncDisposable {
+export class HashThreads implements AsyncDisposable {
   readonly #ring = new SharedArrayBuffer(SLOT_BYTES * SLOTS);
   readonly #workers: readonly Worker[];
   readonly #free: number[] = Array.from({ length: SLOTS }, (_, index) => index * SLOT_BYTES);
