@@ -17,8 +17,9 @@ function stepsRun({ stderr }: Ended): string[] {
   return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) done/g)].map(([, name]) => name ?? "");
 }
 
-function stepsKept({ stderr }: Ended): string[] {
-  return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) kept/g)].map(([, name]) => name ?? "");
+/** Returns the names of the cached steps, in order. */
+function stepsCached({ stderr }: Ended): string[] {
+  return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) cached/g)].map(([, name]) => name ?? "");
 }
 
 const explained = z.object({
@@ -121,17 +122,17 @@ describe("a template that changes", () => {
     const third = await sandbox.build(template).ended;
     requireDone(third);
     expect(third.stderr).toContain("step 3 (three) runs: action 1 run changed");
-    expect([stepsKept(third), stepsRun(third)]).toEqual([["one", "two"], ["three"]]);
+    expect([stepsCached(third), stepsRun(third)]).toEqual([["one", "two"], ["three"]]);
     expect(await result()).toBe("a\nb\nC\n");
 
     await write("a", "B", "C");
     const second = await sandbox.build(template).ended;
-    expect([stepsKept(second), stepsRun(second)]).toEqual([["one"], ["two", "three"]]);
+    expect([stepsCached(second), stepsRun(second)]).toEqual([["one"], ["two", "three"]]);
     expect(await result()).toBe("a\nB\nC\n");
 
     await write("A", "B", "C");
     const all = await sandbox.build(template).ended;
-    expect([stepsKept(all), stepsRun(all)]).toEqual([[], ["one", "two", "three"]]);
+    expect([stepsCached(all), stepsRun(all)]).toEqual([[], ["one", "two", "three"]]);
     // Not even then does the guest boot.
     expect(all.stderr).toContain("resume done");
     expect(await result()).toBe("A\nB\nC\n");
@@ -161,7 +162,7 @@ describe("a template that changes", () => {
   it("begins where it is told to, and stops where it is told to", async () => {
     const ended = await sandbox.build(template, "--from", "two", "--until", "two").ended;
     requireDone(ended);
-    expect([stepsKept(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
+    expect([stepsCached(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
     expect(ended.stderr).toContain("stopped after two");
     // What was made on top of the old state is not on top of the new one.
     expect((await explain()).steps.map(({ kept }) => kept)).toEqual([true, true, false]);

@@ -33,8 +33,8 @@ const sha256 = (path: string): string =>
 async function argumentListsWith(text: string): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.includes(text)) found.push(words);
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (commandLine.includes(text)) found.push(commandLine);
   }
   return found;
 }
@@ -141,8 +141,8 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
 
   expect(stderr).toContain("the secret is ***");
   const run = await sandbox.runFolder("full");
-  const told = [stdout, stderr, execFileSync("grep", ["-rh", "", run], { encoding: "utf8" })];
-  for (const text of told) {
+  const outputs = [stdout, stderr, execFileSync("grep", ["-rh", "", run], { encoding: "utf8" })];
+  for (const text of outputs) {
     expect(text).not.toContain(SECRET);
     expect(text).not.toContain("s3cret-Value");
     expect(text).not.toContain(Buffer.from(`${SECRET}\n`).toString("base64"));

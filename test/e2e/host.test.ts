@@ -31,7 +31,7 @@ describe("a base behind an address", () => {
     await using server = await startFileServer();
     const content = await noisyImage();
     const url = server.serve("/base.qcow2", { content, etag: '"1"' });
-    server.misbehave("/base.qcow2", { kind: "cut", after: 3_000_000 });
+    server.injectFaults("/base.qcow2", { kind: "cut", after: 3_000_000 });
     const base = { url, checksum: sha256Of(content) };
     // QEMU itself refuses to start, so that nothing has to boot to show that the base was whole.
     const machine = { arguments: ["-device", "no-such-device"] };

@@ -3,7 +3,7 @@ import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bootstrapSpec, resolveBootstrap } from "../../src/base/cached-bootstrap.js";
-import { CLI, SHARED_READY } from "../support/e2e.js";
+import { CLI, SHARED_CHECKPOINTS } from "../support/e2e.js";
 
 /** Called once by vitest, whatever the number of workers. */
 export default async function setup(): Promise<() => Promise<void>> {
@@ -19,6 +19,6 @@ export default async function setup(): Promise<() => Promise<void>> {
     },
   });
   const ready = await mkdtemp(join(tmpdir(), "vmb-e2e-ready-"));
-  process.env[SHARED_READY] = ready;
+  process.env[SHARED_CHECKPOINTS] = ready;
   return () => rm(ready, { recursive: true, force: true });
 }

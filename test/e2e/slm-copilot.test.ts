@@ -121,7 +121,7 @@ it("builds in eight steps, each with its post-conditions", async () => {
   expect(built.stderr).toContain("after 2 cached steps");
   expect(built.stderr).toContain("slm-copilot 1.0.0 built in");
   expect(built.exitCode).toBe(0);
-  const names = [...built.stderr.matchAll(/step \[\d\/8\] (\S+) (?:done|kept)/g)].map(
+  const names = [...built.stderr.matchAll(/step \[\d\/8\] (\S+) (?:done|cached)/g)].map(
     ([, name]) => name,
   );
   expect(names).toEqual([

@@ -71,8 +71,8 @@ it("hands user-data on byte for byte, waits for its restart, and leaves its user
   const { exitCode, stderr } = await sandbox.build(template).ended;
   expect(stderr).toMatch(/The guest is restarting|The connection was lost while cloud-init ran/);
   expect(exitCode).toBe(0);
-  const look = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys";
-  const inside = await sandbox.vmbuild("boot", template, "--output", sandbox.output, "--", look);
+  const command = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys";
+  const inside = await sandbox.vmbuild("boot", template, "--output", sandbox.output, "--", command);
   expect(inside.stdout).toContain("90-cloud-init-users");
   expect(inside.stdout).not.toContain("zz-vmbuild-build");
 });

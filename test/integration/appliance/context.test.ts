@@ -31,7 +31,7 @@ const ask = (script: string): Promise<string> => appliance.tree.ask(script);
 const report = (): Promise<string> => ask("cat /etc/one-appliance/config");
 
 /** Everything that a machine keeps of its configuration, with modes and owners. */
-const state = (): Promise<string> =>
+const readConfiguration = (): Promise<string> =>
   ask(`find /etc/slm-copilot /etc/nginx /opt/slm-copilot \\
     -type f -printf '%p %m %u:%g ' -exec sha256sum {} \\; -o -type l -printf '%p %l\\n' | sort`);
 
@@ -87,7 +87,7 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     ["more than 250 bytes in fewer letters", "ü".repeat(130)],
   ])("is refused with %s, and nothing changes", async (_, password) => {
     await configure({ ONEAPP_COPILOT_PASSWORD: "the first one" });
-    const before = await state();
+    const before = await readConfiguration();
     const { exitCode, output } = await appliance.service("configure", {
       ONEAPP_COPILOT_PASSWORD: password,
     });
@@ -96,7 +96,7 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     expect(output).toContain("The context is refused, and nothing was changed");
     expect(output).not.toContain(password);
     expect(await ask("cat /etc/one-appliance/status")).toBe("configure_failure");
-    expect(await state()).toBe(before);
+    expect(await readConfiguration()).toBe(before);
     expect(await withPassword("the first one")).toBe(200);
   });
 
@@ -214,10 +214,10 @@ describe("every boot", () => {
   it("changes nothing where nothing changed", async () => {
     const context = { ONEAPP_COPILOT_PASSWORD: "a password" };
     await appliance.boot(context);
-    const before = await state();
+    const before = await readConfiguration();
     const engine = await ask("pgrep -f 'local-ai run'");
     await appliance.boot(context);
-    expect(await state()).toBe(before);
+    expect(await readConfiguration()).toBe(before);
     expect(await ask("pgrep -f 'local-ai run'")).toBe(engine);
   });
 

@@ -25,7 +25,7 @@ import type { FileServer } from "../../support/http-server.js";
 import { convert, isSameDisk, makeDisk, MIB, tar } from "../../support/images.js";
 import { errorOf, sha256Of } from "../../support/inputs.js";
 
-let kept: string;
+let sharedFolder: string;
 let raw: string;
 let folder: string;
 let server: FileServer;
@@ -33,13 +33,13 @@ let events: EventBody[];
 const cacheHome = process.env["XDG_CACHE_HOME"];
 
 beforeAll(async () => {
-  kept = await mkdtemp(join(tmpdir(), "vmbuild-disk-"));
-  raw = join(kept, "disk.raw");
+  sharedFolder = await mkdtemp(join(tmpdir(), "vmbuild-disk-"));
+  raw = join(sharedFolder, "disk.raw");
   await makeDisk(raw);
 });
 
 afterAll(async () => {
-  await rm(kept, { recursive: true, force: true });
+  await rm(sharedFolder, { recursive: true, force: true });
 });
 
 beforeEach(async () => {
@@ -98,10 +98,10 @@ describe("a packed disk", () => {
     expect(base).toMatchObject({ format: "raw", virtualSize: 8 * MIB, kind: "url" });
     expect(base.digest).toBe(sha256Of(await readFile(join(folder, "latest"))));
     expect(await isSameDisk(base.path, raw)).toBe(true);
-    const told = events.length;
+    const eventCount = events.length;
     const again = await served(join(folder, "latest"));
     expect(again.path).toBe(base.path);
-    expect(events).toHaveLength(told);
+    expect(events).toHaveLength(eventCount);
     expect(await leftovers()).toEqual([]);
   });
 
@@ -254,7 +254,7 @@ describe("another hypervisor's image", () => {
     const base = await local(descriptor);
     expect(await isSameDisk(base.path, raw)).toBe(true);
     await writeFile(join(folder, "a-flat.vmdk"), await readFile(raw));
-    const other = join(kept, "other.raw");
+    const other = join(sharedFolder, "other.raw");
     await makeDisk(other);
     await copyFile(other, join(folder, "a-flat.vmdk"));
     const changed = await local(descriptor);

@@ -265,7 +265,7 @@ describe("a base that lies on other files", () => {
 
   it("is another base after any of the files changed", async () => {
     const before = await resolve();
-    const kept = await readFile(before.path);
+    const content = await readFile(before.path);
     fill("parent.raw", "raw", 2);
     const after = await resolve();
     expect(after.digest).toBe(before.digest);
@@ -273,7 +273,7 @@ describe("a base that lies on other files", () => {
     expect(after.path).not.toBe(before.path);
     expect(qemuImg("compare", after.path, "top.qcow2")).toContain("identical");
     // What an earlier build saved goes on over what it began with.
-    expect(await readFile(before.path)).toEqual(kept);
+    expect(await readFile(before.path)).toEqual(content);
   });
 
   it("counts with each of its files for the key of every saved state", async () => {

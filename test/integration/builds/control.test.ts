@@ -69,24 +69,24 @@ describe("a control socket", () => {
 });
 
 describe("pause", () => {
-  async function sandbox() {
+  async function openPause() {
     const control = await openControl(path);
-    const told: (EventBody | boolean)[] = [];
+    const emitted: (EventBody | boolean)[] = [];
     const options = {
       name: "demo",
-      emit: (event: EventBody) => void told.push(event),
+      emit: (event: EventBody) => void emitted.push(event),
       control,
-      onChange: async (paused: boolean) => void told.push(paused),
+      onChange: async (paused: boolean) => void emitted.push(paused),
     };
-    return { control, told, options, cancel: new AbortController() };
+    return { control, told: emitted, options, cancel: new AbortController() };
   }
 
   it("ends when it is released", async () => {
-    const { control, told, options, cancel } = await sandbox();
+    const { control, told: emitted, options, cancel } = await openPause();
     const pausing = pause("before step x", options, cancel.signal);
     await sendRelease(path);
     await pausing;
-    expect(told).toEqual([
+    expect(emitted).toEqual([
       true,
       { type: "paused", reason: "before step x", release: "vmbuild ssh demo" },
       false,
@@ -96,9 +96,9 @@ describe("pause", () => {
   });
 
   it("ends at Enter, and stops reading the terminal otherwise", async () => {
-    const { control, options, cancel, told } = await sandbox();
+    const { control, options, cancel, told: emitted } = await openPause();
     await pause("x", { ...options, waitForEnter: () => Promise.resolve() }, cancel.signal);
-    expect(told[1]).toMatchObject({ release: expect.stringContaining("Press Enter") as string });
+    expect(emitted[1]).toMatchObject({ release: expect.stringContaining("Press Enter") as string });
     let stopped = false;
     const waitForEnter = (signal: AbortSignal): Promise<void> =>
       new Promise((_, reject) => {
@@ -115,7 +115,7 @@ describe("pause", () => {
   });
 
   it("ends with the reason when the run is cancelled, also while it begins", async () => {
-    const { control, options, cancel } = await sandbox();
+    const { control, options, cancel } = await openPause();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
     const onChange = async (): Promise<void> => cancel.abort(reason);
     await expect(pause("x", { ...options, onChange }, cancel.signal)).rejects.toBe(reason);

@@ -140,11 +140,11 @@ it("waits for a machine that is dying and still holds the disk", async () => {
   const holding = new Promise((done) => holder.stdout.once("data", done));
   holder.stdin.write("write -q 16M 64k\nlength\n");
   await holding;
-  const looking = found({ disk: null });
+  const reading = found({ disk: null });
   // Whoever looks meanwhile is refused, twice, one after the other.
   for (let time = 0; time < 2; time++) {
     await expect(execa("qemu-img", ["check", "-q", paths.disk])).rejects.toThrow(/lock/);
   }
   holder.stdin.end();
-  expect(await looking).toMatchObject({ steps: ["step-0", "step-1"], losses: [] });
+  expect(await reading).toMatchObject({ steps: ["step-0", "step-1"], losses: [] });
 });

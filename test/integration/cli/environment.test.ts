@@ -21,8 +21,8 @@ async function canBeNobody(): Promise<boolean> {
   return exitCode === 0;
 }
 
-function asNobody(...words: string[]): string[] {
-  return [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--", ...words];
+function asNobody(...commandLine: string[]): string[] {
+  return [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--", ...commandLine];
 }
 
 const nobody = await canBeNobody();
@@ -100,8 +100,8 @@ describe("a current folder that was removed", () => {
     const gone = join(home.folder, "gone");
     await mkdir(gone);
     const script = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
-    const words = ["-c", script, "sh", gone, process.execPath, MAIN, ...args];
-    const { exitCode, stdout, stderr } = await execa("sh", words, {
+    const commandLine = ["-c", script, "sh", gone, process.execPath, MAIN, ...args];
+    const { exitCode, stdout, stderr } = await execa("sh", commandLine, {
       env: home.env,
       extendEnv: false,
       reject: false,
@@ -141,8 +141,8 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
   });
 
   async function run(env: Record<string, string>, ...args: string[]): Promise<CliResult> {
-    const words = asNobody(process.execPath, MAIN, ...args);
-    const { exitCode, stdout, stderr } = await execa("setpriv", words, {
+    const commandLine = asNobody(process.execPath, MAIN, ...args);
+    const { exitCode, stdout, stderr } = await execa("setpriv", commandLine, {
       env: { PATH, ...env },
       extendEnv: false,
       reject: false,

@@ -229,11 +229,11 @@ describe("vmbuild validate of a local base", () => {
     ["page.qcow2", "<!DOCTYPE html><html></html>", "is an HTML page"],
     ["empty.raw", "", "is empty"],
     ["zeros.img", "\0".repeat(100_000), "is a file that begins with zeros"],
-  ])("names what %s is", async (name, content, words) => {
+  ])("names what %s is", async (name, content, parsed) => {
     await home.write({ "t.json": { name: "t", base: { path: name } }, [name]: content });
     const { exitCode, stderr } = await home.run("validate", "t.json");
     expect(exitCode).toBe(2);
-    expect(stderr).toContain(`base: The base ${name} ${words}`);
+    expect(stderr).toContain(`base: The base ${name} ${parsed}`);
   });
 
   it("looks into archives, without unpacking them", async () => {
@@ -327,11 +327,11 @@ describe("vmbuild inspect", () => {
     const { stdout } = await home.run("inspect", "t.json");
     const command = /^qemu .*\n([^]*?)\n\n/m.exec(stdout)?.[1] ?? "";
     const script = `qemu-system-x86_64() { printf '%s\\n' "$@"; }\n${command}`;
-    const words = execFileSync("bash", ["-c", script], { encoding: "utf8" }).trimEnd().split("\n");
+    const parsed = execFileSync("bash", ["-c", script], { encoding: "utf8" }).trimEnd().split("\n");
     const json = JSON.parse((await home.run("inspect", "t.json", "--json")).stdout) as {
       qemu: { arguments: string[] };
     };
-    expect(words).toEqual(json.qemu.arguments);
+    expect(parsed).toEqual(json.qemu.arguments);
   });
 
   it("needs no QEMU", async () => {

@@ -106,8 +106,8 @@ describe("vmbuild verify", () => {
   it("never shows the password, also when a server does", async () => {
     await using echo = await startServer(({ headers }, response) => {
       const [, pair = ""] = (headers.authorization ?? "").split(" ");
-      const words = `${Buffer.from(pair, "base64").toString("utf8")} ${pair}`;
-      response.writeHead(500).end(words);
+      const credentials = `${Buffer.from(pair, "base64").toString("utf8")} ${pair}`;
+      response.writeHead(500).end(credentials);
     }, certificate);
     const env = { ...home.env, PASSWORD };
     const flags = ["--password-env", "PASSWORD", "--insecure", "--junit", "echo.xml"];
@@ -164,11 +164,11 @@ describe("vmbuild verify", () => {
     [["--wait", "5"], "--wait 5: use for example 5m"],
     [["--ca", "none.pem"], "none.pem cannot be read"],
     [["--ca", "no.pem"], "no.pem contains no PEM certificate"],
-  ])("refuses %j", async (flags, words) => {
+  ])("refuses %j", async (flags, credentials) => {
     const { exitCode, stdout, stderr } = await verify(...flags);
     expect([2, 4]).toContain(exitCode);
     expect(stdout).toBe("");
-    expect(stderr.replaceAll("\n", " ")).toContain(words);
+    expect(stderr.replaceAll("\n", " ")).toContain(credentials);
   });
 
   it.each([
@@ -181,10 +181,10 @@ describe("vmbuild verify", () => {
     [["slm.json"], "required option '--endpoint <url>'"],
     [["bare.json", "--endpoint", "10.0.0.1"], "has no acceptance section"],
     [["inside.json", "--endpoint", "10.0.0.1"], "has no HTTP checks"],
-  ])("refuses %j with exit 2", async (args, words) => {
+  ])("refuses %j with exit 2", async (args, credentials) => {
     const { exitCode, stderr } = await home.run("verify", ...args);
     expect(exitCode).toBe(2);
-    expect(stderr.replaceAll("\n", " ")).toContain(words);
+    expect(stderr.replaceAll("\n", " ")).toContain(credentials);
   });
 });
 

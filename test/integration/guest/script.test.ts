@@ -55,8 +55,8 @@ function whenReady(content: string, act: () => unknown, more: Partial<GuestScrip
 async function processesWith(word: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.split("\0").includes(word)) found.push(Number(pid));
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (commandLine.split("\0").includes(word)) found.push(Number(pid));
   }
   return found;
 }
@@ -139,7 +139,7 @@ describe("what a script is given", () => {
     const secret = `secret-${nap()}`;
     const go = join(sshd.folder, "go");
     let seen: string[] | undefined;
-    const look = async (): Promise<void> => {
+    const readArguments = async (): Promise<void> => {
       const lists: string[] = [];
       for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
         lists.push(await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
@@ -148,11 +148,11 @@ describe("what a script is given", () => {
       await writeFile(go, "");
     };
     const script = `# ${secret}\necho ready; while [ ! -e ${go} ]; do sleep 0.05; done; [ "$S" = ${secret} ]`;
-    const looks: Promise<void>[] = [];
-    const { exitCode } = await whenReady(script, () => looks.push(look()), {
+    const reads: Promise<void>[] = [];
+    const { exitCode } = await whenReady(script, () => reads.push(readArguments()), {
       environment: { S: secret },
     });
-    await Promise.all(looks);
+    await Promise.all(reads);
     expect(exitCode).toBe(0);
     expect(seen).toEqual([]);
   });
@@ -278,9 +278,9 @@ describe("a short command of vmbuild's own", () => {
     runQuietly(connection, command, sshd.signal, options);
 
   it("gives its lines, all its words and its exit code", async () => {
-    const { end, lines, output: words } = await ask("echo one; echo two >&2; exit 7");
+    const { end, lines, output: commandLine } = await ask("echo one; echo two >&2; exit 7");
     expect(lines).toEqual(["one"]);
-    expect(words.toSorted()).toEqual(["one", "two"]);
+    expect(commandLine.toSorted()).toEqual(["one", "two"]);
     expect(end).toEqual({ exitCode: 7, signal: null, timedOut: false });
   });
 

@@ -19,7 +19,7 @@ afterAll(async () => {
   await sshd[Symbol.asyncDispose]();
 });
 
-class Kept extends Writable {
+class RecordingStream extends Writable {
   text = "";
   isTTY = false;
   columns = 80;
@@ -42,8 +42,8 @@ function makeTerminal(isTTY: boolean) {
     isTTY,
     setRawMode: (on: boolean) => modes.push(on),
   });
-  const stdout = Object.assign(new Kept(), { isTTY });
-  const stderr = Object.assign(new Kept(), { isTTY });
+  const stdout = Object.assign(new RecordingStream(), { isTTY });
+  const stderr = Object.assign(new RecordingStream(), { isTTY });
   const terminal = { stdin, stdout, stderr } as unknown as LocalTerminal;
   return { terminal, stdin, stdout, stderr, modes };
 }

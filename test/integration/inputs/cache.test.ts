@@ -243,9 +243,9 @@ describe("a local path", () => {
     const first = await resolveInput("x", { kind: "path", path }, sandbox.context());
     expect(first).toMatchObject({ path, origin: path, size: content.length });
     expect(first.digest?.hex).toBe(hexOf("sha256", content));
-    const told = sandbox.events.length;
+    const eventCount = sandbox.events.length;
     await resolveInput("x", { kind: "path", path }, sandbox.context());
-    expect(sandbox.events).toHaveLength(told);
+    expect(sandbox.events).toHaveLength(eventCount);
     await writeFile(path, other);
     const changed = await resolveInput("x", { kind: "path", path }, sandbox.context());
     expect(changed.digest?.hex).toBe(hexOf("sha256", other));

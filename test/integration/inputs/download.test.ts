@@ -30,7 +30,7 @@ const spec = specsOf(content);
 /** Downloads until `server` cuts, as a run that is then stopped. */
 async function interruptedRun(url: string, after: number, checksum?: string): Promise<void> {
   const path = new URL(url).pathname;
-  server.misbehave(path, { kind: "cut", after });
+  server.injectFaults(path, { kind: "cut", after });
   const limits = { attempts: 1 };
   const changes = checksum === undefined ? {} : { checksum };
   const error = await errorOf(resolveInput("x", spec(url, changes), sandbox.context({ limits })));
@@ -76,7 +76,7 @@ describe("a download", () => {
   });
 
   it("comes without a size from servers that tell none, and may be empty", async () => {
-    const url = server.serve("/a", { content, tellsLength: false });
+    const url = server.serve("/a", { content, sendsLength: false });
     const empty = server.serve("/empty", Buffer.alloc(0));
     await resolveInput("x", spec(url), sandbox.context());
     const checksum = sha256Of(Buffer.alloc(0));
@@ -121,7 +121,7 @@ describe("a cut download", () => {
     ],
   ])("goes on where it stopped, by %s", async (_, validators, condition) => {
     const url = server.serve("/a", { content, ...validators });
-    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    server.injectFaults("/a", { kind: "cut", after: 2 * MIB });
     const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     const [, second] = server.requestsOf("/a");
@@ -178,7 +178,7 @@ describe("a cut download", () => {
 
   it("starts anew at a server without ranges", async () => {
     const url = server.serve("/a", { content, etag: '"v1"', ranges: false });
-    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    server.injectFaults("/a", { kind: "cut", after: 2 * MIB });
     const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, 200]);
@@ -186,7 +186,7 @@ describe("a cut download", () => {
 
   it("starts anew where nothing tells one version from another", async () => {
     const url = server.serve("/a", { content, etag: 'W/"v1"' });
-    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    server.injectFaults("/a", { kind: "cut", after: 2 * MIB });
     await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     expect(server.requestsOf("/a")[1]?.headers.range).toBeUndefined();
   });
@@ -194,7 +194,7 @@ describe("a cut download", () => {
   it("may be cut any number of times, as long as each attempt brings something new", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
     const cut = { kind: "cut", after: 1.5 * MIB } as const;
-    server.misbehave("/a", cut, cut, cut);
+    server.injectFaults("/a", cut, cut, cut);
     const limits = { attempts: 2 };
     const resolved = await resolveInput("x", spec(url), sandbox.context({ limits }));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
@@ -203,7 +203,7 @@ describe("a cut download", () => {
 
   it("is taken up again after a stall", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
-    server.misbehave("/a", { kind: "stall", after: 2 * MIB }, { kind: "silent" });
+    server.injectFaults("/a", { kind: "stall", after: 2 * MIB }, { kind: "silent" });
     const limits = { idleTimeoutMs: 150, headersTimeoutMs: 150 };
     const resolved = await resolveInput("x", spec(url), sandbox.context({ limits }));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
@@ -216,7 +216,7 @@ describe("a cut download", () => {
 
   it("that is aborted keeps its part for later, and nothing else", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
-    server.misbehave("/a", { kind: "stall", after: 2 * MIB });
+    server.injectFaults("/a", { kind: "stall", after: 2 * MIB });
     const controller = new AbortController();
     const signal = controller.signal;
     const context = sandbox.context({
@@ -242,14 +242,14 @@ describe("a server that fails", () => {
   it("is asked again after a growing pause", async () => {
     const url = server.serve("/a", content);
     const busy = { kind: "status", status: 503 } as const;
-    server.misbehave("/a", busy, busy, { kind: "status", status: 500 });
+    server.injectFaults("/a", busy, busy, { kind: "status", status: 500 });
     await resolveInput("x", spec(url), sandbox.context());
     expect(sandbox.pauses).toEqual([500, 1000, 2000]);
   });
 
   it("is given the time that it asks for", async () => {
     const url = server.serve("/a", content);
-    server.misbehave("/a", { kind: "status", status: 429, headers: { "retry-after": "7" } });
+    server.injectFaults("/a", { kind: "status", status: 429, headers: { "retry-after": "7" } });
     await resolveInput("x", spec(url), sandbox.context());
     expect(sandbox.pauses).toEqual([7000]);
   });
@@ -257,7 +257,7 @@ describe("a server that fails", () => {
   it("is left for good after so many attempts", async () => {
     const url = server.serve("/a", content);
     const busy = { kind: "status", status: 503 } as const;
-    server.misbehave("/a", busy, busy, busy, busy, busy, busy);
+    server.injectFaults("/a", busy, busy, busy, busy, busy, busy);
     const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.code).toBe("INPUT_DOWNLOAD");
     expect(error.message).toBe(`Could not download ${url}: the server answered 503 (5 attempts)`);
@@ -287,7 +287,7 @@ describe("mirrors", () => {
   it("go on with the part of another address, since the checksum tells", async () => {
     const url = server.serve("/one/a", { content, etag: '"v1"' });
     const mirrors = [server.serve("/two/a", { content, etag: '"of another server"' })];
-    server.misbehave("/one/a", { kind: "cut", after: 3 * MIB }, { kind: "status", status: 404 });
+    server.injectFaults("/one/a", { kind: "cut", after: 3 * MIB }, { kind: "status", status: 404 });
     const resolved = await resolveInput("x", spec(url, { mirrors }), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/two/a").map(({ status }) => status)).toEqual([206]);

@@ -48,7 +48,7 @@ describe("a file that the server compresses on its way", () => {
 
   it("is begun anew after a cut, since no part of it can be asked for", async () => {
     const url = encoded("/a.qcow2", gzipSync(content), "gzip", '"v1"');
-    server.misbehave("/a.qcow2", { kind: "cut", after: 2 * 1024 * 1024 });
+    server.injectFaults("/a.qcow2", { kind: "cut", after: 2 * 1024 * 1024 });
     const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requests.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
@@ -56,7 +56,7 @@ describe("a file that the server compresses on its way", () => {
 
   it("is begun anew when it was not compressed before", async () => {
     const url = server.serve("/a.qcow2", { content, etag: '"v1"' });
-    server.misbehave("/a.qcow2", { kind: "cut", after: 1024 * 1024 });
+    server.injectFaults("/a.qcow2", { kind: "cut", after: 1024 * 1024 });
     const once = sandbox.context({ limits: { attempts: 1 } });
     await errorOf(resolveInput("x", spec(url), once));
     encoded("/a.qcow2", gzipSync(content), "gzip", '"v1"');

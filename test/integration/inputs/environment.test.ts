@@ -66,7 +66,7 @@ describe("another run", () => {
   it("that fetches the same file is waited for", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
     // It is held up until this run waits for its lock.
-    server.misbehave("/a", { kind: "stall", after: MIB });
+    server.injectFaults("/a", { kind: "stall", after: MIB });
     const first = new AbortController();
     let running: Promise<unknown> = Promise.resolve();
     await new Promise<void>((started) => {
@@ -115,7 +115,7 @@ describe("a disk that is too small", () => {
   });
 
   it.skipIf(!isRoot)("is told apart from the network when it fills up (needs root)", async () => {
-    const url = server.serve("/a", { content, tellsLength: false });
+    const url = server.serve("/a", { content, sendsLength: false });
     const error = await errorOf(
       resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
     );

@@ -61,7 +61,7 @@ it("notices that a tag has moved, and asks for a digest but once", async () => {
 it("gets a token where the registry wants one, and shows it to nobody else", async () => {
   const { name, manifest, blobs } = serveImage(server, "team/backend", "v1", [makeLayer("one")]);
   const realm = server.serve("/token", Buffer.from(JSON.stringify({ token: "abc" })));
-  server.misbehave(manifest, {
+  server.injectFaults(manifest, {
     kind: "status",
     status: 401,
     headers: {

@@ -45,10 +45,10 @@ describe("a compressed file", () => {
     expect(resolved.size).toBe(content.length);
     expect(resolved.digest?.hex).toBe(sha256Of(archive).slice("sha256:".length));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
-    const told = sandbox.events.length;
+    const eventCount = sandbox.events.length;
     const again = await resolveInput("base", spec, sandbox.context());
     expect(again.fromCache).toBe(true);
-    expect(sandbox.events).toHaveLength(told);
+    expect(sandbox.events).toHaveLength(eventCount);
   });
 
   it("is left as it is unless asked otherwise", async () => {

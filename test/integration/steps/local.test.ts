@@ -31,8 +31,8 @@ function run(commands: string[], more: Partial<ActionContext> = {}): Promise<voi
 async function processesWith(word: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.split("\0").includes(word)) found.push(Number(pid));
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (commandLine.split("\0").includes(word)) found.push(Number(pid));
   }
   return found;
 }
@@ -127,8 +127,8 @@ describe("a local action", () => {
 
   it("has secrets in no argument list", async () => {
     const environment = { SECRET: "secret-value" };
-    const look = "grep -aqz 'se''cret-value' /proc/[0-9]*/cmdline && echo found || echo none";
-    await run([look], { environment });
+    const search = "grep -aqz 'se''cret-value' /proc/[0-9]*/cmdline && echo found || echo none";
+    await run([search], { environment });
     expect(lines).toEqual(["local stdout none"]);
   });
 

@@ -97,9 +97,9 @@ describe("what a tree holds", () => {
     );
     await writeFile(join(folder, "tree/new"), "");
     await rm(join(folder, "tree/sub/link"));
-    const words = await explainDifferences(mode, await describeTree(), texts.path);
-    expect(words).toContain("tree/new is new");
-    expect(words).toContain("tree/sub/link was removed");
+    const explanation = await explainDifferences(mode, await describeTree(), texts.path);
+    expect(explanation).toContain("tree/new is new");
+    expect(explanation).toContain("tree/sub/link was removed");
   });
 
   it("counts as one where it has very many files", async () => {

@@ -2,12 +2,12 @@ import { expect, it } from "vitest";
 import type { Checkpoint } from "../../../src/checkpoints/records.js";
 import { chooseVictims } from "../../../src/checkpoints/retention.js";
 
-const state = (index: number, key: string, usedAt = "2026-01-01"): Checkpoint =>
+const checkpoint = (index: number, key: string, usedAt = "2026-01-01"): Checkpoint =>
   ({ index, key, usedAt, memoryBytes: 90, diskBytes: 10 }) as unknown as Checkpoint;
 
 const keysOf = (victims: readonly Checkpoint[]): string[] => victims.map(({ key }) => key);
 
-const present = [0, 1, 2, 3].map((index) => state(index, `now-${index}`));
+const present = [0, 1, 2, 3].map((index) => checkpoint(index, `now-${index}`));
 const current = new Set(present.map(({ key }) => key));
 
 it("removes nothing while there is room", () => {
@@ -15,7 +15,7 @@ it("removes nothing while there is room", () => {
 });
 
 it("removes first what the template has no use for, the longest unused first", () => {
-  const stale = [state(3, "newer", "2026-02-02"), state(3, "older", "2026-01-02")];
+  const stale = [checkpoint(3, "newer", "2026-02-02"), checkpoint(3, "older", "2026-01-02")];
   const victims = chooseVictims([...stale, ...present], current, { count: 5, size: 1e9 });
   expect(keysOf(victims)).toEqual(["older"]);
   expect(keysOf(chooseVictims([...stale, ...present], current, { count: 4, size: 1e9 }))).toEqual([

@@ -5,11 +5,11 @@ import type { OutputOptions } from "../../../src/cli/output-options.js";
 import type { OutputHost, OutputStream } from "../../../src/cli/output.js";
 import { VmbuildError } from "../../../src/errors.js";
 import { Secrets } from "../../../src/events/secrets.js";
-import { Kept, eventAt } from "../events/support.js";
+import { RecordingStream, eventAt } from "../events/support.js";
 
 function setUp(options: OutputOptions = {}, env: OutputHost["env"] = {}, isTTY = false) {
-  const stdout = new Kept();
-  const stderr = new Kept();
+  const stdout = new RecordingStream();
+  const stderr = new RecordingStream();
   stdout.isTTY = isTTY;
   stderr.isTTY = isTTY;
   return { stdout, stderr, output: createOutput(options, { stdout, stderr, env }) };

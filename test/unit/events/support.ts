@@ -18,7 +18,7 @@ export function runStarted(name = "demo"): EventBody {
 }
 
 /** Keeps what is written. */
-export class Kept extends Writable {
+export class RecordingStream extends Writable {
   text = "";
   writes = 0;
   isTTY = false;
@@ -38,7 +38,7 @@ export class Kept extends Writable {
  * A terminal that knows the sequences that vmbuild may use, and refuses every other control
  * character: what a guest prints must not reach it.
  */
-export class Terminal extends Kept {
+export class Terminal extends RecordingStream {
   cursorShown = true;
   #rows: string[] = [""];
   #row = 0;

@@ -16,9 +16,9 @@ function run(
   end: ScriptEnd | VmbuildError,
   state: SystemState | VmbuildError = {},
 ) {
-  const told = <T>(value: T | VmbuildError): Promise<T> =>
+  const settle = <T>(value: T | VmbuildError): Promise<T> =>
     value instanceof VmbuildError ? Promise.reject(value) : Promise.resolve(value);
-  const guest = { run: () => told(end), systemState: () => told(state) } as unknown as Guest;
+  const guest = { run: () => settle(end), systemState: () => settle(state) } as unknown as Guest;
   const context = { guest, timeoutMs: 1000, environment: {}, onLine: () => {} };
   const script = { what: "it", content, interpreter: ["/bin/sh"] };
   return runInGuest(context as unknown as ActionContext, script);

@@ -1,11 +1,11 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { createNdjsonSink } from "../../../../src/events/sinks/ndjson.js";
-import { Kept, eventAt, output } from "../support.js";
+import { RecordingStream, eventAt, output } from "../support.js";
 
 describe("NDJSON", () => {
   it("writes one object a line, in order, whatever is in it", async () => {
-    const stream = new Kept();
+    const stream = new RecordingStream();
     const sink = createNdjsonSink(stream);
     const events = [
       eventAt(0, { type: "note", message: "two\nlines" }),
@@ -20,7 +20,7 @@ describe("NDJSON", () => {
   });
 
   it("shows what is not output at once", () => {
-    const stream = new Kept();
+    const stream = new RecordingStream();
     createNdjsonSink(stream).handle(eventAt(0, { type: "note", message: "now" }));
     expect(stream.lines).toHaveLength(1);
   });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { createPlainSink } from "../../../../src/events/sinks/plain.js";
 import type { EventBody } from "../../../../src/events/types.js";
-import { Kept, eventAt, output, runStarted } from "../support.js";
+import { RecordingStream, eventAt, output, runStarted } from "../support.js";
 
 async function plain(
   events: readonly [number, EventBody, string?][],
   options: { color?: boolean; showBuild?: boolean } = {},
 ): Promise<string[]> {
-  const stream = new Kept();
+  const stream = new RecordingStream();
   const sink = createPlainSink({ stream, ...options });
   for (const [at, body, build] of events) sink.handle(eventAt(at, body, build));
   await sink.close();

@@ -61,13 +61,13 @@ it("keeps the machine as it failed, and leaves no process", async () => {
 });
 
 it("opens it: what ran is running, what was in memory is there", async () => {
-  const look = await inside(
+  const inspected = await inside(
     "--",
     "cat /dev/shm/trace /root/state; pgrep -x sleep -a | grep -c 98765; exit 5",
   );
-  expect(look.exitCode).toBe(5);
-  expect(look.stdout).toBe("in-memory\nbefore\ntried\n1\n");
-  expect(look.stderr).toContain("as it failed in step breaks");
+  expect(inspected.exitCode).toBe(5);
+  expect(inspected.stdout).toBe("in-memory\nbefore\ntried\n1\n");
+  expect(inspected.stderr).toContain("as it failed in step breaks");
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
@@ -86,11 +86,11 @@ it("changes nothing by looking, unless asked to", async () => {
 it("gives a resumed guest the time, and random bytes of its own", async () => {
   const command =
     "date +%s; head -c 16 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/uuid";
-  const looks = [
+  const results = [
     await inside("--step", "past", "--", command),
     await inside("--step", "past", "--", command),
   ];
-  const [one = [], other = []] = looks.map(({ stdout }) => stdout.trim().split("\n"));
+  const [one = [], other = []] = results.map(({ stdout }) => stdout.trim().split("\n"));
   expect(one).toHaveLength(3);
   expect(Math.abs(Number(one[0]) - Date.now() / 1000)).toBeLessThan(300);
   expect(one[1]).not.toBe(other[1]);
