@@ -1,4 +1,4 @@
-/** A run goes on where an earlier one can be trusted, and says why it does no more. */
+/** Resuming from checkpoints, and the reported reasons for running steps. */
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,12 +7,12 @@ import { z } from "zod";
 import type { Sandbox, Ended } from "../support/e2e.js";
 import { createSandbox, requireDone } from "../support/e2e.js";
 
-/** A step that leaves its mark, and keeps what it found. */
+/** Returns a command that appends to a file and prints the file. */
 const mark = (text: string) => `echo ${text} >>/root/steps; cat /root/steps`;
 
 const QUICK = { output: { compression: "none" } };
 
-/** The names of the steps that a run ran, in order. */
+/** Returns the names of the steps that ran, in order. */
 function stepsRun({ stderr }: Ended): string[] {
   return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) done/g)].map(([, name]) => name ?? "");
 }
@@ -103,7 +103,7 @@ describe("a template that changes", () => {
       reason: "tree/deep/file.txt changed (1 line)",
     });
     expect(changed.start).toBe("checkpoint");
-    // Only what a file holds counts, not when it was written.
+    // The content of a file counts, not its time stamp.
     await writeFile(file, "a\nb\nc\n");
     expect(await explain()).toMatchObject({ upToDate: true });
     const memory = await explain("--memory", "800M");
@@ -133,7 +133,7 @@ describe("a template that changes", () => {
     await write("A", "B", "C");
     const all = await sandbox.build(template).ended;
     expect([stepsCached(all), stepsRun(all)]).toEqual([[], ["one", "two", "three"]]);
-    // Not even then does the guest boot.
+    // The guest does not boot even then.
     expect(all.stderr).toContain("resume done");
     expect(await result()).toBe("A\nB\nC\n");
     expect(second.stderr + third.stderr + all.stderr).not.toContain("Error");
@@ -164,7 +164,7 @@ describe("a template that changes", () => {
     requireDone(ended);
     expect([stepsCached(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
     expect(ended.stderr).toContain("stopped after two");
-    // What was made on top of the old state is not on top of the new one.
+    // Checkpoints of later steps on top of the old one are not valid for the new one.
     expect((await explain()).steps.map(({ kept }) => kept)).toEqual([true, true, false]);
     const wrong = await sandbox.build(template, "--from", "four").ended;
     expect(wrong.exitCode).toBe(2);
@@ -179,7 +179,7 @@ describe("a template that changes", () => {
     expect(ended.stderr).toContain("checkpoints cannot be used");
     expect(stepsRun(ended)).toEqual(["one"]);
 
-    // A cluster in the middle: the file is as long as before.
+    // A cluster in the middle: the file's size does not change.
     const whole = await readFile(disk);
     const middle = Math.floor(whole.length / 2);
     whole.fill(0xff, middle, middle + 65536);

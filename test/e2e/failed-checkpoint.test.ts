@@ -1,4 +1,4 @@
-/** A failure can be walked into, and a state that was saved long ago is brought up to date. */
+/** Opening the checkpoint of a failed step, and refreshing the guest of an old one. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -22,7 +22,7 @@ beforeAll(async () => {
           {
             run: [
               "echo before >/root/state",
-              // The guest believes that it is months ago, as one out of an old state does.
+              // Sets the guest's clock back, as it would be in an old checkpoint.
               "date -s '2020-02-03 04:05:06'",
             ],
           },

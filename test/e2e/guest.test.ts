@@ -1,4 +1,4 @@
-/** Guests that never become ready, each for another reason. */
+/** Guests that never become ready, for various reasons. */
 import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ it("runs all of cloud-init with user-data of one's own, and reports its errors",
   expect(exitCode).toBe(6);
   expect(stderr).toContain("[GUEST_CLOUD_INIT]");
   expect(stderr).toContain('cloud-init\'s status is "error"');
-  // The module that failed is named.
+  // The output names the module that failed.
   expect(stderr).toContain("scripts");
 });
 

@@ -1,4 +1,4 @@
-/** What ends a run before any guest boots. */
+/** Errors that end a run before a guest boots. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execFileSync } from "node:child_process";
@@ -17,7 +17,7 @@ afterEach(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
 
-/** A disk of 8 MiB with noise in it, as a download. */
+/** Creates a disk of 8 MiB with random data, to be downloaded. */
 async function noisyImage(): Promise<Buffer> {
   const path = join(sandbox.folder, "noise.qcow2");
   const raw = join(sandbox.folder, "noise.raw");
@@ -33,7 +33,7 @@ describe("a base behind an address", () => {
     const url = server.serve("/base.qcow2", { content, etag: '"1"' });
     server.injectFaults("/base.qcow2", { kind: "cut", after: 3_000_000 });
     const base = { url, checksum: sha256Of(content) };
-    // QEMU itself refuses to start, so that nothing has to boot to show that the base was whole.
+    // QEMU refuses to start, so no boot is needed to show that the base was complete.
     const machine = { arguments: ["-device", "no-such-device"] };
     const template = await sandbox.template({ name: "resume", base, machine });
     sandbox.env["XDG_CACHE_HOME"] = join(sandbox.folder, "cache");

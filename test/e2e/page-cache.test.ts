@@ -1,4 +1,4 @@
-/** What a guest only caches makes its saved state no larger. */
+/** Dropping the guest's page cache before a checkpoint is saved. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";

@@ -93,10 +93,10 @@ function rangeStart(request: IncomingMessage, file: ServedFile): number | undefi
 async function sendBody(
   response: ServerResponse,
   body: { content: Buffer | string; start: number },
-  faults: Fault | undefined,
+  fault: Fault | undefined,
 ): Promise<void> {
   const { content, start } = body;
-  const limit = faults && "after" in faults ? faults.after : Infinity;
+  const limit = fault && "after" in fault ? fault.after : Infinity;
   if (typeof content === "string" && limit === Infinity) {
     createReadStream(content, { start, highWaterMark: 1024 * 1024 }).pipe(response);
     return;
@@ -106,9 +106,9 @@ async function sendBody(
   response.flushHeaders();
   if (bytes.length > 0)
     await new Promise<void>((resolve) => response.write(bytes, () => resolve()));
-  if (faults?.kind === "stall") return;
+  if (fault?.kind === "stall") return;
   // A reset would discard data that is still in transit; `end` closes the connection after it.
-  if (faults?.kind === "cut") response.socket?.end();
+  if (fault?.kind === "cut") response.socket?.end();
   else response.end();
 }
 
@@ -129,10 +129,10 @@ async function answer(
     seen.status = status;
     response.writeHead(status, headers);
   };
-  const faults = state.faults.get(path)?.shift();
-  if (faults?.kind === "silent") return;
-  if (faults?.kind === "status") {
-    finish(faults.status, faults.headers ?? {});
+  const fault = state.faults.get(path)?.shift();
+  if (fault?.kind === "silent") return;
+  if (fault?.kind === "status") {
+    finish(fault.status, fault.headers ?? {});
     response.end("no");
     return;
   }
@@ -166,7 +166,7 @@ async function answer(
   if (file.sendsLength !== false) headers["content-length"] = size - (start ?? 0);
   if (start !== undefined) headers["content-range"] = `bytes ${start}-${size - 1}/${size}`;
   finish(start === undefined ? 200 : 206, headers);
-  await sendBody(response, { content: file.content, start: start ?? 0 }, faults);
+  await sendBody(response, { content: file.content, start: start ?? 0 }, fault);
 }
 
 /** Listens on a free port of 127.0.0.1 and returns the port. */

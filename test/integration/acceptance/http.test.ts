@@ -1,4 +1,4 @@
-/** HTTP checks against real servers: what holds, what does not, and what keeps one from being made. */
+/** HTTP checks against real servers: passing, failing, and impossible ones. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";

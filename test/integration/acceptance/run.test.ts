@@ -1,4 +1,4 @@
-/** Checks in order, tried again while they may become true. */
+/** Order and retries of checks. */
 import { expect, it } from "vitest";
 import { checkSchema } from "../../../src/acceptance/check-schema.js";
 import { runChecks } from "../../../src/acceptance/run.js";

@@ -1,4 +1,4 @@
-/** Each variable of the context, with what it should do, and with what somebody hostile would give. */
+/** Each context variable with valid and malicious values. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Appliance, Context } from "../../support/appliance.js";
 import { createAppliance } from "../../support/appliance.js";
@@ -17,7 +17,7 @@ async function statusOf(args: string, variables: Context = {}): Promise<number> 
 
 const withPassword = (P: string): Promise<number> => statusOf(`-u "copilot:$P"`, { P });
 const withKey = (P: string): Promise<number> => statusOf(`-H "Authorization: Bearer $P"`, { P });
-/** Configures and has nginx start with that, while the engine goes on. */
+/** Configures the appliance and starts nginx; the engine keeps running. */
 async function configure(context: Context): Promise<string> {
   const { exitCode, output } = await appliance.service("configure", context);
   if (exitCode !== 0) throw new Error(output);
@@ -30,12 +30,12 @@ async function configure(context: Context): Promise<string> {
 const ask = (script: string): Promise<string> => appliance.tree.ask(script);
 const report = (): Promise<string> => ask("cat /etc/one-appliance/config");
 
-/** Everything that a machine keeps of its configuration, with modes and owners. */
+/** Returns the configuration of the machine, with modes and owners. */
 const readConfiguration = (): Promise<string> =>
   ask(`find /etc/slm-copilot /etc/nginx /opt/slm-copilot \\
     -type f -printf '%p %m %u:%g ' -exec sha256sum {} \\; -o -type l -printf '%p %l\\n' | sort`);
 
-// Each would break a shell, a file, a header or a regular expression that takes it as it comes.
+// Each value would break a shell, file, header or regular expression that uses it without quoting.
 const HOSTILE: readonly (readonly [string, string])[] = [
   ["single quotes", `it's 'quoted'`],
   ["double quotes", `say "hello"`],
@@ -62,7 +62,7 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     expect(await withPassword(password)).toBe(200);
     expect(await withPassword(`${password}x`)).toBe(401);
     expect(await withKey(`${password}x`)).toBe(401);
-    // A header's value has no spaces at its ends.
+    // The value of a header has no spaces at its ends.
     expect(await withKey(password)).toBe(password.trim() === password ? 200 : 401);
     expect(output).not.toContain(password);
     expect(await ask("cat /var/log/one-appliance/*")).not.toContain(password);
@@ -285,7 +285,7 @@ describe("every boot", () => {
     } finally {
       await ask(`cat /tmp/model >$(echo ${model})`);
     }
-    // The next boot does not stay with the failure.
+    // The next boot is not affected by the failure.
     await appliance.boot();
     expect(await report()).toContain("status       = ready");
   });

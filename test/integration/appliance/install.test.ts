@@ -1,4 +1,4 @@
-/** `service install`: with what was delivered, with what it fetches itself, and when it cannot. */
+/** `service install` with payload, with downloads, and with errors. */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createBareTree, deliver, runService, uninstall } from "../../support/appliance.js";
 import type { Tree } from "../../support/tree.js";
@@ -24,7 +24,7 @@ it("installs what was delivered, tries the model, and leaves nothing running", a
     systemctl is-enabled local-ai && ! test -e /opt/slm-copilot/payload
     test -z "$(ls -A /var/lib/slm-copilot /etc/slm-copilot/tls)" && ! test -e /etc/slm-copilot/local-ai.env
     ! test -e /run/slm-copilot-scratch && ! test -e /run/one-appliance-service.pid`);
-  // A second time there is nothing to do.
+  // The second time, nothing is done.
   expect((await runService(tree, "install")).output).toContain("already done");
 });
 
@@ -59,7 +59,10 @@ it("fails when the backend is none", async () => {
   expect(output).toMatch(/install failed in slm_install_engine, line \d+, with exit code 1/);
 });
 
-/** A release and a repository as LocalAI and the model's host have them, on the tree's loopback. */
+/**
+ * Serves a release and a repository like those of LocalAI and the model's host, on the tree's
+ * loopback.
+ */
 async function serve(modelSum = "$(sha256sum </standins/model.gguf | cut -d' ' -f1)") {
   await tree.ask(`set -e
     rm -rf /srv/www/* && mkdir -p /srv/www/engine /srv/www/model/{raw,resolve}/main && cd /srv/www

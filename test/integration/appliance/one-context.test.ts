@@ -1,4 +1,4 @@
-/** What OpenNebula's framework and package leave to the appliance to put right. */
+/** Workarounds of the appliance for OpenNebula's framework and package. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { contextScript } from "../../../src/seed/context.js";
 import type { Appliance } from "../../support/appliance.js";
@@ -16,7 +16,7 @@ afterAll(() => appliance[Symbol.asyncDispose]());
 const ask = (script: string, variables = {}): Promise<string> =>
   appliance.tree.ask(script, variables);
 
-/** What one-context does before it runs the service, with a token on the CONTEXT disk. */
+/** Does what one-context does before it runs the service, with a token on the CONTEXT disk. */
 async function prepare(variables: Record<string, string>): Promise<void> {
   await ask(
     `set -e
@@ -32,7 +32,7 @@ async function prepare(variables: Record<string, string>): Promise<void> {
 
 const HOSTILE = {
   ONEAPP_COPILOT_PASSWORD: `it's $(touch /tmp/owned) \`touch /tmp/owned\` "so"/7 $HOME & \\`,
-  // As far as one-context can tell, the second line sets a variable; it gives up there.
+  // For one-context, the second line sets a variable; it stops there.
   ONEAPP_COPILOT_TLS_CERT: "-----BEGIN CERTIFICATE-----\n9ab==\n-----END CERTIFICATE-----\n",
   START_SCRIPT: '#!/bin/sh\necho "hello"\nA=1\n9ab==\n',
   SET_HOSTNAME: "last",
@@ -58,7 +58,7 @@ describe("the variables that one-context writes for those who source them", () =
   it("let OpenNebula hear that a machine is ready whose password has a quote", async () => {
     const context = { REPORT_READY: "YES", ONEAPP_COPILOT_PASSWORD: `a"quote` };
     await prepare(context);
-    // As it would be without the appliance's help.
+    // This is the problem without the appliance's workaround.
     await ask(`! bash -ec '. ${ENVIRONMENT}' 2>/dev/null`);
     await appliance.boot({ ...context, CONTEXT_FILE: CONTEXT });
     expect((await appliance.tree.run(`bash ${HOOK}`, context)).exitCode).toBe(0);
@@ -101,7 +101,7 @@ it("leaves the log of a stage that runs alone when it is called a second time", 
 describe("a boot", () => {
   const withPassword = async (P: string): Promise<number> =>
     (await appliance.curl("/v1/models", `-u "copilot:$P"`, { P })).status;
-  /** Nothing runs but what systemd starts by itself. */
+  /** Restarts: only what systemd starts by itself is running. */
   const restart = (): Promise<string> =>
     ask("systemctl stop nginx; systemctl stop local-ai; systemctl start local-ai");
   beforeAll(async () => {

@@ -1,4 +1,4 @@
-/** The certificate: signed by itself, given, or asked for; and what happens when that goes wrong. */
+/** The certificate: self-signed, given, or requested; and failures of each. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Appliance, Context } from "../../support/appliance.js";
 import { createAppliance } from "../../support/appliance.js";
@@ -8,7 +8,7 @@ const ask = (script: string): Promise<string> => appliance.tree.ask(script);
 
 beforeAll(async () => {
   appliance = await createAppliance();
-  // A small authority of our own, and what can go wrong with a certificate of its.
+  // A small certificate authority, and certificates with various defects.
   await ask(`set -e; mkdir /pki; cd /pki
     ec='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc'
     openssl req -x509 $ec -days 2 -subj /CN=authority -keyout ca.key -out ca.crt
@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => appliance[Symbol.asyncDispose]());
 beforeEach(() => appliance.reset());
 
-/** Files of the small authority as variables of the context. */
+/** Returns files of the small authority as context variables. */
 async function given(crt: string, key: string, encode = "cat"): Promise<Context> {
   return {
     ONEAPP_COPILOT_TLS_CERT: crt && (await ask(`${encode} </pki/${crt}`)),
@@ -57,7 +57,7 @@ describe("signed by itself", () => {
     await appliance.boot();
     expect(await served()).toContain("IP Address:10.9.8.6");
     expect(await report()).not.toContain(fingerprint);
-    // Whoever pins it needs no --insecure.
+    // A client that pins it does not need --insecure.
     await ask(
       "curl -s --fail --cacert /etc/slm-copilot/tls/selfsigned.crt https://10.9.8.6/readyz",
     );
@@ -156,7 +156,7 @@ chmod +x /usr/local/bin/certbot`);
     const { output } = await appliance.service("configure", context);
     expect(output).not.toContain("The certificate is");
     expect(await ask("readlink /etc/slm-copilot/tls/server.crt")).toContain("letsencrypt");
-    // Another name: what there is does not hold for it.
+    // The present certificate is not valid for another name.
     await appliance.boot({ ONEAPP_COPILOT_DOMAIN: "other.example", ...unreachable });
     expect(await served()).toContain("DNS:other.example");
   });

@@ -1,4 +1,4 @@
-/** SLM-Copilot's API as a client sees it: who comes in, what is answered, and how streams come. */
+/** SLM-Copilot's API for clients: authentication, responses, streams. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Appliance } from "../../support/appliance.js";
 import { createAppliance } from "../../support/appliance.js";
@@ -73,7 +73,7 @@ describe("with a password", () => {
   });
 
   it("sends each piece of a stream when it is there", async () => {
-    // Each line gets the time at which it came; LocalAI's stand-in waits 50 ms between two.
+    // Each line gets its time of arrival; LocalAI's stand-in waits 50 ms between two.
     const lines = await appliance.tree.ask(
       `curl -skN --max-time 20 ${CREDENTIALS} ${chat("one two three four", true)} https://127.0.0.1${CHAT} |
         while IFS= read -r line; do if [[ $line ]]; then echo "\${EPOCHREALTIME/./} $line"; fi; done`,
@@ -83,7 +83,7 @@ describe("with a password", () => {
     expect(events.at(-1)?.[2]).toBe("[DONE]");
     const times = events.map((event) => Number(event?.[1]));
     expect(events.length).toBeGreaterThan(8);
-    // Buffered, all would come in one moment.
+    // With buffering, all would arrive at the same time.
     expect(new Set(times).size).toBeGreaterThan(6);
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(100_000);
   });
@@ -97,7 +97,7 @@ describe("with a password", () => {
     expect(text).toMatch(/^access-control-allow-headers: authorization, x-stainless-os\r$/im);
     expect(text).toMatch(/^access-control-allow-methods: .*POST/im);
     expect(text).toMatch(/^access-control-max-age: 86400/im);
-    // What is no preflight needs credentials as everything does.
+    // A request that is not a preflight needs credentials.
     expect((await appliance.curl(CHAT, "-X OPTIONS")).status).toBe(401);
   });
 

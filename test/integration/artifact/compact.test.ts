@@ -13,18 +13,18 @@ import { checkImage, createOverlay, imageInfo } from "../../../src/machine/disk.
 
 const MIB = 2 ** 20;
 const DISK = 256 * MIB;
-/** Does not shrink: 64 MiB. */
+/** Incompressible data: 64 MiB. */
 const NOISE = randomBytes(64 * MIB);
 
 let shared: string;
 let source: string;
-/** What a guest would read from `source`. */
+/** Content of `source` as a guest reads it. */
 let truth: string;
 let folder: string;
 
 const qemuImg = (...args: string[]): string => execFileSync("qemu-img", args, { encoding: "utf8" });
 
-/** A base with noise and text, and an overlay with a change, zeroes and a snapshot. */
+/** Creates a base with random data and text, and an overlay with a change, zeros and a snapshot. */
 beforeAll(async () => {
   shared = await mkdtemp(join(tmpdir(), "vmbuild-compact-source-"));
   const base = join(shared, "base.raw");
@@ -97,7 +97,7 @@ describe("compact", () => {
   ] as const)("reproducible, comes out the same again: %s %s", async (compression, format) => {
     const first = options({ compression, format, reproducible: true });
     const second = { ...first, destination: join(folder, "second") };
-    // Side by side, so that the threads of one disturb the order of the other's.
+    // They run in parallel, so that threads of one affect the order of the other's.
     await Promise.all([compact(first), compact(second)]);
     expect(spawnSync("cmp", [first.destination, second.destination]).status).toBe(0);
   });
@@ -129,7 +129,7 @@ describe("compact", () => {
       const pid = pidWithArgument(destination);
       if (pid !== undefined) process.kill(pid, "SIGKILL");
     };
-    // zlib: slow enough to be caught in the act at its first sign of life.
+    // zlib is slow enough to be interrupted at its first progress event.
     const running = compact(options({ destination, compression: "zlib", emit }));
     await expect(running).rejects.toMatchObject({
       code: "ARTIFACT_CONVERT",

@@ -25,7 +25,7 @@ async function makeFile(size: number, name = "disk.qcow2"): Promise<string> {
   return path;
 }
 
-/** What coreutils' program says. */
+/** Returns the checksum computed by coreutils. */
 const coreutils = (algorithm: string, path: string): string | undefined =>
   execFileSync(`${algorithm}sum`, [path], { encoding: "utf8" }).split(" ")[0];
 

@@ -1,4 +1,4 @@
-/** Output folders that cannot be used: what a run says of each, before its machine starts. */
+/** Output folders that cannot be used: errors before the machine starts. */
 import { execFileSync } from "node:child_process";
 import { chmod, chown, mkdir, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -64,7 +64,7 @@ describe("claiming an output folder", () => {
   });
 });
 
-/** What `vmbuild run` ends with: exit code and first line. */
+/** Returns exit code and first line of `vmbuild run`. */
 async function run(...args: string[]): Promise<[number | undefined, string]> {
   const { exitCode, stderr } = await home.run("run", "t.json", "--log-format", "json", ...args);
   const last = JSON.parse(stderr.split("\n").at(-1) ?? "") as {
@@ -122,7 +122,7 @@ describe("vmbuild run", () => {
       expect(error.message).toMatch(message);
     }
     expect(await readFile(join(out, "manifest.json"), "utf8")).toBe(before);
-    // A run may go elsewhere: a warning.
+    // A run may use another folder, so this is a warning.
     const { exitCode, stdout } = await home.run("validate", "t.json", "--json");
     const { warnings } = JSON.parse(stdout) as { warnings: string[] };
     expect({ exitCode, warnings }).toEqual({

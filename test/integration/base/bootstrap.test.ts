@@ -9,7 +9,7 @@ import type { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
 import { runProgram } from "../../../src/host/programs.js";
 
-/** A bootstrap unpacks some 200 packages; hosts under test may be slow and shared. */
+/** Time limit. A bootstrap unpacks some 200 packages, and test hosts may be slow. */
 const SLOW_MS = 600_000;
 
 let scratch: string;
@@ -43,7 +43,7 @@ describe("a bootstrapped base", () => {
     if (result.exitCode !== 0) throw new Error([file, ...result.lastLines].join("\n"));
     return result.stdout;
   };
-  /** What debugfs prints about the root file system. */
+  /** Returns debugfs's output about the root file system. */
   const inspect = (request: string): Promise<string> =>
     run("debugfs", ["-R", request, `${raw}?offset=${layout.root.offset}`]);
 

@@ -70,7 +70,7 @@ function context(changes: Partial<BaseContext> = {}): BaseContext {
 const local = (path: string, changes: Partial<BaseContext> = {}): Promise<Base> =>
   resolveBase({ path }, context(changes));
 
-/** The base, served by HTTP under the file's own name. */
+/** Resolves the base, served by HTTP under the file's own name. */
 async function served(path: string, name = path.slice(path.lastIndexOf("/") + 1)): Promise<Base> {
   const content = await readFile(path);
   const url = server.serve(`/${name}`, content);
@@ -281,7 +281,7 @@ describe("another hypervisor's image", () => {
     expect((await errorOf(served(join(folder, "b.vmdk")))).message).toContain(
       "is a VMDK descriptor without its extents: disk.raw",
     );
-    // A sparse image of no capacity is read for a descriptor inside of it.
+    // A sparse image without capacity contains an embedded descriptor.
     const image = await readFile(await convert(raw, join(folder, "c.vmdk"), "vmdk"));
     image.writeBigUInt64LE(0n, 12);
     image.fill(0, 512, 512 + 2048);

@@ -54,7 +54,7 @@ describe("openWorkspace", () => {
     await killed.update({ machine: { pid: 1, sshPort: 2, user: "root", control, keys: "/keys" } });
     await writeFile(killed.run.console, "booting");
     await writeFile(join(killed.build.folder, ".seed.iso.0123abcd.part"), "half");
-    // Its record goes on saying that it runs, as a killed process leaves it.
+    // Its record still says that it is running, as after a kill.
     await killed[Symbol.asyncDispose]();
 
     await using next = await openWorkspace(template);

@@ -1,4 +1,4 @@
-/** Which states of a real qcow2 are believed, after what can happen to it between two runs. */
+/** Which checkpoints of a real qcow2 image are trusted after changes between two runs. */
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -56,7 +56,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** What a run is told that finds the disk as it is now, with these records. */
+/** Returns what a run finds with the present disk and these records. */
 async function found(change: Partial<CheckpointRecords> = {}) {
   await writeRecords(paths, { ...records, ...change });
   const { records: kept, losses, orphans } = await readTrusted(paths, signal);
@@ -113,7 +113,7 @@ describe("believes nothing", () => {
 });
 
 it("believes the states that are whole after a run that was killed", async () => {
-  // The second was recorded as another than the disk has; the third never came to be.
+  // The second record differs from the disk; the third snapshot does not exist.
   const [first, second] = records.checkpoints;
   if (!first || !second) throw new Error("there are two");
   const checkpoints = [first, { ...second, memoryBytes: 1 }, { ...second, tag: "vmb-2" }];
@@ -133,7 +133,7 @@ it("believes after a restart of the host only what was synced before", async () 
 });
 
 it("waits for a machine that is dying and still holds the disk", async () => {
-  // It has the lock until its input ends.
+  // The process holds the lock until its input ends.
   const holder = spawn("qemu-io", ["-f", "qcow2", paths.disk], {
     stdio: ["pipe", "pipe", "ignore"],
   });
@@ -141,7 +141,7 @@ it("waits for a machine that is dying and still holds the disk", async () => {
   holder.stdin.write("write -q 16M 64k\nlength\n");
   await holding;
   const reading = found({ disk: null });
-  // Whoever looks meanwhile is refused, twice, one after the other.
+  // Other readers are refused meanwhile, one after the other.
   for (let time = 0; time < 2; time++) {
     await expect(execa("qemu-img", ["check", "-q", paths.disk])).rejects.toThrow(/lock/);
   }

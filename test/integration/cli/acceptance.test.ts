@@ -1,4 +1,4 @@
-/** What can be known of `vmbuild test` and `vmbuild boot` without a guest. */
+/** `vmbuild test` and `vmbuild boot` without a guest. */
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
-/** An empty disk as a finished image: a machine starts from it, and gets no further. */
+/** Publishes an empty disk as a finished image: a machine starts from it but cannot boot. */
 async function publishEmpty(): Promise<void> {
   const file = { name: "t.qcow2", format: "qcow2", size: 0, checksums: {} };
   const path = join(home.folder, "output/t/t.qcow2");

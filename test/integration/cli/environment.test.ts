@@ -1,4 +1,4 @@
-/** The command line where the host is not as it should be: it says so, with exit 3, and ends. */
+/** The command line on hosts with problems: an error with exit code 3. */
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,10 +9,13 @@ import type { CliHome, CliResult } from "../../support/cli.js";
 
 const MAIN = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 const PATH = process.env["PATH"] ?? "/usr/bin:/bin";
-/** A user that the password database does not know. */
+/** User ID that is not in the password database. */
 const NOBODY = 54_321;
 
-/** Whether this test may become another user, who may run Node and read what was compiled. */
+/**
+ * Returns whether this test can switch to another user, who can run Node and read the compiled
+ * files.
+ */
 async function canBeNobody(): Promise<boolean> {
   const { exitCode } = await execa("setpriv", asNobody(process.execPath, MAIN, "--version"), {
     reject: false,
@@ -61,14 +64,14 @@ describe("a run", () => {
     await mkdir(long, { mode: 0o700 });
     const env = { ...home.env, XDG_RUNTIME_DIR: long, TMPDIR: long };
     const { exitCode, stderr } = await home.runWith(env, "run", "local.json");
-    // QEMU was reached: it said that there is nothing on the disk to boot.
+    // QEMU was started: it reported that the disk is not bootable.
     expect(stderr).toContain("No bootable device");
     expect(exitCode).toBe(6);
   });
 });
 
 describe("the process", () => {
-  /** Runs a command with a piece of code in the same process. */
+  /** Runs a command with additional code in the same process. */
   function runBeside(code: string, ...args: string[]): Promise<CliResult> {
     const url = `data:text/javascript,${encodeURIComponent(code)}`;
     return home.runWith({ ...home.env, NODE_OPTIONS: `--import ${url}` }, ...args);
@@ -83,7 +86,7 @@ describe("the process", () => {
   });
 
   it("ends with what is thrown where nobody waits for it", async () => {
-    // Once vmbuild listens.
+    // Runs once vmbuild listens.
     const late = `const timer = setInterval(() => {
       if (process.listenerCount("uncaughtException") === 0) return;
       clearInterval(timer);

@@ -1,4 +1,4 @@
-/** list, logs and prune, as processes, over runs that lie as vmbuild leaves them. */
+/** list, logs and prune as processes, with recorded runs. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, utimes } from "node:fs/promises";
@@ -16,7 +16,7 @@ afterEach(() => home[Symbol.asyncDispose]());
 
 const START = "2026-02-14T17:04:00.000Z";
 
-/** A run's folder, with what it said. */
+/** Writes a run's folder with its output. */
 async function writeRun(name: string, runId: string, record: Record<string, unknown> = {}) {
   const folder = join(home.builds, name, "runs", runId);
   const event = { v: 1, time: START, build: name };
@@ -44,7 +44,7 @@ async function writeRun(name: string, runId: string, record: Record<string, unkn
   return folder;
 }
 
-/** Holds a build's lock as a run does, until it is let go. */
+/** Holds a build's lock as a run does, until the returned function is called. */
 async function holdLock(name: string): Promise<() => Promise<void>> {
   const holder = spawn("flock", [join(home.builds, name, "lock"), "sh", "-c", "echo held; cat"], {
     stdio: ["pipe", "pipe", "ignore"],

@@ -1,4 +1,4 @@
-/** Output that cannot be written: every command says so and fails; a reader that goes is quiet. */
+/** Output that cannot be written is an error of every command; a reader that exits is not. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
-/** Runs a line of shell in which `vmbuild` is the compiled command line. */
+/** Runs a shell command in which `vmbuild` is the compiled command line. */
 async function shell(line: string) {
   const script = `vmbuild() { "$NODE" "$MAIN" "$@"; }\n${line}`;
   const env = { ...home.env, NODE: process.execPath, MAIN };

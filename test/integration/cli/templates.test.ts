@@ -91,7 +91,7 @@ describe("vmbuild validate", () => {
       "steps[0].actions[8].content the text",
       "steps[0].verify[0] the text",
     ]);
-    // Warnings are broken into lines.
+    // Warnings are wrapped into lines.
     const text = stderr.replaceAll(/\s+/g, " ");
     expect(text).toContain("actions[2].script: script.py has Windows line endings (CRLF) warning:");
     expect(text).toContain("actions[3].script: request.sh has a carriage return (CR)");

@@ -1,4 +1,4 @@
-/** `vmbuild verify` against an instance that answers as SLM-Copilot does. */
+/** `vmbuild verify` against an instance that answers like SLM-Copilot. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -204,7 +204,7 @@ describe("make test ENDPOINT=… PASSWORD=…", () => {
   it("verifies the instance, whatever the password is made of", async () => {
     const { code, stdout } = await make(`ENDPOINT=${server.address}`, `PASSWORD=${PASSWORD}`);
     expect(stdout).toContain("Result: 7/7 tests passed");
-    // The recipe is not shown, and the password is in no argument list of it.
+    // The recipe is not echoed, and no argument list of it contains the password.
     expect(stdout).not.toContain('ec"ret');
     expect(code).toBe(0);
   });

@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-/** A listener that does something else than SSH with whoever comes. */
+/** Starts a listener that does something other than SSH with each connection. */
 async function listen(greet: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -153,7 +153,7 @@ describe("waitUntilReady", () => {
     let open = 0;
     let most = 0;
     await using sshd = await startSshd();
-    // A port that behaves like QEMU's: it accepts, and leads on only from the third time on.
+    // Behaves like QEMU's port: it accepts connections, and forwards them from the third one on.
     const port = await listen((socket) => {
       most = Math.max(most, ++open);
       socket.on("close", () => open--);

@@ -1,4 +1,4 @@
-/** A user whose login shell prints something, or ends, before it runs what it was asked to. */
+/** Login shells that print something, or exit, before they run the command. */
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { randomBytes } from "node:crypto";
@@ -17,7 +17,7 @@ afterAll(async () => {
   for (const home of homes) await rm(home, { recursive: true });
 });
 
-/** Starts a server whose sessions read this text as ~/.bashrc, and find these programs first. */
+/** Starts a server whose sessions read this text as ~/.bashrc and search these programs first. */
 async function serverWith(
   bashrc: string,
   programs: Record<string, string> = {},
@@ -35,7 +35,7 @@ async function serverWith(
   return { sshd, guest: await guestOf(sshd) };
 }
 
-/** Every way in which a start-up file may spoil an answer that is read from its beginning. */
+/** Start-up file that prints in all ways that could corrupt an answer. */
 const NOISY = `
 echo "Welcome to $HOSTNAME"
 echo '12 aaaaaaaa  -'

@@ -22,9 +22,9 @@ let folder: string;
 let sshd: Sshd;
 
 /**
- * A server whose user runs one program. It stands in for a guest that restarts: asked for its boot,
- * it prints the file `boot`, after the command's mark where that holds a boot id; whatever else it
- * is told, which would be to restart, puts the file `next` in its place. This host is not restarted.
+ * Starts a server whose user runs a single program in place of a guest that restarts: asked for its
+ * boot ID, it prints the file `boot`; any other command, which would be to restart, replaces that
+ * by the file `next`. This host is not restarted.
  */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "vmbuild-reboot-"));

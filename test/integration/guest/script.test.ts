@@ -40,7 +40,7 @@ async function run(content: string | Buffer, more: Partial<GuestScript> = {}): P
   return { end, stdout, stderr };
 }
 
-/** Runs a script that prints `ready` once it runs, and does something with it then. */
+/** Runs a script that prints `ready`, and calls `act` then. */
 function whenReady(content: string, act: () => unknown, more: Partial<GuestScript> = {}) {
   return runScript(connection, {
     content,
@@ -51,7 +51,7 @@ function whenReady(content: string, act: () => unknown, more: Partial<GuestScrip
   });
 }
 
-/** The processes whose argument list has this word. */
+/** Returns the processes with this argument. */
 async function processesWith(word: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
@@ -61,7 +61,7 @@ async function processesWith(word: string): Promise<number[]> {
   return found;
 }
 
-/** A number that no other process sleeps for. */
+/** Duration for `sleep` that no other process uses. */
 let naps = 31_415_900;
 const nap = (): string => String(naps++);
 

@@ -29,13 +29,13 @@ class RecordingStream extends Writable {
     this.emit("text");
     done();
   }
-  /** Resolves when something like this was written. */
+  /** Resolves when a match was written. */
   async until(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.text)) await new Promise((resolve) => this.once("text", resolve));
   }
 }
 
-/** Streams that stand for a terminal, or for pipes. */
+/** Creates streams that represent a terminal, or pipes. */
 function makeTerminal(isTTY: boolean) {
   const modes: boolean[] = [];
   const stdin = Object.assign(new PassThrough(), {
@@ -110,7 +110,7 @@ describe("a shell", () => {
     await stdout.until(/resized/);
     stdin.write("exit 7\n");
     expect(await running).toBe(7);
-    // The terminal is given back as it was.
+    // The terminal's mode is restored.
     expect(modes).toEqual([true, false]);
   });
 });

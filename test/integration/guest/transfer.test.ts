@@ -31,7 +31,7 @@ import type { Sshd } from "../../support/sshd.js";
 const events: EventBody[] = [];
 let sshd: Sshd;
 let guest: Guest;
-/** Two folders: one stands for the host, the other for the guest. */
+/** Folders that represent the host and the guest. */
 let host: string;
 let there: string;
 
@@ -51,7 +51,7 @@ beforeEach(async () => {
 const modeOf = async (path: string): Promise<string> =>
   ((await lstat(path)).mode & 0o7777).toString(8);
 
-/** Names that shells, option parsers and tar could trip over. */
+/** Names that are difficult for shells, option parsers and tar. */
 const ODD_NAMES = [
   "two words",
   "it's",
@@ -227,7 +227,7 @@ describe("a login's umask", () => {
       ),
     ) as Record<string, string>;
     expect(modes).toEqual({
-      // What the login itself does.
+      // Result of the login's own umask.
       plain: mask === "077" ? "700" : "777",
       written: "755",
       "written/file": "644",

@@ -1,4 +1,4 @@
-/** Trees that are uploaded over what a guest has already, by each tar that guests have. */
+/** Uploads of trees onto existing files, with each tar that guests have. */
 import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import {
@@ -26,13 +26,13 @@ import type { Sshd } from "../../support/sshd.js";
 
 const isRoot = process.getuid?.() === 0;
 
-/** Puts the programs of busybox, or those of the host, before all others. */
+/** Puts the programs of busybox, or those of the host, first in the search path. */
 function toolsOf(folder: string, kind: "GNU" | "busybox"): string {
   if (kind === "busybox") execFileSync("busybox", ["--install", "-s", folder]);
   return `${folder}:/usr/sbin:/usr/bin:/sbin:/bin`;
 }
 
-/** Mode, owner and kind of what lies at a path: `755 0:0`, `-> usr/lib`. */
+/** Describes mode and owner, or the target of a link: `755 0:0`, `-> usr/lib`. */
 async function describePath(path: string): Promise<string> {
   const status = await lstat(path);
   if (status.isSymbolicLink()) return `-> ${await readlink(path)}`;
@@ -45,7 +45,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
   let tools: string;
   let sshd: Sshd;
   let guest: Guest;
-  /** The tree, and the folder that stands for the guest's root. */
+  /** Tree, and the folder that represents the guest's root. */
   let tree: string;
   let root: string;
   beforeAll(async () => {
@@ -245,7 +245,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
       expect(link.equals(name)).toBe(true);
     }
     expect(await describePath(join(root, "plain"))).toBe(before);
-    // And back again.
+    // The other direction.
     const back = join(sshd.folder, `back-${kind}`);
     await guest.download(root, back);
     for (const name of names) {

@@ -1,4 +1,4 @@
-/** Servers whose authority only this host or its environment knows. */
+/** Servers whose certificate authority is known only to this host or its environment. */
 import { mkdtemp, readFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -147,7 +147,7 @@ describe("git from a server with an authority of its own", () => {
     expect(await readFile(join(path, "file"), "utf8")).toBe("in git");
     expect(await sandbox.cached()).not.toContainEqual(expect.stringContaining("authorities.pem"));
 
-    // What a user told git itself stands.
+    // A user's own setting for git is not changed.
     vi.stubEnv("GIT_SSL_CAINFO", "/etc/hostname");
     const again = { ...spec, ref: "refs/heads/main" };
     expect((await errorOf(resolveInput("x", again, sandbox.context()))).code).toBe("INPUT_GIT");

@@ -27,7 +27,7 @@ useDownloads((...made) => ([server, sandbox] = made));
 
 const spec = specsOf(content);
 
-/** Downloads until `server` cuts, as a run that is then stopped. */
+/** Downloads until the server closes the connection, like a run that is then stopped. */
 async function interruptedRun(url: string, after: number, checksum?: string): Promise<void> {
   const path = new URL(url).pathname;
   server.injectFaults(path, { kind: "cut", after });

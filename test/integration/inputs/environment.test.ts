@@ -1,4 +1,4 @@
-/** What lies around a download: proxies, other processes, full disks, signatures. */
+/** The environment of downloads: proxies, other processes, full disks, signatures. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -45,7 +45,7 @@ describe("a proxy in the environment", () => {
     vi.stubEnv("NO_PROXY", "");
     try {
       server.serve("/a", content);
-      // A name that only the proxy can make something of.
+      // A name that only the proxy resolves.
       const url = `${server.origin.replace("127.0.0.1", "files.invalid")}/a`;
       const resolved = await resolveInput("x", spec(url), sandbox.context());
       expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
@@ -65,7 +65,7 @@ describe("a proxy in the environment", () => {
 describe("another run", () => {
   it("that fetches the same file is waited for", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
-    // It is held up until this run waits for its lock.
+    // It is delayed until this run waits for its lock.
     server.injectFaults("/a", { kind: "stall", after: MIB });
     const first = new AbortController();
     let running: Promise<unknown> = Promise.resolve();
@@ -142,7 +142,7 @@ const hasGpg = execaSync("gpg", ["--version"], { reject: false }).exitCode === 0
 describe("a signed sums file", () => {
   const sums = Buffer.from(`${sha256Of(content).slice(7)}  a\n`);
 
-  /** Makes a throwaway key; gives its keyring and what signs with it. */
+  /** Creates a temporary key; returns its keyring and a function that signs with it. */
   async function makeKey(
     name: string,
     armour: string[],
@@ -168,7 +168,7 @@ describe("a signed sums file", () => {
     return Buffer.from(stdout);
   }
 
-  /** Signs a text inside of it, as Fedora and Gentoo publish theirs. */
+  /** Clear-signs a text, as Fedora and Gentoo do. */
   async function clearSign(home: string, text: string): Promise<Buffer> {
     const args = ["--homedir", home, "--batch", "--quiet", "--clear-sign"];
     const options = { input: text, encoding: "buffer", stripFinalNewline: false } as const;

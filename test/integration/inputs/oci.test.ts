@@ -1,4 +1,4 @@
-/** An input that is an OCI image, from a registry on loopback. */
+/** Inputs that are OCI images, from a registry on loopback. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ let sandbox: InputsSandbox;
 let server: FileServer;
 useDownloads((...made) => ([server, sandbox] = made));
 
-/** A layer with a script in it. */
+/** Creates a layer with a script in it. */
 function makeLayer(words: string): Buffer {
   const folder = join(sandbox.folder, words);
   mkdirSync(join(folder, "lib"), { recursive: true });

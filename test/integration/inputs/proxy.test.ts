@@ -1,4 +1,4 @@
-/** Downloads through proxies that the environment names, and what is said where one refuses. */
+/** Downloads through proxies from the environment, and the errors of proxies. */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -41,10 +41,10 @@ function fetchUrl(url: string, more: Partial<UrlSpec> = {}) {
   return resolveInput("x", spec, sandbox.context({ limits: { attempts: 1 } }));
 }
 
-/** The server's address under a name that only a proxy can make something of. */
+/** Returns the server's address under a name that only a proxy resolves. */
 const named = (address: string): string => address.replace("127.0.0.1", "files.invalid");
 
-/** A server over TLS that has the file, and trust in its certificate. */
+/** Starts a server over TLS that has the file and whose certificate is trusted. */
 async function startSecure() {
   const path = join(folder, "authority.pem");
   await writeFile(path, certificate.pem);
@@ -110,7 +110,7 @@ describe("a proxy", () => {
     vi.stubEnv("http_proxy", proxy.host);
     const image = serveImage(server, "me/it", "1", [content]);
     const spec = { kind: "oci", image: image.name } as const;
-    // The content is no archive; that it came is what counts here.
+    // The content is not an archive; only the request matters here.
     await errorOf(resolveInput("x", spec, sandbox.context()));
     expect(proxy.seen.length).toBeGreaterThan(2);
   });

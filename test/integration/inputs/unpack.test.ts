@@ -9,7 +9,7 @@ import type { FileServer } from "../../support/http-server.js";
 import { errorOf, sha256Of, sha256OfFile, useDownloads } from "../../support/inputs.js";
 import type { InputsSandbox } from "../../support/inputs.js";
 
-// A hole in the middle and at the end, as disk images have them.
+// A hole in the middle and at the end, as in disk images.
 const hole = Buffer.alloc(1_000_000);
 const content = Buffer.concat([randomBytes(200_000), hole, randomBytes(1000), hole]);
 

@@ -96,7 +96,7 @@ describe("checkImage", () => {
 
   it("counts damage", async () => {
     execFileSync("qemu-io", ["-c", "write 0 1M", base]);
-    // The refcount table's offset lies at byte 48 of a qcow2 header; its first block is wiped.
+    // The refcount table's offset is at byte 48 of a qcow2 header; its first block is erased.
     execFileSync("bash", [
       "-c",
       "at=$(od -An -tu1 -j48 -N8 \"$1\" | awk '{for(i=1;i<=8;i++) n=n*256+$i; print n}');" +

@@ -16,14 +16,14 @@ import { qemuVersion } from "../../../src/machine/qemu-version.js";
 import { quitMachine, stopMachine } from "../../../src/machine/stop.js";
 import { errorOf } from "../../support/inputs.js";
 
-/** Real QEMUs whose disk is empty: their firmware finds nothing to start and stays there. */
+/** Real QEMUs with an empty disk: their firmware finds nothing to boot. */
 const QEMU = "qemu-system-x86_64";
 let folder: string;
 let events: EventBody[];
 let machines: RunningMachine[];
 
 beforeEach(async () => {
-  // A comma, which QEMU's options have to double; short, for the socket's sake.
+  // A comma must be doubled in QEMU's options. The path is short because of the socket.
   folder = await mkdtemp(join(tmpdir(), "vmb,m-"));
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", join(folder, "disk.qcow2"), "64M"]);
   events = [];
@@ -102,7 +102,7 @@ describe("launchMachine", () => {
 
   it("tries another port when somebody took the first", async () => {
     const binary = join(folder, "qemu");
-    // Refuses like QEMU, once.
+    // Fails like QEMU, once.
     const script = `#!/bin/sh
       [ -e "${folder}/refused" ] && exec ${QEMU} "$@"
       touch "${folder}/refused"
@@ -157,7 +157,7 @@ describe("a machine that dies", () => {
     await writeFile(payload, "x".repeat(1000));
     const disk = await plugReadOnlyDisk(machine, payload);
     expect(disk.serial).toMatch(/^vmb[0-9a-f]{12}$/);
-    // Nothing in the guest answers.
+    // No guest answers.
     const unplugging = errorOf(disk.unplug());
     await machine.qmp.execute("query-status");
     process.kill(machine.pid, "SIGKILL");
@@ -185,7 +185,7 @@ describe("stopMachine", () => {
 
   it("sees that the guest switched itself off", async () => {
     const machine = await launch();
-    // What the guest would do, done by QEMU.
+    // QEMU quits in place of the guest.
     const poweroff = async (): Promise<void> => void (await machine.qmp.execute("quit"));
     const { method } = await stopMachine(machine, { emit, signal, poweroff, deadlines });
     expect(method).toBe("ssh");

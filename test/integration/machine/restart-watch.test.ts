@@ -1,4 +1,7 @@
-/** Real QEMUs with tiny guests that restart: one whose firmware hangs afterwards, one that is silent. */
+/**
+ * Real QEMUs with tiny guests that restart: one whose firmware hangs afterwards, one without
+ * output.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
