@@ -69,7 +69,7 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     await ask("! test -e /tmp/owned");
   });
 
-  it("starts a machine with any of them, and shows it nowhere", async () => {
+  it("starts with any of them and does not show it", async () => {
     const password = HOSTILE.map(([, one]) => one.slice(0, 12)).join("");
     const output = await appliance.boot({ ONEAPP_COPILOT_PASSWORD: password });
     expect(await withPassword(password)).toBe(200);
@@ -100,7 +100,7 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     expect(await withPassword("the first one")).toBe(200);
   });
 
-  it("is made, shown to root and kept where none is given", async () => {
+  it("is generated, shown to root and reused where none is given", async () => {
     await appliance.reset();
     const output = await appliance.boot();
     const password = /^password {5}= (\S{24})$/m.exec(await report())?.[1] ?? "";
@@ -113,7 +113,7 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     expect(await withPassword(password)).toBe(200);
   });
 
-  it("shuts out the old one when it changes, also as a key", async () => {
+  it("invalidates the old one when it changes, also as a key", async () => {
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: "the first one" });
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: "the second one" });
     expect(await withPassword("the second one")).toBe(200);
@@ -153,7 +153,7 @@ describe("numbers", () => {
 
   const chat = `-u "copilot:$P" -H 'Content-Type: application/json' -d '{"model":"devstral-small-2","messages":[{"role":"user","content":"hi"}]}'`;
 
-  it("reach the engine, which is started anew for them", async () => {
+  it("reach the engine, which is restarted for them", async () => {
     const P = "a password";
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: P });
     const first = (await appliance.curl("/v1/chat/completions", chat, { P })).text;
@@ -174,7 +174,7 @@ describe("numbers", () => {
     expect(await report()).toContain(`threads      = ${await ask("nproc")}`);
   });
 
-  it("that slow the machine down are taken, with a warning", async () => {
+  it("that slow the machine down are accepted with a warning", async () => {
     const output = await configure({
       ONEAPP_COPILOT_THREADS: "1000",
       ONEAPP_COPILOT_CONTEXT_SIZE: "262144",
@@ -211,7 +211,7 @@ describe("numbers", () => {
 describe("every boot", () => {
   beforeEach(() => appliance.reset());
 
-  it("changes nothing where nothing changed", async () => {
+  it("changes nothing when the context is the same", async () => {
     const context = { ONEAPP_COPILOT_PASSWORD: "a password" };
     await appliance.boot(context);
     const before = await readConfiguration();
@@ -254,7 +254,7 @@ describe("every boot", () => {
     await ask("! test -e /run/slm-copilot-scratch");
   });
 
-  it("says where it is in the report and the greeting, and in the greeting no secret", async () => {
+  it("shows the address in the report and the greeting, and no secret in the greeting", async () => {
     await appliance.boot();
     const text = await report();
     expect(text).toMatch(/^status {7}= ready$/m);

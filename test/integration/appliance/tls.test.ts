@@ -38,7 +38,7 @@ const served = (): Promise<string> =>
 const report = (): Promise<string> => ask("cat /etc/one-appliance/config");
 
 describe("signed by itself", () => {
-  it("names what the machine is called now, and is kept while that holds", async () => {
+  it("contains the machine's present names, and is reused while they are the same", async () => {
     await ask("hostname copilot-7; ip address add 10.9.8.7/24 dev lo");
     await appliance.boot();
     const first = await served();
@@ -80,7 +80,7 @@ describe("given", () => {
     );
   });
 
-  it("goes when it is no longer given", async () => {
+  it("is removed when it is no longer given", async () => {
     await appliance.boot(await given("chain.crt", "good.key"));
     await appliance.boot();
     expect(await served()).toContain("CN = SLM-Copilot");
@@ -119,7 +119,7 @@ describe("asked for", () => {
   // Nothing listens there: the real certbot fails at once.
   const unreachable = { ONEAPP_COPILOT_ACME_SERVER: "http://127.0.0.1:9/directory" };
 
-  it("and not given, leaves the service up with its own, which has the name", async () => {
+  it("leaves the service running with its own certificate when issuance fails", async () => {
     const output = await appliance.boot({
       ONEAPP_COPILOT_DOMAIN: "copilot.example",
       ONEAPP_COPILOT_ACME_EMAIL: "me@copilot.example",
@@ -131,7 +131,7 @@ describe("asked for", () => {
     expect(await report()).toContain("tls_problem  = There is no certificate");
   });
 
-  it("and given, is served, at the next boot from its start", async () => {
+  it("is served when issued, and from the start at the next boot", async () => {
     // Stands for certbot's success: the real one needs an authority that the internet can reach.
     await ask(`cat >/usr/local/bin/certbot <<'END'
 #!/bin/bash

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("a control socket", () => {
-  it("is its owner's alone, and goes with the run", async () => {
+  it("is private, and is removed with the run", async () => {
     {
       await using control = await openControl(path);
       expect(control.path).toBe(path);
@@ -30,14 +30,14 @@ describe("a control socket", () => {
     expect(await errorOf(sendRelease(path))).toMatchObject({ code: "BUILD_UNKNOWN" });
   });
 
-  it("tells everybody who waits", async () => {
+  it("releases all that wait", async () => {
     await using control = await openControl(path);
     const waits = [control.released(), control.released()];
     await sendRelease(path);
     expect(await Promise.all(waits)).toHaveLength(2);
   });
 
-  it("does not take anything else for a release", async () => {
+  it("ignores other messages", async () => {
     await using control = await openControl(path);
     let released = false;
     void control.released().then(() => (released = true));
@@ -47,7 +47,7 @@ describe("a control socket", () => {
     expect(released).toBe(false);
   });
 
-  it("ends with a client that says nothing, and with a path that is too long", async () => {
+  it("closes with a silent client, and refuses a path that is too long", async () => {
     const control = await openControl(path);
     const silent = connect(path);
     await once(silent, "connect");
@@ -58,7 +58,7 @@ describe("a control socket", () => {
     expect(await errorOf(openControl(long))).toMatchObject({ code: "HOST_FOLDER" });
   });
 
-  it("takes the place of what a killed run left", async () => {
+  it("replaces the socket of a killed run", async () => {
     const dead = await openControl(path);
     await using control = await openControl(path);
     const released = control.released();

@@ -71,7 +71,7 @@ describe("vmbuild doctor", () => {
     }
   });
 
-  it("counts every program that each run starts as one that nothing can be built without", async () => {
+  it("treats every program that all runs start as required", async () => {
     // With an empty search path, only Debian's programs in /usr/sbin are found.
     const env = { ...home.env, PATH: home.folder };
     const { exitCode, stdout } = await home.runWith(env, "doctor", "--accel", "tcg", "--json");
@@ -84,7 +84,7 @@ describe("vmbuild doctor", () => {
     expect(failed).not.toContain("mmdebstrap");
   });
 
-  it("fails for a template by what that template needs alone", async () => {
+  it("fails for a template only by its own requirements", async () => {
     await home.write({
       "t.json": {
         name: "t",

@@ -51,7 +51,7 @@ beforeEach(async () => {
 afterEach(() => home[Symbol.asyncDispose]());
 
 describe("a run", () => {
-  it("ends with a host error that names a variable which is no proxy's address", async () => {
+  it("reports a variable with an invalid proxy address as a host error", async () => {
     const env = { ...home.env, http_proxy: "http://me:hunter2@proxy:99999" };
     const { exitCode, stderr } = await home.runWith(env, "run", "far.json");
     expect(exitCode).toBe(3);
@@ -59,7 +59,7 @@ describe("a run", () => {
     expect(stderr).not.toContain("hunter2");
   });
 
-  it("has its sockets elsewhere where the folders for them have long paths", async () => {
+  it("uses another folder for sockets where paths are too long", async () => {
     const long = join(home.folder, "l".repeat(100));
     await mkdir(long, { mode: 0o700 });
     const env = { ...home.env, XDG_RUNTIME_DIR: long, TMPDIR: long };
@@ -77,7 +77,7 @@ describe("the process", () => {
     return home.runWith({ ...home.env, NODE_OPTIONS: `--import ${url}` }, ...args);
   }
 
-  it("ends although something is left open, with its whole output", async () => {
+  it("exits with its complete output although a handle is open", async () => {
     const left = 'const { createServer } = await import("net"); createServer().listen(0);';
     const { exitCode, stdout } = await runBeside(left, "schema");
     expect(JSON.parse(stdout)).toMatchObject({ title: "vmbuild template" });
@@ -85,7 +85,7 @@ describe("the process", () => {
     expect(await runBeside(left, "run", "missing.json")).toMatchObject({ exitCode: 2 });
   });
 
-  it("ends with what is thrown where nobody waits for it", async () => {
+  it("exits with the error of an unhandled rejection", async () => {
     // Runs once vmbuild listens.
     const late = `const timer = setInterval(() => {
       if (process.listenerCount("uncaughtException") === 0) return;
@@ -112,7 +112,7 @@ describe("a current folder that was removed", () => {
     return { exitCode, stdout, stderr };
   }
 
-  it("does not matter to what needs none", async () => {
+  it("does not affect commands that do not need one", async () => {
     const template = join(home.folder, "local.json");
     for (const args of [["schema"], ["--help"], ["list"], ["validate", template]]) {
       expect(await there(...args)).toMatchObject({ exitCode: 0 });
@@ -130,7 +130,7 @@ describe("a current folder that was removed", () => {
     expect(exitCode).toBe(3);
   });
 
-  it("is told by doctor", async () => {
+  it("is reported by doctor", async () => {
     const { exitCode, stdout } = await there("doctor", "--accel", "tcg");
     expect(stdout).toMatch(/fail {2}current folder +it no longer exists/);
     expect(exitCode).toBe(3);
@@ -167,7 +167,7 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     expect(exitCode).toBe(3);
   });
 
-  it("reads templates and the schema, with nothing to write to", async () => {
+  it("can use templates and the schema without a writable folder", async () => {
     const env = { HOME: "/", TMPDIR: "/root", XDG_RUNTIME_DIR: "/root" };
     for (const args of [
       ["validate", "local.json"],
@@ -181,7 +181,7 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     }
   });
 
-  it("is told all of it by doctor", async () => {
+  it("gets all problems from doctor", async () => {
     const env = { HOME: "/", TMPDIR: "/root", http_proxy: ":1", SSL_CERT_FILE: "/nonexistent" };
     const { exitCode, stdout } = await run(env, "doctor", "--accel", "tcg");
     expect(exitCode).toBe(3);
@@ -193,7 +193,7 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     expect(stdout).toContain("this user has no home");
   });
 
-  it("builds where the variables give it folders", async () => {
+  it("can build with folders from variables", async () => {
     const own = join("/tmp", `vmbuild-nobody-${process.pid}`);
     await execa("setpriv", asNobody("mkdir", own));
     try {
@@ -206,7 +206,7 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     }
   });
 
-  it("cannot take the lock of a build that root made, and is told so", async () => {
+  it("gets an error for the lock of root's build", async () => {
     await home.run("run", "far.json", "--offline");
     const state = join(home.folder, "..", "state");
     for (const path of [state, join(state, "vmbuild"), home.builds, join(home.builds, "far")]) {

@@ -128,7 +128,7 @@ async function launchHanging(timeoutMs?: number): Promise<RunningMachine> {
   return launch(["-bios", join(folder, "firmware")], { timeoutMs, paused: true });
 }
 
-it("resets a machine once more whose firmware does nothing after a restart, and says so", async () => {
+it("resets a machine again whose firmware hangs after a restart, with a note", async () => {
   const machine = await launchHanging(100);
   await machine.qmp.execute("cont");
   await until(async () => (await readText("console")) === "1\n3\n");
@@ -144,7 +144,7 @@ it("resets a machine once more whose firmware does nothing after a restart, and 
   ]);
 });
 
-it("leaves a guest alone that says nothing on its console and reads its disk", async () => {
+it("does not reset a guest without console output that reads its disk", async () => {
   const machine = await launch(
     [
       // With graphics SeaBIOS says nothing on the serial console.
@@ -166,7 +166,7 @@ it("leaves a guest alone that says nothing on its console and reads its disk", a
   expect(warnings()).toEqual([]);
 });
 
-it("does not take a machine that is paused for one that hangs", async () => {
+it("does not reset a paused machine", async () => {
   const machine = await launchHanging();
   await machine.qmp.execute("cont");
   await until(async () => (await drops(machine)) === 1);
@@ -183,7 +183,7 @@ it("does not take a machine that is paused for one that hangs", async () => {
   await until(() => resets.length === 2);
 });
 
-it("stops waiting when the guest has answered, and waits anew after the next restart", async () => {
+it("stops watching when the guest has answered, and watches again after the next restart", async () => {
   const machine = await launchHanging();
   const waits: AbortSignal[] = [];
   const wait = (_: number, either: AbortSignal): Promise<never> => {
@@ -203,7 +203,7 @@ it("stops waiting when the guest has answered, and waits anew after the next res
   expect(warnings()).toEqual([]);
 });
 
-it("drops an emulated machine's translated code when the guest restarts, and leaves nothing", async () => {
+it("drops an emulated machine's translated code when the guest restarts, and leaves no files", async () => {
   const machine = await launchHanging();
   expect(await drops(machine)).toBe(0);
   expect(await drops(machine)).toBe(0);
@@ -222,7 +222,7 @@ it("drops an emulated machine's translated code when the guest restarts, and lea
   await until(async () => (await readText("console")) === "1\n3\n");
 });
 
-it("lets a guest go on that cannot do the step by which translated code is dropped", async () => {
+it("resumes a guest that cannot execute the single step", async () => {
   // Halts at once, with its interrupts masked.
   await writeFile(join(folder, "firmware"), Buffer.alloc(64 * 1024, 0xf4));
   const machine = await launch(["-bios", join(folder, "firmware")]);
