@@ -215,7 +215,7 @@ it("passes its checks, and again after a restart with a new password", async () 
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("finds what is wrong, says why, and ends with 8", async () => {
+it("reports failures with their reasons, and exits with 8", async () => {
   const ended = await sandbox.vmbuild("test", failing, "--output", sandbox.output, "--json");
   expect(ended.exitCode).toBe(8);
   const report = JSON.parse(ended.stdout) as {
@@ -238,7 +238,7 @@ it("finds what is wrong, says why, and ends with 8", async () => {
   expect(ended.stderr).toContain("small: 7 of 9 acceptance checks failed");
 });
 
-it("is looked into over SSH with a CONTEXT disk, its console going to a file", async () => {
+it("accepts SSH with a CONTEXT disk, and logs its console to a file", async () => {
   const console = join(sandbox.folder, "console.log");
   const ended = await sandbox.vmbuild(
     ...["boot", template, "--output", sandbox.output, "--console", console],

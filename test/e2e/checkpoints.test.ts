@@ -77,7 +77,7 @@ describe("a template that changes", () => {
   });
   afterAll(() => sandbox[Symbol.asyncDispose]());
 
-  it("runs all steps the first time, and nothing the second", async () => {
+  it("runs all steps the first time, and none the second", async () => {
     requireDone(first);
     expect(stepsRun(first)).toEqual(["one", "two", "three"]);
     expect(await result()).toBe("a\nb\nc\n");
@@ -88,7 +88,7 @@ describe("a template that changes", () => {
     expect(second.stderr).toContain("is up to date");
   });
 
-  it("says what changed before it runs anything", async () => {
+  it("reports what changed before it runs anything", async () => {
     expect(await explain()).toMatchObject({ upToDate: true });
     const other = await explain("--var", "token=hunter2");
     expect(firstThatRuns(other)).toEqual({
@@ -111,7 +111,7 @@ describe("a template that changes", () => {
     expect(memory.steps[0]?.reason).toContain("machine.memory changed (768 MiB to 800 MiB)");
   });
 
-  it("keeps no secret in what it writes down", async () => {
+  it("writes no secret to its records", async () => {
     const records = await readFile(join(sandbox.buildFolder("three"), "checkpoints.json"), "utf8");
     expect(records).not.toContain("opensesame");
     expect(records).not.toContain(Buffer.from("opensesame").toString("base64"));
@@ -139,7 +139,7 @@ describe("a template that changes", () => {
     expect(second.stderr + third.stderr + all.stderr).not.toContain("Error");
   });
 
-  it("makes an altered or lost image again without a step", async () => {
+  it("recreates an altered or lost image without a step", async () => {
     await appendFile(join(sandbox.output, "three-0.0.0.qcow2"), "x");
     const altered = await sandbox.build(template).ended;
     expect(altered.stderr).toContain("The image is rebuilt");
@@ -153,13 +153,13 @@ describe("a template that changes", () => {
     expect(await result()).toBe("A\nB\nC\n");
   });
 
-  it("goes back to a state that still fits when a change is undone", async () => {
+  it("uses an older valid checkpoint when a change is undone", async () => {
     await write("a", "b", "c");
     expect(await explain()).toMatchObject({ start: "checkpoint", upToDate: false });
     expect((await explain()).steps.map(({ kept }) => kept)).toEqual([true, true, true]);
   });
 
-  it("begins where it is told to, and stops where it is told to", async () => {
+  it("respects --from and --until", async () => {
     const ended = await sandbox.build(template, "--from", "two", "--until", "two").ended;
     requireDone(ended);
     expect([stepsCached(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
@@ -171,7 +171,7 @@ describe("a template that changes", () => {
     expect(wrong.stderr).toContain("Its steps are one, two, three");
   });
 
-  it("starts clean when the working disk is not what it left", async () => {
+  it("starts from the base when the working disk was modified", async () => {
     const disk = join(sandbox.buildFolder("three"), "disk.qcow2");
     await truncate(disk, 50_000_000);
     const ended = await sandbox.build(template, "--until", "one").ended;

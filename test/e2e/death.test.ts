@@ -44,7 +44,7 @@ it("ends soon after QEMU was killed, and names the signal", async () => {
   await expectNothingLeft();
 });
 
-it("leaves nothing running after SIGKILL, and tidies in the next run, which SIGTERM ends", async () => {
+it("leaves nothing running after SIGKILL, and cleans up in the next run, which SIGTERM ends", async () => {
   const template = await longStep("killed-vmbuild");
   const first = sandbox.build(template);
   await first.until(IN_STEP);

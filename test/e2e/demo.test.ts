@@ -34,7 +34,7 @@ function traces(): string[] {
   return [...tracesOf(keys), ...lines];
 }
 
-it("ends well, and says where the image is", async () => {
+it("succeeds, and reports the image's path", async () => {
   expect(ended.exitCode).toBe(0);
   expect(ended.stdout).toBe(`${join(sandbox.output, NAME)}\n`);
   expect(ended.stderr).toMatch(/demo 1\.0\.0 built in /);
@@ -42,7 +42,7 @@ it("ends well, and says where the image is", async () => {
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("leaves the image, its sums, what it downloaded, and a manifest", async () => {
+it("writes the image, its checksums, its downloads, and a manifest", async () => {
   expect((await readdir(sandbox.output)).toSorted()).toEqual([
     NAME,
     `${NAME}.md5`,
@@ -63,7 +63,7 @@ it("leaves the image, its sums, what it downloaded, and a manifest", async () =>
   );
 });
 
-it("leaves sums that the usual programs accept, and a sound image", () => {
+it("writes checksums that the usual programs accept, and an intact image", () => {
   const check = (program: string, ...args: string[]): string =>
     execFileSync(program, args, { cwd: sandbox.output, encoding: "utf8" });
   expect(check("sha256sum", "-c", `${NAME}.sha256`)).toBe(`${NAME}: OK\n`);
@@ -75,7 +75,7 @@ it("leaves sums that the usual programs accept, and a sound image", () => {
   expect(info).toEqual({ "virtual-size": 4 * 2 ** 30 });
 });
 
-it("has nothing of the build on its disk", async () => {
+it("leaves no traces of the build on the disk", async () => {
   const raw = join(sandbox.folder, "image.raw");
   execFileSync("qemu-img", ["convert", "-O", "raw", join(sandbox.output, NAME), raw]);
   // The search is effective: it finds the boot loader's name.

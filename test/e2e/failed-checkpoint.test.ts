@@ -53,14 +53,14 @@ afterAll(() => sandbox[Symbol.asyncDispose]());
 
 const inside = (...args: string[]): Promise<Ended> => sandbox.vmbuild("ssh", "broken", ...args);
 
-it("keeps the machine as it failed, and leaves no process", async () => {
+it("saves a checkpoint of the failed step, and leaves no process", async () => {
   expect(failed.exitCode).toBe(7);
   expect(failed.stderr).toContain("vmbuild ssh broken");
   expect(failed.stderr).toContain("vmbuild run broken --retry");
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("opens it: what ran is running, what was in memory is there", async () => {
+it("opens it with its processes and memory", async () => {
   const inspected = await inside(
     "--",
     "cat /dev/shm/trace /root/state; pgrep -x sleep -a | grep -c 98765; exit 5",
@@ -71,7 +71,7 @@ it("opens it: what ran is running, what was in memory is there", async () => {
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("changes nothing by looking, unless asked to", async () => {
+it("discards changes, except with --save", async () => {
   await inside("--", "echo looked >>/root/state");
   expect((await inside("--", "cat /root/state")).stdout).toBe("before\ntried\n");
   expect((await inside("--save", "--", "echo mended >>/root/state")).exitCode).toBe(0);
@@ -83,7 +83,7 @@ it("changes nothing by looking, unless asked to", async () => {
   expect(unknown.stderr).toContain("Its checkpoints are past");
 });
 
-it("gives a resumed guest the time, and random bytes of its own", async () => {
+it("sets the clock of a resumed guest, and reseeds its random numbers", async () => {
   const command =
     "date +%s; head -c 16 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/uuid";
   const results = [
@@ -97,7 +97,7 @@ it("gives a resumed guest the time, and random bytes of its own", async () => {
   expect(one[2]).not.toBe(other[2]);
 });
 
-it("tries the failed step again from the state before it", async () => {
+it("retries the failed step from the checkpoint before it", async () => {
   const retried = await sandbox.build(template, "--retry", "--var", "good=yes").ended;
   requireDone(retried);
   expect(retried.stderr).toContain("step [1/3] past cached");

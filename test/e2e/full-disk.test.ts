@@ -21,7 +21,7 @@ const FILL = [
   "yes | head -c 2100M >/run/full/file",
 ];
 
-it("costs a checkpoint and a warning, never the build", async () => {
+it("costs a checkpoint and causes a warning, but does not fail the build", async () => {
   const template = await sandbox.template({
     name: "full-disk",
     version: "1.0.0",

@@ -45,7 +45,7 @@ async function argumentListsWith(text: string): Promise<string[]> {
 /** Time limit. Each of the two boots can take minutes on a busy host. Milliseconds. */
 const TIMEOUT_MS = 1_800_000;
 
-it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => {
+it("runs every kind of action", { timeout: TIMEOUT_MS }, async () => {
   await using sandbox = await createSandbox();
   await makeUploads(sandbox.folder);
   let visits = 0;

@@ -23,7 +23,7 @@ const eventSchema = z.looseObject({
   type: z.string(),
 });
 
-it("builds two templates side by side, and tells programs about it", async () => {
+it("builds two templates in parallel, with JSON output", async () => {
   // Each of the two waits in its step until the other one runs.
   const meet = (own: string, other: string) => ({
     local: `touch ${own}.here; until [ -e ${other}.here ]; do sleep 0.1; done`,
@@ -79,7 +79,7 @@ function canMount(folder: string): boolean {
   }
 }
 
-it("keeps the old artifact when the disk for the new one is full", async (context) => {
+it("retains the old artifact when the disk for the new one is full", async (context) => {
   await mkdir(sandbox.output);
   if (!canMount(sandbox.output)) context.skip("a file system cannot be mounted here");
   try {
@@ -108,7 +108,7 @@ it("keeps the old artifact when the disk for the new one is full", async (contex
 });
 
 it(
-  "lets no file of a step take the place of the artifact's own, and loses none of others",
+  "protects the artifact's own files and those of others from a step's files",
   { timeout: 1_200_000 },
   async () => {
     const document = (local: string) => ({

@@ -32,7 +32,7 @@ const stepsRun = ({ stderr }: Ended): string[] =>
 
 const QUICK = { output: { compression: "none", checksums: ["sha256"] } };
 
-it("goes on in a UEFI guest of another suite, after its SSH server was taken apart", async () => {
+it("resumes a UEFI guest of another suite whose SSH server is broken", async () => {
   const document = (last: string) => ({
     name: "uefi",
     ...QUICK,
@@ -60,7 +60,7 @@ it("goes on in a UEFI guest of another suite, after its SSH server was taken apa
   expect(second.stderr).not.toContain("warning:");
 });
 
-it("restarts a resumed guest, and goes on after that", async () => {
+it("restarts a resumed guest, and resumes after that", async () => {
   const document = (word: string) => ({
     name: "again",
     ...QUICK,
@@ -95,7 +95,7 @@ it("restarts a resumed guest, and goes on after that", async () => {
   expect(stepsRun(three)).toEqual(["after"]);
 });
 
-it("runs local actions again, and notices what they make", async () => {
+it("reruns local actions, and detects changes of their files", async () => {
   const folder = join(sandbox.folder, "templates");
   await writeFile(join(folder, "source"), "one\n");
   const template = await sandbox.template({
@@ -131,7 +131,7 @@ it("runs local actions again, and notices what they make", async () => {
   expect(third.stderr).toContain("| two\n");
 });
 
-it("starts again from a base that changed on its server, and not when told to ask nobody", async () => {
+it("rebuilds from a base that changed on its server, except with --offline", async () => {
   const { signal } = new AbortController();
   const emit = (): void => {};
   const spec = bootstrapSpec({ suite: "bookworm", packages: [] });

@@ -103,7 +103,7 @@ it("refuses a framework that lacks a file, before any machine starts", async () 
   expect(stderr).not.toContain("SSH port");
 });
 
-it("fails in the step that installs the service when that never gets ready", async () => {
+it("fails in the step that installs the service when it never becomes ready", async () => {
   const model = join(sandbox.folder, "never-ready.gguf");
   await writeFile(model, "GGUF\nstandin: never-ready\n");
   const { exitCode, stderr } = await build(

@@ -49,7 +49,7 @@ it("names a failed step's action, command, exit code, last lines and log", async
   expect(existsSync(join(sandbox.output, "manifest.json"))).toBe(false);
 });
 
-it("ends a step that takes too long, and stays in it until it is released", async () => {
+it("pauses in a step that has timed out until it is released", async () => {
   const template = await sandbox.template({
     name: "slow",
     steps: [
@@ -84,7 +84,7 @@ it("ends a step that takes too long, and stays in it until it is released", asyn
   expect(await readdir(join(sandbox.runtime, "vmbuild"))).toEqual([]);
 });
 
-it("tries a step again, and shows every post-condition that does not hold", async () => {
+it("retries a step, and shows every check that fails", async () => {
   const template = await sandbox.template({
     name: "verifying",
     steps: [

@@ -56,7 +56,7 @@ const VERIFY = [
 ];
 
 // Two boots and a restart.
-it("hands user-data on byte for byte, waits for its restart, and leaves its users as they are", async () => {
+it("passes user-data on unchanged, waits for its restart, and does not change its users", async () => {
   await mkdir(sandbox.output, { recursive: true });
   const userData = join(sandbox.folder, "user-data");
   await writeFile(userData, USER_DATA);

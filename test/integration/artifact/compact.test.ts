@@ -77,7 +77,7 @@ describe("compact", () => {
     expect(image).toEqual({ size: (await readFile(destination)).length, virtualSize: DISK });
   });
 
-  it("compresses: text all but vanishes", async () => {
+  it("compresses text well", async () => {
     const packed = await compact(options());
     const plain = await compact(options({ compression: "none" }));
     expect(plain.size - packed.size).toBeGreaterThan(40 * MIB);
@@ -102,7 +102,7 @@ describe("compact", () => {
     expect(spawnSync("cmp", [first.destination, second.destination]).status).toBe(0);
   });
 
-  it("tells how far it is, in rising percent up to 100", async () => {
+  it("reports ascending progress up to 100 percent", async () => {
     const events: EventBody[] = [];
     await compact(options({ emit: (event) => events.push(event) }));
     const done = events.map((event) => (event.type === "progress" ? event.done : -1));
@@ -123,7 +123,7 @@ describe("compact", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("says so when qemu-img is killed half-way, and leaves nothing", async () => {
+  it("reports that qemu-img was killed half-way, and leaves nothing", async () => {
     const destination = join(folder, ".image.part");
     const emit = (): void => {
       const pid = pidWithArgument(destination);
@@ -138,7 +138,7 @@ describe("compact", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("passes qemu-img's words on when the source is no disk", async () => {
+  it("reports qemu-img's error when the source is not a disk", async () => {
     const broken = join(shared, "broken.qcow2");
     await writeFile(broken, "not a disk");
     await expect(compact(options({ source: broken }))).rejects.toMatchObject({
@@ -178,7 +178,7 @@ describe("compact onto a full disk", () => {
   });
   const skipped = "mounting a small tmpfs takes root";
 
-  it("keeps the older image and removes the part", async ({ skip }) => {
+  it("retains the older image and removes the partial one", async ({ skip }) => {
     skip(!(await mount(40)), skipped);
     await writeFile(join(small, "demo.qcow2"), "old image");
     await expect(
@@ -191,7 +191,7 @@ describe("compact onto a full disk", () => {
     expect(await readFile(join(small, "demo.qcow2"), "utf8")).toBe("old image");
   });
 
-  it("does not begin when it cannot possibly fit", async ({ skip }) => {
+  it("does not begin when the image cannot fit", async ({ skip }) => {
     skip(!(await mount(2)), skipped);
     const events: EventBody[] = [];
     const destination = join(small, ".demo.qcow2.part");

@@ -226,7 +226,7 @@ describe("the files of an image", () => {
     expect(found).toMatchObject({ otherFiles: [] });
   });
 
-  it("are no business of an image that has to be whole", async () => {
+  it("are not allowed for an image that must be self-contained", async () => {
     create("parent.raw", "raw");
     overlay("top.qcow2", "parent.raw", "raw");
     expect(await refusal("top.qcow2", false)).toMatch(/refers to another file: parent\.raw/);
@@ -252,7 +252,7 @@ describe("a base that lies on other files", () => {
     overlay("top.qcow2", "parent.raw", "raw");
   });
 
-  it("becomes one image with the same content, once", async () => {
+  it("is merged into one image with the same content, once", async () => {
     const base = await resolve();
     expect(base).toMatchObject({ kind: "path", origin: at("top.qcow2"), format: "qcow2" });
     expect(basename(base.path)).toBe("flattened.qcow2");
@@ -276,7 +276,7 @@ describe("a base that lies on other files", () => {
     expect(await readFile(before.path)).toEqual(content);
   });
 
-  it("counts with each of its files for the key of every saved state", async () => {
+  it("contributes each of its files to the key of every checkpoint", async () => {
     await writeFile(at("t.json"), JSON.stringify({ name: "t", base: { path: "top.qcow2" } }));
     const template = await loadTemplate(at("t.json"), { environment: {} });
     const qemu = parseQemuVersion("version 7.2.0");

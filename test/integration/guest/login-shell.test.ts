@@ -62,7 +62,7 @@ describe("a login shell that prints", () => {
   });
   afterAll(() => sshd[Symbol.asyncDispose]());
 
-  it("does print in this test", async () => {
+  it("prints in this test", async () => {
     const { client } = await sshd.connect();
     const text = await new Promise<string>((done, failed) => {
       client.exec("echo end", (error, channel) => {
@@ -77,7 +77,7 @@ describe("a login shell that prints", () => {
     expect(text).toContain("at the end: end");
   });
 
-  it("leaves scripts their own lines, and short commands theirs", async () => {
+  it("does not add lines to the output of scripts and commands", async () => {
     const lines: string[] = [];
     const end = await guest.run({
       content: "echo one; echo two",
@@ -89,7 +89,7 @@ describe("a login shell that prints", () => {
     expect(await guest.ask("echo fine", "asking")).toEqual(["fine"]);
   });
 
-  it("leaves a deadline able to end the script", async () => {
+  it("does not prevent a deadline from ending the script", async () => {
     const seconds = "27182818";
     const end = await guest.run({
       content: `exec sleep ${seconds}`,
@@ -109,7 +109,7 @@ describe("a login shell that prints", () => {
     expect(lists.flat()).toEqual([]);
   });
 
-  it("leaves files and folders whole in both directions", async () => {
+  it("does not corrupt files and folders in both directions", async () => {
     const content = randomBytes(3_000_000);
     await mkdir(join(host, "tree/deep"), { recursive: true });
     await writeFile(join(host, "tree/deep/file"), content);
@@ -124,7 +124,7 @@ describe("a login shell that prints", () => {
     }
   });
 
-  it("leaves cloud-init's status readable", async () => {
+  it("does not corrupt cloud-init's status", async () => {
     await expect(
       waitForCloudInit(guest, { restartMs: 1000, emit: () => {} }),
     ).resolves.toBeUndefined();

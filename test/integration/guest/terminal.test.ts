@@ -49,7 +49,7 @@ function makeTerminal(isTTY: boolean) {
 }
 
 describe("one command", () => {
-  it("passes on its output, by stream, and its exit code", async () => {
+  it("returns its output by stream and its exit code", async () => {
     const { terminal, stdout, stderr } = makeTerminal(false);
     expect(
       await attachTerminal(connection, "echo out; echo err >&2; exit 42", terminal, signal),
@@ -58,7 +58,7 @@ describe("one command", () => {
     expect(stderr.text).toBe("err\n");
   });
 
-  it("reads what is piped into it", async () => {
+  it("reads piped input", async () => {
     const { terminal, stdin, stdout } = makeTerminal(false);
     stdin.end("piped\n");
     expect(await attachTerminal(connection, "tr a-z A-Z", terminal, signal)).toBe(0);
@@ -86,7 +86,7 @@ describe("one command", () => {
     expect(await errorOf(running)).toBe(reason);
   });
 
-  it("is not a success when the connection goes", async () => {
+  it("fails when the connection is lost", async () => {
     await using other = await startSshd();
     const lost = await other.connect();
     const { terminal, stdout } = makeTerminal(false);
@@ -98,7 +98,7 @@ describe("one command", () => {
 });
 
 describe("a shell", () => {
-  it("has a terminal of the user's size, which follows when that changes", async () => {
+  it("has a terminal of the user's size, which is updated", async () => {
     const { terminal, stdin, stdout, modes } = makeTerminal(true);
     const running = attachTerminal(connection, undefined, terminal, signal);
     stdin.write("stty size; tty\n");

@@ -116,7 +116,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
     }
   });
 
-  it.runIf(isRoot)("gives the owner to what was uploaded only, and keeps its modes", async () => {
+  it.runIf(isRoot)("sets the owner of uploaded files only, and preserves their modes", async () => {
     await mkdir(join(root, "etc/app"), { recursive: true });
     await writeFile(join(root, "etc/app/old"), "old");
     await chown(join(root, "etc/app/old"), 7, 7);
@@ -154,7 +154,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
     expect(await describePath(join(root, "made"))).toBe("755 0:0");
   });
 
-  it("uploads nothing for an owner that is not known", async () => {
+  it("uploads nothing for an unknown owner", async () => {
     await writeFile(join(tree, "file"), "x");
     const error = await errorOf(guest.upload(tree, root, { owner: "nobody-like-this" }));
     expect(error.code).toBe("STEP_FAILED");
@@ -210,7 +210,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
     expect(await describePath(join(root, "way"))).toBe("-> ../up");
   });
 
-  it("keeps names of every kind and length, as they are", async () => {
+  it("preserves names of every kind and length", async () => {
     const names = [
       "plain",
       "two words",

@@ -105,7 +105,7 @@ describe("a disk that is too small", () => {
     if (isRoot) await execa("umount", [mount]);
   });
 
-  it.skipIf(!isRoot)("is noticed before anything is written (needs root)", async () => {
+  it.skipIf(!isRoot)("is detected before anything is written (needs root)", async () => {
     const url = server.serve("/a", content);
     const error = await errorOf(
       resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
@@ -114,27 +114,33 @@ describe("a disk that is too small", () => {
     expect(error.message).toMatch(/^a needs 3 MiB in .*, where [\d.]+ MiB are free$/);
   });
 
-  it.skipIf(!isRoot)("is told apart from the network when it fills up (needs root)", async () => {
-    const url = server.serve("/a", { content, sendsLength: false });
-    const error = await errorOf(
-      resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
-    );
-    expect(error.code).toBe("HOST_SPACE");
-    expect(error.exitCode).toBe(3);
-    expect(server.requests).toHaveLength(1);
-  });
+  it.skipIf(!isRoot)(
+    "is distinguished from a network error when it fills up (needs root)",
+    async () => {
+      const url = server.serve("/a", { content, sendsLength: false });
+      const error = await errorOf(
+        resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
+      );
+      expect(error.code).toBe("HOST_SPACE");
+      expect(error.exitCode).toBe(3);
+      expect(server.requests).toHaveLength(1);
+    },
+  );
 
-  it.skipIf(!isRoot)("is told when it fills up while a file is unpacked (needs root)", async () => {
-    const path = join(sandbox.folder, "big");
-    await writeFile(path, Buffer.alloc(4 * MIB, "x"));
-    await execa("gzip", [path]);
-    const archive = await readFile(`${path}.gz`);
-    const url = server.serve("/big.gz", archive);
-    const wanted = spec(url, { checksum: sha256Of(archive), unpack: true });
-    const context = sandbox.context({ cacheFolder: join(mount, "cache") });
-    const error = await errorOf(resolveInput("x", wanted, context));
-    expect(error.code).toBe("HOST_SPACE");
-  });
+  it.skipIf(!isRoot)(
+    "is reported when it fills up while a file is unpacked (needs root)",
+    async () => {
+      const path = join(sandbox.folder, "big");
+      await writeFile(path, Buffer.alloc(4 * MIB, "x"));
+      await execa("gzip", [path]);
+      const archive = await readFile(`${path}.gz`);
+      const url = server.serve("/big.gz", archive);
+      const wanted = spec(url, { checksum: sha256Of(archive), unpack: true });
+      const context = sandbox.context({ cacheFolder: join(mount, "cache") });
+      const error = await errorOf(resolveInput("x", wanted, context));
+      expect(error.code).toBe("HOST_SPACE");
+    },
+  );
 });
 
 const hasGpg = execaSync("gpg", ["--version"], { reject: false }).exitCode === 0;
@@ -200,7 +206,7 @@ describe("a signed sums file", () => {
     expect(again.fromCache).toBe(true);
   });
 
-  it.skipIf(!hasGpg)("is refused when somebody else signed it (needs gpg)", async () => {
+  it.skipIf(!hasGpg)("is refused with the signature of another key (needs gpg)", async () => {
     const { keyring } = await makeKey("signer", []);
     const stranger = await makeKey("stranger", []);
     const url = server.serve("/a", content);
@@ -229,7 +235,7 @@ describe("a signed sums file", () => {
     const other = `SHA256 (a) = ${"0".repeat(64)}\n`;
     const good = `# a: ${content.length} bytes\nSHA256 (a) = ${sha256Of(content).slice(7)}\n`;
 
-    it("is verified, and only what is signed in it counts", async () => {
+    it("is verified, and only its signed part is used", async () => {
       const { keyring, home } = await makeKey("signer", []);
       const url = server.serve("/a", content);
       const signed = await clearSign(home, good);
@@ -249,7 +255,7 @@ describe("a signed sums file", () => {
       expect(sandbox.messages("note")).toContainEqual(expect.stringContaining("is signed by"));
     });
 
-    it("may be a copy beside the sums file, whose text then counts", async () => {
+    it("may be a copy beside the sums file, whose text is then used", async () => {
       const { keyring, home } = await makeKey("signer", []);
       const url = server.serve("/a", content);
       const checksum = `file:${server.serve("/sums", Buffer.from(other))}`;
@@ -258,7 +264,7 @@ describe("a signed sums file", () => {
       await expect(resolveInput("x", input, sandbox.context())).resolves.toBeDefined();
     });
 
-    it("is refused when it was changed, is twofold, by a stranger, or not signed", async () => {
+    it("is refused when modified, doubled, signed by another key, or not signed", async () => {
       const { keyring, home } = await makeKey("signer", []);
       const stranger = await makeKey("stranger", []);
       const url = server.serve("/a", content);

@@ -75,12 +75,12 @@ describe("a local action", () => {
     expect(lines.join()).not.toContain("echo after");
   });
 
-  it("fails with what follows a command that reads its input", async () => {
+  it("runs the commands after one that reads its input", async () => {
     const error = await errorOf(run(["cat", "exit 7"]));
     expect(error).toMatchObject({ code: "STEP_FAILED", details: { exitCode: 7 } });
   });
 
-  it("takes here-documents, quotes over several lines, and scripts of megabytes", async () => {
+  it("accepts here-documents, quotes over several lines, and scripts of megabytes", async () => {
     const long = `: '${"x".repeat(2 * 2 ** 20)}'`;
     await run(["cat <<'END'", "one $HOME", "END", "echo 'two", "three'", long, "echo $LINENO"]);
     expect(lines).toEqual([
@@ -102,7 +102,7 @@ describe("a local action", () => {
     }
   });
 
-  it("counts the exit of its shell, not that of a child in a session of its own", async () => {
+  it("uses the exit code of its shell, not that of a child in another session", async () => {
     try {
       const error = await errorOf(run(["setsid sleep 271832 & exit 5"], { timeoutMs: 40_000 }));
       expect(error).toMatchObject({ code: "STEP_FAILED", details: { exitCode: 5 } });
@@ -111,12 +111,12 @@ describe("a local action", () => {
     }
   });
 
-  it("reads what a background child still says right after the end", async () => {
+  it("reads what a background child prints right after the end", async () => {
     await run(["(sleep 0.3; echo late) & echo early"]);
     expect(lines).toEqual(["local stdout early", "local stdout late"]);
   });
 
-  it("does not wait for a child in a session of its own when its time is over", async () => {
+  it("does not wait for a child in another session after its timeout", async () => {
     try {
       const error = await errorOf(run(["setsid sleep 271833 & sleep 271834"], { timeoutMs: 1000 }));
       expect(error).toMatchObject({ code: "STEP_TIMEOUT" });
@@ -132,7 +132,7 @@ describe("a local action", () => {
     expect(lines).toEqual(["local stdout none"]);
   });
 
-  it("is ended with its children when its time is over", async () => {
+  it("is killed with its children after its timeout", async () => {
     const error = await errorOf(
       run(["echo started; sleep 271828 & sleep 271829"], { timeoutMs: 1000 }),
     );
@@ -142,7 +142,7 @@ describe("a local action", () => {
     expect(await countWith("271829")).toBe(0);
   });
 
-  it("is ended with its children when the run is cancelled", async () => {
+  it("is killed with its children when the run is cancelled", async () => {
     const cancel = new AbortController();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
     const running = run(["echo started; sleep 271830"], {

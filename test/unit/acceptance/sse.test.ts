@@ -90,7 +90,7 @@ describe("streamProblem", () => {
     expect(streamProblem(events, expected)).toContain(words);
   });
 
-  it("says that no event has JSON", () => {
+  it("reports that no event has JSON", () => {
     const problem = streamProblem([at(0, "text")], { atLeast: 1, json: { n: "y" } });
     expect(problem).toBe("in no event: n (no event has JSON)");
   });

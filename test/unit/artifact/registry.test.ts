@@ -23,7 +23,7 @@ describe("output formats", () => {
     expect(COMPRESSIONS).toEqual(["zstd", "zlib", "none"]);
   });
 
-  it("are all that a machine can start from", () => {
+  it("include all that a machine can start from", () => {
     expect(isStartable("ova")).toBe(false);
     expect(() => formatNamed("ova" as never)).toThrow("no format ova");
   });

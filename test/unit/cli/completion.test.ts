@@ -51,7 +51,7 @@ describe("bash completion", () => {
     expect(offered(...words)).toEqual(expected);
   });
 
-  it("offers files where files are wanted", () => {
+  it("completes files where files are expected", () => {
     expect(offered("run", "--var-file", "/et")).toEqual(["/etc"]);
     expect(offered("validate", "/et")).toContain("/etc");
   });

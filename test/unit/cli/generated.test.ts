@@ -26,7 +26,7 @@ describe("the generated files", () => {
     for (const code of Object.keys(ERRORS)) expect(files.get("docs/errors.md")).toContain(code);
   });
 
-  it("give every command's help with examples", () => {
+  it("contain every command's help with examples", () => {
     const page = files.get("docs/cli.md") ?? "";
     const sections = page.split(/^## `vmbuild /m).slice(1);
     expect(sections.length).toBeGreaterThan(10);

@@ -69,11 +69,11 @@ describe("a secret is masked", () => {
     expect(masking("abc\n").mask("token abc.")).toBe("token ***.");
   });
 
-  it("wholly, where two secrets overlap", () => {
+  it("completely, where two secrets overlap", () => {
     expect(masking("abcd", "cdefgh").mask("-abcdefgh-")).toBe("-***-");
   });
 
-  it("everywhere in an event, but not in the words of the event format", () => {
+  it("everywhere in an event, except in the keywords of the event format", () => {
     const secrets = masking("output", "STEP_FAILED", "hunter22");
     expect(
       secrets.maskAll({

@@ -62,7 +62,7 @@ describe("recognise", () => {
     expect(kindOf(fileWith(BOOT), tail)).toBe("image: a VHD image");
   });
 
-  it("has words for noise and zeros", () => {
+  it("describes random data and zeros", () => {
     expect(kindOf(fileWith())).toContain("other: data of an unknown kind");
     expect(kindOf(Buffer.alloc(4096))).toContain("other: a file that begins with zeros");
   });
@@ -70,7 +70,7 @@ describe("recognise", () => {
 
 describe("imageCandidates", () => {
   const members = (...names: string[]) => names.map((name) => ({ name, size: 10_000 }));
-  it("takes names before content, and disk.raw before others", () => {
+  it("prefers names to content, and disk.raw to other names", () => {
     const names = ["a/README", "a/x.qcow2.xz", "__MACOSX/a/._x.qcow2.xz", "boot.IMG"];
     const { named, others } = imageCandidates(members(...names));
     expect(named.map(({ name }) => name)).toEqual(["a/x.qcow2.xz", "boot.IMG"]);
@@ -79,7 +79,7 @@ describe("imageCandidates", () => {
     expect(google.named.map(({ name }) => name)).toEqual(["disk.raw"]);
   });
 
-  it("looks into none of a root file system's files", () => {
+  it("examines no files of a root file system", () => {
     const names = Array.from({ length: 500 }, (_, index) => `usr/bin/${index}`);
     expect(imageCandidates(members(...names))).toEqual({ named: [], others: [] });
   });

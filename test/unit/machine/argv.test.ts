@@ -129,7 +129,7 @@ describe("qemuArguments", () => {
     expect(has(args, words)).toBe(true);
   });
 
-  it("gives disks as JSON, in which a comma is a comma, and frees what the guest trims", () => {
+  it("passes disks as JSON, in which commas need no escaping, and discards what the guest trims", () => {
     const [disk, seed] = argumentsOf({}, { disk: "/a,b/d", readOnlyDisks: ["/a,b/s"] })
       .filter((word) => word.startsWith("{"))
       .map((word) => JSON.parse(word) as unknown);
@@ -153,7 +153,7 @@ describe("qemuArguments", () => {
     expect(args.find((word) => word.includes("cd0"))).toContain('"filename":"/a,b/c.iso"');
   });
 
-  it("appends a template's own arguments, and drops nothing for them", () => {
+  it("appends a template's own arguments, and removes nothing", () => {
     const extraArguments = ["-cpu", "qemu64", "-device", "usb-ehci"];
     const args = argumentsOf({ extraArguments });
     expect(args.slice(-4)).toEqual(extraArguments);

@@ -10,10 +10,10 @@ const untilCancelled = (signal: AbortSignal): Promise<never> =>
     signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
 
-describe("together", () => {
+describe("runInParallel", () => {
   const { signal } = new AbortController();
 
-  it("gives every result in its place", async () => {
+  it("returns the results in order", async () => {
     const results = await runInParallel<[number, string]>(signal, [
       () => Promise.resolve(1),
       () => Promise.resolve("two"),
@@ -21,7 +21,7 @@ describe("together", () => {
     expect(results).toEqual([1, "two"]);
   });
 
-  it("throws the first failure, and cancels and waits for the others", async () => {
+  it("throws the first failure, after it has cancelled and awaited the others", async () => {
     const first = new VmbuildError("INPUT_CHECKSUM", "first");
     let tidied = false;
     const works = [
@@ -72,7 +72,7 @@ describe("a phase", () => {
   }
   const typesOf = (events: readonly EventBody[]): string[] => events.map(({ type }) => type);
 
-  it("stands between two events, the second with a detail of its result", async () => {
+  it("is enclosed by two events, the second with a detail of its result", async () => {
     const { context, events, pass } = contextOf();
     const detail = (result: string): string => `it is ${result}`;
     expect(await context.phase("host", pass(1), { detail })).toBe("done");
@@ -103,7 +103,7 @@ describe("a phase", () => {
     expect(events).toEqual([]);
   });
 
-  it("ends with the cancellation where its failure is a consequence of that", async () => {
+  it("fails with the cancellation where its error is a consequence of that", async () => {
     const { context, events, cancel } = contextOf();
     const reason = new VmbuildError("TERMINATED", "Terminated");
     const work = (): Promise<never> => {

@@ -40,7 +40,7 @@ describe("Meter", () => {
     expect(meter.ownMs).toBe(0);
   });
 
-  it("counts a wait that goes on", () => {
+  it("counts a wait in progress", () => {
     const clock = stoppedClock();
     const meter = new Meter(clock.now);
     void meter.waitFor(() => new Promise<void>(() => {}));

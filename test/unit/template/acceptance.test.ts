@@ -10,7 +10,7 @@ describe("the acceptance section", () => {
     expect((await load(templateText())).acceptance).toBeUndefined();
   });
 
-  it("fills in what is not said", async () => {
+  it("fills in defaults", async () => {
     const { acceptance } = await load(
       withChecks(
         { name: "up", http: "/", within: "5m" },
@@ -32,7 +32,7 @@ describe("the acceptance section", () => {
     });
   });
 
-  it("takes variables, and leaves the shell its own", async () => {
+  it("replaces variables, but not the shell's own", async () => {
     const { acceptance } = await load(
       templateText({
         variables: { model: { default: "devstral" }, port: { default: 8443 } },

@@ -32,7 +32,7 @@ describe("the JSON Schema", () => {
     for (const ref of refs) expect(definitions).toHaveProperty(ref.replace("#/$defs/", ""));
   });
 
-  it("accepts a reference where a number or a word is wanted", () => {
+  it("accepts a reference where a number or a keyword is expected", () => {
     const { cpus } = schema.properties?.["machine"]?.properties ?? {};
     expect(cpus).toMatchObject({
       anyOf: [{ type: "integer", minimum: 1 }, { $ref: "#/$defs/reference" }],
