@@ -1,4 +1,4 @@
-/** The package as its users get it: packed, and installed into an empty folder. */
+/** The package as users get it: packed, and installed into an empty folder. */
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const project = join(folder, "project");
   await mkdir(project);
   await writeFile(join(project, "package.json"), '{ "private": true, "type": "module" }');
-  // Without install scripts: ssh2's native part is optional, and takes a compiler.
+  // Without install scripts: ssh2's native part is optional and needs a compiler.
   const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"];
   run("npm", ["install", ...flags, join(folder, packed[0].filename)], project);
   installed = join(project, "node_modules", "vmbuild");

@@ -111,18 +111,18 @@ async function launch(
   return machine;
 }
 
-/** How often a machine dropped the code that it translated. */
+/** Returns how often a machine has dropped its translated code. */
 async function drops(machine: RunningMachine): Promise<number> {
   const line = { "command-line": "info jit" };
   const text = await machine.qmp.execute<string>("human-monitor-command", line);
   return Number(/TB flush count +(\d+)/.exec(text)?.[1]);
 }
 
-/** A machine whose firmware restarts and then hangs, from `cont` on. */
+/** Starts a machine whose firmware restarts and then hangs, once `cont` is sent. */
 async function launchHanging(timeoutMs?: number): Promise<RunningMachine> {
   const image = Buffer.alloc(64 * 1024, 0xf4);
   image.write(HANGING_FIRMWARE, 0, "hex");
-  // The reset vector jumps to the image's beginning.
+  // The reset vector jumps to the beginning of the image.
   image.write("ea000000f0", 0xfff0, "hex");
   await writeFile(join(folder, "firmware"), image);
   return launch(["-bios", join(folder, "firmware")], { timeoutMs, paused: true });
@@ -147,7 +147,7 @@ it("resets a machine again whose firmware hangs after a restart, with a note", a
 it("does not reset a guest without console output that reads its disk", async () => {
   const machine = await launch(
     [
-      // With graphics SeaBIOS says nothing on the serial console.
+      // With graphics, SeaBIOS writes nothing to the serial console.
       ...["-machine", "graphics=on"],
       ...["-debugcon", `file:${join(folder, "debug")}`],
     ],
@@ -196,7 +196,7 @@ it("stops watching when the guest has answered, and watches again after the next
   await until(() => waits.length === 1);
   answered();
   expect(waits[0]?.aborted).toBe(true);
-  // The reset that is not the guest's is not watched.
+  // A reset that the guest did not request is not watched.
   await machine.qmp.execute("system_reset");
   await until(async () => (await readText("console")) === "1\n3\n");
   expect(waits).toHaveLength(1);
@@ -213,17 +213,17 @@ it("drops an emulated machine's translated code when the guest restarts, and lea
   const chardevs = await machine.qmp.execute("query-chardev");
   expect(JSON.stringify(chardevs)).not.toContain("restart-gdb");
   expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
-  // It can be done again.
+  // It can be repeated.
   await flushTranslations(machine, join(folder, "again.gdb"));
   await until(async () => (await drops(machine)) === 2);
   expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
-  // The guest is where it was: the next reset finds it in its third boot.
+  // The guest's state is unchanged: the next reset is followed by its third boot.
   await machine.qmp.execute("system_reset");
   await until(async () => (await readText("console")) === "1\n3\n");
 });
 
 it("resumes a guest that cannot execute the single step", async () => {
-  // Halts at once, with its interrupts masked.
+  // Halts at once, with interrupts disabled.
   await writeFile(join(folder, "firmware"), Buffer.alloc(64 * 1024, 0xf4));
   const machine = await launch(["-bios", join(folder, "firmware")]);
   const dropping = flushTranslations(machine, join(folder, "halted.gdb"), 200);

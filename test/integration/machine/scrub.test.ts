@@ -48,14 +48,14 @@ it("overwrites every occurrence, and nothing else", async () => {
 
   expect(await scrubDisk(disk, ["other text", KEY], signal)).toBe(places.length);
   expect((await readDisk()).equals(expected)).toBe(true);
-  // What the base brings is the base's own.
+  // Content of the base is not changed.
   expect(expected.indexOf(KEY)).toBe(15 * MIB);
   expect(await scrubDisk(disk, [KEY], signal)).toBe(0);
 });
 
 it("finds matches across clusters that are not adjacent in the file", async () => {
   const cluster = 64 * 1024;
-  // Written backwards, so that the later cluster comes first in the file.
+  // Written in reverse order, so that the later cluster comes first in the file.
   await write(2 * cluster, Buffer.alloc(cluster, "b"));
   await write(cluster, Buffer.alloc(cluster, "a"));
   await write(2 * cluster - 20, KEY);

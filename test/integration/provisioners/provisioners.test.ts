@@ -1,4 +1,4 @@
-/** The shared provisioners in a real root file system: what they leave, and when they refuse. */
+/** The shared provisioners in a real root file system: results and refusals. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,7 +35,7 @@ describe("81-configure-ssh.sh", () => {
       expect(lines).toContain("permitrootlogin without-password");
       expect(lines).toContain("usedns no");
     }
-    // Somebody's own block stays.
+    // The user's own block remains.
     expect(await tree.ask("tail -n 2 /etc/ssh/sshd_config")).toBe(
       "Match User backup\n  PasswordAuthentication no",
     );

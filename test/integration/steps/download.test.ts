@@ -22,7 +22,9 @@ import type { Sshd } from "../../support/sshd.js";
 
 let sshd: Sshd;
 let guest: Guest;
-/** The run's output folder, the user's own folder on the host, and one that stands for the guest. */
+/**
+ * Output folder of the run, the user's folder on the host, and a folder that represents the guest.
+ */
 let outputs: string;
 let home: string;
 let there: string;
@@ -54,7 +56,7 @@ function run(action: object, more: Partial<ActionContext> = {}): Promise<void> {
   } as ActionContext);
 }
 
-/** What a folder holds, by path; a folder's own entry is its name with a slash. */
+/** Returns the content of a folder by path; a folder has a trailing slash. */
 async function contentOf(folder: string): Promise<Record<string, string>> {
   const names = await readdir(folder, { recursive: true });
   const pairs = await Promise.all(

@@ -27,7 +27,7 @@ function run(commands: string[], more: Partial<ActionContext> = {}): Promise<voi
   } as ActionContext);
 }
 
-/** The processes that have this word in their argument list. */
+/** Returns the processes with this argument. */
 async function processesWith(word: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
@@ -39,7 +39,7 @@ async function processesWith(word: string): Promise<number[]> {
 
 const countWith = async (word: string): Promise<number> => (await processesWith(word)).length;
 
-/** Ends what a test left running on purpose. */
+/** Kills processes that a test left running on purpose. */
 async function killWith(word: string): Promise<void> {
   for (const pid of await processesWith(word)) process.kill(pid, "SIGKILL");
 }
@@ -93,7 +93,7 @@ describe("a local action", () => {
 
   it("ends with its shell when a background child keeps the output open", async () => {
     try {
-      // Forty seconds are longer than an end may take, and shorter than the test's own limit.
+      // Forty seconds exceed the time in which it should end, but not the test's own limit.
       await run(["sleep 271831 & echo started"], { timeoutMs: 40_000 });
       expect(lines).toEqual(["local stdout started"]);
       expect(await countWith("271831")).toBe(1);

@@ -44,7 +44,7 @@ describe("the report", () => {
       { name: "later", checks: [bad] },
     ]);
     const xml = formatJunit(report);
-    // Python's parser is a strict one.
+    // Python's parser is strict.
     const script = [
       "import sys, json, xml.etree.ElementTree as e",
       "r = e.fromstring(sys.stdin.buffer.read())",

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { EventParser } from "../../../src/acceptance/sse.js";
 import { streamProblem } from "../../../src/acceptance/stream.js";
 
-/** The events of a text that comes in pieces of so many bytes. */
+/** Parses a text that arrives in chunks of this size. */
 function parse(text: string, size: number) {
   const parser = new EventParser();
   const bytes = Buffer.from(text);

@@ -6,7 +6,7 @@ import { raw } from "../../../src/artifact/formats/raw.js";
 
 type Choice = Pick<CompactOptions, "format" | "compression" | "reproducible">;
 
-/** The arguments for a template's choice. */
+/** Returns the arguments for the settings of a template. */
 function convertArguments(
   choice: Choice & Pick<CompactOptions, "source" | "destination">,
 ): string[] {

@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** A new artifact, staged in the order in which a build happens to make its files. */
+/** Stages a new artifact, in the order in which a build creates its files. */
 async function stage(): Promise<Staging> {
   const staging = new Staging(folder);
   await writeFile(staging.reserve("demo.qcow2", "image"), "new\n");
@@ -94,7 +94,7 @@ describe("Staging", () => {
   });
 
   it.each([
-    // A folder in the way stops the renames at that name, as a crash there would.
+    // A folder at that name makes the rename fail, like a crash at that point.
     ["the image", "demo.qcow2", { "demo.qcow2.sha256": "old sha256" }],
     ["the sums", "demo.qcow2.sha256", { "demo.qcow2": "new\n" }],
     ["the manifest", "manifest.json", undefined],

@@ -1,4 +1,4 @@
-/** What each output format is, and what templates may say of it. */
+/** Output formats, and their settings in templates. */
 import { describe, expect, it } from "vitest";
 import { compressionOf } from "../../../src/artifact/compact.js";
 import {

@@ -125,7 +125,7 @@ describe("a secret", () => {
     expect(one).toMatch(/^--password <secret [0-9a-f]{24}> <secret [0-9a-f]{24}>$/);
     expect((await createRedact(["hunter2", "hunter"]))("--password hunter2 hunter")).toBe(one);
     expect((await createRedact(["other"]))("--password other")).not.toBe(one);
-    // A plain hash could be looked up in a list of passwords.
+    // A plain hash could be found in a list of hashed passwords.
     expect(one).not.toContain(createHash("sha256").update("hunter2").digest("hex").slice(0, 24));
   });
 

@@ -6,7 +6,10 @@ import { createRoot } from "../../../src/cli/program.js";
 const root = createRoot(() => {});
 const bash = completionScript("bash", root);
 
-/** What bash offers for the last of some words; vmbuild itself is a function with fixed answers. */
+/**
+ * Returns bash's completions for the last argument; vmbuild itself is a function with fixed
+ * answers.
+ */
 function offered(...words: string[]): string[] {
   const quoted = words.map((word) => `'${word}'`).join(" ");
   const script = `

@@ -1,4 +1,4 @@
-/** The generated files are up to date and name all that there is. */
+/** The generated files are up to date and complete. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";

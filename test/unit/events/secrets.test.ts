@@ -43,7 +43,7 @@ describe("a secret is masked", () => {
       const text = Buffer.from(`${"x".repeat(shift)}${SECRET}and more`).toString(encoding);
       const masked = masking(SECRET).mask(text);
       expect(masked).toContain("***");
-      // Beside the mask stand only the neighbours, and the two characters shared with them.
+      // Besides the mask, only the neighbours and the two characters shared with them remain.
       expect(masked.replace("***", "").length).toBeLessThanOrEqual(Math.ceil(shift / 3) * 4 + 14);
     }
   });

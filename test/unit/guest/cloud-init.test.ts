@@ -12,15 +12,15 @@ const OFF = new VmbuildError("MACHINE_DIED", "The guest powered itself off", {
   details: { byGuest: true },
 });
 
-/** What a guest says of one of its boots: cloud-init's status, then what lies ahead. */
+/** Answers of a guest during one boot: cloud-init's status, then the pending shutdown. */
 interface Boot {
   readonly status: string | VmbuildError;
   readonly systemState?: SystemState;
-  /** What its log has. */
+  /** Lines of its log. */
   readonly log?: readonly string[];
 }
 
-/** Waits for a guest that goes through these boots; the last one stays for good. */
+/** Waits for a guest that goes through these boots; the last one does not end. */
 async function wait(boots: readonly Boot[], connects?: VmbuildError) {
   const notes: string[] = [];
   let present = 0;

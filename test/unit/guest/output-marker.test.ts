@@ -4,7 +4,7 @@ import { errorOf } from "../../support/inputs.js";
 
 const printed = (mark: OutputMarker, pid = 77): string => `${mark.id}:${pid}:\n`;
 
-/** Reads a text in pieces of so many bytes. */
+/** Reads a text in chunks of this size. */
 function read(mark: OutputMarker, text: Buffer | string, size = 1_000_000) {
   const reader = new MarkedOutput(mark);
   const all = Buffer.from(text as string);

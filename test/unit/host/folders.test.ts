@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** What the kernel says, as vmbuild's own error. */
+/** Returns vmbuild's error for a failed system call. */
 async function asError(work: Promise<unknown>): Promise<VmbuildError> {
   return work.then(
     () => expect.unreachable("it went well"),
@@ -149,7 +149,7 @@ describe("a folder", () => {
   });
 });
 
-/** Errors under HOME's own folders are looked at as those of the state folder. */
+/** Rethrows an error as one of the state folder. */
 function rethrow(error: unknown): never {
   vi.stubEnv("XDG_STATE_HOME", join(folder, "file"));
   throw asVmbuildError(error);

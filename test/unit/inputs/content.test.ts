@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { imageCandidates } from "../../../src/inputs/archive.js";
 import { recognize } from "../../../src/inputs/content.js";
 
-/** A file of 72 KiB that is a pattern of no meaning, with some bytes at some places. */
+/** Returns a file of 72 KiB with a meaningless pattern, and some bytes at some places. */
 function fileWith(...places: readonly [number, string | readonly number[]][]): Buffer {
   const head = Buffer.alloc(72 * 1024, 0xa5);
   for (const [offset, bytes] of places) {

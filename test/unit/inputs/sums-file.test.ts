@@ -13,7 +13,7 @@ const other = hex("sha256", "b");
 const whirlpool = "ab".repeat(64);
 const groups = (sha512 ?? "").toUpperCase().replaceAll(/(.{8})/g, "$1 ");
 
-/** The first algorithm that is tried, and the digest. */
+/** Returns the first algorithm that is tried, and the digest. */
 function found(text: string, source = "sums"): unknown {
   const [sum, ...more] = findSum(text, "a", source).expected;
   expect(more).toEqual([]);

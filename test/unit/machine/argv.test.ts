@@ -5,7 +5,7 @@ import type { MachineFiles, MachineShape } from "../../../src/machine/shape.js";
 
 const GIB = 2 ** 30;
 
-/** The default machine. */
+/** Default machine. */
 const kvm: MachineShape = {
   name: "vmbuild-demo",
   binary: "qemu-system-x86_64",
@@ -30,7 +30,7 @@ function argumentsOf(shape: Partial<MachineShape> = {}, more: Partial<MachineFil
   return qemuArguments({ ...kvm, ...shape }, { ...files, ...more });
 }
 
-/** Whether the words follow each other. */
+/** Returns whether the arguments occur in this order without a gap. */
 function has(args: readonly string[], words: readonly string[]): boolean {
   return args.some((_, at) => words.every((word, i) => args[at + i] === word));
 }

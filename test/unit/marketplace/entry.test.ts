@@ -1,4 +1,4 @@
-/** The marketplace entry: what is filled in, what stays, and what is refused. */
+/** The marketplace entry: filled-in, unchanged and refused keys. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ async function compose(text: string, more: Partial<Manifest> = {}): Promise<stri
   return composeEntry(path, { manifest: { ...manifest, ...more }, url });
 }
 
-/** What is wrong, without the folder. */
+/** Returns the problems, without the folder. */
 async function problems(text: string): Promise<string[]> {
   const error = await errorOf(compose(text));
   expect(error.code).toBe("MARKETPLACE_INVALID");

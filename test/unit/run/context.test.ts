@@ -4,7 +4,7 @@ import type { EventBody } from "../../../src/events/types.js";
 import { createContext, runInParallel } from "../../../src/run/context.js";
 import { Meter } from "../../../src/run/meter.js";
 
-/** Ends when it is cancelled, with that reason. */
+/** Rejects when it is cancelled, with the reason. */
 const untilCancelled = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
@@ -53,7 +53,10 @@ describe("runInParallel", () => {
 });
 
 describe("a phase", () => {
-  /** A context with only what a phase uses. The clock of its meter stands until it is moved. */
+  /**
+   * Creates a context with only the fields that a phase uses. The clock of its meter stands still
+   * until a test moves it.
+   */
   function contextOf() {
     let now = 0;
     const events: EventBody[] = [];

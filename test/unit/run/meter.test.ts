@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Meter } from "../../../src/run/meter.js";
 
-/** A clock that stands still until a test moves it. Milliseconds. */
+/** Creates a clock that stands still until a test moves it. Milliseconds. */
 function stoppedClock() {
   let now = 1000;
   return {

@@ -1,4 +1,4 @@
-/** The CONTEXT disk's variables, and that no value of theirs is obeyed by the shell that reads them. */
+/** Variables of the CONTEXT disk. The shell that reads them must not execute any value. */
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { contextAddress, contextScript, contextVariables } from "../../../src/seed/context.js";

@@ -31,7 +31,7 @@ async function configOf(more: Partial<SeedOptions> = {}): Promise<Record<string,
   return parse(text) as Record<string, unknown>;
 }
 
-/** The parts of the message that a seed with user-data is: each with its headers and its body. */
+/** Returns the parts of the MIME message in a seed with user-data: headers and body of each. */
 async function partsOf(content: string | Buffer, user = "root") {
   const path = await userData(content);
   const message = (await composeSeed({ ...options, user, userData: path }))["user-data"];
@@ -47,7 +47,7 @@ async function partsOf(content: string | Buffer, user = "root") {
   });
 }
 
-/** What cloud-init gets of the template's own user-data, which is encoded unless it is MIME. */
+/** Returns the template's user-data as cloud-init gets it; it is encoded unless it is MIME. */
 async function carried(content: string | Buffer): Promise<Buffer> {
   const [part] = await partsOf(content);
   expect(part?.headers.split("\n")).toEqual([

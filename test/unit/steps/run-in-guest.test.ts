@@ -10,7 +10,7 @@ import { errorOf } from "../../support/inputs.js";
 const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
 const GOING: SystemState = { pendingShutdown: { kind: "reboot", at: undefined } };
 
-/** Runs a script in a guest that ends it so, and has this ahead of it. */
+/** Runs a script with this end in a guest with this pending shutdown. */
 function run(
   content: string,
   end: ScriptEnd | VmbuildError,

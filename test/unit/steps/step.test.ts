@@ -9,7 +9,7 @@ import { errorOf } from "../../support/inputs.js";
 
 const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
 
-/** A step in a guest of which each command ends as `answer` says. */
+/** Creates a step in a guest whose commands end as `answer` says. */
 function sandbox(answer: (script: string, attempt: number) => ScriptEnd | Promise<ScriptEnd>) {
   const events: EventBody[] = [];
   const log: string[] = [];

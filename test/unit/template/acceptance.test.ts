@@ -1,4 +1,4 @@
-/** The acceptance section: what it means where little is said, and what is wrong with it. */
+/** The acceptance section: defaults and errors. */
 import { describe, expect, it } from "vitest";
 import { load, loadError, templateText } from "./support.js";
 
@@ -93,7 +93,7 @@ describe("the acceptance section", () => {
         'acceptance.rounds[0].checks[1].name: the name "x" is used by another check',
       ),
     ]);
-    // Two rounds may each have one of the same name.
+    // Two rounds may have checks of the same name.
     const two = [1, 2].map((n) => ({ name: `round ${n}`, checks: [one] }));
     await load(section({ checks: [check], rounds: two }));
   });

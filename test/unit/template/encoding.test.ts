@@ -36,7 +36,7 @@ describe("a template and a variables file", () => {
     const bytes = encode(text);
     const template = await loadBytes(bytes, values);
     expect(template.description).toBe("Grüße 🚀");
-    // What `sha256sum` says of the file.
+    // Digest as computed by `sha256sum`.
     expect(template.digest).toBe(createHash("sha256").update(bytes).digest("hex"));
   });
 

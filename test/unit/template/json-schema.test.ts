@@ -4,7 +4,7 @@ import { templateJsonSchema } from "../../../src/template/json-schema.js";
 
 type Json = Record<string, unknown>;
 
-/** Every object inside a value. */
+/** Yields every object inside a value. */
 function* objectsIn(value: unknown): Generator<Json> {
   if (typeof value !== "object" || value === null) return;
   if (!Array.isArray(value)) yield value as Json;

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { LoadOptions } from "../../../src/template/load.js";
 import { load, loadError, makeFolder, templateText } from "./support.js";
 
-/** A template whose description is the value of `x`. */
+/** Returns a template whose description is the value of `x`. */
 const withVariable = (declaration: Record<string, unknown>): string =>
   templateText({ variables: { x: declaration }, description: "${var.x}!" });
 

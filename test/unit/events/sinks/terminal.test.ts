@@ -3,7 +3,7 @@ import { createTerminalSink } from "../../../../src/events/sinks/terminal.js";
 import type { EventBody, Sink } from "../../../../src/events/types.js";
 import { START, Terminal, eventAt, output, runStarted } from "../support.js";
 
-// The clock and the redraw timer are the test's; everything else is real.
+// Only the clock and the redraw timer are fake.
 beforeEach(
   () => void vi.useFakeTimers({ now: START, toFake: ["setInterval", "clearInterval", "Date"] }),
 );
@@ -166,7 +166,7 @@ describe("the live terminal", () => {
     emit(output("console ".repeat(12)));
     pass(100);
     terminal.columns = 50;
-    // What a terminal that reflows makes of the lines that are wider than it is now.
+    // A terminal that reflows wraps the lines that are wider than it is now.
     const reflowed = terminal.screen.split("\n").map((line) => Math.ceil(line.length / 50));
     terminal.text = "";
     terminal.emit("resize");
@@ -243,7 +243,7 @@ describe("the live terminal", () => {
     emit({ type: "warning", message: evil, hint: evil });
     emit({ type: "step.failed", step: evil, index: 1, total: 1, durationMs: 1 });
     emit({ type: "paused", reason: evil, release: evil });
-    // The terminal of these tests throws at any that arrives.
+    // The terminal of these tests throws at any control character.
     expect(terminal.screen).toContain("text");
   });
 

@@ -27,7 +27,7 @@ const chainOf = (...values: string[]): ManifestChain => ({
   steps: steps.map(({ name }, index): Manifest => ({ name, "action 1 run": values[index] ?? "" })),
 });
 
-/** A store as a run of this chain would have left it. */
+/** Creates a store as left by a run of this chain. */
 function storeOf(chain: ManifestChain, changes: Partial<Record<number, Partial<Checkpoint>>> = {}) {
   const checkpoints: Checkpoint[] = [];
   let parent = "";
@@ -136,7 +136,7 @@ it("respects --from, --force and steps that are never cached", async () => {
     options: {},
   });
   expect([each.cachedSteps, each.steps[2]?.reason]).toEqual([2, '"cache": false']);
-  // Whichever of the two comes first.
+  // The first of the two counts.
   const both = await decide({
     chain,
     steps: never("one"),
@@ -152,7 +152,7 @@ it("resumes from a checkpoint that was modified with ssh --save, and reports it"
   const store = storeOf(chain, { 2: { changedByHand: "nonce" } });
   const decision = await decide({ chain, steps, store, texts, options: {} });
   expect([decision.cachedSteps, decision.changedByHand]).toEqual([3, ["two"]]);
-  // Without that state, what was made on top of it is not this template's.
+  // Without that checkpoint, those of later steps are not valid for this template.
   const without = store.checkpoints.filter(({ index }) => index !== 2);
   const clean: StoredCheckpoints = { ...store, checkpoints: without };
   expect((await decide({ chain, steps, store: clean, texts, options: {} })).cachedSteps).toBe(1);
