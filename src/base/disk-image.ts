@@ -35,7 +35,7 @@ export interface ImageContext {
 export interface UsableImage {
   /** Absolute path: the file itself, or the image created from it. */
   readonly path: string;
-  /** Whether it was unpacked or converted. */
+  /** True when it was unpacked or converted. */
   readonly isConverted: boolean;
   /** `sha256:<hex>` of the image and its extents, where it has any. */
   readonly digest?: string;

@@ -77,7 +77,7 @@ export interface BaseKind<D> {
   /** Keys of the definition, for messages: `{url, checksum}`. */
   readonly form: string;
   readonly schema: z.ZodType<D>;
-  /** Whether the image may refer to other files of this host, such as a backing file. */
+  /** True when the image may refer to other files of this host, such as a backing file. */
   readonly mayUseOtherFiles: boolean;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;

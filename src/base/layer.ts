@@ -9,7 +9,7 @@ export interface Layer {
   /** Subject of a message: `The base URL`, `disk.raw in the base URL`. */
   readonly what: string;
   readonly content: Content;
-  /** Whether the file is in the scratch folder. */
+  /** True when the file is in the scratch folder. */
   readonly isTemporary: boolean;
   /** Absolute paths of files that contain data of the image. */
   readonly extents: readonly string[];

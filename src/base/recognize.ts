@@ -15,7 +15,7 @@ export interface BaseFile {
   readonly origin: string;
   /** `sha256:<hex>`; computed where it is needed but not known. */
   readonly digest?: string | undefined;
-  /** Whether the file is the user's own and may refer to other files of this host. */
+  /** True for a file that is the user's own and may refer to other files of this host. */
   readonly isLocal: boolean;
 }
 

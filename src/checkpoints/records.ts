@@ -69,7 +69,7 @@ const checkpointSchema = z.object({
   /** Set to a unique value when the checkpoint was modified with `vmbuild ssh --save`. */
   changedByHand: z.string().optional(),
   /**
-   * Whether the disk was synced after saving. Otherwise a power failure may have lost the snapshot.
+   * True when the disk was synced after saving. Otherwise a power failure may have lost the snapshot.
    */
   synced: z.boolean(),
 });

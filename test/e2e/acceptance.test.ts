@@ -1,4 +1,7 @@
-/** A small image with a web service, configured by its CONTEXT disk: booted, tested, found wanting. */
+/**
+ * Builds a small image with a web service that its CONTEXT disk configures, boots it and tests it,
+ * with passing and failing checks.
+ */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -6,7 +9,9 @@ import type { Sandbox } from "../support/e2e.js";
 import { createSandbox, processesOf } from "../support/e2e.js";
 import { makeCertificate } from "../support/https-server.js";
 
-/** Stands for an appliance: reads its password from the CONTEXT disk at each start. */
+/**
+ * Service that stands for an appliance: it reads its password from the CONTEXT disk at each start.
+ */
 const SERVICE = `import base64, http.server, json, ssl, time
 expected = open("/run/app.password").read()
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,7 +47,7 @@ server.socket = tls.wrap_socket(server.socket, server_side=True)
 server.serve_forever()
 `;
 
-/** What one-context does, as far as this service needs it. */
+/** Script that does what one-context does, as far as this service needs it. */
 const READ_CONTEXT = `#!/bin/sh
 set -eu
 umask 077
@@ -167,7 +172,7 @@ beforeAll(async () => {
             write: "/etc/systemd/system/broken.service",
             content: unit("[Service]", "Type=oneshot", "ExecStart=/bin/false"),
           },
-          // cloud-init reads CONTEXT disks too; by itself it would not let root in.
+          // cloud-init reads CONTEXT disks too; by default it would not let root log in.
           { write: "/etc/cloud/cloud.cfg.d/99-root.cfg", content: "disable_root: false\n" },
           { run: "systemctl enable app" },
         ],
@@ -203,14 +208,14 @@ it("passes its checks, and again after a restart with a new password", async () 
   expect(ended.exitCode).toBe(0);
   const xml = await readFile(join(sandbox.folder, "report.xml"), "utf8");
   expect(xml).toContain('<testsuites name="small" tests="25" failures="0"');
-  // Each start has a console of its own.
+  // Each start has its own console log.
   for (const name of ["c", "c.2"]) {
     expect(await readFile(join(sandbox.folder, name), "utf8")).toContain("Linux version");
   }
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("finds what is wrong, says why, and ends with 8", async () => {
+it("reports failures with their reasons, and exits with 8", async () => {
   const ended = await sandbox.vmbuild("test", failing, "--output", sandbox.output, "--json");
   expect(ended.exitCode).toBe(8);
   const report = JSON.parse(ended.stdout) as {
@@ -233,7 +238,7 @@ it("finds what is wrong, says why, and ends with 8", async () => {
   expect(ended.stderr).toContain("small: 7 of 9 acceptance checks failed");
 });
 
-it("is looked into over SSH with a CONTEXT disk, its console going to a file", async () => {
+it("accepts SSH with a CONTEXT disk, and logs its console to a file", async () => {
   const console = join(sandbox.folder, "console.log");
   const ended = await sandbox.vmbuild(
     ...["boot", template, "--output", sandbox.output, "--console", console],

@@ -1,4 +1,4 @@
-/** A run goes on where an earlier one can be trusted, and says why it does no more. */
+/** Resuming from checkpoints, and the reported reasons for running steps. */
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,18 +7,19 @@ import { z } from "zod";
 import type { Sandbox, Ended } from "../support/e2e.js";
 import { createSandbox, requireDone } from "../support/e2e.js";
 
-/** A step that leaves its mark, and keeps what it found. */
+/** Returns a command that appends to a file and prints the file. */
 const mark = (text: string) => `echo ${text} >>/root/steps; cat /root/steps`;
 
 const QUICK = { output: { compression: "none" } };
 
-/** The names of the steps that a run ran, in order. */
+/** Returns the names of the steps that ran, in order. */
 function stepsRun({ stderr }: Ended): string[] {
   return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) done/g)].map(([, name]) => name ?? "");
 }
 
-function stepsKept({ stderr }: Ended): string[] {
-  return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) kept/g)].map(([, name]) => name ?? "");
+/** Returns the names of the cached steps, in order. */
+function stepsCached({ stderr }: Ended): string[] {
+  return [...stderr.matchAll(/step \[\d+\/\d+\] (\S+) cached/g)].map(([, name]) => name ?? "");
 }
 
 const explained = z.object({
@@ -76,7 +77,7 @@ describe("a template that changes", () => {
   });
   afterAll(() => sandbox[Symbol.asyncDispose]());
 
-  it("runs all steps the first time, and nothing the second", async () => {
+  it("runs all steps the first time, and none the second", async () => {
     requireDone(first);
     expect(stepsRun(first)).toEqual(["one", "two", "three"]);
     expect(await result()).toBe("a\nb\nc\n");
@@ -87,7 +88,7 @@ describe("a template that changes", () => {
     expect(second.stderr).toContain("is up to date");
   });
 
-  it("says what changed before it runs anything", async () => {
+  it("reports what changed before it runs anything", async () => {
     expect(await explain()).toMatchObject({ upToDate: true });
     const other = await explain("--var", "token=hunter2");
     expect(firstThatRuns(other)).toEqual({
@@ -102,7 +103,7 @@ describe("a template that changes", () => {
       reason: "tree/deep/file.txt changed (1 line)",
     });
     expect(changed.start).toBe("checkpoint");
-    // Only what a file holds counts, not when it was written.
+    // The content of a file counts, not its time stamp.
     await writeFile(file, "a\nb\nc\n");
     expect(await explain()).toMatchObject({ upToDate: true });
     const memory = await explain("--memory", "800M");
@@ -110,7 +111,7 @@ describe("a template that changes", () => {
     expect(memory.steps[0]?.reason).toContain("machine.memory changed (768 MiB to 800 MiB)");
   });
 
-  it("keeps no secret in what it writes down", async () => {
+  it("writes no secret to its records", async () => {
     const records = await readFile(join(sandbox.buildFolder("three"), "checkpoints.json"), "utf8");
     expect(records).not.toContain("opensesame");
     expect(records).not.toContain(Buffer.from("opensesame").toString("base64"));
@@ -121,24 +122,24 @@ describe("a template that changes", () => {
     const third = await sandbox.build(template).ended;
     requireDone(third);
     expect(third.stderr).toContain("step 3 (three) runs: action 1 run changed");
-    expect([stepsKept(third), stepsRun(third)]).toEqual([["one", "two"], ["three"]]);
+    expect([stepsCached(third), stepsRun(third)]).toEqual([["one", "two"], ["three"]]);
     expect(await result()).toBe("a\nb\nC\n");
 
     await write("a", "B", "C");
     const second = await sandbox.build(template).ended;
-    expect([stepsKept(second), stepsRun(second)]).toEqual([["one"], ["two", "three"]]);
+    expect([stepsCached(second), stepsRun(second)]).toEqual([["one"], ["two", "three"]]);
     expect(await result()).toBe("a\nB\nC\n");
 
     await write("A", "B", "C");
     const all = await sandbox.build(template).ended;
-    expect([stepsKept(all), stepsRun(all)]).toEqual([[], ["one", "two", "three"]]);
-    // Not even then does the guest boot.
+    expect([stepsCached(all), stepsRun(all)]).toEqual([[], ["one", "two", "three"]]);
+    // The guest does not boot even then.
     expect(all.stderr).toContain("resume done");
     expect(await result()).toBe("A\nB\nC\n");
     expect(second.stderr + third.stderr + all.stderr).not.toContain("Error");
   });
 
-  it("makes an altered or lost image again without a step", async () => {
+  it("recreates an altered or lost image without a step", async () => {
     await appendFile(join(sandbox.output, "three-0.0.0.qcow2"), "x");
     const altered = await sandbox.build(template).ended;
     expect(altered.stderr).toContain("The image is rebuilt");
@@ -152,25 +153,25 @@ describe("a template that changes", () => {
     expect(await result()).toBe("A\nB\nC\n");
   });
 
-  it("goes back to a state that still fits when a change is undone", async () => {
+  it("uses an older valid checkpoint when a change is undone", async () => {
     await write("a", "b", "c");
     expect(await explain()).toMatchObject({ start: "checkpoint", upToDate: false });
     expect((await explain()).steps.map(({ kept }) => kept)).toEqual([true, true, true]);
   });
 
-  it("begins where it is told to, and stops where it is told to", async () => {
+  it("respects --from and --until", async () => {
     const ended = await sandbox.build(template, "--from", "two", "--until", "two").ended;
     requireDone(ended);
-    expect([stepsKept(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
+    expect([stepsCached(ended), stepsRun(ended)]).toEqual([["one"], ["two"]]);
     expect(ended.stderr).toContain("stopped after two");
-    // What was made on top of the old state is not on top of the new one.
+    // Checkpoints of later steps on top of the old one are not valid for the new one.
     expect((await explain()).steps.map(({ kept }) => kept)).toEqual([true, true, false]);
     const wrong = await sandbox.build(template, "--from", "four").ended;
     expect(wrong.exitCode).toBe(2);
     expect(wrong.stderr).toContain("Its steps are one, two, three");
   });
 
-  it("starts clean when the working disk is not what it left", async () => {
+  it("starts from the base when the working disk was modified", async () => {
     const disk = join(sandbox.buildFolder("three"), "disk.qcow2");
     await truncate(disk, 50_000_000);
     const ended = await sandbox.build(template, "--until", "one").ended;
@@ -178,7 +179,7 @@ describe("a template that changes", () => {
     expect(ended.stderr).toContain("checkpoints cannot be used");
     expect(stepsRun(ended)).toEqual(["one"]);
 
-    // A cluster in the middle: the file is as long as before.
+    // A cluster in the middle: the file's size does not change.
     const whole = await readFile(disk);
     const middle = Math.floor(whole.length / 2);
     whole.fill(0xff, middle, middle + 65536);

@@ -1,4 +1,4 @@
-/** Ends that nobody planned: of QEMU, of vmbuild, and by the user's hand. */
+/** Unexpected ends: of QEMU, of vmbuild, and by the user. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -13,7 +13,7 @@ afterEach(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
 
-/** A build that is soon in the middle of a step, and stays there for longer than a test may take. */
+/** Writes a template whose step starts soon and runs longer than the test. */
 async function longStep(name: string): Promise<string> {
   return sandbox.template({
     name,
@@ -22,7 +22,7 @@ async function longStep(name: string): Promise<string> {
 }
 const IN_STEP = /\| in the middle/;
 
-/** Nothing of vmbuild's is left: no QEMU, no lock's holder, no socket. */
+/** Checks that vmbuild left nothing behind: no QEMU, no lock process, no socket. */
 async function expectNothingLeft(): Promise<void> {
   expect(await processesOf(sandbox.folder)).toEqual([]);
   expect(await readdir(join(sandbox.runtime, "vmbuild"))).toEqual([]);
@@ -38,13 +38,13 @@ it("ends soon after QEMU was killed, and names the signal", async () => {
   expect(exitCode).toBe(5);
   expect(stderr).toContain("QEMU was terminated by SIGKILL while the build still needed it");
   expect(stderr).toContain("[MACHINE_DIED]");
-  // The end of QEMU ended it, and no deadline of its own, of the connection or of the step.
+  // The death of QEMU ended the step, not a deadline of the connection or the step.
   const error = stderr.slice(stderr.indexOf("error:"));
   expect(error).not.toMatch(/timed out|did not end within/);
   await expectNothingLeft();
 });
 
-it("leaves nothing running after SIGKILL, and tidies in the next run, which SIGTERM ends", async () => {
+it("leaves nothing running after SIGKILL, and cleans up in the next run, which SIGTERM ends", async () => {
   const template = await longStep("killed-vmbuild");
   const first = sandbox.build(template);
   await first.until(IN_STEP);

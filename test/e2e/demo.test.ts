@@ -1,4 +1,4 @@
-/** The demo appliance, from its template to a guest that was booted from the finished image. */
+/** Builds the demo appliance and boots the finished image. */
 import { execFileSync } from "node:child_process";
 import { mkdir, readFile, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -19,7 +19,7 @@ let keys: BuildKeys;
 beforeAll(async () => {
   sandbox = await createSandbox();
   const demo = resolve("appliances/demo/demo.json");
-  // The working folder is kept for its keys: they are what must not be in the image.
+  // The working folder is retained for its keys, which must not be in the image.
   ended = await sandbox.build(demo, "--accel", "tcg", "--keep-work").ended;
   if (ended.exitCode !== 0) throw new Error(ended.stderr);
   keys = await loadKeys(join(sandbox.buildFolder("demo"), "keys"));
@@ -28,13 +28,13 @@ afterAll(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
 
-/** What of the build must not be found: both public keys, and lines of the private ones. */
+/** Returns what must not be in the image: both public keys, and lines of the private ones. */
 function traces(): string[] {
   const lines = keys.client.private.split("\n").slice(2, 4);
   return [...tracesOf(keys), ...lines];
 }
 
-it("ends well, and says where the image is", async () => {
+it("succeeds, and reports the image's path", async () => {
   expect(ended.exitCode).toBe(0);
   expect(ended.stdout).toBe(`${join(sandbox.output, NAME)}\n`);
   expect(ended.stderr).toMatch(/demo 1\.0\.0 built in /);
@@ -42,7 +42,7 @@ it("ends well, and says where the image is", async () => {
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("leaves the image, its sums, what it downloaded, and a manifest", async () => {
+it("writes the image, its checksums, its downloads, and a manifest", async () => {
   expect((await readdir(sandbox.output)).toSorted()).toEqual([
     NAME,
     `${NAME}.md5`,
@@ -63,7 +63,7 @@ it("leaves the image, its sums, what it downloaded, and a manifest", async () =>
   );
 });
 
-it("leaves sums that the usual programs accept, and a sound image", () => {
+it("writes checksums that the usual programs accept, and an intact image", () => {
   const check = (program: string, ...args: string[]): string =>
     execFileSync(program, args, { cwd: sandbox.output, encoding: "utf8" });
   expect(check("sha256sum", "-c", `${NAME}.sha256`)).toBe(`${NAME}: OK\n`);
@@ -75,10 +75,10 @@ it("leaves sums that the usual programs accept, and a sound image", () => {
   expect(info).toEqual({ "virtual-size": 4 * 2 ** 30 });
 });
 
-it("has nothing of the build on its disk", async () => {
+it("leaves no traces of the build on the disk", async () => {
   const raw = join(sandbox.folder, "image.raw");
   execFileSync("qemu-img", ["convert", "-O", "raw", join(sandbox.output, NAME), raw]);
-  // The search finds what is there: the kernel's name, for one.
+  // The search is effective: it finds the boot loader's name.
   expect(await textsInFile(raw, ["GNU GRUB", ...traces()])).toEqual(["GNU GRUB"]);
 
   const table = z
@@ -98,7 +98,7 @@ it("has nothing of the build on its disk", async () => {
 it("boots again with another seed, as a machine of its own", async () => {
   const folder = join(sandbox.folder, "again");
   await mkdir(folder, { mode: 0o700 });
-  // Answering at all proves that cloud-init ran once more, and took a new host key from its seed.
+  // An answer proves that cloud-init ran again and used the new host key of its seed.
   await using image = await bootImage(join(sandbox.output, NAME), folder);
   expect(await image.ask("hostname")).toBe("again");
   expect(await image.ask("cat /etc/machine-id")).toMatch(/^[0-9a-f]{32}$/);

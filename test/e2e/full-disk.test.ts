@@ -1,6 +1,6 @@
 /**
- * The host's disk fills in the middle of a save. A file system of its own stands for the disk: in
- * memory, of a size that the test sets, and mounted where only this test's processes see it.
+ * A disk that becomes full while a snapshot is saved. The test mounts a file system of limited size
+ * in memory, visible only to its own processes.
  */
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -15,13 +15,13 @@ beforeAll(async () => {
 });
 afterAll(() => sandbox[Symbol.asyncDispose]());
 
-/** More memory in use than was before, so that nobody could have known that it will not fit. */
+/** Uses more memory than before, so that the size of the snapshot cannot be predicted. */
 const FILL = [
   "mkdir /run/full && mount -t tmpfs -o size=2300M full /run/full",
   "yes | head -c 2100M >/run/full/file",
 ];
 
-it("costs a checkpoint and a warning, never the build", async () => {
+it("costs a checkpoint and causes a warning, but does not fail the build", async () => {
   const template = await sandbox.template({
     name: "full-disk",
     version: "1.0.0",

@@ -1,4 +1,4 @@
-/** One build with every kind of action, under UEFI and cut off from the network. */
+/** Builds an image with every kind of action, under UEFI and without a network. */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -13,11 +13,14 @@ import { createSandbox } from "../support/e2e.js";
 const MIB = 2 ** 20;
 const SECRET = 's3cret-Value\'with "quotes" & more';
 
-/** A file above the size from which uploads go over a plugged disk, and a folder as large. */
+/**
+ * Creates a file above the size from which uploads use a hot-plugged disk, and a folder of that
+ * size.
+ */
 async function makeUploads(folder: string): Promise<void> {
   const tree = join(folder, "tree");
   await mkdir(join(tree, "inner"), { recursive: true });
-  // Not a whole number of sectors.
+  // Not a multiple of the sector size.
   await writeFile(join(folder, "large.bin"), randomBytes(104 * MIB + 123));
   await writeFile(join(tree, "inner/large.bin"), randomBytes(104 * MIB));
   await writeFile(join(tree, "inner/run me.sh"), "#!/bin/sh\necho ran\n");
@@ -29,20 +32,20 @@ async function makeUploads(folder: string): Promise<void> {
 const sha256 = (path: string): string =>
   execFileSync("sha256sum", [path], { encoding: "utf8" }).split(" ")[0] ?? "";
 
-/** Which argument lists on this host hold the text. */
+/** Returns the argument lists on this host that contain the text. */
 async function argumentListsWith(text: string): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.includes(text)) found.push(words);
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (commandLine.includes(text)) found.push(commandLine);
   }
   return found;
 }
 
-/** Milliseconds: on a host that runs other guests, each of its two boots can take minutes. */
+/** Time limit. Each of the two boots can take minutes on a busy host. Milliseconds. */
 const TIMEOUT_MS = 1_800_000;
 
-it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => {
+it("runs every kind of action", { timeout: TIMEOUT_MS }, async () => {
   await using sandbox = await createSandbox();
   await makeUploads(sandbox.folder);
   let visits = 0;
@@ -99,7 +102,7 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
           'test "$(readlink /opt/tree/link)" = "inner/run me.sh"',
           'test "$(stat -c %a /opt/note)" = 604',
           "printf '%s\\n' 'full 2.1' '$HOME stays' | cmp - /opt/note",
-          // It came over disks that were plugged in and taken out again.
+          // It was transferred over hot-plugged disks, which were removed again.
           "dmesg | grep -q 'vd[c-z]'",
           "! ls /dev/vdc",
         ],
@@ -125,7 +128,7 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
   });
   const values = join(sandbox.folder, "values.json");
   await writeFile(values, JSON.stringify({ token: SECRET }));
-  // What an earlier run left there is replaced.
+  // Files of an earlier run are replaced.
   await mkdir(join(sandbox.output, "tree"), { recursive: true });
   await writeFile(join(sandbox.output, "tree/old"), "old");
 
@@ -141,8 +144,8 @@ it("does all that a template can ask for", { timeout: TIMEOUT_MS }, async () => 
 
   expect(stderr).toContain("the secret is ***");
   const run = await sandbox.runFolder("full");
-  const told = [stdout, stderr, execFileSync("grep", ["-rh", "", run], { encoding: "utf8" })];
-  for (const text of told) {
+  const outputs = [stdout, stderr, execFileSync("grep", ["-rh", "", run], { encoding: "utf8" })];
+  for (const text of outputs) {
     expect(text).not.toContain(SECRET);
     expect(text).not.toContain("s3cret-Value");
     expect(text).not.toContain(Buffer.from(`${SECRET}\n`).toString("base64"));

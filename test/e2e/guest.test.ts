@@ -1,4 +1,4 @@
-/** Guests that never become ready, each for another reason. */
+/** Guests that never become ready, for various reasons. */
 import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -38,14 +38,14 @@ it("refuses a guest that answers with another host key", async () => {
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("runs all of cloud-init with user-data of one's own, and reports its errors", async () => {
+it("runs all of cloud-init with user-data, and reports its errors", async () => {
   const seed = await userData("runcmd:", "  - echo ran >/dev/ttyS0", "  - exit 7");
   const template = await sandbox.template({ name: "bad-user-data", seed });
   const { exitCode, stderr } = await sandbox.build(template).ended;
   expect(exitCode).toBe(6);
   expect(stderr).toContain("[GUEST_CLOUD_INIT]");
   expect(stderr).toContain('cloud-init\'s status is "error"');
-  // The module that failed is named.
+  // The output names the module that failed.
   expect(stderr).toContain("scripts");
 });
 
@@ -53,7 +53,7 @@ describe.each([
   { firmware: "bios", words: /No bootable device/ },
   { firmware: "uefi", words: /cannot boot: (Shell>|.*No bootable option or device)/ },
 ])("an empty disk under $firmware", ({ firmware, words }) => {
-  it("is given up as soon as the console says so", async () => {
+  it("gives up on a fatal message on the console", async () => {
     const path = join(sandbox.folder, "empty.qcow2");
     execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", path, "64M"]);
     const name = `empty-${firmware}`;

@@ -1,4 +1,4 @@
-/** What ends a run before any guest boots. */
+/** Errors that end a run before a guest boots. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execFileSync } from "node:child_process";
@@ -17,7 +17,7 @@ afterEach(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
 
-/** A disk of 8 MiB with noise in it, as a download. */
+/** Creates a disk of 8 MiB with random data, to be downloaded. */
 async function noisyImage(): Promise<Buffer> {
   const path = join(sandbox.folder, "noise.qcow2");
   const raw = join(sandbox.folder, "noise.raw");
@@ -27,13 +27,13 @@ async function noisyImage(): Promise<Buffer> {
 }
 
 describe("a base behind an address", () => {
-  it("resumes a download that was cut, and boots from it", async () => {
+  it("resumes an interrupted download, and boots from it", async () => {
     await using server = await startFileServer();
     const content = await noisyImage();
     const url = server.serve("/base.qcow2", { content, etag: '"1"' });
-    server.misbehave("/base.qcow2", { kind: "cut", after: 3_000_000 });
+    server.injectFaults("/base.qcow2", { kind: "cut", after: 3_000_000 });
     const base = { url, checksum: sha256Of(content) };
-    // QEMU itself refuses to start, so that nothing has to boot to show that the base was whole.
+    // QEMU refuses to start, so no boot is needed to show that the base was complete.
     const machine = { arguments: ["-device", "no-such-device"] };
     const template = await sandbox.template({ name: "resume", base, machine });
     sandbox.env["XDG_CACHE_HOME"] = join(sandbox.folder, "cache");
@@ -45,7 +45,7 @@ describe("a base behind an address", () => {
     expect(requests[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);
   });
 
-  it("refuses one with another checksum, and says both", async () => {
+  it("refuses one with another checksum, and reports both", async () => {
     await using server = await startFileServer();
     const content = await noisyImage();
     const url = server.serve("/base.qcow2", content);
@@ -63,7 +63,7 @@ describe("a base behind an address", () => {
 });
 
 describe("a machine that does not start", () => {
-  it("ends with QEMU's own words", async () => {
+  it("fails with QEMU's error", async () => {
     const machine = { arguments: ["-device", "no-such-device"] };
     const template = await sandbox.template({ name: "refused", machine });
     const { exitCode, stderr } = await sandbox.build(template).ended;
@@ -73,7 +73,7 @@ describe("a machine that does not start", () => {
     expect(await processesOf(sandbox.folder)).toEqual([]);
   });
 
-  it("ends within seconds where KVM was asked for and cannot be had", async (context) => {
+  it("fails within seconds where KVM is required but not available", async (context) => {
     const problem = await findKvmProblem("qemu-system-x86_64", "host");
     if (!problem) context.skip("KVM works here");
     const template = await sandbox.template({ name: "no-kvm" });

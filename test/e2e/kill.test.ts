@@ -1,6 +1,6 @@
 /**
- * A build that is killed at any moment, its QEMU or itself, is finished by later runs as if nothing
- * had happened. The moments come from a seed: VMBUILD_KILL_SEED runs others.
+ * Kills builds, vmbuild or its QEMU, at random moments and lets later runs finish them.
+ * VMBUILD_KILL_SEED selects other moments.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,10 +10,10 @@ import { createSandbox, eventually, isAlive, processesOf, requireDone } from "..
 
 const TRIALS = 20;
 const STEPS = ["one", "two", "three"];
-/** Up to here a build is with its steps and their states; later it is only finished. Milliseconds. */
+/** Time during which a build runs steps and saves checkpoints. Milliseconds. */
 const SPAN_MS = 7000;
 
-/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
+/** Returns a generator of numbers in [0, 1) that depend only on the seed (mulberry32). */
 function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -28,7 +28,10 @@ let sandbox: Sandbox;
 const seed = Number(process.env["VMBUILD_KILL_SEED"] ?? "20260214");
 const random = createRandom(seed);
 
-/** Each step adds to a file and leaves some megabytes, so that saving takes a while. */
+/**
+ * Creates a template whose steps append to a file and write some megabytes, so that saving takes a
+ * while.
+ */
 const documentOf = (trial: number) => ({
   name: "killed",
   seal: false,
@@ -61,16 +64,16 @@ afterAll(() => sandbox[Symbol.asyncDispose]());
 const passed = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** When and whom a trial kills. */
+/** Time and victim of a kill. */
 interface Kill {
   readonly victim: "vmbuild" | "qemu";
-  /** The step after whose end the time counts: its state is being saved then. */
+  /** Step at whose end the time starts: its checkpoint is being saved then. */
   readonly after: string | undefined;
-  /** Since then, or since QEMU's start. */
+  /** Delay after that, or after QEMU's start. */
   readonly moment: number;
 }
 
-/** A state takes about as long to save. Milliseconds. */
+/** Approximate time to save a checkpoint. Milliseconds. */
 const SAVE_MS = 700;
 
 function chooseKill(trial: number): Kill {

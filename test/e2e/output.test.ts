@@ -1,4 +1,4 @@
-/** What a run gives to programs, and what it does when the output has no room. */
+/** Output for programs, and outputs that cannot be written. */
 import { execFileSync } from "node:child_process";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -23,8 +23,8 @@ const eventSchema = z.looseObject({
   type: z.string(),
 });
 
-it("builds two templates side by side, and tells programs about it", async () => {
-  // Each waits in its step until the other is in its own.
+it("builds two templates in parallel, with JSON output", async () => {
+  // Each of the two waits in its step until the other one runs.
   const meet = (own: string, other: string) => ({
     local: `touch ${own}.here; until [ -e ${other}.here ]; do sleep 0.1; done`,
   });
@@ -63,13 +63,13 @@ it("builds two templates side by side, and tells programs about it", async () =>
   expect(Object.keys(manifest.files[0]?.checksums ?? {})).toEqual(["sha512"]);
 });
 
-/** Runs a program as root, or fails. */
+/** Runs a program as root. Throws when it fails. */
 function asRoot(...words: string[]): void {
   const [program = "", ...args] = process.getuid?.() === 0 ? words : ["sudo", "-n", ...words];
   execFileSync(program, args, { stdio: "pipe" });
 }
 
-/** Whether this user can mount, here. */
+/** Returns whether this user can mount here. */
 function canMount(folder: string): boolean {
   try {
     asRoot("mount", "-t", "tmpfs", "-o", "size=300M,mode=0777", "tmpfs", folder);
@@ -79,7 +79,7 @@ function canMount(folder: string): boolean {
   }
 }
 
-it("keeps the old artifact when the disk for the new one is full", async (context) => {
+it("retains the old artifact when the disk for the new one is full", async (context) => {
   await mkdir(sandbox.output);
   if (!canMount(sandbox.output)) context.skip("a file system cannot be mounted here");
   try {
@@ -88,7 +88,7 @@ it("keeps the old artifact when the disk for the new one is full", async (contex
     await writeFile(join(sandbox.output, "manifest.json"), "the old manifest");
     const template = await sandbox.template({
       name: "full-disk",
-      // The room is there when the run begins; something else takes it meanwhile.
+      // There is enough space when the run begins; the step uses it up.
       steps: [{ name: "fill", actions: [{ local: "head -c 280M /dev/zero >../output/filler" }] }],
     });
     const { exitCode, stderr } = await sandbox.build(template).ended;
@@ -99,7 +99,7 @@ it("keeps the old artifact when the disk for the new one is full", async (contex
       expect.arrayContaining(["filler", "full-disk-0.0.0.qcow2", "manifest.json"]),
     );
     expect(await readdir(sandbox.output)).toHaveLength(3);
-    // What was built is not lost.
+    // The working disk is not lost.
     expect(await readdir(sandbox.buildFolder("full-disk"))).toContain("disk.qcow2");
     expect(await processesOf(sandbox.folder)).toEqual([]);
   } finally {
@@ -108,7 +108,7 @@ it("keeps the old artifact when the disk for the new one is full", async (contex
 });
 
 it(
-  "lets no file of a step take the place of the artifact's own, and loses none of others",
+  "protects the artifact's own files and those of others from a step's files",
   { timeout: 1_200_000 },
   async () => {
     const document = (local: string) => ({
@@ -122,7 +122,7 @@ it(
       `"clash-0.0.0.qcow2.SHA256" is reserved for the image's sha256 checksum file on file systems that ignore case`,
     );
     expect(refused.exitCode).toBe(9);
-    // Nothing was put there, so that the folder does not exist either.
+    // Nothing was written, so the folder does not exist either.
     await expect(readdir(sandbox.output)).rejects.toThrow("ENOENT");
 
     await mkdir(join(sandbox.output, "site"), { recursive: true });
@@ -144,7 +144,7 @@ it(
     const manifest = await readPublished(sandbox.output);
     expect(manifest.companions).toEqual(["latest.qcow2", "site"]);
 
-    // What it made itself is replaced, and a template with another name is refused.
+    // Its own files are replaced, and a template with another name is refused.
     const again = await sandbox.build(await sandbox.template(document(`${make}; true`))).ended;
     expect(again.exitCode).toBe(0);
     expect(again.stderr).not.toContain("was not created by this build");

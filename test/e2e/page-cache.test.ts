@@ -1,4 +1,4 @@
-/** What a guest only caches makes its saved state no larger. */
+/** Dropping the guest's page cache before a checkpoint is saved. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -15,7 +15,7 @@ interface Records {
   readonly checkpoints: readonly { readonly step: string; readonly memoryBytes: number }[];
 }
 
-it("leaves a large download out of the state, and in the guest", async () => {
+it("excludes a large download from the checkpoint's memory, not from the guest", async () => {
   const template = await sandbox.template({
     name: "page-cache",
     machine: { memory: "2G" },

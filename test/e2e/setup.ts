@@ -1,11 +1,11 @@
-/** Before the first guest: the compiled vmbuild is there, and the base that all tests share. */
+/** Ensures that vmbuild is compiled and the shared base exists before the first test. */
 import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bootstrapSpec, resolveBootstrap } from "../../src/base/cached-bootstrap.js";
-import { CLI, SHARED_READY } from "../support/e2e.js";
+import { CLI, SHARED_CHECKPOINTS } from "../support/e2e.js";
 
-/** Called once by vitest, whatever the number of workers. */
+/** Called once by vitest, regardless of the number of workers. */
 export default async function setup(): Promise<() => Promise<void>> {
   await access(CLI).catch(() => {
     throw new Error(`${CLI} does not exist: npm run build`);
@@ -19,6 +19,6 @@ export default async function setup(): Promise<() => Promise<void>> {
     },
   });
   const ready = await mkdtemp(join(tmpdir(), "vmb-e2e-ready-"));
-  process.env[SHARED_READY] = ready;
+  process.env[SHARED_CHECKPOINTS] = ready;
   return () => rm(ready, { recursive: true, force: true });
 }

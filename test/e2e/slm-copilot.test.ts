@@ -1,6 +1,6 @@
 /**
- * SLM-Copilot as it is meant to be: built by its own template from Debian's packages, its inputs
- * served on loopback, then booted as OpenNebula boots it, with a CONTEXT disk and nothing else.
+ * Builds SLM-Copilot with its own template from Debian packages, with inputs served on loopback,
+ * and boots it as OpenNebula does, with only a CONTEXT disk.
  */
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ const PASSWORD = `it's $(touch /tmp/owned) "so"/7`;
 let sandbox: Sandbox;
 let server: FileServer;
 
-/** What the template names behind addresses, behind addresses of this host. */
+/** Serves the inputs that the template downloads, and returns options with their addresses. */
 async function serveInputs(sha256?: string): Promise<string[]> {
   const engine = await readFile(join(STANDINS, "local-ai"));
   const model = await readFile(join(STANDINS, "model.gguf"));
@@ -46,13 +46,13 @@ async function serveInputs(sha256?: string): Promise<string[]> {
   ];
 }
 
-/** A CD as other programs make it. */
+/** Creates a CD with another program. */
 async function makeDisk(source: string, label: string, disk: string): Promise<void> {
   const options = ["-as", "mkisofs", "-quiet", "-V", label, "-J", "-R", "-o", disk, source];
   await execa("xorriso", options);
 }
 
-/** A machine that test hosts can emulate. */
+/** Settings of a machine that test hosts can emulate. */
 const SMALL = [
   ...["--base", "bootstrap:bookworm", "--accel", "tcg"],
   ...["--memory", "1536M", "--cpus", "2"],
@@ -103,7 +103,7 @@ it("refuses a framework that lacks a file, before any machine starts", async () 
   expect(stderr).not.toContain("SSH port");
 });
 
-it("fails in the step that installs the service when that never gets ready", async () => {
+it("fails in the step that installs the service when it never becomes ready", async () => {
   const model = join(sandbox.folder, "never-ready.gguf");
   await writeFile(model, "GGUF\nstandin: never-ready\n");
   const { exitCode, stderr } = await build(
@@ -117,11 +117,11 @@ it("fails in the step that installs the service when that never gets ready", asy
 
 it("builds in eight steps, each with its post-conditions", async () => {
   const built = await build(...(await serveInputs()), "--var", "readyTimeout=120");
-  // What came before the model that never got ready is not done again.
+  // The steps before the failed one are cached.
   expect(built.stderr).toContain("after 2 cached steps");
   expect(built.stderr).toContain("slm-copilot 1.0.0 built in");
   expect(built.exitCode).toBe(0);
-  const names = [...built.stderr.matchAll(/step \[\d\/8\] (\S+) (?:done|kept)/g)].map(
+  const names = [...built.stderr.matchAll(/step \[\d\/8\] (\S+) (?:done|cached)/g)].map(
     ([, name]) => name,
   );
   expect(names).toEqual([
@@ -131,7 +131,7 @@ it("builds in eight steps, each with its post-conditions", async () => {
   expect(built.stderr.match(/ verified: /g)?.length).toBeGreaterThan(35);
 }, 1_800_000);
 
-/** The template's checks, as the post-deployment test has them. */
+/** Checks of the template, equal to those of the post-deployment test. */
 const SEVEN = [
   "HTTPS connectivity",
   "Health endpoint (/readyz)",
@@ -153,7 +153,7 @@ const allPass = (subject: string): string =>
     "",
   ].join("\n");
 
-/** What `vmbuild verify` says of an instance that is deployed, and whether all holds. */
+/** Runs `vmbuild verify` against a deployed instance. */
 function verify(port: number, password: string, ...args: string[]): Promise<Ended> {
   sandbox.env["COPILOT_PASSWORD"] = password;
   const endpoint = ["--endpoint", `https://127.0.0.1:${port}`];
@@ -181,7 +181,7 @@ it("boots from its context on a fixed address, passes 7 of 7, and is reconfigure
     ...["--forward", `${https}:443`, "--forward", `${ssh}:22`],
     ...["--console", join(sandbox.folder, "console.log")],
   );
-  // The machine makes host keys of its own: nobody can know them beforehand.
+  // The machine creates its own host keys, which are not known in advance.
   const trusting = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"];
   const options = [...trusting, "BatchMode=yes", "ConnectTimeout=10"];
   const ask = async (script: string): Promise<string> => {
@@ -201,23 +201,23 @@ it("boots from its context on a fixed address, passes 7 of 7, and is reconfigure
   expect(first.stdout).toBe(allPass(`Endpoint: https://127.0.0.1:${https}`));
   expect(first.exitCode).toBe(0);
 
-  // Until one-context has run all of its scripts.
+  // Waits until one-context has run all of its scripts.
   await eventually(async () => (await ask("systemctl is-active one-context || true")) === "active");
   expect(await ask("hostname; ls /root/started /run/one-context/reported-ready")).toBe(
     "copilot-1\n/root/started\n/run/one-context/reported-ready",
   );
   expect(await ask("ip -brief -4 address show scope global")).toContain("10.0.2.15/24");
-  // QEMU's DHCP would give the same address; this one is the context's.
+  // QEMU's DHCP would assign the same address; this one must come from the context.
   expect(await ask("ip -brief -4 address show scope global dynamic")).toBe("");
   expect(await ask("! test -e /tmp/owned && systemctl --failed --no-legend")).toBe("");
   const report = await ask("stat -c %a /etc/one-appliance/config; cat /etc/one-appliance/config");
   expect(report).toMatch(/^600\n/);
   expect(report).toContain("base_url     = https://10.0.2.15/v1");
   expect(await ask("journalctl --no-pager; cat /var/log/one-appliance/*")).not.toContain(PASSWORD);
-  // The engine can talk to nobody but this machine.
+  // The engine can connect to this machine only.
   expect(await ask("systemctl show -p IPAddressDeny --value local-ai")).toContain("0.0.0.0/0");
 
-  // Its own certificate is nobody's unless asked for, or pinned.
+  // A self-signed certificate is accepted only with an option.
   const doubted = await verify(https, PASSWORD);
   expect(doubted.exitCode).toBe(8);
   expect(doubted.stdout).toMatch(/\[FAIL\] HTTPS connectivity -- .*certificate/);
@@ -226,7 +226,7 @@ it("boots from its context on a fixed address, passes 7 of 7, and is reconfigure
   );
   expect((await verify(https, PASSWORD, "--fingerprint", print)).exitCode).toBe(0);
 
-  // A new password while it runs, as a new context brings it.
+  // Sets a new password at run time, as a new context does.
   await ask(`export ONEAPP_COPILOT_PASSWORD='another one'
     /etc/one-appliance/service configure && /etc/one-appliance/service bootstrap`);
   expect((await verify(https, "another one", "--insecure")).exitCode).toBe(0);

@@ -1,4 +1,4 @@
-/** Steps that go wrong in a real guest: what a user is told, and what is left to look at. */
+/** Failing steps in a real guest: their reports, and what can be inspected afterwards. */
 import { existsSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ afterEach(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
 
-/** The lines of a text from the first that contains `start` on. */
+/** Returns the lines of a text from the first one that contains `start`. */
 function from(text: string, start: string): string {
   return text.slice(text.indexOf(start));
 }
@@ -44,12 +44,12 @@ it("names a failed step's action, command, exit code, last lines and log", async
   expect(await readFile(log, "utf8")).toContain("before the end\n");
   expect(await isAlive(Number(pid))).toBe(false);
   expect(await processesOf(sandbox.folder)).toEqual([]);
-  // The disk stays for a look; nothing appears in the output.
+  // The disk remains for inspection; nothing appears in the output.
   expect(await readdir(sandbox.buildFolder("failing"))).toContain("disk.qcow2");
   expect(existsSync(join(sandbox.output, "manifest.json"))).toBe(false);
 });
 
-it("ends a step that takes too long, and stays in it until it is released", async () => {
+it("pauses in a step that has timed out until it is released", async () => {
   const template = await sandbox.template({
     name: "slow",
     steps: [
@@ -70,7 +70,7 @@ it("ends a step that takes too long, and stays in it until it is released", asyn
 
   const inside = await sandbox.vmbuild("ssh", "slow", "--", "pgrep -x sleep -a; exit 42");
   expect(inside.exitCode).toBe(42);
-  // What made itself a session of its own is beyond reach; everything else is gone.
+  // A process in its own session cannot be killed; all others are.
   expect(inside.stdout).not.toContain("4343");
 
   const released = await sandbox.vmbuild("ssh", "slow", "--release", "--", "true");
@@ -84,7 +84,7 @@ it("ends a step that takes too long, and stays in it until it is released", asyn
   expect(await readdir(join(sandbox.runtime, "vmbuild"))).toEqual([]);
 });
 
-it("tries a step again, and shows every post-condition that does not hold", async () => {
+it("retries a step, and shows every check that fails", async () => {
   const template = await sandbox.template({
     name: "verifying",
     steps: [

@@ -14,7 +14,9 @@ afterAll(async () => {
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKperwINx0xqYFmQPDLIuGZ7ZhiAdeAlqwSKpnNqfMKw me";
 
-/** What YAML 1.1 and 1.2 read differently, what only cloud-init can fill in, and a restart. */
+/**
+ * Contains values that YAML 1.1 and 1.2 parse differently, a template of cloud-init, and a restart.
+ */
 const USER_DATA = `## template: jinja
 #cloud-config
 # A comment, and a name: {{ v1.local_hostname }}
@@ -32,29 +34,29 @@ runcmd: [touch /root/ran]
 power_state: {mode: reboot}
 `;
 
-/** What must be true of the guest, by name. */
+/** Conditions in the guest, by name. */
 const VERIFY = [
   '[ "$(stat -c %a /root/mode)" = 640 ]',
   '[ "$(cat /root/mode)" = "22:22 on" ]',
   '[ "$(cat /root/name)" = vmbuild-guest ]',
   '[ "$(cat /root/binary)" = hi ]',
-  // A module of the stages that a build without user-data leaves out.
+  // Created by a module of the stages that a build without user-data skips.
   "test -e /root/ran",
-  // The user is the user-data's, and lets the build in all the same.
+  // The user is defined by the user-data, and the build can log in nevertheless.
   'getent passwd app | grep -q ":Of the user-data:/home/app:/bin/sh$"',
   'grep -qx "app ALL=(ALL) /bin/true" /etc/sudoers.d/90-cloud-init-users',
   "getent passwd debian",
-  // disable_root and ssh_pwauth are the user-data's as well.
+  // disable_root and ssh_pwauth are also those of the user-data.
   `grep -q 'command=.*${KEY}' /root/.ssh/authorized_keys`,
   "grep -rqx 'PasswordAuthentication yes' /etc/ssh/sshd_config /etc/ssh/sshd_config.d",
   "cloud-init status | grep -q done",
-  // Nothing is left that would begin by the clock.
+  // No timer is left that could start a service.
   '[ -z "$(systemctl list-units --type=timer --state=active --plain --no-legend apt-daily*)" ]',
   '[ "$(systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer | sort -u)" = enabled ]',
 ];
 
 // Two boots and a restart.
-it("hands user-data on byte for byte, waits for its restart, and leaves its users as they are", async () => {
+it("passes user-data on unchanged, waits for its restart, and does not change its users", async () => {
   await mkdir(sandbox.output, { recursive: true });
   const userData = join(sandbox.folder, "user-data");
   await writeFile(userData, USER_DATA);
@@ -64,15 +66,15 @@ it("hands user-data on byte for byte, waits for its restart, and leaves its user
     ssh: { user: "app" },
     steps: [
       { name: "look", verify: VERIFY },
-      // The seal takes the build's own rule with the last command; that of the user-data stays.
+      // The seal removes the build's own rule; that of the user-data remains.
       { name: "rule", actions: [{ run: "cat /etc/sudoers.d/zz-vmbuild-build" }] },
     ],
   });
   const { exitCode, stderr } = await sandbox.build(template).ended;
   expect(stderr).toMatch(/The guest is restarting|The connection was lost while cloud-init ran/);
   expect(exitCode).toBe(0);
-  const look = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys";
-  const inside = await sandbox.vmbuild("boot", template, "--output", sandbox.output, "--", look);
+  const command = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys";
+  const inside = await sandbox.vmbuild("boot", template, "--output", sandbox.output, "--", command);
   expect(inside.stdout).toContain("90-cloud-init-users");
   expect(inside.stdout).not.toContain("zz-vmbuild-build");
 });

@@ -1,4 +1,4 @@
-/** The package as its users get it: packed, and installed into an empty folder. */
+/** The package as users get it: packed, and installed into an empty folder. */
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const project = join(folder, "project");
   await mkdir(project);
   await writeFile(join(project, "package.json"), '{ "private": true, "type": "module" }');
-  // Without install scripts: ssh2's native part is optional, and takes a compiler.
+  // Without install scripts: ssh2's native part is optional and needs a compiler.
   const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"];
   run("npm", ["install", ...flags, join(folder, packed[0].filename)], project);
   installed = join(project, "node_modules", "vmbuild");
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("the packed tarball", () => {
-  it("holds what is needed to run, and nothing of the workshop", () => {
+  it("contains what is needed to run, and no development files", () => {
     for (const path of ["LICENSE", "README.md", "package.json", "dist/cli/main.js"]) {
       expect(files).toContain(path);
     }
@@ -41,7 +41,7 @@ describe("the packed tarball", () => {
     );
   });
 
-  it("puts a vmbuild on the path that knows its version", async () => {
+  it("installs a vmbuild command that reports its version", async () => {
     const text = await readFile(join(installed, "package.json"), "utf8");
     const { version } = JSON.parse(text) as { version: string };
     expect(run("npm", ["exec", "--", "vmbuild", "--version"], join(folder, "project"))).toContain(
@@ -55,7 +55,7 @@ describe("the packed tarball", () => {
     expect(Number(output)).toBeGreaterThan(0);
   });
 
-  it("hashes in threads of its own, which start from the compiled code too", () => {
+  it("hashes in threads, which also start from the compiled code", () => {
     const module = pathToFileURL(join(installed, "dist", "artifact", "digest.js")).href;
     const options = "{ emit() {}, signal: new AbortController().signal }";
     const code = `import { digestFile } from ${JSON.stringify(module)};

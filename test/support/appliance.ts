@@ -1,40 +1,46 @@
-/** SLM-Copilot installed in a tree: its real scripts, nginx, OpenSSL and certbot; stand-ins beside. */
+/**
+ * Installs SLM-Copilot in a tree, with its real scripts, nginx, OpenSSL and certbot, and stand-ins
+ * for the rest.
+ */
 import { resolve } from "node:path";
 import { createTree } from "./tree.js";
 import type { Tree, TreeEnd } from "./tree.js";
 
-/** What the tests of appliance and provisioners need; one tree for all of them. */
+/** Packages that the tests of appliance and provisioners need; one tree serves all of them. */
 const PACKAGES = [
   ...["nginx", "openssl", "curl", "jq", "ca-certificates", "certbot", "iproute2", "hostname"],
   ...["python3-minimal", "procps", "openssh-server"],
 ];
 
-/** The context's variables for one boot. */
+/** Context variables of one boot. */
 export type Context = Readonly<Record<string, string>>;
 
-/** An answer over HTTP. */
+/** Response over HTTP. */
 export interface HttpAnswer {
   readonly status: number;
-  /** Header and body as they came. */
+  /** Headers and body, unmodified. */
   readonly text: string;
 }
 
-/** An instance of the appliance. */
+/** Instance of the appliance. */
 export interface Appliance extends AsyncDisposable {
   readonly tree: Tree;
-  /** The service script, as one-apps and its hooks call it. */
+  /** Runs the service script as one-apps and its hooks do. */
   service(stage: string, context?: Context): Promise<TreeEnd>;
-  /** Configure and bootstrap, as at every boot; throws with the output when one fails. */
+  /** Runs configure and bootstrap, as at each boot. Throws with the output when one fails. */
   boot(context?: Context): Promise<string>;
-  /** Back to what the image is before its first boot. */
+  /** Restores the state before the first boot. */
   reset(): Promise<void>;
-  /** curl's answer from the HTTPS port; secrets go in as variables, so that nothing is quoted. */
+  /**
+   * Requests the HTTPS port with curl. Secrets are passed as variables, so that they need no
+   * quoting.
+   */
   curl(path: string, args?: string, variables?: Context): Promise<HttpAnswer>;
 }
 
 const PAYLOAD = "/opt/slm-copilot";
 
-/** A tree with everything that the appliance finds when `service install` begins. */
+/** Creates a tree with everything that `service install` needs. */
 export async function createBareTree(): Promise<Tree> {
   const tree = await createTree(PACKAGES);
   await tree.copy(resolve("test/standins"), "/standins");
@@ -52,7 +58,7 @@ export async function createBareTree(): Promise<Tree> {
   return tree;
 }
 
-/** Puts the payload into place, as the template's step does. */
+/** Copies the payload into place, as the template's step does. */
 export async function deliver(tree: Tree, model = "/standins/model.gguf"): Promise<void> {
   await tree.ask(`set -e
     mkdir -p ${PAYLOAD}/{bin,models,payload}
@@ -61,7 +67,7 @@ export async function deliver(tree: Tree, model = "/standins/model.gguf"): Promi
     install -m 0644 ${model} ${PAYLOAD}/models/Devstral-Small-2-24B-Instruct-2512-Q4_K_M.gguf`);
 }
 
-/** Undoes an install, so that the next test can install anew. */
+/** Undoes an installation, so that the next test can install again. */
 export async function uninstall(tree: Tree): Promise<void> {
   await tree.ask(`systemctl stop local-ai; systemctl stop nginx
     rm -rf ${PAYLOAD} /etc/slm-copilot /etc/nginx/slm-copilot /etc/nginx/sites-*/slm-copilot
@@ -73,7 +79,7 @@ export function runService(tree: Tree, stage: string, context: Context = {}): Pr
   return tree.run(`/etc/one-appliance/service ${stage}`, context);
 }
 
-/** An installed appliance, before its first boot. */
+/** Creates an installed appliance before its first boot. */
 export async function createAppliance(): Promise<Appliance> {
   const tree = await createBareTree();
   await deliver(tree);

@@ -1,4 +1,4 @@
-/** Runs the compiled command line as a process of its own, with state folders of its own. */
+/** Runs the compiled command line as a process with its own folders. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,16 +7,16 @@ import { execa } from "execa";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
-/** How a command ended. */
+/** Result of a command. */
 export interface CliResult {
   readonly exitCode: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A place to run commands in. Dispose of it. */
+/** Home of commands. Dispose of it after use. */
 export interface CliHome extends AsyncDisposable {
-  /** The current folder of commands; absolute. */
+  /** Absolute path of the current folder of commands. */
   readonly folder: string;
   /** `$XDG_STATE_HOME/vmbuild/builds` and `$XDG_CACHE_HOME/vmbuild`. */
   readonly builds: string;
@@ -24,13 +24,13 @@ export interface CliHome extends AsyncDisposable {
   readonly runtime: string;
   readonly env: Readonly<Record<string, string>>;
   run(...args: string[]): Promise<CliResult>;
-  /** The same with another environment. */
+  /** Runs a command with a different environment. */
   runWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<CliResult>;
-  /** Writes files, folders made on the way; values that are no text become JSON. */
+  /** Writes files and creates their folders. Values that are not strings become JSON. */
   write(files: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
-/** Makes a place with empty state, cache and runtime folders. */
+/** Creates a home with empty state, cache and runtime folders. */
 export async function makeCliHome(): Promise<CliHome> {
   const root = await mkdtemp(join(tmpdir(), "vmbuild-cli-"));
   const at = (name: string): string => join(root, name);

@@ -1,4 +1,4 @@
-/** A finished image, booted again as a user would: a fresh overlay, a new seed, new keys. */
+/** Boots a finished image again as a user would: with a new overlay, seed and keys. */
 import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,16 +10,16 @@ import { createOverlay } from "../../src/machine/disk.js";
 import { launchMachine } from "../../src/machine/machine.js";
 import { writeSeed } from "../../src/seed/nocloud.js";
 
-/** A guest that runs. Disposing of it ends its machine. */
+/** Running guest. Disposing of it kills its machine. */
 export interface BootedImage extends AsyncDisposable {
-  /** Runs a script with bash as root; gives what it printed, or throws when it failed. */
+  /** Runs a script with bash as root and returns its output. Throws when the script fails. */
   ask(script: string): Promise<string>;
 }
 
 /**
- * Boots an image under emulation and waits until it answers with the host key that its new seed
- * gave it; the image itself stays as it is.
- * @param folder an empty folder for the overlay, the seed and the sockets.
+ * Boots an image under emulation and waits until the guest answers with the host key of its new
+ * seed. The image is not changed.
+ * @param folder empty folder for the overlay, the seed and the sockets.
  */
 export async function bootImage(image: string, folder: string): Promise<BootedImage> {
   const keys = makeBuildKeys();
@@ -90,19 +90,19 @@ export async function bootImage(image: string, folder: string): Promise<BootedIm
 
 const CHUNK = 4 * 2 ** 20;
 
-/** Which of the texts are somewhere in a file's bytes. */
+/** Returns those of the texts that occur in a file. */
 export async function textsInFile(path: string, texts: readonly string[]): Promise<string[]> {
   const found = new Set<string>();
   const overlap = Math.max(...texts.map((text) => text.length));
   await using handle = await open(path, "r");
   const buffer = Buffer.alloc(CHUNK + overlap);
-  let kept = 0;
+  let carried = 0;
   for (;;) {
-    const { bytesRead } = await handle.read(buffer, kept, CHUNK);
+    const { bytesRead } = await handle.read(buffer, carried, CHUNK);
     if (bytesRead === 0) return [...found];
-    const here = buffer.subarray(0, kept + bytesRead);
+    const here = buffer.subarray(0, carried + bytesRead);
     for (const text of texts) if (here.includes(text)) found.add(text);
-    kept = Math.min(overlap, here.length);
-    buffer.copyWithin(0, here.length - kept, here.length);
+    carried = Math.min(overlap, here.length);
+    buffer.copyWithin(0, here.length - carried, here.length);
   }
 }

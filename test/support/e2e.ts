@@ -1,4 +1,4 @@
-/** What end-to-end tests share: folders of their own, small templates, and vmbuild as a process. */
+/** Provides end-to-end tests with folders, small templates, and vmbuild as a process. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 
-/** The compiled command line. Another build of it can be put in its place. */
+/** Compiled command line; VMBUILD_CLI selects another build of it. */
 export const CLI = resolve(process.env["VMBUILD_CLI"] ?? "dist/cli/main.js");
 
-/** How a vmbuild ended, and all that it said. */
+/** Result of a vmbuild process, with all its output. */
 export interface Ended {
-  /** As a shell has it: 128 and more for a signal. */
+  /** Exit code as in a shell: 128 and above for a signal. */
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -19,37 +19,37 @@ export interface Ended {
   readonly at: number;
 }
 
-/** A vmbuild that was started. */
+/** Running vmbuild process. */
 export interface Running {
   readonly pid: number;
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** Resolves when stderr holds a line like this; rejects when vmbuild ends without one. */
+  /** Resolves when stderr contains a match; rejects when vmbuild ends without one. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
-/** Where one test's vmbuilds keep what they make. */
+/** Folders of one test, in which its vmbuild processes write. */
 export interface Sandbox extends AsyncDisposable {
   readonly folder: string;
   readonly output: string;
-  /** For sockets; the tests can see what is left in it. */
+  /** Folder of sockets; tests check that it is empty afterwards. */
   readonly runtime: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Writes a template beside nothing else, and gives its path. */
+  /** Writes a template to a folder of its own and returns its path. */
   template(document: TemplateDocument): Promise<string>;
   /** Starts vmbuild with these arguments. */
   start(...args: string[]): Running;
-  /** Runs vmbuild to its end. */
+  /** Runs vmbuild and waits for its end. */
   vmbuild(...args: string[]): Promise<Ended>;
-  /** `vmbuild run` of a template into the bench's output folder, in plain lines. */
+  /** Runs `vmbuild run` with the sandbox's output folder and plain output. */
   build(template: string, ...args: string[]): Running;
-  /** The folder of a build's only or latest run. */
+  /** Returns the folder of a build's latest run. */
   runFolder(name: string): Promise<string>;
-  /** A build's folder. */
+  /** Returns the folder of a build. */
   buildFolder(name: string): string;
 }
 
-/** A template as JSON; what every small machine has is filled in. */
+/** Template as JSON; the settings of a small machine are added. */
 export type TemplateDocument = { name: string; machine?: object } & Record<string, unknown>;
 
 const SMALL = {
@@ -57,7 +57,7 @@ const SMALL = {
   machine: { cpus: 1, memory: "768M", disk: "4G", accelerator: "tcg" },
 };
 
-/** The codes that tests meet, as shells have them. */
+/** Exit codes of shells for the signals that tests use. */
 const SIGNALS: Record<string, number> = { SIGINT: 130, SIGKILL: 137, SIGTERM: 143 };
 
 function startVmbuild(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): Running {
@@ -72,7 +72,7 @@ function startVmbuild(args: readonly string[], env: NodeJS.ProcessEnv, cwd: stri
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
-    for (const look of waiting) look();
+    for (const check of waiting) check();
   });
   const ended = new Promise<Ended>((done, failed) => {
     child.once("error", failed);
@@ -82,14 +82,14 @@ function startVmbuild(args: readonly string[], env: NodeJS.ProcessEnv, cwd: stri
   });
   const until = (pattern: RegExp): Promise<RegExpExecArray> =>
     new Promise((done, failed) => {
-      const look = (): void => {
+      const check = (): void => {
         const match = pattern.exec(stderr);
         if (!match) return;
-        waiting.delete(look);
+        waiting.delete(check);
         done(match);
       };
-      waiting.add(look);
-      look();
+      waiting.add(check);
+      check();
       ended.then(
         () => failed(new Error(`vmbuild ended without ${pattern.source}:\n${stderr}`)),
         failed,
@@ -98,12 +98,15 @@ function startVmbuild(args: readonly string[], env: NodeJS.ProcessEnv, cwd: stri
   return { pid: child.pid ?? 0, child, ended, until };
 }
 
-/** Where `setup.ts` has all benches share the states of booted guests. */
-export const SHARED_READY = "VMBUILD_E2E_READY";
+/**
+ * Variable with the folder of shared checkpoints of booted guests, set by `setup.ts` for all
+ * sandboxes.
+ */
+export const SHARED_CHECKPOINTS = "VMBUILD_E2E_READY";
 
 /**
- * Makes a bench. Disposing of it ends what it started and removes its folder.
- * @param options `boots`: its guests boot, where others start from a state that benches share.
+ * Creates a sandbox. Disposing of it kills its processes and removes its folder.
+ * @param options `boots`: its guests boot instead of starting from a shared checkpoint.
  */
 export async function createSandbox(options: { boots?: boolean } = {}): Promise<Sandbox> {
   const folder = await mkdtemp(join(tmpdir(), "vmb-e2e-"));
@@ -116,7 +119,7 @@ export async function createSandbox(options: { boots?: boolean } = {}): Promise<
     XDG_STATE_HOME: join(folder, "state"),
     XDG_RUNTIME_DIR: runtime,
   };
-  const shared = process.env[SHARED_READY];
+  const shared = process.env[SHARED_CHECKPOINTS];
   if (!options.boots && shared !== undefined) {
     await mkdir(join(folder, "state/vmbuild"), { recursive: true, mode: 0o700 });
     await symlink(shared, join(folder, "state/vmbuild/ready"));
@@ -158,29 +161,29 @@ export async function createSandbox(options: { boots?: boolean } = {}): Promise<
   };
 }
 
-/** Requires that a vmbuild ended well, and says what it printed where it did not. */
+/** Requires success of a vmbuild process; throws with its output otherwise. */
 export function requireDone(ended: Ended): void {
   if (ended.exitCode !== 0) throw new Error(`exit ${ended.exitCode}\n${ended.stderr}`);
 }
 
-/** The process id of the machine of a build's latest run, as qemu.json has it. */
+/** Returns the process ID of the machine of a build's latest run, from qemu.json. */
 export async function machinePid(sandbox: Sandbox, name: string): Promise<number> {
   const text = await readFile(join(await sandbox.runFolder(name), "qemu.json"), "utf8");
   return z.object({ pid: z.number() }).parse(JSON.parse(text)).pid;
 }
 
-/** Whether a process is there and is not a zombie. */
+/** Returns whether a process exists and is not a zombie. */
 export async function isAlive(pid: number): Promise<boolean> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   return text !== "" && !/\) Z /.test(text);
 }
 
-/** Every process whose argument list or environment names this folder: `pid command`. */
+/** Returns every process whose arguments or environment contain this folder: `pid command`. */
 export async function processesOf(folder: string): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     if (Number(pid) === process.pid) continue;
-    // A process may end while it is looked at.
+    // A process may end while it is read.
     const read = (name: string) => readFile(`/proc/${pid}/${name}`, "utf8").catch(() => "");
     const [words, environment] = [await read("cmdline"), await read("environ")];
     if (!words.includes(folder) && !environment.includes(folder)) continue;
@@ -189,7 +192,7 @@ export async function processesOf(folder: string): Promise<string[]> {
   return found;
 }
 
-/** Looks again until it is true; the test's own timeout ends it otherwise. */
+/** Retries until the condition is true, or the test times out. */
 export async function eventually(what: () => Promise<boolean>, every = 100): Promise<void> {
   while (!(await what())) await new Promise((resolve) => setTimeout(resolve, every));
 }

@@ -1,17 +1,17 @@
-/** Git repositories over HTTPS on loopback, by git's own CGI program. */
+/** Serves git repositories over HTTPS on loopback with git's own CGI program. */
 import { spawn } from "node:child_process";
 import { createServer } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Certificate } from "./https-server.js";
 import { listenOnLoopback } from "./http-server.js";
 
-/** A server that runs. */
+/** Running server. */
 export interface GitServer extends AsyncDisposable {
   /** `https://localhost:PORT`. */
   readonly origin: string;
 }
 
-/** Answers one request as a web server with CGI does (RFC 3875). */
+/** Answers a request as a web server with CGI does (RFC 3875). */
 function answer(root: string, request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? "/", "https://localhost");
   const child = spawn("git", ["http-backend"], {

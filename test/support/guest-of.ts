@@ -1,10 +1,10 @@
-/** A guest over a server of the tests, as steps are given one. */
+/** Creates a guest on a test's SSH server, as steps get one. */
 import type { EventBody } from "../../src/events/types.js";
 import { Guest } from "../../src/guest/guest.js";
 import type { DiskSlot } from "../../src/guest/payload-disk.js";
 import type { Sshd } from "./sshd.js";
 
-/** Connects a guest to a server. Its events go to `events`. */
+/** Connects a guest to a server. Its events are appended to `events`. */
 export async function guestOf(
   server: Sshd,
   events: EventBody[] = [],

@@ -1,58 +1,58 @@
-/** A file server on loopback that can do what servers do wrong, and remembers what it was asked. */
+/** Runs a file server on loopback that can inject faults, and records its requests. */
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { createReadStream, statSync } from "node:fs";
 
-/** A file that the server has. Change it in place to publish another version. */
+/** Served file. Modify it in place to publish another version. */
 export interface ServedFile {
-  /** The bytes, or the path of a file that holds them. */
+  /** Bytes, or the path of a file that contains them. */
   content: Buffer | string;
   etag?: string | undefined;
   lastModified?: string | undefined;
-  /** False for a server that overlooks `Range`. */
+  /** False: the server ignores `Range`. */
   ranges?: boolean;
-  /** False for a server that overlooks `If-Range`. */
+  /** False: the server ignores `If-Range`. */
   ifRange?: boolean;
-  /** False for a server that overlooks `If-None-Match` and `If-Modified-Since`. */
+  /** False: the server ignores `If-None-Match` and `If-Modified-Since`. */
   conditions?: boolean;
-  /** False for a server that does not tell the size. */
-  tellsLength?: boolean;
-  /** Sent along with the content, as it is: `content-encoding`. */
+  /** False: the server does not send the size. */
+  sendsLength?: boolean;
+  /** Additional headers, such as `content-encoding`. */
   headers?: Readonly<Record<string, string>>;
 }
 
-/** What the server does to one request instead of answering it well. */
-export type Mischief =
+/** Fault in the response to one request. */
+export type Fault =
   | { readonly kind: "status"; readonly status: number; readonly headers?: Record<string, string> }
-  /** Closes the connection after so many bytes of the body. */
+  /** Closes the connection after this number of bytes of the body. */
   | { readonly kind: "cut"; readonly after: number }
-  /** Sends so many bytes of the body, and then nothing. */
+  /** Sends this number of bytes of the body and then stalls. */
   | { readonly kind: "stall"; readonly after: number }
-  /** Takes the request and says nothing at all. */
+  /** Accepts the request and sends no response. */
   | { readonly kind: "silent" };
 
-/** One request, as the server saw it. */
+/** Recorded request. */
 export interface SeenRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingMessage["headers"];
-  /** What was answered; undefined for no answer. */
+  /** Status of the response; undefined where there was none. */
   status: number | undefined;
 }
 
-/** A server that runs. */
+/** Running server. */
 export interface FileServer extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`, without a slash at the end. */
+  /** `http://127.0.0.1:PORT`, without a trailing slash. */
   readonly origin: string;
   readonly requests: readonly SeenRequest[];
-  /** Serves a file, and gives its address. */
+  /** Serves a file and returns its address. */
   serve(path: string, file: Buffer | ServedFile): string;
-  /** Makes a path redirect. */
+  /** Redirects a path. */
   redirect(path: string, to: string): string;
-  /** What happens to the next requests of a path, one each. */
-  misbehave(path: string, ...mischief: Mischief[]): void;
-  /** Requests of a path so far. */
+  /** Injects faults into the next requests of a path, one each. */
+  injectFaults(path: string, ...faults: Fault[]): void;
+  /** Returns the requests of a path so far. */
   requestsOf(path: string): SeenRequest[];
   close(): Promise<void>;
 }
@@ -60,7 +60,7 @@ export interface FileServer extends AsyncDisposable {
 interface State {
   readonly files: Map<string, ServedFile>;
   readonly redirects: Map<string, string>;
-  readonly mischief: Map<string, Mischief[]>;
+  readonly faults: Map<string, Fault[]>;
   readonly requests: SeenRequest[];
 }
 
@@ -75,7 +75,9 @@ function isUnchanged(request: IncomingMessage, file: ServedFile): boolean {
   return since !== undefined && since === file.lastModified;
 }
 
-/** The first byte to send: that of the range, when it is asked for and its condition holds. */
+/**
+ * Returns the first byte to send: that of the range, if one is requested and its condition is met.
+ */
 function rangeStart(request: IncomingMessage, file: ServedFile): number | undefined {
   if (file.ranges === false) return undefined;
   const start = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
@@ -91,10 +93,10 @@ function rangeStart(request: IncomingMessage, file: ServedFile): number | undefi
 async function sendBody(
   response: ServerResponse,
   body: { content: Buffer | string; start: number },
-  mischief: Mischief | undefined,
+  fault: Fault | undefined,
 ): Promise<void> {
   const { content, start } = body;
-  const limit = mischief && "after" in mischief ? mischief.after : Infinity;
+  const limit = fault && "after" in fault ? fault.after : Infinity;
   if (typeof content === "string" && limit === Infinity) {
     createReadStream(content, { start, highWaterMark: 1024 * 1024 }).pipe(response);
     return;
@@ -104,9 +106,9 @@ async function sendBody(
   response.flushHeaders();
   if (bytes.length > 0)
     await new Promise<void>((resolve) => response.write(bytes, () => resolve()));
-  if (mischief?.kind === "stall") return;
-  // A reset would throw away what is still on its way; this ends the connection in order.
-  if (mischief?.kind === "cut") response.socket?.end();
+  if (fault?.kind === "stall") return;
+  // A reset would discard data that is still in transit; `end` closes the connection after it.
+  if (fault?.kind === "cut") response.socket?.end();
   else response.end();
 }
 
@@ -127,10 +129,10 @@ async function answer(
     seen.status = status;
     response.writeHead(status, headers);
   };
-  const mischief = state.mischief.get(path)?.shift();
-  if (mischief?.kind === "silent") return;
-  if (mischief?.kind === "status") {
-    finish(mischief.status, mischief.headers ?? {});
+  const fault = state.faults.get(path)?.shift();
+  if (fault?.kind === "silent") return;
+  if (fault?.kind === "status") {
+    finish(fault.status, fault.headers ?? {});
     response.end("no");
     return;
   }
@@ -161,13 +163,13 @@ async function answer(
     response.end();
     return;
   }
-  if (file.tellsLength !== false) headers["content-length"] = size - (start ?? 0);
+  if (file.sendsLength !== false) headers["content-length"] = size - (start ?? 0);
   if (start !== undefined) headers["content-range"] = `bytes ${start}-${size - 1}/${size}`;
   finish(start === undefined ? 200 : 206, headers);
-  await sendBody(response, { content: file.content, start: start ?? 0 }, mischief);
+  await sendBody(response, { content: file.content, start: start ?? 0 }, fault);
 }
 
-/** Listens on a free port of 127.0.0.1; gives the port. */
+/** Listens on a free port of 127.0.0.1 and returns the port. */
 export async function listenOnLoopback(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
@@ -178,7 +180,7 @@ export async function startFileServer(): Promise<FileServer> {
   const state: State = {
     files: new Map(),
     redirects: new Map(),
-    mischief: new Map(),
+    faults: new Map(),
     requests: [],
   };
   const sockets = new Set<Socket>();
@@ -206,8 +208,8 @@ export async function startFileServer(): Promise<FileServer> {
       state.redirects.set(path, to);
       return origin + path;
     },
-    misbehave(path, ...mischief) {
-      state.mischief.set(path, mischief);
+    injectFaults(path, ...faults) {
+      state.faults.set(path, faults);
     },
     requestsOf: (path) => state.requests.filter(({ url }) => url.split("?")[0] === path),
     close,

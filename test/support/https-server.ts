@@ -1,4 +1,4 @@
-/** A web server on loopback with a certificate of its own, answering as a test says. */
+/** Runs an HTTPS server on loopback with its own certificate; a test provides the responses. */
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -9,15 +9,15 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A self-signed certificate for 127.0.0.1, `localhost` and one more name. */
+/** Self-signed certificate for 127.0.0.1, `localhost` and one more name. */
 export interface Certificate {
   readonly key: string;
   readonly pem: string;
-  /** sha256 of its DER, as openssl prints it: upper-case, with colons. */
+  /** sha256 of its DER form, as openssl prints it: upper-case, with colons. */
   readonly fingerprint: string;
 }
 
-/** Makes one with openssl; an elliptic key takes milliseconds. */
+/** Creates a certificate with openssl. An elliptic-curve key takes milliseconds. */
 export function makeCertificate(name = "copilot.example.org"): Certificate {
   const folder = mkdtempSync(join(tmpdir(), "vmbuild-tls-"));
   const at = (file: string): string => join(folder, file);
@@ -39,7 +39,7 @@ export function makeCertificate(name = "copilot.example.org"): Certificate {
   }
 }
 
-/** What a request was. */
+/** Recorded request. */
 export interface Seen {
   readonly method: string;
   readonly url: string;
@@ -47,7 +47,7 @@ export interface Seen {
   readonly body: string;
 }
 
-/** A server that listens. */
+/** Listening server. */
 export interface TestServer extends AsyncDisposable {
   readonly port: number;
   /** `https://127.0.0.1:PORT`. */
@@ -55,10 +55,10 @@ export interface TestServer extends AsyncDisposable {
   readonly seen: Seen[];
 }
 
-/** Answers a request; called once its body is there. */
+/** Answers a request; called after its body was read. */
 export type Answer = (seen: Seen, response: ServerResponse) => void | Promise<void>;
 
-/** Starts one; over plain HTTP without a certificate. */
+/** Starts a server; without a certificate it uses plain HTTP. */
 export async function startServer(answer: Answer, certificate?: Certificate): Promise<TestServer> {
   const seen: Seen[] = [];
   const listener: RequestListener = (request, response) => {
@@ -95,7 +95,7 @@ export async function startServer(answer: Answer, certificate?: Certificate): Pr
   };
 }
 
-/** What an OpenAI-compatible server behind basic and bearer authentication answers. */
+/** Answers like an OpenAI-compatible server behind basic and bearer authentication. */
 export function copilotAnswer(user: string, password: string, model: string): Answer {
   const basic = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   return async ({ url, headers, body }, response) => {
@@ -110,13 +110,14 @@ export function copilotAnswer(user: string, password: string, model: string): An
     }
     if (url === "/v1/models") return json(200, { object: "list", data: [{ id: model }] });
     if (url !== "/v1/chat/completions") return json(404, { error: "no such thing" });
-    const wish = JSON.parse(body) as { stream?: boolean; model?: string };
-    if (wish.model !== model) return json(404, { error: "no such model" });
-    if (wish.stream !== true) return json(200, { choices: [{ message: { content: "Hello" } }] });
+    const requested = JSON.parse(body) as { stream?: boolean; model?: string };
+    if (requested.model !== model) return json(404, { error: "no such model" });
+    if (requested.stream !== true)
+      return json(200, { choices: [{ message: { content: "Hello" } }] });
     response.writeHead(200, { "content-type": "text/event-stream" });
     for (const content of ["He", "llo", ""]) {
       const data = JSON.stringify({ choices: [{ delta: { content } }] });
-      // A piece at a time, and a little apart: nothing buffers them.
+      // Events are sent one at a time with a pause, to test that nothing buffers them.
       response.write(`data: ${data}\n`);
       await new Promise((done) => setTimeout(done, 30));
       response.write("\n");
@@ -125,7 +126,7 @@ export function copilotAnswer(user: string, password: string, model: string): An
   };
 }
 
-/** The acceptance section for it: the seven tests of SLM-Copilot. */
+/** Acceptance section for this server: the seven tests of SLM-Copilot. */
 export const COPILOT_SECTION = {
   title: "SLM-Copilot Post-Deployment Test",
   endpoint: { insecure: true },

@@ -1,4 +1,4 @@
-/** Small disks for tests of bases, made by the real programs. */
+/** Creates small disks for tests of bases with real programs. */
 import { randomBytes } from "node:crypto";
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { execa } from "execa";
 
 export const MIB = 1024 * 1024;
 
-/** A raw disk with a partition table, and random bytes in its partition. */
+/** Creates a raw disk with a partition table and random bytes in its partition. */
 export async function makeDisk(path: string, mebibytes = 8): Promise<Buffer> {
   await writeFile(path, "");
   const handle = await open(path, "r+");
@@ -24,7 +24,7 @@ export async function makeDisk(path: string, mebibytes = 8): Promise<Buffer> {
   }
 }
 
-/** Converts an image; `options` are qemu-img's. */
+/** Converts an image; `options` are those of qemu-img. */
 export async function convert(
   from: string,
   to: string,
@@ -35,18 +35,18 @@ export async function convert(
   return to;
 }
 
-/** Whether two images show a machine the same bytes. */
+/** Returns whether two images have the same content. */
 export async function isSameDisk(one: string, other: string): Promise<boolean> {
   const result = await execa("qemu-img", ["compare", one, other], { reject: false });
   return result.exitCode === 0;
 }
 
-/** Packs files of a folder with tar, by their names there. */
+/** Packs files of a folder with tar under their names in it. */
 export async function tar(folder: string, name: string, options: string[], ...files: string[]) {
   const path = join(folder, name);
   await execa("tar", ["--create", ...options, "--file", path, ...files], { cwd: folder });
   return path;
 }
 
-/** A raw disk of one sector that a BIOS would start from. */
+/** Raw disk of one sector that a BIOS would boot. */
 export const BOOT_SECTOR = Buffer.from("55aa".padStart(1024, "0"), "hex");

@@ -1,4 +1,6 @@
-/** What tests of inputs share: a cache folder, recorded events, and a clock that does not wait. */
+/**
+ * Provides tests of inputs with a cache folder, recorded events, and a clock that does not wait.
+ */
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,28 +12,28 @@ import type { InputContext, UrlSpec } from "../../src/inputs/inputs.js";
 import { startFileServer } from "./http-server.js";
 import type { FileServer } from "./http-server.js";
 
-/** A cache of its own, and what was told while it was used. */
+/** Cache folder of a test, and the events emitted while it was used. */
 export interface InputsSandbox extends AsyncDisposable {
-  /** A folder for the test's own files. */
+  /** Folder for the test's own files. */
   readonly folder: string;
   readonly cacheFolder: string;
   readonly events: EventBody[];
-  /** The pauses that were asked for, in milliseconds; none of them was waited for. */
+  /** Requested pauses, which are not waited for. Milliseconds. */
   readonly pauses: number[];
-  /** A context, as a new run would have it. */
+  /** Creates a context like that of a new run. */
   context(changes?: Partial<InputContext>): InputContext;
-  /** Every file and folder in the cache, relative, without lock files; sorted. */
+  /** Returns the relative paths of all files and folders in the cache except locks, sorted. */
   cached(): Promise<string[]>;
   messages(type: "warning" | "note"): string[];
 }
 
-/** Makes a bench in a new temporary folder. */
+/** Creates a sandbox in a new temporary folder. */
 export async function createInputsSandbox(): Promise<InputsSandbox> {
   const folder = await mkdtemp(join(tmpdir(), "vmbuild-inputs-"));
   const cacheFolder = join(folder, "cache");
   const events: EventBody[] = [];
   const pauses: number[] = [];
-  // A second passes between any two looks at the clock, so every bit of progress is told.
+  // The clock advances by a second at each reading, so that all progress is reported.
   let now = Date.UTC(2025, 0, 1);
   return {
     folder,
@@ -66,8 +68,8 @@ export async function createInputsSandbox(): Promise<InputsSandbox> {
 }
 
 /**
- * Gives each test of a file a server and a bench of its own, and takes both away after it.
- * @param use is handed the new ones before each test.
+ * Gives each test of a file its own server and sandbox, and disposes of both afterwards.
+ * @param use called with the new ones before each test.
  */
 export function useDownloads(use: (server: FileServer, sandbox: InputsSandbox) => void): void {
   let server: FileServer;
@@ -82,27 +84,27 @@ export function useDownloads(use: (server: FileServer, sandbox: InputsSandbox) =
   });
 }
 
-/** Makes inputs of files with this content, by their address. */
+/** Returns a function that creates an input spec for an address with this content. */
 export function specsOf(content: Buffer): (url: string, more?: Partial<UrlSpec>) => UrlSpec {
   return (url, more = {}) => ({ kind: "url", url, checksum: sha256Of(content), ...more });
 }
 
-/** A digest in hex. */
+/** Returns a digest in hex. */
 export function hexOf(algorithm: string, content: Buffer | string): string {
   return createHash(algorithm).update(content).digest("hex");
 }
 
-/** `sha256:<hex>` of some bytes. */
+/** Returns `sha256:<hex>` of some bytes. */
 export function sha256Of(content: Buffer): string {
   return `sha256:${hexOf("sha256", content)}`;
 }
 
-/** The same of a file; toEqual takes minutes over megabytes. */
+/** Returns `sha256:<hex>` of a file. Comparing megabytes with toEqual takes minutes. */
 export async function sha256OfFile(path: string): Promise<string> {
   return sha256Of(await readFile(path));
 }
 
-/** The VmbuildError that a promise ends with; fails the test for anything else. */
+/** Returns the VmbuildError that a promise rejects with. Any other result fails the test. */
 export async function errorOf(promise: Promise<unknown>): Promise<VmbuildError> {
   try {
     await promise;

@@ -1,6 +1,6 @@
-/** An appliance's marketplace entry as its author writes it, with everything to be filled in. */
+/** Provides a marketplace entry as its author writes it, before it is filled in. */
 
-/** Comments, order, quotes and lists of several styles: all of it must survive. */
+/** Contains comments, quotes and lists of several styles, which must be preserved. */
 export const ENTRY = `---
 # Development entry; vmbuild marketplace fills in what the image tells.
 name: Small Copilot

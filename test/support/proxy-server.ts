@@ -1,4 +1,4 @@
-/** An HTTP proxy on loopback: plain requests and CONNECT, with a password where a test wants one. */
+/** Runs an HTTP proxy on loopback: plain requests and CONNECT, optionally with a password. */
 import { createServer, request as httpRequest } from "node:http";
 import type { IncomingMessage, RequestListener } from "node:http";
 import { createServer as createSecureServer } from "node:https";
@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import type { Certificate } from "./https-server.js";
 import { listenOnLoopback } from "./http-server.js";
 
-/** A proxy that runs. Every name leads to 127.0.0.1. */
+/** Running proxy. All names resolve to 127.0.0.1. */
 export interface ProxyServer extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
@@ -16,24 +16,24 @@ export interface ProxyServer extends AsyncDisposable {
   readonly seen: readonly string[];
 }
 
-/** How a proxy behaves. */
+/** Options of a proxy. */
 export interface ProxyBehaviour {
-  /** `USER:PASSWORD`; whoever does not give it gets 407. */
+  /** `USER:PASSWORD`. Requests without it get status 407. */
   readonly credentials?: string;
-  /** Every CONNECT gets this status. */
+  /** Status for every CONNECT. */
   readonly refuse?: number;
-  /** It speaks TLS itself. */
+  /** Certificate, for a proxy that uses TLS itself. */
   readonly certificate?: Certificate;
 }
 
-/** Starts one. */
+/** Starts a proxy. */
 export async function startProxy(behaviour: ProxyBehaviour = {}): Promise<ProxyServer> {
   const { credentials, refuse, certificate } = behaviour;
   const seen: string[] = [];
   const sockets = new Set<Duplex>();
   const keep = (socket: Duplex): void => {
     sockets.add(socket);
-    // A test that ends cuts connections.
+    // A test that ends closes connections.
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
   };

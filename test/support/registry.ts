@@ -1,12 +1,12 @@
-/** OCI images on a file server of the tests. */
+/** Serves OCI images from a test's file server. */
 import type { FileServer } from "./http-server.js";
 import { hexOf } from "./inputs.js";
 
-/** An image that is served. */
+/** Served image. */
 export interface ServedImage {
   /** `127.0.0.1:PORT/REPOSITORY:TAG`. */
   readonly name: string;
-  /** `127.0.0.1:PORT/REPOSITORY@sha256:…`, of the index. */
+  /** `127.0.0.1:PORT/REPOSITORY@sha256:…`, with the digest of the index. */
   readonly pinned: string;
   /** Paths on the server. */
   readonly manifest: string;
@@ -14,7 +14,7 @@ export interface ServedImage {
 }
 
 /**
- * Serves an image of these layers (gzipped tar files) for linux and the architecture.
+ * Serves an image with these layers (gzipped tar files) for linux and the architecture.
  * @param name `REPOSITORY:TAG`.
  */
 export function serveImage(

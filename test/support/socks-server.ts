@@ -1,18 +1,18 @@
-/** A SOCKS5 proxy on loopback, as far as downloads need one (RFC 1928, RFC 1929). */
+/** Runs a SOCKS5 proxy on loopback with the features that downloads need (RFC 1928, RFC 1929). */
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
-/** A proxy that runs. Every name leads to 127.0.0.1. */
+/** Running proxy. All names resolve to 127.0.0.1. */
 export interface SocksServer extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
-  /** `HOST:PORT` of each connection that was asked for. */
+  /** `HOST:PORT` of each requested connection. */
   readonly seen: readonly string[];
 }
 
 const ADDRESS_BYTES: Readonly<Record<number, number>> = { 1: 4, 4: 16 };
 
-/** Takes exactly so many bytes of what comes. */
+/** Reads exactly this number of bytes. */
 async function take(socket: Socket, bytes: number): Promise<Buffer> {
   for (;;) {
     const chunk = socket.read(bytes) as Buffer | null;
@@ -44,13 +44,13 @@ async function serve(socket: Socket, credentials: string, seen: string[]): Promi
   target.on("error", () => socket.destroy());
 }
 
-/** Starts one that wants `USER:PASSWORD`. */
+/** Starts a proxy that requires `USER:PASSWORD`. */
 export async function startSocks(credentials: string): Promise<SocksServer> {
   const seen: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    // A test that ends cuts connections.
+    // A test that ends closes connections.
     socket.on("error", () => {});
     serve(socket, credentials, seen).catch(() => socket.destroy());
   });

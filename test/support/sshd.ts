@@ -1,4 +1,4 @@
-/** A real OpenSSH server on loopback that stands for a guest: its own keys, port and folder. */
+/** Runs an OpenSSH server on loopback in place of a guest, with its own keys, port and folder. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -10,25 +10,25 @@ import type { Connection, SshTarget } from "../../src/guest/connection.js";
 import { makeBuildKeys } from "../../src/seed/keys.js";
 import { findFreePort } from "../../src/machine/ports.js";
 
-/** A server that runs. Disposing of it ends it with all its sessions. */
+/** Running server. Disposing of it ends it with all its sessions. */
 export interface Sshd extends AsyncDisposable {
-  /** A folder for the test's own files, on "both sides". */
+  /** Folder for the test's own files, accessible to both sides. */
   readonly folder: string;
   readonly target: SshTarget;
   readonly signal: AbortSignal;
-  /** A new connection; closed with the server. */
+  /** Opens a new connection, which is closed with the server. */
   connect(): Promise<Connection>;
-  /** The processes that serve connections: what a lost connection loses. */
+  /** Returns the processes that serve connections. Killing one loses its connection. */
   sessions(): Promise<number[]>;
 }
 
-/** How the server differs from one that lets the build in. */
+/** Deviations from a server that accepts the build's login. */
 export interface SshdOptions {
-  /** Its host key is another than the target's. */
+  /** Use another host key than the target expects. */
   readonly otherHostKey?: boolean;
-  /** It knows another client's key. */
+  /** Accept another client key. */
   readonly otherClientKey?: boolean;
-  /** Lines for its configuration. */
+  /** Additional lines of its configuration. */
   readonly configuration?: readonly string[];
 }
 
@@ -38,7 +38,7 @@ async function childrenOf(parent: number): Promise<number[]> {
   const found: number[] = [];
   for (const name of await readdir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    // A process may end while it is looked at.
+    // A process may end while it is read.
     const text = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
     if (Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[1]) === parent) {
       found.push(Number(name));
@@ -52,12 +52,12 @@ async function descendantsOf(parent: number): Promise<number[]> {
   return [...children, ...(await Promise.all(children.map(descendantsOf))).flat()];
 }
 
-/** Ends a process, which may be gone. */
+/** Kills a process, which may no longer exist. */
 export function kill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It ended by itself.
+    // It had already ended.
   }
 }
 
@@ -72,7 +72,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const { public: client } = options.otherClientKey ? others.client : keys.client;
   await writeFile(hostKey, host, { mode: 0o600 });
   await writeFile(authorized, `${client}\n`, { mode: 0o600 });
-  // OpenSSH's privilege separation wants it; the system's own service makes it elsewhere.
+  // Needed by OpenSSH's privilege separation; usually created by the system's service.
   if (isRoot) await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
   const port = await findFreePort();
   const configuration = [

@@ -1,6 +1,6 @@
 /**
- * A root file system from Debian's packages, to run an appliance in without a machine: a folder in
- * memory, entered through namespaces of its own, with its own loopback and its own ports.
+ * Creates a root file system from Debian packages in which an appliance can run without a machine:
+ * a folder in memory, entered through its own namespaces, with its own loopback and ports.
  */
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -13,32 +13,32 @@ import { statIfThere } from "../../src/host/files.js";
 import { waitForLock } from "../../src/host/lock.js";
 import { hostPaths } from "../../src/host/paths.js";
 
-/** How a command in the tree ended. */
+/** Result of a command in the tree. */
 export interface TreeEnd {
   readonly exitCode: number | undefined;
-  /** Both streams, in their order. */
+  /** Both streams, in order. */
   readonly output: string;
 }
 
-/** A tree that can be run in. Disposing of it ends everything in it. */
+/** Tree in which programs can run. Disposing of it kills all of them. */
 export interface Tree extends AsyncDisposable {
   /** Copies a file or folder of the host into the tree. */
   copy(source: string, to: string): Promise<void>;
-  /** Runs a script with bash; the variables are all of its environment beside PATH and HOME. */
+  /** Runs a script with bash; its environment consists of the variables, PATH and HOME. */
   run(script: string, variables?: Readonly<Record<string, string>>): Promise<TreeEnd>;
-  /** What a script printed; throws when it failed. */
+  /** Returns the output of a script. Throws when it fails. */
   ask(script: string, variables?: Readonly<Record<string, string>>): Promise<string>;
 }
 
 const SUITE = "bookworm";
 
-/** The tree as a tar file, made once for a list of packages and kept in the cache. */
+/** Returns the tree as a tar file, which is created once for a list of packages and cached. */
 async function packedTree(packages: readonly string[]): Promise<string> {
   const key = createHash("sha256").update(packages.join(" ")).digest("hex").slice(0, 12);
   const folder = join(hostPaths().inputs, "..", "test-trees");
   const path = join(folder, `${SUITE}-${key}.tar`);
   await mkdir(folder, { recursive: true });
-  // Several test files want the same tree at the same time; it takes a minute to make.
+  // Several test files may need the same tree at the same time; creating it takes a minute.
   await using _lock = await waitForLock(`${path}.lock`, new AbortController().signal);
   if (await statIfThere(path)) return path;
   const work = await mkdtemp(join(tmpdir(), "vmb-tree-"));
@@ -66,7 +66,7 @@ async function packedTree(packages: readonly string[]): Promise<string> {
   return path;
 }
 
-// Run with the tar file and an empty folder, as root of the new namespaces.
+// Runs with the tar file and an empty folder, as root of the new namespaces.
 const HOLDER = `set -e
 mount -t tmpfs -o mode=0755 tree "$2"
 tar -xf "$1" -C "$2" --exclude='./dev/*'
@@ -77,7 +77,7 @@ echo ready
 # bash, since the first process of a namespace has to take care of orphans.
 exec chroot "$2" /bin/bash -c 'cat; true'`;
 
-/** Unpacks a tree with these packages, and holds it until it is disposed of. */
+/** Unpacks a tree with these packages. It exists until it is disposed of. */
 export async function createTree(packages: readonly string[]): Promise<Tree> {
   const packed = await packedTree(packages);
   const folder = await mkdtemp(join(tmpdir(), "vmb-tree-"));

@@ -1,4 +1,4 @@
-/** The table of rooms in docs/architecture.md says what the imports in src/ are. */
+/** The room table of docs/architecture.md matches the imports in src/. */
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -10,7 +10,7 @@ import { runProgram } from "../../host/programs.js";
 export interface Rights {
   readonly mode: "unshare" | "root";
   /**
-   * Whether files of the tree belong to other users than the caller, who then cannot remove them
+   * True when files of the tree belong to other users than the caller, who then cannot remove them
    * directly.
    */
   readonly mapped: boolean;

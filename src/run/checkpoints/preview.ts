@@ -17,7 +17,7 @@ import type { RunPlan } from "./plan.js";
 /** Result of a preview. */
 export interface RunPreview {
   readonly plan: RunPlan;
-  /** Whether another build has shared a booted guest that this one can start from. */
+  /** True when another build has shared a booted guest that this one can start from. */
   readonly hasSharedGuest: boolean;
 }
 

@@ -8,7 +8,7 @@ import type { Step } from "../../steps/schema.js";
 import type { RunContext } from "../context.js";
 import { openStepLog, stepLocation } from "../step-log.js";
 
-/** Where an action runs: on the host or in the guest. */
+/** Side on which an action runs: the host or the guest. */
 type ActionSide = ActionType["runsOn"];
 
 function mustRerun({ type, value }: ParsedAction, side: ActionSide): boolean {

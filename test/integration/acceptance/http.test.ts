@@ -1,4 +1,4 @@
-/** HTTP checks against real servers: what holds, what does not, and what keeps one from being made. */
+/** HTTP checks against real servers: passing, failing, and impossible ones. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -47,14 +47,14 @@ const text = (status: number, body: string, headers = {}): Answer => {
 };
 
 describe("a request", () => {
-  it("is a GET as nobody, unless said otherwise", async () => {
+  it("is an anonymous GET by default", async () => {
     const { outcome, seen } = await tryIt(text(200, ""), {});
     expect(outcome).toEqual({ ok: true });
     expect(seen).toMatchObject([{ method: "GET", url: "/x?y=1", body: "" }]);
     expect(seen[0]?.headers.authorization).toBeUndefined();
   });
 
-  it("carries a body, its type and headers of one's own", async () => {
+  it("has the given body, content type and headers", async () => {
     const json = { messages: [{ content: 'ü "q"' }] };
     const headers = { "X-One": "1", host: "copilot.example.org" };
     const { seen } = await tryIt(text(200, ""), { json, headers });
@@ -80,7 +80,7 @@ describe("a request", () => {
   });
 
   it.each(["basic", "bearer", { scheme: "basic", previous: true }])(
-    "is not made as %j without a secret: that is a failure",
+    "fails as %j without a secret",
     async (auth) => {
       const { outcome, seen } = await tryIt(
         text(200, ""),
@@ -156,7 +156,7 @@ describe("an answer", () => {
     expect(outcome).toHaveProperty("reason", expect.stringMatching(reason));
   });
 
-  it("that is very long is cut in the report, and no defect", async () => {
+  it("that is very long is cut in the report", async () => {
     const { outcome } = await tryIt(text(500, "x".repeat(100_000)), {});
     if (outcome.ok) throw new Error("it holds");
     expect(outcome.lines.join("").length).toBeLessThan(400);
@@ -176,13 +176,13 @@ describe("a stream of events", () => {
   };
   const one = 'data: {"n":1}\n\n';
 
-  it("holds when its events are there", async () => {
+  it("passes when it has the expected events", async () => {
     const events = { atLeast: 2, json: { n: 1 }, last: "[DONE]", spread: "30ms" };
     const answer = stream(one, 60, "data: [DO", "NE]\n", "\n");
     expect((await tryIt(answer, { expect: { events } })).outcome).toEqual({ ok: true });
   });
 
-  it("is read no further than the last event: some servers never end it", async () => {
+  it("is read only up to the last event, since some servers never end it", async () => {
     const answer: Answer = (_seen, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write("data: [DONE]\n\n");
@@ -191,7 +191,7 @@ describe("a stream of events", () => {
     expect(outcome).toEqual({ ok: true });
   });
 
-  it("that comes all at once is buffered by somebody", async () => {
+  it("that arrives all at once is reported as buffered", async () => {
     const events = { atLeast: 2, spread: "10s" };
     const { outcome } = await tryIt(stream(one + one), { expect: { events } });
     expect(outcome).toMatchObject({ ok: false, lines: ['{"n":1}', '{"n":1}'] });
@@ -213,7 +213,7 @@ describe("trust", () => {
   const withTrust = (trust: HttpTarget["trust"], serverName?: string) =>
     tryIt(answer, { auth: "basic" }, { trust, serverName });
 
-  it("is not given to a self-signed certificate, and no password is sent to it", async () => {
+  it("is refused to a self-signed certificate, and no password is sent", async () => {
     const { outcome, seen } = await withTrust({ kind: "system" });
     expect(outcome).toMatchObject({ ok: false });
     expect(outcome).toHaveProperty(
@@ -223,7 +223,7 @@ describe("trust", () => {
     expect(seen).toEqual([]);
   });
 
-  it("is given to it when asked, when it is the authority, and when it is pinned", async () => {
+  it("is given to it with `insecure`, as the authority, and when pinned", async () => {
     expect((await withTrust({ kind: "insecure" })).outcome.ok).toBe(true);
     expect((await withTrust({ kind: "ca", pem: certificate.pem })).outcome.ok).toBe(true);
     const sha256 = parseFingerprint(certificate.fingerprint);
@@ -241,7 +241,7 @@ describe("trust", () => {
     expect(seen).toEqual([]);
   });
 
-  it("is for the name that was asked for", async () => {
+  it("is limited to the requested name", async () => {
     const trust = { kind: "ca", pem: certificate.pem } as const;
     expect((await withTrust(trust, "copilot.example.org")).outcome.ok).toBe(true);
     const { outcome, seen } = await withTrust(trust, "other.example.org");

@@ -1,4 +1,4 @@
-/** Checks in order, tried again while they may become true. */
+/** Order and retries of checks. */
 import { expect, it } from "vitest";
 import { checkSchema } from "../../../src/acceptance/check-schema.js";
 import { runChecks } from "../../../src/acceptance/run.js";
@@ -26,7 +26,7 @@ async function run(checks: unknown[], more: Partial<CheckRun> & { address: strin
   return { results, events };
 }
 
-it("tries again until a check holds, and goes on after one that does not", async () => {
+it("retries a check until it passes, and continues after one that fails", async () => {
   let asked = 0;
   await using server = await startServer((_seen, response) => {
     asked++;
@@ -62,7 +62,7 @@ it("counts the time from the guest's start, not from the check's", async () => {
   expect(once.results).toMatchObject([{ ok: false, attempts: 1 }]);
 });
 
-it("does not wait for a guest that will answer no more", async () => {
+it("does not wait for a guest that cannot answer any more", async () => {
   const check = { name: "up", http: "/", within: "1h" };
   const hopeless = { hopelessReason: () => Promise.resolve("Kernel panic - not syncing") };
   const { results } = await run([check], { address: "http://127.0.0.1:9", ...hopeless });
@@ -71,13 +71,13 @@ it("does not wait for a guest that will answer no more", async () => {
   ]);
 });
 
-it("does not try again what cannot change", async () => {
+it("does not retry a permanent failure", async () => {
   const check = { name: "who", http: "/", auth: "bearer", within: "1h" };
   const { results } = await run([check], { address: "http://127.0.0.1:9" });
   expect(results).toMatchObject([{ ok: false, attempts: 1, reason: "the token is unknown" }]);
 });
 
-it("fails what needs a guest where there is none", async () => {
+it("fails checks that need a guest where there is none", async () => {
   const { results } = await run(
     [
       { name: "cmd", run: "true", within: "1h" },

@@ -1,4 +1,4 @@
-/** Each variable of the context, with what it should do, and with what somebody hostile would give. */
+/** Each context variable with valid and malicious values. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Appliance, Context } from "../../support/appliance.js";
 import { createAppliance } from "../../support/appliance.js";
@@ -17,7 +17,7 @@ async function statusOf(args: string, variables: Context = {}): Promise<number> 
 
 const withPassword = (P: string): Promise<number> => statusOf(`-u "copilot:$P"`, { P });
 const withKey = (P: string): Promise<number> => statusOf(`-H "Authorization: Bearer $P"`, { P });
-/** Configures and has nginx start with that, while the engine goes on. */
+/** Configures the appliance and starts nginx; the engine keeps running. */
 async function configure(context: Context): Promise<string> {
   const { exitCode, output } = await appliance.service("configure", context);
   if (exitCode !== 0) throw new Error(output);
@@ -30,12 +30,12 @@ async function configure(context: Context): Promise<string> {
 const ask = (script: string): Promise<string> => appliance.tree.ask(script);
 const report = (): Promise<string> => ask("cat /etc/one-appliance/config");
 
-/** Everything that a machine keeps of its configuration, with modes and owners. */
-const state = (): Promise<string> =>
+/** Returns the configuration of the machine, with modes and owners. */
+const readConfiguration = (): Promise<string> =>
   ask(`find /etc/slm-copilot /etc/nginx /opt/slm-copilot \\
     -type f -printf '%p %m %u:%g ' -exec sha256sum {} \\; -o -type l -printf '%p %l\\n' | sort`);
 
-// Each would break a shell, a file, a header or a regular expression that takes it as it comes.
+// Each value would break a shell, file, header or regular expression that uses it without quoting.
 const HOSTILE: readonly (readonly [string, string])[] = [
   ["single quotes", `it's 'quoted'`],
   ["double quotes", `say "hello"`],
@@ -62,14 +62,14 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     expect(await withPassword(password)).toBe(200);
     expect(await withPassword(`${password}x`)).toBe(401);
     expect(await withKey(`${password}x`)).toBe(401);
-    // A header's value has no spaces at its ends.
+    // The value of a header has no spaces at its ends.
     expect(await withKey(password)).toBe(password.trim() === password ? 200 : 401);
     expect(output).not.toContain(password);
     expect(await ask("cat /var/log/one-appliance/*")).not.toContain(password);
     await ask("! test -e /tmp/owned");
   });
 
-  it("starts a machine with any of them, and shows it nowhere", async () => {
+  it("starts with any of them and does not show it", async () => {
     const password = HOSTILE.map(([, one]) => one.slice(0, 12)).join("");
     const output = await appliance.boot({ ONEAPP_COPILOT_PASSWORD: password });
     expect(await withPassword(password)).toBe(200);
@@ -87,7 +87,7 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     ["more than 250 bytes in fewer letters", "ü".repeat(130)],
   ])("is refused with %s, and nothing changes", async (_, password) => {
     await configure({ ONEAPP_COPILOT_PASSWORD: "the first one" });
-    const before = await state();
+    const before = await readConfiguration();
     const { exitCode, output } = await appliance.service("configure", {
       ONEAPP_COPILOT_PASSWORD: password,
     });
@@ -96,11 +96,11 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     expect(output).toContain("The context is refused, and nothing was changed");
     expect(output).not.toContain(password);
     expect(await ask("cat /etc/one-appliance/status")).toBe("configure_failure");
-    expect(await state()).toBe(before);
+    expect(await readConfiguration()).toBe(before);
     expect(await withPassword("the first one")).toBe(200);
   });
 
-  it("is made, shown to root and kept where none is given", async () => {
+  it("is generated, shown to root and reused where none is given", async () => {
     await appliance.reset();
     const output = await appliance.boot();
     const password = /^password {5}= (\S{24})$/m.exec(await report())?.[1] ?? "";
@@ -113,7 +113,7 @@ describe("ONEAPP_COPILOT_PASSWORD", () => {
     expect(await withPassword(password)).toBe(200);
   });
 
-  it("shuts out the old one when it changes, also as a key", async () => {
+  it("invalidates the old one when it changes, also as a key", async () => {
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: "the first one" });
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: "the second one" });
     expect(await withPassword("the second one")).toBe(200);
@@ -153,7 +153,7 @@ describe("numbers", () => {
 
   const chat = `-u "copilot:$P" -H 'Content-Type: application/json' -d '{"model":"devstral-small-2","messages":[{"role":"user","content":"hi"}]}'`;
 
-  it("reach the engine, which is started anew for them", async () => {
+  it("reach the engine, which is restarted for them", async () => {
     const P = "a password";
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: P });
     const first = (await appliance.curl("/v1/chat/completions", chat, { P })).text;
@@ -174,7 +174,7 @@ describe("numbers", () => {
     expect(await report()).toContain(`threads      = ${await ask("nproc")}`);
   });
 
-  it("that slow the machine down are taken, with a warning", async () => {
+  it("that slow the machine down are accepted with a warning", async () => {
     const output = await configure({
       ONEAPP_COPILOT_THREADS: "1000",
       ONEAPP_COPILOT_CONTEXT_SIZE: "262144",
@@ -211,13 +211,13 @@ describe("numbers", () => {
 describe("every boot", () => {
   beforeEach(() => appliance.reset());
 
-  it("changes nothing where nothing changed", async () => {
+  it("changes nothing when the context is the same", async () => {
     const context = { ONEAPP_COPILOT_PASSWORD: "a password" };
     await appliance.boot(context);
-    const before = await state();
+    const before = await readConfiguration();
     const engine = await ask("pgrep -f 'local-ai run'");
     await appliance.boot(context);
-    expect(await state()).toBe(before);
+    expect(await readConfiguration()).toBe(before);
     expect(await ask("pgrep -f 'local-ai run'")).toBe(engine);
   });
 
@@ -254,7 +254,7 @@ describe("every boot", () => {
     await ask("! test -e /run/slm-copilot-scratch");
   });
 
-  it("says where it is in the report and the greeting, and in the greeting no secret", async () => {
+  it("shows the address in the report and the greeting, and no secret in the greeting", async () => {
     await appliance.boot();
     const text = await report();
     expect(text).toMatch(/^status {7}= ready$/m);
@@ -285,7 +285,7 @@ describe("every boot", () => {
     } finally {
       await ask(`cat /tmp/model >$(echo ${model})`);
     }
-    // The next boot does not stay with the failure.
+    // The next boot is not affected by the failure.
     await appliance.boot();
     expect(await report()).toContain("status       = ready");
   });

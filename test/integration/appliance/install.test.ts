@@ -1,4 +1,4 @@
-/** `service install`: with what was delivered, with what it fetches itself, and when it cannot. */
+/** `service install` with payload, with downloads, and with errors. */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createBareTree, deliver, runService, uninstall } from "../../support/appliance.js";
 import type { Tree } from "../../support/tree.js";
@@ -13,7 +13,7 @@ beforeEach(() => uninstall(tree));
 const MODEL = "Devstral-Small-2-24B-Instruct-2512-Q4_K_M.gguf";
 const status = (): Promise<string> => tree.ask("cat /etc/one-appliance/status");
 
-it("installs what was delivered, tries the model, and leaves nothing running", async () => {
+it("installs the payload, tests the model, and leaves nothing running", async () => {
   await deliver(tree);
   const { exitCode, output } = await runService(tree, "install");
   expect(output).toContain("The model answers");
@@ -24,7 +24,7 @@ it("installs what was delivered, tries the model, and leaves nothing running", a
     systemctl is-enabled local-ai && ! test -e /opt/slm-copilot/payload
     test -z "$(ls -A /var/lib/slm-copilot /etc/slm-copilot/tls)" && ! test -e /etc/slm-copilot/local-ai.env
     ! test -e /run/slm-copilot-scratch && ! test -e /run/one-appliance-service.pid`);
-  // A second time there is nothing to do.
+  // The second time, nothing is done.
   expect((await runService(tree, "install")).output).toContain("already done");
 });
 
@@ -42,7 +42,7 @@ it.each([
   expect(await status()).toBe("install_failure");
 });
 
-it("fails when the model is no model", async () => {
+it("fails when the model is not a model", async () => {
   await tree.ask("echo '<html>not found</html>' >/tmp/model");
   await deliver(tree, "/tmp/model");
   const { exitCode, output } = await runService(tree, "install");
@@ -50,7 +50,7 @@ it("fails when the model is no model", async () => {
   expect(output).toContain(`${MODEL} is not a GGUF file`);
 });
 
-it("fails when the backend is none", async () => {
+it("fails when the backend is not a backend", async () => {
   await deliver(tree);
   await tree.ask("rm /opt/slm-copilot/payload/llama-cpp/run.sh");
   const { exitCode, output } = await runService(tree, "install");
@@ -59,7 +59,10 @@ it("fails when the backend is none", async () => {
   expect(output).toMatch(/install failed in slm_install_engine, line \d+, with exit code 1/);
 });
 
-/** A release and a repository as LocalAI and the model's host have them, on the tree's loopback. */
+/**
+ * Serves a release and a repository like those of LocalAI and the model's host, on the tree's
+ * loopback.
+ */
 async function serve(modelSum = "$(sha256sum </standins/model.gguf | cut -d' ' -f1)") {
   await tree.ask(`set -e
     rm -rf /srv/www/* && mkdir -p /srv/www/engine /srv/www/model/{raw,resolve}/main && cd /srv/www
@@ -78,21 +81,21 @@ async function serve(modelSum = "$(sha256sum </standins/model.gguf | cut -d' ' -
   };
 }
 
-it("fetches and checks for itself what was not delivered", async () => {
+it("downloads and verifies what is not in the payload", async () => {
   const { exitCode, output } = await runService(tree, "install", await serve());
   expect(output).toContain(`Fetching http://127.0.0.1:8099/model/resolve/main/${MODEL}`);
   expect(output).toContain("The model answers");
   expect(exitCode).toBe(0);
 });
 
-it("keeps nothing that is not what its publisher says", async () => {
+it("retains no download with a wrong checksum", async () => {
   const { exitCode, output } = await runService(tree, "install", await serve("0".repeat(64)));
   expect(exitCode).toBe(1);
   expect(output).toContain("is not what its publisher's checksum says");
   expect(await tree.ask("ls /opt/slm-copilot/models")).toBe("");
 });
 
-it("says which variables there are", async () => {
+it("lists the variables", async () => {
   const { output } = await runService(tree, "help");
   expect(output).toContain("ONEAPP_COPILOT_PASSWORD");
   expect(output).toContain("ONEAPP_COPILOT_READY_TIMEOUT");

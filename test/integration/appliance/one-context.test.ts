@@ -1,4 +1,4 @@
-/** What OpenNebula's framework and package leave to the appliance to put right. */
+/** Workarounds of the appliance for OpenNebula's framework and package. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { contextScript } from "../../../src/seed/context.js";
 import type { Appliance } from "../../support/appliance.js";
@@ -16,7 +16,7 @@ afterAll(() => appliance[Symbol.asyncDispose]());
 const ask = (script: string, variables = {}): Promise<string> =>
   appliance.tree.ask(script, variables);
 
-/** What one-context does before it runs the service, with a token on the CONTEXT disk. */
+/** Does what one-context does before it runs the service, with a token on the CONTEXT disk. */
 async function prepare(variables: Record<string, string>): Promise<void> {
   await ask(
     `set -e
@@ -32,7 +32,7 @@ async function prepare(variables: Record<string, string>): Promise<void> {
 
 const HOSTILE = {
   ONEAPP_COPILOT_PASSWORD: `it's $(touch /tmp/owned) \`touch /tmp/owned\` "so"/7 $HOME & \\`,
-  // As far as one-context can tell, the second line sets a variable; it gives up there.
+  // For one-context, the second line sets a variable; it stops there.
   ONEAPP_COPILOT_TLS_CERT: "-----BEGIN CERTIFICATE-----\n9ab==\n-----END CERTIFICATE-----\n",
   START_SCRIPT: '#!/bin/sh\necho "hello"\nA=1\n9ab==\n',
   SET_HOSTNAME: "last",
@@ -41,7 +41,7 @@ const HOSTILE = {
 describe("the variables that one-context writes for those who source them", () => {
   beforeEach(() => appliance.reset());
 
-  it("are what the context says, and nothing in them is obeyed", async () => {
+  it("have the values of the context, and none of them is executed", async () => {
     await prepare(HOSTILE);
     await appliance.service("configure", { CONTEXT_FILE: CONTEXT });
     expect(await ask(`stat -c '%a %U' ${ENVIRONMENT}`)).toBe("400 root");
@@ -55,10 +55,10 @@ describe("the variables that one-context writes for those who source them", () =
     await ask("! test -e /tmp/owned");
   });
 
-  it("let OpenNebula hear that a machine is ready whose password has a quote", async () => {
+  it("report to OpenNebula that a machine is ready whose password has a quote", async () => {
     const context = { REPORT_READY: "YES", ONEAPP_COPILOT_PASSWORD: `a"quote` };
     await prepare(context);
-    // As it would be without the appliance's help.
+    // This is the problem without the appliance's workaround.
     await ask(`! bash -ec '. ${ENVIRONMENT}' 2>/dev/null`);
     await appliance.boot({ ...context, CONTEXT_FILE: CONTEXT });
     expect((await appliance.tree.run(`bash ${HOOK}`, context)).exitCode).toBe(0);
@@ -78,7 +78,7 @@ describe("the variables that one-context writes for those who source them", () =
   });
 });
 
-it("starts a machine whose power was cut in the middle of a stage", async () => {
+it("starts a machine after a power failure during a stage", async () => {
   await appliance.reset();
   await appliance.boot();
   await ask(`mkfifo /var/log/one-appliance/one_service_log.pipe
@@ -88,7 +88,7 @@ it("starts a machine whose power was cut in the middle of a stage", async () => 
   await ask("! test -e /var/log/one-appliance/one_service_log.pipe");
 });
 
-it("leaves the log of a stage that runs alone when it is called a second time", async () => {
+it("does not overwrite the log of a running stage when it is called again", async () => {
   await appliance.reset();
   await ask(`mkdir -p /var/log/one-appliance && mkfifo /var/log/one-appliance/one_service_log.pipe
     sleep 60 >/dev/null 2>&1 & echo $! >/run/one-appliance-service.pid`);
@@ -101,7 +101,7 @@ it("leaves the log of a stage that runs alone when it is called a second time", 
 describe("a boot", () => {
   const withPassword = async (P: string): Promise<number> =>
     (await appliance.curl("/v1/models", `-u "copilot:$P"`, { P })).status;
-  /** Nothing runs but what systemd starts by itself. */
+  /** Restarts: only what systemd starts by itself is running. */
   const restart = (): Promise<string> =>
     ask("systemctl stop nginx; systemctl stop local-ai; systemctl start local-ai");
   beforeAll(async () => {
@@ -109,7 +109,7 @@ describe("a boot", () => {
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: "the first one" });
   });
 
-  it("lets nobody in by the last boot's password before it has read its context", async () => {
+  it("does not accept the last boot's password before it has read its context", async () => {
     await ask("! systemctl is-enabled nginx");
     await restart();
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: "the second one" });
@@ -118,7 +118,7 @@ describe("a boot", () => {
     await ask("! systemctl is-enabled nginx");
   });
 
-  it("serves as before where its context is refused", async () => {
+  it("serves as before when its context is invalid", async () => {
     await restart();
     const wrong = { ONEAPP_COPILOT_PASSWORD: "the third one", ONEAPP_COPILOT_THREADS: "none" };
     expect((await appliance.service("configure", wrong)).exitCode).toBe(1);
@@ -128,7 +128,7 @@ describe("a boot", () => {
     expect(await ask("cat /etc/one-appliance/status")).toBe("configure_failure");
   });
 
-  it("serves nothing where the first context is refused", async () => {
+  it("serves nothing when the first context is invalid", async () => {
     await appliance.reset();
     const { exitCode } = await appliance.service("configure", { ONEAPP_COPILOT_THREADS: "none" });
     expect(exitCode).toBe(1);

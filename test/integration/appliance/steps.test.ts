@@ -1,6 +1,6 @@
 /**
- * The post-conditions of the template's eight steps, in a root file system without a machine: each
- * holds after its step, and each is seen to fail when something spoils what it is about.
+ * Checks of the template's eight steps, in a root file system without a machine: each passes after
+ * its step, and fails after the matching sabotage.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -39,13 +39,13 @@ const ONE = "/etc/one-appliance";
 const HOOKS = "/etc/one-context.d";
 const DPKG = "/var/lib/dpkg/status";
 
-/** What the template's own `run` actions of a step do. */
+/** Returns the commands of a step's `run` actions. */
 function commandsOf(name: string): string {
   const actions = steps.find((step) => step.name === name)?.actions ?? [];
   return ["set -e", ...actions.flatMap(({ run }) => run ?? [])].join("\n");
 }
 
-/** One line of sabotage and its repair; the expression says which post-conditions it breaks. */
+/** Line of sabotage, its repair, and the checks that it must break. */
 type Sabotage = readonly [spoil: string, repair: string, breaks: RegExp];
 
 const moved = (path: string, breaks: RegExp): Sabotage => [
@@ -159,7 +159,7 @@ const CASES: Record<string, { act: () => Promise<unknown>; sabotage: readonly Sa
       remoded(`${HOOKS}/net-90-service-appliance`, "644", "755", /stat.*net-90/),
       remoded(`${HOOKS}/net-99-report-ready`, "600", "755", /stat.*net-99/),
       changed(`${HOOKS}/net-90-service-appliance`, /cmp.*net-90/),
-      // The package's own in its place: the defect that images were shipped with.
+      // The package's own file instead: the defect of earlier images.
       [
         `cp -p ${HOOKS}/net-99-report-ready /root/kept; cp /standins/one-context/scripts/net-99-report-ready ${HOOKS}/`,
         `cp -p /root/kept ${HOOKS}/net-99-report-ready`,
@@ -193,7 +193,7 @@ const CASES: Record<string, { act: () => Promise<unknown>; sabotage: readonly Sa
     ],
   },
   cleanup: {
-    // The host's swap and file systems are none of this test's business.
+    // The host's swap and file systems must not be used by this test.
     act: () =>
       tree.ask("/provisioners/90-cleanup.sh", {
         CLEANUP_PURGE: "cloud-init snapd fwupd",
@@ -221,7 +221,7 @@ const CASES: Record<string, { act: () => Promise<unknown>; sabotage: readonly Sa
   },
 };
 
-/** The post-conditions that do not hold now, each run as the template's are. */
+/** Returns the checks that fail, each run as the template's are. */
 async function failing(verify: readonly string[]): Promise<string[]> {
   const failed: string[] = [];
   for (const command of verify) {
@@ -238,7 +238,7 @@ it("are those of eight steps, in their order", () => {
 describe.each(steps)("$name", ({ name, verify }) => {
   const { act, sabotage } = CASES[name] ?? { act: () => Promise.resolve(), sabotage: [] };
 
-  it("holds what it promises, and each promise can be seen to fail", async () => {
+  it("passes its checks, and fails each of them after sabotage", async () => {
     await act();
     expect(await failing(verify)).toEqual([]);
     const broken = new Set<string>();

@@ -1,4 +1,4 @@
-/** The certificate: signed by itself, given, or asked for; and what happens when that goes wrong. */
+/** The certificate: self-signed, given, or requested; and failures of each. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Appliance, Context } from "../../support/appliance.js";
 import { createAppliance } from "../../support/appliance.js";
@@ -8,7 +8,7 @@ const ask = (script: string): Promise<string> => appliance.tree.ask(script);
 
 beforeAll(async () => {
   appliance = await createAppliance();
-  // A small authority of our own, and what can go wrong with a certificate of its.
+  // A small certificate authority, and certificates with various defects.
   await ask(`set -e; mkdir /pki; cd /pki
     ec='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc'
     openssl req -x509 $ec -days 2 -subj /CN=authority -keyout ca.key -out ca.crt
@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => appliance[Symbol.asyncDispose]());
 beforeEach(() => appliance.reset());
 
-/** Files of the small authority as variables of the context. */
+/** Returns files of the small authority as context variables. */
 async function given(crt: string, key: string, encode = "cat"): Promise<Context> {
   return {
     ONEAPP_COPILOT_TLS_CERT: crt && (await ask(`${encode} </pki/${crt}`)),
@@ -38,7 +38,7 @@ const served = (): Promise<string> =>
 const report = (): Promise<string> => ask("cat /etc/one-appliance/config");
 
 describe("signed by itself", () => {
-  it("names what the machine is called now, and is kept while that holds", async () => {
+  it("contains the machine's present names, and is reused while they are the same", async () => {
     await ask("hostname copilot-7; ip address add 10.9.8.7/24 dev lo");
     await appliance.boot();
     const first = await served();
@@ -57,7 +57,7 @@ describe("signed by itself", () => {
     await appliance.boot();
     expect(await served()).toContain("IP Address:10.9.8.6");
     expect(await report()).not.toContain(fingerprint);
-    // Whoever pins it needs no --insecure.
+    // A client that pins it does not need --insecure.
     await ask(
       "curl -s --fail --cacert /etc/slm-copilot/tls/selfsigned.crt https://10.9.8.6/readyz",
     );
@@ -80,7 +80,7 @@ describe("given", () => {
     );
   });
 
-  it("goes when it is no longer given", async () => {
+  it("is removed when it is no longer given", async () => {
     await appliance.boot(await given("chain.crt", "good.key"));
     await appliance.boot();
     expect(await served()).toContain("CN = SLM-Copilot");
@@ -119,7 +119,7 @@ describe("asked for", () => {
   // Nothing listens there: the real certbot fails at once.
   const unreachable = { ONEAPP_COPILOT_ACME_SERVER: "http://127.0.0.1:9/directory" };
 
-  it("and not given, leaves the service up with its own, which has the name", async () => {
+  it("leaves the service running with its own certificate when issuance fails", async () => {
     const output = await appliance.boot({
       ONEAPP_COPILOT_DOMAIN: "copilot.example",
       ONEAPP_COPILOT_ACME_EMAIL: "me@copilot.example",
@@ -131,7 +131,7 @@ describe("asked for", () => {
     expect(await report()).toContain("tls_problem  = There is no certificate");
   });
 
-  it("and given, is served, at the next boot from its start", async () => {
+  it("is served when issued, and from the start at the next boot", async () => {
     // Stands for certbot's success: the real one needs an authority that the internet can reach.
     await ask(`cat >/usr/local/bin/certbot <<'END'
 #!/bin/bash
@@ -156,7 +156,7 @@ chmod +x /usr/local/bin/certbot`);
     const { output } = await appliance.service("configure", context);
     expect(output).not.toContain("The certificate is");
     expect(await ask("readlink /etc/slm-copilot/tls/server.crt")).toContain("letsencrypt");
-    // Another name: what there is does not hold for it.
+    // The present certificate is not valid for another name.
     await appliance.boot({ ONEAPP_COPILOT_DOMAIN: "other.example", ...unreachable });
     expect(await served()).toContain("DNS:other.example");
   });

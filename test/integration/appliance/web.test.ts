@@ -1,4 +1,4 @@
-/** SLM-Copilot's API as a client sees it: who comes in, what is answered, and how streams come. */
+/** SLM-Copilot's API for clients: authentication, responses, streams. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Appliance } from "../../support/appliance.js";
 import { createAppliance } from "../../support/appliance.js";
@@ -26,7 +26,7 @@ describe("with a password", () => {
     await appliance.boot({ ONEAPP_COPILOT_PASSWORD: P });
   });
 
-  it("lets in who has it, by basic auth and as a bearer token", async () => {
+  it("accepts it by basic auth and as a bearer token", async () => {
     for (const args of [CREDENTIALS, BEARER.replace("Bearer", "bearer")]) {
       const { status, text } = await appliance.curl(MODELS, args, { P });
       expect(status).toBe(200);
@@ -53,17 +53,17 @@ describe("with a password", () => {
     }
   });
 
-  it("says without credentials only whether it is ready", async () => {
+  it("reveals only its readiness without credentials", async () => {
     expect((await appliance.curl("/readyz")).status).toBe(200);
   });
 
-  it("has nothing of LocalAI but its API", async () => {
+  it("exposes nothing of LocalAI but its API", async () => {
     for (const path of ["/", "/models/apply", "/backends", "/browse", "/metrics"]) {
       expect((await appliance.curl(path, CREDENTIALS, { P })).status).toBe(404);
     }
   });
 
-  it("answers, and keeps the credentials from LocalAI", async () => {
+  it("answers, and does not pass the credentials to LocalAI", async () => {
     for (const args of [CREDENTIALS, BEARER]) {
       const { status, text } = await appliance.curl(CHAT, `${args} ${chat("good morning")}`, { P });
       expect(status).toBe(200);
@@ -72,8 +72,8 @@ describe("with a password", () => {
     }
   });
 
-  it("sends each piece of a stream when it is there", async () => {
-    // Each line gets the time at which it came; LocalAI's stand-in waits 50 ms between two.
+  it("sends each event of a stream at once", async () => {
+    // Each line gets its time of arrival; LocalAI's stand-in waits 50 ms between two.
     const lines = await appliance.tree.ask(
       `curl -skN --max-time 20 ${CREDENTIALS} ${chat("one two three four", true)} https://127.0.0.1${CHAT} |
         while IFS= read -r line; do if [[ $line ]]; then echo "\${EPOCHREALTIME/./} $line"; fi; done`,
@@ -83,12 +83,12 @@ describe("with a password", () => {
     expect(events.at(-1)?.[2]).toBe("[DONE]");
     const times = events.map((event) => Number(event?.[1]));
     expect(events.length).toBeGreaterThan(8);
-    // Buffered, all would come in one moment.
+    // With buffering, all would arrive at the same time.
     expect(new Set(times).size).toBeGreaterThan(6);
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(100_000);
   });
 
-  it("answers a preflight without credentials, for whatever header is asked for", async () => {
+  it("answers a preflight for any header without credentials", async () => {
     const asked = "-H 'Origin: https://ide.example' -H 'Access-Control-Request-Method: POST'";
     const headers = "-H 'Access-Control-Request-Headers: authorization, x-stainless-os'";
     const { status, text } = await appliance.curl(CHAT, `-X OPTIONS ${asked} ${headers}`);
@@ -97,11 +97,11 @@ describe("with a password", () => {
     expect(text).toMatch(/^access-control-allow-headers: authorization, x-stainless-os\r$/im);
     expect(text).toMatch(/^access-control-allow-methods: .*POST/im);
     expect(text).toMatch(/^access-control-max-age: 86400/im);
-    // What is no preflight needs credentials as everything does.
+    // A request that is not a preflight needs credentials.
     expect((await appliance.curl(CHAT, "-X OPTIONS")).status).toBe(401);
   });
 
-  it("lets a page read every answer, also a refusal, and says so once", async () => {
+  it("lets a page read every response, also a refusal, with one CORS header", async () => {
     for (const args of [CREDENTIALS, ""]) {
       const { text } = await appliance.curl(MODELS, `${args} -H 'Origin: https://a.example'`, {
         P,
@@ -111,7 +111,7 @@ describe("with a password", () => {
     }
   });
 
-  it("sends whoever comes by HTTP to HTTPS, but for the challenges of certificates", async () => {
+  it("redirects HTTP to HTTPS, except for certificate challenges", async () => {
     const { tree } = appliance;
     const moved = await tree.ask("curl -s --include http://127.0.0.1/v1/models");
     expect(moved).toContain("308");
@@ -120,7 +120,7 @@ describe("with a password", () => {
     expect(await tree.ask("curl -s http://127.0.0.1/.well-known/acme-challenge/t")).toBe("ok");
   });
 
-  it("speaks no TLS older than 1.2, and takes a prompt of many megabytes", async () => {
+  it("refuses TLS older than 1.2, and accepts a prompt of many megabytes", async () => {
     const old = await appliance.tree.run("curl -sk --tls-max 1.1 https://127.0.0.1/readyz");
     expect(old.exitCode).toBe(35);
     const { tree } = appliance;

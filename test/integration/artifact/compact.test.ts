@@ -13,18 +13,18 @@ import { checkImage, createOverlay, imageInfo } from "../../../src/machine/disk.
 
 const MIB = 2 ** 20;
 const DISK = 256 * MIB;
-/** Does not shrink: 64 MiB. */
+/** Incompressible data: 64 MiB. */
 const NOISE = randomBytes(64 * MIB);
 
 let shared: string;
 let source: string;
-/** What a guest would read from `source`. */
+/** Content of `source` as a guest reads it. */
 let truth: string;
 let folder: string;
 
 const qemuImg = (...args: string[]): string => execFileSync("qemu-img", args, { encoding: "utf8" });
 
-/** A base with noise and text, and an overlay with a change, zeroes and a snapshot. */
+/** Creates a base with random data and text, and an overlay with a change, zeros and a snapshot. */
 beforeAll(async () => {
   shared = await mkdtemp(join(tmpdir(), "vmbuild-compact-source-"));
   const base = join(shared, "base.raw");
@@ -77,7 +77,7 @@ describe("compact", () => {
     expect(image).toEqual({ size: (await readFile(destination)).length, virtualSize: DISK });
   });
 
-  it("compresses: text all but vanishes", async () => {
+  it("compresses text well", async () => {
     const packed = await compact(options());
     const plain = await compact(options({ compression: "none" }));
     expect(plain.size - packed.size).toBeGreaterThan(40 * MIB);
@@ -97,12 +97,12 @@ describe("compact", () => {
   ] as const)("reproducible, comes out the same again: %s %s", async (compression, format) => {
     const first = options({ compression, format, reproducible: true });
     const second = { ...first, destination: join(folder, "second") };
-    // Side by side, so that the threads of one disturb the order of the other's.
+    // They run in parallel, so that threads of one affect the order of the other's.
     await Promise.all([compact(first), compact(second)]);
     expect(spawnSync("cmp", [first.destination, second.destination]).status).toBe(0);
   });
 
-  it("tells how far it is, in rising percent up to 100", async () => {
+  it("reports ascending progress up to 100 percent", async () => {
     const events: EventBody[] = [];
     await compact(options({ emit: (event) => events.push(event) }));
     const done = events.map((event) => (event.type === "progress" ? event.done : -1));
@@ -123,13 +123,13 @@ describe("compact", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("says so when qemu-img is killed half-way, and leaves nothing", async () => {
+  it("reports that qemu-img was killed half-way, and leaves nothing", async () => {
     const destination = join(folder, ".image.part");
     const emit = (): void => {
       const pid = pidWithArgument(destination);
       if (pid !== undefined) process.kill(pid, "SIGKILL");
     };
-    // zlib: slow enough to be caught in the act at its first sign of life.
+    // zlib is slow enough to be interrupted at its first progress event.
     const running = compact(options({ destination, compression: "zlib", emit }));
     await expect(running).rejects.toMatchObject({
       code: "ARTIFACT_CONVERT",
@@ -138,7 +138,7 @@ describe("compact", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("passes qemu-img's words on when the source is no disk", async () => {
+  it("reports qemu-img's error when the source is not a disk", async () => {
     const broken = join(shared, "broken.qcow2");
     await writeFile(broken, "not a disk");
     await expect(compact(options({ source: broken }))).rejects.toMatchObject({
@@ -178,7 +178,7 @@ describe("compact onto a full disk", () => {
   });
   const skipped = "mounting a small tmpfs takes root";
 
-  it("keeps the older image and removes the part", async ({ skip }) => {
+  it("retains the older image and removes the partial one", async ({ skip }) => {
     skip(!(await mount(40)), skipped);
     await writeFile(join(small, "demo.qcow2"), "old image");
     await expect(
@@ -191,7 +191,7 @@ describe("compact onto a full disk", () => {
     expect(await readFile(join(small, "demo.qcow2"), "utf8")).toBe("old image");
   });
 
-  it("does not begin when it cannot possibly fit", async ({ skip }) => {
+  it("does not begin when the image cannot fit", async ({ skip }) => {
     skip(!(await mount(2)), skipped);
     const events: EventBody[] = [];
     const destination = join(small, ".demo.qcow2.part");

@@ -25,7 +25,7 @@ async function makeFile(size: number, name = "disk.qcow2"): Promise<string> {
   return path;
 }
 
-/** What coreutils' program says. */
+/** Returns the checksum computed by coreutils. */
 const coreutils = (algorithm: string, path: string): string | undefined =>
   execFileSync(`${algorithm}sum`, [path], { encoding: "utf8" }).split(" ")[0];
 
@@ -43,13 +43,13 @@ describe("digestFile", () => {
     );
   });
 
-  it("computes no more than it is asked for", async () => {
+  it("computes only the requested digests", async () => {
     const path = await makeFile(10);
     expect(Object.keys(await digestFile(path, ["md5"], quiet))).toEqual(["md5"]);
     expect(await digestFile(path, [], quiet)).toEqual({});
   });
 
-  it("tells how far it is, up to the end, in about a hundred events", async () => {
+  it("reports progress up to the end, in about a hundred events", async () => {
     const events: EventBody[] = [];
     const path = await makeFile(300 * MIB);
     await digestFile(path, ["md5"], { ...quiet, emit: (event) => events.push(event) });
@@ -126,7 +126,7 @@ describe("checksum files", () => {
     ).toThrow();
   });
 
-  it("read as coreutils writes them", async () => {
+  it("have the format of coreutils", async () => {
     const path = await makeFile(1000, "a\\b.qcow2");
     const written = execFileSync("md5sum", ["a\\b.qcow2"], { cwd: folder, encoding: "utf8" });
     const { md5 } = await digestFile(path, ["md5"], quiet);

@@ -1,4 +1,4 @@
-/** Output folders that cannot be used: what a run says of each, before its machine starts. */
+/** Output folders that cannot be used: errors before the machine starts. */
 import { execFileSync } from "node:child_process";
 import { chmod, chown, mkdir, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ afterEach(() => home[Symbol.asyncDispose]());
 const target = () => ({ name: "t", folder: out, filename: "t-0.0.0.qcow2" });
 
 describe("claiming an output folder", () => {
-  it("makes it, and removes what it made when nothing was put there", async () => {
+  it("creates it, and removes it if it is still empty", async () => {
     out = join(home.folder, "a/b/c");
     {
       await using _claim = await lockOutputFolder(target());
@@ -35,7 +35,7 @@ describe("claiming an output folder", () => {
     expect((await readdir(home.folder)).toSorted()).toEqual(["t.json", "x.img"]);
   });
 
-  it("keeps a folder in which something is, and one that was there", async () => {
+  it("retains a folder with content, and one that existed before", async () => {
     await mkdir(join(home.folder, "a"));
     out = join(home.folder, "a/b");
     {
@@ -50,7 +50,7 @@ describe("claiming an output folder", () => {
     expect(await readdir(out)).toEqual([]);
   });
 
-  it("is refused while another run has it, by whatever path", async () => {
+  it("is refused while another run has claimed it, under any path", async () => {
     await symlink("out", join(home.folder, "link"));
     {
       await using _claim = await lockOutputFolder(target());
@@ -64,7 +64,7 @@ describe("claiming an output folder", () => {
   });
 });
 
-/** What `vmbuild run` ends with: exit code and first line. */
+/** Returns exit code and first line of `vmbuild run`. */
 async function run(...args: string[]): Promise<[number | undefined, string]> {
   const { exitCode, stderr } = await home.run("run", "t.json", "--log-format", "json", ...args);
   const last = JSON.parse(stderr.split("\n").at(-1) ?? "") as {
@@ -122,7 +122,7 @@ describe("vmbuild run", () => {
       expect(error.message).toMatch(message);
     }
     expect(await readFile(join(out, "manifest.json"), "utf8")).toBe(before);
-    // A run may go elsewhere: a warning.
+    // A run may use another folder, so this is a warning.
     const { exitCode, stdout } = await home.run("validate", "t.json", "--json");
     const { warnings } = JSON.parse(stdout) as { warnings: string[] };
     expect({ exitCode, warnings }).toEqual({
@@ -168,7 +168,7 @@ describe("vmbuild run", () => {
     expect(flat).toContain(`output: The artifact's ${what}`);
   });
 
-  it("refuses two templates of one call that have one output folder", async () => {
+  it("refuses two templates of one call with the same output folder", async () => {
     await home.write({ "u.json": { ...TEMPLATE, name: "u" } });
     const { exitCode, stderr } = await home.run("run", "t.json", "u.json", "--parallel", "2");
     expect(exitCode).toBe(2);
@@ -177,7 +177,7 @@ describe("vmbuild run", () => {
     );
   });
 
-  it("says what an ordinary user may not write to", async (context) => {
+  it("reports what a normal user cannot write to", async (context) => {
     if (process.getuid?.() !== 0) context.skip("only root can become another user");
     const root = join(home.folder, "..");
     execFileSync("chown", ["-R", "65534:65534", root]);
@@ -199,7 +199,7 @@ describe("vmbuild run", () => {
     }
   });
 
-  it("says that the file system is read-only, or has no space", async (context) => {
+  it("reports that the file system is read-only or full", async (context) => {
     await mkdir(out);
     const mount = async (options: string) => {
       const { exitCode } = await execa("mount", ["-t", "tmpfs", "-o", options, "tmpfs", out], {

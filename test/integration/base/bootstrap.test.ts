@@ -9,7 +9,7 @@ import type { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
 import { runProgram } from "../../../src/host/programs.js";
 
-/** A bootstrap unpacks some 200 packages; hosts under test may be slow and shared. */
+/** Time limit. A bootstrap unpacks some 200 packages, and test hosts may be slow. */
 const SLOW_MS = 600_000;
 
 let scratch: string;
@@ -43,7 +43,7 @@ describe("a bootstrapped base", () => {
     if (result.exitCode !== 0) throw new Error([file, ...result.lastLines].join("\n"));
     return result.stdout;
   };
-  /** What debugfs prints about the root file system. */
+  /** Returns debugfs's output about the root file system. */
   const inspect = (request: string): Promise<string> =>
     run("debugfs", ["-R", request, `${raw}?offset=${layout.root.offset}`]);
 
@@ -57,7 +57,7 @@ describe("a bootstrapped base", () => {
     await run("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", image, raw]);
   }, SLOW_MS);
 
-  it("is a sound image with a partition table of its own", async () => {
+  it("is an intact image with its own partition table", async () => {
     await run("qemu-img", ["check", image]);
     const table = await run("sfdisk", ["--json", raw]);
     expect(JSON.parse(table)).toMatchObject({ partitiontable: { label: "gpt" } });
@@ -79,21 +79,21 @@ describe("a bootstrapped base", () => {
     expect(await run("mdir", esp)).toContain("BOOTX64.EFI");
   });
 
-  it("holds no key, no identity and no package lists", async () => {
+  it("contains no key, no identity and no package lists", async () => {
     expect(await inspect("cat /etc/machine-id")).toBe("");
     expect(await inspect("ls -p /etc/ssh")).not.toContain("ssh_host_");
     expect(await inspect("ls -p /var/lib/apt/lists")).not.toContain("Packages");
     expect(await inspect("cat /etc/shadow")).toMatch(/^root:\*:/m);
   });
 
-  it("has the packages that were asked for, and says so", async () => {
+  it("has the requested packages, and lists them", async () => {
     expect(facts.packages).toContainEqual(expect.stringMatching(/^tree=/));
     expect(facts.packages).toContainEqual(expect.stringMatching(/^cloud-init=/));
     expect(await inspect("stat /usr/bin/tree")).toContain("Type: regular");
     expect(await inspect("cat /boot/grub/grub.cfg")).toContain(`/boot/vmlinuz-${facts.kernel} `);
   });
 
-  it("told what mmdebstrap said, and how far it was", () => {
+  it("reported mmdebstrap's output and progress", () => {
     const sources = events.flatMap((event) => (event.type === "output" ? [event.source] : []));
     expect(sources).toContain("mmdebstrap");
     const last = events.findLast((event) => event.type === "progress");
@@ -106,9 +106,9 @@ describe("a bootstrapped base", () => {
   });
 });
 
-describe("a bootstrap that cannot be", () => {
+describe("a failing bootstrap", () => {
   it(
-    "says that there is no such suite",
+    "reports an unknown suite",
     async () => {
       const work = await workFolder("unknown");
       const destination = join(scratch, "unknown.qcow2");

@@ -25,7 +25,7 @@ import type { FileServer } from "../../support/http-server.js";
 import { convert, isSameDisk, makeDisk, MIB, tar } from "../../support/images.js";
 import { errorOf, sha256Of } from "../../support/inputs.js";
 
-let kept: string;
+let sharedFolder: string;
 let raw: string;
 let folder: string;
 let server: FileServer;
@@ -33,13 +33,13 @@ let events: EventBody[];
 const cacheHome = process.env["XDG_CACHE_HOME"];
 
 beforeAll(async () => {
-  kept = await mkdtemp(join(tmpdir(), "vmbuild-disk-"));
-  raw = join(kept, "disk.raw");
+  sharedFolder = await mkdtemp(join(tmpdir(), "vmbuild-disk-"));
+  raw = join(sharedFolder, "disk.raw");
   await makeDisk(raw);
 });
 
 afterAll(async () => {
-  await rm(kept, { recursive: true, force: true });
+  await rm(sharedFolder, { recursive: true, force: true });
 });
 
 beforeEach(async () => {
@@ -70,7 +70,7 @@ function context(changes: Partial<BaseContext> = {}): BaseContext {
 const local = (path: string, changes: Partial<BaseContext> = {}): Promise<Base> =>
   resolveBase({ path }, context(changes));
 
-/** The base, served by HTTP under the file's own name. */
+/** Resolves the base, served by HTTP under the file's own name. */
 async function served(path: string, name = path.slice(path.lastIndexOf("/") + 1)): Promise<Base> {
   const content = await readFile(path);
   const url = server.serve(`/${name}`, content);
@@ -91,17 +91,17 @@ async function inFolder(name: string): Promise<string> {
 describe("a packed disk", () => {
   const programs = ["gzip", "xz", "zstd", "bzip2", "lz4", "lzma"];
 
-  it.each(programs)("by %s is unpacked once, whatever it is named", async (program) => {
+  it.each(programs)("by %s is unpacked once, regardless of its name", async (program) => {
     const path = await inFolder("a.img");
     await execa("bash", ["-c", `${program} -c <"${path}" >"${folder}/latest"`]);
     const base = await served(join(folder, "latest"));
     expect(base).toMatchObject({ format: "raw", virtualSize: 8 * MIB, kind: "url" });
     expect(base.digest).toBe(sha256Of(await readFile(join(folder, "latest"))));
     expect(await isSameDisk(base.path, raw)).toBe(true);
-    const told = events.length;
+    const eventCount = events.length;
     const again = await served(join(folder, "latest"));
     expect(again.path).toBe(base.path);
-    expect(events).toHaveLength(told);
+    expect(events).toHaveLength(eventCount);
     expect(await leftovers()).toEqual([]);
   });
 
@@ -132,7 +132,7 @@ describe("a packed disk", () => {
     expect(cached).toMatchObject([{ label: base.origin }]);
   });
 
-  it("is taken out of GNU tar's sparse form, as Compute Engine publishes it", async () => {
+  it("is extracted from GNU tar's sparse form, as used by Compute Engine", async () => {
     await inFolder("disk.raw");
     const archive = await tar(folder, "image.tar.gz", ["--format=oldgnu", "-S", "-z"], "disk.raw");
     const base = await served(archive);
@@ -140,7 +140,7 @@ describe("a packed disk", () => {
     expect((await stat(base.path)).blocks * 512).toBeLessThan(4 * MIB);
   });
 
-  it("is taken out of a zip archive", async () => {
+  it("is extracted from a zip archive", async () => {
     await inFolder("my disk.img");
     await writeFile(join(folder, "notes.txt"), "text");
     await execa("zip", ["-q", "a.zip", "my disk.img", "notes.txt"], { cwd: folder });
@@ -148,7 +148,7 @@ describe("a packed disk", () => {
     expect(await isSameDisk(base.path, raw)).toBe(true);
   });
 
-  it("may be compressed inside of an archive, and be of another hypervisor", async () => {
+  it("may be compressed inside an archive, in another hypervisor's format", async () => {
     await convert(raw, join(folder, "disk.vmdk"), "vmdk", "-o", "subformat=streamOptimized");
     await writeFile(join(folder, "machine.ovf"), "<Envelope/>");
     const ova = await tar(folder, "m.ova", [], "machine.ovf", "disk.vmdk");
@@ -163,7 +163,7 @@ describe("a packed disk", () => {
     expect(await isSameDisk(nested.path, raw)).toBe(true);
   });
 
-  it("may be several members of gzip one after the other, with something behind them", async () => {
+  it("may be several gzip members, followed by other data", async () => {
     const content = await readFile(raw);
     const halves = [content.subarray(0, 3 * MIB), content.subarray(3 * MIB)];
     const packed = await Promise.all(
@@ -202,7 +202,7 @@ describe("a packed disk", () => {
     expect(await isSameDisk(base.path, raw)).toBe(true);
   });
 
-  it("that is cut short is named, and leaves nothing", async () => {
+  it("that is truncated is reported, and leaves nothing", async () => {
     await inFolder("disk.raw");
     const archive = await tar(folder, "a.tar.xz", ["--xz"], "disk.raw");
     await truncate(archive, 100_000);
@@ -254,7 +254,7 @@ describe("another hypervisor's image", () => {
     const base = await local(descriptor);
     expect(await isSameDisk(base.path, raw)).toBe(true);
     await writeFile(join(folder, "a-flat.vmdk"), await readFile(raw));
-    const other = join(kept, "other.raw");
+    const other = join(sharedFolder, "other.raw");
     await makeDisk(other);
     await copyFile(other, join(folder, "a-flat.vmdk"));
     const changed = await local(descriptor);
@@ -268,7 +268,7 @@ describe("another hypervisor's image", () => {
     );
   });
 
-  it("in several files is taken out of an archive", async () => {
+  it("in several files is extracted from an archive", async () => {
     await convert(raw, join(folder, "a.vmdk"), "vmdk", "-o", "subformat=twoGbMaxExtentSparse");
     const archive = await tar(folder, "a.tar", [], "a.vmdk", "a-s001.vmdk");
     expect(await isSameDisk((await local(archive)).path, raw)).toBe(true);
@@ -281,7 +281,7 @@ describe("another hypervisor's image", () => {
     expect((await errorOf(served(join(folder, "b.vmdk")))).message).toContain(
       "is a VMDK descriptor without its extents: disk.raw",
     );
-    // A sparse image of no capacity is read for a descriptor inside of it.
+    // A sparse image without capacity contains an embedded descriptor.
     const image = await readFile(await convert(raw, join(folder, "c.vmdk"), "vmdk"));
     image.writeBigUInt64LE(0n, 12);
     image.fill(0, 512, 512 + 2048);
@@ -291,7 +291,7 @@ describe("another hypervisor's image", () => {
     expect(error.code).toBe("BASE_INVALID");
   });
 
-  it("that is cut short is named", async () => {
+  it("that is truncated is reported", async () => {
     const image = await convert(raw, join(folder, "a.vmdk"), "vmdk");
     await truncate(image, 200_000);
     const error = await errorOf(local(image));
@@ -319,7 +319,7 @@ describe("a file that is no disk image", () => {
     }
   });
 
-  it("in a compressed file or archive is named too", async () => {
+  it("in a compressed file or archive is reported too", async () => {
     await writeFile(join(folder, "page.img"), html);
     await execa("gzip", ["-k", join(folder, "page.img")]);
     expect((await errorOf(local(join(folder, "page.img.gz")))).message).toBe(
@@ -339,20 +339,20 @@ describe("a file that is no disk image", () => {
     );
   });
 
-  it("a CD is told from a disk", async () => {
+  it("a CD is distinguished from a disk", async () => {
     await writeFile(join(folder, "file"), "x");
     const iso = join(folder, "a.iso");
     await execa("xorriso", ["-as", "mkisofs", "-quiet", "-o", iso, join(folder, "file")]);
     expect((await errorOf(local(iso))).message).toBe(`The base ${iso} is an ISO 9660 image`);
   });
 
-  it("a folder is told from a file", async () => {
+  it("a folder is distinguished from a file", async () => {
     expect((await errorOf(local(folder))).message).toBe(`The base ${folder} is a folder`);
   });
 });
 
-describe("a disk that is cut short", () => {
-  it("is named by its tables where it is a qcow2 image", async () => {
+describe("a truncated disk", () => {
+  it("is detected from its tables if it is a qcow2 image", async () => {
     const image = await convert(raw, join(folder, "a.qcow2"), "qcow2");
     const { size } = await stat(image);
     await truncate(image, size - 100_000);
@@ -363,7 +363,7 @@ describe("a disk that is cut short", () => {
     expect((await errorOf(local(image))).message).toContain("less than the header");
   });
 
-  it("is named by its partitions where it is raw", async () => {
+  it("is detected from its partitions if it is raw", async () => {
     const path = await inFolder("a.img");
     await truncate(path, 4 * MIB);
     expect((await errorOf(local(path))).message).toBe(

@@ -1,4 +1,4 @@
-/** Bases that lie on other files of the host, by the programs that make and use them. */
+/** Bases with backing files, created and used by real programs. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { lstat, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ let folder: string;
 const at = (name: string): string => join(folder, name);
 const qemuImg = (...args: string[]): string =>
   execFileSync("qemu-img", args, { cwd: folder, encoding: "utf8" });
-/** Makes an image by its name; `more` are further arguments. */
+/** Creates an image by name; `more` are further arguments. */
 function create(name: string, format: string, ...more: string[]): void {
   qemuImg("create", "-q", "-f", format, ...more, name, "4M");
 }
@@ -46,7 +46,7 @@ afterEach(async () => {
 const read = (name: string, mayUseOtherFiles = true) =>
   readImageFiles(at(name), { mayUseOtherFiles, signal });
 
-/** The message and the hint of an image that is refused. */
+/** Returns message and hint of an image that is refused. */
 async function refusal(name: string, mayUseOtherFiles = true): Promise<string> {
   const error: unknown = await read(name, mayUseOtherFiles).then(
     () => new Error("it is accepted"),
@@ -199,11 +199,11 @@ describe("the files of an image", () => {
     expect(await refusal("top.qcow2")).toMatch(message);
   });
 
-  /** Has another program open an image, with `flags`, while something is done. */
+  /** Runs `work` while another program has an image open with `flags`. */
   async function whileOpen<T>(flags: string[], name: string, work: () => Promise<T>): Promise<T> {
     const user = spawn("qemu-io", [...flags, "-f", "qcow2", at(name)]);
     try {
-      await once(user.stdout, "data"); // The prompt: the image is open.
+      await once(user.stdout, "data"); // The prompt shows that the image is open.
       return await work();
     } finally {
       user.kill();
@@ -226,7 +226,7 @@ describe("the files of an image", () => {
     expect(found).toMatchObject({ otherFiles: [] });
   });
 
-  it("are no business of an image that has to be whole", async () => {
+  it("are not allowed for an image that must be self-contained", async () => {
     create("parent.raw", "raw");
     overlay("top.qcow2", "parent.raw", "raw");
     expect(await refusal("top.qcow2", false)).toMatch(/refers to another file: parent\.raw/);
@@ -252,7 +252,7 @@ describe("a base that lies on other files", () => {
     overlay("top.qcow2", "parent.raw", "raw");
   });
 
-  it("becomes one image with the same content, once", async () => {
+  it("is merged into one image with the same content, once", async () => {
     const base = await resolve();
     expect(base).toMatchObject({ kind: "path", origin: at("top.qcow2"), format: "qcow2" });
     expect(basename(base.path)).toBe("flattened.qcow2");
@@ -265,18 +265,18 @@ describe("a base that lies on other files", () => {
 
   it("is another base after any of the files changed", async () => {
     const before = await resolve();
-    const kept = await readFile(before.path);
+    const content = await readFile(before.path);
     fill("parent.raw", "raw", 2);
     const after = await resolve();
     expect(after.digest).toBe(before.digest);
     expect(after.otherFiles).not.toEqual(before.otherFiles);
     expect(after.path).not.toBe(before.path);
     expect(qemuImg("compare", after.path, "top.qcow2")).toContain("identical");
-    // What an earlier build saved goes on over what it began with.
-    expect(await readFile(before.path)).toEqual(kept);
+    // Checkpoints of an earlier build still use the old content.
+    expect(await readFile(before.path)).toEqual(content);
   });
 
-  it("counts with each of its files for the key of every saved state", async () => {
+  it("contributes each of its files to the key of every checkpoint", async () => {
     await writeFile(at("t.json"), JSON.stringify({ name: "t", base: { path: "top.qcow2" } }));
     const template = await loadTemplate(at("t.json"), { environment: {} });
     const qemu = parseQemuVersion("version 7.2.0");

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("a control socket", () => {
-  it("is its owner's alone, and goes with the run", async () => {
+  it("is private, and is removed with the run", async () => {
     {
       await using control = await openControl(path);
       expect(control.path).toBe(path);
@@ -30,14 +30,14 @@ describe("a control socket", () => {
     expect(await errorOf(sendRelease(path))).toMatchObject({ code: "BUILD_UNKNOWN" });
   });
 
-  it("tells everybody who waits", async () => {
+  it("releases all that wait", async () => {
     await using control = await openControl(path);
     const waits = [control.released(), control.released()];
     await sendRelease(path);
     expect(await Promise.all(waits)).toHaveLength(2);
   });
 
-  it("does not take anything else for a release", async () => {
+  it("ignores other messages", async () => {
     await using control = await openControl(path);
     let released = false;
     void control.released().then(() => (released = true));
@@ -47,7 +47,7 @@ describe("a control socket", () => {
     expect(released).toBe(false);
   });
 
-  it("ends with a client that says nothing, and with a path that is too long", async () => {
+  it("closes with a silent client, and refuses a path that is too long", async () => {
     const control = await openControl(path);
     const silent = connect(path);
     await once(silent, "connect");
@@ -58,7 +58,7 @@ describe("a control socket", () => {
     expect(await errorOf(openControl(long))).toMatchObject({ code: "HOST_FOLDER" });
   });
 
-  it("takes the place of what a killed run left", async () => {
+  it("replaces the socket of a killed run", async () => {
     const dead = await openControl(path);
     await using control = await openControl(path);
     const released = control.released();
@@ -69,24 +69,24 @@ describe("a control socket", () => {
 });
 
 describe("pause", () => {
-  async function sandbox() {
+  async function openPause() {
     const control = await openControl(path);
-    const told: (EventBody | boolean)[] = [];
+    const emitted: (EventBody | boolean)[] = [];
     const options = {
       name: "demo",
-      emit: (event: EventBody) => void told.push(event),
+      emit: (event: EventBody) => void emitted.push(event),
       control,
-      onChange: async (paused: boolean) => void told.push(paused),
+      onChange: async (paused: boolean) => void emitted.push(paused),
     };
-    return { control, told, options, cancel: new AbortController() };
+    return { control, told: emitted, options, cancel: new AbortController() };
   }
 
   it("ends when it is released", async () => {
-    const { control, told, options, cancel } = await sandbox();
+    const { control, told: emitted, options, cancel } = await openPause();
     const pausing = pause("before step x", options, cancel.signal);
     await sendRelease(path);
     await pausing;
-    expect(told).toEqual([
+    expect(emitted).toEqual([
       true,
       { type: "paused", reason: "before step x", release: "vmbuild ssh demo" },
       false,
@@ -96,9 +96,9 @@ describe("pause", () => {
   });
 
   it("ends at Enter, and stops reading the terminal otherwise", async () => {
-    const { control, options, cancel, told } = await sandbox();
+    const { control, options, cancel, told: emitted } = await openPause();
     await pause("x", { ...options, waitForEnter: () => Promise.resolve() }, cancel.signal);
-    expect(told[1]).toMatchObject({ release: expect.stringContaining("Press Enter") as string });
+    expect(emitted[1]).toMatchObject({ release: expect.stringContaining("Press Enter") as string });
     let stopped = false;
     const waitForEnter = (signal: AbortSignal): Promise<void> =>
       new Promise((_, reject) => {
@@ -115,7 +115,7 @@ describe("pause", () => {
   });
 
   it("ends with the reason when the run is cancelled, also while it begins", async () => {
-    const { control, options, cancel } = await sandbox();
+    const { control, options, cancel } = await openPause();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
     const onChange = async (): Promise<void> => cancel.abort(reason);
     await expect(pause("x", { ...options, onChange }, cancel.signal)).rejects.toBe(reason);

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 describe("openWorkspace", () => {
-  it("makes private folders, and a record that says that the run is under way", async () => {
+  it("creates private folders, and a record of a run in progress", async () => {
     await using workspace = await openWorkspace(template, {
       now: new Date("2026-02-14T17:04:00Z"),
     });
@@ -35,7 +35,7 @@ describe("openWorkspace", () => {
     expect(await readRuns(build)).toMatchObject([{ state: "failed", outcome: "STEP_FAILED" }]);
   });
 
-  it("keeps a second run of the same build out, and says who is in", async () => {
+  it("refuses a second run of the same build, and names the first", async () => {
     const first = await openWorkspace(template);
     const error = await errorOf(openWorkspace(template));
     expect(error).toMatchObject({ code: "BUILD_LOCKED", exitCode: 3 });
@@ -47,14 +47,14 @@ describe("openWorkspace", () => {
     expect(await readRuns(next.build)).toHaveLength(2);
   });
 
-  it("tidies after a run that was killed, and keeps its logs", async () => {
+  it("cleans up after a killed run, and retains its logs", async () => {
     const killed = await openWorkspace(template);
     const control = join(folder, "x.ctl");
     await writeFile(control, "");
     await killed.update({ machine: { pid: 1, sshPort: 2, user: "root", control, keys: "/keys" } });
     await writeFile(killed.run.console, "booting");
     await writeFile(join(killed.build.folder, ".seed.iso.0123abcd.part"), "half");
-    // Its record goes on saying that it runs, as a killed process leaves it.
+    // Its record still says that it is running, as after a kill.
     await killed[Symbol.asyncDispose]();
 
     await using next = await openWorkspace(template);
@@ -72,7 +72,7 @@ describe("openWorkspace", () => {
     expect(third.tidied).toEqual([]);
   });
 
-  it("leaves runs that ended alone", async () => {
+  it("does not change runs that have ended", async () => {
     const done = await openWorkspace(template);
     await done.update({ state: "done" });
     await done[Symbol.asyncDispose]();
@@ -80,7 +80,7 @@ describe("openWorkspace", () => {
     expect(next.tidied).toEqual([]);
   });
 
-  it("overlooks a record that is no record", async () => {
+  it("ignores an invalid record", async () => {
     const build = buildPaths("demo");
     const first = await openWorkspace(template);
     await first[Symbol.asyncDispose]();
@@ -95,14 +95,14 @@ describe("openWorkspace", () => {
 describe("findRunning", () => {
   const machine = { pid: 1, sshPort: 2, user: "root", control: "/x", keys: "/keys" };
 
-  it("finds the only one there is, by name and without", async () => {
+  it("finds the only one, with and without its name", async () => {
     await using workspace = await openWorkspace(template);
     await workspace.update({ machine });
     expect((await findRunning(undefined))?.record.runId).toBe(workspace.runId);
     expect((await findRunning("demo"))?.record.machine).toEqual(machine);
   });
 
-  it("does not believe the record of a dead run", async () => {
+  it("ignores the record of a dead run", async () => {
     const workspace = await openWorkspace(template);
     await workspace.update({ machine, state: "paused" });
     await workspace[Symbol.asyncDispose]();
@@ -110,7 +110,7 @@ describe("findRunning", () => {
     expect(await errorOf(findRunning("nobody"))).toMatchObject({ code: "BUILD_UNKNOWN" });
   });
 
-  it("asks for a name where there are several", async () => {
+  it("requires a name where there are several", async () => {
     await using one = await openWorkspace(template);
     await using two = await openWorkspace({ ...template, name: "two" });
     await one.update({ machine });
@@ -120,7 +120,7 @@ describe("findRunning", () => {
     expect((await findRunning("two"))?.record.name).toBe("two");
   });
 
-  it("says what there is", async () => {
+  it("lists the builds that exist", async () => {
     expect((await errorOf(findRunning("x"))).hint).toContain("There are no builds on this host");
     await using workspace = await openWorkspace(template);
     expect((await errorOf(findRunning("x"))).hint).toContain(workspace.build.folder.slice(-4));

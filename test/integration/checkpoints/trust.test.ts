@@ -1,4 +1,4 @@
-/** Which states of a real qcow2 are believed, after what can happen to it between two runs. */
+/** Which checkpoints of a real qcow2 image are trusted after changes between two runs. */
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -56,52 +56,52 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** What a run is told that finds the disk as it is now, with these records. */
+/** Returns what a run finds with the present disk and these records. */
 async function found(change: Partial<CheckpointRecords> = {}) {
   await writeRecords(paths, { ...records, ...change });
   const { records: kept, losses, orphans } = await readTrusted(paths, signal);
   return { steps: kept?.checkpoints.map(({ step }) => step), losses, orphans };
 }
 
-it("believes what nobody touched", async () => {
+it("trusts an unchanged disk", async () => {
   expect(await found()).toEqual({ steps: ["step-0", "step-1"], losses: [], orphans: [] });
 });
 
-it("reads the machine as it was written, with every field of its shape", async () => {
+it("reads the machine back with every field of its shape", async () => {
   await writeRecords(paths, records);
   expect((await readRecords(paths))?.machine).toEqual(records.machine);
 });
 
-describe("believes nothing", () => {
+describe("trusts nothing", () => {
   const nothing = (why: RegExp) => ({
     steps: undefined,
     losses: [expect.stringMatching(why) as string],
     orphans: [],
   });
 
-  it("of a disk that something else wrote to", async () => {
+  it("on a disk that another program has written to", async () => {
     await execa("qemu-io", ["-f", "qcow2", "-c", "write -q -P 9 0 64k", paths.disk]);
     expect(await found()).toEqual(
       nothing(/2 checkpoints cannot be used: it was modified after the last run/),
     );
   });
 
-  it("of a disk that was cut off while a machine had it", async () => {
+  it("on a disk that was truncated while a machine used it", async () => {
     await truncate(paths.disk, 2_000_000);
     expect(await found({ disk: null })).toEqual(nothing(/qemu-img/));
   });
 
-  it("of a disk with another base", async () => {
+  it("on a disk with another base", async () => {
     await execa("qemu-img", ["rebase", "-u", "-f", "qcow2", "-b", "", paths.disk]);
     expect(await found({ disk: null })).toEqual(nothing(/not the disk that vmbuild created/));
   });
 
-  it("of a disk that is none", async () => {
+  it("on a file that is not a disk", async () => {
     await writeFile(paths.disk, "no disk");
     expect(await found({ disk: null })).toEqual(nothing(/cannot be used/));
   });
 
-  it("above a base that changed", async () => {
+  it("on a changed base", async () => {
     await utimes(paths.base, new Date(), new Date(0));
     expect(await found()).toEqual(nothing(/its base was modified/));
   });
@@ -112,8 +112,8 @@ describe("believes nothing", () => {
   });
 });
 
-it("believes the states that are whole after a run that was killed", async () => {
-  // The second was recorded as another than the disk has; the third never came to be.
+it("trusts the complete checkpoints after a killed run", async () => {
+  // The second record differs from the disk; the third snapshot does not exist.
   const [first, second] = records.checkpoints;
   if (!first || !second) throw new Error("there are two");
   const checkpoints = [first, { ...second, memoryBytes: 1 }, { ...second, tag: "vmb-2" }];
@@ -124,7 +124,7 @@ it("believes the states that are whole after a run that was killed", async () =>
   });
 });
 
-it("believes after a restart of the host only what was synced before", async () => {
+it("trusts only synced checkpoints after a reboot of the host", async () => {
   const [first, second] = records.checkpoints;
   if (!first || !second) throw new Error("there are two");
   const checkpoints = [first, { ...second, synced: false }];
@@ -132,19 +132,19 @@ it("believes after a restart of the host only what was synced before", async () 
   expect(await found({ checkpoints, hostBoot: "another" })).toMatchObject({ steps: ["step-0"] });
 });
 
-it("waits for a machine that is dying and still holds the disk", async () => {
-  // It has the lock until its input ends.
+it("waits for a dying machine that still locks the disk", async () => {
+  // The process holds the lock until its input ends.
   const holder = spawn("qemu-io", ["-f", "qcow2", paths.disk], {
     stdio: ["pipe", "pipe", "ignore"],
   });
   const holding = new Promise((done) => holder.stdout.once("data", done));
   holder.stdin.write("write -q 16M 64k\nlength\n");
   await holding;
-  const looking = found({ disk: null });
-  // Whoever looks meanwhile is refused, twice, one after the other.
+  const reading = found({ disk: null });
+  // Other readers are refused meanwhile, one after the other.
   for (let time = 0; time < 2; time++) {
     await expect(execa("qemu-img", ["check", "-q", paths.disk])).rejects.toThrow(/lock/);
   }
   holder.stdin.end();
-  expect(await looking).toMatchObject({ steps: ["step-0", "step-1"], losses: [] });
+  expect(await reading).toMatchObject({ steps: ["step-0", "step-1"], losses: [] });
 });

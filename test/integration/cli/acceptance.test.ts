@@ -1,4 +1,4 @@
-/** What can be known of `vmbuild test` and `vmbuild boot` without a guest. */
+/** `vmbuild test` and `vmbuild boot` without a guest. */
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
-/** An empty disk as a finished image: a machine starts from it, and gets no further. */
+/** Publishes an empty disk as a finished image: a machine starts from it but cannot boot. */
 async function publishEmpty(): Promise<void> {
   const file = { name: "t.qcow2", format: "qcow2", size: 0, checksums: {} };
   const path = join(home.folder, "output/t/t.qcow2");
@@ -44,7 +44,7 @@ async function publishEmpty(): Promise<void> {
 }
 
 describe("vmbuild validate", () => {
-  it("looks into the acceptance section too", async () => {
+  it("checks the acceptance section too", async () => {
     const { exitCode, stderr } = await home.run("validate", "bad.json");
     expect(exitCode).toBe(2);
     expect(stderr).toContain("acceptance.endpoint.ca: none.pem does not exist");
@@ -75,7 +75,7 @@ describe("vmbuild test", () => {
     expect(stderr.replaceAll(/\s+/g, " ")).toContain(words);
   });
 
-  it("fails each check of an image that does not boot: exit 8, nothing left", async () => {
+  it("fails each check of an image that does not boot: exit code 8, nothing left behind", async () => {
     await publishEmpty();
     const ended = await home.run("test", "t.json", "--context", "ETH0_METHOD=dhcp");
     expect(ended.exitCode).toBe(8);
@@ -87,7 +87,7 @@ describe("vmbuild test", () => {
 });
 
 describe("vmbuild boot", () => {
-  it("says that a forwarded port is taken", async () => {
+  it("reports a forwarded port that is in use", async () => {
     await publishEmpty();
     const server = createServer();
     server.listen(0, "127.0.0.1");

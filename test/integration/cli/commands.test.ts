@@ -1,4 +1,4 @@
-/** Manners that all commands share, and doctor. */
+/** Behaviour common to all commands, and doctor. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeCliHome } from "../../support/cli.js";
 import type { CliHome } from "../../support/cli.js";
@@ -71,8 +71,8 @@ describe("vmbuild doctor", () => {
     }
   });
 
-  it("counts every program that each run starts as one that nothing can be built without", async () => {
-    // An empty search path: only what Debian keeps in /usr/sbin is found.
+  it("treats every program that all runs start as required", async () => {
+    // With an empty search path, only Debian's programs in /usr/sbin are found.
     const env = { ...home.env, PATH: home.folder };
     const { exitCode, stdout } = await home.runWith(env, "doctor", "--accel", "tcg", "--json");
     expect(exitCode).toBe(3);
@@ -84,7 +84,7 @@ describe("vmbuild doctor", () => {
     expect(failed).not.toContain("mmdebstrap");
   });
 
-  it("fails for a template by what that template needs alone", async () => {
+  it("fails for a template only by its own requirements", async () => {
     await home.write({
       "t.json": {
         name: "t",

@@ -1,4 +1,4 @@
-/** The command line where the host is not as it should be: it says so, with exit 3, and ends. */
+/** The command line on hosts with problems: an error with exit code 3. */
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,10 +9,13 @@ import type { CliHome, CliResult } from "../../support/cli.js";
 
 const MAIN = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 const PATH = process.env["PATH"] ?? "/usr/bin:/bin";
-/** A user that the password database does not know. */
+/** User ID that is not in the password database. */
 const NOBODY = 54_321;
 
-/** Whether this test may become another user, who may run Node and read what was compiled. */
+/**
+ * Returns whether this test can switch to another user, who can run Node and read the compiled
+ * files.
+ */
 async function canBeNobody(): Promise<boolean> {
   const { exitCode } = await execa("setpriv", asNobody(process.execPath, MAIN, "--version"), {
     reject: false,
@@ -21,8 +24,8 @@ async function canBeNobody(): Promise<boolean> {
   return exitCode === 0;
 }
 
-function asNobody(...words: string[]): string[] {
-  return [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--", ...words];
+function asNobody(...commandLine: string[]): string[] {
+  return [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--", ...commandLine];
 }
 
 const nobody = await canBeNobody();
@@ -48,7 +51,7 @@ beforeEach(async () => {
 afterEach(() => home[Symbol.asyncDispose]());
 
 describe("a run", () => {
-  it("ends with a host error that names a variable which is no proxy's address", async () => {
+  it("reports a variable with an invalid proxy address as a host error", async () => {
     const env = { ...home.env, http_proxy: "http://me:hunter2@proxy:99999" };
     const { exitCode, stderr } = await home.runWith(env, "run", "far.json");
     expect(exitCode).toBe(3);
@@ -56,25 +59,25 @@ describe("a run", () => {
     expect(stderr).not.toContain("hunter2");
   });
 
-  it("has its sockets elsewhere where the folders for them have long paths", async () => {
+  it("uses another folder for sockets where paths are too long", async () => {
     const long = join(home.folder, "l".repeat(100));
     await mkdir(long, { mode: 0o700 });
     const env = { ...home.env, XDG_RUNTIME_DIR: long, TMPDIR: long };
     const { exitCode, stderr } = await home.runWith(env, "run", "local.json");
-    // QEMU was reached: it said that there is nothing on the disk to boot.
+    // QEMU was started: it reported that the disk is not bootable.
     expect(stderr).toContain("No bootable device");
     expect(exitCode).toBe(6);
   });
 });
 
 describe("the process", () => {
-  /** Runs a command with a piece of code in the same process. */
+  /** Runs a command with additional code in the same process. */
   function runBeside(code: string, ...args: string[]): Promise<CliResult> {
     const url = `data:text/javascript,${encodeURIComponent(code)}`;
     return home.runWith({ ...home.env, NODE_OPTIONS: `--import ${url}` }, ...args);
   }
 
-  it("ends although something is left open, with its whole output", async () => {
+  it("exits with its complete output although a handle is open", async () => {
     const left = 'const { createServer } = await import("net"); createServer().listen(0);';
     const { exitCode, stdout } = await runBeside(left, "schema");
     expect(JSON.parse(stdout)).toMatchObject({ title: "vmbuild template" });
@@ -82,8 +85,8 @@ describe("the process", () => {
     expect(await runBeside(left, "run", "missing.json")).toMatchObject({ exitCode: 2 });
   });
 
-  it("ends with what is thrown where nobody waits for it", async () => {
-    // Once vmbuild listens.
+  it("exits with the error of an unhandled rejection", async () => {
+    // Runs once vmbuild listens.
     const late = `const timer = setInterval(() => {
       if (process.listenerCount("uncaughtException") === 0) return;
       clearInterval(timer);
@@ -100,8 +103,8 @@ describe("a current folder that was removed", () => {
     const gone = join(home.folder, "gone");
     await mkdir(gone);
     const script = 'cd "$1" && rmdir "$1" && shift && exec "$@"';
-    const words = ["-c", script, "sh", gone, process.execPath, MAIN, ...args];
-    const { exitCode, stdout, stderr } = await execa("sh", words, {
+    const commandLine = ["-c", script, "sh", gone, process.execPath, MAIN, ...args];
+    const { exitCode, stdout, stderr } = await execa("sh", commandLine, {
       env: home.env,
       extendEnv: false,
       reject: false,
@@ -109,7 +112,7 @@ describe("a current folder that was removed", () => {
     return { exitCode, stdout, stderr };
   }
 
-  it("does not matter to what needs none", async () => {
+  it("does not affect commands that do not need one", async () => {
     const template = join(home.folder, "local.json");
     for (const args of [["schema"], ["--help"], ["list"], ["validate", template]]) {
       expect(await there(...args)).toMatchObject({ exitCode: 0 });
@@ -127,7 +130,7 @@ describe("a current folder that was removed", () => {
     expect(exitCode).toBe(3);
   });
 
-  it("is told by doctor", async () => {
+  it("is reported by doctor", async () => {
     const { exitCode, stdout } = await there("doctor", "--accel", "tcg");
     expect(stdout).toMatch(/fail {2}current folder +it no longer exists/);
     expect(exitCode).toBe(3);
@@ -141,8 +144,8 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
   });
 
   async function run(env: Record<string, string>, ...args: string[]): Promise<CliResult> {
-    const words = asNobody(process.execPath, MAIN, ...args);
-    const { exitCode, stdout, stderr } = await execa("setpriv", words, {
+    const commandLine = asNobody(process.execPath, MAIN, ...args);
+    const { exitCode, stdout, stderr } = await execa("setpriv", commandLine, {
       env: { PATH, ...env },
       extendEnv: false,
       reject: false,
@@ -164,7 +167,7 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     expect(exitCode).toBe(3);
   });
 
-  it("reads templates and the schema, with nothing to write to", async () => {
+  it("can use templates and the schema without a writable folder", async () => {
     const env = { HOME: "/", TMPDIR: "/root", XDG_RUNTIME_DIR: "/root" };
     for (const args of [
       ["validate", "local.json"],
@@ -178,7 +181,7 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     }
   });
 
-  it("is told all of it by doctor", async () => {
+  it("gets all problems from doctor", async () => {
     const env = { HOME: "/", TMPDIR: "/root", http_proxy: ":1", SSL_CERT_FILE: "/nonexistent" };
     const { exitCode, stdout } = await run(env, "doctor", "--accel", "tcg");
     expect(exitCode).toBe(3);
@@ -190,7 +193,7 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     expect(stdout).toContain("this user has no home");
   });
 
-  it("builds where the variables give it folders", async () => {
+  it("can build with folders from variables", async () => {
     const own = join("/tmp", `vmbuild-nobody-${process.pid}`);
     await execa("setpriv", asNobody("mkdir", own));
     try {
@@ -203,7 +206,7 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     }
   });
 
-  it("cannot take the lock of a build that root made, and is told so", async () => {
+  it("gets an error for the lock of root's build", async () => {
     await home.run("run", "far.json", "--offline");
     const state = join(home.folder, "..", "state");
     for (const path of [state, join(state, "vmbuild"), home.builds, join(home.builds, "far")]) {

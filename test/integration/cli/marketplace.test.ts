@@ -46,7 +46,7 @@ afterEach(() => home[Symbol.asyncDispose]());
 const read = (path: string): Promise<string> => readFile(join(home.folder, path), "utf8");
 
 describe("vmbuild marketplace", () => {
-  it("writes the entry beside the image, and leaves the appliance's own as it is", async () => {
+  it("writes the entry beside the image, and does not change the appliance's own", async () => {
     const ended = await home.run("marketplace", "small", "--url", "https://images.example.org/a/");
     const path = join(home.folder, "output/small/marketplace.yaml");
     expect(ended).toEqual({ exitCode: 0, stdout: path, stderr: "" });
@@ -74,13 +74,13 @@ describe("vmbuild marketplace", () => {
     expect(await readFile(path, "utf8")).toBe(await read(`output/small/${UUID}.yaml`));
   });
 
-  it("writes it where it is told to", async () => {
+  it("writes it to a given path", async () => {
     const flags = ["--url", "https://x.org/", "--output", "repo/appliances/small/e.yaml"];
     expect((await home.run("marketplace", "small", ...flags)).exitCode).toBe(0);
     expect(await read("repo/appliances/small/e.yaml")).toContain(sha256);
   });
 
-  it("lists everything that is wrong, and writes nothing", async () => {
+  it("lists all problems, and writes nothing", async () => {
     await home.write({
       "appliances/small/marketplace.yaml": ENTRY.replace(
         "hypervisor: KVM",

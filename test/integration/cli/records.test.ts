@@ -1,4 +1,4 @@
-/** list, logs and prune, as processes, over runs that lie as vmbuild leaves them. */
+/** list, logs and prune as processes, with recorded runs. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, utimes } from "node:fs/promises";
@@ -16,7 +16,7 @@ afterEach(() => home[Symbol.asyncDispose]());
 
 const START = "2026-02-14T17:04:00.000Z";
 
-/** A run's folder, with what it said. */
+/** Writes a run's folder with its output. */
 async function writeRun(name: string, runId: string, record: Record<string, unknown> = {}) {
   const folder = join(home.builds, name, "runs", runId);
   const event = { v: 1, time: START, build: name };
@@ -44,7 +44,7 @@ async function writeRun(name: string, runId: string, record: Record<string, unkn
   return folder;
 }
 
-/** Holds a build's lock as a run does, until it is let go. */
+/** Holds a build's lock as a run does, until the returned function is called. */
 async function holdLock(name: string): Promise<() => Promise<void>> {
   const holder = spawn("flock", [join(home.builds, name, "lock"), "sh", "-c", "echo held; cat"], {
     stdio: ["pipe", "pipe", "ignore"],
@@ -57,14 +57,14 @@ async function holdLock(name: string): Promise<() => Promise<void>> {
 }
 
 describe("vmbuild list", () => {
-  it("says on an empty host how to begin", async () => {
+  it("explains on an empty host how to begin", async () => {
     const { exitCode, stdout, stderr } = await home.run("list");
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
     expect(stderr).toContain("vmbuild init NAME");
     expect((await home.run("list", "--json")).stdout).toBe('{"builds":[]}');
   });
 
-  it("tells a run that goes on from one that was killed", async () => {
+  it("distinguishes a running run from a killed one", async () => {
     await writeRun("alive", "20260214-170400-aaaaaa", { state: "running", endedAt: undefined });
     await writeRun("dead", "20260214-170400-bbbbbb", { state: "running", endedAt: undefined });
     await writeRun("failed", "20260214-170400-cccccc", { state: "failed", outcome: "STEP_FAILED" });
@@ -88,7 +88,7 @@ describe("vmbuild list", () => {
 });
 
 describe("vmbuild logs", () => {
-  it("shows the last run's story, or the one that is named", async () => {
+  it("shows the log of the last or a given run", async () => {
     await writeRun("demo", "20260214-170400-aaaaaa");
     await writeRun("demo", "20260215-170400-bbbbbb");
     expect((await home.run("logs", "demo")).stdout).toContain("story of 20260215-170400-bbbbbb");
@@ -164,7 +164,7 @@ describe("vmbuild prune", () => {
     return folder;
   }
 
-  it("removes old runs, stale sockets and old caches, and says what it freed", async () => {
+  it("removes old runs, stale sockets and old caches, and reports the freed space", async () => {
     for (const day of [1, 2, 3, 4]) await writeRun("demo", `2026021${day}-170400-aaaaaa`);
     await writeCache("inputs", KEY, 40);
     await writeCache("bases", KEY, 3);
@@ -186,7 +186,7 @@ describe("vmbuild prune", () => {
     expect((await home.run("prune", "--keep", "2")).stdout).toBe("Nothing to remove.");
   });
 
-  it("leaves a running build alone, and what it uses", async () => {
+  it("does not remove a running build and what it uses", async () => {
     const startedAt = new Date(Date.now() - 60_000).toISOString();
     const runId = "20260214-170400-aaaaaa";
     await writeRun("demo", runId, { state: "running", endedAt: undefined, startedAt });
@@ -211,7 +211,7 @@ describe("vmbuild prune", () => {
     }
   });
 
-  it("keeps the base below a working disk that stays, unless all goes", async () => {
+  it("retains the base of a retained working disk, unless all is removed", async () => {
     const base = await writeCache("bases", KEY, 90);
     const startedAt = new Date().toISOString();
     await writeRun("demo", "20260214-170400-aaaaaa", { state: "failed", startedAt });
@@ -226,7 +226,7 @@ describe("vmbuild prune", () => {
     expect(await readdir(join(home.builds, "demo"))).not.toContain("disk.qcow2");
   });
 
-  it("removes the checkpoints of a build that was not run for long", async () => {
+  it("removes the checkpoints of a build that was not run for a long time", async () => {
     await writeRun("demo", "20260214-170400-aaaaaa", { state: "done" });
     const files = ["disk.qcow2", "checkpoints.json"].map((name) => join(home.builds, "demo", name));
     for (const file of files) await home.write({ [file]: {} });

@@ -1,4 +1,4 @@
-/** Output that cannot be written: every command says so and fails; a reader that goes is quiet. */
+/** Output that cannot be written is an error of every command; a reader that exits is not. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
-/** Runs a line of shell in which `vmbuild` is the compiled command line. */
+/** Runs a shell command in which `vmbuild` is the compiled command line. */
 async function shell(line: string) {
   const script = `vmbuild() { "$NODE" "$MAIN" "$@"; }\n${line}`;
   const env = { ...home.env, NODE: process.execPath, MAIN };
@@ -74,7 +74,7 @@ describe("standard output on a full disk", () => {
     expect(exitCode).toBe(3);
   });
 
-  it("leaves the exit code of a command that failed by itself", async () => {
+  it("does not change the exit code of a command that failed by itself", async () => {
     const { exitCode, stderr } = await shell("vmbuild validate bad.json --json >/dev/full");
     expect(exitCode).toBe(2);
     expect(stderr).toContain(FULL);
@@ -86,7 +86,7 @@ describe("standard output on a full disk", () => {
     expect(stderr).toContain("EBADF: bad file descriptor, write [HOST_OUTPUT]");
   });
 
-  it("says so in JSON where errors are JSON", async () => {
+  it("reports it as JSON where errors are JSON", async () => {
     const { exitCode, stderr } = await shell(
       "vmbuild validate t.json --json --log-format json >/dev/full",
     );
@@ -94,7 +94,7 @@ describe("standard output on a full disk", () => {
     expect(JSON.parse(stderr)).toMatchObject({ type: "error", error: { code: "HOST_OUTPUT" } });
   });
 
-  it("fails when the disk takes a part only", async (context) => {
+  it("fails when only a part fits on the disk", async (context) => {
     const disk = join(home.folder, "disk");
     await mkdir(disk);
     const { exitCode: mounted } = await execa(
@@ -123,7 +123,7 @@ it("writes a result to a file in full", async () => {
 });
 
 it.each(["schema", "--help", "validate t.json --json", "logs t"])(
-  "is quiet when the reader of vmbuild %s goes",
+  "is silent when the reader of vmbuild %s exits",
   async (command) => {
     const { stdout, stderr } = await shell(
       `vmbuild ${command} | true\necho "\${PIPESTATUS[0]}"\nvmbuild ${command} | head -c 0`,
@@ -183,7 +183,7 @@ describe("the file of an option", () => {
     expect(await readFile(join(home.folder, "output/v/i"), "utf8")).toBe("new\n");
   });
 
-  it("is written with its folders, and to a device as it is", async () => {
+  it("is created with its folders, and may be a device", async () => {
     const { exitCode } = await shell(`${verify} --junit deep/er/report.xml`);
     expect(exitCode).toBe(8);
     expect(await readFile(join(home.folder, "deep/er/report.xml"), "utf8")).toContain("<testsuite");

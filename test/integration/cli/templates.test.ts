@@ -15,7 +15,7 @@ afterEach(() => home[Symbol.asyncDispose]());
 const TEMPLATE = { name: "t", base: { bootstrap: { suite: "bookworm" } } };
 
 describe("vmbuild validate", () => {
-  it("says in a line that a template is sound", async () => {
+  it("reports a valid template in a line", async () => {
     await home.write({
       "t.json": { ...TEMPLATE, steps: [{ name: "a", actions: [{ script: "a.sh" }] }] },
       "a.sh": "#!/bin/sh\ntrue\n",
@@ -27,7 +27,7 @@ describe("vmbuild validate", () => {
     });
   });
 
-  it("warns of a file on the host that a download would have to replace", async () => {
+  it("warns about a file on the host that a download would replace", async () => {
     const actions = [
       { download: "/etc/motd", hostPath: "there" },
       { download: "/etc/hosts", hostPath: "./" },
@@ -47,7 +47,7 @@ describe("vmbuild validate", () => {
     ]);
   });
 
-  it("refuses what a shell would read with line ends of Windows, and warns of the rest", async () => {
+  it("refuses Windows line endings in shell scripts, and warns about others", async () => {
     const crlf = (...lines: string[]): string => lines.map((line) => `${line}\r\n`).join("");
     await home.write({
       "t.json": {
@@ -91,7 +91,7 @@ describe("vmbuild validate", () => {
       "steps[0].actions[8].content the text",
       "steps[0].verify[0] the text",
     ]);
-    // Warnings are broken into lines.
+    // Warnings are wrapped into lines.
     const text = stderr.replaceAll(/\s+/g, " ");
     expect(text).toContain("actions[2].script: script.py has Windows line endings (CRLF) warning:");
     expect(text).toContain("actions[3].script: request.sh has a carriage return (CR)");
@@ -117,7 +117,7 @@ describe("vmbuild validate", () => {
     }
   });
 
-  it("names the file that a base of this host lacks", async () => {
+  it("names the missing backing file of a local base", async () => {
     const args = ["create", "-q", "-u", "-f", "qcow2", "-b", "gone.raw", "-F", "raw", "top.qcow2"];
     execFileSync("qemu-img", [...args, "1G"], { cwd: home.folder });
     await home.write({ "t.json": { ...TEMPLATE, base: { path: "top.qcow2" } } });
@@ -229,14 +229,14 @@ describe("vmbuild validate of a local base", () => {
     ["page.qcow2", "<!DOCTYPE html><html></html>", "is an HTML page"],
     ["empty.raw", "", "is empty"],
     ["zeros.img", "\0".repeat(100_000), "is a file that begins with zeros"],
-  ])("names what %s is", async (name, content, words) => {
+  ])("names what %s is", async (name, content, parsed) => {
     await home.write({ "t.json": { name: "t", base: { path: name } }, [name]: content });
     const { exitCode, stderr } = await home.run("validate", "t.json");
     expect(exitCode).toBe(2);
-    expect(stderr).toContain(`base: The base ${name} ${words}`);
+    expect(stderr).toContain(`base: The base ${name} ${parsed}`);
   });
 
-  it("looks into archives, without unpacking them", async () => {
+  it("inspects archives without unpacking them", async () => {
     const { folder } = home;
     await home.write({ "page.html": "<html></html>", notes: "text ".repeat(200) });
     const inFolder = { cwd: folder };
@@ -263,7 +263,7 @@ describe("vmbuild validate of a local base", () => {
 });
 
 describe("vmbuild inspect", () => {
-  it("shows the default machine where a template says nothing", async () => {
+  it("shows the default machine", async () => {
     await home.write({ "t.json": TEMPLATE });
     const { exitCode, stdout } = await home.run("inspect", "t.json", "--json");
     expect(exitCode).toBe(0);
@@ -285,7 +285,7 @@ describe("vmbuild inspect", () => {
     );
   });
 
-  it("tells people the same, without secrets", async () => {
+  it("shows the same as text, without secrets", async () => {
     await home.write({
       "t.json": {
         ...TEMPLATE,
@@ -320,18 +320,18 @@ describe("vmbuild inspect", () => {
     }
   });
 
-  it("prints an argument list that a shell takes apart as it was", async () => {
+  it("prints an argument list that a shell parses to the original arguments", async () => {
     await home.write({
       "t.json": { ...TEMPLATE, name: "t", machine: { arguments: ["-x", "a 'b' $c"] } },
     });
     const { stdout } = await home.run("inspect", "t.json");
     const command = /^qemu .*\n([^]*?)\n\n/m.exec(stdout)?.[1] ?? "";
     const script = `qemu-system-x86_64() { printf '%s\\n' "$@"; }\n${command}`;
-    const words = execFileSync("bash", ["-c", script], { encoding: "utf8" }).trimEnd().split("\n");
+    const parsed = execFileSync("bash", ["-c", script], { encoding: "utf8" }).trimEnd().split("\n");
     const json = JSON.parse((await home.run("inspect", "t.json", "--json")).stdout) as {
       qemu: { arguments: string[] };
     };
-    expect(words).toEqual(json.qemu.arguments);
+    expect(parsed).toEqual(json.qemu.arguments);
   });
 
   it("needs no QEMU", async () => {
@@ -343,7 +343,7 @@ describe("vmbuild inspect", () => {
 });
 
 describe("vmbuild schema", () => {
-  it("prints what lies under schemas/", async () => {
+  it("prints the schema in schemas/", async () => {
     const { stdout } = await home.run("schema");
     const path = new URL("../../../schemas/template.schema.json", import.meta.url);
     expect(`${stdout}\n`).toBe(await readFile(path, "utf8"));
@@ -351,7 +351,7 @@ describe("vmbuild schema", () => {
 });
 
 describe("vmbuild init", () => {
-  it("makes an appliance that validates, and is found by its name", async () => {
+  it("creates a valid appliance that is found by its name", async () => {
     const { exitCode, stdout } = await home.run("init", "my-image");
     expect(exitCode).toBe(0);
     expect(stdout).toContain("vmbuild run my-image");
@@ -366,7 +366,7 @@ describe("vmbuild init", () => {
     });
   });
 
-  it("overwrites nothing, and refuses names that are none", async () => {
+  it("overwrites nothing, and refuses invalid names", async () => {
     await home.write({ "images/x/mine": "precious" });
     const again = await home.run("init", "x", "--dir", "images");
     expect(again.exitCode).toBe(2);

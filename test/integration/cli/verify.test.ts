@@ -1,4 +1,4 @@
-/** `vmbuild verify` against an instance that answers as SLM-Copilot does. */
+/** `vmbuild verify` against an instance that answers like SLM-Copilot. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -44,7 +44,7 @@ async function verify(...args: string[]): Promise<CliResult> {
 }
 
 describe("vmbuild verify", () => {
-  it("prints what the seed's script prints, and ends with 0", async () => {
+  it("prints the same as the appliance's test script, and exits with 0", async () => {
     const ended = await verify("--password-env", "PASSWORD", "--insecure");
     expect(ended.stderr).toBe("");
     expect(ended.exitCode).toBe(0);
@@ -77,7 +77,7 @@ describe("vmbuild verify", () => {
     }
   });
 
-  it("accepts no self-signed certificate unasked: every check fails, with exit 8", async () => {
+  it("refuses a self-signed certificate by default: every check fails, exit code 8", async () => {
     const before = server.seen.length;
     const { exitCode, stdout, stderr } = await verify("--password-env", "PASSWORD");
     expect(exitCode).toBe(8);
@@ -87,7 +87,7 @@ describe("vmbuild verify", () => {
     expect(server.seen.length).toBe(before);
   });
 
-  it("says which checks a wrong password fails, and writes JUnit and JSON", async () => {
+  it("reports the checks that fail with a wrong password, also as JUnit and JSON", async () => {
     const flags = ["--insecure", "--json", "--junit", "out.xml"];
     const { exitCode, stdout, stderr } = await verify("--password-env", "WRONG", ...flags);
     expect(exitCode).toBe(8);
@@ -106,8 +106,8 @@ describe("vmbuild verify", () => {
   it("never shows the password, also when a server does", async () => {
     await using echo = await startServer(({ headers }, response) => {
       const [, pair = ""] = (headers.authorization ?? "").split(" ");
-      const words = `${Buffer.from(pair, "base64").toString("utf8")} ${pair}`;
-      response.writeHead(500).end(words);
+      const credentials = `${Buffer.from(pair, "base64").toString("utf8")} ${pair}`;
+      response.writeHead(500).end(credentials);
     }, certificate);
     const env = { ...home.env, PASSWORD };
     const flags = ["--password-env", "PASSWORD", "--insecure", "--junit", "echo.xml"];
@@ -127,7 +127,7 @@ describe("vmbuild verify", () => {
     expect(all).not.toContain(Buffer.from(`copilot:${PASSWORD}`).toString("base64"));
   });
 
-  it("takes a host alone for the section's scheme", async () => {
+  it("uses the section's scheme for a host alone", async () => {
     const env = { ...home.env, PASSWORD };
     const host = server.address.replace("https://", "");
     const flags = ["--endpoint", host, "--password-env", "PASSWORD", "--insecure"];
@@ -136,7 +136,7 @@ describe("vmbuild verify", () => {
     expect(ended.exitCode).toBe(0);
   });
 
-  it("waits when asked: an instance may still be starting", async () => {
+  it("waits for an instance that is still starting, if requested", async () => {
     let asked = 0;
     const well = copilotAnswer("copilot", PASSWORD, MODEL);
     await using slow = await startServer((seen, response) => {
@@ -164,11 +164,11 @@ describe("vmbuild verify", () => {
     [["--wait", "5"], "--wait 5: use for example 5m"],
     [["--ca", "none.pem"], "none.pem cannot be read"],
     [["--ca", "no.pem"], "no.pem contains no PEM certificate"],
-  ])("refuses %j", async (flags, words) => {
+  ])("refuses %j", async (flags, credentials) => {
     const { exitCode, stdout, stderr } = await verify(...flags);
     expect([2, 4]).toContain(exitCode);
     expect(stdout).toBe("");
-    expect(stderr.replaceAll("\n", " ")).toContain(words);
+    expect(stderr.replaceAll("\n", " ")).toContain(credentials);
   });
 
   it.each([
@@ -181,10 +181,10 @@ describe("vmbuild verify", () => {
     [["slm.json"], "required option '--endpoint <url>'"],
     [["bare.json", "--endpoint", "10.0.0.1"], "has no acceptance section"],
     [["inside.json", "--endpoint", "10.0.0.1"], "has no HTTP checks"],
-  ])("refuses %j with exit 2", async (args, words) => {
+  ])("refuses %j with exit 2", async (args, credentials) => {
     const { exitCode, stderr } = await home.run("verify", ...args);
     expect(exitCode).toBe(2);
-    expect(stderr.replaceAll("\n", " ")).toContain(words);
+    expect(stderr.replaceAll("\n", " ")).toContain(credentials);
   });
 });
 
@@ -201,15 +201,15 @@ describe("make test ENDPOINT=… PASSWORD=…", () => {
     }
   };
 
-  it("verifies the instance, whatever the password is made of", async () => {
+  it("verifies the instance with any characters in the password", async () => {
     const { code, stdout } = await make(`ENDPOINT=${server.address}`, `PASSWORD=${PASSWORD}`);
     expect(stdout).toContain("Result: 7/7 tests passed");
-    // The recipe is not shown, and the password is in no argument list of it.
+    // The recipe is not echoed, and no argument list of it contains the password.
     expect(stdout).not.toContain('ec"ret');
     expect(code).toBe(0);
   });
 
-  it("fails with a wrong password, and without one says what is missing", async () => {
+  it("fails with a wrong password, and without one names the missing variable", async () => {
     const wrong = await make(`ENDPOINT=${server.address}`, "PASSWORD=wrong");
     expect(wrong.code).not.toBe(0);
     expect(wrong.stdout).toContain("Result: 3/7 tests passed");

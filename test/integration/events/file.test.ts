@@ -4,7 +4,7 @@ import { Secrets } from "../../../src/events/secrets.js";
 import { createFileSink } from "../../../src/events/sinks/file.js";
 import { output } from "../../unit/events/support.js";
 
-it("takes output without end in bounded memory", async () => {
+it("processes endless output in bounded memory", async () => {
   const secrets = new Secrets();
   secrets.add("hunter22");
   const bus = createBus("demo", secrets, [createFileSink("/dev/null")]);

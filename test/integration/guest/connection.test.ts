@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-/** A listener that does something else than SSH with whoever comes. */
+/** Starts a listener that does something other than SSH with each connection. */
 async function listen(greet: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -47,41 +47,41 @@ async function failureOf(port: number, bannerMs = 300): Promise<AttemptFailure> 
 }
 
 describe("connectOnce", () => {
-  it("sees that nothing listens", async () => {
+  it("detects that nothing listens", async () => {
     expect(await failureOf(await findFreePort())).toMatchObject({ stage: "listener" });
   });
 
-  it("does not take QEMU's acceptance for a listener in the guest", async () => {
+  it("does not mistake QEMU's acceptance for a listener in the guest", async () => {
     expect(await failureOf(await listen((socket) => socket.end()))).toMatchObject({
       stage: "listener",
     });
   });
 
-  it("gives up on a guest that says nothing", async () => {
+  it("gives up on a silent guest", async () => {
     expect(await failureOf(await listen(() => {}))).toMatchObject({
       stage: "banner",
       message: "the guest did not answer",
     });
   });
 
-  it("sees that something else than SSH answers", async () => {
+  it("detects an answer that is not SSH", async () => {
     const port = await listen((socket) => socket.end("220 mail.example ESMTP\r\n".repeat(9)));
     expect(await failureOf(port)).toMatchObject({ stage: "handshake" });
   });
 
-  it("sees a server that goes away after its banner", async () => {
+  it("detects a server that closes the connection after its banner", async () => {
     const port = await listen((socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"));
     expect(await failureOf(port)).toMatchObject({ stage: "handshake" });
   });
 
-  it("refuses another host key for good", async () => {
+  it("refuses another host key permanently", async () => {
     await using sshd = await startSshd({ otherHostKey: true });
     const error = await errorOf(sshd.connect());
     expect(error).toMatchObject({ code: "GUEST_HOST_KEY", exitCode: 6 });
     expect(error.lines).toHaveLength(2);
   });
 
-  it("tells a refused key from everything else", async () => {
+  it("distinguishes a refused key from other errors", async () => {
     await using sshd = await startSshd({ otherClientKey: true });
     await expect(sshd.connect()).rejects.toMatchObject({ stage: "authentication" });
   });
@@ -94,7 +94,7 @@ describe("connectOnce", () => {
     await expect(attempt).rejects.toBe(reason);
   });
 
-  it("connects, and notices when the connection is lost", async () => {
+  it("connects, and detects a lost connection", async () => {
     await using sshd = await startSshd();
     const connection = await sshd.connect();
     expect(connection.lost.aborted).toBe(false);
@@ -104,7 +104,7 @@ describe("connectOnce", () => {
     expect(connection.lost.reason).toMatchObject({ code: "GUEST_LOST" });
   });
 
-  it("does not call it lost when it closes it itself", async () => {
+  it("does not report a connection that it closes itself as lost", async () => {
     await using sshd = await startSshd();
     const connection = await sshd.connect();
     const closed = once(connection.client, "close");
@@ -136,13 +136,13 @@ describe("waitUntilReady", () => {
     expect(error.message).toContain("700ms (ssh.timeout)");
   });
 
-  it("says that the guest never answered", async () => {
+  it("reports that the guest never answered", async () => {
     const error = await errorOf(wait(await listen(() => {}), { timeoutMs: 2500 }));
     expect(error).toMatchObject({ code: "GUEST_TIMEOUT", details: { stage: "banner" } });
     expect(error.message).toContain("does not answer on the network");
   });
 
-  it("gives up at once when the console says that it is hopeless", async () => {
+  it("gives up at once on a fatal message on the console", async () => {
     const console = ["Boot failed", "No bootable device."];
     const error = await errorOf(wait(await findFreePort(), { timeoutMs: 60_000, console }));
     expect(error).toMatchObject({ code: "GUEST_BOOT", lines: console });
@@ -153,7 +153,7 @@ describe("waitUntilReady", () => {
     let open = 0;
     let most = 0;
     await using sshd = await startSshd();
-    // A port that behaves like QEMU's: it accepts, and leads on only from the third time on.
+    // Behaves like QEMU's port: it accepts connections, and forwards them from the third one on.
     const port = await listen((socket) => {
       most = Math.max(most, ++open);
       socket.on("close", () => open--);

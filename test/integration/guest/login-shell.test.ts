@@ -1,4 +1,4 @@
-/** A user whose login shell prints something, or ends, before it runs what it was asked to. */
+/** Login shells that print something, or exit, before they run the command. */
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { randomBytes } from "node:crypto";
@@ -17,7 +17,7 @@ afterAll(async () => {
   for (const home of homes) await rm(home, { recursive: true });
 });
 
-/** Starts a server whose sessions read this text as ~/.bashrc, and find these programs first. */
+/** Starts a server whose sessions read this text as ~/.bashrc and search these programs first. */
 async function serverWith(
   bashrc: string,
   programs: Record<string, string> = {},
@@ -35,7 +35,7 @@ async function serverWith(
   return { sshd, guest: await guestOf(sshd) };
 }
 
-/** Every way in which a start-up file may spoil an answer that is read from its beginning. */
+/** Start-up file that prints in all ways that could corrupt an answer. */
 const NOISY = `
 echo "Welcome to $HOSTNAME"
 echo '12 aaaaaaaa  -'
@@ -62,7 +62,7 @@ describe("a login shell that prints", () => {
   });
   afterAll(() => sshd[Symbol.asyncDispose]());
 
-  it("does print in this test", async () => {
+  it("prints in this test", async () => {
     const { client } = await sshd.connect();
     const text = await new Promise<string>((done, failed) => {
       client.exec("echo end", (error, channel) => {
@@ -77,7 +77,7 @@ describe("a login shell that prints", () => {
     expect(text).toContain("at the end: end");
   });
 
-  it("leaves scripts their own lines, and short commands theirs", async () => {
+  it("does not add lines to the output of scripts and commands", async () => {
     const lines: string[] = [];
     const end = await guest.run({
       content: "echo one; echo two",
@@ -89,7 +89,7 @@ describe("a login shell that prints", () => {
     expect(await guest.ask("echo fine", "asking")).toEqual(["fine"]);
   });
 
-  it("leaves a deadline able to end the script", async () => {
+  it("does not prevent a deadline from ending the script", async () => {
     const seconds = "27182818";
     const end = await guest.run({
       content: `exec sleep ${seconds}`,
@@ -109,7 +109,7 @@ describe("a login shell that prints", () => {
     expect(lists.flat()).toEqual([]);
   });
 
-  it("leaves files and folders whole in both directions", async () => {
+  it("does not corrupt files and folders in both directions", async () => {
     const content = randomBytes(3_000_000);
     await mkdir(join(host, "tree/deep"), { recursive: true });
     await writeFile(join(host, "tree/deep/file"), content);
@@ -124,7 +124,7 @@ describe("a login shell that prints", () => {
     }
   });
 
-  it("leaves cloud-init's status readable", async () => {
+  it("does not corrupt cloud-init's status", async () => {
     await expect(
       waitForCloudInit(guest, { restartMs: 1000, emit: () => {} }),
     ).resolves.toBeUndefined();

@@ -22,9 +22,9 @@ let folder: string;
 let sshd: Sshd;
 
 /**
- * A server whose user runs one program. It stands in for a guest that restarts: asked for its boot,
- * it prints the file `boot`, after the command's mark where that holds a boot id; whatever else it
- * is told, which would be to restart, puts the file `next` in its place. This host is not restarted.
+ * Starts a server whose user runs a single program in place of a guest that restarts: asked for its
+ * boot ID, it prints the file `boot`; any other command, which would be to restart, replaces that
+ * by the file `next`. This host is not restarted.
  */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "vmbuild-reboot-"));
@@ -66,18 +66,18 @@ async function restart(
 }
 
 describe("a restart", () => {
-  it("is over when another boot answers", async () => {
+  it("has completed when another boot ID is reported", async () => {
     const connection = await restart({ next: NEW }, 60_000);
     expect(connection.lost.aborted).toBe(false);
   });
 
-  it("knows the boot between whatever else the guest says", async () => {
+  it("finds the boot ID among other output", async () => {
     const around = (boot: string): string => `Welcome!\n${boot}\nBye.`;
     const connection = await restart({ before: around(OLD), next: around(NEW) }, 60_000);
     expect(connection.lost.aborted).toBe(false);
   });
 
-  it("says so where the old boot goes on", async () => {
+  it("reports that the old boot is still running", async () => {
     const error = await errorOf(restart({ next: OLD }, 1500));
     expect(error.code).toBe("GUEST_TIMEOUT");
     expect(error.message).toContain("it is still running the previous boot");
@@ -102,14 +102,14 @@ describe("a restart", () => {
     expect(error.message).toContain("it is still running the previous boot");
   });
 
-  it("is not begun in a guest that does not say its boot", async () => {
+  it("does not begin in a guest that does not report its boot ID", async () => {
     const error = await errorOf(restart({ before: "go away", next: NEW }, 60_000));
     expect(error.code).toBe("GUEST_SHELL");
     expect(error.message).toContain("its response is: go away");
   });
 });
 
-it("takes the same boot again after a loss", async () => {
+it("accepts the same boot after a lost connection", async () => {
   await writeFile(join(folder, "boot"), OLD);
   const connection = await sshd.connect();
   const reason = new VmbuildError("GUEST_LOST", "it was reset");
@@ -124,7 +124,7 @@ it("takes the same boot again after a loss", async () => {
   expect(next.lost.aborted).toBe(false);
 });
 
-it("says that a script never began, and what the guest said in its place", async () => {
+it("reports that a script never began, with the guest's output", async () => {
   await using other = await startSshd({
     configuration: ["ForceCommand echo 'Password change required' >&2; exit 1"],
   });
@@ -136,7 +136,7 @@ it("says that a script never began, and what the guest said in its place", async
   );
 });
 
-describe("several ways in", () => {
+describe("several connection attempts", () => {
   const sockets: Socket[] = [];
   let silent: Server;
   beforeEach(async () => {
@@ -153,7 +153,7 @@ describe("several ways in", () => {
     return connectOnce({ ...sshd.target, port }, 600_000, signal);
   };
 
-  it("takes the one that answers, and ends the other", async () => {
+  it("uses the first that answers, and cancels the other", async () => {
     let ended: unknown;
     const first = await firstConnection(
       [
@@ -166,7 +166,7 @@ describe("several ways in", () => {
     await expect.poll(() => ended).toBeDefined();
   });
 
-  it("reports the failure of the first where none answers", async () => {
+  it("reports the error of the first where none answers", async () => {
     const fail = (message: string) => () => Promise.reject(new VmbuildError("GUEST_AUTH", message));
     const error = await errorOf(
       firstConnection([fail("the server"), fail("the door")], sshd.signal),
@@ -175,7 +175,7 @@ describe("several ways in", () => {
   });
 });
 
-it("looks ahead with any shell, in a system that stays", async () => {
+it("reports no pending shutdown with any shell", async () => {
   await using plain = await startSshd();
   const connection = await plain.connect();
   const { end, lines } = await runQuietly(connection, systemStateScript("root"), plain.signal);

@@ -40,7 +40,7 @@ async function run(content: string | Buffer, more: Partial<GuestScript> = {}): P
   return { end, stdout, stderr };
 }
 
-/** Runs a script that prints `ready` once it runs, and does something with it then. */
+/** Runs a script that prints `ready`, and calls `act` then. */
 function whenReady(content: string, act: () => unknown, more: Partial<GuestScript> = {}) {
   return runScript(connection, {
     content,
@@ -51,17 +51,17 @@ function whenReady(content: string, act: () => unknown, more: Partial<GuestScrip
   });
 }
 
-/** The processes whose argument list has this word. */
+/** Returns the processes with this argument. */
 async function processesWith(word: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.split("\0").includes(word)) found.push(Number(pid));
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (commandLine.split("\0").includes(word)) found.push(Number(pid));
   }
   return found;
 }
 
-/** A number that no other process sleeps for. */
+/** Duration for `sleep` that no other process uses. */
 let naps = 31_415_900;
 const nap = (): string => String(naps++);
 
@@ -71,7 +71,7 @@ describe("how a script ends", () => {
     expect(end).toEqual({ exitCode: code, signal: null, timedOut: false });
   });
 
-  it("by a signal, as shells have it", async () => {
+  it("by a signal, with the exit code of shells", async () => {
     expect((await run("kill -KILL $$")).end.exitCode).toBe(137);
   });
 
@@ -139,7 +139,7 @@ describe("what a script is given", () => {
     const secret = `secret-${nap()}`;
     const go = join(sshd.folder, "go");
     let seen: string[] | undefined;
-    const look = async (): Promise<void> => {
+    const readArguments = async (): Promise<void> => {
       const lists: string[] = [];
       for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
         lists.push(await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
@@ -148,18 +148,18 @@ describe("what a script is given", () => {
       await writeFile(go, "");
     };
     const script = `# ${secret}\necho ready; while [ ! -e ${go} ]; do sleep 0.05; done; [ "$S" = ${secret} ]`;
-    const looks: Promise<void>[] = [];
-    const { exitCode } = await whenReady(script, () => looks.push(look()), {
+    const reads: Promise<void>[] = [];
+    const { exitCode } = await whenReady(script, () => reads.push(readArguments()), {
       environment: { S: secret },
     });
-    await Promise.all(looks);
+    await Promise.all(reads);
     expect(exitCode).toBe(0);
     expect(seen).toEqual([]);
   });
 });
 
 describe("what a script prints", () => {
-  it("comes by stream, in lines, with characters that were cut in two whole again", async () => {
+  it("comes by stream, in lines, with split characters joined", async () => {
     const { stdout, stderr } = await run(
       "printf 'a\\303'; sleep 0.2; printf '\\244b\\n'; echo err >&2; printf 'no end'",
     );
@@ -167,7 +167,7 @@ describe("what a script prints", () => {
     expect(stderr).toEqual(["err"]);
   });
 
-  it("may be any amount: 300 MB pass through in bounded memory, and none is lost", async () => {
+  it("may be any amount: 300 MB in bounded memory, without loss", async () => {
     let lines = 0;
     let most = 0;
     globalThis.gc?.();
@@ -195,7 +195,7 @@ describe("what a script prints", () => {
     expect(stdout.at(-1)).toBe("end");
   });
 
-  it("ends with the script, though a daemon of its own holds the output open", async () => {
+  it("ends with the script, although a daemon of it holds the output open", async () => {
     const seconds = nap();
     try {
       const { end, stdout } = await run(`echo started; setsid sleep ${seconds} & exit 5`);
@@ -209,7 +209,7 @@ describe("what a script prints", () => {
 });
 
 describe("a deadline", () => {
-  it("ends everything of the session: what ignores TERM, and other process groups", async () => {
+  it("kills the whole session: processes that ignore TERM, and other process groups", async () => {
     const [stubborn, grouped, plain] = [nap(), nap(), nap()];
     const script = `set -m
       (trap '' TERM; sleep ${stubborn}) &
@@ -224,12 +224,12 @@ describe("a deadline", () => {
     }
   });
 
-  it("leaves the connection as it was", async () => {
+  it("does not affect the connection", async () => {
     await run("sleep 600", { timeoutMs: 300 });
     expect((await run("echo fine")).stdout).toEqual(["fine"]);
   });
 
-  it("is not what ended a script that ended before it", async () => {
+  it("is not reported for a script that ended before it", async () => {
     expect((await run("exit 9", { timeoutMs: 30_000 })).end).toEqual({
       exitCode: 9,
       signal: null,
@@ -238,8 +238,8 @@ describe("a deadline", () => {
   });
 });
 
-describe("a connection that goes", () => {
-  it("is lost, which is not success", async () => {
+describe("a lost connection", () => {
+  it("is an error", async () => {
     await using other = await startSshd();
     const lost = await other.connect();
     const seconds = nap();
@@ -256,7 +256,7 @@ describe("a connection that goes", () => {
     }
   });
 
-  it("is not waited for by a run that is cancelled, though the guest hangs", async () => {
+  it("does not delay a cancelled run, although the guest hangs", async () => {
     await using other = await startSshd();
     const hung = await other.connect();
     const cancel = new AbortController();
@@ -277,28 +277,28 @@ describe("a short command of vmbuild's own", () => {
   const ask = (command: string, options: { timeoutMs?: number } = {}) =>
     runQuietly(connection, command, sshd.signal, options);
 
-  it("gives its lines, all its words and its exit code", async () => {
-    const { end, lines, output: words } = await ask("echo one; echo two >&2; exit 7");
+  it("returns its lines, its complete output and its exit code", async () => {
+    const { end, lines, output: commandLine } = await ask("echo one; echo two >&2; exit 7");
     expect(lines).toEqual(["one"]);
-    expect(words.toSorted()).toEqual(["one", "two"]);
+    expect(commandLine.toSorted()).toEqual(["one", "two"]);
     expect(end).toEqual({ exitCode: 7, signal: null, timedOut: false });
   });
 
-  it("has an empty standard input: what it runs does not read the rest of it", async () => {
+  it("has empty standard input: its programs do not read the rest of it", async () => {
     expect((await ask("cat; read -r line; echo end; cat <<X\nhere\nX")).lines).toEqual([
       "end",
       "here",
     ]);
   });
 
-  it("shows in no argument list", async () => {
+  it("appears in no argument list", async () => {
     const secret = `secret-${nap()}`;
     const { lines } = await ask(`: ${secret}; cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '`);
     expect(lines.join("")).toContain("sshd");
     expect(lines.join("")).not.toContain(secret);
   });
 
-  it("is ended with all that it started when its time is over", async () => {
+  it("is killed with all that it started after its timeout", async () => {
     const time = nap();
     const { end } = await ask(`sleep ${time} & sleep ${time}; echo never`, { timeoutMs: 4000 });
     expect(end).toEqual({ exitCode: null, signal: "TERM", timedOut: true });

@@ -19,7 +19,7 @@ afterAll(async () => {
   await sshd[Symbol.asyncDispose]();
 });
 
-class Kept extends Writable {
+class RecordingStream extends Writable {
   text = "";
   isTTY = false;
   columns = 80;
@@ -29,27 +29,27 @@ class Kept extends Writable {
     this.emit("text");
     done();
   }
-  /** Resolves when something like this was written. */
+  /** Resolves when a match was written. */
   async until(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.text)) await new Promise((resolve) => this.once("text", resolve));
   }
 }
 
-/** Streams that stand for a terminal, or for pipes. */
+/** Creates streams that represent a terminal, or pipes. */
 function makeTerminal(isTTY: boolean) {
   const modes: boolean[] = [];
   const stdin = Object.assign(new PassThrough(), {
     isTTY,
     setRawMode: (on: boolean) => modes.push(on),
   });
-  const stdout = Object.assign(new Kept(), { isTTY });
-  const stderr = Object.assign(new Kept(), { isTTY });
+  const stdout = Object.assign(new RecordingStream(), { isTTY });
+  const stderr = Object.assign(new RecordingStream(), { isTTY });
   const terminal = { stdin, stdout, stderr } as unknown as LocalTerminal;
   return { terminal, stdin, stdout, stderr, modes };
 }
 
 describe("one command", () => {
-  it("passes on its output, by stream, and its exit code", async () => {
+  it("returns its output by stream and its exit code", async () => {
     const { terminal, stdout, stderr } = makeTerminal(false);
     expect(
       await attachTerminal(connection, "echo out; echo err >&2; exit 42", terminal, signal),
@@ -58,7 +58,7 @@ describe("one command", () => {
     expect(stderr.text).toBe("err\n");
   });
 
-  it("reads what is piped into it", async () => {
+  it("reads piped input", async () => {
     const { terminal, stdin, stdout } = makeTerminal(false);
     stdin.end("piped\n");
     expect(await attachTerminal(connection, "tr a-z A-Z", terminal, signal)).toBe(0);
@@ -86,7 +86,7 @@ describe("one command", () => {
     expect(await errorOf(running)).toBe(reason);
   });
 
-  it("is not a success when the connection goes", async () => {
+  it("fails when the connection is lost", async () => {
     await using other = await startSshd();
     const lost = await other.connect();
     const { terminal, stdout } = makeTerminal(false);
@@ -98,7 +98,7 @@ describe("one command", () => {
 });
 
 describe("a shell", () => {
-  it("has a terminal of the user's size, which follows when that changes", async () => {
+  it("has a terminal of the user's size, which is updated", async () => {
     const { terminal, stdin, stdout, modes } = makeTerminal(true);
     const running = attachTerminal(connection, undefined, terminal, signal);
     stdin.write("stty size; tty\n");
@@ -110,7 +110,7 @@ describe("a shell", () => {
     await stdout.until(/resized/);
     stdin.write("exit 7\n");
     expect(await running).toBe(7);
-    // The terminal is given back as it was.
+    // The terminal's mode is restored.
     expect(modes).toEqual([true, false]);
   });
 });

@@ -31,7 +31,7 @@ import type { Sshd } from "../../support/sshd.js";
 const events: EventBody[] = [];
 let sshd: Sshd;
 let guest: Guest;
-/** Two folders: one stands for the host, the other for the guest. */
+/** Folders that represent the host and the guest. */
 let host: string;
 let there: string;
 
@@ -51,7 +51,7 @@ beforeEach(async () => {
 const modeOf = async (path: string): Promise<string> =>
   ((await lstat(path)).mode & 0o7777).toString(8);
 
-/** Names that shells, option parsers and tar could trip over. */
+/** Names that are difficult for shells, option parsers and tar. */
 const ODD_NAMES = [
   "two words",
   "it's",
@@ -96,14 +96,14 @@ describe("upload of a file", () => {
     expect(await readFile(join(there, "empty"), "utf8")).toBe("");
   });
 
-  it("does not take a folder for a file", async () => {
+  it("does not replace a folder by a file", async () => {
     await writeFile(join(host, "file"), "x");
     const error = await errorOf(guest.upload(join(host, "file"), there));
     expect(error.code).toBe("STEP_FAILED");
     expect(error.lines.join()).toContain("is a folder");
   });
 
-  it("notices content that was corrupted during the upload", async () => {
+  it("detects content that was corrupted during the upload", async () => {
     const tools = join(sshd.folder, "tools");
     await mkdir(tools, { recursive: true });
     await writeFile(join(tools, "sha256sum"), "#!/bin/sh\necho 0123  -\n", { mode: 0o755 });
@@ -118,7 +118,7 @@ describe("upload of a file", () => {
   });
 });
 
-describe("a file onto what is there", () => {
+describe("a file onto an existing path", () => {
   const works = {
     write: (path: string, ownership: Ownership = {}) => guest.write("new", path, ownership),
     upload: async (path: string, ownership: Ownership = {}) => {
@@ -227,7 +227,7 @@ describe("a login's umask", () => {
       ),
     ) as Record<string, string>;
     expect(modes).toEqual({
-      // What the login itself does.
+      // Result of the login's own umask.
       plain: mask === "077" ? "700" : "777",
       written: "755",
       "written/file": "644",
@@ -273,7 +273,7 @@ describe("upload of a folder", () => {
     expect((await readdir(there)).toSorted()).toEqual(["new", "old"]);
   });
 
-  it("says which thing cannot be uploaded", async () => {
+  it("names the file that cannot be uploaded", async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(join(host, "socket"), resolve));
     const error = await errorOf(guest.upload(host, there));
@@ -283,7 +283,7 @@ describe("upload of a folder", () => {
     );
   });
 
-  it("names the cause on this side, not the connection, when a file shrinks meanwhile", async () => {
+  it("reports a file that shrinks meanwhile, not the connection", async () => {
     await writeFile(join(host, "first"), randomBytes(20_000_000));
     await writeFile(join(host, "second"), randomBytes(1_000_000));
     const uploading = guest.upload(host, there);
@@ -387,7 +387,7 @@ describe("unpackTree", () => {
     expect(await readdir(root)).toEqual([]);
   });
 
-  it("takes an absolute path for one inside, or refuses it", async () => {
+  it("treats an absolute path as relative, or refuses it", async () => {
     const root = join(host, "root");
     await mkdir(root);
     const outside = join(host, "evil");
@@ -395,7 +395,7 @@ describe("unpackTree", () => {
     expect((await readdir(host)).toSorted()).toEqual(["root"]);
   });
 
-  it("writes nothing through a link that it was sent", async () => {
+  it("writes nothing through a link from the archive", async () => {
     const root = join(host, "root");
     await mkdir(root);
     await mkdir(join(host, "target"));

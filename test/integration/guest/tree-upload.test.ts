@@ -1,4 +1,4 @@
-/** Trees that are uploaded over what a guest has already, by each tar that guests have. */
+/** Uploads of trees onto existing files, with each tar that guests have. */
 import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import {
@@ -26,14 +26,14 @@ import type { Sshd } from "../../support/sshd.js";
 
 const isRoot = process.getuid?.() === 0;
 
-/** Puts the programs of busybox, or those of the host, before all others. */
+/** Puts the programs of busybox, or those of the host, first in the search path. */
 function toolsOf(folder: string, kind: "GNU" | "busybox"): string {
   if (kind === "busybox") execFileSync("busybox", ["--install", "-s", folder]);
   return `${folder}:/usr/sbin:/usr/bin:/sbin:/bin`;
 }
 
-/** Mode, owner and kind of what lies at a path: `755 0:0`, `-> usr/lib`. */
-async function look(path: string): Promise<string> {
+/** Describes mode and owner, or the target of a link: `755 0:0`, `-> usr/lib`. */
+async function describePath(path: string): Promise<string> {
   const status = await lstat(path);
   if (status.isSymbolicLink()) return `-> ${await readlink(path)}`;
   return `${(status.mode & 0o7777).toString(8)} ${status.uid}:${status.gid}`;
@@ -45,7 +45,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
   let tools: string;
   let sshd: Sshd;
   let guest: Guest;
-  /** The tree, and the folder that stands for the guest's root. */
+  /** Tree, and the folder that represents the guest's root. */
   let tree: string;
   let root: string;
   beforeAll(async () => {
@@ -78,8 +78,8 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
     await writeFile(join(tree, "lib/deep/file"), "deep");
     await writeFile(join(tree, "absolute/bin/tool"), "tool");
     await guest.upload(tree, root);
-    expect(await look(join(root, "lib"))).toBe("-> usr/lib");
-    expect(await look(join(root, "absolute"))).toBe(`-> ${join(root, "usr")}`);
+    expect(await describePath(join(root, "lib"))).toBe("-> usr/lib");
+    expect(await describePath(join(root, "absolute"))).toBe(`-> ${join(root, "usr")}`);
     expect((await readdir(join(root, "usr/lib"))).toSorted()).toEqual(["deep", "file", "old"]);
     expect((await readdir(join(root, "usr/lib/deep"))).toSorted()).toEqual(["file", "new"]);
     expect(await readFile(join(root, "usr/bin/tool"), "utf8")).toBe("tool");
@@ -90,7 +90,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
     await symlink("real", join(root, "link"));
     await writeFile(join(tree, "file"), "x");
     for (const to of ["link", "link/"]) await guest.upload(tree, `${root}/${to}`);
-    expect(await look(join(root, "link"))).toBe("-> real");
+    expect(await describePath(join(root, "link"))).toBe("-> real");
     expect(await readdir(join(root, "real"))).toEqual(["file"]);
   });
 
@@ -107,16 +107,16 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
     }
     await chmod(root, 0o750);
     await guest.upload(tree, root);
-    expect(await look(root)).toBe(`750 ${me}`);
+    expect(await describePath(root)).toBe(`750 ${me}`);
     for (const [name, mode] of Object.entries(modes)) {
       const path = join(root, name);
-      expect([name, await look(path)]).toEqual([name, `${mode.toString(8)} ${me}`]);
-      expect(await look(join(path, "file"))).toBe(`640 ${me}`);
-      expect((await look(join(path, "new"))).slice(-7 - me.length)).toContain("711");
+      expect([name, await describePath(path)]).toEqual([name, `${mode.toString(8)} ${me}`]);
+      expect(await describePath(join(path, "file"))).toBe(`640 ${me}`);
+      expect((await describePath(join(path, "new"))).slice(-7 - me.length)).toContain("711");
     }
   });
 
-  it.runIf(isRoot)("gives the owner to what was uploaded only, and keeps its modes", async () => {
+  it.runIf(isRoot)("sets the owner of uploaded files only, and preserves their modes", async () => {
     await mkdir(join(root, "etc/app"), { recursive: true });
     await writeFile(join(root, "etc/app/old"), "old");
     await chown(join(root, "etc/app/old"), 7, 7);
@@ -128,13 +128,13 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
     await symlink("tool", join(tree, "etc/app/newlink"));
     await chmod(join(tree, "etc/app/new"), 0o750);
     await guest.upload(tree, root, { owner: "1000000:33" });
-    expect(await look(root)).toBe("700 0:0");
-    expect(await look(join(root, "etc"))).toBe("755 0:0");
-    expect(await look(join(root, "etc/app"))).toBe("755 0:0");
-    expect(await look(join(root, "etc/app/old"))).toBe("644 7:7");
+    expect(await describePath(root)).toBe("700 0:0");
+    expect(await describePath(join(root, "etc"))).toBe("755 0:0");
+    expect(await describePath(join(root, "etc/app"))).toBe("755 0:0");
+    expect(await describePath(join(root, "etc/app/old"))).toBe("644 7:7");
     expect((await lstat(join(root, "etc/app/oldlink"))).uid).toBe(7);
-    expect(await look(join(root, "etc/app/tool"))).toBe("4755 1000000:33");
-    expect(await look(join(root, "etc/app/new"))).toBe("750 1000000:33");
+    expect(await describePath(join(root, "etc/app/tool"))).toBe("4755 1000000:33");
+    expect(await describePath(join(root, "etc/app/new"))).toBe("750 1000000:33");
     expect((await lstat(join(root, "etc/app/newlink"))).uid).toBe(1_000_000);
   });
 
@@ -147,14 +147,14 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
   ])("takes the owner %s as chown does, for a new folder too", async (owner, expected) => {
     await writeFile(join(tree, "file"), "x");
     await guest.upload(tree, join(root, "made/here"), { owner });
-    expect(await look(join(root, "made/here/file"))).toMatch(expected);
-    expect(await look(join(root, "made/here"))).toMatch(
+    expect(await describePath(join(root, "made/here/file"))).toMatch(expected);
+    expect(await describePath(join(root, "made/here"))).toMatch(
       new RegExp(expected.source.replace("644", "755")),
     );
-    expect(await look(join(root, "made"))).toBe("755 0:0");
+    expect(await describePath(join(root, "made"))).toBe("755 0:0");
   });
 
-  it("uploads nothing for an owner that is not known", async () => {
+  it("uploads nothing for an unknown owner", async () => {
     await writeFile(join(tree, "file"), "x");
     const error = await errorOf(guest.upload(tree, root, { owner: "nobody-like-this" }));
     expect(error.code).toBe("STEP_FAILED");
@@ -206,11 +206,11 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
     await guest.upload(tree, root);
     expect(await readFile(join(root, "file"), "utf8")).toBe("new");
     expect(await readFile(join(root, "target"), "utf8")).toBe("kept");
-    expect(await look(join(root, "link"))).toBe("-> /elsewhere/far");
-    expect(await look(join(root, "way"))).toBe("-> ../up");
+    expect(await describePath(join(root, "link"))).toBe("-> /elsewhere/far");
+    expect(await describePath(join(root, "way"))).toBe("-> ../up");
   });
 
-  it("keeps names of every kind and length, as they are", async () => {
+  it("preserves names of every kind and length", async () => {
     const names = [
       "plain",
       "two words",
@@ -230,7 +230,7 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
       for (const inside of names) await writeFile(at(tree, name, inside), inside);
       await symlink(name, at(tree, name, Buffer.from("link")));
     }
-    const before = await look(join(root, "plain"));
+    const before = await describePath(join(root, "plain"));
     await guest.upload(tree, root);
     const sorted = (list: Buffer[]): string[] =>
       list.map((name) => name.toString("hex")).toSorted();
@@ -244,8 +244,8 @@ describe.each(["GNU", "busybox"] as const)("a tree for a guest with %s tar", (ki
       const link = await readlink(at(root, name, Buffer.from("link")), { encoding: "buffer" });
       expect(link.equals(name)).toBe(true);
     }
-    expect(await look(join(root, "plain"))).toBe(before);
-    // And back again.
+    expect(await describePath(join(root, "plain"))).toBe(before);
+    // The other direction.
     const back = join(sshd.folder, `back-${kind}`);
     await guest.download(root, back);
     for (const name of names) {

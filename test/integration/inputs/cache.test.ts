@@ -26,7 +26,7 @@ useDownloads((...made) => ([server, sandbox] = made));
 const spec = specsOf(content);
 
 describe("a file with a fixed checksum", () => {
-  it("is fetched once, and then without any network", async () => {
+  it("is fetched once, and later found without a network", async () => {
     const url = server.serve("/a", content);
     await resolveInput("x", spec(url), sandbox.context());
     await server.close();
@@ -34,7 +34,7 @@ describe("a file with a fixed checksum", () => {
     expect(again).toMatchObject({ fromCache: true, size: content.length });
   });
 
-  it("is fetched once by two that want it at the same time", async () => {
+  it("is fetched once by two concurrent runs", async () => {
     const url = server.serve("/a", content);
     const results = await Promise.all([
       resolveInput("x", spec(url), sandbox.context()),
@@ -71,7 +71,7 @@ describe("a file with a fixed checksum", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it("keeps the older version until the promised one is there", async () => {
+  it("retains the older version until the new one is complete", async () => {
     const url = server.serve("/a", other);
     const { path } = await resolveInput(
       "x",
@@ -112,14 +112,14 @@ describe("a file without a checksum", () => {
     expect(await sha256OfFile(changed.path)).toBe(sha256Of(other));
   });
 
-  it("is not taken twice from a server that overlooks conditions", async () => {
+  it("is not fetched twice from a server that ignores conditions", async () => {
     const url = server.serve("/a", { content, etag: '"v1"', conditions: false });
     await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     const again = await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     expect(again.fromCache).toBe(true);
   });
 
-  it("does not stand in for one with a checksum", async () => {
+  it("is not used for one with a checksum", async () => {
     const url = server.serve("/a", other);
     await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     const context = sandbox.context({ offline: true });
@@ -163,7 +163,7 @@ describe("a file with a sums file", () => {
     expect(resolved.digest?.hex).toBe(hex);
   });
 
-  it("that gives one digest of each kind must be right in all of them", async () => {
+  it("with several digests must match all of them", async () => {
     const url = server.serve("/a.img", content);
     const sums = `${hexOf("blake2b512", other)}  a.img\n${hexOf("sha512", content)}  a.img\n`;
     const checksum = `file:${server.serve("/DIGESTS", Buffer.from(sums))}`;
@@ -195,7 +195,7 @@ describe("a file with a sums file", () => {
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
   });
 
-  it("tells when there is no sums file", async () => {
+  it("reports a missing sums file", async () => {
     const url = server.serve("/a", content);
     const checksum = `file:${server.origin}/none`;
     const error = await errorOf(resolveInput("x", spec(url, { checksum }), sandbox.context()));
@@ -218,7 +218,7 @@ describe("offline", () => {
     }
   });
 
-  it("does not trust a cached file that the sums file never vouched for", async () => {
+  it("does not trust a cached file that was never verified by the sums file", async () => {
     const url = server.serve("/a", content);
     await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     const context = sandbox.context({ offline: true });
@@ -228,7 +228,7 @@ describe("offline", () => {
     expect(error.message).toContain("offline");
   });
 
-  it("says what is missing", async () => {
+  it("reports what is missing", async () => {
     const context = sandbox.context({ offline: true });
     const error = await errorOf(resolveInput("x", spec(`${server.origin}/a`), context));
     expect(error.code).toBe("INPUT_DOWNLOAD");
@@ -237,15 +237,15 @@ describe("offline", () => {
 });
 
 describe("a local path", () => {
-  it("gets a digest when it is a file, which is remembered until the file changes", async () => {
+  it("has a digest if it is a file, which is cached until the file changes", async () => {
     const path = join(sandbox.folder, "local.img");
     await writeFile(path, content);
     const first = await resolveInput("x", { kind: "path", path }, sandbox.context());
     expect(first).toMatchObject({ path, origin: path, size: content.length });
     expect(first.digest?.hex).toBe(hexOf("sha256", content));
-    const told = sandbox.events.length;
+    const eventCount = sandbox.events.length;
     await resolveInput("x", { kind: "path", path }, sandbox.context());
-    expect(sandbox.events).toHaveLength(told);
+    expect(sandbox.events).toHaveLength(eventCount);
     await writeFile(path, other);
     const changed = await resolveInput("x", { kind: "path", path }, sandbox.context());
     expect(changed.digest?.hex).toBe(hexOf("sha256", other));
@@ -258,7 +258,7 @@ describe("a local path", () => {
     expect(resolved).toEqual({ name: "x", path, origin: path, fromCache: true });
   });
 
-  it("must be there", async () => {
+  it("must exist", async () => {
     const path = join(sandbox.folder, "nothing");
     const error = await errorOf(resolveInput("x", { kind: "path", path }, sandbox.context()));
     expect(error.code).toBe("INPUT_MISSING");
@@ -267,7 +267,7 @@ describe("a local path", () => {
 });
 
 describe("the record of a cached file", () => {
-  it("is readable, and holds no credentials", async () => {
+  it("is readable, and contains no credentials", async () => {
     server.serve("/a", { content, etag: '"v1"' });
     const url = `${server.origin.replace("//", "//me:secret@")}/a`;
     const { path } = await resolveInput("x", spec(url), sandbox.context());

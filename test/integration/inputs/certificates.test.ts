@@ -1,4 +1,4 @@
-/** Servers whose authority only this host or its environment knows. */
+/** Servers whose certificate authority is known only to this host or its environment. */
 import { mkdtemp, readFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,7 +57,7 @@ describe("a download from a server with an authority of its own", () => {
     expect(await readFile((await fetchIt()).path)).toEqual(content);
   });
 
-  it("is made with SSL_CERT_DIR, whatever else lies in its folders", async () => {
+  it("is made with SSL_CERT_DIR, regardless of other files in its folders", async () => {
     await mkdir(join(folder, "a", "below"), { recursive: true });
     await mkdir(join(folder, "b"));
     await writeFile(join(folder, "a", "README"), "no certificate");
@@ -67,14 +67,14 @@ describe("a download from a server with an authority of its own", () => {
     expect(await readFile((await fetchIt()).path)).toEqual(content);
   });
 
-  it("is made where the bundle holds a broken certificate beside it", async () => {
+  it("is made with a bundle that also contains a broken certificate", async () => {
     const broken = other.pem.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA");
     await writeFile(pem, `# company\n${broken}${certificate.pem}`);
     vi.stubEnv("SSL_CERT_FILE", pem);
     expect(await readFile((await fetchIt()).path)).toEqual(content);
   });
 
-  it("fails once, and says how to name the authority", async () => {
+  it("fails without retries, and explains how to add the authority", async () => {
     const error = await errorOf(fetchIt());
     expect(error.code).toBe("INPUT_DOWNLOAD");
     expect(error.message).toContain("the certificate is not trusted");
@@ -135,7 +135,7 @@ describe("git from a server with an authority of its own", () => {
     return join(folder, "root");
   }
 
-  it("is fetched with SSL_CERT_FILE, and says how to name the authority without", async () => {
+  it("is fetched with SSL_CERT_FILE; the error without it explains how to add the authority", async () => {
     await using git = await startGitServer(await repository(), certificate);
     const spec = { kind: "git", url: `${git.origin}/it.git`, ref: "main" } as const;
     const error = await errorOf(resolveInput("x", spec, sandbox.context()));
@@ -147,7 +147,7 @@ describe("git from a server with an authority of its own", () => {
     expect(await readFile(join(path, "file"), "utf8")).toBe("in git");
     expect(await sandbox.cached()).not.toContainEqual(expect.stringContaining("authorities.pem"));
 
-    // What a user told git itself stands.
+    // A user's own setting for git is not changed.
     vi.stubEnv("GIT_SSL_CAINFO", "/etc/hostname");
     const again = { ...spec, ref: "refs/heads/main" };
     expect((await errorOf(resolveInput("x", again, sandbox.context()))).code).toBe("INPUT_GIT");
@@ -162,7 +162,7 @@ describe("an acceptance check of an endpoint with an authority of its own", () =
     credentials: { user: "me", password: undefined, token: undefined },
   });
 
-  it("holds with SSL_CERT_FILE, and says how to name the authority without", async () => {
+  it("passes with SSL_CERT_FILE; the error without it explains how to add the authority", async () => {
     const { signal } = new AbortController();
     const failed = await checkHttp(check, target(), signal);
     expect(failed).toMatchObject({ ok: false });

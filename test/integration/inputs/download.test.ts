@@ -27,10 +27,10 @@ useDownloads((...made) => ([server, sandbox] = made));
 
 const spec = specsOf(content);
 
-/** Downloads until `server` cuts, as a run that is then stopped. */
+/** Downloads until the server closes the connection, like a run that is then stopped. */
 async function interruptedRun(url: string, after: number, checksum?: string): Promise<void> {
   const path = new URL(url).pathname;
-  server.misbehave(path, { kind: "cut", after });
+  server.injectFaults(path, { kind: "cut", after });
   const limits = { attempts: 1 };
   const changes = checksum === undefined ? {} : { checksum };
   const error = await errorOf(resolveInput("x", spec(url, changes), sandbox.context({ limits })));
@@ -38,7 +38,7 @@ async function interruptedRun(url: string, after: number, checksum?: string): Pr
 }
 
 describe("a download", () => {
-  it("ends whole under its own name, where it was announced to be", async () => {
+  it("is complete under its own name, at the announced path", async () => {
     const url = server.serve("/images/base%20image.qcow2", { content });
     const resolved = await resolveInput("base", spec(url), sandbox.context());
     expect(resolved).toEqual({
@@ -58,7 +58,7 @@ describe("a download", () => {
     ]);
   });
 
-  it("tells its progress, and that it ended", async () => {
+  it("reports its progress and its end", async () => {
     const url = server.serve("/a", content);
     await resolveInput("one", spec(url), sandbox.context());
     const progress = sandbox.events.filter((event) => event.type === "progress");
@@ -75,8 +75,8 @@ describe("a download", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it("comes without a size from servers that tell none, and may be empty", async () => {
-    const url = server.serve("/a", { content, tellsLength: false });
+  it("may have no size from the server, and may be empty", async () => {
+    const url = server.serve("/a", { content, sendsLength: false });
     const empty = server.serve("/empty", Buffer.alloc(0));
     await resolveInput("x", spec(url), sandbox.context());
     const checksum = sha256Of(Buffer.alloc(0));
@@ -99,7 +99,7 @@ describe("a download", () => {
     expect(error.message).toContain("more than 10 redirects");
   });
 
-  it("sends the address's user and password, and shows them to nobody", async () => {
+  it("sends the address's user and password, and does not show them", async () => {
     server.serve("/a", content);
     const url = `${server.origin.replace("//", "//me:s%40fe@")}/a`;
     const resolved = await resolveInput("x", spec(url), sandbox.context());
@@ -110,7 +110,7 @@ describe("a download", () => {
   });
 });
 
-describe("a cut download", () => {
+describe("an interrupted download", () => {
   it.each([
     ["a strong ETag", { etag: '"v1"' }, '"v1"'],
     ["a date", { lastModified: "Wed, 01 Jan 2025 00:00:00 GMT" }, "Wed, 01 Jan 2025 00:00:00 GMT"],
@@ -121,7 +121,7 @@ describe("a cut download", () => {
     ],
   ])("goes on where it stopped, by %s", async (_, validators, condition) => {
     const url = server.serve("/a", { content, ...validators });
-    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    server.injectFaults("/a", { kind: "cut", after: 2 * MIB });
     const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     const [, second] = server.requestsOf("/a");
@@ -133,7 +133,7 @@ describe("a cut download", () => {
     expect(sandbox.messages("note")[0]).toMatch(/^a: .* retrying in 500ms$/);
   });
 
-  it("goes on in the next run, hashing what was kept", async () => {
+  it("is resumed in the next run, which hashes the stored part", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
     await interruptedRun(url, 3 * MIB);
     expect(await sandbox.cached()).toEqual([
@@ -150,7 +150,7 @@ describe("a cut download", () => {
     expect((await sandbox.cached()).some((path) => path.includes("part"))).toBe(false);
   });
 
-  it("starts anew when the file has changed since", async () => {
+  it("restarts when the file has changed since", async () => {
     const url = server.serve("/a", { content: other, etag: '"v1"' });
     await interruptedRun(url, 3 * MIB);
     server.serve("/a", { content, etag: '"v2"' });
@@ -159,7 +159,7 @@ describe("a cut download", () => {
     expect(server.requestsOf("/a")[1]?.status).toBe(200);
   });
 
-  it("starts anew when the server overlooks that the file has changed", async () => {
+  it("restarts when the server ignores that the file has changed", async () => {
     const url = server.serve("/a", { content: other, etag: '"v1"' });
     await interruptedRun(url, 3 * MIB, "none");
     server.serve("/a", { content, etag: '"v2"', ifRange: false });
@@ -167,7 +167,7 @@ describe("a cut download", () => {
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
   });
 
-  it("starts anew when the kept part was spoilt on the disk", async () => {
+  it("restarts when the stored part was corrupted on the disk", async () => {
     const url = server.serve("/a", { content: other, etag: '"v1"' });
     await interruptedRun(url, 3 * MIB);
     server.serve("/a", { content, etag: '"v1"' });
@@ -176,34 +176,34 @@ describe("a cut download", () => {
     expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, 206, 200]);
   });
 
-  it("starts anew at a server without ranges", async () => {
+  it("restarts with a server without ranges", async () => {
     const url = server.serve("/a", { content, etag: '"v1"', ranges: false });
-    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    server.injectFaults("/a", { kind: "cut", after: 2 * MIB });
     const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, 200]);
   });
 
-  it("starts anew where nothing tells one version from another", async () => {
+  it("restarts when versions cannot be distinguished", async () => {
     const url = server.serve("/a", { content, etag: 'W/"v1"' });
-    server.misbehave("/a", { kind: "cut", after: 2 * MIB });
+    server.injectFaults("/a", { kind: "cut", after: 2 * MIB });
     await resolveInput("x", spec(url, { checksum: "none" }), sandbox.context());
     expect(server.requestsOf("/a")[1]?.headers.range).toBeUndefined();
   });
 
-  it("may be cut any number of times, as long as each attempt brings something new", async () => {
+  it("may be interrupted any number of times, if each attempt makes progress", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
     const cut = { kind: "cut", after: 1.5 * MIB } as const;
-    server.misbehave("/a", cut, cut, cut);
+    server.injectFaults("/a", cut, cut, cut);
     const limits = { attempts: 2 };
     const resolved = await resolveInput("x", spec(url), sandbox.context({ limits }));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/a")).toHaveLength(4);
   });
 
-  it("is taken up again after a stall", async () => {
+  it("is resumed after a stall", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
-    server.misbehave("/a", { kind: "stall", after: 2 * MIB }, { kind: "silent" });
+    server.injectFaults("/a", { kind: "stall", after: 2 * MIB }, { kind: "silent" });
     const limits = { idleTimeoutMs: 150, headersTimeoutMs: 150 };
     const resolved = await resolveInput("x", spec(url), sandbox.context({ limits }));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
@@ -214,9 +214,9 @@ describe("a cut download", () => {
     expect(server.requestsOf("/a").map(({ status }) => status)).toEqual([200, undefined, 206]);
   });
 
-  it("that is aborted keeps its part for later, and nothing else", async () => {
+  it("that is aborted leaves only its part for later", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
-    server.misbehave("/a", { kind: "stall", after: 2 * MIB });
+    server.injectFaults("/a", { kind: "stall", after: 2 * MIB });
     const controller = new AbortController();
     const signal = controller.signal;
     const context = sandbox.context({
@@ -239,25 +239,25 @@ describe("a cut download", () => {
 });
 
 describe("a server that fails", () => {
-  it("is asked again after a growing pause", async () => {
+  it("is retried after a growing delay", async () => {
     const url = server.serve("/a", content);
     const busy = { kind: "status", status: 503 } as const;
-    server.misbehave("/a", busy, busy, { kind: "status", status: 500 });
+    server.injectFaults("/a", busy, busy, { kind: "status", status: 500 });
     await resolveInput("x", spec(url), sandbox.context());
     expect(sandbox.pauses).toEqual([500, 1000, 2000]);
   });
 
-  it("is given the time that it asks for", async () => {
+  it("is retried after the delay that it requests", async () => {
     const url = server.serve("/a", content);
-    server.misbehave("/a", { kind: "status", status: 429, headers: { "retry-after": "7" } });
+    server.injectFaults("/a", { kind: "status", status: 429, headers: { "retry-after": "7" } });
     await resolveInput("x", spec(url), sandbox.context());
     expect(sandbox.pauses).toEqual([7000]);
   });
 
-  it("is left for good after so many attempts", async () => {
+  it("is given up after the maximum number of attempts", async () => {
     const url = server.serve("/a", content);
     const busy = { kind: "status", status: 503 } as const;
-    server.misbehave("/a", busy, busy, busy, busy, busy, busy);
+    server.injectFaults("/a", busy, busy, busy, busy, busy, busy);
     const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.code).toBe("INPUT_DOWNLOAD");
     expect(error.message).toBe(`Could not download ${url}: the server answered 503 (5 attempts)`);
@@ -265,7 +265,7 @@ describe("a server that fails", () => {
     expect(await sandbox.cached()).toEqual([]);
   });
 
-  it("is not asked again for a file that it does not have", async () => {
+  it("is not retried for a missing file", async () => {
     const url = `${server.origin}/none`;
     const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.message).toBe(`Could not download ${url}: the server answered 404`);
@@ -284,16 +284,16 @@ describe("mirrors", () => {
     ]);
   });
 
-  it("go on with the part of another address, since the checksum tells", async () => {
+  it("resume the part of another address, since the checksum verifies it", async () => {
     const url = server.serve("/one/a", { content, etag: '"v1"' });
     const mirrors = [server.serve("/two/a", { content, etag: '"of another server"' })];
-    server.misbehave("/one/a", { kind: "cut", after: 3 * MIB }, { kind: "status", status: 404 });
+    server.injectFaults("/one/a", { kind: "cut", after: 3 * MIB }, { kind: "status", status: 404 });
     const resolved = await resolveInput("x", spec(url, { mirrors }), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requestsOf("/two/a").map(({ status }) => status)).toEqual([206]);
   });
 
-  it("stand in for an address with the wrong content", async () => {
+  it("replace an address with wrong content", async () => {
     const url = server.serve("/one/a", other);
     const mirrors = [server.serve("/two/a", content)];
     const resolved = await resolveInput("x", spec(url, { mirrors }), sandbox.context());
@@ -319,7 +319,7 @@ describe("mirrors", () => {
 });
 
 describe("a wrong checksum", () => {
-  it("says what was expected and found, and keeps nothing", async () => {
+  it("reports the expected and actual checksum, and stores nothing", async () => {
     const url = server.serve("/a", { content: other, etag: '"v1"' });
     const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error.code).toBe("INPUT_CHECKSUM");

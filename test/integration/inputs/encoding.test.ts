@@ -46,17 +46,17 @@ describe("a file that the server compresses on its way", () => {
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(archive));
   });
 
-  it("is begun anew after a cut, since no part of it can be asked for", async () => {
+  it("is restarted after an interruption, since it cannot be resumed", async () => {
     const url = encoded("/a.qcow2", gzipSync(content), "gzip", '"v1"');
-    server.misbehave("/a.qcow2", { kind: "cut", after: 2 * 1024 * 1024 });
+    server.injectFaults("/a.qcow2", { kind: "cut", after: 2 * 1024 * 1024 });
     const resolved = await resolveInput("x", spec(url), sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
     expect(server.requests.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
   });
 
-  it("is begun anew when it was not compressed before", async () => {
+  it("is restarted when it was not compressed before", async () => {
     const url = server.serve("/a.qcow2", { content, etag: '"v1"' });
-    server.misbehave("/a.qcow2", { kind: "cut", after: 1024 * 1024 });
+    server.injectFaults("/a.qcow2", { kind: "cut", after: 1024 * 1024 });
     const once = sandbox.context({ limits: { attempts: 1 } });
     await errorOf(resolveInput("x", spec(url), once));
     encoded("/a.qcow2", gzipSync(content), "gzip", '"v1"');
@@ -66,7 +66,7 @@ describe("a file that the server compresses on its way", () => {
     expect(server.requests.at(-1)?.status).toBe(200);
   });
 
-  it("is refused at once in a form that cannot be undone", async () => {
+  it("is refused at once in an unsupported encoding", async () => {
     const url = encoded("/a.qcow2", content, "compress");
     const error = await errorOf(resolveInput("x", spec(url), sandbox.context()));
     expect(error).toMatchObject({ code: "INPUT_DOWNLOAD", exitCode: 4 });
@@ -83,7 +83,7 @@ describe("a file that the server compresses on its way", () => {
   });
 });
 
-describe("an address that cannot be asked", () => {
+describe("an invalid address", () => {
   it.each([
     ["a space", "http://127.0.0.1:1/my disk.img", "contains a space"],
     ["a lone percent sign", "http://127.0.0.1:1/100%.img", "contains a % that is not followed"],

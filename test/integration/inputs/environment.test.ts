@@ -1,4 +1,4 @@
-/** What lies around a download: proxies, other processes, full disks, signatures. */
+/** The environment of downloads: proxies, other processes, full disks, signatures. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -45,7 +45,7 @@ describe("a proxy in the environment", () => {
     vi.stubEnv("NO_PROXY", "");
     try {
       server.serve("/a", content);
-      // A name that only the proxy can make something of.
+      // A name that only the proxy resolves.
       const url = `${server.origin.replace("127.0.0.1", "files.invalid")}/a`;
       const resolved = await resolveInput("x", spec(url), sandbox.context());
       expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
@@ -65,8 +65,8 @@ describe("a proxy in the environment", () => {
 describe("another run", () => {
   it("that fetches the same file is waited for", async () => {
     const url = server.serve("/a", { content, etag: '"v1"' });
-    // It is held up until this run waits for its lock.
-    server.misbehave("/a", { kind: "stall", after: MIB });
+    // It is delayed until this run waits for its lock.
+    server.injectFaults("/a", { kind: "stall", after: MIB });
     const first = new AbortController();
     let running: Promise<unknown> = Promise.resolve();
     await new Promise<void>((started) => {
@@ -105,7 +105,7 @@ describe("a disk that is too small", () => {
     if (isRoot) await execa("umount", [mount]);
   });
 
-  it.skipIf(!isRoot)("is noticed before anything is written (needs root)", async () => {
+  it.skipIf(!isRoot)("is detected before anything is written (needs root)", async () => {
     const url = server.serve("/a", content);
     const error = await errorOf(
       resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
@@ -114,27 +114,33 @@ describe("a disk that is too small", () => {
     expect(error.message).toMatch(/^a needs 3 MiB in .*, where [\d.]+ MiB are free$/);
   });
 
-  it.skipIf(!isRoot)("is told apart from the network when it fills up (needs root)", async () => {
-    const url = server.serve("/a", { content, tellsLength: false });
-    const error = await errorOf(
-      resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
-    );
-    expect(error.code).toBe("HOST_SPACE");
-    expect(error.exitCode).toBe(3);
-    expect(server.requests).toHaveLength(1);
-  });
+  it.skipIf(!isRoot)(
+    "is distinguished from a network error when it fills up (needs root)",
+    async () => {
+      const url = server.serve("/a", { content, sendsLength: false });
+      const error = await errorOf(
+        resolveInput("x", spec(url), sandbox.context({ cacheFolder: join(mount, "cache") })),
+      );
+      expect(error.code).toBe("HOST_SPACE");
+      expect(error.exitCode).toBe(3);
+      expect(server.requests).toHaveLength(1);
+    },
+  );
 
-  it.skipIf(!isRoot)("is told when it fills up while a file is unpacked (needs root)", async () => {
-    const path = join(sandbox.folder, "big");
-    await writeFile(path, Buffer.alloc(4 * MIB, "x"));
-    await execa("gzip", [path]);
-    const archive = await readFile(`${path}.gz`);
-    const url = server.serve("/big.gz", archive);
-    const wanted = spec(url, { checksum: sha256Of(archive), unpack: true });
-    const context = sandbox.context({ cacheFolder: join(mount, "cache") });
-    const error = await errorOf(resolveInput("x", wanted, context));
-    expect(error.code).toBe("HOST_SPACE");
-  });
+  it.skipIf(!isRoot)(
+    "is reported when it fills up while a file is unpacked (needs root)",
+    async () => {
+      const path = join(sandbox.folder, "big");
+      await writeFile(path, Buffer.alloc(4 * MIB, "x"));
+      await execa("gzip", [path]);
+      const archive = await readFile(`${path}.gz`);
+      const url = server.serve("/big.gz", archive);
+      const wanted = spec(url, { checksum: sha256Of(archive), unpack: true });
+      const context = sandbox.context({ cacheFolder: join(mount, "cache") });
+      const error = await errorOf(resolveInput("x", wanted, context));
+      expect(error.code).toBe("HOST_SPACE");
+    },
+  );
 });
 
 const hasGpg = execaSync("gpg", ["--version"], { reject: false }).exitCode === 0;
@@ -142,7 +148,7 @@ const hasGpg = execaSync("gpg", ["--version"], { reject: false }).exitCode === 0
 describe("a signed sums file", () => {
   const sums = Buffer.from(`${sha256Of(content).slice(7)}  a\n`);
 
-  /** Makes a throwaway key; gives its keyring and what signs with it. */
+  /** Creates a temporary key; returns its keyring and a function that signs with it. */
   async function makeKey(
     name: string,
     armour: string[],
@@ -168,7 +174,7 @@ describe("a signed sums file", () => {
     return Buffer.from(stdout);
   }
 
-  /** Signs a text inside of it, as Fedora and Gentoo publish theirs. */
+  /** Clear-signs a text, as Fedora and Gentoo do. */
   async function clearSign(home: string, text: string): Promise<Buffer> {
     const args = ["--homedir", home, "--batch", "--quiet", "--clear-sign"];
     const options = { input: text, encoding: "buffer", stripFinalNewline: false } as const;
@@ -200,7 +206,7 @@ describe("a signed sums file", () => {
     expect(again.fromCache).toBe(true);
   });
 
-  it.skipIf(!hasGpg)("is refused when somebody else signed it (needs gpg)", async () => {
+  it.skipIf(!hasGpg)("is refused with the signature of another key (needs gpg)", async () => {
     const { keyring } = await makeKey("signer", []);
     const stranger = await makeKey("stranger", []);
     const url = server.serve("/a", content);
@@ -229,7 +235,7 @@ describe("a signed sums file", () => {
     const other = `SHA256 (a) = ${"0".repeat(64)}\n`;
     const good = `# a: ${content.length} bytes\nSHA256 (a) = ${sha256Of(content).slice(7)}\n`;
 
-    it("is verified, and only what is signed in it counts", async () => {
+    it("is verified, and only its signed part is used", async () => {
       const { keyring, home } = await makeKey("signer", []);
       const url = server.serve("/a", content);
       const signed = await clearSign(home, good);
@@ -249,7 +255,7 @@ describe("a signed sums file", () => {
       expect(sandbox.messages("note")).toContainEqual(expect.stringContaining("is signed by"));
     });
 
-    it("may be a copy beside the sums file, whose text then counts", async () => {
+    it("may be a copy beside the sums file, whose text is then used", async () => {
       const { keyring, home } = await makeKey("signer", []);
       const url = server.serve("/a", content);
       const checksum = `file:${server.serve("/sums", Buffer.from(other))}`;
@@ -258,7 +264,7 @@ describe("a signed sums file", () => {
       await expect(resolveInput("x", input, sandbox.context())).resolves.toBeDefined();
     });
 
-    it("is refused when it was changed, is twofold, by a stranger, or not signed", async () => {
+    it("is refused when modified, doubled, signed by another key, or not signed", async () => {
       const { keyring, home } = await makeKey("signer", []);
       const stranger = await makeKey("stranger", []);
       const url = server.serve("/a", content);

@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 describe("a git tree", () => {
-  it("keeps names that are not UTF-8, and has no history below such a folder", async () => {
+  it("preserves names that are not UTF-8, and has no history below such a folder", async () => {
     const name = Buffer.from("caf\xe9", "latin1");
     const at = (folder: string, ...parts: Buffer[]): Buffer =>
       parts.reduce<Buffer>((path, part) => childPath(path, part), Buffer.from(folder));
@@ -86,7 +86,7 @@ describe("a git tree", () => {
     expect((await sandbox.cached()).filter((path) => path.endsWith(".part"))).toEqual([]);
   });
 
-  it("of a commit is fetched once, and then without the repository", async () => {
+  it("of a commit is fetched once, and later found in the cache", async () => {
     const old = await commit("one");
     await commit("two");
     const resolved = await resolveInput("x", spec(old), sandbox.context());
@@ -95,7 +95,7 @@ describe("a git tree", () => {
     expect((await resolveInput("x", spec(old), sandbox.context())).fromCache).toBe(true);
   });
 
-  it("of a shortened commit id comes by way of a full fetch", async () => {
+  it("of a shortened commit id requires a full fetch", async () => {
     const old = await commit("one");
     await commit("two");
     const resolved = await resolveInput("x", spec(old.slice(0, 8)), sandbox.context());
@@ -104,7 +104,7 @@ describe("a git tree", () => {
     expect(again.fromCache).toBe(true);
   });
 
-  it("holds its submodules where that is asked for", async () => {
+  it("contains its submodules if requested", async () => {
     await commit("inner");
     await execa("git", [
       "clone",
@@ -131,7 +131,7 @@ describe("a git tree", () => {
     expect(stdout).toMatch(/^-rwx\S+x\nl/);
   });
 
-  it("is fetched once by two that want it at the same time", async () => {
+  it("is fetched once by two concurrent runs", async () => {
     const head = await commit("one");
     const results = await Promise.all([
       resolveInput("x", spec(head), sandbox.context()),
@@ -141,8 +141,8 @@ describe("a git tree", () => {
   });
 });
 
-describe("a git tree that cannot be had", () => {
-  it("ends with git's own words, and nothing in the cache", async () => {
+describe("a git tree that cannot be fetched", () => {
+  it("fails with git's error, and nothing in the cache", async () => {
     await commit("one");
     const error = await errorOf(resolveInput("x", spec("v9"), sandbox.context()));
     expect(error.code).toBe("INPUT_GIT");

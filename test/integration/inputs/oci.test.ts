@@ -1,4 +1,4 @@
-/** An input that is an OCI image, from a registry on loopback. */
+/** Inputs that are OCI images, from a registry on loopback. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ let sandbox: InputsSandbox;
 let server: FileServer;
 useDownloads((...made) => ([server, sandbox] = made));
 
-/** A layer with a script in it. */
+/** Creates a layer with a script in it. */
 function makeLayer(words: string): Buffer {
   const folder = join(sandbox.folder, words);
   mkdirSync(join(folder, "lib"), { recursive: true });
@@ -26,7 +26,7 @@ function makeLayer(words: string): Buffer {
 const fetchImage = (image: string, changes = {}) =>
   resolveInput("backend", { kind: "oci", image }, sandbox.context(changes));
 
-it("brings the files of the image for this platform, and once only", async () => {
+it("fetches the files of the image for this platform, once", async () => {
   const layer = makeLayer("one");
   const { name } = serveImage(server, "team/backend:v1", [layer]);
   const first = await fetchImage(name);
@@ -44,7 +44,7 @@ it("brings the files of the image for this platform, and once only", async () =>
   expect((await fetchImage(name, { offline: true })).fromCache).toBe(true);
 });
 
-it("notices that a tag has moved, and asks for a digest but once", async () => {
+it("detects that a tag has moved, and fetches a digest once", async () => {
   const { name, pinned } = serveImage(server, "team/backend:v1", [makeLayer("one")]);
   await fetchImage(name);
   serveImage(server, "team/backend:v1", [makeLayer("two")]);
@@ -58,10 +58,10 @@ it("notices that a tag has moved, and asks for a digest but once", async () => {
   expect(server.requests.length).toBe(before);
 });
 
-it("gets a token where the registry wants one, and shows it to nobody else", async () => {
+it("gets a token where the registry requires one, and sends it to no other host", async () => {
   const { name, manifest, blobs } = serveImage(server, "team/backend:v1", [makeLayer("one")]);
   const realm = server.serve("/token", Buffer.from(JSON.stringify({ token: "abc" })));
-  server.misbehave(manifest, {
+  server.injectFaults(manifest, {
     kind: "status",
     status: 401,
     headers: {
@@ -109,7 +109,7 @@ it.each([
   expect(error.message).toContain(words);
 });
 
-it("keeps no layer that is not what the manifest says", async () => {
+it("refuses a layer that does not match the manifest", async () => {
   const { name, blobs } = serveImage(server, "team/backend:v1", [makeLayer("one")]);
   server.serve(blobs[0] ?? "", Buffer.from("another type"));
   expect((await errorOf(fetchImage(name))).code).toBe("INPUT_CHECKSUM");

@@ -1,4 +1,4 @@
-/** Downloads through proxies that the environment names, and what is said where one refuses. */
+/** Downloads through proxies from the environment, and the errors of proxies. */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -41,10 +41,10 @@ function fetchUrl(url: string, more: Partial<UrlSpec> = {}) {
   return resolveInput("x", spec, sandbox.context({ limits: { attempts: 1 } }));
 }
 
-/** The server's address under a name that only a proxy can make something of. */
+/** Returns the server's address under a name that only a proxy resolves. */
 const named = (address: string): string => address.replace("127.0.0.1", "files.invalid");
 
-/** A server over TLS that has the file, and trust in its certificate. */
+/** Starts a server over TLS that has the file and whose certificate is trusted. */
 async function startSecure() {
   const path = join(folder, "authority.pem");
   await writeFile(path, certificate.pem);
@@ -105,19 +105,19 @@ describe("a proxy", () => {
     expect(server.requestsOf("/a")).toHaveLength(1);
   });
 
-  it("carries what a registry is asked for", async () => {
+  it("is used for registries", async () => {
     await using proxy = await startProxy();
     vi.stubEnv("http_proxy", proxy.host);
     const image = serveImage(server, "me/it:1", [content]);
     const spec = { kind: "oci", image: image.name } as const;
-    // The content is no archive; that it came is what counts here.
+    // The content is not an archive; only the request matters here.
     await errorOf(resolveInput("x", spec, sandbox.context()));
     expect(proxy.seen.length).toBeGreaterThan(2);
   });
 });
 
 describe("an error about a proxy", () => {
-  it("is of the host and names the variable, when it has no valid address", async () => {
+  it("is a host error that names the variable with an invalid address", async () => {
     vi.stubEnv("http_proxy", "http://user:hunter2@host:99999");
     const error = await errorOf(fetchUrl(`${server.origin}/a`));
     expect(error).toMatchObject({ code: "HOST_ENVIRONMENT", exitCode: 3 });
@@ -135,7 +135,7 @@ describe("an error about a proxy", () => {
     }
   });
 
-  it("says that it refuses connections, also after a redirect", async () => {
+  it("reports refused connections, also after a redirect", async () => {
     vi.stubEnv("https_proxy", "http://127.0.0.1:1");
     const url = server.redirect("/r", "https://files.invalid/a");
     const error = await errorOf(fetchUrl(url));
@@ -146,7 +146,7 @@ describe("an error about a proxy", () => {
     expect(error.hint).toContain("Check https_proxy");
   });
 
-  it("says that there is no such proxy", async () => {
+  it("reports an unknown proxy", async () => {
     vi.stubEnv("http_proxy", "proxy.invalid:3128");
     const error = await errorOf(fetchUrl(`${server.origin}/a`));
     expect(error.message).toContain("the proxy http://proxy.invalid:3128 (from http_proxy)");
@@ -166,7 +166,7 @@ describe("an error about a proxy", () => {
     expect(JSON.stringify([error.message, error.hint, error.lines])).not.toContain("hunter2");
   });
 
-  it("says that it asks for a password for plain HTTP, and does not ask again", async () => {
+  it("reports a required password for plain HTTP, without retries", async () => {
     await using proxy = await startProxy({ credentials: "me:secret" });
     vi.stubEnv("http_proxy", proxy.host);
     const spec: UrlSpec = { kind: "url", url: `${server.origin}/a`, checksum: sha256Of(content) };
@@ -176,7 +176,7 @@ describe("an error about a proxy", () => {
     expect(proxy.seen).toHaveLength(1);
   });
 
-  it("of git says that it asks for a password", async () => {
+  it("of git reports a required password", async () => {
     await using proxy = await startProxy({ refuse: 407 });
     vi.stubEnv("https_proxy", proxy.host);
     const spec = { kind: "git", url: "https://files.invalid/a.git", ref: "main" } as const;
@@ -185,7 +185,7 @@ describe("an error about a proxy", () => {
     expect(error.hint).toContain(`the proxy http://${proxy.host} (from https_proxy) requires`);
   });
 
-  it("does not follow from git's overlooking HTTP_PROXY: it is told of that", async () => {
+  it("includes git, which does not read HTTP_PROXY itself", async () => {
     await using proxy = await startProxy({ refuse: 403 });
     vi.stubEnv("HTTP_PROXY", proxy.host);
     const spec = { kind: "git", url: `${server.origin}/a.git`, ref: "main" } as const;

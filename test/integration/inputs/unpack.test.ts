@@ -9,7 +9,7 @@ import type { FileServer } from "../../support/http-server.js";
 import { errorOf, sha256Of, sha256OfFile, useDownloads } from "../../support/inputs.js";
 import type { InputsSandbox } from "../../support/inputs.js";
 
-// A hole in the middle and at the end, as disk images have them.
+// A hole in the middle and at the end, as in disk images.
 const hole = Buffer.alloc(1_000_000);
 const content = Buffer.concat([randomBytes(200_000), hole, randomBytes(1000), hole]);
 
@@ -45,20 +45,20 @@ describe("a compressed file", () => {
     expect(resolved.size).toBe(content.length);
     expect(resolved.digest?.hex).toBe(sha256Of(archive).slice("sha256:".length));
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
-    const told = sandbox.events.length;
+    const eventCount = sandbox.events.length;
     const again = await resolveInput("base", spec, sandbox.context());
     expect(again.fromCache).toBe(true);
-    expect(sandbox.events).toHaveLength(told);
+    expect(sandbox.events).toHaveLength(eventCount);
   });
 
-  it("is left as it is unless asked otherwise", async () => {
+  it("is not unpacked unless requested", async () => {
     const archive = await packed("gzip");
     const spec = { ...specOf(server.serve("/a.gz", archive), archive), unpack: false };
     const resolved = await resolveInput("x", spec, sandbox.context());
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(archive));
   });
 
-  it("is unpacked again when another one takes its place", async () => {
+  it("is unpacked again when it was replaced", async () => {
     const archive = await packed("gzip");
     const url = server.serve("/a.raw.gz", { content: archive, etag: '"1"' });
     const spec = { ...specOf(url, archive), checksum: "none" };
@@ -91,7 +91,7 @@ describe("a compressed file", () => {
     expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
   });
 
-  it("that is compressed in name only is taken as it is", async () => {
+  it("that is compressed in name only is used directly", async () => {
     const spec = specOf(server.serve("/a.raw.gz", content), content);
     const resolved = await resolveInput("x", spec, sandbox.context());
     expect(resolved.path).toMatch(/\/a\.raw$/);
@@ -99,7 +99,7 @@ describe("a compressed file", () => {
     expect((await resolveInput("x", spec, sandbox.context())).fromCache).toBe(true);
   });
 
-  it("that does not say so is refused, since its place would not be known beforehand", async () => {
+  it("without the extension is refused, since its path would not be known in advance", async () => {
     const archive = await packed("gzip");
     const spec = specOf(server.serve("/download", archive), archive);
     const error = await errorOf(resolveInput("x", spec, sandbox.context()));
@@ -107,7 +107,7 @@ describe("a compressed file", () => {
     expect(error.message).toBe("download is a gzip file, but its name does not end accordingly");
   });
 
-  it("that is broken leaves nothing half unpacked, and shows the program's words", async () => {
+  it("that is broken leaves no partial file, and reports the program's error", async () => {
     const archive = (await packed("xz")).subarray(0, 100_000);
     const url = server.serve("/a.raw.xz", archive);
     const error = await errorOf(resolveInput("x", specOf(url, archive), sandbox.context()));

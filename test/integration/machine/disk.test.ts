@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("createOverlay", () => {
-  it("makes a larger disk on top of a base, by its absolute path", async () => {
+  it("creates a larger overlay on a base, with its absolute path", async () => {
     const path = join(folder, "disk.qcow2");
     await createOverlay({ path, backing: base, backingFormat: "qcow2", size: 64 * MIB });
     expect(await imageInfo(path)).toMatchObject({
@@ -28,13 +28,13 @@ describe("createOverlay", () => {
     });
   });
 
-  it("has the base's size unless it is told another", async () => {
+  it("has the base's size unless another is given", async () => {
     const path = join(folder, "disk.qcow2");
     await createOverlay({ path, backing: base, backingFormat: "qcow2" });
     expect(await imageInfo(path)).toMatchObject({ virtualSize: 16 * MIB });
   });
 
-  it("refuses to cut the base off, and leaves nothing", async () => {
+  it("refuses a size below the base's, and leaves nothing", async () => {
     const path = join(folder, "disk.qcow2");
     await expect(
       createOverlay({ path, backing: base, backingFormat: "qcow2", size: 8 * MIB }),
@@ -42,7 +42,7 @@ describe("createOverlay", () => {
     expect(await readdir(folder)).toHaveLength(1);
   });
 
-  it("refuses a base of another format than it is said to have", async () => {
+  it("refuses a base of another format than given", async () => {
     const raw = join(folder, "base.raw");
     await writeFile(raw, Buffer.alloc(MIB));
     const path = join(folder, "disk.qcow2");
@@ -52,7 +52,7 @@ describe("createOverlay", () => {
     expect(await readdir(folder)).toHaveLength(2);
   });
 
-  it("passes qemu-img's words on when the folder does not exist", async () => {
+  it("reports qemu-img's error when the folder does not exist", async () => {
     const path = join(folder, "none", "disk.qcow2");
     await expect(
       createOverlay({ path, backing: base, backingFormat: "qcow2" }),
@@ -84,11 +84,11 @@ describe("imageInfo", () => {
 });
 
 describe("checkImage", () => {
-  it("finds a sound image sound", async () => {
+  it("finds no errors in an intact image", async () => {
     expect(await checkImage(base)).toEqual({ checked: true, corruptions: 0, leaks: 0 });
   });
 
-  it("says that raw cannot be checked", async () => {
+  it("reports that raw images cannot be checked", async () => {
     const raw = join(folder, "base.raw");
     await writeFile(raw, Buffer.alloc(MIB));
     expect(await checkImage(raw)).toMatchObject({ checked: false });
@@ -96,7 +96,7 @@ describe("checkImage", () => {
 
   it("counts damage", async () => {
     execFileSync("qemu-io", ["-c", "write 0 1M", base]);
-    // The refcount table's offset lies at byte 48 of a qcow2 header; its first block is wiped.
+    // The refcount table's offset is at byte 48 of a qcow2 header; its first block is erased.
     execFileSync("bash", [
       "-c",
       "at=$(od -An -tu1 -j48 -N8 \"$1\" | awk '{for(i=1;i<=8;i++) n=n*256+$i; print n}');" +
@@ -108,7 +108,7 @@ describe("checkImage", () => {
     expect(corruptions).toBeGreaterThan(0);
   });
 
-  it("tells when there is nothing to check", async () => {
+  it("reports a missing image", async () => {
     await expect(checkImage(join(folder, "none.qcow2"))).rejects.toMatchObject({
       code: "BASE_INVALID",
     });

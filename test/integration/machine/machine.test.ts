@@ -16,14 +16,14 @@ import { qemuVersion } from "../../../src/machine/qemu-version.js";
 import { quitMachine, stopMachine } from "../../../src/machine/stop.js";
 import { errorOf } from "../../support/inputs.js";
 
-/** Real QEMUs whose disk is empty: their firmware finds nothing to start and stays there. */
+/** Real QEMUs with an empty disk: their firmware finds nothing to boot. */
 const QEMU = "qemu-system-x86_64";
 let folder: string;
 let events: EventBody[];
 let machines: RunningMachine[];
 
 beforeEach(async () => {
-  // A comma, which QEMU's options have to double; short, for the socket's sake.
+  // A comma must be doubled in QEMU's options. The path is short because of the socket.
   folder = await mkdtemp(join(tmpdir(), "vmb,m-"));
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", join(folder, "disk.qcow2"), "64M"]);
   events = [];
@@ -88,21 +88,21 @@ describe("launchMachine", () => {
     expect(listening).toContain(`0100007F:${port} 00000000:0000 0A`);
   });
 
-  it("reports QEMU's own words when it does not start", async () => {
+  it("reports QEMU's error when it does not start", async () => {
     const error = await errorOf(launch({ extraArguments: ["-device", "no-such-device"] }));
     expect(error).toMatchObject({ code: "MACHINE_START", details: { exitCode: 1 } });
     expect(error.lines.join("\n")).toContain("'no-such-device' is not a valid device model name");
     expect(await readFile(join(folder, "qemu.log"), "utf8")).toContain("no-such-device");
   });
 
-  it("says that the program is missing", async () => {
+  it("reports a missing program", async () => {
     const error = await errorOf(launch({ binary: join(folder, "no-qemu") }));
     expect(error).toMatchObject({ code: "HOST_PROGRAM_MISSING" });
   });
 
-  it("tries another port when somebody took the first", async () => {
+  it("tries another port when the first is in use", async () => {
     const binary = join(folder, "qemu");
-    // Refuses like QEMU, once.
+    // Fails like QEMU, once.
     const script = `#!/bin/sh
       [ -e "${folder}/refused" ] && exec ${QEMU} "$@"
       touch "${folder}/refused"
@@ -113,7 +113,7 @@ describe("launchMachine", () => {
     expect(machine.death.aborted).toBe(false);
   });
 
-  it("gives up after some ports, where QEMU had already reached its control socket", async () => {
+  it("gives up after some ports", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
@@ -136,7 +136,7 @@ describe("launchMachine", () => {
 });
 
 describe("a machine that dies", () => {
-  it("says how", async () => {
+  it("reports the signal or exit code", async () => {
     const machine = await launch();
     const died = once(machine.death, "abort");
     process.kill(machine.pid, "SIGKILL");
@@ -151,13 +151,13 @@ describe("a machine that dies", () => {
     });
   });
 
-  it("does not keep a disk waiting that is being unplugged", async () => {
+  it("ends the unplugging of a disk", async () => {
     const machine = await launch();
     const payload = join(folder, "payload");
     await writeFile(payload, "x".repeat(1000));
     const disk = await plugReadOnlyDisk(machine, payload);
     expect(disk.serial).toMatch(/^vmb[0-9a-f]{12}$/);
-    // Nothing in the guest answers.
+    // No guest answers.
     const unplugging = errorOf(disk.unplug());
     await machine.qmp.execute("query-status");
     process.kill(machine.pid, "SIGKILL");
@@ -170,7 +170,7 @@ describe("stopMachine", () => {
   const { signal } = new AbortController();
   const emit = (event: EventBody): void => void events.push(event);
 
-  it("goes from the gentle way to the harder one, and says so", async () => {
+  it("tries graceful methods first, and reports the one that succeeded", async () => {
     const machine = await launch();
     const poweroff = (): Promise<void> => Promise.reject(new Error("no connection"));
     const { method } = await stopMachine(machine, { emit, signal, poweroff, deadlines });
@@ -183,16 +183,16 @@ describe("stopMachine", () => {
     expect(machine.death.aborted).toBe(false);
   });
 
-  it("sees that the guest switched itself off", async () => {
+  it("notices that the guest powered itself off", async () => {
     const machine = await launch();
-    // What the guest would do, done by QEMU.
+    // QEMU quits in place of the guest.
     const poweroff = async (): Promise<void> => void (await machine.qmp.execute("quit"));
     const { method } = await stopMachine(machine, { emit, signal, poweroff, deadlines });
     expect(method).toBe("ssh");
     expect(warnings()).toEqual([]);
   });
 
-  it("does not take a killed QEMU for one that was switched off", async () => {
+  it("distinguishes a killed QEMU from a guest that powered off", async () => {
     const machine = await launch();
     const poweroff = (): Promise<void> => {
       process.kill(machine.pid, "SIGKILL");
@@ -216,7 +216,7 @@ describe("stopMachine", () => {
     expect(await quitMachine(machine, emit)).toMatchObject({ exitCode: 0, signal: null });
   });
 
-  it("ends a machine that is gone already", async () => {
+  it("accepts a machine that has already ended", async () => {
     const machine = await launch();
     process.kill(machine.pid, "SIGKILL");
     await machine.ended;
@@ -230,7 +230,7 @@ describe("probeGuest", () => {
     expect(await probeGuest(QEMU, "max", undefined, accelerator)).toMatchObject({ usable: true });
   });
 
-  it("gives QEMU's words where it refuses", async () => {
+  it("reports QEMU's error when it refuses", async () => {
     const probe = await probeGuest(QEMU, "no-such-cpu", undefined, ["-accel", "tcg"]);
     expect(probe.usable).toBe(false);
     expect(probe.lastLines.join("\n")).toContain("no-such-cpu");
@@ -238,7 +238,7 @@ describe("probeGuest", () => {
 });
 
 describe("qemuVersion", () => {
-  it("asks the program", async () => {
+  it("reads the version from the program", async () => {
     expect((await qemuVersion(QEMU)).major).toBeGreaterThanOrEqual(6);
   });
 

@@ -1,4 +1,7 @@
-/** Real QEMUs with tiny guests that restart: one whose firmware hangs afterwards, one that is silent. */
+/**
+ * Real QEMUs with tiny guests that restart: one whose firmware hangs afterwards, one without
+ * output.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -108,24 +111,24 @@ async function launch(
   return machine;
 }
 
-/** How often a machine dropped the code that it translated. */
+/** Returns how often a machine has dropped its translated code. */
 async function drops(machine: RunningMachine): Promise<number> {
   const line = { "command-line": "info jit" };
   const text = await machine.qmp.execute<string>("human-monitor-command", line);
   return Number(/TB flush count +(\d+)/.exec(text)?.[1]);
 }
 
-/** A machine whose firmware restarts and then hangs, from `cont` on. */
+/** Starts a machine whose firmware restarts and then hangs, once `cont` is sent. */
 async function launchHanging(timeoutMs?: number): Promise<RunningMachine> {
   const image = Buffer.alloc(64 * 1024, 0xf4);
   image.write(HANGING_FIRMWARE, 0, "hex");
-  // The reset vector jumps to the image's beginning.
+  // The reset vector jumps to the beginning of the image.
   image.write("ea000000f0", 0xfff0, "hex");
   await writeFile(join(folder, "firmware"), image);
   return launch(["-bios", join(folder, "firmware")], { timeoutMs, paused: true });
 }
 
-it("resets a machine once more whose firmware does nothing after a restart, and says so", async () => {
+it("resets a machine again whose firmware hangs after a restart, with a note", async () => {
   const machine = await launchHanging(100);
   await machine.qmp.execute("cont");
   await until(async () => (await readText("console")) === "1\n3\n");
@@ -141,10 +144,10 @@ it("resets a machine once more whose firmware does nothing after a restart, and 
   ]);
 });
 
-it("leaves a guest alone that says nothing on its console and reads its disk", async () => {
+it("does not reset a guest without console output that reads its disk", async () => {
   const machine = await launch(
     [
-      // With graphics SeaBIOS says nothing on the serial console.
+      // With graphics, SeaBIOS writes nothing to the serial console.
       ...["-machine", "graphics=on"],
       ...["-debugcon", `file:${join(folder, "debug")}`],
     ],
@@ -163,7 +166,7 @@ it("leaves a guest alone that says nothing on its console and reads its disk", a
   expect(warnings()).toEqual([]);
 });
 
-it("does not take a machine that is paused for one that hangs", async () => {
+it("does not reset a paused machine", async () => {
   const machine = await launchHanging();
   await machine.qmp.execute("cont");
   await until(async () => (await drops(machine)) === 1);
@@ -180,7 +183,7 @@ it("does not take a machine that is paused for one that hangs", async () => {
   await until(() => resets.length === 2);
 });
 
-it("stops waiting when the guest has answered, and waits anew after the next restart", async () => {
+it("stops watching when the guest has answered, and watches again after the next restart", async () => {
   const machine = await launchHanging();
   const waits: AbortSignal[] = [];
   const wait = (_: number, either: AbortSignal): Promise<never> => {
@@ -193,14 +196,14 @@ it("stops waiting when the guest has answered, and waits anew after the next res
   await until(() => waits.length === 1);
   answered();
   expect(waits[0]?.aborted).toBe(true);
-  // The reset that is not the guest's is not watched.
+  // A reset that the guest did not request is not watched.
   await machine.qmp.execute("system_reset");
   await until(async () => (await readText("console")) === "1\n3\n");
   expect(waits).toHaveLength(1);
   expect(warnings()).toEqual([]);
 });
 
-it("drops an emulated machine's translated code when the guest restarts, and leaves nothing", async () => {
+it("drops an emulated machine's translated code when the guest restarts, and leaves no files", async () => {
   const machine = await launchHanging();
   expect(await drops(machine)).toBe(0);
   expect(await drops(machine)).toBe(0);
@@ -210,17 +213,17 @@ it("drops an emulated machine's translated code when the guest restarts, and lea
   const chardevs = await machine.qmp.execute("query-chardev");
   expect(JSON.stringify(chardevs)).not.toContain("restart-gdb");
   expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
-  // It can be done again.
+  // It can be repeated.
   await flushTranslations(machine, join(folder, "again.gdb"));
   await until(async () => (await drops(machine)) === 2);
   expect(await machine.qmp.execute("query-status")).toMatchObject({ status: "running" });
-  // The guest is where it was: the next reset finds it in its third boot.
+  // The guest's state is unchanged: the next reset is followed by its third boot.
   await machine.qmp.execute("system_reset");
   await until(async () => (await readText("console")) === "1\n3\n");
 });
 
-it("lets a guest go on that cannot do the step by which translated code is dropped", async () => {
-  // Halts at once, with its interrupts masked.
+it("resumes a guest that cannot execute the single step", async () => {
+  // Halts at once, with interrupts disabled.
   await writeFile(join(folder, "firmware"), Buffer.alloc(64 * 1024, 0xf4));
   const machine = await launch(["-bios", join(folder, "firmware")]);
   const dropping = flushTranslations(machine, join(folder, "halted.gdb"), 200);

@@ -48,14 +48,14 @@ it("overwrites every occurrence, and nothing else", async () => {
 
   expect(await scrubDisk(disk, ["other text", KEY], signal)).toBe(places.length);
   expect((await readDisk()).equals(expected)).toBe(true);
-  // What the base brings is the base's own.
+  // Content of the base is not changed.
   expect(expected.indexOf(KEY)).toBe(15 * MIB);
   expect(await scrubDisk(disk, [KEY], signal)).toBe(0);
 });
 
-it("finds what lies across two clusters that are apart in the file", async () => {
+it("finds matches across clusters that are not adjacent in the file", async () => {
   const cluster = 64 * 1024;
-  // Written backwards, so that the later cluster comes first in the file.
+  // Written in reverse order, so that the later cluster comes first in the file.
   await write(2 * cluster, Buffer.alloc(cluster, "b"));
   await write(cluster, Buffer.alloc(cluster, "a"));
   await write(2 * cluster - 20, KEY);
@@ -63,7 +63,7 @@ it("finds what lies across two clusters that are apart in the file", async () =>
   expect((await readDisk()).indexOf(KEY)).toBe(15 * MIB);
 });
 
-it("leaves snapshots as they are", async () => {
+it("does not change snapshots", async () => {
   await write(MIB, KEY);
   execFileSync("qemu-img", ["snapshot", "-c", "before", disk]);
   expect(await scrubDisk(disk, [KEY], signal)).toBe(1);
@@ -72,7 +72,7 @@ it("leaves snapshots as they are", async () => {
   expect(execFileSync("qemu-img", ["check", disk], { encoding: "utf8" })).toContain("No errors");
 });
 
-it("says when there is no such disk", async () => {
+it("reports a missing disk", async () => {
   const error = await errorOf(scrubDisk(join(folder, "nothing.qcow2"), [KEY], signal));
   expect(error).toMatchObject({ code: "ARTIFACT_CONVERT" });
 });

@@ -1,4 +1,4 @@
-/** The shared provisioners in a real root file system: what they leave, and when they refuse. */
+/** The shared provisioners in a real root file system: results and refusals. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ const effective = (): Promise<string> =>
 describe("81-configure-ssh.sh", () => {
   const run = () => tree.run("/provisioners/81-configure-ssh.sh");
 
-  it("hardens sshd against whatever its files say, and may run twice", async () => {
+  it("hardens sshd regardless of existing files, and may run twice", async () => {
     await tree.ask(`ssh-keygen -A >/dev/null
       cat >/etc/ssh/sshd_config.d/50-cloud-init.conf <<<'PasswordAuthentication yes'
       cat >/etc/ssh/sshd_config.d/60-cloudimg-settings.conf <<<'PasswordAuthentication yes'
@@ -35,7 +35,7 @@ describe("81-configure-ssh.sh", () => {
       expect(lines).toContain("permitrootlogin without-password");
       expect(lines).toContain("usedns no");
     }
-    // Somebody's own block stays.
+    // The user's own block remains.
     expect(await tree.ask("tail -n 2 /etc/ssh/sshd_config")).toBe(
       "Match User backup\n  PasswordAuthentication no",
     );
@@ -44,7 +44,7 @@ describe("81-configure-ssh.sh", () => {
     );
   });
 
-  it("works where sshd reads no folder", async () => {
+  it("works where sshd reads no drop-in folder", async () => {
     await tree.ask(
       `rm /etc/ssh/sshd_config.d/*; printf 'PermitRootLogin yes\\n' >/etc/ssh/sshd_config`,
     );
@@ -52,7 +52,7 @@ describe("81-configure-ssh.sh", () => {
     expect((await effective()).split("\n")).toContain("permitrootlogin without-password");
   });
 
-  it("says that a configuration is broken", async () => {
+  it("reports a broken configuration", async () => {
     await tree.ask("echo 'NoSuchOption yes' >>/etc/ssh/sshd_config");
     const { exitCode, output } = await run();
     expect(exitCode).not.toBe(0);
@@ -140,7 +140,7 @@ describe("90-cleanup.sh", () => {
   const NAMES =
     "purge packages cloud-init context policy host-keys authorized-keys machine-id random-seed histories tmp logs root-password";
 
-  it("lists its operations, and knows no others", async () => {
+  it("lists its operations, and refuses others", async () => {
     const { output } = await run("--list");
     expect(output.split("\n").map((line) => line.split(" ")[0])).toEqual([
       ...NAMES.split(" "),
@@ -188,7 +188,7 @@ describe("90-cleanup.sh", () => {
     expect((await run(`--check ${name}`, variables)).exitCode).toBe(0);
   });
 
-  it("leaves out what it is told to leave", async () => {
+  it("skips given operations", async () => {
     await tree.ask("touch /tmp/left; mkdir -p /context");
     const { output } = await run("tmp context", { CLEANUP_SKIP: "tmp" });
     expect(output).not.toContain("temporary files");

@@ -1,9 +1,9 @@
-/** Apart from the unit tests: two thousand keys take seconds. */
+/** Separate from the unit tests, because two thousand keys take seconds. */
 import { expect, it } from "vitest";
 import { makeBuildKeys, publicBlob } from "../../../src/seed/keys.js";
 
 it("makes only keys that OpenSSH can load: 32 bytes, also when the first are zeros", () => {
-  // One of ssh2's keys in 256 is a byte too short; in 2,000 there is one for all practical purposes.
+  // One of ssh2's keys in 256 is a byte too short, so 2,000 keys almost certainly contain one.
   const lengths = Array.from({ length: 1000 }, makeBuildKeys)
     .flatMap(({ client, host }) => [client, host])
     .map((pair) => Buffer.from(publicBlob(pair), "base64").length);

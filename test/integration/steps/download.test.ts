@@ -22,7 +22,9 @@ import type { Sshd } from "../../support/sshd.js";
 
 let sshd: Sshd;
 let guest: Guest;
-/** The run's output folder, the user's own folder on the host, and one that stands for the guest. */
+/**
+ * Output folder of the run, the user's folder on the host, and a folder that represents the guest.
+ */
 let outputs: string;
 let home: string;
 let there: string;
@@ -54,7 +56,7 @@ function run(action: object, more: Partial<ActionContext> = {}): Promise<void> {
   } as ActionContext);
 }
 
-/** What a folder holds, by path; a folder's own entry is its name with a slash. */
+/** Returns the content of a folder by path; a folder has a trailing slash. */
 async function contentOf(folder: string): Promise<Record<string, string>> {
   const names = await readdir(folder, { recursive: true });
   const pairs = await Promise.all(
@@ -69,13 +71,13 @@ async function contentOf(folder: string): Promise<Record<string, string>> {
 }
 
 describe("a download into the output folder", () => {
-  it("puts a file under the name, or into a folder whose name ends in a slash", async () => {
+  it("writes a file to the given name, or into a folder given with a slash", async () => {
     await run({ download: join(there, "motd"), to: "x/name" });
     await run({ download: join(there, "motd"), to: "sub/" });
     expect(await contentOf(outputs)).toEqual({ "x/name": "hello", "sub/motd": "hello" });
   });
 
-  it("replaces a folder of an earlier try by what the guest's folder holds now", async () => {
+  it("replaces a folder of an earlier attempt by the guest's present folder", async () => {
     await mkdir(join(outputs, "conf"), { recursive: true });
     await writeFile(join(outputs, "conf/stale"), "old");
     await run({ download: join(there, "tree"), to: "conf/" });
@@ -96,7 +98,7 @@ describe("a download into the output folder", () => {
     expect(await contentOf(join(home, "precious"))).toEqual({ "inside/kept": "kept" });
   });
 
-  it("does not leave it for a program that hands over what the schema refuses", async () => {
+  it("does not leave it when a library caller passes an invalid path", async () => {
     await writeFile(join(home, "kept"), "kept");
     for (const to of [home, "../home", "..", "."]) {
       const action = { download: join(there, "tree"), to, overwrite: false, cache: false };
@@ -107,7 +109,7 @@ describe("a download into the output folder", () => {
     expect(await contentOf(home)).toEqual({ kept: "kept" });
   });
 
-  it("refuses a folder whose place takes another download too", async () => {
+  it("refuses a folder whose destination is used by another download", async () => {
     const otherDownloads = [{ download: "/var/log/x.log", to: "logs/" }];
     const action = { download: join(there, "tree"), to: "logs/" };
     const error = await errorOf(run(action, { otherDownloads }));
@@ -116,7 +118,7 @@ describe("a download into the output folder", () => {
     await run({ download: join(there, "motd"), to: "logs/" }, { otherDownloads });
   });
 
-  it("says what is in the way of a file", async () => {
+  it("reports what conflicts with a file", async () => {
     await mkdir(join(outputs, "x/y"), { recursive: true });
     const error = await errorOf(run({ download: join(there, "motd"), to: "x" }));
     expect(error).toMatchObject({ code: "STEP_FAILED" });
@@ -127,7 +129,7 @@ describe("a download into the output folder", () => {
 });
 
 describe("a download to a path of the host", () => {
-  it("is relative to the template, and makes the folders on the way", async () => {
+  it("is relative to the template, and creates parent folders", async () => {
     await run({ download: join(there, "motd"), hostPath: "../keys/motd.txt" });
     await run({ download: join(there, "motd"), hostPath: `${home}/into/` });
     await run({ download: join(there, "tree"), hostPath: "../tree" });
@@ -140,7 +142,7 @@ describe("a download to a path of the host", () => {
     await expect(readdir(outputs)).rejects.toThrow("ENOENT");
   });
 
-  it("replaces no file that is there, unless it is told to, and keeps its mode then", async () => {
+  it("replaces an existing file only on request, and retains its mode", async () => {
     const path = join(home, "secret");
     await writeFile(path, "old");
     await chmod(path, 0o600);
@@ -154,7 +156,7 @@ describe("a download to a path of the host", () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  it("leaves a file alone that holds the same already", async () => {
+  it("does not write a file with the same content", async () => {
     const path = join(home, "same");
     await writeFile(path, "hello");
     const before = await stat(path);
@@ -162,7 +164,7 @@ describe("a download to a path of the host", () => {
     expect((await stat(path)).ino).toBe(before.ino);
   });
 
-  it("follows a link of the user's to a file", async () => {
+  it("follows the user's link to a file", async () => {
     await writeFile(join(home, "real"), "old");
     await symlink("real", join(home, "link"));
     const action = { download: join(there, "motd"), hostPath: join(home, "link") };
@@ -171,7 +173,7 @@ describe("a download to a path of the host", () => {
     expect(await contentOf(home)).toEqual({ link: "-> real", real: "hello" });
   });
 
-  it.each([false, true])("never takes a folder for a file; overwrite: %j", async (overwrite) => {
+  it.each([false, true])("never replaces a folder by a file; overwrite: %j", async (overwrite) => {
     await writeFile(join(home, "kept"), "kept");
     const action = { download: join(there, "motd"), hostPath: home, overwrite };
     const error = await errorOf(run(action));
@@ -179,7 +181,7 @@ describe("a download to a path of the host", () => {
     expect(await contentOf(home)).toEqual({ kept: "kept" });
   });
 
-  it("adds to a folder that is there, and removes nothing", async () => {
+  it("adds to an existing folder, and removes nothing", async () => {
     await mkdir(join(home, "precious/deep"), { recursive: true });
     await writeFile(join(home, "precious/kept"), "kept");
     await writeFile(join(home, "precious/deep/kept"), "kept");
@@ -194,7 +196,7 @@ describe("a download to a path of the host", () => {
     });
   });
 
-  it("changes nothing where one file of a folder would be replaced, unless it is told to", async () => {
+  it("changes nothing if a file of a folder would be replaced, unless requested", async () => {
     await mkdir(join(home, "precious/deep"), { recursive: true });
     await writeFile(join(home, "precious/deep/b"), "old b");
     const action = { download: join(there, "tree"), hostPath: "../precious" };
@@ -206,7 +208,7 @@ describe("a download to a path of the host", () => {
     expect(await contentOf(home)).toEqual({ "precious/a": "new a", "precious/deep/b": "new b" });
   });
 
-  it("never removes a folder for a file, nor follows a link for a folder", async () => {
+  it("never replaces a folder by a file, nor follows a link to a folder", async () => {
     await mkdir(join(home, "precious/a"), { recursive: true });
     await writeFile(join(home, "precious/a/kept"), "kept");
     await mkdir(join(home, "elsewhere"));
@@ -223,7 +225,7 @@ describe("a download to a path of the host", () => {
     });
   });
 
-  it("says so where it may not be written", async () => {
+  it("reports a path that is not writable", async () => {
     await writeFile(join(home, "file"), "");
     for (const name of ["motd", "tree"]) {
       const error = await errorOf(run({ download: join(there, name), hostPath: "../file/x" }));

@@ -27,19 +27,19 @@ function run(commands: string[], more: Partial<ActionContext> = {}): Promise<voi
   } as ActionContext);
 }
 
-/** The processes that have this word in their argument list. */
+/** Returns the processes with this argument. */
 async function processesWith(word: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.split("\0").includes(word)) found.push(Number(pid));
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (commandLine.split("\0").includes(word)) found.push(Number(pid));
   }
   return found;
 }
 
 const countWith = async (word: string): Promise<number> => (await processesWith(word)).length;
 
-/** Ends what a test left running on purpose. */
+/** Kills processes that a test left running on purpose. */
 async function killWith(word: string): Promise<void> {
   for (const pid of await processesWith(word)) process.kill(pid, "SIGKILL");
 }
@@ -75,12 +75,12 @@ describe("a local action", () => {
     expect(lines.join()).not.toContain("echo after");
   });
 
-  it("fails with what follows a command that reads its input", async () => {
+  it("runs the commands after one that reads its input", async () => {
     const error = await errorOf(run(["cat", "exit 7"]));
     expect(error).toMatchObject({ code: "STEP_FAILED", details: { exitCode: 7 } });
   });
 
-  it("takes here-documents, quotes over several lines, and scripts of megabytes", async () => {
+  it("accepts here-documents, quotes over several lines, and scripts of megabytes", async () => {
     const long = `: '${"x".repeat(2 * 2 ** 20)}'`;
     await run(["cat <<'END'", "one $HOME", "END", "echo 'two", "three'", long, "echo $LINENO"]);
     expect(lines).toEqual([
@@ -93,7 +93,7 @@ describe("a local action", () => {
 
   it("ends with its shell when a background child keeps the output open", async () => {
     try {
-      // Forty seconds are longer than an end may take, and shorter than the test's own limit.
+      // Forty seconds exceed the time in which it should end, but not the test's own limit.
       await run(["sleep 271831 & echo started"], { timeoutMs: 40_000 });
       expect(lines).toEqual(["local stdout started"]);
       expect(await countWith("271831")).toBe(1);
@@ -102,7 +102,7 @@ describe("a local action", () => {
     }
   });
 
-  it("counts the exit of its shell, not that of a child in a session of its own", async () => {
+  it("uses the exit code of its shell, not that of a child in another session", async () => {
     try {
       const error = await errorOf(run(["setsid sleep 271832 & exit 5"], { timeoutMs: 40_000 }));
       expect(error).toMatchObject({ code: "STEP_FAILED", details: { exitCode: 5 } });
@@ -111,12 +111,12 @@ describe("a local action", () => {
     }
   });
 
-  it("reads what a background child still says right after the end", async () => {
+  it("reads what a background child prints right after the end", async () => {
     await run(["(sleep 0.3; echo late) & echo early"]);
     expect(lines).toEqual(["local stdout early", "local stdout late"]);
   });
 
-  it("does not wait for a child in a session of its own when its time is over", async () => {
+  it("does not wait for a child in another session after its timeout", async () => {
     try {
       const error = await errorOf(run(["setsid sleep 271833 & sleep 271834"], { timeoutMs: 1000 }));
       expect(error).toMatchObject({ code: "STEP_TIMEOUT" });
@@ -127,12 +127,12 @@ describe("a local action", () => {
 
   it("has secrets in no argument list", async () => {
     const environment = { SECRET: "secret-value" };
-    const look = "grep -aqz 'se''cret-value' /proc/[0-9]*/cmdline && echo found || echo none";
-    await run([look], { environment });
+    const search = "grep -aqz 'se''cret-value' /proc/[0-9]*/cmdline && echo found || echo none";
+    await run([search], { environment });
     expect(lines).toEqual(["local stdout none"]);
   });
 
-  it("is ended with its children when its time is over", async () => {
+  it("is killed with its children after its timeout", async () => {
     const error = await errorOf(
       run(["echo started; sleep 271828 & sleep 271829"], { timeoutMs: 1000 }),
     );
@@ -142,7 +142,7 @@ describe("a local action", () => {
     expect(await countWith("271829")).toBe(0);
   });
 
-  it("is ended with its children when the run is cancelled", async () => {
+  it("is killed with its children when the run is cancelled", async () => {
     const cancel = new AbortController();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
     const running = run(["echo started; sleep 271830"], {

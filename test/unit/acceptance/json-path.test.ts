@@ -44,7 +44,7 @@ describe("valuesAt", () => {
     expect(valuesAt(document, path)).toEqual(values);
   });
 
-  it("takes a name with a hyphen in short form", () => {
+  it("accepts a name with a hyphen in short form", () => {
     expect(jsonPathProblem("rate-limit.left")).toBeUndefined();
     expect(valuesAt({ "rate-limit": { left: 3 } }, "rate-limit.left")).toEqual([3]);
   });
@@ -74,7 +74,7 @@ describe("valuesAt", () => {
     expect(problem).toContain(words);
   });
 
-  it("says that a document is nested too deeply for a search at every depth", () => {
+  it("reports a document that is nested too deeply for a search at every depth", () => {
     const deep = JSON.parse(`${"[".repeat(200)}1${"]".repeat(200)}`) as unknown;
     expect(() => valuesAt(deep, "$..id")).toThrow("recursion limit");
   });

@@ -20,7 +20,7 @@ const bad: CheckResult = {
 const about = { name: "slm", version: "1.0.0", subject: "https://10.0.0.1", durationMs: 3000 };
 
 describe("the report", () => {
-  it("counts, and is not well without any check", () => {
+  it("counts, and fails without any check", () => {
     expect(composeReport(about, [{ checks: [good, bad] }])).toMatchObject({
       ok: false,
       passed: 1,
@@ -38,13 +38,13 @@ describe("the report", () => {
     expect(resultSentence(report)).toBe("Result: 2/2 tests passed");
   });
 
-  it("is well-formed JUnit, whatever a server said", () => {
+  it("is well-formed JUnit, with any response of a server", () => {
     const report = composeReport(about, [
       { checks: [good, bad] },
       { name: "later", checks: [bad] },
     ]);
     const xml = formatJunit(report);
-    // Python's parser is a strict one.
+    // Python's parser is strict.
     const script = [
       "import sys, json, xml.etree.ElementTree as e",
       "r = e.fromstring(sys.stdin.buffer.read())",

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { EventParser } from "../../../src/acceptance/sse.js";
 import { streamProblem } from "../../../src/acceptance/stream.js";
 
-/** The events of a text that comes in pieces of so many bytes. */
+/** Parses a text that arrives in chunks of this size. */
 function parse(text: string, size: number) {
   const parser = new EventParser();
   const bytes = Buffer.from(text);
@@ -90,7 +90,7 @@ describe("streamProblem", () => {
     expect(streamProblem(events, expected)).toContain(words);
   });
 
-  it("says that no event has JSON", () => {
+  it("reports that no event has JSON", () => {
     const problem = streamProblem([at(0, "text")], { atLeast: 1, json: { n: "y" } });
     expect(problem).toBe("in no event: n (no event has JSON)");
   });

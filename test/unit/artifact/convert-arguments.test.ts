@@ -6,7 +6,7 @@ import { raw } from "../../../src/artifact/formats/raw.js";
 
 type Choice = Pick<CompactOptions, "format" | "compression" | "reproducible">;
 
-/** The arguments for a template's choice. */
+/** Returns the arguments for the settings of a template. */
 function convertArguments(
   choice: Choice & Pick<CompactOptions, "source" | "destination">,
 ): string[] {
@@ -53,7 +53,7 @@ describe("convertArguments", () => {
     expect(args.join(" ")).toBe(`convert -p ${flags} /d/disk.qcow2 /o/.x`);
   });
 
-  it("makes names absolute, since qemu-img takes a:b for a protocol", () => {
+  it("makes names absolute, since qemu-img treats a:b as a protocol", () => {
     const choice: Choice = { format: "raw", compression: "none", reproducible: true };
     const args = convertArguments({ ...choice, source: "a:b.qcow2", destination: "c:d" });
     expect(args.slice(-2)).toEqual([`${process.cwd()}/a:b.qcow2`, `${process.cwd()}/c:d`]);

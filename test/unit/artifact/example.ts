@@ -1,4 +1,4 @@
-/** A manifest of an image `demo.qcow2` that holds the four bytes `new\n`. */
+/** Manifest of an image `demo.qcow2` with the four bytes `new\n`. */
 import type { Manifest } from "../../../src/artifact/manifest.js";
 
 /** sha256 of `new\n`, from `printf 'new\n' | sha256sum`. */

@@ -19,7 +19,7 @@ describe("manifest.json", () => {
     expect(await readManifest(path)).toEqual(exampleManifest());
   });
 
-  it("comes out the same whatever order its maker had", () => {
+  it("does not depend on the order of its creation", () => {
     const { name, ...rest } = exampleManifest();
     expect(formatManifest({ ...rest, name })).toBe(formatManifest(exampleManifest()));
   });
@@ -53,7 +53,7 @@ describe("manifest.json", () => {
     });
   });
 
-  it("lists every wrong place at once", async () => {
+  it("lists all problems at once", async () => {
     const file = { ...exampleManifest().files[0], name: "../escape.qcow2", size: -1 };
     await writeFile(
       path,

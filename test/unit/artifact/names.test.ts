@@ -28,7 +28,7 @@ describe("companionProblem", () => {
   });
 
   it.each(["notes.txt", `${IMAGE}.txt`, "other.sha256", "sub/manifest.json", "..", ".", ".part"])(
-    "has nothing against %j",
+    "accepts %j",
     (path) => {
       expect(companionProblem(path, IMAGE)).toBeUndefined();
     },
@@ -64,6 +64,6 @@ describe("filenameProblem", () => {
   });
 });
 
-it("takes a composed letter for the same as its parts", () => {
+it("treats composed and decomposed letters as equal", () => {
   expect(sameName("caf\u00e9", "cafe\u0301")).toBe(true);
 });

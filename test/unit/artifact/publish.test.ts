@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** A new artifact, staged in the order in which a build happens to make its files. */
+/** Stages a new artifact, in the order in which a build creates its files. */
 async function stage(): Promise<Staging> {
   const staging = new Staging(folder);
   await writeFile(staging.reserve("demo.qcow2", "image"), "new\n");
@@ -39,7 +39,7 @@ async function oldIsIntact(): Promise<void> {
 }
 
 describe("Staging", () => {
-  it("replaces an older artifact as a whole, sums that are no longer made included", async () => {
+  it("replaces an older artifact completely, including obsolete checksum files", async () => {
     await using staging = await stage();
     await staging.publish();
     expect((await readdir(folder)).toSorted()).toEqual([
@@ -75,7 +75,7 @@ describe("Staging", () => {
     expect(await text("latest.qcow2")).toBe("new\n");
   });
 
-  it("leaves the older artifact alone when it is given up", async () => {
+  it("does not change the older artifact when it is abandoned", async () => {
     {
       await using staging = await stage();
       expect(await readdir(folder)).toHaveLength(7);
@@ -84,7 +84,7 @@ describe("Staging", () => {
     await oldIsIntact();
   });
 
-  it("touches nothing when a file that was promised does not exist", async () => {
+  it("changes nothing when an announced file does not exist", async () => {
     {
       await using staging = await stage();
       staging.reserve("version.txt", "companion");
@@ -94,7 +94,7 @@ describe("Staging", () => {
   });
 
   it.each([
-    // A folder in the way stops the renames at that name, as a crash there would.
+    // A folder at that name makes the rename fail, like a crash at that point.
     ["the image", "demo.qcow2", { "demo.qcow2.sha256": "old sha256" }],
     ["the sums", "demo.qcow2.sha256", { "demo.qcow2": "new\n" }],
     ["the manifest", "manifest.json", undefined],

@@ -1,4 +1,4 @@
-/** What each output format is, and what templates may say of it. */
+/** Output formats, and their settings in templates. */
 import { describe, expect, it } from "vitest";
 import { compressionOf } from "../../../src/artifact/compact.js";
 import {
@@ -23,7 +23,7 @@ describe("output formats", () => {
     expect(COMPRESSIONS).toEqual(["zstd", "zlib", "none"]);
   });
 
-  it("are all that a machine can start from", () => {
+  it("include all that a machine can start from", () => {
     expect(isStartable("ova")).toBe(false);
     expect(() => formatNamed("ova" as never)).toThrow("no format ova");
   });

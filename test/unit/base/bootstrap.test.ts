@@ -17,7 +17,7 @@ import type { EventBody } from "../../../src/events/types.js";
 
 const SPEC = { suite: "bookworm", packages: ["curl"] };
 
-describe("a bootstrap's names", () => {
+describe("the names in a bootstrap", () => {
   it.each([
     ["sid", ["g++", "libstdc++6", "python3.11"]],
     ["trixie", []],
@@ -44,7 +44,7 @@ describe("a bootstrap's names", () => {
     expect(() => checkSpec({ suite, packages })).toThrow(VmbuildError);
   });
 
-  it("names what it refuses", () => {
+  it("reports the invalid name", () => {
     expect(() => checkSpec({ suite: "bookworm", packages: ["curl", "a b"] })).toThrow('"a b"');
   });
 });
@@ -107,7 +107,7 @@ describe("sources of a suite", () => {
     expect(sourcesFor("sid", "bookworm", TARGETS).map((source) => source.suite)).toEqual(["sid"]);
   });
 
-  it("are empty where the host has no archive of Debian's", () => {
+  it("are empty where the host has no Debian archive", () => {
     const ubuntu = "http://mirror.test/ubuntu/|noble|main|Ubuntu|Packages";
     expect(sourcesFor("bookworm", "noble", ubuntu)).toEqual([]);
   });
@@ -128,7 +128,7 @@ describe("sources of a suite", () => {
 describe("the disk's plan", () => {
   const layout = planDisk(SPEC);
 
-  it("keeps its parts apart, on whole MiB, and leaves room for GPT at both ends", () => {
+  it("separates partitions on whole MiB, and leaves room for GPT at both ends", () => {
     const parts = [layout.biosBoot, layout.esp, layout.root];
     let end = 2 ** 20;
     for (const part of parts) {
@@ -149,7 +149,7 @@ describe("the disk's plan", () => {
 });
 
 describe("GRUB for a BIOS", () => {
-  it("is told where core.img lies", () => {
+  it("contains the location of core.img", () => {
     const boot = Buffer.alloc(512, 0xcc);
     boot.writeUInt16LE(0xaa55, 510);
     const patched = patchBootImage(boot, 2048);
@@ -159,7 +159,7 @@ describe("GRUB for a BIOS", () => {
     expect(patched.readUInt16LE(0x66)).toBe(0x9090);
   });
 
-  it("finds the rest of core.img behind its first sector", () => {
+  it("finds the rest of core.img after its first sector", () => {
     const patched = patchCoreImage(Buffer.alloc(512 * 3 + 1, 1), 2048);
     expect(patched).toHaveLength(512 * 4);
     expect(patched.readBigUInt64LE(0x1f4)).toBe(2049n);
@@ -182,7 +182,7 @@ describe("mmdebstrap's part", () => {
     out: "/scratch/with space",
   } as const;
 
-  it("is asked for every package, in a folder, with the host's sources", () => {
+  it("gets every package, a folder, and the host's sources", () => {
     const args = mmdebstrapArguments(job);
     expect(args).toContain("--mode=unshare");
     expect(args).toContain(`--include=${allPackages(SPEC).join(",")}`);
@@ -190,7 +190,7 @@ describe("mmdebstrap's part", () => {
     expect(args).toContain("--customize-hook=copy-out /.vmbuild-out '/scratch/with space'");
   });
 
-  it("takes mmdebstrap's own mirror where the host has none", () => {
+  it("uses mmdebstrap's default mirror where the host has none", () => {
     expect(mmdebstrapArguments({ ...job, sources: undefined }).at(-1)).toBe("/scratch/tree");
   });
 
@@ -210,7 +210,7 @@ describe("mmdebstrap's part", () => {
     expect(explainFailure("bookworm", [line]).message).toContain(message);
   });
 
-  it("tells each stage once, and never backwards", () => {
+  it("reports each stage once, in ascending order", () => {
     const events: EventBody[] = [];
     const follow = followStages("bookworm", (event) => events.push(event));
     for (const line of [

@@ -5,7 +5,7 @@ import type { Results } from "../../../bench/results.js";
 import type { Sample, Timing } from "../../../bench/samples.js";
 import { formatRatio, formatResults, formatSeconds } from "../../../bench/table.js";
 
-/** Three rounds with this median. */
+/** Returns three rounds with this median. */
 const rounds = (scenario: string, contender: string, ms: number, more: Partial<Timing> = {}) =>
   [0.9, 1.2, 1].map((factor, index): Sample => {
     const timing = { ms: ms * factor, ...more };

@@ -46,7 +46,7 @@ describe("a key", () => {
   });
 });
 
-describe("what a tree holds", () => {
+describe("the content of a tree", () => {
   beforeEach(async () => {
     await mkdir(join(folder, "tree/sub"), { recursive: true });
     await writeFile(join(folder, "tree/.hidden"), "one\ntwo\n");
@@ -68,7 +68,7 @@ describe("what a tree holds", () => {
     expect(manifest["tree/sub/link"]).toBe("link to run.sh");
   });
 
-  it("tells names apart that are not UTF-8, and reads what they hold", async () => {
+  it("distinguishes names that are not UTF-8, and reads their content", async () => {
     const tree = join(folder, "tree");
     const odd = ["caf\xe9", "caf\xe8"].map((name) => Buffer.from(name, "latin1"));
     for (const name of odd) await writeFile(childPath(tree, name), name);
@@ -82,7 +82,7 @@ describe("what a tree holds", () => {
     });
   });
 
-  it("does not change with time stamps, and does with what counts", async () => {
+  it("does not depend on time stamps, but on everything else", async () => {
     const first = await describeTree();
     await utimes(join(folder, "tree/.hidden"), 1, 1);
     expect(await describeTree()).toEqual(first);
@@ -97,12 +97,12 @@ describe("what a tree holds", () => {
     );
     await writeFile(join(folder, "tree/new"), "");
     await rm(join(folder, "tree/sub/link"));
-    const words = await explainDifferences(mode, await describeTree(), texts.path);
-    expect(words).toContain("tree/new is new");
-    expect(words).toContain("tree/sub/link was removed");
+    const explanation = await explainDifferences(mode, await describeTree(), texts.path);
+    expect(explanation).toContain("tree/new is new");
+    expect(explanation).toContain("tree/sub/link was removed");
   });
 
-  it("counts as one where it has very many files", async () => {
+  it("is a single digest where it has very many files", async () => {
     await mkdir(join(folder, "tree/many"));
     for (let index = 0; index < 250; index++) {
       await writeFile(join(folder, "tree/many", String(index)), String(index));
@@ -113,19 +113,19 @@ describe("what a tree holds", () => {
     expect(await describeTree()).not.toEqual(manifest);
   });
 
-  it("is told apart from nothing at all", async () => {
+  it("is distinguished from a missing path", async () => {
     await rm(join(folder, "tree"), { recursive: true });
     expect(await describeTree()).toEqual({ tree: "not there" });
   });
 });
 
 describe("a secret", () => {
-  it("counts, but cannot be read or guessed from what is written down", async () => {
+  it("affects the key, but cannot be read or guessed from the records", async () => {
     const one = (await createRedact(["hunter2", "hunter"]))("--password hunter2 hunter");
     expect(one).toMatch(/^--password <secret [0-9a-f]{24}> <secret [0-9a-f]{24}>$/);
     expect((await createRedact(["hunter2", "hunter"]))("--password hunter2 hunter")).toBe(one);
     expect((await createRedact(["other"]))("--password other")).not.toBe(one);
-    // A plain hash could be looked up in a list of passwords.
+    // A plain hash could be found in a list of hashed passwords.
     expect(one).not.toContain(createHash("sha256").update("hunter2").digest("hex").slice(0, 24));
   });
 
@@ -136,7 +136,7 @@ describe("a secret", () => {
     expect((await readFile(path)).length).toBe(32);
   });
 
-  it("that changed is named by where it is, not by what it is", async () => {
+  it("that changed is named by its place, not by its value", async () => {
     const [first, second] = [await createRedact(["a-secret"]), await createRedact(["b-secret"])];
     const one = { "environment TOKEN": first("a-secret") };
     const other = { "environment TOKEN": second("b-secret") };
@@ -145,7 +145,7 @@ describe("a secret", () => {
     );
   });
 
-  it("leaves no key where there is none", async () => {
+  it("creates no key where there is none", async () => {
     expect((await createRedact([""]))("text")).toBe("text");
     expect(await readdir(folder)).not.toContain("state");
   });

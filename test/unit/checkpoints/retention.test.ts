@@ -2,20 +2,20 @@ import { expect, it } from "vitest";
 import type { Checkpoint } from "../../../src/checkpoints/records.js";
 import { chooseVictims } from "../../../src/checkpoints/retention.js";
 
-const state = (index: number, key: string, usedAt = "2026-01-01"): Checkpoint =>
+const checkpoint = (index: number, key: string, usedAt = "2026-01-01"): Checkpoint =>
   ({ index, key, usedAt, memoryBytes: 90, diskBytes: 10 }) as unknown as Checkpoint;
 
 const keysOf = (victims: readonly Checkpoint[]): string[] => victims.map(({ key }) => key);
 
-const present = [0, 1, 2, 3].map((index) => state(index, `now-${index}`));
+const present = [0, 1, 2, 3].map((index) => checkpoint(index, `now-${index}`));
 const current = new Set(present.map(({ key }) => key));
 
-it("removes nothing while there is room", () => {
+it("removes nothing below the limits", () => {
   expect(chooseVictims(present, current, { count: 4, size: 400 })).toEqual([]);
 });
 
-it("removes first what the template has no use for, the longest unused first", () => {
-  const stale = [state(3, "newer", "2026-02-02"), state(3, "older", "2026-01-02")];
+it("removes first what the template does not use, least recently used first", () => {
+  const stale = [checkpoint(3, "newer", "2026-02-02"), checkpoint(3, "older", "2026-01-02")];
   const victims = chooseVictims([...stale, ...present], current, { count: 5, size: 1e9 });
   expect(keysOf(victims)).toEqual(["older"]);
   expect(keysOf(chooseVictims([...stale, ...present], current, { count: 4, size: 1e9 }))).toEqual([
@@ -24,7 +24,7 @@ it("removes first what the template has no use for, the longest unused first", (
   ]);
 });
 
-it("then those of early steps, the booted guest later, and never the newest", () => {
+it("then removes those of early steps, the booted guest later, and never the newest", () => {
   expect(keysOf(chooseVictims(present, current, { count: 2, size: 1e9 }))).toEqual([
     "now-1",
     "now-2",

@@ -6,7 +6,10 @@ import { createRoot } from "../../../src/cli/program.js";
 const root = createRoot(() => {});
 const bash = completionScript("bash", root);
 
-/** What bash offers for the last of some words; vmbuild itself is a function with fixed answers. */
+/**
+ * Returns bash's completions for the last argument; vmbuild itself is a function with fixed
+ * answers.
+ */
 function offered(...words: string[]): string[] {
   const quoted = words.map((word) => `'${word}'`).join(" ");
   const script = `
@@ -51,7 +54,7 @@ describe("bash completion", () => {
     expect(offered(...words)).toEqual(expected);
   });
 
-  it("offers files where files are wanted", () => {
+  it("completes files where files are expected", () => {
     expect(offered("run", "--var-file", "/et")).toEqual(["/etc"]);
     expect(offered("validate", "/et")).toContain("/etc");
   });

@@ -1,4 +1,4 @@
-/** The generated files are up to date and name all that there is. */
+/** The generated files are up to date and complete. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -26,7 +26,7 @@ describe("the generated files", () => {
     for (const code of Object.keys(ERRORS)) expect(files.get("docs/errors.md")).toContain(code);
   });
 
-  it("give every command's help with examples", () => {
+  it("contain every command's help with examples", () => {
     const page = files.get("docs/cli.md") ?? "";
     const sections = page.split(/^## `vmbuild /m).slice(1);
     expect(sections.length).toBeGreaterThan(10);

@@ -5,17 +5,17 @@ import type { OutputOptions } from "../../../src/cli/output-options.js";
 import type { OutputHost, OutputStream } from "../../../src/cli/output.js";
 import { VmbuildError } from "../../../src/errors.js";
 import { Secrets } from "../../../src/events/secrets.js";
-import { Kept, eventAt } from "../events/support.js";
+import { RecordingStream, eventAt } from "../events/support.js";
 
 function setUp(options: OutputOptions = {}, env: OutputHost["env"] = {}, isTTY = false) {
-  const stdout = new Kept();
-  const stderr = new Kept();
+  const stdout = new RecordingStream();
+  const stderr = new RecordingStream();
   stdout.isTTY = isTTY;
   stderr.isTTY = isTTY;
   return { stdout, stderr, output: createOutput(options, { stdout, stderr, env }) };
 }
 
-describe("the way out", () => {
+describe("the output", () => {
   it.each<[OutputOptions["logFormat"], boolean, OutputHost["env"], string]>([
     ["auto", true, { TERM: "xterm" }, "terminal"],
     ["auto", false, { TERM: "xterm" }, "plain"],
@@ -57,7 +57,7 @@ describe("the way out", () => {
     },
   );
 
-  it("puts results on stdout and the story on stderr", () => {
+  it("writes results to stdout and progress to stderr", () => {
     const { stdout, stderr, output } = setUp();
     output.printJson({ path: "/out/\u009bx" });
     output.print("text");
@@ -66,7 +66,7 @@ describe("the way out", () => {
     expect(stderr.text).toBe("story\n");
   });
 
-  it("reports errors of the family, and defects with their origin", () => {
+  it("reports VmbuildErrors, and defects with their stack", () => {
     const { stderr, output } = setUp();
     const error = new VmbuildError("TEMPLATE_INVALID", "demo.json has 2 errors\nin all", {
       hint: "Correct them.",
@@ -85,7 +85,7 @@ describe("the way out", () => {
     expect(stderr.text).toMatch(/^error: x is undefined \[DEFECT\]\n {2}at .*output\.test/);
   });
 
-  it("masks secrets in errors, and keeps stderr to JSON for programs", () => {
+  it("masks secrets in errors, and writes only JSON to stderr for programs", () => {
     const secrets = new Secrets();
     secrets.add("hunter22");
     const { stderr, output } = setUp({ logFormat: "json" });
@@ -98,7 +98,7 @@ describe("the way out", () => {
     });
   });
 
-  it("does not crash when a reader goes away, and says that stdout's has", async () => {
+  it("does not crash when a reader exits, and reports that of stdout", async () => {
     const broken = (): OutputStream =>
       new Writable({
         write: (_chunk, _encoding, done) =>

@@ -1,4 +1,4 @@
-/** What is loaded before a command's work begins, and so by `vmbuild --version` and `--help`. */
+/** Packages that are loaded before a command starts, and so by `vmbuild --version` and `--help`. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -4,7 +4,7 @@ import { formatAge } from "../../../src/cli/list.js";
 import { alignRows } from "../../../src/cli/table.js";
 
 describe("a table", () => {
-  it("aligns its columns by what is seen, and ends no line in spaces", () => {
+  it("aligns its columns by visible width, without trailing spaces", () => {
     const { green } = createStyle(true);
     const [first, second, third] = alignRows([
       ["a", green("ok"), "x"],

@@ -57,7 +57,7 @@ describe("the bus", () => {
     expect(first.events).toEqual([]);
   });
 
-  it("goes on without a sink that throws, says so, and still closes all", async () => {
+  it("continues without a sink that throws, with a warning, and closes all", async () => {
     const good = keepingSink();
     let closed = false;
     const bad: Sink = {

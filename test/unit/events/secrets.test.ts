@@ -43,7 +43,7 @@ describe("a secret is masked", () => {
       const text = Buffer.from(`${"x".repeat(shift)}${SECRET}and more`).toString(encoding);
       const masked = masking(SECRET).mask(text);
       expect(masked).toContain("***");
-      // Beside the mask stand only the neighbours, and the two characters shared with them.
+      // Besides the mask, only the neighbours and the two characters shared with them remain.
       expect(masked.replace("***", "").length).toBeLessThanOrEqual(Math.ceil(shift / 3) * 4 + 14);
     }
   });
@@ -69,11 +69,11 @@ describe("a secret is masked", () => {
     expect(masking("abc\n").mask("token abc.")).toBe("token ***.");
   });
 
-  it("wholly, where two secrets overlap", () => {
+  it("completely, where two secrets overlap", () => {
     expect(masking("abcd", "cdefgh").mask("-abcdefgh-")).toBe("-***-");
   });
 
-  it("everywhere in an event, but not in the words of the event format", () => {
+  it("everywhere in an event, except in the keywords of the event format", () => {
     const secrets = masking("output", "STEP_FAILED", "hunter22");
     expect(
       secrets.maskAll({

@@ -1,10 +1,10 @@
-/** What tests of sinks share: events with a clock, a stream that keeps, a small terminal. */
+/** Provides tests of sinks with events, a recording stream and a small terminal. */
 import { Writable } from "node:stream";
 import type { EventBody, RunEvent } from "../../../src/events/types.js";
 
 export const START = Date.UTC(2026, 0, 1, 12, 0, 0);
 
-/** An event `at` milliseconds after the start of the test's run. */
+/** Returns an event `at` milliseconds after the start of the test's run. */
 export function eventAt(at: number, body: EventBody, build = "demo"): RunEvent {
   return { v: 1, time: new Date(START + at).toISOString(), build, ...body };
 }
@@ -17,8 +17,8 @@ export function runStarted(name = "demo"): EventBody {
   return { type: "run.started", name, version: "1.0.0", runId: "r1", runFolder: "/runs/r1" };
 }
 
-/** Keeps what is written. */
-export class Kept extends Writable {
+/** Stream that records what is written. */
+export class RecordingStream extends Writable {
   text = "";
   writes = 0;
   isTTY = false;
@@ -35,10 +35,10 @@ export class Kept extends Writable {
 }
 
 /**
- * A terminal that knows the sequences that vmbuild may use, and refuses every other control
- * character: what a guest prints must not reach it.
+ * Terminal that supports the sequences that vmbuild may use and throws at every other control
+ * character, because a guest's output must not reach it.
  */
-export class Terminal extends Kept {
+export class Terminal extends RecordingStream {
   cursorShown = true;
   #rows: string[] = [""];
   #row = 0;
@@ -52,7 +52,7 @@ export class Terminal extends Kept {
     super._write(chunk, encoding, done); // eslint-disable-line no-underscore-dangle -- Node's name
   }
 
-  /** What is visible, without trailing blank lines. */
+  /** Visible text, without trailing blank lines. */
   get screen(): string {
     return this.#rows
       .map((row) => row.trimEnd())

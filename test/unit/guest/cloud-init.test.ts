@@ -12,15 +12,15 @@ const OFF = new VmbuildError("MACHINE_DIED", "The guest powered itself off", {
   details: { byGuest: true },
 });
 
-/** What a guest says of one of its boots: cloud-init's status, then what lies ahead. */
+/** Answers of a guest during one boot: cloud-init's status, then the pending shutdown. */
 interface Boot {
   readonly status: string | VmbuildError;
   readonly systemState?: SystemState;
-  /** What its log has. */
+  /** Lines of its log. */
   readonly log?: readonly string[];
 }
 
-/** Waits for a guest that goes through these boots; the last one stays for good. */
+/** Waits for a guest that goes through these boots; the last one does not end. */
 async function wait(boots: readonly Boot[], connects?: VmbuildError) {
   const notes: string[] = [];
   let present = 0;
@@ -52,11 +52,11 @@ const ahead = (how: "reboot" | "poweroff" | "halt"): SystemState => ({
 });
 
 describe("waitForCloudInit", () => {
-  it("is over at once where cloud-init is done and the guest stays", async () => {
+  it("returns at once where cloud-init is done and no restart is pending", async () => {
     expect(await wait([{ status: DONE }])).toEqual({ notes: [], restarts: 0 });
   });
 
-  it("says what cloud-init dropped", async () => {
+  it("reports what cloud-init ignored", async () => {
     const log = [
       "2026-11-26 11:20:37,014 - util.py[WARNING]: Failed loading yaml blob.",
       "2026-11-26 11:20:37,015 - schema.py[WARNING]: Invalid cloud-config provided",
@@ -65,7 +65,7 @@ describe("waitForCloudInit", () => {
     expect(notes).toEqual(["cloud-init warns: Failed loading yaml blob. (and 1 more)"]);
   });
 
-  it("waits for a restart that lies ahead, and for cloud-init again", async () => {
+  it("waits for a pending restart, and for cloud-init again", async () => {
     const { notes, restarts } = await wait([
       { status: DONE, systemState: ahead("reboot") },
       { status: DONE },
@@ -74,13 +74,13 @@ describe("waitForCloudInit", () => {
     expect(notes).toEqual(["The guest is restarting, as the user-data requests."]);
   });
 
-  it("connects again when the connection goes", async () => {
+  it("reconnects when the connection is lost", async () => {
     const { notes, restarts } = await wait([{ status: LOST }, { status: LOST }, { status: DONE }]);
     expect(restarts).toBe(2);
     expect(notes[0]).toContain("The connection was lost while cloud-init ran");
   });
 
-  it("takes no half answer of a guest that goes down for cloud-init's", async () => {
+  it("ignores an incomplete answer of a guest that is shutting down", async () => {
     const cut = { status: '{"sta', systemState: ahead("reboot") };
     expect((await wait([cut, { status: DONE }])).restarts).toBe(1);
   });
@@ -91,13 +91,13 @@ describe("waitForCloudInit", () => {
     expect(error.hint).toContain("power_state");
   });
 
-  it("says so as well where the machine has ended before it was asked", async () => {
+  it("reports it also where the machine has already ended", async () => {
     const error = await errorOf(wait([{ status: OFF }]));
     expect(error.message).toBe("The guest powered itself off, as the user-data requests");
     expect((await errorOf(wait([{ status: LOST }], OFF))).code).toBe("GUEST_CLOUD_INIT");
   });
 
-  it("ends where the guest restarts without end", async () => {
+  it("fails where the guest restarts endlessly", async () => {
     const error = await errorOf(wait([{ status: DONE, systemState: ahead("reboot") }]));
     expect(error.message).toContain("restarted 10 times while cloud-init ran");
   });

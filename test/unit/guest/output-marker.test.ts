@@ -4,7 +4,7 @@ import { errorOf } from "../../support/inputs.js";
 
 const printed = (mark: OutputMarker, pid = 77): string => `${mark.id}:${pid}:\n`;
 
-/** Reads a text in pieces of so many bytes. */
+/** Reads a text in chunks of this size. */
 function read(mark: OutputMarker, text: Buffer | string, size = 1_000_000) {
   const reader = new MarkedOutput(mark);
   const all = Buffer.from(text as string);
@@ -33,14 +33,14 @@ describe("AnswerReader", () => {
     }
   });
 
-  it("hands on what looks like a mark after it, and data as it is", () => {
+  it("passes on a second mark, and data unchanged", () => {
     const mark = new OutputMarker();
     const data = `${printed(mark, 1)}\u00ff\0`;
     const { answer } = read(mark, Buffer.from(printed(mark) + data, "latin1"));
     expect(answer).toBe(data);
   });
 
-  it("is not misled by the command's own text, or by another mark", () => {
+  it("ignores the command's own text, and another mark", () => {
     const mark = new OutputMarker();
     const { answer, reader } = read(mark, `${mark.command}\n${printed(new OutputMarker())}`);
     expect(answer).toBe("");
@@ -48,7 +48,7 @@ describe("AnswerReader", () => {
     expect(reader.before).toContain(mark.command);
   });
 
-  it("says of a shell that ended first what it printed", async () => {
+  it("reports the output of a shell that ended first", async () => {
     const { reader } = read(new OutputMarker(), "This account is closed.\n");
     const error = await errorOf(Promise.resolve().then(() => reader.requireStarted("Reading /x")));
     expect(error).toMatchObject({ code: "GUEST_SHELL", lines: ["This account is closed."] });

@@ -27,6 +27,6 @@ describe("findFatalLine", () => {
   });
 });
 
-it("has words for each stage", () => {
+it("describes each stage", () => {
   expect(Object.keys(STAGE_HINTS).toSorted()).toEqual([...STAGES].toSorted());
 });

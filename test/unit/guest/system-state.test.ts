@@ -27,7 +27,7 @@ describe("parseSystemState", () => {
     expect(parseSystemState(lines)).toEqual(state);
   });
 
-  it("says what the guest does, and when", () => {
+  it("describes the pending shutdown and its time", () => {
     expect(describeShutdown({ kind: "reboot", at: undefined })).toBe("restarting");
     expect(describeShutdown({ kind: "reboot", at: 0 })).toBe(
       "about to end: a reboot is scheduled for 1970-01-01T00:00:00.000Z",

@@ -14,7 +14,7 @@ describe("destinationOf", () => {
 describe("requireSame", () => {
   const hash = "a".repeat(64);
 
-  it("takes what wc and sha256sum print", () => {
+  it("parses the output of wc and sha256sum", () => {
     expect(() => requireIntact(`12\n${hash}  -\n`, 12, hash, "/file")).not.toThrow();
   });
 

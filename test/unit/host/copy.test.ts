@@ -58,7 +58,7 @@ describe("copyTree", () => {
     await chmod(copied, 0o700);
   });
 
-  it("fills an empty folder, and says what does not exist", async () => {
+  it("fills an empty folder, and reports what does not exist", async () => {
     await mkdir(join(folder, "from"));
     await writeFile(join(folder, "from/file"), "x");
     await mkdir(join(folder, "to"));

@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** What the kernel says, as vmbuild's own error. */
+/** Returns vmbuild's error for a failed system call. */
 async function asError(work: Promise<unknown>): Promise<VmbuildError> {
   return work.then(
     () => expect.unreachable("it went well"),
@@ -30,7 +30,7 @@ async function asError(work: Promise<unknown>): Promise<VmbuildError> {
 }
 
 describe("the folders of a user", () => {
-  it("lie below HOME, or where the variables say", () => {
+  it("are below HOME, or where the variables say", () => {
     expect(hostPaths().builds).toBe(`${folder}/.local/state/vmbuild/builds`);
     expect(hostPaths().inputs).toBe(`${folder}/.cache/vmbuild/inputs`);
     vi.stubEnv("XDG_STATE_HOME", "/s");
@@ -49,7 +49,7 @@ describe("the folders of a user", () => {
 });
 
 describe("the folder of sockets", () => {
-  it("lies in XDG_RUNTIME_DIR, for its owner alone", async () => {
+  it("is in XDG_RUNTIME_DIR, and private", async () => {
     vi.stubEnv("XDG_RUNTIME_DIR", folder);
     expect(await runtimeFolder()).toBe(join(folder, "vmbuild"));
     expect((await stat(join(folder, "vmbuild"))).mode & 0o777).toBe(0o700);
@@ -118,7 +118,7 @@ describe("an error of the file system", () => {
     });
   });
 
-  it("does not hide behind a clean-up that failed as well", () => {
+  it("is not hidden by a failed clean-up", () => {
     const first = new VmbuildError("STEP_FAILED", "first");
     const pair = Object.assign(new Error("An error was suppressed during disposal."), {
       name: "SuppressedError",
@@ -130,18 +130,18 @@ describe("an error of the file system", () => {
 });
 
 describe("a folder", () => {
-  it("is made with its parents, and once more where it is there", async () => {
+  it("is created with its parents, also where it exists", async () => {
     await makeFolder(join(folder, "a", "b", "c"), 0o700);
     await makeFolder(join(folder, "a", "b", "c"));
     expect((await stat(join(folder, "a"))).mode & 0o777).toBe(0o700);
   });
 
-  it("is made once by several at a time", async () => {
+  it("is created once by several at a time", async () => {
     await Promise.all(Array.from({ length: 10 }, () => makeFolder(join(folder, "x", "y", "z"))));
     expect((await stat(join(folder, "x", "y", "z"))).isDirectory()).toBe(true);
   });
 
-  it("is not made of a file", async () => {
+  it("does not replace a file", async () => {
     await writeFile(join(folder, "file"), "");
     expect(await errorOf(makeFolder(join(folder, "file")).catch(rethrow))).toMatchObject({
       message: expect.stringContaining("a file of another kind exists at the path") as string,
@@ -149,7 +149,7 @@ describe("a folder", () => {
   });
 });
 
-/** Errors under HOME's own folders are looked at as those of the state folder. */
+/** Rethrows an error as one of the state folder. */
 function rethrow(error: unknown): never {
   vi.stubEnv("XDG_STATE_HOME", join(folder, "file"));
   throw asVmbuildError(error);

@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("createLineFile", () => {
-  it("writes masked lines, appends, and is its owner's alone", async () => {
+  it("writes masked lines, appends, and is private", async () => {
     const path = join(folder, "step.log");
     for (const line of ["the secret is out", "Grüße"]) {
       const file = createLineFile(path, (text) => text.replace("secret", "***"));
@@ -23,7 +23,7 @@ describe("createLineFile", () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  it("does not wait for the end before anybody can read it", async () => {
+  it("can be read before it is closed", async () => {
     const path = join(folder, "step.log");
     const file = createLineFile(path, (text) => text);
     file.write("early");

@@ -17,14 +17,14 @@ describe("LineSplitter", () => {
     expect(split(...text.split(""))).toEqual(expected);
   });
 
-  it("hands on a last line without an ending, and no empty one after the last ending", () => {
+  it("emits a last line without an ending, and no empty one after the last ending", () => {
     expect(split("a\nb")).toEqual(["a", "b"]);
     expect(split("a\r\n")).toEqual(["a"]);
     expect(split("a\r")).toEqual(["a"]);
     expect(split("")).toEqual([]);
   });
 
-  it("keeps characters whole that lie across chunks", () => {
+  it("joins characters that are split across chunks", () => {
     const bytes = Buffer.from("grüße 🎉\n");
     expect(split(...[...bytes].map((byte) => Buffer.from([byte])))).toEqual(["grüße 🎉"]);
   });
@@ -33,7 +33,7 @@ describe("LineSplitter", () => {
     expect(split(Buffer.from([0x61, 0xff, 0x62, 0x0a]))).toEqual(["a\ufffdb"]);
   });
 
-  it("hands on an endless line in bounded pieces that lose nothing", () => {
+  it("emits an endless line in bounded pieces without loss", () => {
     const text = "x".repeat(100_000);
     const pieces = split(...Array.from({ length: 10 }, () => text));
     expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThanOrEqual(16 * 1024);

@@ -74,11 +74,11 @@ describe("the proxy of an address", () => {
     expect(() => proxyFor(HTTP, { all_proxy })).toThrow(/http:\/\/\*\*\*@host:99999/);
   });
 
-  it("is not looked at for a host that needs none", () => {
+  it("is not checked for a host that needs none", () => {
     expect(proxyFor(HTTP, { http_proxy: "http://", no_proxy: "*" })).toBeUndefined();
   });
 
-  it("has passwords to be masked", () => {
+  it("has passwords that are masked", () => {
     const env = { http_proxy: "u:one@h:1", HTTPS_PROXY: "http://u:tw%6F@h:1", all_proxy: "h:1" };
     expect(proxyPasswords(env)).toEqual(["one", "two"]);
   });

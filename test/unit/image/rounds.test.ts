@@ -1,4 +1,4 @@
-/** The rounds of an acceptance section, and the ports that their checks go to. */
+/** Rounds of an acceptance section, and the ports of their checks. */
 import { describe, expect, it } from "vitest";
 import { failRound, portsOf, roundsOf } from "../../../src/image/rounds.js";
 import type { Acceptance } from "../../../src/template/acceptance-schema.js";

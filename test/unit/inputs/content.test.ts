@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { imageCandidates } from "../../../src/inputs/archive.js";
 import { recognize } from "../../../src/inputs/content.js";
 
-/** A file of 72 KiB that is a pattern of no meaning, with some bytes at some places. */
+/** Returns a file of 72 KiB with a meaningless pattern, and some bytes at some places. */
 function fileWith(...places: readonly [number, string | readonly number[]][]): Buffer {
   const head = Buffer.alloc(72 * 1024, 0xa5);
   for (const [offset, bytes] of places) {
@@ -62,7 +62,7 @@ describe("recognise", () => {
     expect(kindOf(fileWith(BOOT), tail)).toBe("image: a VHD image");
   });
 
-  it("has words for noise and zeros", () => {
+  it("describes random data and zeros", () => {
     expect(kindOf(fileWith())).toContain("other: data of an unknown kind");
     expect(kindOf(Buffer.alloc(4096))).toContain("other: a file that begins with zeros");
   });
@@ -70,7 +70,7 @@ describe("recognise", () => {
 
 describe("imageCandidates", () => {
   const members = (...names: string[]) => names.map((name) => ({ name, size: 10_000 }));
-  it("takes names before content, and disk.raw before others", () => {
+  it("prefers names to content, and disk.raw to other names", () => {
     const names = ["a/README", "a/x.qcow2.xz", "__MACOSX/a/._x.qcow2.xz", "boot.IMG"];
     const { named, others } = imageCandidates(members(...names));
     expect(named.map(({ name }) => name)).toEqual(["a/x.qcow2.xz", "boot.IMG"]);
@@ -79,7 +79,7 @@ describe("imageCandidates", () => {
     expect(google.named.map(({ name }) => name)).toEqual(["disk.raw"]);
   });
 
-  it("looks into none of a root file system's files", () => {
+  it("examines no files of a root file system", () => {
     const names = Array.from({ length: 500 }, (_, index) => `usr/bin/${index}`);
     expect(imageCandidates(members(...names))).toEqual({ named: [], others: [] });
   });

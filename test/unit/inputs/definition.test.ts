@@ -67,14 +67,14 @@ describe("inputSchema", () => {
     expect(urlInput.schema.safeParse({ url: address, checksum: sum }).success).toBe(true);
   });
 
-  it("says how to do without a checksum", () => {
+  it("explains how to omit a checksum", () => {
     const message = urlInput.schema.safeParse({ url }).error?.issues[0]?.message;
     expect(message).toBe(
       'a download requires a checksum; use "none" to accept an unverified download',
     );
   });
 
-  it("wants a sums file beside a signature", () => {
+  it("requires a sums file with a signature", () => {
     const signature = { url: `${url}.gpg`, keyring: "keys.gpg" };
     const message = urlInput.schema.safeParse({ url, checksum: sum, signature }).error?.issues[0];
     expect(message?.path).toEqual(["signature"]);
@@ -104,7 +104,7 @@ describe("inputSpec", () => {
     });
   });
 
-  it("puts the flag before the environment before the template", () => {
+  it("prefers the flag to the environment, and that to the template", () => {
     const definition = {
       git: "https://example.org/a.git",
       ref: "v1",

@@ -13,7 +13,7 @@ const other = hex("sha256", "b");
 const whirlpool = "ab".repeat(64);
 const groups = (sha512 ?? "").toUpperCase().replaceAll(/(.{8})/g, "$1 ");
 
-/** The first algorithm that is tried, and the digest. */
+/** Returns the first algorithm that is tried, and the digest. */
 function found(text: string, source = "sums"): unknown {
   const [sum, ...more] = findSum(text, "a", source).expected;
   expect(more).toEqual([]);
@@ -84,7 +84,7 @@ describe("findSum", () => {
     expect(found(text)).toEqual({ algorithm, hex: expected });
   });
 
-  it("tries every algorithm of the length where nothing says which it is", () => {
+  it("tries every algorithm of that length where the algorithm is unknown", () => {
     expect(findSum(`${blake2b}  a\n`, "a", "http://x/CHECKSUM").expected).toEqual([
       { hex: blake2b, algorithms: ["sha512", "sha3-512", "blake2b"] },
     ]);
@@ -96,7 +96,7 @@ describe("findSum", () => {
     ]);
   });
 
-  it("wants all of several digests of 128 digits that do not say which they are", () => {
+  it("requires all of several digests of 128 digits without an algorithm", () => {
     const { expected } = findSum(`${blake2b}  a\n${sha512}  a\n`, "a", "DIGESTS");
     expect(expected.map((sum) => sum.hex)).toEqual([blake2b, sha512]);
   });
@@ -110,7 +110,7 @@ describe("findSum", () => {
     expect(findSum(`\\${sha256}  a\\\\b`, "a\\b", "sums").expected[0]?.hex).toBe(sha256);
   });
 
-  it("says which names there are when the right one is not", () => {
+  it("lists the names when the right one is missing", () => {
     expect(() => findSum(`${sha256}  aa\n`, "a", "http://x/sums")).toThrow(
       expect.objectContaining({
         code: "INPUT_CHECKSUM",
@@ -147,7 +147,7 @@ describe("findSum", () => {
     expect(() => findSum(text, "a", "sums")).toThrow("sums has 2 different checksums for a");
   });
 
-  it("finds nothing in what is no sums file", () => {
+  it("finds nothing in a file that is not a sums file", () => {
     const nothing = { entries: [], skipped: [] };
     expect(parseSums("<html><body>not found</body></html>")).toEqual(nothing);
     expect(() => findSum("", "a", "sums")).toThrow("sums has no checksum for a");
@@ -168,7 +168,7 @@ describe("decodeSums", () => {
 });
 
 describe("clearSignedText", () => {
-  it("takes the signed text alone, without its headers and dashes", () => {
+  it("returns the signed text alone, without headers and dash escapes", () => {
     const text = [
       `${other}  a`,
       "-----BEGIN PGP SIGNED MESSAGE-----",

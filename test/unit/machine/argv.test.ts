@@ -5,7 +5,7 @@ import type { MachineFiles, MachineShape } from "../../../src/machine/shape.js";
 
 const GIB = 2 ** 30;
 
-/** The default machine. */
+/** Default machine. */
 const kvm: MachineShape = {
   name: "vmbuild-demo",
   binary: "qemu-system-x86_64",
@@ -30,7 +30,7 @@ function argumentsOf(shape: Partial<MachineShape> = {}, more: Partial<MachineFil
   return qemuArguments({ ...kvm, ...shape }, { ...files, ...more });
 }
 
-/** Whether the words follow each other. */
+/** Returns whether the arguments occur in this order without a gap. */
 function has(args: readonly string[], words: readonly string[]): boolean {
   return args.some((_, at) => words.every((word, i) => args[at + i] === word));
 }
@@ -129,7 +129,7 @@ describe("qemuArguments", () => {
     expect(has(args, words)).toBe(true);
   });
 
-  it("gives disks as JSON, in which a comma is a comma, and frees what the guest trims", () => {
+  it("passes disks as JSON, in which commas need no escaping, and discards what the guest trims", () => {
     const [disk, seed] = argumentsOf({}, { disk: "/a,b/d", readOnlyDisks: ["/a,b/s"] })
       .filter((word) => word.startsWith("{"))
       .map((word) => JSON.parse(word) as unknown);
@@ -153,7 +153,7 @@ describe("qemuArguments", () => {
     expect(args.find((word) => word.includes("cd0"))).toContain('"filename":"/a,b/c.iso"');
   });
 
-  it("appends a template's own arguments, and drops nothing for them", () => {
+  it("appends a template's own arguments, and removes nothing", () => {
     const extraArguments = ["-cpu", "qemu64", "-device", "usb-ehci"];
     const args = argumentsOf({ extraArguments });
     expect(args.slice(-4)).toEqual(extraArguments);

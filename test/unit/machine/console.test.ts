@@ -19,7 +19,7 @@ describe("readConsoleTail", () => {
     expect(await readConsoleTail(path)).toEqual([]);
   });
 
-  it("gives the last lines, without colours, cursor movements and empty lines", async () => {
+  it("returns the last lines, without colours, cursor movements and empty lines", async () => {
     const esc = "\u001b";
     const text = `${esc}[2J${esc}[0mSeaBIOS\r\n\r\n\r\n[${esc}[32m  OK  ${esc}[0m] Started ssh.  \r\nlogin: `;
     await writeFile(path, text);

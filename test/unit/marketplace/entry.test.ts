@@ -1,4 +1,4 @@
-/** The marketplace entry: what is filled in, what stays, and what is refused. */
+/** The marketplace entry: filled-in, unchanged and refused keys. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ async function compose(text: string, more: Partial<Manifest> = {}): Promise<stri
   return composeEntry(path, { manifest: { ...manifest, ...more }, url });
 }
 
-/** What is wrong, without the folder. */
+/** Returns the problems, without the folder. */
 async function problems(text: string): Promise<string[]> {
   const error = await errorOf(compose(text));
   expect(error.code).toBe("MARKETPLACE_INVALID");
@@ -48,7 +48,7 @@ async function problems(text: string): Promise<string[]> {
 }
 
 describe("composeEntry", () => {
-  it("changes what the image tells, and not a letter of the rest", async () => {
+  it("changes what follows from the image, and nothing else", async () => {
     const filled = (await compose(ENTRY)).split("\n");
     const before = ENTRY.split("\n");
     expect(filled).toHaveLength(before.length);
@@ -65,7 +65,7 @@ describe("composeEntry", () => {
     ]);
   });
 
-  it("keeps indented lists indented, and is the same when done twice", async () => {
+  it("preserves indented lists, and changes nothing the second time", async () => {
     const indented = ENTRY.replace(
       "- llm # first\n- 'service'",
       "  - llm # first\n  - 'service'",
@@ -84,7 +84,7 @@ describe("composeEntry", () => {
     expect((parse(filled) as { version: unknown }).version).toBe("1.10");
   });
 
-  it("adds what does not exist yet", async () => {
+  it("adds missing keys", async () => {
     const without = ENTRY.replace("creation_time: 0\n", "").replace("  size: 1\n", "");
     const entry = parse(await compose(without)) as Record<string, unknown>;
     expect(entry).toMatchObject({ creation_time: 1771088640, images: [{ size: 53687091200 }] });
@@ -143,7 +143,7 @@ describe("composeEntry", () => {
     for (const line of lines) expect(line).toMatch(/^marketplace\.yaml:\d+:\d+: /);
   });
 
-  it("says which line", async () => {
+  it("reports the line", async () => {
     const [line] = await problems(ENTRY.replace("hypervisor: KVM", "hypervisor: kvm"));
     const number = ENTRY.split("\n").indexOf("hypervisor: KVM") + 1;
     expect(line).toBe(`marketplace.yaml:${number}:13: hypervisor: expected one of "KVM", "LXC"`);
@@ -153,13 +153,13 @@ describe("composeEntry", () => {
     expect((await problems(text)).length).toBeGreaterThan(0);
   });
 
-  it("wants both sums in the manifest", async () => {
+  it("requires both checksums in the manifest", async () => {
     const more = { files: [{ ...file, checksums: { sha256 } }] };
     const error = await errorOf(compose(ENTRY, more));
     expect(error).toMatchObject({ code: "ARTIFACT_INVALID", lines: ["missing: md5"] });
   });
 
-  it("says that the appliance has none", async () => {
+  it("reports an appliance without an entry", async () => {
     const error = await errorOf(composeEntry(join(folder, "none.yaml"), { manifest, url }));
     expect(error).toMatchObject({ code: "MARKETPLACE_INVALID" });
     expect(error.message).toContain("none.yaml cannot be read");

@@ -1,4 +1,4 @@
-/** The output and the machine that follow from a template. */
+/** Output and machine that follow from a template. */
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { completeShape } from "../../../src/machine/shape.js";

@@ -8,7 +8,7 @@ const base = { url: "https://example.org/a.qcow2", checksum };
 
 const COMMON = ["qemu-system-x86_64", "qemu-img", "qemu-io", "xorriso", "setpriv", "flock"];
 
-/** The programs of a template beyond those of a template with nothing in it. */
+/** Returns the programs of a template that an empty template does not need. */
 async function programsBeyond(more: Record<string, unknown>): Promise<string[]> {
   const [plain, full] = await Promise.all([
     load(templateText({ base })),

@@ -4,16 +4,16 @@ import type { EventBody } from "../../../src/events/types.js";
 import { createContext, runInParallel } from "../../../src/run/context.js";
 import { Meter } from "../../../src/run/meter.js";
 
-/** Ends when it is cancelled, with that reason. */
+/** Rejects when it is cancelled, with the reason. */
 const untilCancelled = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
 
-describe("together", () => {
+describe("runInParallel", () => {
   const { signal } = new AbortController();
 
-  it("gives every result in its place", async () => {
+  it("returns the results in order", async () => {
     const results = await runInParallel<[number, string]>(signal, [
       () => Promise.resolve(1),
       () => Promise.resolve("two"),
@@ -21,7 +21,7 @@ describe("together", () => {
     expect(results).toEqual([1, "two"]);
   });
 
-  it("throws the first failure, and cancels and waits for the others", async () => {
+  it("throws the first failure, after it has cancelled and awaited the others", async () => {
     const first = new VmbuildError("INPUT_CHECKSUM", "first");
     let tidied = false;
     const works = [
@@ -53,7 +53,10 @@ describe("together", () => {
 });
 
 describe("a phase", () => {
-  /** A context with only what a phase uses. The clock of its meter stands until it is moved. */
+  /**
+   * Creates a context with only the fields that a phase uses. The clock of its meter stands still
+   * until a test moves it.
+   */
   function contextOf() {
     let now = 0;
     const events: EventBody[] = [];
@@ -72,7 +75,7 @@ describe("a phase", () => {
   }
   const typesOf = (events: readonly EventBody[]): string[] => events.map(({ type }) => type);
 
-  it("stands between two events, the second with a detail of its result", async () => {
+  it("is enclosed by two events, the second with a detail of its result", async () => {
     const { context, events, pass } = contextOf();
     const detail = (result: string): string => `it is ${result}`;
     expect(await context.phase("host", pass(1), { detail })).toBe("done");
@@ -103,7 +106,7 @@ describe("a phase", () => {
     expect(events).toEqual([]);
   });
 
-  it("ends with the cancellation where its failure is a consequence of that", async () => {
+  it("fails with the cancellation where its error is a consequence of that", async () => {
     const { context, events, cancel } = contextOf();
     const reason = new VmbuildError("TERMINATED", "Terminated");
     const work = (): Promise<never> => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Meter } from "../../../src/run/meter.js";
 
-/** A clock that stands still until a test moves it. Milliseconds. */
+/** Creates a clock that stands still until a test moves it. Milliseconds. */
 function stoppedClock() {
   let now = 1000;
   return {
@@ -40,7 +40,7 @@ describe("Meter", () => {
     expect(meter.ownMs).toBe(0);
   });
 
-  it("counts a wait that goes on", () => {
+  it("counts a wait in progress", () => {
     const clock = stoppedClock();
     const meter = new Meter(clock.now);
     void meter.waitFor(() => new Promise<void>(() => {}));

@@ -1,4 +1,4 @@
-/** The CONTEXT disk's variables, and that no value of theirs is obeyed by the shell that reads them. */
+/** Variables of the CONTEXT disk. The shell that reads them must not execute any value. */
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { contextAddress, contextScript, contextVariables } from "../../../src/seed/context.js";
@@ -27,12 +27,12 @@ describe("contextVariables", () => {
     expect(contextAddress(variables)).toBe("10.0.2.15");
   });
 
-  it("lets own values win", () => {
+  it("prefers the user's values", () => {
     const own = { ETH0_IP: "10.0.2.77", SET_HOSTNAME: "copilot", ETH0_DNS: "", ONEAPP_X: "1" };
     expect(contextVariables(defaults, own)).toMatchObject(own);
   });
 
-  it("says nothing of addresses where DHCP gives them", () => {
+  it("sets no addresses where DHCP is used", () => {
     const variables = contextVariables(defaults, { ETH0_METHOD: "dhcp" });
     expect(Object.keys(variables)).toEqual([
       "NETWORK",
@@ -44,12 +44,12 @@ describe("contextVariables", () => {
     expect(contextAddress(variables)).toBeUndefined();
   });
 
-  it("leaves the network alone where none is wanted", () => {
+  it("does not configure the network if not requested", () => {
     const variables = contextVariables(defaults, { NETWORK: "NO" });
     expect(Object.keys(variables)).toEqual(["NETWORK", "SET_HOSTNAME", "SSH_PUBLIC_KEY"]);
   });
 
-  it("keeps a way in beside keys of one's own", () => {
+  it("adds its own key to the user's keys", () => {
     const { SSH_PUBLIC_KEY } = contextVariables(defaults, { SSH_PUBLIC_KEY: "ssh-rsa B mine" });
     expect(SSH_PUBLIC_KEY).toBe("ssh-rsa B mine\nssh-ed25519 A k");
   });

@@ -12,7 +12,7 @@ it("makes new keys for each build, in OpenSSH's formats", () => {
   expect(new Set(blobs).size).toBe(4);
 });
 
-it("keeps them where only their owner reads them", async () => {
+it("stores them where only their owner can read them", async () => {
   const folder = await mkdtemp(join(tmpdir(), "vmbuild-keys-"));
   try {
     const keys = makeBuildKeys();
@@ -25,7 +25,7 @@ it("keeps them where only their owner reads them", async () => {
   }
 });
 
-it("knows what of them reaches the guest, and nothing that other keys have too", () => {
+it("finds their traces in the guest, and nothing that other keys share", () => {
   const [keys, other] = [makeBuildKeys(), makeBuildKeys()];
   const traces = tracesOf(keys);
   expect(traces.slice(0, 2)).toEqual([publicBlob(keys.client), publicBlob(keys.host)]);

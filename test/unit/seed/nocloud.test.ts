@@ -31,7 +31,7 @@ async function configOf(more: Partial<SeedOptions> = {}): Promise<Record<string,
   return parse(text) as Record<string, unknown>;
 }
 
-/** The parts of the message that a seed with user-data is: each with its headers and its body. */
+/** Returns the parts of the MIME message in a seed with user-data: headers and body of each. */
 async function partsOf(content: string | Buffer, user = "root") {
   const path = await userData(content);
   const message = (await composeSeed({ ...options, user, userData: path }))["user-data"];
@@ -47,7 +47,7 @@ async function partsOf(content: string | Buffer, user = "root") {
   });
 }
 
-/** What cloud-init gets of the template's own user-data, which is encoded unless it is MIME. */
+/** Returns the template's user-data as cloud-init gets it; it is encoded unless it is MIME. */
 async function carried(content: string | Buffer): Promise<Buffer> {
   const [part] = await partsOf(content);
   expect(part?.headers.split("\n")).toEqual([
@@ -76,7 +76,7 @@ describe("without user-data", () => {
     });
   });
 
-  it("gives another user than root the key", async () => {
+  it("gives the key to another user than root", async () => {
     const config = await configOf({ user: "builder" });
     expect(config["users"]).toEqual([
       {
@@ -91,7 +91,7 @@ describe("without user-data", () => {
     expect(config["ssh_authorized_keys"]).toBeUndefined();
   });
 
-  it("sets no password for anybody", async () => {
+  it("sets no password for any user", async () => {
     expect(JSON.stringify(await configOf())).not.toMatch(/passw?d(?!auth)|chpasswd/);
   });
 
@@ -130,14 +130,14 @@ describe("with user-data", () => {
     expect(await carried(content)).toEqual(Buffer.from(content));
   });
 
-  it("takes off gzip and a byte order mark, behind which cloud-init sees nothing", async () => {
+  it("removes gzip and a byte order mark, which cloud-init does not support", async () => {
     const text = "#cloud-config\nruncmd: [a]\n";
     expect(String(await carried(gzipSync(text)))).toBe(text);
     expect(String(await carried(`\u{feff}${text}`))).toBe(text);
     expect(String(await carried(gzipSync(`\u{feff}${text}`)))).toBe(text);
   });
 
-  it("carries a MIME message as it stands, with its parts in it", async () => {
+  it("embeds a MIME message unchanged, with its parts", async () => {
     const message = [
       'Content-Type: multipart/mixed; boundary="b"',
       "MIME-Version: 1.0",
@@ -152,7 +152,7 @@ describe("with user-data", () => {
     expect((await partsOf(gzipSync(message)))[0]?.whole).toBe(message);
   });
 
-  it("adds a boothook that lets the build in, and the host key, with what is not said", async () => {
+  it("adds a boothook for the build's login, the host key, and missing settings", async () => {
     const [, hook, config, ...more] = await partsOf("#cloud-config\n");
     expect(more).toEqual([]);
     expect(hook?.headers).toContain('text/cloud-boothook; charset="us-ascii"');
@@ -166,7 +166,7 @@ describe("with user-data", () => {
     });
   });
 
-  it("makes no users in the cloud-config, and lets another user than root in", async () => {
+  it("creates no users in the cloud-config, and lets another user than root log in", async () => {
     const [, hook, config] = await partsOf("#cloud-config\nusers: [default]\n", "builder");
     expect(hook?.body).toContain("user=builder ");
     expect(config?.body).not.toContain("users");
@@ -184,7 +184,7 @@ describe("with user-data", () => {
     },
   );
 
-  it("makes the same message of the same user-data", async () => {
+  it("creates the same message for the same user-data", async () => {
     const path = await userData("#!/bin/sh\n");
     const [one, other] = await Promise.all([
       composeSeed({ ...options, userData: path }),
@@ -193,14 +193,14 @@ describe("with user-data", () => {
     expect(one).toEqual(other);
   });
 
-  it("takes a network-config as it is", async () => {
+  it("uses a network-config unchanged", async () => {
     const path = join(folder, "network.yaml");
     await writeFile(path, "version: 2\n# a comment\n");
     const files = await composeSeed({ ...options, networkConfig: path });
     expect(files["network-config"]).toEqual(await readFile(path));
   });
 
-  it("says which file cannot be read", async () => {
+  it("names a file that cannot be read", async () => {
     const path = join(folder, "nothing.yaml");
     const error = await errorOf(composeSeed({ ...options, userData: path }));
     expect(error).toMatchObject({ code: "TEMPLATE_INVALID" });
@@ -230,7 +230,7 @@ describe("readUserData", () => {
     expect(error.message).toBe(`u.yaml: ${message}`);
   });
 
-  it("says what a MIME message lacks", async () => {
+  it("reports what a MIME message lacks", async () => {
     const { hint } = await refusal('Content-Type: multipart/mixed; boundary="b"\n\n--b--\n');
     expect(hint).toContain("MIME-Version");
   });
@@ -242,7 +242,7 @@ describe("reviewUserData", () => {
       ({ level, message }) => `${level}: ${message}`,
     );
 
-  it("has nothing to say of what reaches cloud-init unchanged", () => {
+  it("reports nothing about user-data that reaches cloud-init unchanged", () => {
     const text = "users: default\nssh_pwauth: true\nssh_deletekeys: false\nruncmd: [a]";
     expect(review(`#cloud-config\n${text}\n`)).toEqual([]);
     expect(review("#!/bin/sh\n")).toEqual([]);
@@ -284,11 +284,11 @@ describe("reviewUserData", () => {
     expect(review(`#cloud-config\n${text}\n`)).toEqual([]);
   });
 
-  it("has no word on root where the build logs in as somebody else", () => {
+  it("reports nothing about root where the build logs in as another user", () => {
     expect(review("#cloud-config\ndisable_root: true\n", "builder")).toEqual([]);
   });
 
-  it("says that a file is empty", () => {
+  it("reports an empty file", () => {
     expect(review("\n")).toEqual([expect.stringMatching(/^warning: The user-data is empty/)]);
   });
 });

@@ -20,7 +20,7 @@ describe("every action", () => {
   );
 });
 
-describe("what is known of an action", () => {
+describe("the facts about an action", () => {
   const factsOf = (input: unknown) => {
     const { type, value } = actionSchema.parse(input);
     return {
@@ -116,11 +116,11 @@ describe("an action", () => {
     expect(problemsOf(input).map((problem) => problem.path)).toContainEqual(path);
   });
 
-  it("has no field that its kind does not know", () => {
+  it("has no field that its kind does not define", () => {
     expect(problemsOf({ run: "true", mode: "0644" })[0]?.message).toContain('"mode"');
   });
 
-  it("reports everything that is wrong with it at once", () => {
+  it("reports all its problems at once", () => {
     expect(problemsOf({ upload: "", to: "x", mode: "9", timeout: "soon" }).length).toBe(4);
   });
 });

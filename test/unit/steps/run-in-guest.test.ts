@@ -10,15 +10,15 @@ import { errorOf } from "../../support/inputs.js";
 const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
 const GOING: SystemState = { pendingShutdown: { kind: "reboot", at: undefined } };
 
-/** Runs a script in a guest that ends it so, and has this ahead of it. */
+/** Runs a script with this end in a guest with this pending shutdown. */
 function run(
   content: string,
   end: ScriptEnd | VmbuildError,
   state: SystemState | VmbuildError = {},
 ) {
-  const told = <T>(value: T | VmbuildError): Promise<T> =>
+  const settle = <T>(value: T | VmbuildError): Promise<T> =>
     value instanceof VmbuildError ? Promise.reject(value) : Promise.resolve(value);
-  const guest = { run: () => told(end), systemState: () => told(state) } as unknown as Guest;
+  const guest = { run: () => settle(end), systemState: () => settle(state) } as unknown as Guest;
   const context = { guest, timeoutMs: 1000, environment: {}, onLine: () => {} };
   const script = { what: "it", content, interpreter: ["/bin/sh"] };
   return runInGuest(context as unknown as ActionContext, script);
@@ -40,12 +40,12 @@ describe("a script that ends the system", () => {
     expect(error.hint).toContain("reboot action");
   });
 
-  it("is known by the signal that ends it", async () => {
+  it("is recognized by the signal that ends it", async () => {
     const error = await errorOf(run("./install", { ...OK, exitCode: null, signal: "TERM" }, GOING));
     expect(error).toMatchObject({ code: "GUEST_LOST", details: { ending: "reboot" } });
   });
 
-  it("gets the hint where the connection goes first", async () => {
+  it("gets the hint where the connection is lost first", async () => {
     const lost = new VmbuildError("GUEST_LOST", "The connection was lost");
     for (const [end, state] of [
       [lost, {}],
@@ -58,13 +58,13 @@ describe("a script that ends the system", () => {
     expect(await errorOf(run("true", lost))).toBe(lost);
   });
 
-  it("is told by its own failure where nothing can be asked any more", async () => {
+  it("fails with its own error where the guest no longer answers", async () => {
     const mute = new VmbuildError("GUEST_SHELL", "mute");
     const error = await errorOf(run("reboot", { ...OK, exitCode: 3 }, mute));
     expect(error.message).toBe("it failed with exit code 3");
   });
 
-  it("is not taken for one by its words alone", async () => {
+  it("is not recognized by its text alone", async () => {
     await run("echo reboot later", OK);
     const error = await errorOf(run("reboot --help", { ...OK, exitCode: 1 }));
     expect(error.code).toBe("STEP_FAILED");

@@ -9,7 +9,7 @@ import { errorOf } from "../../support/inputs.js";
 
 const OK: ScriptEnd = { exitCode: 0, signal: null, timedOut: false };
 
-/** A step in a guest of which each command ends as `answer` says. */
+/** Creates a step in a guest whose commands end as `answer` says. */
 function sandbox(answer: (script: string, attempt: number) => ScriptEnd | Promise<ScriptEnd>) {
   const events: EventBody[] = [];
   const log: string[] = [];
@@ -44,7 +44,7 @@ const ends = (exitCode: number | null, more: Partial<ScriptEnd> = {}): ScriptEnd
 });
 
 describe("runStep", () => {
-  it("does its actions in order, then its post-conditions", async () => {
+  it("runs its actions in order, then its checks", async () => {
     const { run, events, scripts, log } = sandbox(() => OK);
     await run({ actions: [{ run: "one" }, { run: "two" }], verify: ["three"] });
     expect(scripts).toEqual(["one", "two", "three"]);
@@ -74,7 +74,7 @@ describe("runStep", () => {
     expect(events.at(-1)).toMatchObject({ type: "step.failed", step: "it" });
   });
 
-  it("tries again from its first action, as often as it is told", async () => {
+  it("retries from its first action, up to the given number of attempts", async () => {
     const { run, events, scripts } = sandbox((script, attempt) =>
       script === "two" && attempt < 3 ? ends(1) : OK,
     );
@@ -86,14 +86,14 @@ describe("runStep", () => {
     ]);
   });
 
-  it("tries again after a post-condition, and gives up in the end", async () => {
+  it("retries after a failed check, and finally gives up", async () => {
     const { run, scripts } = sandbox((script) => (script === "check" ? ends(1) : OK));
     const step = { retries: 1, actions: [{ run: "one" }], verify: ["check"] };
     expect(await errorOf(run(step))).toMatchObject({ code: "VERIFY_FAILED", exitCode: 8 });
     expect(scripts).toEqual(["one", "check", "one", "check"]);
   });
 
-  it("does not try again when the guest was lost: what it did is not known", async () => {
+  it("does not retry when the guest was lost, since its state is unknown", async () => {
     const { run, scripts } = sandbox(() => {
       throw new VmbuildError("GUEST_LOST", "lost");
     });
@@ -102,7 +102,7 @@ describe("runStep", () => {
     expect(scripts).toEqual(["one"]);
   });
 
-  it("reports what ended the run, not what that did to the action", async () => {
+  it("reports the cause of the run's end, not its effect on the action", async () => {
     const reason = new VmbuildError("MACHINE_DIED", "QEMU was terminated by SIGKILL");
     const { run, cancel } = sandbox(() => {
       cancel.abort(reason);
@@ -111,7 +111,7 @@ describe("runStep", () => {
     await expect(run({ retries: 5, actions: [{ run: "one" }] })).rejects.toBe(reason);
   });
 
-  it("tries every post-condition, and lists all that fail", async () => {
+  it("runs every check, and lists all that fail", async () => {
     const { run, events } = sandbox((script) =>
       script === "b" ? ends(2) : script === "d" ? ends(null, { timedOut: true }) : OK,
     );
@@ -127,7 +127,7 @@ describe("runStep", () => {
     expect(verified.map(({ ok }) => ok)).toEqual([true, false, true, false]);
   });
 
-  it("waits until a command succeeds, and says what it waited for when it never does", async () => {
+  it("waits until a command succeeds, and reports it when it never does", async () => {
     const patient = sandbox((_, attempt) => (attempt < 3 ? ends(1) : OK));
     await patient.run({ actions: [{ wait: "ready", every: "1ms" }] });
     expect(patient.scripts).toEqual(["ready", "ready", "ready"]);

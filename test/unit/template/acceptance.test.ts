@@ -1,4 +1,4 @@
-/** The acceptance section: what it means where little is said, and what is wrong with it. */
+/** The acceptance section: defaults and errors. */
 import { describe, expect, it } from "vitest";
 import { load, loadError, templateText } from "./support.js";
 
@@ -10,7 +10,7 @@ describe("the acceptance section", () => {
     expect((await load(templateText())).acceptance).toBeUndefined();
   });
 
-  it("fills in what is not said", async () => {
+  it("fills in defaults", async () => {
     const { acceptance } = await load(
       withChecks(
         { name: "up", http: "/", within: "5m" },
@@ -32,7 +32,7 @@ describe("the acceptance section", () => {
     });
   });
 
-  it("takes variables, and leaves the shell its own", async () => {
+  it("replaces variables, but not the shell's own", async () => {
     const { acceptance } = await load(
       templateText({
         variables: { model: { default: "devstral" }, port: { default: 8443 } },
@@ -93,7 +93,7 @@ describe("the acceptance section", () => {
         'acceptance.rounds[0].checks[1].name: the name "x" is used by another check',
       ),
     ]);
-    // Two rounds may each have one of the same name.
+    // Two rounds may have checks of the same name.
     const two = [1, 2].map((n) => ({ name: `round ${n}`, checks: [one] }));
     await load(section({ checks: [check], rounds: two }));
   });

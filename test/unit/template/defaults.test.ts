@@ -1,4 +1,4 @@
-/** Every default that the reference and the JSON Schema show is the one that a template gets. */
+/** Documented defaults of the reference and the JSON Schema are those that a template gets. */
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { imageFilename } from "../../../src/artifact/names.js";

@@ -36,7 +36,7 @@ describe("a template and a variables file", () => {
     const bytes = encode(text);
     const template = await loadBytes(bytes, values);
     expect(template.description).toBe("Grüße 🚀");
-    // What `sha256sum` says of the file.
+    // Digest as computed by `sha256sum`.
     expect(template.digest).toBe(createHash("sha256").update(bytes).digest("hex"));
   });
 
@@ -72,7 +72,7 @@ describe("a template and a variables file", () => {
     await expect(variables).rejects.toMatchObject({ code: "VARIABLE_INVALID" });
   });
 
-  it("say where a mistake is, not counting the mark", async () => {
+  it("report the position of an error, not counting the mark", async () => {
     const broken = Buffer.concat([UTF8_MARK, utf8('{ "name": demo }')]);
     await expect(loadBytes(broken)).rejects.toMatchObject({
       lines: expect.arrayContaining([expect.stringMatching(/t\.json:1:11: not JSON/)]) as string[],

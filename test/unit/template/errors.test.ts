@@ -1,14 +1,14 @@
-/** What is said of templates that are wrong: exact texts, since they are all that a user has. */
+/** Errors of invalid templates: exact messages and positions, which are all that a user sees. */
 import { describe, expect, it } from "vitest";
 import { loadError, templateText } from "./support.js";
 
-/** `line:column` of a piece of the text, counted from 1. */
+/** Returns the position of an excerpt as `line:column`, counted from 1. */
 function placeOf(text: string, excerpt: string): string {
   const lines = text.slice(0, text.indexOf(excerpt)).split("\n");
   return `${lines.length}:${(lines.at(-1)?.length ?? 0) + 1}`;
 }
 
-/** Each problem with the piece of text that it is to point at. */
+/** Problems, each with the excerpt at its position. */
 const cases: { what: string; text: string; lines: [excerpt: string, message: string][] }[] = [
   {
     what: "text that is no JSON",

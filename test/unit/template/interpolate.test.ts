@@ -5,7 +5,7 @@ import { load, templateText } from "./support.js";
 const VARIABLES = { word: { default: "w" }, count: { default: 3 }, on: { default: false } };
 
 describe("references", () => {
-  it("are replaced in every text, and leave types alone where they are all of it", async () => {
+  it("are replaced in every string, and preserve the type where they are the whole value", async () => {
     const template = await load(
       templateText({
         version: "${name}.${var.count}",
@@ -24,7 +24,7 @@ describe("references", () => {
     });
   });
 
-  it("leave the shell's own in shell texts, and replace ours there too", async () => {
+  it("do not affect the shell's own in shell code, and are replaced there too", async () => {
     const template = await load(
       templateText({
         variables: VARIABLES,
@@ -57,7 +57,7 @@ describe("references", () => {
     expect(template.description).toBe("${var.x} and ${HOME}");
   });
 
-  it("name the place of an input, which --input and the environment can move", async () => {
+  it("are replaced by the path of an input, which --input and the environment can change", async () => {
     const text = templateText({
       inputs: { tree: { path: "files", env: "TREE" } },
       description: "${input.tree}",

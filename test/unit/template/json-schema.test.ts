@@ -4,7 +4,7 @@ import { templateJsonSchema } from "../../../src/template/json-schema.js";
 
 type Json = Record<string, unknown>;
 
-/** Every object inside a value. */
+/** Yields every object inside a value. */
 function* objectsIn(value: unknown): Generator<Json> {
   if (typeof value !== "object" || value === null) return;
   if (!Array.isArray(value)) yield value as Json;
@@ -32,7 +32,7 @@ describe("the JSON Schema", () => {
     for (const ref of refs) expect(definitions).toHaveProperty(ref.replace("#/$defs/", ""));
   });
 
-  it("accepts a reference where a number or a word is wanted", () => {
+  it("accepts a reference where a number or a keyword is expected", () => {
     const { cpus } = schema.properties?.["machine"]?.properties ?? {};
     expect(cpus).toMatchObject({
       anyOf: [{ type: "integer", minimum: 1 }, { $ref: "#/$defs/reference" }],

@@ -52,7 +52,7 @@ describe("--set", () => {
     expect(() => apply({ name: "demo", steps: [1, 2] }, text)).toThrow(message);
   });
 
-  it("replaces values before anything is checked, the last one winning", async () => {
+  it("replaces values before anything is checked; the last one counts", async () => {
     const overrides = ["machine.memory=1G", "machine.cpus=2", "machine.memory=2G"].map(
       parseOverride,
     );
@@ -95,7 +95,7 @@ describe("--set", () => {
     expect(valueAt(template, path)).toBe(value);
   });
 
-  it("decides for each of several by itself", async () => {
+  it("applies to each of several templates", async () => {
     const overrides = ["version=1.10", "machine.cpus=3", "steps[0].name=4"].map(parseOverride);
     const template = await load(templateText(STEPS), { overrides });
     expect(template).toMatchObject({ version: "1.10", machine: { cpus: 3 } });

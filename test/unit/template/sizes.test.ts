@@ -34,7 +34,7 @@ describe("readSize", () => {
   });
 });
 
-/** Every field of a template that is a size, with a number as Packer and others write it. */
+/** Every field that is a size, with a number as Packer and others write it. */
 describe("a template's sizes", () => {
   it.each([
     [

@@ -1,4 +1,4 @@
-/** A template's file in a folder of its own, loaded as a command would. */
+/** Loads a template's file in its own folder, as a command does. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,14 +13,14 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
-/** A folder that goes when the test ends. */
+/** Creates a folder that is removed when the test ends. */
 export async function makeFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "vmbuild-template-"));
   folders.push(folder);
   return folder;
 }
 
-/** The least that is a template, with more keys. */
+/** Returns a minimal template with additional keys. */
 export function templateText(more: Record<string, unknown> = {}): string {
   return JSON.stringify({
     name: "demo",
@@ -29,7 +29,7 @@ export function templateText(more: Record<string, unknown> = {}): string {
   });
 }
 
-/** Loads a text as `t.json`, with an environment that has nothing in it. */
+/** Loads a text as `t.json`, with an empty environment. */
 export async function load(text: string, options: LoadOptions = {}): Promise<Template> {
   const folder = await makeFolder();
   const path = join(folder, "t.json");
@@ -37,7 +37,7 @@ export async function load(text: string, options: LoadOptions = {}): Promise<Tem
   return loadTemplate(path, { environment: {}, ...options });
 }
 
-/** The error of a text that does not load, with the folder left out of its lines. */
+/** Returns the error of a text that does not load, without the folder in its lines. */
 export async function loadError(
   text: string,
   options: LoadOptions = {},

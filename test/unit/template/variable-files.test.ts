@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { load, makeFolder, templateText } from "./support.js";
 
-it("keeps the digits of a number that a variables file has for a text", async () => {
+it("preserves the digits of a number in a variables file for a string", async () => {
   const file = join(await makeFolder(), "values.json");
   await writeFile(file, '{ "release": 1.10, "cpus": 2.0, "plain": "1.10" }');
   const variables = { release: {}, cpus: { type: "number" }, plain: {} };

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { LoadOptions } from "../../../src/template/load.js";
 import { load, loadError, makeFolder, templateText } from "./support.js";
 
-/** A template whose description is the value of `x`. */
+/** Returns a template whose description is the value of `x`. */
 const withVariable = (declaration: Record<string, unknown>): string =>
   templateText({ variables: { x: declaration }, description: "${var.x}!" });
 
@@ -66,7 +66,7 @@ describe("a variable", () => {
     expect(error.lines).toEqual(['the default of x: "x": "c" is not one of "a"']);
   });
 
-  it("says where a file of values is wrong", async () => {
+  it("reports the position of an error in a file of values", async () => {
     const wrong = await valuesFile('{ "x" 1 }');
     const list = await valuesFile("[]");
     await expect(valueOf({}, { variableFiles: [wrong] })).rejects.toThrow(

@@ -1,4 +1,4 @@
-/** What a run looks at before a machine starts for its steps. */
+/** Checks of a run before a machine starts for its steps. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -19,7 +19,7 @@ function chosen(items: CacheItem[], limits = LIMITS, needed: string[] = []): str
 describe("what goes from the caches", () => {
   const items = [item("old", 31, 10), item("middle", 20, 60), item("new", 1, 60)];
 
-  it("is what was not used for long", () => {
+  it("is what was not used for a long time", () => {
     expect(chosen(items, { ...LIMITS, maxSize: 1000 })).toEqual(["old: not used for 31 days"]);
   });
 

@@ -24,7 +24,7 @@ function messages(): unknown[] {
 }
 
 describe("events.ndjson", () => {
-  it("has every event in order once it is closed, and is the user's own", async () => {
+  it("has every event in order once it is closed, and is private", async () => {
     const sink = createFileSink(path);
     for (let index = 0; index < 5000; index++) {
       sink.handle(
@@ -46,7 +46,7 @@ describe("events.ndjson", () => {
     expect(messages()).toEqual(["one", "two"]);
   });
 
-  it("has the story on disk at once, with the output before it", () => {
+  it("has other events than output on disk at once, after the output before them", () => {
     const sink = createFileSink(path);
     sink.handle(eventAt(0, output("last words")));
     sink.handle(eventAt(1, { type: "note", message: "it failed" }));
@@ -54,7 +54,7 @@ describe("events.ndjson", () => {
     void sink.close();
   });
 
-  it("gives up on a full disk, tells it once, and lets the build go on", async () => {
+  it("stops on a full disk with one warning, and lets the build continue", async () => {
     const errors: unknown[] = [];
     const sink = createFileSink("/dev/full", (error) => errors.push(error));
     for (let index = 0; index < 3; index++) {

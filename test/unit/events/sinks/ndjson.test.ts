@@ -1,11 +1,11 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { createNdjsonSink } from "../../../../src/events/sinks/ndjson.js";
-import { Kept, eventAt, output } from "../support.js";
+import { RecordingStream, eventAt, output } from "../support.js";
 
 describe("NDJSON", () => {
-  it("writes one object a line, in order, whatever is in it", async () => {
-    const stream = new Kept();
+  it("writes one object per line, in order, with any content", async () => {
+    const stream = new RecordingStream();
     const sink = createNdjsonSink(stream);
     const events = [
       eventAt(0, { type: "note", message: "two\nlines" }),
@@ -19,13 +19,13 @@ describe("NDJSON", () => {
     expect(stream.text.replaceAll("\n", "")).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028]/);
   });
 
-  it("shows what is not output at once", () => {
-    const stream = new Kept();
+  it("writes other events than output at once", () => {
+    const stream = new RecordingStream();
     createNdjsonSink(stream).handle(eventAt(0, { type: "note", message: "now" }));
     expect(stream.lines).toHaveLength(1);
   });
 
-  it("is quiet when the reader goes away", async () => {
+  it("is silent when the reader exits", async () => {
     const stream = new Writable({
       write: (_chunk, _encoding, done) =>
         done(Object.assign(new Error("EPIPE"), { code: "EPIPE" })),
@@ -39,7 +39,7 @@ describe("NDJSON", () => {
     expect(stream.destroyed).toBe(true);
   });
 
-  it("leaves output lines out, and says how many, when the reader is too slow", async () => {
+  it("omits output lines, and reports their number, when the reader is too slow", async () => {
     let held: (() => void) | undefined;
     let open = false;
     let text = "";

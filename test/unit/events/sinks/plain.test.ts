@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { createPlainSink } from "../../../../src/events/sinks/plain.js";
 import type { EventBody } from "../../../../src/events/types.js";
-import { Kept, eventAt, output, runStarted } from "../support.js";
+import { RecordingStream, eventAt, output, runStarted } from "../support.js";
 
 async function plain(
   events: readonly [number, EventBody, string?][],
   options: { color?: boolean; showBuild?: boolean } = {},
 ): Promise<string[]> {
-  const stream = new Kept();
+  const stream = new RecordingStream();
   const sink = createPlainSink({ stream, ...options });
   for (const [at, body, build] of events) sink.handle(eventAt(at, body, build));
   await sink.close();
@@ -21,7 +21,7 @@ function download(done: number, total: number | null): EventBody {
 const MIB = 2 ** 20;
 
 describe("plain lines", () => {
-  it("tell a build from first to last", async () => {
+  it("report a build from start to end", async () => {
     const lines = await plain([
       [0, runStarted()],
       [0, { type: "phase.started", phase: "inputs" }],
@@ -64,7 +64,7 @@ describe("plain lines", () => {
     ]);
   });
 
-  it("tell of failures, retries and pauses", async () => {
+  it("report failures, retries and pauses", async () => {
     const error = {
       code: "STEP_FAILED",
       exit: 7,
@@ -93,7 +93,7 @@ describe("plain lines", () => {
     ]);
   });
 
-  it("tell progress at each tenth, with rate and time left", async () => {
+  it("report progress at each tenth, with rate and time left", async () => {
     const events = Array.from({ length: 101 }, (_, index): [number, EventBody] => [
       index * 200,
       download(index * MIB, 100 * MIB),
@@ -115,7 +115,7 @@ describe("plain lines", () => {
     expect(lines[9]).toBe("00:20    base.qcow2 100% (100 MiB of 100 MiB, 5 MiB/s)");
   });
 
-  it("do not repeat the tenths of a fast task, and tell now and then without a total", async () => {
+  it("skip the tenths of a fast task, and report periodically without a total", async () => {
     const fast = Array.from({ length: 11 }, (_, index): [number, EventBody] => [
       index * 10,
       download(index, 10),
@@ -131,7 +131,7 @@ describe("plain lines", () => {
     ]);
   });
 
-  it("keep control characters of the guest to themselves, and colour only when asked", async () => {
+  it("remove control characters of the guest, and use colour only on request", async () => {
     const events: [number, EventBody][] = [
       [0, output("\u001b[31mred\u001b[0m\u0007\u001b]0;title\u0007 done")],
       [0, { type: "warning", message: "odd \u001b[2J name" }],

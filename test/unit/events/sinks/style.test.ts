@@ -11,7 +11,7 @@ const CODES = [
   ["cyan", 36, 39],
 ] as const;
 
-// Neither the test's own stdout nor the environment decides: the caller has.
+// The caller decides, not the test's own stdout or the environment.
 describe.each([
   ["", ""],
   ["1", ""],

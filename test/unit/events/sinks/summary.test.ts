@@ -28,7 +28,7 @@ const result: RunResult = {
 };
 
 describe("the summary of a build", () => {
-  it("tells times, own share, the image, and warnings once more", () => {
+  it("shows times, own share, the image, and all warnings", () => {
     const text = summarize([
       runStarted(),
       { type: "phase.finished", phase: "inputs", durationMs: 4200 },
@@ -64,7 +64,7 @@ describe("the summary of a build", () => {
     ]);
   });
 
-  it("is short when nothing had changed", () => {
+  it("is short when nothing has changed", () => {
     const finished = { type: "run.finished", durationMs: 120, ownMs: 120 } as const;
     const text = summarize([runStarted(), { ...finished, result: { ...result, upToDate: true } }]);
     expect(text).toMatch(/^demo 1\.0\.0 is up to date \(checked in 120ms\)\n\n {2}image /);
@@ -72,7 +72,7 @@ describe("the summary of a build", () => {
   });
 
   it.each([null, undefined, 7, "x", { artifact: [], hints: 3 }, { artifact: { size: "big" } }])(
-    "copes with a result of %j",
+    "accepts a result of %j",
     (odd) => {
       const finished = { type: "run.finished", durationMs: 1000, ownMs: 0, result: odd } as const;
       expect(summarize([runStarted(), finished])).toMatch(/^demo 1\.0\.0 built in 1s/);
@@ -94,7 +94,7 @@ describe("the report of a failure", () => {
     },
   };
 
-  it("tells code, message, last words, hint, log and run folder", () => {
+  it("shows code, message, last lines, hint, log and run folder", () => {
     expect(summarize([runStarted(), failed]).split("\n")).toEqual([
       "error: step one-context: install.sh failed with exit 3 [STEP_FAILED]",
       "  + install",
@@ -120,7 +120,7 @@ describe("the report of a failure", () => {
     expect(lines[3]).toMatch(/^error:/);
   });
 
-  it("says nothing of a run that has not ended", () => {
+  it("is empty for a run that has not ended", () => {
     expect(summarize([runStarted()])).toBe("");
   });
 });

@@ -3,7 +3,7 @@ import { createTerminalSink } from "../../../../src/events/sinks/terminal.js";
 import type { EventBody, Sink } from "../../../../src/events/types.js";
 import { START, Terminal, eventAt, output, runStarted } from "../support.js";
 
-// The clock and the redraw timer are the test's; everything else is real.
+// Only the clock and the redraw timer are fake.
 beforeEach(
   () => void vi.useFakeTimers({ now: START, toFake: ["setInterval", "clearInterval", "Date"] }),
 );
@@ -42,7 +42,7 @@ function failure(lines: readonly string[]): EventBody {
 }
 
 describe("the live terminal", () => {
-  it("keeps what is done and redraws what goes on, its time ticking", async () => {
+  it("retains what is done and redraws what is in progress, with running time", async () => {
     const { terminal, sink, emit, pass } = show();
     emit(runStarted());
     emit({ type: "phase.started", phase: "inputs" });
@@ -78,7 +78,7 @@ describe("the live terminal", () => {
     );
   });
 
-  it("hides the cursor only while it draws, and gives it back on close", async () => {
+  it("hides the cursor only while it draws, and shows it on close", async () => {
     const { terminal, sink, emit, pass } = show();
     expect(terminal.cursorShown).toBe(true);
     emit({ type: "phase.started", phase: "boot" });
@@ -91,7 +91,7 @@ describe("the live terminal", () => {
     expect(terminal.listenerCount("resize")).toBe(0);
   });
 
-  it("gives the cursor back when the process ends without closing", () => {
+  it("shows the cursor when the process ends without closing", () => {
     const { terminal, emit, pass } = show();
     const before = new Set(process.listeners("exit"));
     emit({ type: "phase.started", phase: "boot" });
@@ -166,7 +166,7 @@ describe("the live terminal", () => {
     emit(output("console ".repeat(12)));
     pass(100);
     terminal.columns = 50;
-    // What a terminal that reflows makes of the lines that are wider than it is now.
+    // A terminal that reflows wraps the lines that are wider than it is now.
     const reflowed = terminal.screen.split("\n").map((line) => Math.ceil(line.length / 50));
     terminal.text = "";
     terminal.emit("resize");
@@ -175,7 +175,7 @@ describe("the live terminal", () => {
     await sink.close();
   });
 
-  it("keeps warnings and notes whole and visible above the live area", () => {
+  it("shows complete warnings and notes above the live area", () => {
     const { terminal, emit, pass } = show(40);
     emit({ type: "phase.started", phase: "boot" });
     pass(100);
@@ -192,7 +192,7 @@ describe("the live terminal", () => {
     expect(terminal.screen).toMatch(/5s {2}boot/);
   });
 
-  it("rests while paused: last lines, how to go on, no ticking, a cursor", () => {
+  it("stops redrawing while paused: last lines, how to resume, a cursor", () => {
     const { terminal, emit, pass } = show();
     emit({ type: "step.started", ...step });
     for (let index = 0; index < 30; index++) emit(output(`line ${index}`));
@@ -218,7 +218,7 @@ describe("the live terminal", () => {
     expect(terminal.cursorShown).toBe(false);
   });
 
-  it("shows what was under way when a run fails, and last lines unless the error has them", () => {
+  it("shows what was in progress when a run fails, and last lines unless the error has them", () => {
     const quoted = show();
     const bare = show();
     for (const { emit } of [quoted, bare]) {
@@ -231,7 +231,7 @@ describe("the live terminal", () => {
     expect(bare.terminal.screen).toBe(" ✗      0s  connect\n            │ Kernel panic");
   });
 
-  it("lets no control character of a guest through", () => {
+  it("removes control characters of a guest", () => {
     const { terminal, emit, pass } = show();
     const evil = "\u001b[2J\u001b]0;title\u0007\u009b31m\u0008\u001bcred\ttext";
     emit({ type: "phase.started", phase: "boot", detail: evil });
@@ -243,11 +243,11 @@ describe("the live terminal", () => {
     emit({ type: "warning", message: evil, hint: evil });
     emit({ type: "step.failed", step: evil, index: 1, total: 1, durationMs: 1 });
     emit({ type: "paused", reason: evil, release: evil });
-    // The terminal of these tests throws at any that arrives.
+    // The terminal of these tests throws at any control character.
     expect(terminal.screen).toContain("text");
   });
 
-  it("draws ten times a second, however much is printed", () => {
+  it("draws ten times a second, regardless of the amount of output", () => {
     const { terminal, emit, pass } = show();
     emit({ type: "phase.started", phase: "boot" });
     terminal.writes = 0;

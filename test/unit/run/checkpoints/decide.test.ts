@@ -27,7 +27,7 @@ const chainOf = (...values: string[]): ManifestChain => ({
   steps: steps.map(({ name }, index): Manifest => ({ name, "action 1 run": values[index] ?? "" })),
 });
 
-/** A store as a run of this chain would have left it. */
+/** Creates a store as left by a run of this chain. */
 function storeOf(chain: ManifestChain, changes: Partial<Record<number, Partial<Checkpoint>>> = {}) {
   const checkpoints: Checkpoint[] = [];
   let parent = "";
@@ -55,7 +55,7 @@ function storeOf(chain: ManifestChain, changes: Partial<Record<number, Partial<C
   return { checkpoints, records: { root: chain.root } } as unknown as StoredCheckpoints;
 }
 
-it("keeps all steps of a build that did not change", async () => {
+it("caches all steps of an unchanged build", async () => {
   const chain = chainOf("a", "b", "c");
   const decision = await decide({
     chain,
@@ -69,7 +69,7 @@ it("keeps all steps of a build that did not change", async () => {
   expect(summarize(decision)).toBe("all 3 steps are cached");
 });
 
-it("goes on after the last step that did not change, and says what did", async () => {
+it("resumes after the last unchanged step, and reports what changed", async () => {
   const decision = await decide({
     chain: chainOf("a", "B", "c"),
     steps,
@@ -88,7 +88,7 @@ it("goes on after the last step that did not change, and says what did", async (
   );
 });
 
-it("does not need the states in between", async () => {
+it("does not need the checkpoints in between", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain);
   const only: StoredCheckpoints = { ...store, checkpoints: store.checkpoints.slice(3) };
@@ -109,7 +109,7 @@ it("runs everything when the machine or the base changed", async () => {
   expect(decision.steps[0]?.reason).toBe("machine.memory changed (768 MiB to 1024 MiB)");
 });
 
-it("obeys --from, --force and steps that are never kept", async () => {
+it("respects --from, --force and steps that are never cached", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain);
   const from = await decide({
@@ -136,7 +136,7 @@ it("obeys --from, --force and steps that are never kept", async () => {
     options: {},
   });
   expect([each.cachedSteps, each.steps[2]?.reason]).toEqual([2, '"cache": false']);
-  // Whichever of the two comes first.
+  // The first of the two counts.
   const both = await decide({
     chain,
     steps: never("one"),
@@ -147,12 +147,12 @@ it("obeys --from, --force and steps that are never kept", async () => {
   expect(both.cachedSteps).toBe(0);
 });
 
-it("follows a state that was changed by hand, and says so", async () => {
+it("resumes from a checkpoint that was modified with ssh --save, and reports it", async () => {
   const chain = chainOf("a", "b", "c");
   const store = storeOf(chain, { 2: { changedByHand: "nonce" } });
   const decision = await decide({ chain, steps, store, texts, options: {} });
   expect([decision.cachedSteps, decision.changedByHand]).toEqual([3, ["two"]]);
-  // Without that state, what was made on top of it is not this template's.
+  // Without that checkpoint, those of later steps are not valid for this template.
   const without = store.checkpoints.filter(({ index }) => index !== 2);
   const clean: StoredCheckpoints = { ...store, checkpoints: without };
   expect((await decide({ chain, steps, store: clean, texts, options: {} })).cachedSteps).toBe(1);

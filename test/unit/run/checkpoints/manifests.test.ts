@@ -1,4 +1,4 @@
-/** What the key of a step's checkpoint is made from. */
+/** Dependencies of the key of a step's checkpoint. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -8,7 +8,7 @@ import { makeFolder, templateText } from "../../template/support.js";
 
 const { signal } = new AbortController();
 
-/** The manifest of a template's only step, beside a file and a folder. */
+/** Returns the manifest of a template's only step, beside a file and a folder. */
 async function manifestOf(step: Record<string, unknown>, more: Record<string, unknown> = {}) {
   const folder = await makeFolder();
   await writeFile(join(folder, "file.txt"), "one\n", { mode: 0o644 });

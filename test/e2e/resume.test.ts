@@ -1,4 +1,4 @@
-/** States of other machines, of steps that work on the host, and of a disk that is full. */
+/** Resuming in other situations: UEFI, restarts, local actions, changed bases. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -32,7 +32,7 @@ const stepsRun = ({ stderr }: Ended): string[] =>
 
 const QUICK = { output: { compression: "none", checksums: ["sha256"] } };
 
-it("goes on in a UEFI guest of another suite, after its SSH server was taken apart", async () => {
+it("resumes a UEFI guest of another suite whose SSH server is broken", async () => {
   const document = (last: string) => ({
     name: "uefi",
     ...QUICK,
@@ -60,7 +60,7 @@ it("goes on in a UEFI guest of another suite, after its SSH server was taken apa
   expect(second.stderr).not.toContain("warning:");
 });
 
-it("restarts a resumed guest, and goes on after that", async () => {
+it("restarts a resumed guest, and resumes after that", async () => {
   const document = (word: string) => ({
     name: "again",
     ...QUICK,
@@ -89,13 +89,13 @@ it("restarts a resumed guest, and goes on after that", async () => {
   requireDone(two);
   expect(stepsRun(two)).toEqual(["restart"]);
   expect(two.stderr).toContain("| again\n");
-  // The checkpoint after a restart has a way in, too.
+  // The checkpoint after a restart accepts connections as well.
   const three = await sandbox.build(await sandbox.template(document("x")), "--until", "after")
     .ended;
   expect(stepsRun(three)).toEqual(["after"]);
 });
 
-it("runs local actions again, and notices what they make", async () => {
+it("reruns local actions, and detects changes of their files", async () => {
   const folder = join(sandbox.folder, "templates");
   await writeFile(join(folder, "source"), "one\n");
   const template = await sandbox.template({
@@ -131,14 +131,14 @@ it("runs local actions again, and notices what they make", async () => {
   expect(third.stderr).toContain("| two\n");
 });
 
-it("starts again from a base that changed on its server, and not when told to ask nobody", async () => {
+it("rebuilds from a base that changed on its server, except with --offline", async () => {
   const { signal } = new AbortController();
   const emit = (): void => {};
   const spec = bootstrapSpec({ suite: "bookworm", packages: [] });
   const { path } = await resolveBootstrap(spec, { signal, emit });
   const newer = join(sandbox.folder, "newer.qcow2");
   await copyFile(path, newer);
-  // A qcow2 image may be followed by anything.
+  // A qcow2 image may be followed by arbitrary data.
   await appendFile(newer, "a later version\n");
   const sha256 = async (file: string): Promise<string> =>
     (await exec("sha256sum", [file])).stdout.split(" ")[0] ?? "";
@@ -166,20 +166,20 @@ it("starts again from a base that changed on its server, and not when told to as
   expect(await explain()).toContain("step 1 runs: base changed");
 });
 
-/** What tells two builds of one template apart without being anybody's content. */
+/** Paths that differ between two builds of one template. */
 const OWN = [
-  // When it ran: journals, logs of logins and of packages.
+  // Times of the build: journals, logs of logins and of packages.
   /^var\/log\//,
-  // Caches with time stamps in them.
+  // Caches with time stamps.
   /^var\/cache\//,
-  // When the clock was last right, and what timers ran.
+  // Time of the last synchronisation, and of timers.
   /^var\/lib\/systemd\/(timesync|timers)\//,
-  // Leases and the like.
+  // DHCP leases and the like.
   /^var\/lib\/dhcp\//,
   /^var\/lib\/private/,
 ];
 
-/** Every file of an image's root file system: mode, owner, and what it holds. */
+/** Returns mode, owner and content of every file of an image's root file system. */
 async function contentOf(image: string, scratch: string): Promise<Map<string, string>> {
   const raw = join(scratch, "disk.raw");
   const tree = join(scratch, "tree");

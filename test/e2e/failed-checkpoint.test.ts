@@ -1,4 +1,4 @@
-/** A failure can be walked into, and a state that was saved long ago is brought up to date. */
+/** Opening the checkpoint of a failed step, and refreshing the guest of an old one. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -22,7 +22,7 @@ beforeAll(async () => {
           {
             run: [
               "echo before >/root/state",
-              // The guest believes that it is months ago, as one out of an old state does.
+              // Sets the guest's clock back, as it would be in an old checkpoint.
               "date -s '2020-02-03 04:05:06'",
             ],
           },
@@ -53,25 +53,25 @@ afterAll(() => sandbox[Symbol.asyncDispose]());
 
 const inside = (...args: string[]): Promise<Ended> => sandbox.vmbuild("ssh", "broken", ...args);
 
-it("keeps the machine as it failed, and leaves no process", async () => {
+it("saves a checkpoint of the failed step, and leaves no process", async () => {
   expect(failed.exitCode).toBe(7);
   expect(failed.stderr).toContain("vmbuild ssh broken");
   expect(failed.stderr).toContain("vmbuild run broken --retry");
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("opens it: what ran is running, what was in memory is there", async () => {
-  const look = await inside(
+it("opens it with its processes and memory", async () => {
+  const inspected = await inside(
     "--",
     "cat /dev/shm/trace /root/state; pgrep -x sleep -a | grep -c 98765; exit 5",
   );
-  expect(look.exitCode).toBe(5);
-  expect(look.stdout).toBe("in-memory\nbefore\ntried\n1\n");
-  expect(look.stderr).toContain("as it failed in step breaks");
+  expect(inspected.exitCode).toBe(5);
+  expect(inspected.stdout).toBe("in-memory\nbefore\ntried\n1\n");
+  expect(inspected.stderr).toContain("as it failed in step breaks");
   expect(await processesOf(sandbox.folder)).toEqual([]);
 });
 
-it("changes nothing by looking, unless asked to", async () => {
+it("discards changes, except with --save", async () => {
   await inside("--", "echo looked >>/root/state");
   expect((await inside("--", "cat /root/state")).stdout).toBe("before\ntried\n");
   expect((await inside("--save", "--", "echo mended >>/root/state")).exitCode).toBe(0);
@@ -83,21 +83,21 @@ it("changes nothing by looking, unless asked to", async () => {
   expect(unknown.stderr).toContain("Its checkpoints are past");
 });
 
-it("gives a resumed guest the time, and random bytes of its own", async () => {
+it("sets the clock of a resumed guest, and reseeds its random numbers", async () => {
   const command =
     "date +%s; head -c 16 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/uuid";
-  const looks = [
+  const results = [
     await inside("--step", "past", "--", command),
     await inside("--step", "past", "--", command),
   ];
-  const [one = [], other = []] = looks.map(({ stdout }) => stdout.trim().split("\n"));
+  const [one = [], other = []] = results.map(({ stdout }) => stdout.trim().split("\n"));
   expect(one).toHaveLength(3);
   expect(Math.abs(Number(one[0]) - Date.now() / 1000)).toBeLessThan(300);
   expect(one[1]).not.toBe(other[1]);
   expect(one[2]).not.toBe(other[2]);
 });
 
-it("tries the failed step again from the state before it", async () => {
+it("retries the failed step from the checkpoint before it", async () => {
   const retried = await sandbox.build(template, "--retry", "--var", "good=yes").ended;
   requireDone(retried);
   expect(retried.stderr).toContain("step [1/3] past cached");
