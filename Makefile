@@ -20,7 +20,7 @@ PASSWORD ?=
 test: export VMBUILD_ENDPOINT := $(value ENDPOINT)
 test: export VMBUILD_PASSWORD := $(value PASSWORD)
 # Which test projects run, and on which other versions of Node.js.
-PROJECTS ?= unit integration e2e package
+PROJECTS ?= unit integration system e2e package
 NODES ?= 22 24
 # How often each contender of the bench has its turn, and which parts of it run: bench/README.md.
 ROUNDS ?= 3

@@ -32,6 +32,16 @@ export default defineConfig({
         },
       },
       {
+        // Root file systems of Debian, made by mmdebstrap and entered without a machine.
+        test: {
+          name: "system",
+          include: ["test/system/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+        },
+      },
+      {
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
