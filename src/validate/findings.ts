@@ -33,6 +33,18 @@ export class Collector implements Findings {
     this.warnings.push(this.template.describeProblem({ path, message }));
   }
 
+  /** Returns an empty collector for the same template, for checks that run in parallel. */
+  fork(): Collector {
+    return new Collector(this.template, this.signal);
+  }
+
+  /** Appends the findings of another collector. */
+  add({ problems, warnings, notes }: Findings): void {
+    this.problems.push(...problems);
+    this.warnings.push(...warnings);
+    for (const note of notes) this.note(note);
+  }
+
   /** Adds a note once, because ten scripts may wait for the same input. */
   note(message: string): void {
     if (!this.notes.includes(message)) this.notes.push(message);

@@ -15,19 +15,30 @@ import { checkSyntax } from "./syntax.js";
 /** Number of programs that run at the same time. */
 const CONCURRENCY = 4;
 
+/** Check that reports to a collector of its own. */
+type Check = (collector: Collector) => Promise<void>;
+
 /** Checks all steps, a few at a time. Findings are reported in the order of the template. */
 export async function checkSteps(collector: Collector): Promise<void> {
   const actions = placedActions(collector.template);
-  const works = collector.template.steps.flatMap((step, index) => [
-    ...actions.filter((action) => action.step === index).flatMap((one) => checksOf(collector, one)),
-    ...step.verify.map((text, number) => () => {
+  const checks = collector.template.steps.flatMap((step, index) => [
+    ...actions
+      .filter((action) => action.step === index)
+      .flatMap((one) => checksOf(collector.template, one)),
+    ...step.verify.map((text, number): Check => {
       const place = ["steps", index, "verify", number];
-      return checkText(collector, place, { key: [], text, parts: [text], shell: "/bin/sh" });
+      const checked = { key: [], text, parts: [text], shell: "/bin/sh" };
+      return (own) => checkText(own, place, checked);
     }),
   ]);
-  for (let at = 0; at < works.length; at += CONCURRENCY) {
+  for (let at = 0; at < checks.length; at += CONCURRENCY) {
     collector.signal.throwIfAborted();
-    await Promise.all(works.slice(at, at + CONCURRENCY).map((work) => work()));
+    const batch = checks.slice(at, at + CONCURRENCY).map(async (check) => {
+      const own = collector.fork();
+      await check(own);
+      return own;
+    });
+    for (const own of await Promise.all(batch)) collector.add(own);
   }
 }
 
@@ -73,7 +84,7 @@ export async function checkSources(collector: Collector, from: number, to: numbe
   for (const placed of placedActions(collector.template)) {
     if (placed.step < from || placed.step >= to) continue;
     const scripts: LocalSource[] = [];
-    for (const source of sourcesOf(collector, placed)) {
+    for (const source of sourcesOf(collector.template, placed)) {
       const there = await checkSource(collector, placed, source);
       if (there && source.script) scripts.push(source);
     }
@@ -102,26 +113,27 @@ function placedActions({ steps }: Template): PlacedAction[] {
   );
 }
 
-const sourcesOf = ({ template }: Collector, { action }: PlacedAction): readonly LocalSource[] =>
-  action.type.sources(action.value as never, template.folder);
+const sourcesOf = ({ folder }: Template, { action }: PlacedAction): readonly LocalSource[] =>
+  action.type.sources(action.value as never, folder);
 
-function checksOf(collector: Collector, placed: PlacedAction): (() => Promise<void>)[] {
+function checksOf(template: Template, placed: PlacedAction): Check[] {
   const { place, action } = placed;
   return [
-    ...sourcesOf(collector, placed).map((source) => async () => {
+    ...sourcesOf(template, placed).map((source): Check => async (collector) => {
       if (await checkSource(collector, placed, source)) {
         await checkScript(collector, placed, source);
       }
     }),
-    async () => {
-      const { folder } = collector.template;
-      for (const message of await action.type.warnings(action.value as never, folder)) {
+    async (collector) => {
+      for (const message of await action.type.warnings(action.value as never, template.folder)) {
         collector.warning([...place, action.type.name], message);
       }
     },
-    ...action.type
-      .shellTexts(action.value as never)
-      .map((text) => () => checkText(collector, place, text)),
+    ...action.type.shellTexts(action.value as never).map(
+      (text): Check =>
+        (collector) =>
+          checkText(collector, place, text),
+    ),
   ];
 }
 
