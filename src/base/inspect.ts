@@ -13,6 +13,7 @@ import { HEAD_BYTES } from "../inputs/read-at.js";
 import { readBaseImage } from "./base.js";
 import { findConvertedImage } from "./disk-image.js";
 import { checkForeign } from "./foreign.js";
+import { contentOf } from "./layer.js";
 import { chooseMember } from "./member.js";
 import { foreignFormat, isUsableAsIs, recognizeBase, refuseOtherContent } from "./recognize.js";
 import type { BaseFile } from "./recognize.js";
@@ -79,7 +80,7 @@ async function inspectCompressed(
   const { what } = context;
   const content = await readBeginning(path, by, context);
   if (content.kind !== "archive") {
-    refuseOtherContent(content, `The content of ${what.replace(/^The /, "the ")}`);
+    refuseOtherContent(content, contentOf(what));
     return {};
   }
   // tar recognizes the other compressions itself.

@@ -14,3 +14,10 @@ export interface Layer {
   /** Absolute paths of files that contain data of the image. */
   readonly extents: readonly string[];
 }
+
+const CONTENT_OF = "The content of ";
+
+/** Names what a compressed file contains, as the subject of a message; nested names stay short. */
+export function contentOf(what: string): string {
+  return what.startsWith(CONTENT_OF) ? what : `${CONTENT_OF}${what.replace(/^The /, "the ")}`;
+}

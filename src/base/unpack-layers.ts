@@ -14,6 +14,7 @@ import { openArchive } from "../inputs/open-archive.js";
 import { writeProgramOutput, UNPACKERS } from "../inputs/program-output.js";
 import type { WrittenExtent } from "../inputs/program-output.js";
 import { createProgress } from "../inputs/progress.js";
+import { contentOf } from "./layer.js";
 import type { Layer } from "./layer.js";
 import { chooseMember } from "./member.js";
 
@@ -118,8 +119,7 @@ async function unpackLayer(layer: Layer, number: number, context: UnpackContext)
   const inner = await recognizeFile(folder);
   // A tar.xz file is named as the archive itself; for other content the message says that it is
   // inside.
-  const isNamed = inner.kind === "archive" || layer.what.startsWith("The content of ");
-  const what = isNamed ? layer.what : `The content of ${layer.what.replace(/^The /, "the ")}`;
+  const what = inner.kind === "archive" ? layer.what : contentOf(layer.what);
   return { path: folder, name, what, content: inner, isTemporary: true, extents: [] };
 }
 
