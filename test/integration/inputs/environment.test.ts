@@ -1,15 +1,13 @@
 /** The environment of downloads: proxies, other processes, full disks, signatures. */
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa, execaSync } from "execa";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { resolveInput } from "../../../src/inputs/inputs.js";
-import { listenOnLoopback } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
+import { startProxy } from "../../support/proxy-server.js";
 import { errorOf, sha256Of, sha256OfFile, specsOf, useDownloads } from "../../support/inputs.js";
 import type { InputsSandbox } from "../../support/inputs.js";
 
@@ -26,39 +24,20 @@ const spec = specsOf(content);
 
 describe("a proxy in the environment", () => {
   it("carries the download, unless NO_PROXY leaves the host out", async () => {
-    const seen: string[] = [];
-    const proxy = createServer((request, response) => {
-      seen.push(request.url ?? "");
-      const target = new URL(request.url ?? "");
-      const to = httpRequest(
-        { host: "127.0.0.1", port: target.port, path: target.pathname, headers: request.headers },
-        (answer) => {
-          response.writeHead(answer.statusCode ?? 500, answer.headers);
-          answer.pipe(response);
-        },
-      );
-      request.pipe(to);
-    });
-    const port = await listenOnLoopback(proxy);
+    await using proxy = await startProxy();
     for (const name of ["http_proxy", "https_proxy", "no_proxy"]) vi.stubEnv(name, undefined);
-    vi.stubEnv("HTTP_PROXY", `http://127.0.0.1:${port}`);
+    vi.stubEnv("HTTP_PROXY", `http://${proxy.host}`);
     vi.stubEnv("NO_PROXY", "");
-    try {
-      server.serve("/a", content);
-      // A name that only the proxy resolves.
-      const url = `${server.origin.replace("127.0.0.1", "files.invalid")}/a`;
-      const resolved = await resolveInput("x", spec(url), sandbox.context());
-      expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
-      expect(seen).toEqual([url]);
+    server.serve("/a", content);
+    // A name that only the proxy resolves.
+    const url = `${server.origin.replace("127.0.0.1", "files.invalid")}/a`;
+    const resolved = await resolveInput("x", spec(url), sandbox.context());
+    expect(await sha256OfFile(resolved.path)).toBe(sha256Of(content));
+    expect(proxy.seen).toEqual([`GET ${url}`]);
 
-      vi.stubEnv("NO_PROXY", "127.0.0.1");
-      await resolveInput("y", spec(`${server.origin}/a`), sandbox.context());
-      expect(seen).toHaveLength(1);
-    } finally {
-      proxy.closeAllConnections();
-      proxy.close();
-      await once(proxy, "close");
-    }
+    vi.stubEnv("NO_PROXY", "127.0.0.1");
+    await resolveInput("y", spec(`${server.origin}/a`), sandbox.context());
+    expect(proxy.seen).toHaveLength(1);
   });
 });
 
