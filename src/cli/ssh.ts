@@ -4,9 +4,10 @@ import { findRunning } from "../builds/running.js";
 import type { ReachableRun } from "../builds/running.js";
 import { sendRelease } from "../builds/control.js";
 import { connectOnce, AttemptFailure } from "../guest/connection.js";
-import type { Connection } from "../guest/connection.js";
+import type { Connection, SshTarget } from "../guest/connection.js";
+import { buildTarget } from "../guest/build-target.js";
+import { hostKeyOf, loginOf } from "../run/access.js";
 import { loadKeys } from "../seed/keys.js";
-import type { BuildKeys } from "../seed/keys.js";
 import { STAGE_HINTS } from "../guest/readiness.js";
 import { attachTerminal } from "../guest/terminal.js";
 import { VmbuildError } from "../errors.js";
@@ -44,7 +45,9 @@ export async function ssh(
   if (flags.release && words.length === 0) return release(record);
   const { sshPort, secondPort, user } = record.machine;
   const keys = await loadKeys(record.machine.keys);
-  const connection = await connectToAny([secondPort, sshPort], user, keys);
+  const rescue = secondPort === undefined ? [] : [buildTarget(secondPort, user, keys)];
+  const own = { port: sshPort, login: loginOf({ user }, keys), hostKey: hostKeyOf({}, keys) };
+  const connection = await connectToAny([...rescue, own]);
   const command = words.length > 0 ? words.join(" ") : undefined;
   let exitCode: number;
   try {
@@ -60,18 +63,13 @@ export async function ssh(
 }
 
 /**
- * Connects to the first port that accepts the login: the rescue SSH server, then the guest's own.
+ * Connects to the first server that accepts the login: the rescue SSH server, then the guest's own.
  */
-async function connectToAny(
-  ports: readonly (number | undefined)[],
-  user: string,
-  keys: BuildKeys,
-): Promise<Connection> {
+async function connectToAny(targets: readonly SshTarget[]): Promise<Connection> {
   let last: unknown;
-  for (const port of ports) {
-    if (port === undefined) continue;
+  for (const target of targets) {
     try {
-      return await connectOnce({ port, user, keys }, CONNECT_MS, AbortSignal.timeout(CONNECT_MS));
+      return await connectOnce(target, CONNECT_MS, AbortSignal.timeout(CONNECT_MS));
     } catch (error) {
       last = error;
     }

@@ -4,8 +4,9 @@ import type { Socket } from "node:net";
 import { NodeSSH } from "node-ssh";
 import type { Client } from "ssh2";
 import { VmbuildError, messageOf } from "../errors.js";
-import { publicBlob } from "../seed/keys.js";
-import type { BuildKeys } from "../seed/keys.js";
+import type { HostKeyVerifier } from "./host-key.js";
+import { authMethods } from "./login.js";
+import type { Login } from "./login.js";
 
 /** Stages of an attempt, in order. */
 export const STAGES = ["listener", "banner", "handshake", "authentication"] as const;
@@ -13,16 +14,12 @@ export const STAGES = ["listener", "banner", "handshake", "authentication"] as c
 /** One of {@link STAGES}. */
 export type Stage = (typeof STAGES)[number];
 
-/** Address, user and keys of an SSH connection. */
+/** Address, login and expected host key of an SSH connection. */
 export interface SshTarget {
   /** Port on 127.0.0.1. */
   readonly port: number;
-  readonly user: string;
-  readonly keys: BuildKeys;
-  /**
-   * Accepts or rejects the host key in place of the pinned one, for a guest that creates its own.
-   */
-  readonly trusts?: (key: Buffer) => boolean;
+  readonly login: Login;
+  readonly hostKey: HostKeyVerifier;
 }
 
 /** Failed attempt. `stage` is the stage that was not passed. */
@@ -60,19 +57,6 @@ function openSocket(port: number): Promise<Socket> {
   });
 }
 
-function hostKeyError(key: Buffer, pinned: string): VmbuildError {
-  return new VmbuildError(
-    "GUEST_HOST_KEY",
-    "The SSH server presented a host key other than the one that this build created",
-    {
-      lines: [`expected  ssh-ed25519 ${pinned}`, `found     ${key.toString("base64")}`],
-      hint:
-        "Check that the base runs cloud-init with the " +
-        "NoCloud data source, and that no other program uses the port.",
-    },
-  );
-}
-
 function failureOf(error: unknown, { stage, banner }: Progress): AttemptFailure {
   const level =
     typeof error === "object" && error !== null && "level" in error ? error.level : undefined;
@@ -84,7 +68,7 @@ function failureOf(error: unknown, { stage, banner }: Progress): AttemptFailure 
 /** Progress of an attempt. */
 interface Progress {
   stage: Stage;
-  wrongKey?: VmbuildError;
+  wrongKey?: VmbuildError | undefined;
   /**
    * Banner that the server sends before authentication; it may say why it refuses (RFC 4252, 5.4).
    */
@@ -108,7 +92,6 @@ export async function connectOnce(
   signal.throwIfAborted();
   const onAbort = (): void => void socket.destroy();
   signal.addEventListener("abort", onAbort, { once: true });
-  const pinned = publicBlob(target.keys.host);
   const ssh = new NodeSSH();
   const progress: Progress = { stage: "listener" };
   const giveUp = (stage: Stage, reason: string): void => {
@@ -127,16 +110,15 @@ export async function connectOnce(
   try {
     const connecting = ssh.connect({
       sock: socket,
-      username: target.user,
-      privateKey: target.keys.client.private,
+      username: target.login.user,
+      authHandler: authMethods(target.login, (reason) => giveUp("authentication", reason)),
       readyTimeout: 0,
       keepaliveInterval: KEEPALIVE_INTERVAL_MS,
       keepaliveCountMax: KEEPALIVE_COUNT,
       hostVerifier: (key: Buffer) => {
         progress.stage = "authentication";
-        if (target.trusts?.(key) ?? key.toString("base64") === pinned) return true;
-        progress.wrongKey = hostKeyError(key, pinned);
-        return false;
+        progress.wrongKey = target.hostKey.refuse(key);
+        return progress.wrongKey === undefined;
       },
     });
     const client = ssh.connection;
@@ -144,6 +126,7 @@ export async function connectOnce(
     // connection reset would end the process.
     client?.on("error", () => {});
     client?.on("banner", (text) => (progress.banner = text.trim()));
+    client?.on("change password", () => giveUp("authentication", "the password has expired"));
     await connecting;
     if (!client) throw new AttemptFailure("handshake", "the connection closed at once");
     return watch(client);

@@ -5,12 +5,13 @@ import type { Emit } from "../events/types.js";
 import { formatDuration } from "../host/format.js";
 import { AttemptFailure, connectOnce } from "./connection.js";
 import type { Connection, SshTarget, Stage } from "./connection.js";
+import { describeLogin } from "./login.js";
 
 /** Explanation of each stage that a guest may fail to pass. */
 export const STAGE_HINTS: Record<Stage, { problem: string; hint: string }> = {
   listener: {
-    problem: "nothing listens on the guest's port 22",
-    hint: "Check on the console whether the base starts an SSH server.",
+    problem: "nothing listens on the guest's SSH port",
+    hint: "Check on the console whether the base starts an SSH server, and that ssh.port is its port.",
   },
   banner: {
     problem: "the guest does not answer on the network",
@@ -18,11 +19,11 @@ export const STAGE_HINTS: Record<Stage, { problem: string; hint: string }> = {
   },
   handshake: {
     problem: "the SSH handshake does not complete",
-    hint: "Increase ssh.timeout for a very slow guest, and check that port 22 is used by an SSH server.",
+    hint: "Increase ssh.timeout for a very slow guest, and check that an SSH server uses ssh.port.",
   },
   authentication: {
-    problem: "the guest rejects the build's key",
-    hint: "Check ssh.user, and that cloud-init installs the key for that user.",
+    problem: "the guest rejects the login",
+    hint: "Check ssh.user, and that cloud-init installs the key for that user; or give ssh.password or ssh.privateKey.",
   },
 };
 
@@ -169,10 +170,11 @@ class ReadinessWait {
     }
     this.#refusedSince ??= performance.now();
     if (performance.now() - this.#refusedSince < AUTHENTICATION_GRACE_MS) return;
-    const { user } = this.#options.target;
+    const { login } = this.#options.target;
+    const time = formatDuration(AUTHENTICATION_GRACE_MS);
     throw new VmbuildError(
       "GUEST_AUTH",
-      `The guest has rejected the build's key for the user ${user} for ${formatDuration(AUTHENTICATION_GRACE_MS)}`,
+      `The guest has rejected ${describeLogin(login)} for the user ${login.user} for ${time}`,
       { cause: failure, lines: [`last response: ${failure.message}`] },
     );
   }

@@ -109,11 +109,11 @@ ${forEachHome(`
 /**
  * Returns the last command before poweroff: it removes the rule that lets the build's user become
  * root without a password, which all earlier commands needed.
- * @param hasUserData true when the template has user-data: the rules that cloud-init wrote for
- *   its users are then kept, and only the build's own rule is removed.
+ * @param usesOwnRule true when the build installed a rule of its own, beside rules of the base or
+ *   of user-data; only that rule is then removed.
  */
-export function lastCommand(hasUserData: boolean): string {
-  return `rm -f ${hasUserData ? SUDO_RULE : "/etc/sudoers.d/90-cloud-init-users"}`;
+export function lastCommand(usesOwnRule: boolean): string {
+  return `rm -f ${usesOwnRule ? SUDO_RULE : "/etc/sudoers.d/90-cloud-init-users"}`;
 }
 
 /** Result of sealing. */

@@ -5,6 +5,8 @@ import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Connection } from "../guest/connection.js";
 import type { BuildKeys } from "../seed/keys.js";
+import { buildTarget } from "../guest/build-target.js";
+import { LearnedHostKey } from "../guest/host-key.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import { GUEST_MAC } from "../machine/argv.js";
 import { readConsoleTail } from "../machine/console.js";
@@ -52,15 +54,6 @@ export interface StartableOverlay {
   readonly shape: MachineShape;
   readonly firmware: MachineFiles["firmware"];
   readonly instanceId: string;
-}
-
-/**
- * Trusts the first host key and no other. The guest has created it, so it cannot be known before;
- * the port leads to this machine only.
- */
-function trustOnFirstUse(): (key: Buffer) => boolean {
-  let known: Buffer | undefined;
-  return (key) => (known ??= key).equals(key);
 }
 
 async function requireFreePorts(forwards: readonly Forward[]): Promise<void> {
@@ -133,7 +126,9 @@ export async function startImage(
     emit,
     signal,
   });
-  const target = { port: machine.sshPort, user: "root", keys };
+  const own = buildTarget(machine.sshPort, "root", keys);
+  // Without a seed, the image creates a host key of its own.
+  const target = options.seed ? own : { ...own, hostKey: new LearnedHostKey() };
   return {
     machine,
     console,
@@ -141,7 +136,7 @@ export async function startImage(
     startedAt,
     async connect(timeoutMs) {
       const connection = await waitUntilReady({
-        target: options.seed ? target : { ...target, trusts: trustOnFirstUse() },
+        target,
         timeoutMs,
         emit,
         signal: AbortSignal.any([signal, machine.death]),

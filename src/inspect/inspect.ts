@@ -137,6 +137,7 @@ async function argumentList(template: Template, shape: MachineShape): Promise<st
     console: runPaths(build, RUN_ID).console,
     qmpSocket: join(await likelyRuntimeFolder(), `${RUN_ID}.qmp`),
     sshPort: ANY_PORT,
+    guestSshPort: template.ssh.port,
     ...(shape.firmware === "uefi"
       ? { firmware: { code, variables: build.firmwareVariables } }
       : {}),

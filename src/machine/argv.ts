@@ -81,7 +81,7 @@ function network(shape: MachineShape, files: MachineFiles): string[] {
   const start = files.guestAddress === undefined ? "" : `dhcpstart=${files.guestAddress},`;
   return [
     "-netdev",
-    `user,id=net,${restrict}${start}hostfwd=tcp:127.0.0.1:${files.sshPort}-:22${forwards}`,
+    `user,id=net,${restrict}${start}hostfwd=tcp:127.0.0.1:${files.sshPort}-:${files.guestSshPort ?? 22}${forwards}`,
     // No option ROM: iPXE would only delay the boot from disk.
     ...["-device", `virtio-net-pci,netdev=net,mac=${GUEST_MAC},romfile=`],
   ];

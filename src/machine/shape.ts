@@ -52,6 +52,8 @@ export interface MachineFiles {
   readonly console: string;
   /** Port on 127.0.0.1 that is forwarded to the guest's port 22. */
   readonly sshPort: number;
+  /** Port of the guest's own SSH server; 22 unless given. */
+  readonly guestSshPort?: number;
   /** Further ports on 127.0.0.1 that are forwarded to the guest. */
   readonly forwards?: readonly { readonly host: number; readonly guest: number }[];
   /** Address of the guest in 10.0.2.0/24, to which ports are forwarded; 10.0.2.15 unless given. */

@@ -3,11 +3,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { RESCUE_SSH_PORT, startRescueSshd } from "../guest/rescue-sshd.js";
+import { LearnedHostKey } from "../guest/host-key.js";
+import { grantLogin } from "../guest/grant-login.js";
 import { firstConnection } from "../guest/first-connection.js";
 import { Guest } from "../guest/guest.js";
 import { waitForCloudInit } from "../guest/cloud-init.js";
 import { waitUntilReady } from "../guest/readiness.js";
-import type { Connection } from "../guest/connection.js";
+import { connectOnce } from "../guest/connection.js";
+import type { Connection, SshTarget } from "../guest/connection.js";
+import { saveLearnedHost } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { writeFileAtomic } from "../host/files.js";
 import { runtimeFolder } from "../host/paths.js";
@@ -17,8 +21,12 @@ import { launchMachine } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import type { Control } from "../builds/control.js";
 import type { RunContext, ContextWith } from "./context.js";
+import { hasOwnCredentials } from "../requirements/login.js";
+import type { LoginPlan } from "../requirements/login.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
+import { guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
+import type { SshAccess } from "./access.js";
 import type { Prepared } from "./prepare.js";
 
 /**
@@ -43,6 +51,7 @@ export async function bootMachine(
         disk: work.disk,
         readOnlyDisks: [work.seed],
         console: run.console,
+        guestSshPort: template.ssh.port,
         ...(firmware ? { firmware } : {}),
       },
       runtimeFolder: await runtimeFolder(),
@@ -80,17 +89,6 @@ export async function bootMachine(
   }
 }
 
-/** Data needed to connect to a machine's guest over SSH. */
-export interface SshAccess {
-  readonly machine: RunningMachine;
-  readonly keys: BuildKeys;
-  readonly user: string;
-  readonly console: string;
-  readonly emit: Emit;
-  /** Aborts when the run is cancelled or the machine dies. */
-  readonly signal: AbortSignal;
-}
-
 /**
  * Drops a connection when the machine is reset: SSH would otherwise wait for a guest that no longer
  * knows the connection.
@@ -111,10 +109,9 @@ export async function connectSsh(
   access: SshAccess,
   timeoutMs: number,
   signal: AbortSignal,
-  port: number = access.machine.sshPort,
+  target: SshTarget = guestServer(access),
 ): Promise<Connection> {
-  const { machine, user, keys, emit, console } = access;
-  const target = { port, user, keys };
+  const { machine, emit, console } = access;
   const connection = await waitUntilReady({
     target,
     timeoutMs,
@@ -144,7 +141,7 @@ export const RESTORED_TIMEOUT_MS = 120_000;
  * @throws {VmbuildError} the error of the guest's own server when neither answers.
  */
 export function connectSshRestored(access: SshAccess, timeoutMs: number): Promise<Connection> {
-  const { machine, signal, emit } = access;
+  const { signal, emit } = access;
   // The stages of both attempts would be mixed up in the output; only the rescue server's are
   // shown.
   const quiet: Emit = (event) => (event.type === "guest.stage" ? undefined : emit(event));
@@ -153,20 +150,25 @@ export function connectSshRestored(access: SshAccess, timeoutMs: number): Promis
     return connectSsh({ ...access, emit: quiet }, timeoutMs, either);
   };
   const viaRescueSshd = (either: AbortSignal): Promise<Connection> =>
-    connectSsh(
-      access,
-      Math.min(timeoutMs, RESCUE_SSHD_TIMEOUT_MS),
-      either,
-      machine.ports.get(RESCUE_SSH_PORT),
-    );
+    connectSsh(access, Math.min(timeoutMs, RESCUE_SSHD_TIMEOUT_MS), either, rescueServer(access));
   return firstConnection([viaGuestSshd, viaRescueSshd], signal);
 }
 
-function sshAccessOf(context: RunContext, machine: RunningMachine, keys: BuildKeys): SshAccess {
-  const { template, workspace, emit, options } = context;
+/** Login and keys of a run. */
+interface RunLogin {
+  readonly plan: LoginPlan;
+  readonly keys: BuildKeys;
+}
+
+function sshAccessOf(
+  { workspace, emit, options }: ContextWith<"workspace" | "emit" | "options">,
+  machine: RunningMachine,
+  { plan, keys }: RunLogin,
+): SshAccess {
   const signal = AbortSignal.any([options.signal, machine.death]);
   const { console } = workspace.run;
-  return { machine, keys, user: template.ssh.user, console, emit, signal };
+  const [login, hostKey] = [loginOf(plan, keys), hostKeyOf(plan, keys)];
+  return { machine, keys, login, hostKey, console, emit, signal };
 }
 
 function createGuest(
@@ -174,7 +176,8 @@ function createGuest(
   access: SshAccess,
   connection: Connection,
 ): Guest {
-  const { machine, user, keys, signal } = access;
+  const { machine, keys, login, signal } = access;
+  const { user } = login;
   return new Guest({
     connection,
     connect: (timeoutMs, either) => connectSsh(access, timeoutMs, either),
@@ -189,24 +192,43 @@ function createGuest(
 }
 
 /**
- * Waits until the guest is ready, including cloud-init where the template has user-data.
+ * Waits until the guest is ready, including cloud-init where the template has user-data. A guest
+ * that let the build in by the template's credentials gets the build's key.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
  */
 export async function connectGuest(
   context: RunContext,
   machine: RunningMachine,
-  keys: BuildKeys,
+  login: RunLogin,
 ): Promise<Guest> {
-  const { template, emit } = context;
-  const access = sshAccessOf(context, machine, keys);
+  const { template, emit, workspace } = context;
+  const access = sshAccessOf(context, machine, login);
   return context.phase("connect", async () => {
     const connection = await connectSsh(access, template.ssh.timeout, access.signal);
+    const learned = access.hostKey instanceof LearnedHostKey ? access.hostKey.known : undefined;
+    if (learned !== undefined) await saveLearnedHost(learned, workspace.work.keys);
     const guest = createGuest(context, access, connection);
+    if (hasOwnCredentials(login.plan)) await addBuildKey(access, guest, connection);
     if (template.seed.userData !== undefined) {
       await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
     }
     return guest;
   });
+}
+
+/** Time limit of the connection that tries the build's key. Milliseconds. */
+const TRY_KEY_MS = 60_000;
+
+/** Adds the build's key to a guest that was entered with the template's credentials. */
+function addBuildKey(access: SshAccess, guest: Guest, connection: Connection): Promise<void> {
+  const { keys, login, emit, signal } = access;
+  const withKey = { ...login, privateKeys: [keys.client.private], password: undefined };
+  const tryKey = async (): Promise<void> => {
+    const target = { ...guestServer(access), login: withKey };
+    (await connectOnce(target, TRY_KEY_MS, signal)).close();
+  };
+  const publicKey = keys.client.public;
+  return grantLogin({ guest, connection, login, publicKey, tryKey, emit, signal });
 }
 
 /**
@@ -216,9 +238,9 @@ export async function connectGuest(
 export async function reconnectGuest(
   context: RunContext,
   machine: RunningMachine,
-  keys: BuildKeys,
+  login: RunLogin,
 ): Promise<Guest> {
-  const access = sshAccessOf(context, machine, keys);
+  const access = sshAccessOf(context, machine, login);
   return context.phase("connect", async () => {
     const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS);
     return createGuest(context, access, connection);

@@ -18,6 +18,7 @@ import type { Guest } from "../guest/guest.js";
 import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
+import { hasOwnCredentials } from "../requirements/login.js";
 import { makeFolder } from "../host/files.js";
 import { relativeToCurrent } from "../host/current-folder.js";
 import type { RunningMachine } from "../machine/running-machine.js";
@@ -54,7 +55,8 @@ export async function shutDown(
   const { template, emit, options } = context;
   const { signal } = options;
   const deadlines = { ...DEFAULT_STOP_DEADLINES, guest: template.shutdown.timeout };
-  const last = template.seal ? lastCommand(template.seed.userData !== undefined) : undefined;
+  const usesOwnRule = template.seed.userData !== undefined || hasOwnCredentials(template.ssh);
+  const last = template.seal ? lastCommand(usesOwnRule) : undefined;
   const poweroff = (): Promise<void> => guest.poweroff(last);
   await context.phase(
     "shutdown",

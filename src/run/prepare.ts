@@ -9,10 +9,13 @@ import { runInParallel } from "./context.js";
 import type { RunContext } from "./context.js";
 import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
+import { planLogin } from "../requirements/login.js";
+import type { LoginPlan } from "../requirements/login.js";
 
 /** Facts about the host, and the fetched inputs and base. */
 export interface Prepared {
   readonly host: HostFacts;
+  readonly login: LoginPlan;
   readonly inputs: readonly ResolvedInput[];
   readonly base: Base;
   /** Identity of the base's file when its digest was computed. */
@@ -74,6 +77,7 @@ async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Ba
  * @throws {VmbuildError} the first error; the other preparations are cancelled.
  */
 export async function prepare(context: RunContext): Promise<Prepared> {
+  const login = await planLogin(context.template);
   const [host, inputs, base] = await runInParallel<[HostFacts, ResolvedInput[], Base]>(
     context.options.signal,
     [
@@ -82,5 +86,5 @@ export async function prepare(context: RunContext): Promise<Prepared> {
       (signal) => prepareBase(context, signal),
     ],
   );
-  return { host, inputs, base, baseIdentity: await readIdentity(base.path) };
+  return { host, login, inputs, base, baseIdentity: await readIdentity(base.path) };
 }

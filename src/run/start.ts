@@ -81,11 +81,11 @@ export async function connectMachine(
   started: BootingMachine | ReadyMachine,
 ): Promise<ReadyMachine> {
   if (started.stage === "ready") return started;
-  const { context, plan } = start;
+  const { context, plan, prepared } = start;
   const { template } = context;
   const { machine, keys, saver } = started;
   await enableMemoryStats(machine);
-  const guest = await connectGuest(context, machine, keys);
+  const guest = await connectGuest(context, machine, { plan: prepared.login, keys });
   await context.wait(() => startRescueSshd(guest, keys, template.ssh.user));
   const [key = ""] = plan.decision.keys;
   const checkpoint = { index: 0, step: "", key, manifest: {}, stepMs: 0 };

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import ssh2 from "ssh2";
+import { systemCode } from "../errors.js";
 import { makePrivateFolder, writeFileAtomic } from "../host/files.js";
 
 /** Key pair in OpenSSH's formats. */
@@ -15,6 +16,11 @@ export interface KeyPair {
 export interface BuildKeys {
   readonly client: KeyPair;
   readonly host: KeyPair;
+  /**
+   * Blob, in base64, of the host key that the guest's own server presented at the first connection,
+   * for a base that has a host key of its own.
+   */
+  readonly learnedHost?: string;
 }
 
 /** Comment of the client key, by which leftovers are recognized. */
@@ -65,6 +71,21 @@ export function tracesOf(keys: BuildKeys): string[] {
 }
 
 const NAMES = { client: "id_ed25519", host: "host_ed25519" } as const;
+const LEARNED = "learned_host_key";
+
+/** Saves the learned host key beside the build's keys. */
+export async function saveLearnedHost(blob: string, folder: string): Promise<void> {
+  await writeFileAtomic(join(folder, LEARNED), `${blob}\n`, 0o600);
+}
+
+async function loadLearnedHost(folder: string): Promise<string | undefined> {
+  try {
+    return (await readFile(join(folder, LEARNED), "utf8")).trim();
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
 
 /**
  * Saves the keys in a private folder with mode 0600 each, for `vmbuild ssh`. Returns the path of
@@ -85,5 +106,7 @@ export async function loadKeys(folder: string): Promise<BuildKeys> {
     private: await readFile(join(folder, name), "utf8"),
     public: (await readFile(join(folder, `${name}.pub`), "utf8")).trim(),
   });
-  return { client: await read(NAMES.client), host: await read(NAMES.host) };
+  const learnedHost = await loadLearnedHost(folder);
+  const keys = { client: await read(NAMES.client), host: await read(NAMES.host) };
+  return learnedHost === undefined ? keys : { ...keys, learnedHost };
 }

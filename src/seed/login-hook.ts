@@ -11,11 +11,12 @@ import { shellQuote } from "../host/programs.js";
 export const SUDO_RULE = "/etc/sudoers.d/zz-vmbuild-build";
 
 /**
- * Adds the key to the file in which sshd looks for the user's keys, as determined by cloud-init.
+ * Shell function that adds `$key` to the file in which sshd looks for the keys of `$user`, as
+ * determined by cloud-init.
  */
-const LET_IN = String.raw`
+export const LET_IN = String.raw`
 let_in() {
-  home=$(getent passwd "$user" | cut -d: -f6)
+  home=$({ getent passwd "$user" || grep "^$user:" /etc/passwd; } 2>/dev/null | head -n 1 | cut -d: -f6)
   [ -n "$home" ] || return
   set -f
   set -- $(cat /etc/ssh/sshd_config.d/*.conf /etc/ssh/sshd_config |

@@ -157,7 +157,9 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
     const code = lines.length > 0 ? "TEMPLATE_INVALID" : "VARIABLE_INVALID";
     throw invalid(document, code, [...lines, ...variableLines]);
   }
+  const { password } = parsed.data.ssh;
   const secrets = sensitive.map((name) => String(values.get(name) ?? ""));
+  if (password !== undefined) secrets.push(password);
   const { inputSpecs } = settled;
   return { ...parsed.data, path, folder, digest, values, secrets, inputSpecs, describeProblem };
 }

@@ -13,6 +13,7 @@ import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { collidingDownloads } from "./downloads.js";
 import { outputNameProblems } from "./output-names.js";
+import { sshSchema } from "./ssh-schema.js";
 
 const GIB = 2 ** 30;
 const MINUTE_MS = 60_000;
@@ -23,7 +24,6 @@ export const DEFAULTS = {
   memory: 16 * GIB,
   disk: 50 * GIB,
   machineType: "q35",
-  sshTimeoutMs: 30 * MINUTE_MS,
   shutdownTimeoutMs: 2 * MINUTE_MS,
   format: "qcow2",
 } as const;
@@ -87,19 +87,6 @@ const machineSchema = z
       .describe("QEMU executable: a name on PATH, or a path"),
   })
   .describe("virtual machine that the build runs in");
-
-const sshSchema = z
-  .strictObject({
-    user: z
-      .string()
-      .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "not a valid user name")
-      .default("root")
-      .describe("user that vmbuild logs in as; any but root needs sudo without a password"),
-    timeout: durationOr(DEFAULTS.sshTimeoutMs).describe(
-      "time limit for the first SSH login after the machine starts",
-    ),
-  })
-  .describe("SSH connection to the guest");
 
 const seedSchema = z
   .strictObject({

@@ -11,6 +11,7 @@ import { checkInputs } from "./inputs.js";
 import { checkOutput } from "./output.js";
 import { checkSeed } from "./seed.js";
 import { displayPath } from "./files.js";
+import { checkLogin } from "./login.js";
 import { checkSources, checkSteps } from "./steps.js";
 
 export type { Findings } from "./findings.js";
@@ -23,6 +24,7 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
   const collector = new Collector(template, options.signal);
   await checkBase(collector, options.findArtifact);
   await checkInputs(collector);
+  await checkLogin(collector);
   await checkSeed(collector);
   await checkSteps(collector);
   await checkAcceptance(collector);

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { Guest } from "../../src/guest/guest.js";
+import { buildTarget } from "../../src/guest/build-target.js";
 import { makeBuildKeys } from "../../src/seed/keys.js";
 import { waitUntilReady } from "../../src/guest/readiness.js";
 import { readConsoleTail } from "../../src/machine/console.js";
@@ -53,7 +54,7 @@ export async function bootImage(image: string, folder: string): Promise<BootedIm
   });
   try {
     const connection = await waitUntilReady({
-      target: { port: machine.sshPort, user: "root", keys },
+      target: buildTarget(machine.sshPort, "root", keys),
       timeoutMs: 300_000,
       emit,
       signal: machine.death,

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promis
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { buildTarget } from "../../src/guest/build-target.js";
 import { connectOnce } from "../../src/guest/connection.js";
 import type { Connection, SshTarget } from "../../src/guest/connection.js";
 import { makeBuildKeys } from "../../src/seed/keys.js";
@@ -104,7 +105,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     child.once("exit", () => reject(new Error(`sshd did not start:\n${words.join("\n")}`)));
   });
   const listener = child.pid ?? 0;
-  const target = { port, user: userInfo().username, keys };
+  const target = buildTarget(port, userInfo().username, keys);
   const { signal } = new AbortController();
   const connections: Connection[] = [];
   return {

@@ -42,13 +42,14 @@ async function hostCpu(): Promise<string> {
 /**
  * Returns QEMU's arguments with fixed names in place of paths and ports that differ between runs.
  */
-function normalizedArguments(shape: MachineShape, host: HostFacts): string[] {
+function normalizedArguments(shape: MachineShape, host: HostFacts, guestSshPort: number): string[] {
   const files = {
     disk: "/disk",
     readOnlyDisks: ["/seed"],
     qmpSocket: "/qmp",
     console: "/console",
     sshPort: 22,
+    guestSshPort,
     ...(host.uefi ? { firmware: { code: "/code", variables: "/variables" } } : {}),
   };
   return qemuArguments({ ...shape, name: "build" }, files);
@@ -112,7 +113,7 @@ export async function rootManifest(
     "machine.firmware": shape.firmware,
     "machine.network": shape.network,
     "machine.arguments": JSON.stringify(shape.extraArguments),
-    "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, host)))}`,
+    "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, host, template.ssh.port)))}`,
     ...(uefi ? { "UEFI code": `sha256:${await digestOf(uefi.code, { signal })}` } : {}),
     ...(uefi
       ? { "UEFI variables": `sha256:${await digestOf(uefi.variablesTemplate, { signal })}` }

@@ -11,6 +11,7 @@ import { RESCUE_SSH_PORT } from "../../guest/rescue-sshd.js";
 import { Guest } from "../../guest/guest.js";
 import { loadKeys } from "../../seed/keys.js";
 import { refreshGuest } from "../../guest/refresh.js";
+import { hostKeyOf, loginOf } from "../access.js";
 import { tryLock } from "../../host/lock.js";
 import { runProgram } from "../../host/programs.js";
 import { runtimeFolder } from "../../host/paths.js";
@@ -177,7 +178,9 @@ export async function openCheckpoint<T>(
     const { user } = records.machine;
     const console = join(folder, "console.log");
     const keys = await loadKeys(build.keys);
-    const access = { machine, keys, user, console, emit, signal: either };
+    const login = loginOf({ user }, keys);
+    const hostKey = hostKeyOf({}, keys);
+    const access = { machine, keys, login, hostKey, console, emit, signal: either };
     const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS);
     const guest = new Guest({
       connection,

@@ -285,7 +285,11 @@ describe("a base that lies on other files", () => {
     const manifest = async () => {
       const base = await resolve();
       const baseIdentity = await readIdentity(base.path);
-      return rootManifest(template, { host, inputs: [], base, baseIdentity }, signal);
+      return rootManifest(
+        template,
+        { host, login: { user: "root" }, inputs: [], base, baseIdentity },
+        signal,
+      );
     };
     const before = await manifest();
     fill("parent.raw", "raw", 2);

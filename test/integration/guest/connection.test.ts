@@ -4,6 +4,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
 import { AttemptFailure, connectOnce } from "../../../src/guest/connection.js";
+import { buildTarget } from "../../../src/guest/build-target.js";
 import { makeBuildKeys } from "../../../src/seed/keys.js";
 import { waitUntilReady } from "../../../src/guest/readiness.js";
 import { findFreePort } from "../../../src/machine/ports.js";
@@ -37,7 +38,7 @@ async function listen(greet: (socket: Socket) => void): Promise<number> {
 }
 
 async function failureOf(port: number, bannerMs = 300): Promise<AttemptFailure> {
-  const attempt = connectOnce({ port, user: "root", keys }, bannerMs, signal);
+  const attempt = connectOnce(buildTarget(port, "root", keys), bannerMs, signal);
   const error: unknown = await attempt.then(
     () => undefined,
     (thrown: unknown) => thrown,
@@ -90,7 +91,7 @@ describe("connectOnce", () => {
     const cancel = new AbortController();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
     const port = await listen(() => cancel.abort(reason));
-    const attempt = connectOnce({ port, user: "root", keys }, 60_000, cancel.signal);
+    const attempt = connectOnce(buildTarget(port, "root", keys), 60_000, cancel.signal);
     await expect(attempt).rejects.toBe(reason);
   });
 
@@ -118,7 +119,7 @@ describe("waitUntilReady", () => {
   const events: EventBody[] = [];
   const wait = (port: number, options: { timeoutMs?: number; console?: string[] } = {}) =>
     waitUntilReady({
-      target: { port, user: "root", keys },
+      target: buildTarget(port, "root", keys),
       timeoutMs: options.timeoutMs ?? 700,
       emit: (event) => events.push(event),
       signal,
@@ -178,7 +179,7 @@ describe("waitUntilReady", () => {
     const cancel = new AbortController();
     const reason = new VmbuildError("INTERRUPTED", "Interrupted");
     const waiting = waitUntilReady({
-      target: { port: await findFreePort(), user: "root", keys },
+      target: buildTarget(await findFreePort(), "root", keys),
       timeoutMs: 60_000,
       emit: () => cancel.abort(reason),
       signal: cancel.signal,

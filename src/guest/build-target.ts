@@ -1,0 +1,17 @@
+/** Describes an SSH server that has the build's host key and accepts the build's client key. */
+import { publicBlob } from "../seed/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
+import type { SshTarget } from "./connection.js";
+import { buildHostKey } from "./host-key.js";
+
+/**
+ * Returns the target of a connection with the build's own keys.
+ * @param port on 127.0.0.1.
+ */
+export function buildTarget(port: number, user: string, keys: BuildKeys): SshTarget {
+  return {
+    port,
+    login: { user, privateKeys: [keys.client.private] },
+    hostKey: buildHostKey(publicBlob(keys.host)),
+  };
+}

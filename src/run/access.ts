@@ -1,0 +1,64 @@
+/** Determines how a run connects to its guest: login, host keys, and the servers that answer. */
+import { RESCUE_SSH_PORT } from "../guest/rescue-sshd.js";
+import { buildTarget } from "../guest/build-target.js";
+import type { SshTarget } from "../guest/connection.js";
+import { LearnedHostKey, buildHostKey, givenHostKey } from "../guest/host-key.js";
+import type { HostKeyVerifier } from "../guest/host-key.js";
+import type { Login } from "../guest/login.js";
+import type { Emit } from "../events/types.js";
+import type { RunningMachine } from "../machine/running-machine.js";
+import { hasOwnCredentials } from "../requirements/login.js";
+import type { LoginPlan } from "../requirements/login.js";
+import { publicBlob } from "../seed/keys.js";
+import type { BuildKeys } from "../seed/keys.js";
+
+/** Data needed to connect to a machine's guest over SSH. */
+export interface SshAccess {
+  readonly machine: RunningMachine;
+  readonly keys: BuildKeys;
+  /** Login at the guest's own server. */
+  readonly login: Login;
+  /** Host key of the guest's own server. */
+  readonly hostKey: HostKeyVerifier;
+  readonly console: string;
+  readonly emit: Emit;
+  /** Aborts when the run is cancelled or the machine dies. */
+  readonly signal: AbortSignal;
+}
+
+/** Returns the login with the build's key, and with the template's credentials where it has any. */
+export function loginOf(
+  plan: Pick<LoginPlan, "user"> & Partial<LoginPlan>,
+  keys: BuildKeys,
+): Login {
+  const { user, privateKey, password } = plan;
+  const privateKeys = [keys.client.private, ...(privateKey === undefined ? [] : [privateKey])];
+  return { user, privateKeys, password };
+}
+
+/**
+ * Returns the verifier for the guest's own server. The build gives the guest a host key through the
+ * seed. A base that accepts credentials of its own may ignore the seed, so its host key is learned
+ * at the first connection unless the template gives it.
+ */
+export function hostKeyOf(
+  plan: Partial<LoginPlan>,
+  keys: BuildKeys,
+): HostKeyVerifier | LearnedHostKey {
+  if (plan.hostKey !== undefined) return givenHostKey(plan.hostKey);
+  if (hasOwnCredentials(plan) || keys.learnedHost !== undefined) {
+    return new LearnedHostKey(keys.learnedHost);
+  }
+  return buildHostKey(publicBlob(keys.host));
+}
+
+/** Returns the guest's own SSH server. */
+export function guestServer({ machine, login, hostKey }: SshAccess): SshTarget {
+  return { port: machine.sshPort, login, hostKey };
+}
+
+/** Returns the rescue SSH server, which has the build's keys; undefined without a port for it. */
+export function rescueServer({ machine, login, keys }: SshAccess): SshTarget | undefined {
+  const port = machine.ports.get(RESCUE_SSH_PORT);
+  return port === undefined ? undefined : buildTarget(port, login.user, keys);
+}

@@ -1,0 +1,41 @@
+/** Checks the credentials of a template's `ssh` section. */
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { asVmbuildError } from "../errors.js";
+import { planLogin } from "../requirements/login.js";
+import type { Template } from "../template/load.js";
+import type { Collector } from "./findings.js";
+
+/** Permission bits of users other than the owner. */
+const OTHERS = 0o077;
+
+/** Checks that the private key can be used, and warns about credentials that others can read. */
+export async function checkLogin(collector: Collector): Promise<void> {
+  const { template } = collector;
+  const { password, privateKey } = template.ssh;
+  if (password !== undefined && !isFromSensitiveVariable(template, password)) {
+    const message =
+      'the password is in the template, or in a variable that is not sensitive; declare a variable with "sensitive": true for it';
+    collector.warning(["ssh", "password"], message);
+  }
+  if (privateKey === undefined) return;
+  try {
+    await planLogin(template);
+  } catch (thrown) {
+    const { message } = asVmbuildError(thrown);
+    collector.problem(["ssh", "privateKey"], message.replace(/^ssh\.privateKey: /, ""));
+    return;
+  }
+  const { mode } = await stat(resolve(template.folder, privateKey));
+  if ((mode & OTHERS) === 0) return;
+  const message = `${privateKey} can be read by other users of this host; use chmod 600`;
+  collector.warning(["ssh", "privateKey"], message);
+}
+
+/** Returns whether the text contains the value of a sensitive variable. */
+function isFromSensitiveVariable({ variables, values }: Template, text: string): boolean {
+  return [...values].some(([name, value]) => {
+    const secret = String(value);
+    return variables[name]?.sensitive === true && secret !== "" && text.includes(secret);
+  });
+}
