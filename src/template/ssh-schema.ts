@@ -4,7 +4,7 @@ import { durationOr } from "../fields.js";
 import { hostKeyFingerprint } from "../seed/public-key.js";
 
 /** Default values of the section. */
-export const SSH_DEFAULTS = { port: 22, user: "root", timeoutMs: 30 * 60_000 } as const;
+const SSH_DEFAULTS = { port: 22, user: "root", timeoutMs: 30 * 60_000 } as const;
 
 /** Schema of the `ssh` section. */
 export const sshSchema = z
