@@ -149,6 +149,12 @@ export const ERRORS = {
     remedy:
       "Read mmdebstrap's output in the log; check the suite, the packages and the apt mirror.",
   },
+  BASE_INSTALL: {
+    exit: 4,
+    meaning: "An installer did not finish, or ended without a system that can be used.",
+    remedy:
+      "Read the installer's last lines, and look at its screen: the error names the file. `vmbuild screen NAME` shows it while the installer runs.",
+  },
   MACHINE_START: {
     exit: 5,
     meaning: "QEMU did not start.",

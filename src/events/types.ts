@@ -12,6 +12,7 @@ export const PHASES = [
   "host",
   "inputs",
   "base",
+  "install",
   "seed",
   "disk",
   "resume",

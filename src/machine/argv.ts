@@ -60,16 +60,54 @@ function disks(files: MachineFiles): string[] {
 }
 
 /**
- * Returns the arguments for CD drives on virtio-scsi: cloud kernels have a driver for it, but none
- * for AHCI.
+ * Returns the arguments for CD drives. On virtio-scsi unless the files say otherwise: cloud kernels
+ * have a driver for it, but none for AHCI.
  */
-function cds({ cds: filenames = [] }: MachineFiles): string[] {
+function cds(shape: MachineShape, { cds: filenames = [], cdBus }: MachineFiles): string[] {
   if (filenames.length === 0) return [];
+  const isQ35 = shape.machineType.includes("q35");
+  const device = (index: number): string => {
+    if (cdBus !== "sata") return "scsi-cd,bus=scsi.0";
+    // q35 has six SATA ports; pc has two IDE channels for two drives each.
+    if (isQ35) return `ide-cd,bus=ide.${index}`;
+    return `ide-cd,bus=ide.${Math.floor(index / 2)},unit=${index % 2}`;
+  };
+  // After the disk, so that an empty disk leads to the CD and an installed system does not.
   const drives = filenames.flatMap((filename, index) => [
     ...readOnlyNode(`cd${index}`, filename),
-    ...["-device", `scsi-cd,bus=scsi.0,drive=cd${index}`],
+    ...["-device", `${device(index)},drive=cd${index},bootindex=${index + 2}`],
   ]);
-  return ["-device", "virtio-scsi-pci,id=scsi", ...drives];
+  const controller = cdBus === "sata" ? [] : ["-device", "virtio-scsi-pci,id=scsi"];
+  return [...controller, ...drives];
+}
+
+function floppy(shape: MachineShape, { floppy: filename }: MachineFiles): string[] {
+  if (filename === undefined) return [];
+  // The machine type pc has a floppy controller of its own.
+  const controller = shape.machineType.includes("q35") ? ["-device", "isa-fdc"] : [];
+  return [...readOnlyNode("floppy", filename), ...controller, "-device", "floppy,drive=floppy"];
+}
+
+/** Returns the arguments for what QEMU hands to the firmware and the guest besides disks. */
+function handed({ kernel, firmwareFiles = [], smbiosString }: MachineFiles): string[] {
+  const boot = kernel && [
+    ...["-kernel", kernel.kernel],
+    ...(kernel.initrd === undefined ? [] : ["-initrd", kernel.initrd]),
+    ...["-append", kernel.commandLine],
+  ];
+  const files = firmwareFiles.flatMap(({ name, path }) => [
+    "-fw_cfg",
+    `name=${escapeCommas(name)},file=${escapeCommas(path)}`,
+  ]);
+  const smbios = smbiosString && ["-smbios", `type=11,path=${escapeCommas(smbiosString)}`];
+  return [...(boot ?? []), ...files, ...(smbios ?? [])];
+}
+
+function screen({ hasScreen, endsAtRestart }: MachineFiles): string[] {
+  return [
+    ...(hasScreen ? ["-device", "VGA,id=screen"] : []),
+    ...(endsAtRestart ? ["-action", "reboot=shutdown"] : []),
+  ];
 }
 
 function network(shape: MachineShape, files: MachineFiles): string[] {
@@ -119,7 +157,10 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
     ...["-serial", "chardev:console"],
     ...firmware(files),
     ...disks(files),
-    ...cds(files),
+    ...cds(shape, files),
+    ...floppy(shape, files),
+    ...handed(files),
+    ...screen(files),
     ...network(shape, files),
     ...payloadSlot(shape),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom"],

@@ -46,6 +46,20 @@ export interface MachineFiles {
   readonly readOnlyDisks: readonly string[];
   /** ISO images that the guest sees as CDs. */
   readonly cds?: readonly string[];
+  /** Controller of the CDs: `virtio-scsi` unless given. Installers expect `sata`. */
+  readonly cdBus?: "virtio-scsi" | "sata";
+  /** Raw image of a floppy disk. */
+  readonly floppy?: string;
+  /** Linux kernel that QEMU loads itself at every start, in place of the boot loader of a disk. */
+  readonly kernel?: DirectKernel;
+  /** Files that the guest can read from the firmware's configuration device, by their names. */
+  readonly firmwareFiles?: readonly { readonly name: string; readonly path: string }[];
+  /** File with a string for the SMBIOS table of type 11, from which systemd takes credentials. */
+  readonly smbiosString?: string;
+  /** Adds a graphics card, so that the machine has a screen. */
+  readonly hasScreen?: boolean;
+  /** Ends the machine when the guest restarts. */
+  readonly endsAtRestart?: boolean;
   /** UEFI code, and this machine's own copy of the variable store. */
   readonly firmware?: { readonly code: string; readonly variables: string };
   readonly qmpSocket: string;
@@ -58,6 +72,14 @@ export interface MachineFiles {
   readonly forwards?: readonly { readonly host: number; readonly guest: number }[];
   /** Address of the guest in 10.0.2.0/24, to which ports are forwarded; 10.0.2.15 unless given. */
   readonly guestAddress?: string;
+}
+
+/** Linux kernel for QEMU's `-kernel`. Paths are absolute. */
+export interface DirectKernel {
+  readonly kernel: string;
+  readonly initrd?: string;
+  /** The kernel's parameters. */
+  readonly commandLine: string;
 }
 
 /**

@@ -86,7 +86,43 @@ describe("qemuArguments", () => {
     [
       "a CD on a bus that cloud kernels know",
       argumentsOf({}, { cds: ["/b/context.iso"] }),
-      ["-device", "scsi-cd,bus=scsi.0,drive=cd0"],
+      ["-device", "scsi-cd,bus=scsi.0,drive=cd0,bootindex=2"],
+    ],
+    [
+      "an installer's CD on SATA, behind the disk",
+      argumentsOf({}, { cds: ["/b/a.iso", "/b/b.iso"], cdBus: "sata" }),
+      ["-device", "ide-cd,bus=ide.1,drive=cd1,bootindex=3"],
+    ],
+    [
+      "an installer's CD on the IDE of an older machine type",
+      argumentsOf({ machineType: "pc" }, { cds: ["/b/a.iso", "/b/b.iso"], cdBus: "sata" }),
+      ["-device", "ide-cd,bus=ide.0,unit=1,drive=cd1,bootindex=3"],
+    ],
+    [
+      "a floppy and its controller",
+      argumentsOf({}, { floppy: "/b/floppy.img" }),
+      ["-device", "isa-fdc", "-device", "floppy,drive=floppy"],
+    ],
+    [
+      "a kernel with its parameters as one argument",
+      argumentsOf({}, { kernel: { kernel: "/k", initrd: "/i", commandLine: "a=b,c d" } }),
+      ["-kernel", "/k", "-initrd", "/i", "-append", "a=b,c d"],
+    ],
+    [
+      "files for the firmware's device, by path",
+      argumentsOf({}, { firmwareFiles: [{ name: "opt/com.coreos/config", path: "/a,b/c" }] }),
+      ["-fw_cfg", "name=opt/com.coreos/config,file=/a,,b/c"],
+    ],
+    [
+      "a string for SMBIOS by path, since the list of processes shows arguments",
+      argumentsOf({}, { smbiosString: "/b/credentials" }),
+      ["-smbios", "type=11,path=/b/credentials"],
+    ],
+    ["a screen", argumentsOf({}, { hasScreen: true }), ["-device", "VGA,id=screen"]],
+    [
+      "an end at a restart",
+      argumentsOf({}, { endsAtRestart: true }),
+      ["-action", "reboot=shutdown"],
     ],
     ["the disk boots first", argumentsOf(), ["-device", "virtio-blk-pci,drive=disk,bootindex=1"]],
     [
@@ -151,6 +187,12 @@ describe("qemuArguments", () => {
     expect(args.filter((word) => word.startsWith("virtio-scsi"))).toHaveLength(1);
     expect(args.filter((word) => word.startsWith("scsi-cd"))).toHaveLength(2);
     expect(args.find((word) => word.includes("cd0"))).toContain('"filename":"/a,b/c.iso"');
+  });
+
+  it("has a floppy controller of its own on pc", () => {
+    const args = argumentsOf({ machineType: "pc" }, { floppy: "/b/floppy.img" });
+    expect(args).not.toContain("isa-fdc");
+    expect(args).toContain("floppy,drive=floppy");
   });
 
   it("appends a template's own arguments, and removes nothing", () => {
