@@ -26,14 +26,26 @@ export interface SshAccess {
   readonly signal: AbortSignal;
 }
 
-/** Returns the login with the build's key, and with the template's credentials where it has any. */
+/** Returns the login with the build's key, that of an installed base, and the template's credentials. */
 export function loginOf(
   plan: Pick<LoginPlan, "user"> & Partial<LoginPlan>,
   keys: BuildKeys,
 ): Login {
   const { user, privateKey, password } = plan;
-  const privateKeys = [keys.client.private, ...(privateKey === undefined ? [] : [privateKey])];
-  return { user, privateKeys, password };
+  const base = keys.base === undefined ? [] : [keys.base.private];
+  const own = privateKey === undefined ? [] : [privateKey];
+  return { user, privateKeys: [keys.client.private, ...base, ...own], password };
+}
+
+/**
+ * Returns whether the base lets the build in by itself: with the template's credentials, or with
+ * the key that its installer has authorized. The build's own key is then added after the login.
+ */
+export function entersByItself(
+  plan: Parameters<typeof hasOwnCredentials>[0],
+  keys: Pick<BuildKeys, "base">,
+): boolean {
+  return hasOwnCredentials(plan) || keys.base !== undefined;
 }
 
 /**
@@ -46,7 +58,7 @@ export function hostKeyOf(
   keys: BuildKeys,
 ): HostKeyVerifier | LearnedHostKey {
   if (plan.hostKey !== undefined) return givenHostKey(plan.hostKey);
-  if (hasOwnCredentials(plan) || keys.learnedHost !== undefined) {
+  if (entersByItself(plan, keys) || keys.learnedHost !== undefined) {
     return new LearnedHostKey(keys.learnedHost);
   }
   return buildHostKey(publicBlob(keys.host));

@@ -21,11 +21,10 @@ import { launchMachine } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import type { Control } from "../builds/control.js";
 import type { RunContext, ContextWith } from "./context.js";
-import { hasOwnCredentials } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
-import { guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
+import { entersByItself, guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
 import type { SshAccess } from "./access.js";
 import type { Prepared } from "./prepare.js";
 
@@ -208,7 +207,7 @@ export async function connectGuest(
     const learned = access.hostKey instanceof LearnedHostKey ? access.hostKey.known : undefined;
     if (learned !== undefined) await saveLearnedHost(learned, workspace.work.keys);
     const guest = createGuest(context, access, connection);
-    if (hasOwnCredentials(login.plan)) await addBuildKey(access, guest, connection);
+    if (entersByItself(login.plan, login.keys)) await addBuildKey(access, guest, connection);
     if (template.seed.userData !== undefined) {
       await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
     }

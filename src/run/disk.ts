@@ -1,23 +1,23 @@
 /** Creates a new working disk: an overlay on the base, and the seed with the build's keys. */
 import { randomUUID } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { copyFile, rm } from "node:fs/promises";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
+import type { Base } from "../base/base.js";
 import { pinBase } from "../base/pin.js";
 import { makeBuildKeys, saveKeys } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { createOverlay } from "../machine/disk.js";
-import { copyVariables } from "../machine/firmware.js";
 import { planSeed } from "../requirements/plan.js";
 import { writeSeed } from "../seed/nocloud.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
-async function prepareSeed(context: RunContext): Promise<BuildKeys> {
+async function prepareSeed(context: RunContext, { key }: Base): Promise<BuildKeys> {
   const { signal } = context.options;
   const { template, workspace } = context;
   const make = async (): Promise<BuildKeys> => {
-    const keys = makeBuildKeys();
+    const keys = { ...makeBuildKeys(), ...(key === undefined ? {} : { base: key }) };
     await rm(workspace.work.keys, { recursive: true, force: true });
     const seed = { ...planSeed(template), instanceId: `vmbuild-${randomUUID()}`, keys };
     const written = context.wait(() => writeSeed(seed, workspace.work.seed, signal));
@@ -45,7 +45,8 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
     }
     const overlay = { path, backing, backingFormat: base.format, size };
     await createOverlay({ ...overlay, signal: options.signal });
-    if (host.uefi) await copyVariables(host.uefi, firmwareVariables);
+    const variablesTemplate = base.firmwareVariables ?? host.uefi?.variablesTemplate;
+    if (host.uefi && variablesTemplate) await copyFile(variablesTemplate, firmwareVariables);
   });
 }
 
@@ -54,6 +55,9 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
  * @throws {VmbuildError} BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE, TEMPLATE_INVALID.
  */
 export async function prepareDisk(context: RunContext, prepared: Prepared): Promise<BuildKeys> {
-  const [keys] = await Promise.all([prepareSeed(context), prepareOverlay(context, prepared)]);
+  const [keys] = await Promise.all([
+    prepareSeed(context, prepared.base),
+    prepareOverlay(context, prepared),
+  ]);
   return keys;
 }

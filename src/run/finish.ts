@@ -18,10 +18,8 @@ import type { Guest } from "../guest/guest.js";
 import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
-import { hasOwnCredentials } from "../requirements/login.js";
 import { makeFolder } from "../host/files.js";
 import { relativeToCurrent } from "../host/current-folder.js";
-import type { RunningMachine } from "../machine/running-machine.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
 import { vmbuildVersion } from "../version.js";
@@ -29,7 +27,8 @@ import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
 import { outputTarget } from "./output.js";
 import type { Prepared } from "./prepare.js";
-import type { StoppedMachine } from "./lifecycle.js";
+import { entersByItself } from "./access.js";
+import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
 /** Removes the build's keys and identity from the guest, and trims its file systems. */
@@ -49,13 +48,12 @@ export async function seal(
 /** Shuts the guest down. */
 export async function shutDown(
   context: RunContext,
-  machine: RunningMachine,
-  guest: Guest,
+  { machine, guest, keys }: Pick<ReadyMachine, "machine" | "guest" | "keys">,
 ): Promise<void> {
   const { template, emit, options } = context;
   const { signal } = options;
   const deadlines = { ...DEFAULT_STOP_DEADLINES, guest: template.shutdown.timeout };
-  const usesOwnRule = template.seed.userData !== undefined || hasOwnCredentials(template.ssh);
+  const usesOwnRule = template.seed.userData !== undefined || entersByItself(template.ssh, keys);
   const last = template.seal ? lastCommand(usesOwnRule) : undefined;
   const poweroff = (): Promise<void> => guest.poweroff(last);
   await context.phase(

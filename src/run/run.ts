@@ -31,6 +31,7 @@ import { connectMachine, startMachine } from "./start.js";
 import { StoppedMachine } from "./lifecycle.js";
 import { recordImage } from "./image-record.js";
 import { upToDateResult, stoppedResult } from "./result.js";
+import { needsNoMachine, withoutMachine } from "./without-machine.js";
 import { removeObsolete, restoreLastCheckpoint } from "./work-disk.js";
 import { SEAL_STEP, openWorkspace } from "../builds/workspace.js";
 import type { Workspace } from "../builds/workspace.js";
@@ -90,7 +91,8 @@ async function runBuild(context: RunContext): Promise<RunResult> {
     await using _lateClaim = earlyClaim ? undefined : await claimOutput(context);
     await requireSources(options.template, stepsToRun(options, plan), options.signal);
     await removeObsolete(context, plan);
-    const { stopped, records, key } = await runMachine(context, prepared, plan);
+    const runGuest = needsNoMachine(context, prepared) ? withoutMachine : runMachine;
+    const { stopped, records, key } = await runGuest(context, prepared, plan);
     if (options.until !== undefined) return stoppedResult(context, records);
     await scrub(context, stopped);
     const { changedByHand } = plan.decision;
@@ -146,7 +148,7 @@ async function runMachine(
         await workspace.update({ failedStep: SEAL_STEP });
         throw error;
       });
-      await shutDown(context, machine, guest);
+      await shutDown(context, ready);
     } else {
       await context.wait(() => quitMachine(machine, emit));
     }

@@ -14,6 +14,7 @@ import { resolveBase } from "../../../src/base/base.js";
 import { readImageFiles } from "../../../src/base/image-files.js";
 import { pinBase } from "../../../src/base/pin.js";
 import { VmbuildError } from "../../../src/errors.js";
+import { noInstaller } from "../../support/no-installer.js";
 
 const { signal } = new AbortController();
 const LUKS = ["--object", "secret,id=s,data=abc"];
@@ -243,6 +244,7 @@ describe("a base that lies on other files", () => {
         offline: true,
         templateFolder: folder,
         findArtifact: () => Promise.reject(new Error("not asked for")),
+        installer: noInstaller,
       },
     );
 
