@@ -105,7 +105,8 @@ function handed({ kernel, firmwareFiles = [], smbiosString }: MachineFiles): str
 
 function screen({ hasScreen, endsAtRestart }: MachineFiles): string[] {
   return [
-    ...(hasScreen ? ["-device", "VGA,id=screen"] : []),
+    // VNC without an address listens nowhere; it can be opened while the machine runs.
+    ...(hasScreen ? ["-device", "VGA,id=screen", "-vnc", "none"] : []),
     ...(endsAtRestart ? ["-action", "reboot=shutdown"] : []),
   ];
 }
