@@ -6,6 +6,7 @@ import { formatDuration } from "../host/format.js";
 import { deathError, launchMachine } from "../machine/machine.js";
 import type { MachineEnd, RunningMachine } from "../machine/running-machine.js";
 import type { MachineFiles, MachineShape } from "../machine/shape.js";
+import type { ScreenKeeper } from "../machine/screen-keeper.js";
 import { quitMachine } from "../machine/stop.js";
 import { typeBootCommand } from "./boot-command.js";
 import { installError } from "./failure.js";
@@ -13,14 +14,6 @@ import type { HttpRequest } from "./http-server.js";
 import type { InstallValues } from "./references.js";
 import type { InstallDefinition } from "./schema.js";
 import { waitForFailure, warnWhenIdle } from "./watch.js";
-
-/** Screens of a machine that are kept as files. */
-export interface KeptScreens extends AsyncDisposable {
-  /** Absolute path of the newest one; undefined before the first. */
-  latest(): string | undefined;
-  /** Captures the screen now; returns its path, or undefined where that failed. */
-  capture(): Promise<string | undefined>;
-}
 
 /** How an installer's machine is started and watched; a run provides it. Paths are absolute. */
 export interface InstallerMachine {
@@ -33,7 +26,7 @@ export interface InstallerMachine {
   readonly runtimeFolder: string;
   readonly runId: string;
   /** Records the machine, and keeps its screens until it is disposed of. */
-  readonly watch: (machine: RunningMachine) => Promise<KeptScreens>;
+  readonly watch: (machine: RunningMachine) => Promise<ScreenKeeper>;
   /**
    * Waits until the installed system accepts an SSH login, and shuts it down.
    */
@@ -95,7 +88,7 @@ type Outcome =
 interface Stage {
   readonly run: InstallerRun;
   readonly machine: RunningMachine;
-  readonly screens: KeptScreens;
+  readonly screens: ScreenKeeper;
   readonly fromDisk: boolean;
   readonly signal: AbortSignal;
 }
@@ -189,7 +182,7 @@ async function runStage(run: InstallerRun, signal: AbortSignal, fromDisk: boolea
   await using machine = await start({ ...run, signal }, fromDisk);
   await using screens = await run.machine.watch(machine);
   const fail = async (message: string, more: { hint?: string; cause?: unknown } = {}) => {
-    const screen = (await screens.capture()) ?? screens.latest();
+    const screen = await screens.last();
     const { console } = run.machine;
     const error = await installError(message, { console, requests: run.requests, screen }, more);
     await quitMachine(machine, run.emit);

@@ -105,13 +105,15 @@ function handed({ kernel, firmwareFiles = [], smbiosString }: MachineFiles): str
     "-fw_cfg",
     `name=${escapeCommas(name)},file=${escapeCommas(path)}`,
   ]);
-  const smbios = smbiosString && ["-smbios", `type=11,path=${escapeCommas(smbiosString)}`];
-  return [...(boot ?? []), ...files, ...(smbios ?? [])];
+  const smbios =
+    smbiosString === undefined ? [] : ["-smbios", `type=11,path=${escapeCommas(smbiosString)}`];
+  return [...(boot ?? []), ...files, ...smbios];
 }
 
 function screen({ hasScreen, endsAtRestart }: MachineFiles): string[] {
   return [
-    ...(hasScreen ? ["-device", "VGA,id=screen"] : []),
+    // VNC without an address listens nowhere; it can be opened while the machine runs.
+    ...(hasScreen ? ["-device", "VGA,id=screen", "-vnc", "none"] : []),
     ...(endsAtRestart ? ["-action", "reboot=shutdown"] : []),
   ];
 }

@@ -19,6 +19,7 @@ import { readConsoleTail } from "../machine/console.js";
 import { plugReadOnlyDisk } from "../machine/hotplug.js";
 import { launchMachine } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/running-machine.js";
+import { serveScreen } from "../machine/serve-screen.js";
 import type { Control } from "../builds/control.js";
 import type { RunContext, ContextWith } from "./context.js";
 import type { LoginPlan } from "../requirements/login.js";
@@ -80,6 +81,7 @@ export async function bootMachine(
         keys: work.keys,
       },
     });
+    serveScreen(control, machine, run.screens);
     return machine;
   } catch (error) {
     // The caller does not have the machine yet, so it cannot stop it.

@@ -1,7 +1,6 @@
 /** Provides the machine in which an installer runs, before the run's own machine exists. */
-import { join } from "node:path";
 import type { InstallerContext } from "../base/kind.js";
-import { openControl } from "../builds/control.js";
+import type { Control } from "../builds/control.js";
 import { VmbuildError } from "../errors.js";
 import type { Connection } from "../guest/connection.js";
 import { Guest } from "../guest/guest.js";
@@ -9,9 +8,12 @@ import { LearnedHostKey, givenHostKey } from "../guest/host-key.js";
 import type { Login } from "../guest/login.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import { runtimeFolder } from "../host/paths.js";
-import type { InstallerMachine, KeptScreens } from "../install/run-installer.js";
+import type { InstallerMachine } from "../install/run-installer.js";
 import { readConsoleTail } from "../machine/console.js";
 import type { RunningMachine } from "../machine/running-machine.js";
+import { keepScreens } from "../machine/screen-keeper.js";
+import type { ScreenKeeper } from "../machine/screen-keeper.js";
+import { serveScreen } from "../machine/serve-screen.js";
 import { completeShape } from "../machine/shape.js";
 import { stopMachine } from "../machine/stop.js";
 import type { HostFacts } from "../requirements/host.js";
@@ -82,30 +84,45 @@ async function enterAndStop(
   await stopMachine(machine, { emit, signal, poweroff: () => guest.poweroff(undefined) });
 }
 
-/** Records the machine of an installer for `vmbuild screen`, and keeps its screens. */
-async function watch(context: RunContext, machine: RunningMachine): Promise<KeptScreens> {
-  const { workspace, template } = context;
-  const { runId, work } = workspace;
-  const control = await openControl(join(await runtimeFolder(), `${runId}.ctl`));
+/** Records the machine of an installer, and keeps its screens. */
+async function watch(
+  { workspace, template }: RunContext,
+  control: Control,
+  machine: RunningMachine,
+): Promise<ScreenKeeper> {
+  const { run, work } = workspace;
   const { pid, sshPort } = machine;
   const { user } = template.ssh;
   await workspace.update({
     machine: { pid, sshPort, user, control: control.path, keys: work.keys },
   });
+  serveScreen(control, machine, run.screens);
+  const keeper = keepScreens({ machine, folder: run.screens });
   return {
-    latest: () => undefined,
-    capture: () => Promise.resolve(undefined),
+    ...keeper,
     async [Symbol.asyncDispose]() {
-      await control[Symbol.asyncDispose]();
+      await keeper[Symbol.asyncDispose]();
       await workspace.update({ machine: undefined });
     },
   };
 }
 
+/** Parts of a run that an installer needs. */
+interface InstallerParts {
+  readonly context: RunContext;
+  /** Undefined for a preview, which runs no installer. */
+  readonly control: Control | undefined;
+  readonly login: LoginPlan;
+}
+
+function notInstalledError(): VmbuildError {
+  const message = "The base is not installed yet: a run installs it, and then runs all steps";
+  return new VmbuildError("BASE_INSTALL", message, { hint: "Run the command without --explain." });
+}
+
 /** Returns the context of bases that an installer creates. */
 export function installerContext(
-  context: RunContext,
-  plan: LoginPlan,
+  { context, control, login: plan }: InstallerParts,
   host: () => Promise<HostFacts>,
 ): InstallerContext {
   const { template, workspace } = context;
@@ -114,6 +131,7 @@ export function installerContext(
     references: referencesOf(template),
     machine,
     async prepare(key: KeyPair | undefined) {
+      if (control === undefined) throw notInstalledError();
       const { accelerator, uefi } = await host();
       const privateKeys = [key?.private, plan.privateKey].filter((text) => text !== undefined);
       const login = { user: plan.user, privateKeys, password: plan.password };
@@ -124,7 +142,7 @@ export function installerContext(
         scratch: workspace.run.scratch,
         runtimeFolder: await runtimeFolder(),
         runId: workspace.runId,
-        watch: (running) => watch(context, running),
+        watch: (running) => watch(context, control, running),
         enterAndStop: (running, signal) => enterAndStop(context, running, { plan, login }, signal),
       };
       return { machine: installer, uefi };

@@ -1,6 +1,7 @@
 /** Prepares a run in parallel: host, inputs and base. */
 import { requireFit, resolveBase } from "../base/base.js";
 import type { Base } from "../base/base.js";
+import type { Control } from "../builds/control.js";
 import { resolveInput } from "../inputs/inputs.js";
 import type { ResolvedInput } from "../inputs/inputs.js";
 import type { FileIdentity } from "../checkpoints/records.js";
@@ -96,13 +97,17 @@ function deferred<T>() {
 
 /**
  * Prepares everything except the disk, which may come from a checkpoint.
+ * @param control control socket of the run; without one, no installer is run.
  * @throws {VmbuildError} the first error; the other preparations are cancelled.
  */
-export async function prepare(context: RunContext): Promise<Prepared> {
+export async function prepare(
+  context: RunContext,
+  control: Control | undefined,
+): Promise<Prepared> {
   const login = await planLogin(context.template);
   // An installer starts only when the host is known to be ready.
   const hostKnown = deferred<HostFacts>();
-  const installer = installerContext(context, login, () => hostKnown.promise);
+  const installer = installerContext({ context, control, login }, () => hostKnown.promise);
   const [host, inputs, base] = await runInParallel<[HostFacts, ResolvedInput[], Base]>(
     context.options.signal,
     [

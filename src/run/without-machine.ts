@@ -1,8 +1,8 @@
 /** Makes the artifact of a base that needs no boot: an installed system that no step changes. */
-import type { RunPlan } from "./checkpoints/plan.js";
 import type { RunContext } from "./context.js";
 import { prepareDisk } from "./disk.js";
 import { StoppedMachine } from "./lifecycle.js";
+import type { StartInput } from "./lifecycle.js";
 import type { Prepared } from "./prepare.js";
 import type { StepsResult } from "./steps.js";
 
@@ -16,14 +16,14 @@ export function needsNoMachine({ template }: Pick<RunContext, "template">, { bas
 }
 
 /** Prepares the base's disk for the artifact, without starting a machine. */
-export async function withoutMachine(
-  context: RunContext,
-  prepared: Prepared,
-  { decision }: Pick<RunPlan, "decision">,
-): Promise<StepsResult & { readonly stopped: StoppedMachine }> {
+export async function withoutMachine({
+  context,
+  prepared,
+  plan,
+}: StartInput): Promise<StepsResult & { readonly stopped: StoppedMachine }> {
   const keys = await prepareDisk(context, prepared);
   const message = "No step changes the installed system, and it is not sealed: it is not booted";
   context.emit({ type: "note", message });
   const stopped = StoppedMachine.neverStarted(context.workspace.work.disk, keys);
-  return { records: [], key: decision.keys[0], stopped };
+  return { records: [], key: plan.decision.keys[0], stopped };
 }
