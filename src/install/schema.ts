@@ -127,6 +127,7 @@ const fields = z.strictObject({
   bootCommand: z
     .array(bootCommandStep)
     .default([])
+    .meta({ default: [] })
     .describe("keys to type, and waits between them"),
   end: z
     .enum(["poweroff", "reboot", "ssh"])
