@@ -9,7 +9,7 @@ const ALIGNMENT = 4;
 const padded = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
 
 /** Entry of an archive. A folder has no content. */
-export interface CpioEntry {
+interface CpioEntry {
   readonly name: string;
   readonly content?: Buffer | string;
 }
@@ -18,7 +18,7 @@ export interface CpioEntry {
  * Returns an archive in the format of an initramfs ("newc", Documentation/driver-api/early-userspace
  * in Linux). All files are executable.
  */
-export function cpioArchive(entries: readonly CpioEntry[]): Buffer {
+function cpioArchive(entries: readonly CpioEntry[]): Buffer {
   const parts = [...entries, { name: "TRAILER!!!", content: "" }].map(
     ({ name, content }, index) => {
       const body = Buffer.from(content ?? "");
