@@ -9,7 +9,7 @@ import { parseKeys } from "../../src/machine/keys/notation.js";
 import { typeKeys } from "../../src/machine/keys/type.js";
 import type { RunningMachine } from "../../src/machine/running-machine.js";
 import { captureScreen, differingPixels } from "../../src/machine/screen.js";
-import { extractKernel, writeInitramfs } from "../support/initramfs.js";
+import { extractBoot, writeInitramfs } from "../support/initramfs.js";
 import { startSmallMachine } from "../support/machine.js";
 
 /** Prints the lines that are typed on the first terminal, and then each byte of its keys. */
@@ -75,7 +75,7 @@ beforeAll(async () => {
   const initrd = join(folder, "initrd");
   await writeInitramfs(initrd, INIT);
   const kernel = {
-    kernel: await extractKernel(base.path, folder),
+    kernel: (await extractBoot(base.path, folder)).kernel,
     initrd,
     commandLine: "console=ttyS0 quiet panic=-1",
   };

@@ -9,7 +9,7 @@ const ALIGNMENT = 4;
 const padded = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
 
 /** Entry of an archive. A folder has no content. */
-interface CpioEntry {
+export interface CpioEntry {
   readonly name: string;
   readonly content?: Buffer | string;
 }
@@ -18,7 +18,7 @@ interface CpioEntry {
  * Returns an archive in the format of an initramfs ("newc", Documentation/driver-api/early-userspace
  * in Linux). All files are executable.
  */
-function cpioArchive(entries: readonly CpioEntry[]): Buffer {
+export function cpioArchive(entries: readonly CpioEntry[]): Buffer {
   const parts = [...entries, { name: "TRAILER!!!", content: "" }].map(
     ({ name, content }, index) => {
       const body = Buffer.from(content ?? "");
@@ -55,23 +55,34 @@ interface PartitionTable {
   };
 }
 
-/**
- * Copies the kernel out of a bootstrapped base, with debugfs, which needs no mount.
- * @param folder folder for temporary files and the kernel.
- * @returns the path of the kernel.
- */
-export async function extractKernel(base: string, folder: string): Promise<string> {
-  const raw = join(folder, "base.raw");
-  await execa("qemu-img", ["convert", "-O", "raw", base, raw]);
-  const { stdout: table } = await execa("/usr/sbin/sfdisk", ["--json", raw]);
+/** Returns the place of the root partition of a raw disk image, in sectors of 512 bytes. */
+export async function rootPartition(image: string): Promise<{ start: number; size: number }> {
+  const { stdout: table } = await execa("/usr/sbin/sfdisk", ["--json", image]);
   const { partitions } = (JSON.parse(table) as PartitionTable).partitiontable;
   const [root] = partitions.toSorted((one, other) => other.size - one.size);
-  const image = `${raw}?offset=${(root?.start ?? 0) * 512}`;
+  if (!root) throw new Error(`${image} has no partitions`);
+  return root;
+}
+
+/**
+ * Copies the kernel and the initrd out of a bootstrapped base, with debugfs, which needs no mount.
+ * @param folder folder for temporary files, the kernel and the initrd.
+ */
+export async function extractBoot(
+  base: string,
+  folder: string,
+): Promise<{ readonly kernel: string; readonly initrd: string }> {
+  const raw = join(folder, "base.raw");
+  await execa("qemu-img", ["convert", "-O", "raw", base, raw]);
+  const image = `${raw}?offset=${(await rootPartition(raw)).start * 512}`;
   const debugfs = (command: string) => execa("/usr/sbin/debugfs", ["-R", command, image]);
   const { stdout: names } = await debugfs("ls -p /boot");
-  const name = /vmlinuz-[^/]+/.exec(names)?.[0] ?? "";
-  const kernel = join(folder, "vmlinuz");
-  await debugfs(`dump /boot/${name} ${kernel}`);
+  const extract = async (prefix: string): Promise<string> => {
+    const name = names.split("/").find((word) => word.startsWith(`${prefix}-`)) ?? prefix;
+    await debugfs(`dump /boot/${name} ${join(folder, prefix)}`);
+    return join(folder, prefix);
+  };
+  const found = { kernel: await extract("vmlinuz"), initrd: await extract("initrd.img") };
   await rm(raw);
-  return kernel;
+  return found;
 }
