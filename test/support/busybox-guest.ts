@@ -30,6 +30,7 @@ const files = (passwordHash: string): readonly (readonly [string, string, number
     [
       "::sysinit:/etc/rc",
       "::respawn:/usr/sbin/dropbear -F -E -R -p 22",
+      "::respawn:/usr/sbin/crond -f -c /etc/crontabs",
       "::shutdown:/bin/umount -a -r",
       "",
     ].join("\n"),
@@ -73,6 +74,7 @@ const FOLDERS = [
   "root",
   "var/log",
   "etc/dropbear",
+  "etc/crontabs",
   "data/build",
 ];
 
