@@ -56,7 +56,8 @@ function renameInHosts(hostname: string): string {
   return [between, between, atEnd].join("; ");
 }
 
-function setHostnameScript(hostname: string): string {
+/** Returns shell code that renames a guest that still has the placeholder name. */
+export function setHostnameScript(hostname: string): string {
   const placeholder = shellQuote(PLACEHOLDER_HOSTNAME);
   const name = shellQuote(hostname);
   return `

@@ -79,7 +79,7 @@ const FOLDERS = [
 ];
 
 /** Copies a program of the host with the libraries that it needs. */
-async function addProgram(program: string, root: string): Promise<void> {
+export async function addProgram(program: string, root: string): Promise<void> {
   const { stdout } = await execa("ldd", [program], { reject: false });
   const libraries = [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].map(([, path = ""]) => path);
   for (const path of [program, ...libraries]) {
@@ -145,8 +145,12 @@ export async function makeBusyboxRoot(root: string, password: string): Promise<v
 }
 
 /** Runs a shell script as root of such a root file system, without a machine. */
-export async function runInRoot(root: string, script: string): Promise<string[]> {
-  const command = ["--map-root-user", "chroot", root, "/bin/sh"];
+export async function runInRoot(
+  root: string,
+  script: string,
+  shell = "/bin/sh",
+): Promise<string[]> {
+  const command = ["--map-root-user", "chroot", root, shell];
   const { stdout } = await execa("unshare", command, { input: script, stderr: "pipe" });
   return stdout.split("\n").filter((line) => line !== "");
 }
