@@ -5,15 +5,15 @@ import type { BuildKeys } from "../../seed/keys.js";
 import { FIND_HOMES, forEachHome } from "./homes.js";
 
 /**
- * Shell code that removes `$key` from every file of authorized keys: those of sshd(8) by default
+ * Shell code that removes `$keys`, options of grep, from every file of authorized keys: those of sshd(8) by default
  * and by its configuration, the folder of Ignition, and those of dropbear(8). A file keeps its
  * owner and mode, because it is overwritten in place; one that had no other key is removed.
  */
 const REMOVE_KEY = `
 drop_key() {
   for file in "$@"; do
-    [ -f "$file" ] && grep -qF "$key" "$file" || continue
-    rest=$(grep -vF "$key" "$file" || true)
+    [ -f "$file" ] && grep -qF $keys "$file" || continue
+    rest=$(grep -vF $keys "$file" || true)
     if [ -n "$rest" ]; then
       blank "$file"
       printf '%s\\n' "$rest" >"$file"
@@ -44,6 +44,33 @@ ${forEachHome(`
   done
   set +f`)}`;
 
+/** Returns options of grep that match the keys with which the build logs in. */
+function loginKeys({ client, base }: BuildKeys): string {
+  const pairs = base === undefined ? [client] : [client, base];
+  return pairs.map((pair) => `-e ${publicBlob(pair)}`).join(" ");
+}
+
+/**
+ * Logs and answers that installers leave in a system: they contain the key of the base, and often
+ * passwords (Debian and Ubuntu; Anaconda).
+ */
+const INSTALLER_FILES = [
+  "/var/log/installer",
+  "/var/log/anaconda",
+  "/root/anaconda-ks.cfg",
+  "/root/original-ks.cfg",
+].join(" ");
+
+/**
+ * Shell code that removes what an installer left. Ubuntu's configuration for cloud-init is removed
+ * only where it contains the key of the base.
+ */
+const REMOVE_INSTALLER_FILES = `
+for file in /etc/cloud/cloud.cfg.d/99-installer.cfg; do
+  [ -f "$file" ] && grep -qF $keys "$file" && erase "$file"
+done
+rm -rf ${INSTALLER_FILES}`;
+
 /**
  * Returns the shell script that removes the build's traces. Files with keys are overwritten first,
  * because their blocks may share a disk cluster with other files, which then cannot be released to
@@ -56,7 +83,7 @@ ${forEachHome(`
  */
 export function removeScript(keys: BuildKeys): string {
   return `
-key=${shellQuote(publicBlob(keys.client))}
+keys=${shellQuote(loginKeys(keys))}
 hostkey=${shellQuote(publicBlob(keys.host))}
 blank() { shred -n 0 -z -- "$1" 2>/dev/null || true; }
 erase() { shred -n 0 -z -u -- "$@" 2>/dev/null || rm -f -- "$@"; }
@@ -74,6 +101,7 @@ erase() { shred -n 0 -z -u -- "$@" 2>/dev/null || rm -f -- "$@"; }
 
 ${FIND_HOMES}
 ${REMOVE_KEY}
+${keys.base === undefined ? "" : REMOVE_INSTALLER_FILES}
 for file in /etc/ssh/ssh_host_*_key.pub; do
   [ -f "$file" ] && grep -qF "$hostkey" "$file" || continue
   erase "$file" "\${file%.pub}"

@@ -30,6 +30,27 @@ const read = (path: string) => readFile(join(root, path), "utf8");
 const exists = async (path: string): Promise<boolean> =>
   (await readdir(join(root, dirname(path)))).includes(path.split("/").at(-1) ?? "");
 
+describe("the seal of an installed base", () => {
+  const { client: base } = makeBuildKeys();
+
+  it("removes the key of the base, and what the installer left", async () => {
+    await put("root/.ssh/authorized_keys", `${base.public}\n${other.client.public}\n`);
+    await put("var/log/installer/syslog", `authorized ${base.public}\n`);
+    await put("root/anaconda-ks.cfg", "rootpw secret\n");
+    await put("etc/cloud/cloud.cfg.d/99-installer.cfg", `keys: [${base.public}]\n`);
+    expect(foundPlaces(await runInRoot(root, sealScript({ ...keys, base })))).toEqual([]);
+    expect(await read("root/.ssh/authorized_keys")).toBe(`${other.client.public}\n`);
+    expect(await exists("root/anaconda-ks.cfg")).toBe(false);
+    expect(await exists("var/log/installer")).toBe(false);
+  });
+
+  it("is not done to other bases", async () => {
+    await put("var/log/installer/syslog", "installed by hand\n");
+    await runInRoot(root, sealScript(keys));
+    expect(await read("var/log/installer/syslog")).toBe("installed by hand\n");
+  });
+});
+
 describe("the seal in a guest without getent", () => {
   const BOTH = `${keys.client.public}\n${other.client.public}\n`;
 
