@@ -47,6 +47,9 @@ const VERSION = 1;
 
 const manifestSchema = z.record(z.string(), z.string());
 
+/** What is known of the guest, as `guest/capabilities.ts` reads it; older records have none. */
+const guestSchema = z.record(z.string(), z.unknown()).optional();
+
 const checkpointSchema = z.object({
   /** Tag of the snapshot in the disk. */
   tag: z.string(),
@@ -66,6 +69,7 @@ const checkpointSchema = z.object({
   diskBytes: z.number(),
   /** Time of the snapshot as recorded in the disk. Seconds since the epoch. */
   date: z.number(),
+  guest: guestSchema,
   /** Set to a unique value when the checkpoint was modified with `vmbuild ssh --save`. */
   changedByHand: z.string().optional(),
   /**
@@ -85,6 +89,7 @@ const failedSchema = z.object({
   date: z.number(),
   /** Code and message of the error. */
   reason: z.string(),
+  guest: guestSchema,
   synced: z.boolean(),
 });
 

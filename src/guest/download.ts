@@ -9,7 +9,9 @@ import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { isDiskFull } from "../host/faults.js";
 import { makeFolder, publish, temporaryBeside } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
-import { progressCounter, runTransfer, streamTransfer } from "./transfer.js";
+import { parseFileFacts, matchesFacts, printSha256 } from "./checksum.js";
+import type { FileFacts } from "./checksum.js";
+import { REQUIRE_TAR, progressCounter, runTransfer, streamTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
 import { unpackTree } from "../host/tree.js";
 
@@ -50,19 +52,12 @@ export async function guestPathKind(
   throw new VmbuildError("STEP_FAILED", `The guest has no file or folder ${path}`);
 }
 
-/** Size of a file in bytes, and its SHA-256 in hexadecimal. */
-export interface FileFacts {
-  readonly size: number;
-  readonly sha256: string;
-}
-
 /** Reads the size and the SHA-256 of a file in the guest. */
 export async function guestFileFacts(context: TransferContext, path: string): Promise<FileFacts> {
   const quoted = shellQuote(path);
-  const command = `wc -c <${quoted} && sha256sum <${quoted}`;
+  const command = `wc -c <${quoted} && ${printSha256(quoted)}`;
   const answer = await runTransfer(context, { command, what: `Reading ${path}` });
-  const [size = "0", sha256 = ""] = answer.trim().split(/\s+/);
-  return { size: Number(size), sha256 };
+  return parseFileFacts(answer);
 }
 
 /**
@@ -77,9 +72,11 @@ export async function fetchFile(
 ): Promise<void> {
   const onBytes = progressCounter(context.emit, `download ${from}`, facts.size);
   const hash = createHash("sha256");
+  let size = 0;
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, callback) {
       hash.update(chunk);
+      size += chunk.length;
       onBytes(chunk.length);
       callback(null, chunk);
     },
@@ -87,10 +84,13 @@ export async function fetchFile(
   const written = pipeline(counter, createWriteStream(to, { flags: "wx" }));
   const command = { command: `cat <${shellQuote(from)}`, what: `Reading ${from}` };
   await Promise.all([streamTransfer(context, command, counter), written]);
-  const found = hash.digest("hex");
-  if (found === facts.sha256) return;
+  const sha256 = hash.digest("hex");
+  if (matchesFacts(facts, { size, sha256 })) return;
   throw new VmbuildError("STEP_FAILED", `${from} changed while it was downloaded`, {
-    lines: [`expected sha256 ${facts.sha256}`, `found    sha256 ${found}`],
+    lines: [
+      `expected  ${facts.size} bytes, sha256 ${facts.sha256 ?? "unknown"}`,
+      `found     ${size} bytes, sha256 ${sha256}`,
+    ],
   });
 }
 
@@ -100,7 +100,7 @@ export async function fetchTree(context: TransferContext, from: string, to: stri
   const through = new PassThrough();
   // The GNU format stores names as bytes. It is also the only format of busybox.
   const command = [
-    "unset TAR_OPTIONS",
+    `unset TAR_OPTIONS; ${REQUIRE_TAR}`,
     `case $(tar --version 2>&1) in *"GNU tar"*) f=--format=gnu ;; bsdtar*) f=--format=gnutar ;; *) f= ;; esac`,
     `exec tar $f -cf - -C ${shellQuote(from)} .`,
   ].join("\n");

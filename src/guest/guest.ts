@@ -5,14 +5,16 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Emit } from "../events/types.js";
 import type { Connection } from "./connection.js";
+import type { Capabilities } from "./capabilities.js";
 import { downloadFile, downloadTree, withHostErrors, guestPathKind } from "./download.js";
 import type { GuestPathKind } from "./download.js";
 import { downloadToHost } from "./host-download.js";
+import type { Privilege } from "./launcher.js";
 import { PAYLOAD_DISK_MIN_BYTES, uploadLargeFile, uploadLargeTree } from "./payload-disk.js";
 import type { DiskSlot } from "./payload-disk.js";
 import { systemStateScript, parseSystemState } from "./system-state.js";
 import type { SystemState } from "./system-state.js";
-import { readBootId, reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
+import { reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
 import type { RestartOptions } from "./reboot.js";
 import { requireSuccess, runQuietly, runScript } from "./script.js";
 import type { GuestScript, ScriptEnd } from "./script.js";
@@ -31,8 +33,12 @@ export interface GuestOptions {
   readonly afterReboot?: (guest: Guest) => Promise<void>;
   /** Slot for plugging in large uploads as a disk. Without one, everything is copied over SSH. */
   readonly slot: DiskSlot | undefined;
-  /** User that logs in. Everything runs as root, through sudo for any other user. */
+  /** User that logs in. Everything runs as root. */
   readonly user: string;
+  /** How that user becomes root; by default through sudo, unless it is root. */
+  readonly privilege?: Privilege;
+  /** What is known of the guest from an earlier run. */
+  readonly capabilities?: Capabilities | undefined;
   /** Number of machine resets so far, as reported by QEMU. */
   readonly resets?: () => number;
   /** Folder for scratch files on the host. */
@@ -44,18 +50,27 @@ export interface GuestOptions {
 
 /** Guest that accepts the build's login. */
 export class Guest {
-  readonly #options: GuestOptions & { readonly sudo: boolean };
+  readonly #options: GuestOptions & { readonly privilege: Privilege };
   #connection: Connection;
+  /** Capabilities of the guest; undefined until they are known. */
+  capabilities: Capabilities | undefined;
 
   constructor(options: GuestOptions) {
-    this.#options = { ...options, sudo: options.user !== "root" };
+    const privilege = options.privilege ?? (options.user === "root" ? "root" : "sudo");
+    this.#options = { ...options, privilege };
     this.#connection = options.connection;
+    this.capabilities = options.capabilities;
+  }
+
+  /** How commands become root. */
+  get privilege(): Privilege {
+    return this.#options.privilege;
   }
 
   /** Runs a script to its end. A non-zero exit code is a result, not an error. */
-  run(script: Omit<GuestScript, "signal" | "sudo">): Promise<ScriptEnd> {
-    const { signal, sudo } = this.#options;
-    return runScript(this.#connection, { ...script, signal, sudo });
+  run(script: Omit<GuestScript, "signal" | "privilege">): Promise<ScriptEnd> {
+    const { signal, privilege } = this.#options;
+    return runScript(this.#connection, { ...script, signal, privilege });
   }
 
   /**
@@ -63,9 +78,9 @@ export class Guest {
    * fails.
    */
   async ask(command: string, what: string, timeoutMs = 60_000): Promise<string[]> {
-    const { signal, sudo } = this.#options;
+    const { signal, privilege } = this.#options;
     const { end, lines, output } = await runQuietly(this.#connection, command, signal, {
-      sudo,
+      privilege,
       timeoutMs,
     });
     requireSuccess(end, what, output);
@@ -133,8 +148,8 @@ export class Guest {
 
   /** Restarts the guest and returns when it answers with a new boot id. */
   async reboot(timeoutMs: number): Promise<void> {
-    const { sudo } = this.#options;
-    this.#connection = await reconnectAfterReboot({ ...this.#restart(timeoutMs), sudo });
+    const { privilege } = this.#options;
+    this.#connection = await reconnectAfterReboot({ ...this.#restart(timeoutMs), privilege });
     await this.#options.afterReboot?.(this);
   }
 
@@ -153,20 +168,18 @@ export class Guest {
     return lost.aborted;
   }
 
-  /** Returns the kernel's id of the current boot; undefined where the guest does not report one. */
-  bootId(): Promise<string | undefined> {
-    return readBootId(this.#connection, this.#options.signal);
-  }
-
   /**
    * Reads whether the guest is about to shut down and whether a new login would fail.
    * @param first a command to run before, which saves a separate connection to the guest.
    * @throws {VmbuildError} GUEST_LOST; GUEST_SHELL when the guest no longer runs commands.
    */
   async systemState(first = "", timeoutMs = 60_000): Promise<SystemState> {
-    const { signal, sudo, user } = this.#options;
+    const { signal, privilege, user } = this.#options;
     const command = `${first}\n${systemStateScript(user)}`;
-    const { end, lines } = await runQuietly(this.#connection, command, signal, { sudo, timeoutMs });
+    const { end, lines } = await runQuietly(this.#connection, command, signal, {
+      privilege,
+      timeoutMs,
+    });
     const systemState = parseSystemState(lines);
     // A signal ends this harmless command only when the system is shutting down.
     const isKilled =
@@ -183,8 +196,9 @@ export class Guest {
    */
   async poweroff(last = "true"): Promise<void> {
     // SIGRTMIN+4 makes systemd start poweroff.target (systemd(1)), so no extra program is needed.
-    const order = "if [ -d /run/systemd/system ]; then kill -38 1; else poweroff; fi";
-    const command = `${last}; ${RESUME_CRON}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
+    const order =
+      "if [ -d /run/systemd/system ]; then kill -38 1; else poweroff || poweroff -f; fi";
+    const command = `${last}\n${RESUME_CRON}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
     await this.ask(command, "poweroff", 20_000);
   }
 
@@ -199,7 +213,7 @@ export class Guest {
   }
 
   #transfer(): TransferContext {
-    const { signal, emit, sudo } = this.#options;
-    return { connection: this.#connection, signal, emit, sudo };
+    const { signal, emit, privilege } = this.#options;
+    return { connection: this.#connection, signal, emit, privilege };
   }
 }

@@ -2,7 +2,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
+import { isOtherBoot, queryBoot } from "./boot-identity.js";
+import type { BootAnswer, BootIdentity } from "./boot-identity.js";
 import type { Connection } from "./connection.js";
+import type { Privilege } from "./launcher.js";
 import { requireSuccess, runQuietly } from "./script.js";
 
 /** Options of a wait for a restart. Times are milliseconds. */
@@ -17,28 +20,7 @@ export interface RestartOptions {
 
 /** Options of a restart. */
 export interface RebootOptions extends RestartOptions {
-  readonly sudo: boolean;
-}
-
-/** Boot id of the guest, or the output it gave instead. */
-type BootAnswer = { readonly boot: string } | { readonly output: readonly string[] };
-
-const BOOT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** Reads the kernel's boot id. Returns the command's output where there is no boot id in it. */
-async function queryBootId(connection: Connection, signal: AbortSignal): Promise<BootAnswer> {
-  try {
-    const command = "cat /proc/sys/kernel/random/boot_id";
-    const { lines, output } = await runQuietly(connection, command, signal);
-    const boot = lines.find((line) => BOOT_ID.test(line));
-    return boot === undefined ? { output } : { boot };
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof VmbuildError && error.code === "GUEST_SHELL") {
-      return { output: error.lines };
-    }
-    throw error;
-  }
+  readonly privilege: Privilege;
 }
 
 /** Waits until the connection is lost, for at most that many milliseconds. */
@@ -51,17 +33,17 @@ async function waitUntilLost(
   await delay(milliseconds, undefined, { signal: either }).catch(() => signal.throwIfAborted());
 }
 
-/** Time limit for the boot id of a guest that has just accepted a login. Milliseconds. */
+/** Time limit for the answer of a guest that has just accepted a login. Milliseconds. */
 const ANSWER_MS = 20_000;
 
-/** Same as {@link queryBootId}; undefined where the guest was lost or did not answer in time. */
-async function tryQueryBootId(
+/** Same as {@link queryBoot}; undefined where the guest was lost or did not answer in time. */
+async function tryQueryBoot(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<BootAnswer | undefined> {
   const deadline = AbortSignal.timeout(ANSWER_MS);
   try {
-    return await queryBootId(connection, AbortSignal.any([signal, deadline]));
+    return await queryBoot(connection, AbortSignal.any([signal, deadline]));
   } catch (error) {
     signal.throwIfAborted();
     const gone = error instanceof VmbuildError && error.code === "GUEST_LOST";
@@ -72,7 +54,7 @@ async function tryQueryBootId(
 
 /**
  * Time to wait for the connection to end. A guest without libpam-systemd stops its network without
- * closing connections; the boot id on a new connection then shows whether it restarted.
+ * closing connections; the boot on a new connection then shows whether it restarted.
  */
 const DISCONNECT_MS = 3000;
 
@@ -90,10 +72,10 @@ function noCommandsError(output: readonly string[], restarted: boolean | undefin
   return new VmbuildError("GUEST_SHELL", message, { lines: output.slice(0, 20) });
 }
 
-/** Waits for a guest that reports a boot id other than the previous one. */
+/** Waits for a guest that reports another boot than the previous one; without one, for any. */
 async function waitForOtherBoot(
   options: RestartOptions,
-  before: string | undefined,
+  before: BootIdentity | undefined,
   resetsBefore: number | undefined,
 ): Promise<Connection> {
   const { connect, resets, timeoutMs, signal } = options;
@@ -113,8 +95,8 @@ async function waitForOtherBoot(
       );
     }
     const next = await connect(Math.ceil(left), signal);
-    const answer = await tryQueryBootId(next, signal);
-    if (answer && "boot" in answer && answer.boot !== before) return next;
+    const answer = await tryQueryBoot(next, signal);
+    if (answer && "boot" in answer && (!before || isOtherBoot(before, answer.boot))) return next;
     // A guest that was not reset yet is still shutting down; the next boot may run commands again.
     if (answer && "output" in answer && restarted !== false) {
       failingSince ??= performance.now();
@@ -135,30 +117,21 @@ async function waitForOtherBoot(
 }
 
 /**
- * Restarts the guest, waits until it is gone and then until it answers with another boot id.
+ * Restarts the guest, waits until it is gone and then until it answers from another boot.
  * @throws {VmbuildError} GUEST_TIMEOUT when it does not come back in time or never shuts down;
  *   GUEST_SHELL when it comes back and runs no commands.
  */
 export async function reconnectAfterReboot(options: RebootOptions): Promise<Connection> {
-  const { connection, resets, timeoutMs, signal, sudo } = options;
-  const answer = await queryBootId(connection, signal);
+  const { connection, resets, timeoutMs, signal, privilege } = options;
+  const answer = await queryBoot(connection, signal);
   if (!("boot" in answer)) throw noCommandsError(answer.output, undefined);
   const resetsBefore = resets?.();
-  const order = "(sleep 0.2; systemctl reboot || reboot) >/dev/null 2>&1 &";
-  const { end, output } = await runQuietly(connection, order, signal, { sudo });
+  const order = "(sleep 0.2; systemctl reboot || reboot || reboot -f) >/dev/null 2>&1 &";
+  const { end, output } = await runQuietly(connection, order, signal, { privilege });
   requireSuccess(end, "reboot", output);
   await waitUntilLost(connection, Math.min(DISCONNECT_MS, timeoutMs), signal);
   connection.close();
   return waitForOtherBoot(options, answer.boot, resetsBefore);
-}
-
-/** Reads the boot id of the guest; undefined where the guest does not report one. */
-export async function readBootId(
-  connection: Connection,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const answer = await tryQueryBootId(connection, signal);
-  return answer && "boot" in answer ? answer.boot : undefined;
 }
 
 /**

@@ -46,7 +46,18 @@ unset ENTROPY
 const setClockCommand = (now: Date): string =>
   `date -u -s @${Math.round(now.getTime() / 1000)} >/dev/null`;
 
-function setHostnameScript(hostname: string): string {
+/**
+ * Returns a script for sed that replaces the placeholder as a host name, with or without a domain.
+ * The second command is repeated, because two adjacent names share the space between them.
+ */
+function renameInHosts(hostname: string): string {
+  const between = String.raw`s/\([[:space:]]\)${PLACEHOLDER_HOSTNAME}\([.[:space:]]\)/\1${hostname}\2/g`;
+  const atEnd = String.raw`s/\([[:space:]]\)${PLACEHOLDER_HOSTNAME}$/\1${hostname}/`;
+  return [between, between, atEnd].join("; ");
+}
+
+/** Returns shell code that renames a guest that still has the placeholder name. */
+export function setHostnameScript(hostname: string): string {
   const placeholder = shellQuote(PLACEHOLDER_HOSTNAME);
   const name = shellQuote(hostname);
   return `
@@ -54,7 +65,7 @@ read -r now </proc/sys/kernel/hostname
 if [ "$now" = ${placeholder} ]; then
   printf '%s\\n' ${name} >/etc/hostname
   printf '%s' ${name} >/proc/sys/kernel/hostname
-  [ ! -f /etc/hosts ] || sed -i "s/\\b${PLACEHOLDER_HOSTNAME}\\b/${hostname}/g" /etc/hosts
+  [ ! -f /etc/hosts ] || sed -i '${renameInHosts(hostname)}' /etc/hosts
 fi
 `;
 }

@@ -8,6 +8,8 @@
 import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
 import type { BuildKeys } from "../seed/keys.js";
+import { PROBE, RESCUE_SERVER_LINE, parseCapabilities } from "./capabilities.js";
+import type { Capabilities } from "./capabilities.js";
 import { STOP_TIMERS } from "./timers.js";
 
 /** Port of the rescue SSH server in the guest, from the range that is not registered (RFC 6335). */
@@ -51,7 +53,7 @@ ${put("sshd_config", config(user))}
 # Sessions begin with the server's own umask.
 umask 022
 ${put("authorized_keys", keys.client.public)}
-"$sshd" -r -f ${FOLDER}/sshd_config 2>/dev/null || "$sshd" -f ${FOLDER}/sshd_config || echo closed
+{ "$sshd" -r -f ${FOLDER}/sshd_config 2>/dev/null || "$sshd" -f ${FOLDER}/sshd_config; } && echo "${RESCUE_SERVER_LINE}"
 `;
 }
 
@@ -59,18 +61,19 @@ ${put("authorized_keys", keys.client.public)}
 const DEADLINE_MS = 900_000;
 
 /**
- * Starts the rescue SSH server in a guest that has just booted, and stops its timers. Both must be
- * part of every checkpoint; they share one command because each command is slow in an emulated
- * guest.
- * @returns false where the server could not be started; the guest is then reached by its own
- *   server only.
+ * Prepares a guest that has just booted: stops its timers, determines its capabilities, and starts
+ * the rescue SSH server where it has OpenSSH. All must be part of every checkpoint; they share one
+ * command because each command is slow in an emulated guest.
+ * @returns the capabilities, which the guest now has too.
  */
-export async function startRescueSshd(
+export async function prepareGuest(
   guest: Guest,
   keys: BuildKeys,
   user: string,
-): Promise<boolean> {
-  const command = `${STOP_TIMERS}\n${startScript(keys, user)}`;
+): Promise<Capabilities> {
+  const command = `${STOP_TIMERS}\n${PROBE}\n${startScript(keys, user)}\ntrue`;
   const lines = await guest.ask(command, "Starting the rescue SSH server", DEADLINE_MS);
-  return !lines.includes("closed");
+  const capabilities = parseCapabilities(lines, guest.privilege);
+  guest.capabilities = capabilities;
+  return capabilities;
 }

@@ -7,23 +7,21 @@ import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { LineSplitter } from "../host/lines.js";
-import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
+import { commandLine, shellProgram } from "./launcher.js";
+import type { Privilege } from "./launcher.js";
 import { MarkedOutput, LOGIN_SHELL_HINT, OutputMarker } from "./output-marker.js";
+import { PARENTS, killScript, missingLine, wrapperInput, wrapperScript } from "./wrapper.js";
+import type { WrappedScript } from "./wrapper.js";
 
-/** Script and how to run it. */
-export interface GuestScript {
-  readonly content: Buffer | string;
-  /** Program that reads the script, with arguments: `["/bin/bash"]`. */
-  readonly interpreter: readonly string[];
-  readonly arguments?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
+/** Script, how to run it, and its limits. */
+export interface GuestScript extends WrappedScript {
   /** Time limit in milliseconds, after which the whole session is ended. */
   readonly timeoutMs?: number | undefined;
-  /** Runs as root through sudo, for a build that logs in as another user. */
-  readonly sudo?: boolean;
+  /** How the script becomes root; by default the login user is root. */
+  readonly privilege?: Privilege;
   readonly signal: AbortSignal;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 }
@@ -33,65 +31,6 @@ export interface ScriptEnd extends ChannelEnd {
   /** True when the script was ended because its time limit passed. */
   readonly timedOut: boolean;
 }
-
-/** Folders for a script while it runs: in memory where possible, and never in the image. */
-const PARENTS = ["/run", "/tmp"] as const;
-
-/**
- * Shell script that reads the environment's lines and then the script from standard input, and runs
- * the script with empty standard input. It starts few programs, because an emulated guest takes a
- * twentieth of a second for each. Exit code 97 means that there is no place for the script.
- */
-function wrapperScript(
-  marker: OutputMarker,
-  { interpreter, arguments: args = [] }: GuestScript,
-): string {
-  const { id } = marker;
-  // The script's path is in $1, because any variable name, such as $f, may occur in the
-  // environment.
-  const command = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
-  return [
-    `umask 077; set -C; ${marker.command}`,
-    `for p in ${PARENTS.join(" ")}; do f=$p/${id}; { true >"$f"; } 2>/dev/null && break; f=; done`,
-    `[ -n "$f" ] || { echo "vmbuild: no place for scripts in ${PARENTS.join(" or ")}" >&2; exit 97; }`,
-    `e=; while IFS= read -r l && [ "$l" != ${id} ]; do e="$e$l\n"; done`,
-    `cat >>"$f" || { rm -f "$f"; exit 97; }`,
-    `umask 022; set +C -- "$f"`,
-    `(eval "$e" && exec ${command.join(" ")}) </dev/null`,
-    `c=$?; rm -f "$f"; exit $c`,
-  ].join("\n");
-}
-
-/** Yields the environment as shell lines, the end marker of the wrapper, and the script. */
-function* wrapperInput(id: string, { environment = {}, content }: GuestScript) {
-  for (const [name, value] of Object.entries(environment)) {
-    yield Buffer.from(`export ${name}=${shellQuote(value)}\n`);
-  }
-  yield Buffer.from(`${id}\n`);
-  yield Buffer.from(content);
-}
-
-/** Shell script that ends every process of the session of `$p`: SIGTERM, two seconds, SIGKILL. */
-function killScript(): string {
-  const each = `for f in /proc/[0-9]*/stat; do
-    { read -r l <"$f"; } 2>/dev/null || continue
-    set -- \${l##*) }
-    [ "$4" = "$s" ] && echo "\${l%% *}"
-  done`;
-  return [
-    `read -r l <"/proc/$p/stat" || exit 0; set -- \${l##*) }; s=$4`,
-    `of_session() { ${each}; }`,
-    `kill -TERM $(of_session) 2>/dev/null`,
-    `n=0; while [ $n -lt 20 ] && [ -n "$(of_session)" ]; do sleep 0.1; n=$((n+1)); done`,
-    `p=$(of_session); [ -z "$p" ] || kill -KILL $p`,
-  ].join("\n");
-}
-
-const shell = (sudo: boolean | undefined): string =>
-  sudo === true ? "exec sudo -n /bin/sh" : "exec /bin/sh";
-
-const inShell = (command: string, sudo: boolean | undefined): string =>
-  `${shell(sudo)} -c ${shellQuote(command)}`;
 
 /** One execution of a script in the guest. */
 interface Session {
@@ -104,7 +43,7 @@ interface Session {
 }
 
 /** Limits and callbacks of a session. */
-type SessionLimits = Pick<GuestScript, "timeoutMs" | "sudo" | "signal" | "onLine">;
+type SessionLimits = Pick<GuestScript, "timeoutMs" | "privilege" | "signal" | "onLine">;
 
 /** Time for the guest to end a session that exceeded its time limit. Milliseconds. */
 const KILL_DEADLINE_MS = 20_000;
@@ -118,7 +57,10 @@ async function endSession(
   const killing = `p=${pid}\n${killScript()}\n${cleanup}`;
   const signal = AbortSignal.any([limits.signal, AbortSignal.timeout(KILL_DEADLINE_MS)]);
   try {
-    await runOnChannel(connection, { command: inShell(killing, limits.sudo), signal });
+    await runOnChannel(connection, {
+      command: commandLine(killing, limits.privilege ?? "root"),
+      signal,
+    });
   } catch (error) {
     // The session may hang in the kernel, or the guest may be gone. The caller stops waiting either
     // way.
@@ -128,11 +70,15 @@ async function endSession(
 }
 
 /** Returns the error for a command that never started. */
-function notStartedError(end: ChannelEnd, output: readonly string[], sudo: boolean): VmbuildError {
+function notStartedError(
+  end: ChannelEnd,
+  output: readonly string[],
+  privilege: Privilege,
+): VmbuildError {
   const lines = output.filter((line) => line.trim() !== "").slice(0, 20);
-  const isSudo = sudo && lines.some((line) => line.startsWith("sudo: "));
-  const who = isSudo
-    ? "sudo no longer runs commands for the build's user"
+  const isRefused = lines.some((line) => line.startsWith(`${privilege}: `));
+  const who = isRefused
+    ? `${privilege} no longer runs commands for the build's user`
     : "The guest does not run commands";
   const how = end.signal === null ? `exit code ${end.exitCode}` : `SIG${end.signal}`;
   return new VmbuildError(
@@ -140,8 +86,8 @@ function notStartedError(end: ChannelEnd, output: readonly string[], sudo: boole
     `${who}; its output is: ${lines[0] ?? "(empty)"} (${how})`,
     {
       lines,
-      hint: isSudo
-        ? "vmbuild requires sudo without a password until the seal, after the last step."
+      hint: isRefused
+        ? `vmbuild requires ${privilege} without a password until the seal, after the last step.`
         : LOGIN_SHELL_HINT,
     },
   );
@@ -178,7 +124,11 @@ async function runSession(
       // The output of a login shell that did not run the command may say why.
       stdout.write(Buffer.from(answer.before));
       stderr.end();
-      throw notStartedError(end, [...early, ...answer.before.split("\n")], limits.sudo === true);
+      throw notStartedError(
+        end,
+        [...early, ...answer.before.split("\n")],
+        limits.privilege ?? "root",
+      );
     }
     return { ...end, timedOut: deadline.passed };
   } catch (error) {
@@ -194,20 +144,39 @@ async function runSession(
   }
 }
 
+/** Returns the error for a script whose interpreter is not in the guest. */
+function missingError([program = "", next = ""]: readonly string[]): VmbuildError {
+  const name = program.endsWith("/env") ? next : program;
+  const isBash = name.endsWith("bash");
+  return new VmbuildError("STEP_FAILED", `The guest has no ${name}, which the script needs`, {
+    hint: isBash
+      ? 'Install bash in an earlier step, or use sh: "shell": "sh", or #!/bin/sh in a script.'
+      : "Install it in an earlier step.",
+  });
+}
+
 /**
  * Runs a script to its end or to its deadline.
- * @throws {VmbuildError} GUEST_LOST when the connection was lost first; the signal's reason when
- *   it aborted, in which case the machine is about to end and its processes with it.
+ * @throws {VmbuildError} STEP_FAILED when the guest does not have the interpreter; GUEST_LOST when
+ *   the connection was lost first; the signal's reason when it aborted, in which case the machine
+ *   is about to end and its processes with it.
  */
-export function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
+export async function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
   const marker = new OutputMarker();
   const session: Session = {
     marker,
-    command: inShell(wrapperScript(marker, script), script.sudo),
+    command: commandLine(wrapperScript(marker, script), script.privilege ?? "root"),
     stdin: Readable.from(wrapperInput(marker.id, script)),
     cleanup: `rm -f ${PARENTS.map((parent) => `${parent}/${marker.id}`).join(" ")}`,
   };
-  return runSession(connection, session, script);
+  let isMissing = false;
+  const onLine: GuestScript["onLine"] = (line, stream) => {
+    if (line === missingLine(marker)) isMissing = true;
+    else script.onLine?.(line, stream);
+  };
+  const end = await runSession(connection, session, { ...script, onLine });
+  if (isMissing) throw missingError(script.interpreter);
+  return end;
 }
 
 /**
@@ -241,15 +210,15 @@ export async function runQuietly(
   connection: Connection,
   command: string | Buffer,
   signal: AbortSignal,
-  options: { readonly sudo?: boolean; readonly timeoutMs?: number } = {},
+  options: { readonly privilege?: Privilege; readonly timeoutMs?: number } = {},
 ): Promise<{ end: ScriptEnd; lines: string[]; output: string[] }> {
-  const { sudo = false, timeoutMs = 60_000 } = options;
+  const { privilege = "root", timeoutMs = 60_000 } = options;
   const lines: string[] = [];
   const output: string[] = [];
   const marker = new OutputMarker();
   const session: Session = {
     marker,
-    command: shell(sudo),
+    command: shellProgram(privilege),
     // A shell reads a whole group before it runs it, so no command in it can read the rest of the
     // input.
     stdin: Buffer.concat([
@@ -262,7 +231,7 @@ export async function runQuietly(
     output.push(line);
     if (stream === "stdout") lines.push(line);
   };
-  const end = await runSession(connection, session, { signal, timeoutMs, sudo, onLine });
+  const end = await runSession(connection, session, { signal, timeoutMs, privilege, onLine });
   return { end, lines, output };
 }
 

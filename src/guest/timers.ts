@@ -28,6 +28,10 @@ const WAIT_SECONDS = 600;
 const forEachCron = (signal: string): string => `
   for file in /proc/[0-9]*/comm; do
     { read -r name <"$file"; } 2>/dev/null || continue
+    # busybox may run its own crond without starting another program.
+    case $name in busybox | exe)
+      name=$(tr '\\0' '\\n' <"\${file%comm}cmdline" 2>/dev/null | grep -x crond)
+    esac
     case $name in cron | crond | anacron | fcron | dcron)
       pid=\${file#/proc/}
       kill -${signal} "\${pid%/comm}" 2>/dev/null

@@ -3,10 +3,11 @@ import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
-import { shellQuote } from "../host/programs.js";
 import { runOnChannel } from "./channel.js";
 import type { ChannelEnd } from "./channel.js";
 import type { Connection } from "./connection.js";
+import { commandLine } from "./launcher.js";
+import type { Privilege } from "./launcher.js";
 import { MarkedOutput, OutputMarker } from "./output-marker.js";
 
 /** Context of a transfer. */
@@ -14,8 +15,7 @@ export interface TransferContext {
   readonly connection: Connection;
   readonly signal: AbortSignal;
   readonly emit: Emit;
-  /** Runs as root through sudo. */
-  readonly sudo: boolean;
+  readonly privilege: Privilege;
 }
 
 /** Internal command in the guest. `what` names it in messages. */
@@ -26,14 +26,16 @@ export interface TransferCommand {
   readonly stdin?: Readable | Buffer;
 }
 
+/** Shell code that ends a transfer of a folder in a guest without tar. */
+export const REQUIRE_TAR =
+  'command -v tar >/dev/null 2>&1 || { echo "the guest has no tar, which transfers of folders need" >&2; exit 1; }';
+
 /** Limit for the output that is kept; the output of these commands is short. Characters. */
 const MAX_OUTPUT_CHARACTERS = 4096;
 
-function commandLine(mark: OutputMarker, command: string, sudo: boolean): string {
-  const shell = sudo ? "exec sudo -n /bin/sh -c" : "exec /bin/sh -c";
-  // The login shell may set any umask, and another one after a restart.
-  return `${shell} ${shellQuote(`${mark.command}\numask 022\n${command}`)}`;
-}
+// The login shell may set any umask, and another one after a restart.
+const launch = (mark: OutputMarker, command: string, { privilege }: TransferContext): string =>
+  commandLine(`${mark.command}\numask 022\n${command}`, privilege);
 
 const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
 
@@ -60,7 +62,7 @@ export async function runTransfer(
   const mark = new OutputMarker();
   const answer = new MarkedOutput(mark);
   const end = await runOnChannel(context.connection, {
-    command: commandLine(mark, command, context.sudo),
+    command: launch(mark, command, context),
     ...(stdin === undefined ? {} : { stdin }),
     onStdout: (chunk) =>
       (stdout = (stdout + answer.take(chunk).toString("utf8")).slice(-MAX_OUTPUT_CHARACTERS)),
@@ -87,7 +89,7 @@ export async function streamTransfer(
   const data = answer.stream();
   const handedOn = pipeline(data, destination);
   const ended = runOnChannel(context.connection, {
-    command: commandLine(mark, command, context.sudo),
+    command: launch(mark, command, context),
     stdoutTo: data,
     onStderr: (chunk) => (stderr = (stderr + chunk.toString("utf8")).slice(-MAX_OUTPUT_CHARACTERS)),
     signal: context.signal,

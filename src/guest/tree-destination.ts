@@ -24,9 +24,9 @@ const MAX_LINES = 10;
 const quoted = (name: Buffer): string => shellQuote(`./${name.toString("latin1")}`);
 
 async function ask(context: TransferContext, lines: readonly string[], what: string) {
-  const { connection, signal, sudo } = context;
+  const { connection, signal, privilege } = context;
   const command = Buffer.from(lines.join("\n"), "latin1");
-  const limits = { sudo, timeoutMs: DEADLINE_MS };
+  const limits = { privilege, timeoutMs: DEADLINE_MS };
   const result = await runQuietly(connection, command, signal, limits);
   const { end } = result;
   if (end.exitCode === 0) return result.lines;

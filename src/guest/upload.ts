@@ -6,7 +6,8 @@ import { Readable } from "node:stream";
 import { basename, posix } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { shellQuote } from "../host/programs.js";
-import { progressCounter, runTransfer } from "./transfer.js";
+import { matchesFacts, parseFileFacts, printSha256 } from "./checksum.js";
+import { REQUIRE_TAR, progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
 import { packTree } from "./tar-write.js";
 import type { NumericOwner } from "./tar-write.js";
@@ -39,7 +40,7 @@ export function destinationOf(source: string, to: string): string {
 
 /**
  * Returns the shell command that receives a file from the output of `from` through a temporary name
- * beside it, and prints the size and SHA-256 for comparison. Symbolic links are followed and kept,
+ * beside it, and prints the size and, if possible, the SHA-256 for comparison. Symbolic links are followed and kept,
  * and devices and pipes are written to, not replaced.
  */
 export function receiveCommand(to: string, from: string, { mode, owner }: Ownership): string {
@@ -55,7 +56,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
     `trap 'rm -f "$part"' EXIT`,
     `( umask 077; ${from} >"$part" )`,
     `wc -c <"$part"`,
-    `sha256sum <"$part"`,
+    printSha256('"$part"'),
     // chown clears the setuid and setgid bits, so the mode is set afterwards.
     ...(owner === undefined ? [] : [`chown -- ${shellQuote(owner)} "$part"`]),
     `chmod ${(mode ?? DEFAULT_FILE_MODE).toString(8)} "$part"`,
@@ -68,8 +69,7 @@ export function receiveCommand(to: string, from: string, { mode, owner }: Owners
  * @throws {VmbuildError} STEP_FAILED when they differ.
  */
 export function requireIntact(answer: string, size: number, sha256: string, to: string): void {
-  const [foundSize = "", foundHash = ""] = answer.trim().split(/\s+/);
-  if (Number(foundSize) === size && foundHash === sha256) return;
+  if (matchesFacts(parseFileFacts(answer), { size, sha256 })) return;
   throw new VmbuildError("STEP_FAILED", `${to} was corrupted during the upload`, {
     lines: [`sent      ${size} bytes, sha256 ${sha256}`, `received  ${answer.trim()}`],
     hint: "Check whether the file changed during the upload.",
@@ -139,7 +139,7 @@ export async function writeFile(
 export function unpackCommand(to: string, from: string, { uid, gid }: NumericOwner): string {
   const target = shellQuote(to);
   return [
-    "set -e; unset TAR_OPTIONS",
+    `set -e; unset TAR_OPTIONS; ${REQUIRE_TAR}`,
     `[ -d ${target} ] || { mkdir -p ${target}; chown ${uid}:${gid} ${target} || [ "$(id -u)" != 0 ]; }`,
     `case $(tar --version 2>&1) in *"GNU tar"* | bsdtar*) p=-P ;; *) p= ;; esac`,
     `${from} | tar -xpf - $p -C ${target}`,

@@ -1,5 +1,7 @@
 /** Determines how a run connects to its guest: login, host keys, and the servers that answer. */
 import { RESCUE_SSH_PORT } from "../guest/rescue-sshd.js";
+import { lostFeatures } from "../guest/capabilities.js";
+import type { Capabilities } from "../guest/capabilities.js";
 import { buildTarget } from "../guest/build-target.js";
 import type { SshTarget } from "../guest/connection.js";
 import { LearnedHostKey, buildHostKey, givenHostKey } from "../guest/host-key.js";
@@ -11,6 +13,11 @@ import { hasOwnCredentials } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
 import { publicBlob } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
+
+/** Emits a note for each feature that works differently, or not at all, in a guest. */
+export function noteLostFeatures(capabilities: Capabilities, emit: Emit): void {
+  for (const message of lostFeatures(capabilities)) emit({ type: "note", message });
+}
 
 /** Data needed to connect to a machine's guest over SSH. */
 export interface SshAccess {

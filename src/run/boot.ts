@@ -2,7 +2,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
-import { RESCUE_SSH_PORT, startRescueSshd } from "../guest/rescue-sshd.js";
+import type { Capabilities } from "../guest/capabilities.js";
+import type { Privilege } from "../guest/launcher.js";
+import { findPrivilege } from "../guest/privilege.js";
+import { RESCUE_SSH_PORT, prepareGuest } from "../guest/rescue-sshd.js";
 import { LearnedHostKey } from "../guest/host-key.js";
 import { grantLogin } from "../guest/grant-login.js";
 import { firstConnection } from "../guest/first-connection.js";
@@ -138,11 +141,17 @@ export const RESTORED_TIMEOUT_MS = 120_000;
 /**
  * Connects to a restored guest through the rescue SSH server or the guest's own. Both are tried
  * until one answers: a firewall may block one of them, and a clean-up step may have disabled the
- * guest's own.
+ * guest's own. A guest that is known to have no rescue server is reached by its own at once.
+ * @param known capabilities of the guest, where the checkpoint recorded them.
  * @throws {VmbuildError} the error of the guest's own server when neither answers.
  */
-export function connectSshRestored(access: SshAccess, timeoutMs: number): Promise<Connection> {
+export function connectSshRestored(
+  access: SshAccess,
+  timeoutMs: number,
+  known?: Capabilities,
+): Promise<Connection> {
   const { signal, emit } = access;
+  if (known?.rescueServer === false) return connectSsh(access, timeoutMs, signal);
   // The stages of both attempts would be mixed up in the output; only the rescue server's are
   // shown.
   const quiet: Emit = (event) => (event.type === "guest.stage" ? undefined : emit(event));
@@ -172,17 +181,25 @@ function sshAccessOf(
   return { machine, keys, login, hostKey, console, emit, signal };
 }
 
+/** What is known of a guest when it is connected. */
+interface KnownGuest {
+  readonly privilege: Privilege;
+  readonly capabilities?: Capabilities | undefined;
+}
+
 function createGuest(
   { workspace, emit }: ContextWith<"workspace" | "emit">,
   access: SshAccess,
   connection: Connection,
+  known: KnownGuest,
 ): Guest {
   const { machine, keys, login, signal } = access;
   const { user } = login;
   return new Guest({
+    ...known,
     connection,
     connect: (timeoutMs, either) => connectSsh(access, timeoutMs, either),
-    afterReboot: async (guest) => void (await startRescueSshd(guest, keys, user)),
+    afterReboot: async (guest) => void (await prepareGuest(guest, keys, user)),
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     user,
     resets: () => machine.resets,
@@ -208,8 +225,9 @@ export async function connectGuest(
     const connection = await connectSsh(access, template.ssh.timeout, access.signal);
     const learned = access.hostKey instanceof LearnedHostKey ? access.hostKey.known : undefined;
     if (learned !== undefined) await saveLearnedHost(learned, workspace.work.keys);
-    const guest = createGuest(context, access, connection);
-    if (entersByItself(login.plan, login.keys)) await addBuildKey(access, guest, connection);
+    const privilege = await findPrivilege(connection, access.login, access.signal);
+    const guest = createGuest(context, access, connection, { privilege });
+    if (entersByItself(login.plan, login.keys)) await addBuildKey(access, guest);
     if (template.seed.userData !== undefined) {
       await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
     }
@@ -221,7 +239,7 @@ export async function connectGuest(
 const TRY_KEY_MS = 60_000;
 
 /** Adds the build's key to a guest that was entered with the template's credentials. */
-function addBuildKey(access: SshAccess, guest: Guest, connection: Connection): Promise<void> {
+function addBuildKey(access: SshAccess, guest: Guest): Promise<void> {
   const { keys, login, emit, signal } = access;
   const withKey = { ...login, privateKeys: [keys.client.private], password: undefined };
   const tryKey = async (): Promise<void> => {
@@ -229,21 +247,25 @@ function addBuildKey(access: SshAccess, guest: Guest, connection: Connection): P
     (await connectOnce(target, TRY_KEY_MS, signal)).close();
   };
   const publicKey = keys.client.public;
-  return grantLogin({ guest, connection, login, publicKey, tryKey, emit, signal });
+  return grantLogin({ guest, login, publicKey, tryKey, emit, signal });
 }
 
 /**
  * Connects to a guest that was restored from a snapshot.
+ * @param capabilities of the guest, where the checkpoint recorded them.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_HOST_KEY, GUEST_AUTH.
  */
 export async function reconnectGuest(
   context: RunContext,
   machine: RunningMachine,
   login: RunLogin,
+  capabilities?: Capabilities,
 ): Promise<Guest> {
   const access = sshAccessOf(context, machine, login);
   return context.phase("connect", async () => {
-    const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS);
-    return createGuest(context, access, connection);
+    const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS, capabilities);
+    const privilege =
+      capabilities?.privilege ?? (await findPrivilege(connection, access.login, access.signal));
+    return createGuest(context, access, connection, { privilege, capabilities });
   });
 }

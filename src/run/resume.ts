@@ -2,11 +2,13 @@
 import { asVmbuildError } from "../errors.js";
 import type { VmbuildError } from "../errors.js";
 import { loadKeys } from "../seed/keys.js";
+import { readCapabilities } from "../guest/capabilities.js";
 import { refreshGuest } from "../guest/refresh.js";
 import { enableMemoryStats } from "../machine/balloon.js";
 import { loadSnapshot, resumeMachine } from "../machine/snapshot.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import { bootMachine, reconnectGuest } from "./boot.js";
+import { noteLostFeatures } from "./access.js";
 import { findRootCause } from "./root-cause.js";
 import { rerunGuestActions } from "./checkpoints/rerun-actions.js";
 import type { RunPlan } from "./checkpoints/plan.js";
@@ -42,7 +44,9 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
   );
   try {
     await enableMemoryStats(machine);
-    const guest = await reconnectGuest(context, machine, { plan: prepared.login, keys });
+    const known = readCapabilities(checkpoint.guest);
+    if (known) noteLostFeatures(known, emit);
+    const guest = await reconnectGuest(context, machine, { plan: prepared.login, keys }, known);
     const hostname = hostnameOf(template.name);
     const { seeded } = await context.wait(() => refreshGuest(guest, { hostname, restored: true }));
     if (!seeded) {

@@ -1,10 +1,11 @@
 /** Starts the machine from a checkpoint or from the base, and connects to its guest. */
 import { asVmbuildError } from "../errors.js";
-import { startRescueSshd } from "../guest/rescue-sshd.js";
+import { prepareGuest } from "../guest/rescue-sshd.js";
 import { refreshGuest } from "../guest/refresh.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { enableMemoryStats } from "../machine/balloon.js";
 import { bootMachine, connectGuest } from "./boot.js";
+import { noteLostFeatures } from "./access.js";
 import { shareCheckpoint } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
 import { prepareDisk } from "./disk.js";
@@ -86,7 +87,8 @@ export async function connectMachine(
   const { machine, keys, saver } = started;
   await enableMemoryStats(machine);
   const guest = await connectGuest(context, machine, { plan: prepared.login, keys });
-  await context.wait(() => startRescueSshd(guest, keys, template.ssh.user));
+  const capabilities = await context.wait(() => prepareGuest(guest, keys, template.ssh.user));
+  noteLostFeatures(capabilities, context.emit);
   const [key = ""] = plan.decision.keys;
   const checkpoint = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
   await context.wait(async () => saver?.save(checkpoint, guest));

@@ -19,7 +19,7 @@ export const sshSchema = z
       .string()
       .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "not a valid user name")
       .default(SSH_DEFAULTS.user)
-      .describe("user that vmbuild logs in as; any but root needs sudo without a password"),
+      .describe("user that vmbuild logs in as; any but root needs sudo or doas"),
     password: z
       .string()
       .min(1)

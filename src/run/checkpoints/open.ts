@@ -7,6 +7,8 @@ import { CheckpointStore } from "../../checkpoints/store.js";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import type { Connection } from "../../guest/connection.js";
+import { readCapabilities } from "../../guest/capabilities.js";
+import { findPrivilege } from "../../guest/privilege.js";
 import { RESCUE_SSH_PORT } from "../../guest/rescue-sshd.js";
 import { Guest } from "../../guest/guest.js";
 import { loadKeys } from "../../seed/keys.js";
@@ -181,12 +183,16 @@ export async function openCheckpoint<T>(
     const login = loginOf({ user }, keys);
     const hostKey = hostKeyOf({}, keys);
     const access = { machine, keys, login, hostKey, console, emit, signal: either };
-    const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS);
+    const capabilities = readCapabilities(checkpoint.guest);
+    const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS, capabilities);
+    const privilege = capabilities?.privilege ?? (await findPrivilege(connection, login, either));
     const guest = new Guest({
       connection,
       connect: (timeoutMs, cancel) => connectSsh(access, timeoutMs, cancel),
       slot: undefined,
       user,
+      privilege,
+      capabilities,
       scratchFolder: folder,
       emit,
       signal: either,

@@ -105,6 +105,7 @@ export class CheckpointSaver {
         diskBytes,
         date,
         synced: false,
+        guest: guest.capabilities,
       };
       const replaced = await store.add(checkpoint);
       const { step, index } = saved;
@@ -126,7 +127,16 @@ export class CheckpointSaver {
       const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
       const createdAt = new Date().toISOString();
       const reason = `${error.code}: ${error.message}`;
-      const failed = { tag, step, createdAt, memoryBytes, date, reason, synced: false };
+      const failed = {
+        tag,
+        step,
+        createdAt,
+        memoryBytes,
+        date,
+        reason,
+        synced: false,
+        guest: guest?.capabilities,
+      };
       const before = await store.setFailed(failed);
       const durationMs = performance.now() - started;
       emit({ type: "checkpoint.failed", step, durationMs, memoryBytes });

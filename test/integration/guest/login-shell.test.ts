@@ -144,7 +144,7 @@ it("does not make an old boot look like a new one", async () => {
       connect: () => sshd.connect(),
       timeoutMs: 4000,
       signal: sshd.signal,
-      sudo: false,
+      privilege: "root",
     }),
   );
   expect(error).toMatchObject({ code: "GUEST_TIMEOUT" });

@@ -61,7 +61,7 @@ async function restart(
     resets,
     timeoutMs,
     signal: sshd.signal,
-    sudo: false,
+    privilege: "root",
   });
 }
 

@@ -75,10 +75,22 @@ describe("how a script ends", () => {
     expect((await run("kill -KILL $$")).end.exitCode).toBe(137);
   });
 
-  it("with 127 where its interpreter is missing", async () => {
-    const { end, stderr } = await run("true", { interpreter: ["/no/such/interpreter"] });
-    expect(end.exitCode).toBe(127);
-    expect(stderr.join("\n")).toContain("/no/such/interpreter");
+  it.each([
+    { interpreter: ["/no/such/interpreter"], name: "/no/such/interpreter" },
+    { interpreter: ["/usr/bin/env", "no-such-interpreter"], name: "no-such-interpreter" },
+  ])("with an error where its interpreter is missing: $name", async ({ interpreter, name }) => {
+    const error = await errorOf(run("true", { interpreter }));
+    expect(error).toMatchObject({ code: "STEP_FAILED", exitCode: 7 });
+    expect(error.message).toBe(`The guest has no ${name}, which the script needs`);
+  });
+
+  it("with an error that names another shell where bash is missing", async () => {
+    const error = await errorOf(run("true", { interpreter: ["/no/such/bash"] }));
+    expect(error.hint).toContain('"shell": "sh"');
+  });
+
+  it("with 127 of its own, which is not an error of the interpreter", async () => {
+    expect((await run("exit 127")).end.exitCode).toBe(127);
   });
 
   it("leaves nothing of the script behind", async () => {

@@ -1,0 +1,136 @@
+/**
+ * A guest of busybox and dropbear that is entered by password: it has no systemd, bash, sudo, perl,
+ * python3 or getent, and no OpenSSH server.
+ */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeBusyboxGuest } from "../support/busybox-guest.js";
+import type { BusyboxGuest } from "../support/busybox-guest.js";
+import { createSandbox, requireDone } from "../support/e2e.js";
+import type { Ended, Sandbox } from "../support/e2e.js";
+import { textsInFile } from "../support/e2e-guest.js";
+import { convert } from "../support/images.js";
+
+const PASSWORD = "Let me in, it's cold!";
+const KEY_COUNT = "grep -c . /root/.ssh/authorized_keys";
+
+let sandbox: Sandbox;
+let guest: BusyboxGuest;
+let folder: string;
+beforeAll(async () => {
+  sandbox = await createSandbox();
+  folder = await mkdtemp(join(tmpdir(), "vmb-busybox-"));
+  guest = await makeBusyboxGuest(folder, PASSWORD);
+  await mkdir(join(folder, "tree/sub"), { recursive: true });
+  await writeFile(join(folder, "tree/sub/inner"), "inner\n");
+  await writeFile(join(folder, "single"), "single\n");
+});
+afterAll(async () => {
+  await sandbox[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+const outputOf = (name: string): string => join(sandbox.output, name);
+const imageOf = (name: string): string => join(outputOf(name), `${name}-1.qcow2`);
+
+/** Builds a template on an image of the guest. */
+async function build(name: string, image: string, steps: readonly object[]): Promise<Ended> {
+  const template = await sandbox.template({
+    name,
+    version: "1",
+    variables: { password: { sensitive: true } },
+    base: { path: image },
+    ssh: { password: "${var.password}", timeout: "10m" },
+    machine: { memory: "512M", disk: "256M", arguments: guest.arguments },
+    steps,
+  });
+  const options = ["--output", outputOf(name), "--var", `password=${PASSWORD}`];
+  const ended = await sandbox.build(template, ...options).ended;
+  expect(ended.stderr).not.toContain(PASSWORD);
+  return ended;
+}
+
+/** Steps of the template; the last one leaves a word in the image. */
+const steps = (word: string) => [
+  {
+    name: "files",
+    actions: [
+      {
+        run: [
+          "for p in bash systemctl sudo perl python3 getent; do ! command -v $p; done",
+          "id -u",
+        ],
+      },
+      { run: "grep 'T (stopped)' /proc/$(pidof crond)/status" },
+      { write: "/etc/written", content: "written\n", mode: "0640" },
+      { upload: join(folder, "single"), to: "/srv/" },
+      { upload: `${join(folder, "tree")}/`, to: "/srv/tree/" },
+      { download: "/srv/tree/sub/inner", to: "inner.txt" },
+    ],
+    verify: ["test $(stat -c %a /etc/written) = 640", "grep inner /srv/tree/sub/inner"],
+  },
+  {
+    name: "restart",
+    // Without a boot ID, only the uptime shows that the guest has restarted.
+    actions: [
+      { run: "mount -o bind /dev/null /proc/sys/kernel/random/boot_id; touch /run/before" },
+      { reboot: true },
+    ],
+    verify: ["test ! -e /run/before", "grep -q . /proc/sys/kernel/random/boot_id"],
+  },
+  {
+    name: "last",
+    actions: [{ run: `echo ${word} >/etc/last` }],
+    verify: [`${KEY_COUNT} | grep 1`],
+  },
+];
+
+/** Requires that an image contains nothing of the keys of the build that made it. */
+async function requireSealed(name: string): Promise<void> {
+  const publicKey = await readFile(join(sandbox.buildFolder(name), "keys/id_ed25519.pub"), "utf8");
+  const [, blob = ""] = publicKey.split(" ");
+  expect(blob.length).toBeGreaterThan(60);
+  const raw = await convert(imageOf(name), join(folder, "sealed.raw"), "raw");
+  expect(await textsInFile(raw, [blob])).toEqual([]);
+  await rm(raw);
+}
+
+describe("a guest of busybox and dropbear", () => {
+  it("is built, entered by password, with one note for each lost feature", async () => {
+    const ended = await build("small", guest.disk, steps("one"));
+    requireDone(ended);
+    expect(ended.stderr.match(/The guest has no OpenSSH server for a second port/g)).toHaveLength(
+      1,
+    );
+    expect(ended.stderr).not.toContain("sha256sum");
+    expect(ended.stderr).not.toContain("SSH host keys");
+    expect(await readFile(join(outputOf("small"), "inner.txt"), "utf8")).toBe("inner\n");
+    await requireSealed("small");
+  });
+
+  it("resumes through its own server after the last step has changed", async () => {
+    const ended = await build("small", guest.disk, steps("two"));
+    requireDone(ended);
+    expect(ended.stderr).toMatch(/restart +cached/);
+    expect(ended.stderr).toContain("connect through the guest's own SSH server");
+    await requireSealed("small");
+  });
+
+  it("boots again from the sealed image, and reports a step that needs bash", async () => {
+    const ended = await build("again", imageOf("small"), [
+      {
+        name: "look",
+        actions: [{ run: "cat /etc/last" }],
+        verify: ["grep two /etc/last", `${KEY_COUNT} | grep 1`, "ls /etc/dropbear/*_host_key"],
+      },
+      { name: "shell", actions: [{ run: "echo $BASH_VERSION", shell: "bash" }] },
+    ]);
+    expect(ended.exitCode).toBe(7);
+    expect(ended.stderr).toMatch(/look done/);
+    expect(ended.stderr).toContain("The guest has no /bin/bash, which the script needs");
+    expect(ended.stderr).toContain('"shell": "sh"');
+    expect(ended.stderr).not.toContain("exit code 127");
+  });
+});
