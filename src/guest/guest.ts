@@ -183,8 +183,9 @@ export class Guest {
    */
   async poweroff(last = "true"): Promise<void> {
     // SIGRTMIN+4 makes systemd start poweroff.target (systemd(1)), so no extra program is needed.
-    const order = "if [ -d /run/systemd/system ]; then kill -38 1; else poweroff; fi";
-    const command = `${last}; ${RESUME_CRON}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
+    const order =
+      "if [ -d /run/systemd/system ]; then kill -38 1; else poweroff || poweroff -f; fi";
+    const command = `${last}\n${RESUME_CRON}; sync; (sleep 0.05; ${order}) >/dev/null 2>&1 &`;
     await this.ask(command, "poweroff", 20_000);
   }
 

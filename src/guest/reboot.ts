@@ -144,7 +144,7 @@ export async function reconnectAfterReboot(options: RebootOptions): Promise<Conn
   const answer = await queryBootId(connection, signal);
   if (!("boot" in answer)) throw noCommandsError(answer.output, undefined);
   const resetsBefore = resets?.();
-  const order = "(sleep 0.2; systemctl reboot || reboot) >/dev/null 2>&1 &";
+  const order = "(sleep 0.2; systemctl reboot || reboot || reboot -f) >/dev/null 2>&1 &";
   const { end, output } = await runQuietly(connection, order, signal, { sudo });
   requireSuccess(end, "reboot", output);
   await waitUntilLost(connection, Math.min(DISCONNECT_MS, timeoutMs), signal);

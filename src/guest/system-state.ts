@@ -1,6 +1,7 @@
 /** Reads whether the guest is about to shut down, and whether it would accept a new login. */
 import { z } from "zod";
 import { shellQuote } from "../host/programs.js";
+import { LIST_ACCOUNTS, LOGIN_SHELL } from "./accounts.js";
 
 /** Kind of a shutdown. `unknown` where the init system does not report it. */
 export type ShutdownKind = "reboot" | "poweroff" | "halt" | "unknown";
@@ -51,7 +52,7 @@ say_ending
  * Prints why PAM's account check, or the login shell, would prevent the user from running commands
  * (shadow(5), pam_nologin(8)).
  */
-const loginScript = (user: string): string => `
+const loginScript = (user: string): string => `${LIST_ACCOUNTS}${LOGIN_SHELL}
 say_login() {
   user=${shellQuote(user)}
   if [ "$user" != root ]; then
@@ -59,7 +60,7 @@ say_login() {
       [ ! -e "$file" ] || echo "${MARKER} login $file is there, which keeps everybody but root out"
     done
   fi
-  shell=$(getent passwd "$user" | cut -d: -f7)
+  shell=$(login_shell "$user")
   case $shell in
     */nologin | */false) echo "${MARKER} login its shell is $shell" ;;
     ?*) [ -x "$shell" ] || echo "${MARKER} login its shell $shell cannot be run" ;;

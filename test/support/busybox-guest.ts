@@ -1,0 +1,168 @@
+/**
+ * Makes a small guest of busybox and dropbear: no systemd, bash, sudo, perl, python3 or getent. Its
+ * kernel and initrd are those of the bootstrapped base, and QEMU starts them by itself.
+ */
+import { chmod, copyFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { z } from "zod";
+import { bootstrapLocation, bootstrapSpec } from "../../src/base/cached-bootstrap.js";
+
+/** Disk image of a guest, and the arguments with which QEMU starts it. */
+export interface BusyboxGuest {
+  readonly disk: string;
+  /** Value of `machine.arguments`. */
+  readonly arguments: readonly string[];
+}
+
+/** Size of the guest's file system. */
+const DISK_SIZE = "96M";
+
+/** Files of the guest: path, content and mode. */
+const files = (passwordHash: string): readonly (readonly [string, string, number])[] => [
+  ["etc/passwd", "root:x:0:0:root:/root:/bin/sh\nbuild:x:1000:1000::/data/build:/bin/sh\n", 0o644],
+  ["etc/shadow", `root:${passwordHash}:19000:0:99999:7:::\nbuild:!:19000:0:99999:7:::\n`, 0o600],
+  ["etc/group", "root:x:0:\nbuild:x:1000:\n", 0o644],
+  ["etc/shells", "/bin/sh\n", 0o644],
+  ["etc/hostname", "small\n", 0o644],
+  [
+    "etc/inittab",
+    [
+      "::sysinit:/etc/rc",
+      "::respawn:/usr/sbin/dropbear -F -E -R -p 22",
+      "::shutdown:/bin/umount -a -r",
+      "",
+    ].join("\n"),
+    0o644,
+  ],
+  [
+    "etc/rc",
+    [
+      "#!/bin/sh",
+      "mount -o remount,rw /",
+      "mkdir -p /dev/pts",
+      "mount -t devpts devpts /dev/pts 2>/dev/null",
+      "hostname -F /etc/hostname",
+      "ip link set lo up",
+      "ip link set eth0 up",
+      "udhcpc -i eth0 -s /etc/udhcpc.script -q -n",
+      "",
+    ].join("\n"),
+    0o755,
+  ],
+  [
+    "etc/udhcpc.script",
+    [
+      "#!/bin/sh",
+      '[ "$1" = bound ] || exit 0',
+      'ip addr add "$ip/${mask:-24}" dev "$interface"',
+      '[ -z "$router" ] || ip route add default via "$router"',
+      "",
+    ].join("\n"),
+    0o755,
+  ],
+];
+
+/** Folders that are empty at first. */
+const FOLDERS = [
+  "dev",
+  "proc",
+  "sys",
+  "run",
+  "tmp",
+  "root",
+  "var/log",
+  "etc/dropbear",
+  "data/build",
+];
+
+/** Copies a program of the host with the libraries that it needs. */
+async function addProgram(program: string, root: string): Promise<void> {
+  const { stdout } = await execa("ldd", [program], { reject: false });
+  const libraries = [...stdout.matchAll(/(?:=> |^\s*)(\/\S+) \(0x/gm)].map(([, path = ""]) => path);
+  for (const path of [program, ...libraries]) {
+    await mkdir(join(root, dirname(path)), { recursive: true });
+    await copyFile(path, join(root, path));
+  }
+}
+
+async function addBusybox(root: string): Promise<void> {
+  const busybox = "/bin/busybox";
+  const { stdout } = await execa(busybox, ["--list-full"]);
+  for (const folder of ["bin", "sbin", "usr/bin", "usr/sbin"]) {
+    await mkdir(join(root, folder), { recursive: true });
+  }
+  await copyFile(busybox, join(root, "bin/busybox"));
+  for (const path of stdout.split("\n").filter((name) => name !== "bin/busybox")) {
+    await mkdir(join(root, dirname(path)), { recursive: true });
+    await symlink("/bin/busybox", join(root, path));
+  }
+}
+
+const partitionsSchema = z.object({
+  partitiontable: z.object({
+    partitions: z.array(z.object({ name: z.string().default(""), start: z.number() })),
+  }),
+});
+
+/** Copies the kernel and the initrd out of the bootstrapped base. */
+async function extractKernel(folder: string): Promise<{ kernel: string; initrd: string }> {
+  const base = bootstrapLocation(bootstrapSpec({ suite: "bookworm", packages: [] }));
+  const raw = join(folder, "base.raw");
+  await execa("qemu-img", ["convert", "-O", "raw", base, raw]);
+  try {
+    const { stdout } = await execa("/usr/sbin/sfdisk", ["--json", raw]);
+    const { partitions } = partitionsSchema.parse(JSON.parse(stdout)).partitiontable;
+    const start = partitions.find(({ name }) => name === "root")?.start ?? 0;
+    const system = `${raw}?offset=${start * 512}`;
+    const debugfs = (command: string) => execa("/usr/sbin/debugfs", ["-R", command, system]);
+    const { stdout: names } = await debugfs("ls -p /boot");
+    const extract = async (prefix: string): Promise<string> => {
+      const name = names.split("/").find((word) => word.startsWith(prefix));
+      const to = join(folder, prefix);
+      await debugfs(`dump /boot/${name ?? prefix} ${to}`);
+      return to;
+    };
+    return { kernel: await extract("vmlinuz"), initrd: await extract("initrd") };
+  } finally {
+    await rm(raw);
+  }
+}
+
+/** Makes the root file system of the guest in an empty folder. `password` is that of root. */
+export async function makeBusyboxRoot(root: string, password: string): Promise<void> {
+  for (const name of FOLDERS) await mkdir(join(root, name), { recursive: true });
+  await addBusybox(root);
+  await addProgram("/usr/sbin/dropbear", root);
+  const { stdout: hash } = await execa("openssl", ["passwd", "-6", "-stdin"], { input: password });
+  for (const [name, content, mode] of files(hash)) {
+    await writeFile(join(root, name), content);
+    await chmod(join(root, name), mode);
+  }
+  await chmod(join(root, "root"), 0o700);
+}
+
+/** Runs a shell script as root of such a root file system, without a machine. */
+export async function runInRoot(root: string, script: string): Promise<string[]> {
+  const command = ["--map-root-user", "chroot", root, "/bin/sh"];
+  const { stdout } = await execa("unshare", command, { input: script, stderr: "pipe" });
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+/**
+ * Makes the guest.
+ * @param folder empty folder for its files.
+ * @param password of root.
+ */
+export async function makeBusyboxGuest(folder: string, password: string): Promise<BusyboxGuest> {
+  const root = join(folder, "root");
+  await makeBusyboxRoot(root, password);
+  const { kernel, initrd } = await extractKernel(folder);
+  const disk = join(folder, "small.raw");
+  const make = ["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-d", root, disk, DISK_SIZE];
+  // Files belong to root in the guest, whoever runs the test.
+  await execa("unshare", ["--map-root-user", ...make]);
+  await rm(root, { recursive: true });
+  const commandLine = "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet";
+  return { disk, arguments: ["-kernel", kernel, "-initrd", initrd, "-append", commandLine] };
+}
