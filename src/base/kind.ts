@@ -19,6 +19,15 @@ export interface BaseContext {
   readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
 }
 
+/**
+ * Facts about the system in a base. They are known only of systems that configure their network and
+ * start SSH without cloud-init.
+ */
+export interface BaseSystem {
+  /** Major version of systemd. */
+  readonly systemd: number;
+}
+
 /** Image on this host. */
 export interface FoundImage {
   /** Absolute. */
@@ -27,6 +36,8 @@ export interface FoundImage {
   readonly origin: string;
   /** `sha256:<hex>`, where it is known without reading the image again. */
   readonly digest: string | undefined;
+  /** Undefined where nothing is known about the system. */
+  readonly system?: BaseSystem | undefined;
 }
 
 /** Inputs of {@link BaseKind.check} besides the definition. */
@@ -79,6 +90,8 @@ export interface BaseKind<D> {
   readonly schema: z.ZodType<D>;
   /** True when the image may refer to other files of this host, such as a backing file. */
   readonly mayUseOtherFiles: boolean;
+  /** True when the build has credentials for the base that the template does not give. */
+  readonly letsBuildIn?: boolean;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
   /** Fetches or creates the image, or finds it in the cache. */
@@ -87,6 +100,11 @@ export interface BaseKind<D> {
   programs(definition: D, templateFolder: string): readonly ProgramName[];
   /** Returns the checks for `validate`. */
   check(definition: D, context: BaseCheckContext): Promise<BaseCheck>;
+  /**
+   * Returns facts about the system without creating the image; undefined where the image does not
+   * exist yet. Kinds whose systems are not known do not have this function.
+   */
+  system?(definition: D): Promise<BaseSystem | undefined>;
   /** Describes the base for `vmbuild inspect`. */
   inspect(definition: D, templateFolder: string): SourceFacts;
 }

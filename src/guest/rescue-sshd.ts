@@ -51,8 +51,17 @@ ${put("sshd_config", config(user))}
 # Sessions begin with the server's own umask.
 umask 022
 ${put("authorized_keys", keys.client.public)}
-"$sshd" -r -f ${FOLDER}/sshd_config 2>/dev/null || "$sshd" -f ${FOLDER}/sshd_config || echo closed
+"$sshd" -r -f ${FOLDER}/sshd_config 2>/dev/null || "$sshd" -f ${FOLDER}/sshd_config || true
 `;
+}
+
+/** Inputs of {@link startRescueSshd}. */
+export interface RescueOptions {
+  readonly keys: BuildKeys;
+  /** User that logs in. */
+  readonly user: string;
+  /** Shell script that runs before, in the same command. */
+  readonly before?: string;
 }
 
 /** Time limit. Stopping timers waits for jobs that are running. Milliseconds. */
@@ -62,15 +71,13 @@ const DEADLINE_MS = 900_000;
  * Starts the rescue SSH server in a guest that has just booted, and stops its timers. Both must be
  * part of every checkpoint; they share one command because each command is slow in an emulated
  * guest.
- * @returns false where the server could not be started; the guest is then reached by its own
- *   server only.
+ * Where the server cannot be started, the guest is reached by its own server only.
+ * @returns the lines that the script `before` printed.
  */
 export async function startRescueSshd(
   guest: Guest,
-  keys: BuildKeys,
-  user: string,
-): Promise<boolean> {
-  const command = `${STOP_TIMERS}\n${startScript(keys, user)}`;
-  const lines = await guest.ask(command, "Starting the rescue SSH server", DEADLINE_MS);
-  return !lines.includes("closed");
+  { keys, user, before = "" }: RescueOptions,
+): Promise<string[]> {
+  const command = `${STOP_TIMERS}\n${before}\n${startScript(keys, user)}`;
+  return guest.ask(command, "Starting the rescue SSH server", DEADLINE_MS);
 }

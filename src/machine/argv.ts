@@ -89,7 +89,8 @@ function floppy(shape: MachineShape, { floppy: filename }: MachineFiles): string
 }
 
 /** Returns the arguments for what QEMU hands to the firmware and the guest besides disks. */
-function handed({ kernel, firmwareFiles = [], smbiosString }: MachineFiles): string[] {
+function handed(given: MachineFiles): string[] {
+  const { kernel, firmwareFiles = [], smbiosString, smbiosValues = [] } = given;
   const boot = kernel && [
     ...["-kernel", kernel.kernel],
     ...(kernel.initrd === undefined ? [] : ["-initrd", kernel.initrd]),
@@ -99,8 +100,12 @@ function handed({ kernel, firmwareFiles = [], smbiosString }: MachineFiles): str
     "-fw_cfg",
     `name=${escapeCommas(name)},file=${escapeCommas(path)}`,
   ]);
-  const smbios = smbiosString && ["-smbios", `type=11,path=${escapeCommas(smbiosString)}`];
-  return [...(boot ?? []), ...files, ...(smbios ?? [])];
+  const strings = [
+    ...(smbiosString === undefined ? [] : [`path=${escapeCommas(smbiosString)}`]),
+    ...smbiosValues.map((value) => `value=${escapeCommas(value)}`),
+  ];
+  const smbios = strings.flatMap((text) => ["-smbios", `type=11,${text}`]);
+  return [...(boot ?? []), ...files, ...smbios];
 }
 
 function screen({ hasScreen, endsAtRestart }: MachineFiles): string[] {

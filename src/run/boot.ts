@@ -7,12 +7,15 @@ import { LearnedHostKey } from "../guest/host-key.js";
 import { grantLogin } from "../guest/grant-login.js";
 import { firstConnection } from "../guest/first-connection.js";
 import { Guest } from "../guest/guest.js";
-import { waitForCloudInit } from "../guest/cloud-init.js";
+import { refreshGuest } from "../guest/refresh.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import { connectOnce } from "../guest/connection.js";
 import type { Connection, SshTarget } from "../guest/connection.js";
+import { hostnameOf } from "../seed/hostname.js";
+import type { Seed } from "../seed/kind.js";
 import { saveLearnedHost } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
+import { attachSeed } from "../seed/media.js";
 import { writeFileAtomic } from "../host/files.js";
 import { runtimeFolder } from "../host/paths.js";
 import { readConsoleTail } from "../machine/console.js";
@@ -28,6 +31,7 @@ import { completeShape } from "../machine/shape.js";
 import { guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
 import type { SshAccess } from "./access.js";
 import type { Prepared } from "./prepare.js";
+import { waitForSeed } from "./seed-services.js";
 
 /**
  * Starts the machine and records its ports for `vmbuild ssh`.
@@ -49,7 +53,7 @@ export async function bootMachine(
       shape,
       files: {
         disk: work.disk,
-        readOnlyDisks: [work.seed],
+        ...attachSeed(prepared.seed.media, work.seed),
         console: run.console,
         guestSshPort: template.ssh.port,
         ...(firmware ? { firmware } : {}),
@@ -154,34 +158,53 @@ export function connectSshRestored(access: SshAccess, timeoutMs: number): Promis
   return firstConnection([viaGuestSshd, viaRescueSshd], signal);
 }
 
-/** Login and keys of a run. */
+/** Login, keys and seed of a run. */
 interface RunLogin {
   readonly plan: LoginPlan;
   readonly keys: BuildKeys;
+  readonly seed: Seed;
 }
 
 function sshAccessOf(
   { workspace, emit, options }: ContextWith<"workspace" | "emit" | "options">,
   machine: RunningMachine,
-  { plan, keys }: RunLogin,
+  { plan, keys, seed }: RunLogin,
 ): SshAccess {
   const signal = AbortSignal.any([options.signal, machine.death]);
   const { console } = workspace.run;
-  const [login, hostKey] = [loginOf(plan, keys), hostKeyOf(plan, keys)];
+  const [login, hostKey] = [loginOf(plan, keys), hostKeyOf(plan, keys, seed)];
   return { machine, keys, login, hostKey, console, emit, signal };
 }
 
+/**
+ * Restores what a reboot of the guest removes: the rescue SSH server, and the host name where the
+ * guest applies its seed again.
+ */
+async function afterReboot(
+  { template, emit }: ContextWith<"template" | "emit">,
+  { keys, login }: SshAccess,
+  seed: Seed,
+  guest: Guest,
+): Promise<void> {
+  await startRescueSshd(guest, { keys, user: login.user });
+  if (!seed.appliesAtEachBoot) return;
+  await waitForSeed(seed, guest, { restartMs: template.ssh.timeout, emit });
+  await refreshGuest(guest, { hostname: hostnameOf(template.name), restored: false });
+}
+
 function createGuest(
-  { workspace, emit }: ContextWith<"workspace" | "emit">,
+  context: ContextWith<"workspace" | "emit" | "template">,
   access: SshAccess,
   connection: Connection,
+  seed: Seed,
 ): Guest {
-  const { machine, keys, login, signal } = access;
+  const { workspace, emit } = context;
+  const { machine, login, signal } = access;
   const { user } = login;
   return new Guest({
     connection,
     connect: (timeoutMs, either) => connectSsh(access, timeoutMs, either),
-    afterReboot: async (guest) => void (await startRescueSshd(guest, keys, user)),
+    afterReboot: (guest) => afterReboot(context, access, seed, guest),
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     user,
     resets: () => machine.resets,
@@ -191,8 +214,17 @@ function createGuest(
   });
 }
 
+/** Adds the seed's advice to the error of a guest that does not answer. */
+function withSeedHint(error: unknown, { timeoutHint: hint }: Seed): unknown {
+  if (!(error instanceof VmbuildError) || error.code !== "GUEST_TIMEOUT" || hint === undefined) {
+    return error;
+  }
+  const { code, message, lines, details } = error;
+  return new VmbuildError(code, message, { lines, details, hint, cause: error });
+}
+
 /**
- * Waits until the guest is ready, including cloud-init where the template has user-data. A guest
+ * Waits until the guest is ready, including the service that applies its seed. A guest
  * that let the build in by the template's credentials gets the build's key.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
  */
@@ -204,14 +236,16 @@ export async function connectGuest(
   const { template, emit, workspace } = context;
   const access = sshAccessOf(context, machine, login);
   return context.phase("connect", async () => {
-    const connection = await connectSsh(access, template.ssh.timeout, access.signal);
+    const connection = await connectSsh(access, template.ssh.timeout, access.signal).catch(
+      (error: unknown) => {
+        throw withSeedHint(error, login.seed);
+      },
+    );
     const learned = access.hostKey instanceof LearnedHostKey ? access.hostKey.known : undefined;
     if (learned !== undefined) await saveLearnedHost(learned, workspace.work.keys);
-    const guest = createGuest(context, access, connection);
+    const guest = createGuest(context, access, connection, login.seed);
     if (hasOwnCredentials(login.plan)) await addBuildKey(access, guest, connection);
-    if (template.seed.userData !== undefined) {
-      await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
-    }
+    await waitForSeed(login.seed, guest, { restartMs: template.ssh.timeout, emit });
     return guest;
   });
 }
@@ -243,6 +277,6 @@ export async function reconnectGuest(
   const access = sshAccessOf(context, machine, login);
   return context.phase("connect", async () => {
     const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS);
-    return createGuest(context, access, connection);
+    return createGuest(context, access, connection, login.seed);
   });
 }

@@ -1,5 +1,4 @@
 /** Creates a new working disk: an overlay on the base, and the seed with the build's keys. */
-import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
@@ -8,19 +7,16 @@ import { makeBuildKeys, saveKeys } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { createOverlay } from "../machine/disk.js";
 import { copyVariables } from "../machine/firmware.js";
-import { planSeed } from "../requirements/plan.js";
-import { writeSeed } from "../seed/nocloud.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
-async function prepareSeed(context: RunContext): Promise<BuildKeys> {
+async function prepareSeed(context: RunContext, { seed }: Prepared): Promise<BuildKeys> {
   const { signal } = context.options;
-  const { template, workspace } = context;
+  const { workspace } = context;
   const make = async (): Promise<BuildKeys> => {
     const keys = makeBuildKeys();
     await rm(workspace.work.keys, { recursive: true, force: true });
-    const seed = { ...planSeed(template), instanceId: `vmbuild-${randomUUID()}`, keys };
-    const written = context.wait(() => writeSeed(seed, workspace.work.seed, signal));
+    const written = context.wait(() => seed.write(keys, workspace.work.seed, signal));
     await Promise.all([saveKeys(keys, workspace.work.keys), written]);
     return keys;
   };
@@ -54,6 +50,9 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
  * @throws {VmbuildError} BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE, TEMPLATE_INVALID.
  */
 export async function prepareDisk(context: RunContext, prepared: Prepared): Promise<BuildKeys> {
-  const [keys] = await Promise.all([prepareSeed(context), prepareOverlay(context, prepared)]);
+  const [keys] = await Promise.all([
+    prepareSeed(context, prepared),
+    prepareOverlay(context, prepared),
+  ]);
   return keys;
 }

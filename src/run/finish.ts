@@ -17,8 +17,8 @@ import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
 import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
+import type { Seed } from "../seed/kind.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
-import { hasOwnCredentials } from "../requirements/login.js";
 import { makeFolder } from "../host/files.js";
 import { relativeToCurrent } from "../host/current-folder.js";
 import type { RunningMachine } from "../machine/running-machine.js";
@@ -35,13 +35,14 @@ import type { StepRecord } from "./steps.js";
 /** Removes the build's keys and identity from the guest, and trims its file systems. */
 export async function seal(
   context: ContextWith<"template" | "emit" | "phase">,
+  seed: Seed,
   guest: Guest,
   keys: BuildKeys,
 ): Promise<void> {
   const { template, emit } = context;
   await context.phase("seal", async () => {
     if (!template.seal) return trimGuest(guest);
-    const { warnings } = await sealGuest(guest, keys);
+    const { warnings } = await sealGuest(guest, keys, seed.sealScript(keys));
     for (const warning of warnings) emit({ type: "warning", ...warning });
   });
 }
@@ -49,14 +50,14 @@ export async function seal(
 /** Shuts the guest down. */
 export async function shutDown(
   context: RunContext,
+  seed: Seed,
   machine: RunningMachine,
   guest: Guest,
 ): Promise<void> {
   const { template, emit, options } = context;
   const { signal } = options;
   const deadlines = { ...DEFAULT_STOP_DEADLINES, guest: template.shutdown.timeout };
-  const usesOwnRule = template.seed.userData !== undefined || hasOwnCredentials(template.ssh);
-  const last = template.seal ? lastCommand(usesOwnRule) : undefined;
+  const last = template.seal ? lastCommand(seed.sudoRules) : undefined;
   const poweroff = (): Promise<void> => guest.poweroff(last);
   await context.phase(
     "shutdown",

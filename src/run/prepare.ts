@@ -11,6 +11,8 @@ import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
 import { planLogin } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
+import { planSeed } from "../requirements/seed.js";
+import type { Seed } from "../seed/kind.js";
 
 /** Facts about the host, and the fetched inputs and base. */
 export interface Prepared {
@@ -18,6 +20,7 @@ export interface Prepared {
   readonly login: LoginPlan;
   readonly inputs: readonly ResolvedInput[];
   readonly base: Base;
+  readonly seed: Seed;
   /** Identity of the base's file when its digest was computed. */
   readonly baseIdentity: FileIdentity;
 }
@@ -86,5 +89,6 @@ export async function prepare(context: RunContext): Promise<Prepared> {
       (signal) => prepareBase(context, signal),
     ],
   );
-  return { host, login, inputs, base, baseIdentity: await readIdentity(base.path) };
+  const seed = planSeed(context.template, base.system);
+  return { host, login, inputs, base, seed, baseIdentity: await readIdentity(base.path) };
 }

@@ -42,7 +42,11 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
   );
   try {
     await enableMemoryStats(machine);
-    const guest = await reconnectGuest(context, machine, { plan: prepared.login, keys });
+    const guest = await reconnectGuest(context, machine, {
+      plan: prepared.login,
+      keys,
+      seed: prepared.seed,
+    });
     const hostname = hostnameOf(template.name);
     const { seeded } = await context.wait(() => refreshGuest(guest, { hostname, restored: true }));
     if (!seeded) {

@@ -142,11 +142,11 @@ async function runMachine(
     const { guest, keys } = ready;
     const steps = await runSteps({ context, plan, ready, signal, pause: pauseNow });
     if (options.until === undefined) {
-      await seal(context, guest, keys).catch(async (error: unknown) => {
+      await seal(context, prepared.seed, guest, keys).catch(async (error: unknown) => {
         await workspace.update({ failedStep: SEAL_STEP });
         throw error;
       });
-      await shutDown(context, machine, guest);
+      await shutDown(context, prepared.seed, machine, guest);
     } else {
       await context.wait(() => quitMachine(machine, emit));
     }

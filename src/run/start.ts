@@ -5,6 +5,8 @@ import { refreshGuest } from "../guest/refresh.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { enableMemoryStats } from "../machine/balloon.js";
 import { bootMachine, connectGuest } from "./boot.js";
+import { markedLines } from "../host/lines.js";
+import { SETUP_WARNING } from "../seed/kind.js";
 import { shareCheckpoint } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
 import { prepareDisk } from "./disk.js";
@@ -28,6 +30,7 @@ async function bootFromBase(start: StartInput): Promise<BootingMachine> {
         shape: completeShape(planMachine(template), host.accelerator),
         qemu: host.qemu.text,
         user: template.ssh.user,
+        media: prepared.seed.media,
         ...(host.uefi ? { firmwareCode: host.uefi.code } : {}),
       },
     });
@@ -85,8 +88,13 @@ export async function connectMachine(
   const { template } = context;
   const { machine, keys, saver } = started;
   await enableMemoryStats(machine);
-  const guest = await connectGuest(context, machine, { plan: prepared.login, keys });
-  await context.wait(() => startRescueSshd(guest, keys, template.ssh.user));
+  const { login, seed } = prepared;
+  const guest = await connectGuest(context, machine, { plan: login, keys, seed });
+  const options = { keys, user: template.ssh.user, before: seed.setup };
+  const lines = await context.wait(() => startRescueSshd(guest, options));
+  for (const message of markedLines(lines, SETUP_WARNING)) {
+    context.emit({ type: "warning", message });
+  }
   const [key = ""] = plan.decision.keys;
   const checkpoint = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
   await context.wait(async () => saver?.save(checkpoint, guest));
