@@ -7,11 +7,9 @@ import { LearnedHostKey } from "../guest/host-key.js";
 import { grantLogin } from "../guest/grant-login.js";
 import { firstConnection } from "../guest/first-connection.js";
 import { Guest } from "../guest/guest.js";
-import { refreshGuest } from "../guest/refresh.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import { connectOnce } from "../guest/connection.js";
 import type { Connection, SshTarget } from "../guest/connection.js";
-import { hostnameOf } from "../seed/hostname.js";
 import type { Seed } from "../seed/kind.js";
 import { saveLearnedHost } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
@@ -31,7 +29,7 @@ import { completeShape } from "../machine/shape.js";
 import { guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
 import type { SshAccess } from "./access.js";
 import type { Prepared } from "./prepare.js";
-import { waitForSeed } from "./seed-services.js";
+import { restoreHostname, waitForSeed, withSeedHint } from "./seed-services.js";
 
 /**
  * Starts the machine and records its ports for `vmbuild ssh`.
@@ -176,22 +174,6 @@ function sshAccessOf(
   return { machine, keys, login, hostKey, console, emit, signal };
 }
 
-/**
- * Restores what a reboot of the guest removes: the rescue SSH server, and the host name where the
- * guest applies its seed again.
- */
-async function afterReboot(
-  { template, emit }: ContextWith<"template" | "emit">,
-  { keys, login }: SshAccess,
-  seed: Seed,
-  guest: Guest,
-): Promise<void> {
-  await startRescueSshd(guest, { keys, user: login.user });
-  if (!seed.appliesAtEachBoot) return;
-  await waitForSeed(seed, guest, { restartMs: template.ssh.timeout, emit });
-  await refreshGuest(guest, { hostname: hostnameOf(template.name), restored: false });
-}
-
 function createGuest(
   context: ContextWith<"workspace" | "emit" | "template">,
   access: SshAccess,
@@ -199,12 +181,15 @@ function createGuest(
   seed: Seed,
 ): Guest {
   const { workspace, emit } = context;
-  const { machine, login, signal } = access;
+  const { machine, keys, login, signal } = access;
   const { user } = login;
   return new Guest({
     connection,
     connect: (timeoutMs, either) => connectSsh(access, timeoutMs, either),
-    afterReboot: (guest) => afterReboot(context, access, seed, guest),
+    afterReboot: async (guest) => {
+      await startRescueSshd(guest, { keys, user });
+      await restoreHostname(context, seed, guest);
+    },
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     user,
     resets: () => machine.resets,
@@ -212,15 +197,6 @@ function createGuest(
     emit,
     signal,
   });
-}
-
-/** Adds the seed's advice to the error of a guest that does not answer. */
-function withSeedHint(error: unknown, { timeoutHint: hint }: Seed): unknown {
-  if (!(error instanceof VmbuildError) || error.code !== "GUEST_TIMEOUT" || hint === undefined) {
-    return error;
-  }
-  const { code, message, lines, details } = error;
-  return new VmbuildError(code, message, { lines, details, hint, cause: error });
 }
 
 /**
