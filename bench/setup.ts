@@ -12,6 +12,7 @@ import { loadTemplate } from "../dist/template/load.js";
 import { runProgram } from "../dist/host/programs.js";
 import { vmbuildVersion } from "../dist/version.js";
 import type { Settings } from "./settings.js";
+import { planMachine } from "../dist/requirements/plan.js";
 
 /** This checkout. */
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -78,6 +79,11 @@ export async function openSetup(
     offline: false,
     templateFolder: template.folder,
     findArtifact: () => Promise.reject(new Error("the bench builds on a bootstrapped base")),
+    installer: {
+      references: () => undefined,
+      machine: planMachine(template),
+      prepare: () => Promise.reject(new Error("the bench builds on a bootstrapped base")),
+    },
   });
   const host: Host = {
     cpu: cpus()[0]?.model ?? "unknown",

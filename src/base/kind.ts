@@ -6,6 +6,11 @@ import type { z } from "zod";
 import type { Emit } from "../events/types.js";
 import type { ProgramName } from "../host/programs.js";
 import type { LocalFile, SourceFacts } from "../inputs/kind.js";
+import type { TemplateReferences } from "../install/references.js";
+import type { KeyPair } from "../seed/keys.js";
+import type { InstallerMachine } from "../install/run-installer.js";
+import type { UefiFirmware } from "../machine/firmware.js";
+import type { MachinePlan } from "../machine/shape.js";
 
 /** Inputs of {@link BaseKind.resolve} besides the definition. */
 export interface BaseContext {
@@ -17,6 +22,25 @@ export interface BaseContext {
   readonly disk?: number;
   /** Returns path and digest of another template's finished artifact. */
   readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
+  readonly installer: InstallerContext;
+}
+
+/** What a base needs that is created in a machine. */
+export interface InstallerContext {
+  readonly references: TemplateReferences;
+  /** Machine of the template. Its disk has the context's `disk` bytes. */
+  readonly machine: MachinePlan;
+  /**
+   * Prepares that machine for an installer. It waits until the host was checked.
+   * @param key key pair with which the installed system is entered, where the installer gets it.
+   */
+  prepare(key: KeyPair | undefined): Promise<PreparedInstaller>;
+}
+
+/** Machine for an installer, and the UEFI variable store to begin with, where it has UEFI. */
+export interface PreparedInstaller {
+  readonly machine: InstallerMachine;
+  readonly uefi: UefiFirmware | undefined;
 }
 
 /**
@@ -38,11 +62,19 @@ export interface FoundImage {
   readonly digest: string | undefined;
   /** Undefined where nothing is known about the system. */
   readonly system?: BaseSystem | undefined;
+  /** Key pair that lets the build into the image. */
+  readonly key?: KeyPair;
+  /** Absolute path of the UEFI variable store that belongs to the image. */
+  readonly firmwareVariables?: string;
+  /** True for an image that can be published without a boot, if no step changes it. */
+  readonly isComplete?: boolean;
 }
 
 /** Inputs of {@link BaseKind.check} besides the definition. */
 export interface BaseCheckContext {
   readonly templateFolder: string;
+  readonly references: TemplateReferences;
+  readonly machine: Pick<MachinePlan, "network">;
   /**
    * Returns undefined where the artifact is not built yet. Throws when there is no such template.
    */
@@ -88,10 +120,12 @@ export interface BaseKind<D> {
   /** Keys of the definition, for messages: `{url, checksum}`. */
   readonly form: string;
   readonly schema: z.ZodType<D>;
+  /** References that have a value only while the base is created. */
+  readonly references?: readonly string[];
   /** True when the image may refer to other files of this host, such as a backing file. */
   readonly mayUseOtherFiles: boolean;
-  /** True when the build has credentials for the base that the template does not give. */
-  readonly letsBuildIn?: boolean;
+  /** True when an image may come with a key that lets the build in ({@link FoundImage.key}). */
+  readonly mayLetBuildIn?: boolean;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
   /** Fetches or creates the image, or finds it in the cache. */

@@ -3,11 +3,12 @@ import { z } from "zod";
 import type { BaseKind } from "./kind.js";
 import { applianceBase } from "./kinds/appliance.js";
 import { bootstrapBase } from "./kinds/bootstrap.js";
+import { installBase } from "./kinds/install.js";
 import { pathBase } from "./kinds/path.js";
 import { urlBase } from "./kinds/url.js";
 
 /** All kinds, in the order in which the reference lists them. */
-export const BASE_KINDS = [urlBase, pathBase, bootstrapBase, applianceBase] as const;
+export const BASE_KINDS = [urlBase, pathBase, bootstrapBase, applianceBase, installBase] as const;
 
 const forms = BASE_KINDS.map(({ form }) => form);
 
@@ -18,6 +19,13 @@ export const baseSchema = z
     { error: `a base is ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}` },
   )
   .describe("disk image that the build starts from");
+
+/** References in a base that only its kind can fill in, when the base is created. */
+export const BASE_REFERENCES: ReadonlySet<string> = new Set(
+  BASE_KINDS.flatMap(({ references = [] }: { readonly references?: readonly string[] }) => [
+    ...references,
+  ]),
+);
 
 /** Definition of a base in a template. */
 export type BaseDefinition = z.infer<typeof baseSchema>;

@@ -1,4 +1,4 @@
-/** Finds running machines of builds on this host, for `vmbuild ssh`. */
+/** Finds runs in progress on this host, for `vmbuild ssh` and `vmbuild screen`. */
 import { readdir } from "node:fs/promises";
 import { VmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
@@ -24,13 +24,36 @@ export async function buildNames(): Promise<string[]> {
     .toSorted();
 }
 
+/**
+ * Returns the run of a build that is in progress. Undefined without one.
+ * @throws {VmbuildError} BUILD_UNKNOWN when there is no such build; it lists the existing ones.
+ */
+export async function findActiveRun(name: string): Promise<RunRecord | undefined> {
+  const names = await buildNames();
+  if (!names.includes(name)) throw unknownBuildError(name, names);
+  return activeRun(buildPaths(name));
+}
+
+function unknownBuildError(name: string, names: readonly string[]): VmbuildError {
+  return new VmbuildError("BUILD_UNKNOWN", `This host has no build ${name}`, {
+    hint:
+      names.length > 0
+        ? `The builds are ${names.join(", ")}.`
+        : "There are no builds on this host.",
+  });
+}
+
+async function activeRun(build: BuildPaths): Promise<RunRecord | undefined> {
+  const record = (await readRuns(build)).at(-1);
+  if (record?.state !== "running" && record?.state !== "paused") return undefined;
+  // The record may be that of a killed run, so the lock decides.
+  return (await isLocked(build.lock)) ? record : undefined;
+}
+
 async function reachable(name: string): Promise<ReachableRun | undefined> {
   const build = buildPaths(name);
-  const record = (await readRuns(build)).at(-1);
-  if (!record?.machine || (record.state !== "running" && record.state !== "paused"))
-    return undefined;
-  // The record may be that of a killed run, so the lock decides.
-  if (!(await isLocked(build.lock))) return undefined;
+  const record = await activeRun(build);
+  if (!record?.machine) return undefined;
   return { record: { ...record, machine: record.machine }, build };
 }
 
@@ -41,14 +64,7 @@ async function reachable(name: string): Promise<ReachableRun | undefined> {
  */
 export async function findRunning(name: string | undefined): Promise<ReachableRun | undefined> {
   const names = await buildNames();
-  if (name !== undefined && !names.includes(name)) {
-    throw new VmbuildError("BUILD_UNKNOWN", `This host has no build ${name}`, {
-      hint:
-        names.length > 0
-          ? `The builds are ${names.join(", ")}.`
-          : "There are no builds on this host.",
-    });
-  }
+  if (name !== undefined && !names.includes(name)) throw unknownBuildError(name, names);
   const found: ReachableRun[] = [];
   for (const candidate of name === undefined ? names : [name]) {
     const run = await reachable(candidate);

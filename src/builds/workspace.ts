@@ -38,6 +38,8 @@ export interface RunPaths {
   readonly qemuLog: string;
   readonly qemu: string;
   readonly steps: string;
+  /** Pictures of the machine's screen. */
+  readonly screens: string;
   /** Files that actions create for the output folder; they are moved there with the artifact. */
   readonly outputs: string;
   readonly scratch: string;
@@ -57,6 +59,8 @@ const recordSchema = z.object({
   outcome: z.string().optional(),
   failedStep: z.string().optional(),
   artifact: z.string().optional(),
+  /** Path of the run's control socket while the run is in progress. */
+  control: z.string().optional(),
   /** Connection data for `vmbuild ssh` while the machine runs. */
   machine: z
     .object({
@@ -102,6 +106,7 @@ export function runPaths(build: BuildPaths, runId: string): RunPaths {
     qemuLog: join(folder, "qemu.log"),
     qemu: join(folder, "qemu.json"),
     steps: join(folder, "steps"),
+    screens: join(folder, "screens"),
     outputs: join(folder, "outputs"),
     scratch: join(folder, "scratch"),
   };
@@ -158,12 +163,13 @@ async function cleanUp(build: BuildPaths): Promise<string[]> {
   for (const record of await readRuns(build)) {
     if (record.state !== "running" && record.state !== "paused") continue;
     const paths = runPaths(build, record.runId);
-    const { machine: _machine, ...rest } = record;
+    const { machine: _machine, control, ...rest } = record;
     await writeRecord(paths.record, { ...rest, state: "interrupted" });
     for (const leftover of [paths.scratch, paths.outputs]) {
       await rm(leftover, { recursive: true, force: true });
     }
-    if (record.machine) await rm(record.machine.control, { force: true });
+    const socket = control ?? record.machine?.control;
+    if (socket !== undefined) await rm(socket, { force: true });
     tidied.push(`the run ${record.runId} was killed; its logs are in ${paths.folder}`);
   }
   await rm(build.once.folder, { recursive: true, force: true });

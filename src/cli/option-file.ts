@@ -84,7 +84,11 @@ async function tryToWrite(path: string): Promise<void> {
  * Writes the file of an option: atomically, or directly to a device or a pipe.
  * @throws {VmbuildError} HOST_OUTPUT.
  */
-export async function writeOptionFile(flag: string, path: string, text: string): Promise<void> {
+export async function writeOptionFile(
+  flag: string,
+  path: string,
+  text: string | Uint8Array,
+): Promise<void> {
   try {
     if (await isPlain(path)) await writeFileAtomic(await realOf(path), text);
     else if (path === "/dev/stdout") process.stdout.write(text);

@@ -2,7 +2,7 @@
 import { openCheckpoint } from "../run/checkpoints/open.js";
 import { findRunning } from "../builds/running.js";
 import type { ReachableRun } from "../builds/running.js";
-import { sendRelease } from "../builds/control.js";
+import { sendRelease } from "../builds/control-client.js";
 import { connectOnce, AttemptFailure } from "../guest/connection.js";
 import type { Connection, SshTarget } from "../guest/connection.js";
 import { buildTarget } from "../guest/build-target.js";

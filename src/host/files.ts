@@ -50,7 +50,11 @@ export async function publish(temporary: string, path: string): Promise<void> {
 }
 
 /** Writes a small file atomically: a reader sees either the old content or the new content. */
-export async function writeFileAtomic(path: string, content: string, mode = 0o644): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o644,
+): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
     const handle = await open(temporary, "wx", mode);

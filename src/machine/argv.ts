@@ -81,11 +81,17 @@ function cds(shape: MachineShape, { cds: filenames = [], cdBus }: MachineFiles):
   return [...controller, ...drives];
 }
 
-function floppy(shape: MachineShape, { floppy: filename }: MachineFiles): string[] {
-  if (filename === undefined) return [];
+function floppy(shape: MachineShape, { floppy: content }: MachineFiles): string[] {
+  if (content === undefined) return [];
+  const { folder: dir, label } = content;
   // The machine type pc has a floppy controller of its own.
   const controller = shape.machineType.includes("q35") ? ["-device", "isa-fdc"] : [];
-  return [...readOnlyNode("floppy", filename), ...controller, "-device", "floppy,drive=floppy"];
+  const options = { driver: "vvfat", "node-name": "floppy", "read-only": true, floppy: true, dir };
+  return [
+    ...blockdev(label === undefined ? options : { ...options, label }),
+    ...controller,
+    ...["-device", "floppy,drive=floppy"],
+  ];
 }
 
 /** Returns the arguments for what QEMU hands to the firmware and the guest besides disks. */
@@ -110,7 +116,8 @@ function handed(given: MachineFiles): string[] {
 
 function screen({ hasScreen, endsAtRestart }: MachineFiles): string[] {
   return [
-    ...(hasScreen ? ["-device", "VGA,id=screen"] : []),
+    // VNC without an address listens nowhere; it can be opened while the machine runs.
+    ...(hasScreen ? ["-device", "VGA,id=screen", "-vnc", "none"] : []),
     ...(endsAtRestart ? ["-action", "reboot=shutdown"] : []),
   ];
 }

@@ -189,6 +189,17 @@ export async function flattenImage(options: {
   if (result.exitCode !== 0) throw failure("BASE_INVALID", `Cannot convert ${source}`, result);
 }
 
+/**
+ * Creates an empty qcow2 disk without a backing image, with mode 0600.
+ * @param size virtual size in bytes.
+ * @throws {VmbuildError} HOST_SPACE when the host's disk is full.
+ */
+export async function createDisk(path: string, size: number, signal?: AbortSignal): Promise<void> {
+  const result = await run(["create", "-q", "-f", "qcow2", resolve(path), String(size)], signal);
+  if (result.exitCode !== 0) throw failure("BASE_INVALID", `Cannot create a disk`, result);
+  await chmod(path, 0o600);
+}
+
 /** Options of an overlay. */
 export interface OverlayOptions {
   readonly path: string;

@@ -48,8 +48,8 @@ export interface MachineFiles {
   readonly cds?: readonly string[];
   /** Controller of the CDs: `virtio-scsi` unless given. Installers expect `sata`. */
   readonly cdBus?: "virtio-scsi" | "sata";
-  /** Raw image of a floppy disk. */
-  readonly floppy?: string;
+  /** Folder whose files the guest sees on a read-only floppy disk. */
+  readonly floppy?: { readonly folder: string; readonly label?: string };
   /** Linux kernel that QEMU loads itself at every start, in place of the boot loader of a disk. */
   readonly kernel?: DirectKernel;
   /** Files that the guest can read from the firmware's configuration device, by their names. */

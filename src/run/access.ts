@@ -27,14 +27,26 @@ export interface SshAccess {
   readonly signal: AbortSignal;
 }
 
-/** Returns the login with the build's key, and with the template's credentials where it has any. */
+/** Returns the login with the build's key, that of an installed base, and the template's credentials. */
 export function loginOf(
   plan: Pick<LoginPlan, "user"> & Partial<LoginPlan>,
   keys: BuildKeys,
 ): Login {
   const { user, privateKey, password } = plan;
-  const privateKeys = [keys.client.private, ...(privateKey === undefined ? [] : [privateKey])];
-  return { user, privateKeys, password };
+  const base = keys.base === undefined ? [] : [keys.base.private];
+  const own = privateKey === undefined ? [] : [privateKey];
+  return { user, privateKeys: [keys.client.private, ...base, ...own], password };
+}
+
+/**
+ * Returns whether the base lets the build in by itself: with the template's credentials, or with
+ * the key that its installer has authorized. The build's own key is then added after the login.
+ */
+export function entersByItself(
+  plan: Parameters<typeof hasOwnCredentials>[0],
+  keys: Pick<BuildKeys, "base">,
+): boolean {
+  return hasOwnCredentials(plan) || keys.base !== undefined;
 }
 
 /**
@@ -48,7 +60,7 @@ export function hostKeyOf(
   { givesHostKey }: Pick<Seed, "givesHostKey"> = { givesHostKey: true },
 ): HostKeyVerifier | LearnedHostKey {
   if (plan.hostKey !== undefined) return givenHostKey(plan.hostKey);
-  if (!givesHostKey || hasOwnCredentials(plan) || keys.learnedHost !== undefined) {
+  if (!givesHostKey || entersByItself(plan, keys) || keys.learnedHost !== undefined) {
     return new LearnedHostKey(keys.learnedHost);
   }
   return buildHostKey(publicBlob(keys.host));

@@ -20,13 +20,13 @@ import { readConsoleTail } from "../machine/console.js";
 import { plugReadOnlyDisk } from "../machine/hotplug.js";
 import { launchMachine } from "../machine/machine.js";
 import type { RunningMachine } from "../machine/running-machine.js";
+import { serveScreen } from "../machine/serve-screen.js";
 import type { Control } from "../builds/control.js";
 import type { RunContext, ContextWith } from "./context.js";
-import { hasOwnCredentials } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
-import { guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
+import { entersByItself, guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
 import type { SshAccess } from "./access.js";
 import type { Prepared } from "./prepare.js";
 import { restoreHostname, waitForSeed, withSeedHint } from "./seed-services.js";
@@ -83,6 +83,7 @@ export async function bootMachine(
         keys: work.keys,
       },
     });
+    serveScreen(control, machine, run.screens);
     return machine;
   } catch (error) {
     // The caller does not have the machine yet, so it cannot stop it.
@@ -220,7 +221,7 @@ export async function connectGuest(
     const learned = access.hostKey instanceof LearnedHostKey ? access.hostKey.known : undefined;
     if (learned !== undefined) await saveLearnedHost(learned, workspace.work.keys);
     const guest = createGuest(context, access, connection, login.seed);
-    if (hasOwnCredentials(login.plan)) await addBuildKey(access, guest, connection);
+    if (entersByItself(login.plan, login.keys)) await addBuildKey(access, guest, connection);
     await waitForSeed(login.seed, guest, { restartMs: template.ssh.timeout, emit });
     return guest;
   });

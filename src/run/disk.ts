@@ -1,20 +1,20 @@
 /** Creates a new working disk: an overlay on the base, and the seed with the build's keys. */
-import { rm } from "node:fs/promises";
+import { copyFile, rm } from "node:fs/promises";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
 import { pinBase } from "../base/pin.js";
 import { makeBuildKeys, saveKeys } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { createOverlay } from "../machine/disk.js";
-import { copyVariables } from "../machine/firmware.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
-async function prepareSeed(context: RunContext, { seed }: Prepared): Promise<BuildKeys> {
+async function prepareSeed(context: RunContext, { base, seed }: Prepared): Promise<BuildKeys> {
+  const { key } = base;
   const { signal } = context.options;
   const { workspace } = context;
   const make = async (): Promise<BuildKeys> => {
-    const keys = makeBuildKeys();
+    const keys = { ...makeBuildKeys(), ...(key === undefined ? {} : { base: key }) };
     await rm(workspace.work.keys, { recursive: true, force: true });
     const written = context.wait(() => seed.write(keys, workspace.work.seed, signal));
     await Promise.all([saveKeys(keys, workspace.work.keys), written]);
@@ -41,7 +41,8 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
     }
     const overlay = { path, backing, backingFormat: base.format, size };
     await createOverlay({ ...overlay, signal: options.signal });
-    if (host.uefi) await copyVariables(host.uefi, firmwareVariables);
+    const variablesTemplate = base.firmwareVariables ?? host.uefi?.variablesTemplate;
+    if (host.uefi && variablesTemplate) await copyFile(variablesTemplate, firmwareVariables);
   });
 }
 

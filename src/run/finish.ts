@@ -21,7 +21,6 @@ import type { Seed } from "../seed/kind.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
 import { makeFolder } from "../host/files.js";
 import { relativeToCurrent } from "../host/current-folder.js";
-import type { RunningMachine } from "../machine/running-machine.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
 import { vmbuildVersion } from "../version.js";
@@ -29,7 +28,7 @@ import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
 import { outputTarget } from "./output.js";
 import type { Prepared } from "./prepare.js";
-import type { StoppedMachine } from "./lifecycle.js";
+import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
 /** Removes the build's keys and identity from the guest, and trims its file systems. */
@@ -51,8 +50,7 @@ export async function seal(
 export async function shutDown(
   context: RunContext,
   seed: Seed,
-  machine: RunningMachine,
-  guest: Guest,
+  { machine, guest }: Pick<ReadyMachine, "machine" | "guest">,
 ): Promise<void> {
   const { template, emit, options } = context;
   const { signal } = options;

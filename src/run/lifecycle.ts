@@ -55,6 +55,11 @@ export class StoppedMachine {
     this.keys = keys;
   }
 
+  /** Describes a disk that no machine has used. */
+  static neverStarted(disk: string, keys: BuildKeys): StoppedMachine {
+    return new StoppedMachine(disk, keys);
+  }
+
   /** Waits until QEMU has exited. */
   static async from({ machine, keys }: ReadyMachine, disk: string): Promise<StoppedMachine> {
     await machine.ended;

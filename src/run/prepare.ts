@@ -1,17 +1,20 @@
 /** Prepares a run in parallel: host, inputs and base. */
 import { requireFit, resolveBase } from "../base/base.js";
 import type { Base } from "../base/base.js";
+import type { Control } from "../builds/control.js";
 import { resolveInput } from "../inputs/inputs.js";
 import type { ResolvedInput } from "../inputs/inputs.js";
 import type { FileIdentity } from "../checkpoints/records.js";
 import { readIdentity } from "../checkpoints/trust.js";
+import type { InstallerContext } from "../base/kind.js";
+import { installerContext } from "./installer.js";
 import { runInParallel } from "./context.js";
 import type { RunContext } from "./context.js";
 import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
 import { planLogin } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
-import { planSeed } from "../requirements/seed.js";
+import { planSeed, requireWayIn } from "../requirements/seed.js";
 import type { Seed } from "../seed/kind.js";
 
 /** Facts about the host, and the fetched inputs and base. */
@@ -58,7 +61,11 @@ async function prepareInputs(context: RunContext, signal: AbortSignal): Promise<
   });
 }
 
-async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Base> {
+async function prepareBase(
+  context: RunContext,
+  signal: AbortSignal,
+  installer: InstallerContext,
+): Promise<Base> {
   const { emit, template, options } = context;
   const baseContext = {
     emit,
@@ -67,6 +74,7 @@ async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Ba
     templateFolder: template.folder,
     disk: template.machine.disk,
     findArtifact: options.findArtifact,
+    installer,
   };
   const base = await context.phase("base", () => resolveBase(template.base, baseContext), {
     detail: ({ origin }) => origin,
@@ -75,20 +83,43 @@ async function prepareBase(context: RunContext, signal: AbortSignal): Promise<Ba
   return base;
 }
 
+/** Returns a promise that another one settles later. */
+function deferred<T>() {
+  let resolve: (value: Promise<T>) => void;
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  // Its failure is reported by the task that it follows.
+  promise.catch(() => {});
+  return {
+    promise,
+    follow(other: Promise<T>): Promise<T> {
+      resolve(other);
+      return other;
+    },
+  };
+}
+
 /**
  * Prepares everything except the disk, which may come from a checkpoint.
+ * @param control control socket of the run; without one, no installer is run.
  * @throws {VmbuildError} the first error; the other preparations are cancelled.
  */
-export async function prepare(context: RunContext): Promise<Prepared> {
+export async function prepare(
+  context: RunContext,
+  control: Control | undefined,
+): Promise<Prepared> {
   const login = await planLogin(context.template);
+  // An installer starts only when the host is known to be ready.
+  const hostKnown = deferred<HostFacts>();
+  const installer = installerContext({ context, control, login }, () => hostKnown.promise);
   const [host, inputs, base] = await runInParallel<[HostFacts, ResolvedInput[], Base]>(
     context.options.signal,
     [
-      (signal) => prepareHost(context, signal),
+      async (signal) => hostKnown.follow(prepareHost(context, signal)),
       (signal) => prepareInputs(context, signal),
-      (signal) => prepareBase(context, signal),
+      (signal) => prepareBase(context, signal, installer),
     ],
   );
-  const seed = planSeed(context.template, base.system);
+  requireWayIn(context.template, base);
+  const seed = planSeed(context.template, base);
   return { host, login, inputs, base, seed, baseIdentity: await readIdentity(base.path) };
 }

@@ -11,7 +11,6 @@ import { proxyPasswords } from "../host/proxy.js";
 import { quitMachine } from "../machine/stop.js";
 import { reportSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
-import type { RunPlan } from "./checkpoints/plan.js";
 import type { CheckpointSaver } from "./checkpoints/save.js";
 import { findRootCause } from "./root-cause.js";
 import { createContext } from "./context.js";
@@ -29,8 +28,10 @@ import { runSteps } from "./steps.js";
 import type { StepsResult } from "./steps.js";
 import { connectMachine, startMachine } from "./start.js";
 import { StoppedMachine } from "./lifecycle.js";
+import type { StartInput } from "./lifecycle.js";
 import { recordImage } from "./image-record.js";
 import { upToDateResult, stoppedResult } from "./result.js";
+import { needsNoMachine, withoutMachine } from "./without-machine.js";
 import { removeObsolete, restoreLastCheckpoint } from "./work-disk.js";
 import { SEAL_STEP, openWorkspace } from "../builds/workspace.js";
 import type { Workspace } from "../builds/workspace.js";
@@ -80,8 +81,9 @@ async function beginRun(
 
 async function runBuild(context: RunContext): Promise<RunResult> {
   const { options } = context;
+  await using control = await openRunControl(context);
   await using earlyClaim = await claimOutputEarly(context);
-  const prepared = await prepare(context);
+  const prepared = await prepare(context, control);
   const plan = await planRun(context, prepared, options);
   try {
     announcePlan(context, plan);
@@ -90,7 +92,9 @@ async function runBuild(context: RunContext): Promise<RunResult> {
     await using _lateClaim = earlyClaim ? undefined : await claimOutput(context);
     await requireSources(options.template, stepsToRun(options, plan), options.signal);
     await removeObsolete(context, plan);
-    const { stopped, records, key } = await runMachine(context, prepared, plan);
+    const start = { context, prepared, plan, control };
+    const runGuest = needsNoMachine(context, prepared) ? withoutMachine : runMachine;
+    const { stopped, records, key } = await runGuest(start);
     if (options.until !== undefined) return stoppedResult(context, records);
     await scrub(context, stopped);
     const { changedByHand } = plan.decision;
@@ -101,6 +105,18 @@ async function runBuild(context: RunContext): Promise<RunResult> {
     return result;
   } finally {
     await prepareNextRun(context, () => plan.store.markUnused());
+  }
+}
+
+/** Opens the control socket of the run, and records its path for other processes. */
+async function openRunControl({ workspace }: ContextWith<"workspace">): Promise<Control> {
+  const control = await openControl(join(await runtimeFolder(), `${workspace.runId}.ctl`));
+  try {
+    await workspace.update({ control: control.path });
+    return control;
+  } catch (error) {
+    await control[Symbol.asyncDispose]();
+    throw error;
   }
 }
 
@@ -124,14 +140,9 @@ interface MachineResult extends StepsResult {
 }
 
 /** Runs the part of a run that has a machine: from its start to its end. */
-async function runMachine(
-  context: RunContext,
-  prepared: Prepared,
-  plan: RunPlan,
-): Promise<MachineResult> {
+async function runMachine(start: StartInput): Promise<MachineResult> {
+  const { context, prepared, plan, control } = start;
   const { options, emit, workspace } = context;
-  await using control = await openControl(join(await runtimeFolder(), `${workspace.runId}.ctl`));
-  const start = { context, prepared, plan, control };
   await using started = await startMachine(start);
   const { machine, saver } = started;
   const baseInUse = await readIdentity(workspace.work.base);
@@ -146,7 +157,7 @@ async function runMachine(
         await workspace.update({ failedStep: SEAL_STEP });
         throw error;
       });
-      await shutDown(context, prepared.seed, machine, guest);
+      await shutDown(context, prepared.seed, ready);
     } else {
       await context.wait(() => quitMachine(machine, emit));
     }
@@ -265,5 +276,5 @@ async function updateRecord(
   end: { state: "done" | "failed"; outcome?: string; artifact?: string },
 ): Promise<void> {
   const endedAt = new Date().toISOString();
-  await workspace.update({ ...end, endedAt, machine: undefined });
+  await workspace.update({ ...end, endedAt, machine: undefined, control: undefined });
 }

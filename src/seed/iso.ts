@@ -10,7 +10,7 @@ import { describeExit, runProgram } from "../host/programs.js";
  * @param label the volume label by which the guest finds the disk, such as `cidata` or `CONTEXT`.
  * @throws {VmbuildError} HOST_PROGRAM_MISSING without xorriso; DEFECT when it fails.
  */
-async function writeIso(
+export async function writeIso(
   folder: string,
   label: string,
   destination: string,

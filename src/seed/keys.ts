@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import { systemCode } from "../errors.js";
-import { makePrivateFolder, writeFileAtomic } from "../host/files.js";
+import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
 
 /** Key pair in OpenSSH's formats. */
 export interface KeyPair {
@@ -21,11 +21,14 @@ export interface BuildKeys {
    * for a base that has a host key of its own.
    */
   readonly learnedHost?: string;
+  /** Key pair that the base's installer has authorized, for a base that was installed. */
+  readonly base?: KeyPair;
 }
 
 /** Comment of the client key, by which leftovers are recognized. */
 const CLIENT_KEY_COMMENT = "vmbuild-build-key";
 const HOST_KEY_COMMENT = "vmbuild-host-key";
+const BASE_KEY_COMMENT = "vmbuild-base-key";
 
 /** Length of a key blob: string "ssh-ed25519", string of 32 bytes (RFC 8709). */
 const BLOB_BYTES = 4 + 11 + 4 + 32;
@@ -49,6 +52,11 @@ export function makeBuildKeys(): BuildKeys {
   return { client: makePair(CLIENT_KEY_COMMENT), host: makePair(HOST_KEY_COMMENT) };
 }
 
+/** Generates the key pair that an installer authorizes in the system that it installs. */
+export function makeBaseKey(): KeyPair {
+  return makePair(BASE_KEY_COMMENT);
+}
+
 /** Returns the base64 part of a public key, which SSH calls the key blob. */
 export function publicBlob(pair: Pick<KeyPair, "public">): string {
   return pair.public.split(" ")[1] ?? "";
@@ -67,10 +75,11 @@ export function tracesOf(keys: BuildKeys): string[] {
     .map((line) => line.trim())
     .filter((line) => line.length >= WHOLE_LINE && !line.startsWith("-----"));
   // The first line is the same in every key, and so is the end of a comment.
-  return [publicBlob(keys.client), publicBlob(keys.host), ...secret.slice(1)];
+  const base = keys.base === undefined ? [] : [publicBlob(keys.base)];
+  return [publicBlob(keys.client), publicBlob(keys.host), ...base, ...secret.slice(1)];
 }
 
-const NAMES = { client: "id_ed25519", host: "host_ed25519" } as const;
+const NAMES = { client: "id_ed25519", host: "host_ed25519", base: "base_ed25519" } as const;
 const LEARNED = "learned_host_key";
 
 /** Saves the learned host key beside the build's keys. */
@@ -93,20 +102,36 @@ async function loadLearnedHost(folder: string): Promise<string | undefined> {
  */
 export async function saveKeys(keys: BuildKeys, folder: string): Promise<string> {
   await makePrivateFolder(folder);
-  for (const role of ["client", "host"] as const) {
-    await writeFileAtomic(join(folder, NAMES[role]), keys[role].private, 0o600);
-    await writeFileAtomic(join(folder, `${NAMES[role]}.pub`), `${keys[role].public}\n`, 0o600);
+  for (const role of ["client", "host", "base"] as const) {
+    const pair = keys[role];
+    if (pair !== undefined) await saveKeyPair(pair, join(folder, NAMES[role]));
   }
   return join(folder, NAMES.client);
 }
 
+/** Saves a key pair with mode 0600: the private key at `path`, the public key beside it. */
+export async function saveKeyPair(pair: KeyPair, path: string): Promise<void> {
+  await writeFileAtomic(path, pair.private, 0o600);
+  await writeFileAtomic(`${path}.pub`, `${pair.public}\n`, 0o600);
+}
+
+/** Loads the key pair whose private key is at `path`. */
+export async function loadKeyPair(path: string): Promise<KeyPair> {
+  return {
+    private: await readFile(path, "utf8"),
+    public: (await readFile(`${path}.pub`, "utf8")).trim(),
+  };
+}
+
 /** Loads the keys that {@link saveKeys} saved. */
 export async function loadKeys(folder: string): Promise<BuildKeys> {
-  const read = async (name: string): Promise<KeyPair> => ({
-    private: await readFile(join(folder, name), "utf8"),
-    public: (await readFile(join(folder, `${name}.pub`), "utf8")).trim(),
-  });
+  const path = (role: keyof typeof NAMES): string => join(folder, NAMES[role]);
   const learnedHost = await loadLearnedHost(folder);
-  const keys = { client: await read(NAMES.client), host: await read(NAMES.host) };
-  return learnedHost === undefined ? keys : { ...keys, learnedHost };
+  const hasBase = (await statIfThere(path("base"))) !== undefined;
+  return {
+    client: await loadKeyPair(path("client")),
+    host: await loadKeyPair(path("host")),
+    ...(hasBase ? { base: await loadKeyPair(path("base")) } : {}),
+    ...(learnedHost === undefined ? {} : { learnedHost }),
+  };
 }

@@ -54,9 +54,14 @@ function kindOf({ kind }: { readonly kind?: string | undefined }): AnySeedKind {
   return found;
 }
 
+/** Returns whether the settings give a guest more than the build's keys. */
+export function hasSeedContent(settings: SeedSettings): boolean {
+  return Object.entries(settings).some(([key, value]) => key !== "kind" && value !== undefined);
+}
+
 /** Returns whether the template leaves the choice of the seed to vmbuild. */
 export function isSeedUnset(settings: SeedSettings): boolean {
-  return Object.values(settings).every((value) => value === undefined);
+  return settings.kind === undefined && !hasSeedContent(settings);
 }
 
 /** Returns the name of the kind that the settings choose. */

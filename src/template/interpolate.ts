@@ -3,6 +3,7 @@
  * `$${` stands for `${`. In shell text (commands, written files) any other `${…}` is left to the
  * shell; elsewhere it is an error.
  */
+import { BASE_REFERENCES } from "../base/registry.js";
 import { ACTIONS } from "../steps/registry.js";
 import type { JsonPath, Problem } from "./document.js";
 
@@ -30,7 +31,7 @@ export const SHELL_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 const isShellText = (path: JsonPath): boolean =>
-  (path[0] === "steps" || path[0] === "acceptance") &&
+  (path[0] === "steps" || path[0] === "acceptance" || path[0] === "base") &&
   path.some((part) => typeof part === "string" && SHELL_KEYS.has(part));
 
 function lookUp(reference: string, references: References): string | number | boolean | undefined {
@@ -51,6 +52,9 @@ function unknownMessage(reference: string, references: References): string {
     return `\${${reference}}: no such input; the template declares ${list(inputs)}`;
   }
   if (reference === "name" || reference === "version") return `\${${reference}} has no value here`;
+  if (BASE_REFERENCES.has(reference)) {
+    return `\${${reference}} has a value only while an installer runs; use it in base.install`;
+  }
   return (
     `\${${reference}} is not a valid reference; use \${var.…}, \${input.…}, \${name} and ` +
     `\${version}, or $\${ for a literal \${`
@@ -65,6 +69,8 @@ function replaceIn(
 ): string | number | boolean {
   const resolveOne = (whole: string, reference: string): string | number | boolean => {
     if (whole.startsWith("$$")) return whole.slice(1);
+    // The kind of the base fills it in.
+    if (path[0] === "base" && BASE_REFERENCES.has(reference)) return whole;
     if (!REFERENCE_NAME.test(reference) && isShellText(path)) return whole;
     const value = REFERENCE_NAME.test(reference) ? lookUp(reference, references) : undefined;
     if (value !== undefined) return value;

@@ -208,7 +208,7 @@ export const templateSchema = z
     }
     const { base, seed, ssh } = template;
     const hasCredentials = ssh.password !== undefined || ssh.privateKey !== undefined;
-    const baseLetsIn = hasCredentials || baseKindOf(base).letsBuildIn === true;
+    const baseLetsIn = hasCredentials || baseKindOf(base).mayLetBuildIn === true;
     for (const { key, message } of seedProblems(seed, { user: ssh.user, baseLetsIn })) {
       context.addIssue({ code: "custom", path: ["seed", ...key], message });
     }

@@ -27,18 +27,31 @@ function walk(value: unknown, path: JsonPath, visit: (text: string, path: JsonPa
 }
 
 /**
- * Reports each place where a sensitive variable would become an argument of a script or of QEMU.
+ * Keys whose values become arguments of a script or of QEMU, or are shown on a screen while they
+ * are typed.
+ */
+const REASONS: Readonly<Record<string, string>> = {
+  arguments: "other users can read command-line arguments; pass it in the step's environment",
+  commandLine:
+    "other users can read command-line arguments; put it into a file of base.install.http",
+  bootCommand: "a screen shows what is typed; put it into a file of base.install.http",
+};
+
+/**
+ * Reports each place where a sensitive variable would become an argument of a script or of QEMU, or
+ * would be typed.
  */
 export function secretsInArguments(raw: unknown, sensitive: readonly string[]): Problem[] {
   const problems: Problem[] = [];
   walk(raw, [], (text, path) => {
-    if (!path.includes("arguments")) return;
+    const exposed = Object.keys(REASONS).find((key) => path.includes(key));
+    if (exposed === undefined) return;
     const name = sensitive.find((candidate) => text.includes(`\${var.${candidate}}`));
     if (name === undefined) return;
     problems.push({
       path,
       excerpt: `\${var.${name}}`,
-      message: `"${name}" is sensitive, but other users can read command-line arguments; pass it in the step's environment`,
+      message: `"${name}" is sensitive, but ${REASONS[exposed] ?? ""}`,
     });
   });
   return problems;

@@ -5,6 +5,7 @@ import { baseKindOf } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
+import { referencesOf } from "../template/references.js";
 import type { CheckOptions } from "./check-options.js";
 import type { Collector } from "./findings.js";
 import { checkFiles, displayPath } from "./files.js";
@@ -16,7 +17,9 @@ export async function checkBase(
 ): Promise<void> {
   const { base, folder: templateFolder } = collector.template;
   const kind = baseKindOf(base);
-  const found = await kind.check(base, { templateFolder, findArtifact });
+  const { machine } = collector.template;
+  const references = referencesOf(collector.template);
+  const found = await kind.check(base, { templateFolder, references, machine, findArtifact });
   const { problems = [], files = [], image, virtualSize, absent } = found;
   for (const { key, message } of problems) collector.problem(["base", ...key], message);
   if (virtualSize !== undefined) checkFit(collector, virtualSize);

@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** Compiled command line. */
+export const CLI_MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 /** Result of a command. */
 export interface CliResult {
@@ -48,7 +49,11 @@ export async function makeCliHome(): Promise<CliHome> {
     args: readonly string[],
   ): Promise<CliResult> => {
     const options = { cwd: at("work"), env: own, extendEnv: false, reject: false } as const;
-    const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], options);
+    const { exitCode, stdout, stderr } = await execa(
+      process.execPath,
+      [CLI_MAIN, ...args],
+      options,
+    );
     return { exitCode, stdout, stderr };
   };
   return {

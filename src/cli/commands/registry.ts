@@ -15,6 +15,7 @@ import { marketplace } from "./marketplace.js";
 import { prune } from "./prune.js";
 import { run } from "./run.js";
 import { schema } from "./schema.js";
+import { screen } from "./screen.js";
 import { ssh } from "./ssh.js";
 import { test } from "./test.js";
 import { validate } from "./validate.js";
@@ -23,6 +24,7 @@ import { verify } from "./verify.js";
 export const COMMANDS: readonly DefineCommand[] = [
   run,
   ssh,
+  screen,
   checkpoints,
   boot,
   test,

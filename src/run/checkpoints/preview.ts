@@ -52,7 +52,7 @@ export async function createRunPreview(options: BuildOptions): Promise<RunPrevie
   const output = planOutput(template, options.outputDirectory);
   const context: RunContext = createContext({ options, workspace, output, meter: new Meter() });
   if (options.until === undefined) await requireOwnFolder(outputTarget(context));
-  const prepared = await prepare(context);
+  const prepared = await prepare(context, undefined);
   const plan = await planRun(context, prepared, { ...options, preview: true });
   const [key = ""] = plan.decision.keys;
   return {

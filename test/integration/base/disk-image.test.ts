@@ -24,6 +24,7 @@ import { startFileServer } from "../../support/http-server.js";
 import type { FileServer } from "../../support/http-server.js";
 import { convert, isSameDisk, makeDisk, MIB, tar } from "../../support/images.js";
 import { errorOf, sha256Of } from "../../support/inputs.js";
+import { noInstaller } from "../../support/no-installer.js";
 
 let sharedFolder: string;
 let raw: string;
@@ -63,6 +64,7 @@ function context(changes: Partial<BaseContext> = {}): BaseContext {
     offline: false,
     templateFolder: folder,
     findArtifact: () => Promise.reject(new Error("no artifact here")),
+    installer: noInstaller,
     ...changes,
   };
 }

@@ -15,6 +15,7 @@ import { resolveBase } from "../../../src/base/base.js";
 import { readImageFiles } from "../../../src/base/image-files.js";
 import { pinBase } from "../../../src/base/pin.js";
 import { VmbuildError } from "../../../src/errors.js";
+import { noInstaller } from "../../support/no-installer.js";
 
 const { signal } = new AbortController();
 const LUKS = ["--object", "secret,id=s,data=abc"];
@@ -244,6 +245,7 @@ describe("a base that lies on other files", () => {
         offline: true,
         templateFolder: folder,
         findArtifact: () => Promise.reject(new Error("not asked for")),
+        installer: noInstaller,
       },
     );
 
@@ -286,7 +288,7 @@ describe("a base that lies on other files", () => {
     const manifest = async () => {
       const base = await resolve();
       const baseIdentity = await readIdentity(base.path);
-      const seed = planSeed(template, undefined);
+      const seed = planSeed(template, {});
       return rootManifest(
         template,
         { host, login: { user: "root" }, inputs: [], base, seed, baseIdentity },

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openControl, sendRelease } from "../../../src/builds/control.js";
+import { sendRelease, sendRequest } from "../../../src/builds/control-client.js";
+import { openControl } from "../../../src/builds/control.js";
 import { pause } from "../../../src/run/pause.js";
 import { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
@@ -65,6 +66,105 @@ describe("a control socket", () => {
     await sendRelease(path);
     await expect(released).resolves.toBeUndefined();
     await dead[Symbol.asyncDispose]();
+  });
+});
+
+/** Sends bytes and returns everything that is answered. */
+async function exchange(text: string, halfClose = true): Promise<string> {
+  const socket = connect(path).setEncoding("utf8");
+  if (halfClose) socket.end(text);
+  else socket.write(text);
+  let answer = "";
+  for await (const chunk of socket) {
+    answer += String(chunk);
+    if (!halfClose && answer.endsWith("\n")) break;
+  }
+  return answer;
+}
+
+describe("requests", () => {
+  it("are answered by their handlers, until these are removed", async () => {
+    await using control = await openControl(path);
+    const remove = control.on("screen", () => Promise.resolve({ path: "/x.png" }));
+    expect(await sendRequest(path, "screen")).toEqual({ path: "/x.png" });
+    const removeOther = control.on("screen", () => Promise.resolve({ path: "/y.png" }));
+    remove();
+    expect(await sendRequest(path, "screen")).toEqual({ path: "/y.png" });
+    removeOther();
+    expect(await errorOf(sendRequest(path, "screen"))).toMatchObject({
+      code: "BUILD_UNKNOWN",
+      message: 'The run cannot answer "screen" at the moment',
+    });
+  });
+
+  it("fail with the error of their handler", async () => {
+    await using control = await openControl(path);
+    const details = { hint: "Do this.", lines: ["a", "b"] };
+    control.on("vnc", () => Promise.reject(new VmbuildError("USAGE", "No screen", details)));
+    control.on("screen", () => Promise.reject(new Error("unexpected")));
+    expect(await errorOf(sendRequest(path, "vnc"))).toMatchObject({
+      ...details,
+      code: "USAGE",
+      message: "No screen",
+    });
+    expect(await errorOf(sendRequest(path, "screen"))).toMatchObject({
+      code: "DEFECT",
+      message: "unexpected",
+    });
+  });
+
+  it("are lines of JSON, of which a client may send several", async () => {
+    await using control = await openControl(path);
+    let count = 0;
+    control.on("count", () => Promise.resolve({ count: ++count }));
+    const released = control.released();
+    const requests = '{"do":"count"}\n{"do":"count"}\n{"do":"release"}';
+    expect(await exchange(requests)).toBe(
+      '{"result":{"count":1}}\n{"result":{"count":2}}\n{"result":{}}\n',
+    );
+    await released;
+    expect(await exchange('{"do":"count"}\n', false)).toBe('{"result":{"count":3}}\n');
+  });
+
+  it.each(["hello\n", '{"do":1}\n', "[]\n", "{\n"])("refuse %j", async (text) => {
+    await using _control = await openControl(path);
+    expect(JSON.parse(await exchange(text))).toMatchObject({ error: { code: "USAGE", exit: 2 } });
+  });
+
+  it("are given up when they have no end", async () => {
+    await using _control = await openControl(path);
+    const socket = connect(path);
+    socket.on("error", () => {});
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.write("x".repeat(200_000));
+    await closed;
+  });
+
+  it("still include the word of earlier versions", async () => {
+    await using control = await openControl(path);
+    const released = control.released();
+    await exchange("release");
+    await released;
+  });
+
+  it("end with the run, and when they are cancelled", async () => {
+    const control = await openControl(path);
+    let asked = (): void => {};
+    const wasAsked = new Promise<void>((resolve) => (asked = resolve));
+    control.on("slow", () => {
+      asked();
+      return new Promise(() => {});
+    });
+    const cancel = new AbortController();
+    const reason = new VmbuildError("INTERRUPTED", "Interrupted");
+    const cancelled = sendRequest(path, "slow", cancel.signal);
+    await wasAsked;
+    cancel.abort(reason);
+    await expect(cancelled).rejects.toBe(reason);
+    const waiting = errorOf(sendRequest(path, "slow"));
+    await exchange('{"do":"release"}');
+    await control[Symbol.asyncDispose]();
+    expect(await waiting).toMatchObject({ code: "BUILD_UNKNOWN" });
   });
 });
 

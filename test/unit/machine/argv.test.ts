@@ -100,7 +100,7 @@ describe("qemuArguments", () => {
     ],
     [
       "a floppy and its controller",
-      argumentsOf({}, { floppy: "/b/floppy.img" }),
+      argumentsOf({}, { floppy: { folder: "/b/floppy" } }),
       ["-device", "isa-fdc", "-device", "floppy,drive=floppy"],
     ],
     [
@@ -190,7 +190,7 @@ describe("qemuArguments", () => {
   });
 
   it("has a floppy controller of its own on pc", () => {
-    const args = argumentsOf({ machineType: "pc" }, { floppy: "/b/floppy.img" });
+    const args = argumentsOf({ machineType: "pc" }, { floppy: { folder: "/b/floppy" } });
     expect(args).not.toContain("isa-fdc");
     expect(args).toContain("floppy,drive=floppy");
   });

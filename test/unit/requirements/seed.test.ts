@@ -10,7 +10,7 @@ const CLOUD_INIT = /^cloud-init, /;
 /** Returns how the build gets into a bootstrapped base. */
 async function wayOf(more: Record<string, unknown>, systemd: number | undefined): Promise<string> {
   const template = await load(templateText(more));
-  return planSeed(template, systemd === undefined ? undefined : { systemd }).way;
+  return planSeed(template, systemd === undefined ? {} : { system: { systemd } }).way;
 }
 
 describe("planSeed", () => {
@@ -58,7 +58,7 @@ describe("planSeed", () => {
     ],
   ])("has the sealed sudo rules with %s", async (_, seed, ssh, rules) => {
     const template = await load(templateText({ seed, ssh }));
-    expect(planSeed(template, undefined).sudoRules).toEqual(rules);
+    expect(planSeed(template, {}).sudoRules).toEqual(rules);
   });
 });
 

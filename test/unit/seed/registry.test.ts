@@ -77,7 +77,7 @@ describe("the schema", () => {
     ["a private key", { privateKey: "key" }],
   ])("accepts the kind none with %s", async (_, ssh) => {
     const template = await load(templateText({ seed: { kind: "none" }, ssh }));
-    expect(planSeed(template, undefined).media).toEqual({});
+    expect(planSeed(template, {}).media).toEqual({});
   });
 });
 
@@ -85,7 +85,7 @@ describe("a CONTEXT disk", () => {
   const seedWith = async (context: Record<string, unknown>, more: Record<string, unknown> = {}) => {
     const seed = { kind: "opennebula", context };
     const template = await load(templateText({ seed, ...more }));
-    return { template, seed: planSeed(template, undefined) };
+    return { template, seed: planSeed(template, {}) };
   };
 
   it("is a disk and a CD, with the static address of QEMU's network", async () => {

@@ -30,7 +30,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     text: "{}",
     lines: [
       ["{", "name: is missing; expected a string"],
-      ["{", "base: a base is {url, checksum}, {path}, {bootstrap: {suite}} or {appliance}"],
+      ["{", "base: a base is {url, checksum}, {path}, {bootstrap: {suite}}, {appliance} or {install: {iso}}"],
     ],
   },
   {
@@ -73,7 +73,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       [
         '"bookworm"',
-        "base: a base is {url, checksum}, {path}, {bootstrap: {suite}} or {appliance}",
+        "base: a base is {url, checksum}, {path}, {bootstrap: {suite}}, {appliance} or {install: {iso}}",
       ],
     ],
   },

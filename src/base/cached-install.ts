@@ -1,0 +1,136 @@
+/** Caches bases that an installer has created, which all builds with the same key share. */
+import { createHash } from "node:crypto";
+import { rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { describeContent } from "../checkpoints/content.js";
+import { VmbuildError } from "../errors.js";
+import { formatDuration } from "../host/format.js";
+import { syncToDisk } from "../host/files.js";
+import { hashFile } from "../inputs/digest.js";
+import { install } from "../install/install.js";
+import type { InstallPlan } from "../install/install.js";
+import { digestFiles } from "../install/files.js";
+import type { MachinePlan } from "../machine/shape.js";
+import { loadKeyPair, makeBaseKey, saveKeyPair } from "../seed/keys.js";
+import { cachedImagePath, getCachedImage } from "./cached-image.js";
+import type { BaseContext, FoundImage } from "./kind.js";
+
+/** Version of the way in which installers are run; a change of it creates all bases anew. */
+const RECIPE = 1;
+const NAME = "installed.qcow2";
+const KEY_NAME = "id_ed25519";
+const VARIABLES_NAME = "efivars.fd";
+
+const recordSchema = z.object({
+  digest: z.string(),
+  hasKey: z.boolean(),
+  hasVariables: z.boolean(),
+});
+
+/** Returns the part of a machine that the installed system depends on. */
+function identityOf(machine: MachinePlan, disk: number): Readonly<Record<string, unknown>> {
+  const { binary, machineType, firmware, network, cpuModel, extraArguments } = machine;
+  return { binary, machineType, firmware, network, cpuModel, extraArguments, disk };
+}
+
+/**
+ * Describes everything that an installed base depends on. The number of CPUs, the memory and the
+ * accelerator are not part of it: they determine how long an installation takes.
+ */
+async function describeInstall(
+  plan: InstallPlan,
+  { installer, signal }: BaseContext,
+  disk: number,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { definition, fetched, media, httpFiles, httpFolders } = plan;
+  const folders = await Promise.all(
+    httpFolders.map((path, index) => describeContent(path, String(index), { signal })),
+  );
+  const digests = [...fetched].map(([name, { digest }]) => [name, digest?.hex]);
+  const { kernel, initrd, commandLine, bootCommand, end, cdBus } = definition;
+  return {
+    recipe: RECIPE,
+    machine: identityOf(installer.machine, disk),
+    media: Object.fromEntries(digests),
+    boot: [kernel, initrd].filter((file) => typeof file === "string"),
+    commandLine,
+    bootCommand,
+    end,
+    cdBus,
+    files: digestFiles(httpFiles),
+    folders,
+    further: media.map(({ label, isFloppy, files }) => [label, isFloppy, digestFiles(files)]),
+  };
+}
+
+/**
+ * Returns the base that an installer creates, from the cache or created now. Concurrent runs install
+ * it once.
+ * @throws {VmbuildError} BASE_INSTALL; codes of inputs and of machines.
+ */
+export async function resolveInstall(
+  plan: InstallPlan,
+  context: BaseContext,
+  origin: string,
+): Promise<FoundImage> {
+  const { signal } = context;
+  const disk = plan.definition.disk ?? context.disk;
+  if (disk === undefined) throw new VmbuildError("DEFECT", "An installer needs a disk size");
+  const description = await describeInstall(plan, context, disk);
+  const key = createHash("sha256").update(JSON.stringify(description)).digest("hex");
+  const folder = dirname(cachedImagePath(key, NAME));
+  const { path, record } = await getCachedImage({
+    key,
+    name: NAME,
+    signal,
+    make: (target, workFolder) => make({ plan, context, disk, origin }, target, workFolder),
+  });
+  const { digest, hasKey, hasVariables } = recordSchema.parse(record);
+  return {
+    path,
+    origin,
+    digest: `sha256:${digest}`,
+    isComplete: true,
+    ...(hasKey ? { key: await loadKeyPair(join(folder, KEY_NAME)) } : {}),
+    ...(hasVariables ? { firmwareVariables: join(folder, VARIABLES_NAME) } : {}),
+  };
+}
+
+interface MakeInput {
+  readonly plan: InstallPlan;
+  readonly context: BaseContext;
+  readonly disk: number;
+  readonly origin: string;
+}
+
+/** Installs into the work folder, and moves the results to the cache: the image at last. */
+async function make(
+  { plan, context, disk, origin }: MakeInput,
+  target: string,
+  workFolder: string,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { emit, signal } = context;
+  const started = performance.now();
+  emit({ type: "note", message: `Installing from ${origin}; the result will be cached` });
+  emit({ type: "phase.started", phase: "install" });
+  const key = plan.usesKey ? makeBaseKey() : undefined;
+  const work = { ...(await context.installer.prepare(key)), folder: workFolder, disk, key };
+  const result = await install(plan, work, { emit, signal });
+  const durationMs = performance.now() - started;
+  emit({ type: "phase.finished", phase: "install", durationMs });
+  const { sha256: digest } = await hashFile(result.disk, [], signal);
+  const folder = dirname(target);
+  if (key !== undefined) await saveKeyPair(key, join(folder, KEY_NAME));
+  if (result.variables !== undefined) await rename(result.variables, join(folder, VARIABLES_NAME));
+  await syncToDisk(result.disk);
+  await rename(result.disk, target);
+  return {
+    digest,
+    origin,
+    hasKey: key !== undefined,
+    hasVariables: result.variables !== undefined,
+    installedIn: formatDuration(durationMs),
+    requests: result.requests,
+  };
+}
