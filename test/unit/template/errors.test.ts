@@ -30,7 +30,10 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     text: "{}",
     lines: [
       ["{", "name: is missing; expected a string"],
-      ["{", "base: a base is {url, checksum}, {path}, {bootstrap: {suite}}, {appliance} or {install: {iso}}"],
+      [
+        "{",
+        "base: a base is {url, checksum}, {path}, {bootstrap: {suite}}, {appliance} or {install: {iso}}",
+      ],
     ],
   },
   {
