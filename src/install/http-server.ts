@@ -70,10 +70,8 @@ function sendFromFolders(
 }
 
 function sendContent(request: IncomingMessage, response: ServerResponse, content: Buffer): void {
-  response.writeHead(200, {
-    "Content-Type": "application/octet-stream",
-    "Content-Length": content.length,
-  });
+  response.setHeader("Content-Type", "application/octet-stream");
+  response.setHeader("Content-Length", content.length);
   response.end(request.method === "HEAD" ? undefined : content);
 }
 
