@@ -4,13 +4,15 @@ import type { Emit } from "../events/types.js";
 import { hashFile } from "../inputs/digest.js";
 import { bootstrapBase, bootstrapKey, describeBootstrap } from "./bootstrap/bootstrap.js";
 import type { BootstrapSpec } from "./bootstrap/bootstrap.js";
-import { getCachedImage, cachedImagePath } from "./cached-image.js";
+import { cachedImagePath, findCachedImage, getCachedImage } from "./cached-image.js";
+import type { BaseSystem } from "./kind.js";
 
 /** Cached base. */
 export interface CachedBase {
   readonly path: string;
   /** sha256 of the image, in hex. */
   readonly digest: string;
+  readonly system: BaseSystem | undefined;
 }
 
 /** Inputs of {@link resolveBootstrap} besides the spec. */
@@ -19,7 +21,18 @@ export interface BootstrapCacheContext {
   readonly signal: AbortSignal;
 }
 
-const recordSchema = z.object({ digest: z.string() });
+const recordSchema = z.object({
+  digest: z.string(),
+  facts: z.object({ packages: z.array(z.string()) }).optional(),
+});
+
+/** Returns the facts about the system from the record of its packages, as `name=version`. */
+export function systemOf(packages: readonly string[]): BaseSystem | undefined {
+  const systemd = packages
+    .map((entry) => /^systemd=(?:\d+:)?(\d+)/.exec(entry)?.[1])
+    .find((version) => version !== undefined);
+  return systemd === undefined ? undefined : { systemd: Number(systemd) };
+}
 
 /** Converts the definition in a template to a spec. */
 export function bootstrapSpec(definition: {
@@ -59,5 +72,12 @@ export async function resolveBootstrap(
       return { digest, key: describeBootstrap(spec), facts };
     },
   });
-  return { path, digest: recordSchema.parse(record).digest };
+  const { digest, facts } = recordSchema.parse(record);
+  return { path, digest, system: systemOf(facts?.packages ?? []) };
+}
+
+/** Returns the facts about the system of a base that is in the cache; undefined for any other. */
+export async function cachedSystem(spec: BootstrapSpec): Promise<BaseSystem | undefined> {
+  const cached = await findCachedImage(bootstrapKey(spec), nameOf(spec));
+  return cached && systemOf(recordSchema.parse(cached.record).facts?.packages ?? []);
 }

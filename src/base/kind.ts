@@ -43,6 +43,15 @@ export interface PreparedInstaller {
   readonly uefi: UefiFirmware | undefined;
 }
 
+/**
+ * Facts about the system in a base. They are known only of systems that configure their network and
+ * start SSH without cloud-init.
+ */
+export interface BaseSystem {
+  /** Major version of systemd. */
+  readonly systemd: number;
+}
+
 /** Image on this host. */
 export interface FoundImage {
   /** Absolute. */
@@ -51,6 +60,8 @@ export interface FoundImage {
   readonly origin: string;
   /** `sha256:<hex>`, where it is known without reading the image again. */
   readonly digest: string | undefined;
+  /** Undefined where nothing is known about the system. */
+  readonly system?: BaseSystem | undefined;
   /** Key pair that lets the build into the image. */
   readonly key?: KeyPair;
   /** Absolute path of the UEFI variable store that belongs to the image. */
@@ -113,6 +124,8 @@ export interface BaseKind<D> {
   readonly references?: readonly string[];
   /** True when the image may refer to other files of this host, such as a backing file. */
   readonly mayUseOtherFiles: boolean;
+  /** True when an image may come with a key that lets the build in ({@link FoundImage.key}). */
+  readonly mayLetBuildIn?: boolean;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
   /** Fetches or creates the image, or finds it in the cache. */
@@ -121,6 +134,11 @@ export interface BaseKind<D> {
   programs(definition: D, templateFolder: string): readonly ProgramName[];
   /** Returns the checks for `validate`. */
   check(definition: D, context: BaseCheckContext): Promise<BaseCheck>;
+  /**
+   * Returns facts about the system without creating the image; undefined where the image does not
+   * exist yet. Kinds whose systems are not known do not have this function.
+   */
+  system?(definition: D): Promise<BaseSystem | undefined>;
   /** Describes the base for `vmbuild inspect`. */
   inspect(definition: D, templateFolder: string): SourceFacts;
 }

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { systemCode } from "../errors.js";
 import { writeFileAtomic } from "../host/files.js";
 import { machineShapeSchema } from "../machine/shape.js";
+import { seedMediaSchema } from "../seed/media.js";
 
 /** Files of one working disk. They are useful only together. All paths are absolute. */
 export interface WorkPaths {
@@ -18,6 +19,7 @@ export interface WorkPaths {
    * overlay.
    */
   readonly base: string;
+  /** File by which the guest gets the build's keys: a disk image, or a text for the firmware. */
   readonly seed: string;
   readonly firmwareVariables: string;
   readonly keys: string;
@@ -35,7 +37,7 @@ export function workPaths(folder: string): WorkPaths {
     folder,
     disk: join(folder, "disk.qcow2"),
     base: join(folder, "base.img"),
-    seed: join(folder, "seed.iso"),
+    seed: join(folder, "seed"),
     firmwareVariables: join(folder, "efivars.fd"),
     keys: join(folder, "keys"),
     checkpoints: join(folder, "checkpoints.json"),
@@ -111,6 +113,8 @@ const recordsSchema = z.object({
     qemu: z.string(),
     user: z.string(),
     firmwareCode: z.string().optional(),
+    /** How the machine gets the seed's file. */
+    media: seedMediaSchema,
   }),
   /** Null while a machine uses the disk, and after a run that was killed. */
   disk: identitySchema.nullable(),

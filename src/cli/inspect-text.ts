@@ -48,7 +48,7 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
         : machine.network,
     ],
     ["ssh", `${ssh.user}, within ${formatDuration(ssh.timeoutMs)}`],
-    ["cloud-init", seed.userData ?? "vmbuild's own configuration only"],
+    ["way in", cleanText(seed.way)],
   ]);
 }
 

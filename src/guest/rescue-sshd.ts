@@ -9,7 +9,6 @@ import { shellQuote } from "../host/programs.js";
 import type { Guest } from "./guest.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { PROBE, RESCUE_SERVER_LINE, parseCapabilities } from "./capabilities.js";
-import type { Capabilities } from "./capabilities.js";
 import { STOP_TIMERS } from "./timers.js";
 
 /** Port of the rescue SSH server in the guest, from the range that is not registered (RFC 6335). */
@@ -57,6 +56,15 @@ ${put("authorized_keys", keys.client.public)}
 `;
 }
 
+/** Inputs of {@link prepareGuest}. */
+export interface PrepareOptions {
+  readonly keys: BuildKeys;
+  /** User that logs in. */
+  readonly user: string;
+  /** Shell script that runs before, in the same command. */
+  readonly before?: string;
+}
+
 /** Time limit. Stopping timers waits for jobs that are running. Milliseconds. */
 const DEADLINE_MS = 900_000;
 
@@ -64,16 +72,14 @@ const DEADLINE_MS = 900_000;
  * Prepares a guest that has just booted: stops its timers, determines its capabilities, and starts
  * the rescue SSH server where it has OpenSSH. All must be part of every checkpoint; they share one
  * command because each command is slow in an emulated guest.
- * @returns the capabilities, which the guest now has too.
+ * @returns the lines that the script `before` printed. The guest has its capabilities now.
  */
 export async function prepareGuest(
   guest: Guest,
-  keys: BuildKeys,
-  user: string,
-): Promise<Capabilities> {
-  const command = `${STOP_TIMERS}\n${PROBE}\n${startScript(keys, user)}\ntrue`;
+  { keys, user, before = "" }: PrepareOptions,
+): Promise<string[]> {
+  const command = `${STOP_TIMERS}\n${before}\n${PROBE}\n${startScript(keys, user)}\ntrue`;
   const lines = await guest.ask(command, "Starting the rescue SSH server", DEADLINE_MS);
-  const capabilities = parseCapabilities(lines, guest.privilege);
-  guest.capabilities = capabilities;
-  return capabilities;
+  guest.capabilities = parseCapabilities(lines, guest.privilege);
+  return lines;
 }

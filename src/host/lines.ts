@@ -6,6 +6,12 @@ const MAX_LINE_LENGTH = 16 * 1024;
 /** Words of up to this many characters are not split. */
 const MAX_WORD_LENGTH = 4 * 1024;
 
+/** Returns the rest of each line that begins with the mark and a space. */
+export function markedLines(lines: readonly string[], mark: string): string[] {
+  const start = `${mark} `;
+  return lines.flatMap((line) => (line.startsWith(start) ? [line.slice(start.length)] : []));
+}
+
 /**
  * Splits a byte stream into lines. `\n`, `\r\n` and a lone `\r` (progress bars) all end a line.
  * Call `end()` once to get a last line without an ending.

@@ -17,6 +17,8 @@ import { isPortFree } from "../machine/ports.js";
 import type { MachineFiles, MachineShape } from "../machine/shape.js";
 import { contextAddress, contextVariables, writeContextDisk } from "../seed/context.js";
 import type { ContextVariables } from "../seed/context.js";
+import { CONTEXT_MEDIA, NOCLOUD_MEDIA, attachSeed } from "../seed/media.js";
+import type { AttachedSeed } from "../seed/media.js";
 import { writeSeed } from "../seed/nocloud.js";
 import { hostnameOf } from "../seed/hostname.js";
 
@@ -71,23 +73,21 @@ async function writeDisks(
 ): Promise<Pick<MachineFiles, "readOnlyDisks" | "cds">> {
   const { folder, keys, signal, shape, instanceId } = overlay;
   const hostname = hostnameOf(shape.name);
-  const disks: string[] = [];
-  const cds: string[] = [];
+  const attached: AttachedSeed[] = [];
   if (seed) {
     const path = join(folder, "seed.iso");
     await writeSeed({ instanceId, hostname, user: "root", keys }, path, signal);
-    disks.push(path);
+    attached.push(attachSeed(NOCLOUD_MEDIA, path));
   }
   if (context) {
     const path = join(folder, "context.iso");
     await writeContextDisk(context, path, signal);
-    // OpenNebula attaches it as a CD, and one-context from 7.2 on waits 90 s for a CD drive. Older
-    // packages do not wait: a disk is available from the start, while a CD's drivers may load too
-    // late.
-    disks.push(path);
-    cds.push(path);
+    attached.push(attachSeed(CONTEXT_MEDIA, path));
   }
-  return { readOnlyDisks: disks, cds };
+  return {
+    readOnlyDisks: attached.flatMap(({ readOnlyDisks }) => readOnlyDisks),
+    cds: attached.flatMap(({ cds = [] }) => cds),
+  };
 }
 
 /**

@@ -2,12 +2,10 @@
 import { makeSecret } from "../acceptance/credentials.js";
 import type { Credentials, Secret } from "../acceptance/credentials.js";
 import type { Secrets } from "../events/secrets.js";
+import { CONTEXT_SECRET_NAME } from "../seed/context.js";
 import type { ContextVariables } from "../seed/context.js";
 import type { Acceptance } from "../template/acceptance-schema.js";
 import type { Round } from "./rounds.js";
-
-/** Names of context variables whose values are masked in logs. */
-const SECRET_NAME = /PASSWORD|PASSWD|TOKEN|SECRET|(?<!PUBLIC_)KEY$|KEY_|PRIVATE/i;
 
 /** Context variables that the user has given, and the registry of secrets. */
 export interface ContextOptions {
@@ -50,7 +48,7 @@ export class RoundContexts {
     const at = (name: string | undefined): string | undefined =>
       name === undefined ? undefined : this.#values[name];
     this.#current = { password: at(passwordContext) ?? password, token: at(tokenContext) ?? token };
-    const hidden = Object.entries(this.#values).filter(([name]) => SECRET_NAME.test(name));
+    const hidden = Object.entries(this.#values).filter(([name]) => CONTEXT_SECRET_NAME.test(name));
     const { password: own = "", token: second = "" } = this.#current;
     for (const value of [own, second, ...hidden.map(([, text]) => text)]) {
       this.#options.secrets.add(value);

@@ -18,6 +18,10 @@ import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
 import { completeShape } from "../machine/shape.js";
 import { planMachine, planOutput } from "../requirements/plan.js";
+import { previewSeed } from "../requirements/seed.js";
+import type { Seed } from "../seed/kind.js";
+import { attachSeed } from "../seed/media.js";
+import { seedKindName } from "../seed/registry.js";
 import { buildPaths, runPaths } from "../builds/workspace.js";
 
 /** Placeholder for values that only a run determines. */
@@ -55,6 +59,13 @@ export interface CheckInspection {
   readonly summary: string;
 }
 
+/** Settings of the seed, and what they lead to. */
+export interface SeedInspection extends Omit<Template["seed"], "kind"> {
+  readonly kind: string;
+  /** How the build gets into the guest. */
+  readonly way: string;
+}
+
 /** Result of an inspection. Paths are absolute, sizes bytes. */
 export interface Inspection {
   readonly name: string;
@@ -71,7 +82,7 @@ export interface Inspection {
   readonly machine: Omit<MachineShape, "extraArguments"> & { readonly disk: number };
   readonly accelerator: AcceleratorInspection;
   readonly ssh: { readonly user: string; readonly timeoutMs: number };
-  readonly seed: Template["seed"];
+  readonly seed: SeedInspection;
   readonly qemu: {
     readonly program: string;
     /** Undefined where QEMU is not installed; the arguments are then those for QEMU 7.2. */
@@ -127,13 +138,17 @@ async function inspectAccelerator(
   return { asked, shown, ...(problem === undefined ? {} : { problem }) };
 }
 
-async function argumentList(template: Template, shape: MachineShape): Promise<string[]> {
+async function argumentList(
+  template: Template,
+  shape: MachineShape,
+  { media }: Seed,
+): Promise<string[]> {
   const build = buildPaths(template.name);
   const uefi = shape.firmware === "uefi" ? await findUefi() : undefined;
   const code = uefi?.code ?? "/usr/share/OVMF/OVMF_CODE_4M.fd";
   const files = {
     disk: build.disk,
-    readOnlyDisks: [build.seed],
+    ...attachSeed(media, build.seed),
     console: runPaths(build, RUN_ID).console,
     qmpSocket: join(await likelyRuntimeFolder(), `${RUN_ID}.qmp`),
     sshPort: ANY_PORT,
@@ -191,6 +206,7 @@ export async function inspectTemplate(
   const accelerator = await inspectAccelerator(template, options);
   const { extraArguments, ...shape } = completeShape(planMachine(template), accelerator.shown);
   const installed = await installedVersion(shape.binary, options.signal);
+  const { seed, isOpen } = await previewSeed(template);
   const sensitive = (name: string): boolean => template.variables[name]?.sensitive === true;
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
@@ -209,11 +225,15 @@ export async function inspectTemplate(
     machine: { ...shape, disk: template.machine.disk },
     accelerator,
     ssh: { user: template.ssh.user, timeoutMs: template.ssh.timeout },
-    seed: template.seed,
+    seed: {
+      ...template.seed,
+      kind: seedKindName(template.seed),
+      way: isOpen ? `${seed.way}, or systemd credentials, once the base exists` : seed.way,
+    },
     qemu: {
       program: shape.binary,
       ...(installed ? { version: installed.text } : {}),
-      arguments: await argumentList(template, { ...shape, extraArguments }),
+      arguments: await argumentList(template, { ...shape, extraArguments }, seed),
     },
     steps: inspectSteps(template),
     seal: template.seal,

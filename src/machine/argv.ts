@@ -95,7 +95,8 @@ function floppy(shape: MachineShape, { floppy: content }: MachineFiles): string[
 }
 
 /** Returns the arguments for what QEMU hands to the firmware and the guest besides disks. */
-function handed({ kernel, firmwareFiles = [], smbiosString }: MachineFiles): string[] {
+function handed(given: MachineFiles): string[] {
+  const { kernel, firmwareFiles = [], smbiosString, smbiosValues = [] } = given;
   const boot = kernel && [
     ...["-kernel", kernel.kernel],
     ...(kernel.initrd === undefined ? [] : ["-initrd", kernel.initrd]),
@@ -105,8 +106,11 @@ function handed({ kernel, firmwareFiles = [], smbiosString }: MachineFiles): str
     "-fw_cfg",
     `name=${escapeCommas(name)},file=${escapeCommas(path)}`,
   ]);
-  const smbios =
-    smbiosString === undefined ? [] : ["-smbios", `type=11,path=${escapeCommas(smbiosString)}`];
+  const strings = [
+    ...(smbiosString === undefined ? [] : [`path=${escapeCommas(smbiosString)}`]),
+    ...smbiosValues.map((value) => `value=${escapeCommas(value)}`),
+  ];
+  const smbios = strings.flatMap((text) => ["-smbios", `type=11,${text}`]);
   return [...(boot ?? []), ...files, ...smbios];
 }
 

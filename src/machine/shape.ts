@@ -56,6 +56,8 @@ export interface MachineFiles {
   readonly firmwareFiles?: readonly { readonly name: string; readonly path: string }[];
   /** File with a string for the SMBIOS table of type 11, from which systemd takes credentials. */
   readonly smbiosString?: string;
+  /** Further strings for that table, which all users of this host can read. */
+  readonly smbiosValues?: readonly string[];
   /** Adds a graphics card, so that the machine has a screen. */
   readonly hasScreen?: boolean;
   /** Ends the machine when the guest restarts. */

@@ -5,6 +5,7 @@ import { checksumPath } from "../artifact/checksum-files.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { entryOf } from "../artifact/names.js";
 import { VmbuildError } from "../errors.js";
+import { seedFiles } from "../seed/registry.js";
 import type { Template } from "../template/load.js";
 import type { OutputPlan } from "./plan.js";
 
@@ -19,7 +20,7 @@ async function resolveFolder(path: string): Promise<string> {
 
 /** Returns the files that the template reads: path and description. */
 function filesRead(template: Template): [string, string][] {
-  const { folder, base, seed, steps, inputSpecs } = template;
+  const { folder, base, seed, ssh, steps, inputSpecs } = template;
   const inputs = [...inputSpecs].flatMap(([name, spec]): [string, string][] =>
     spec.kind === "path" ? [[spec.path, `the input "${name}"`]] : [],
   );
@@ -30,12 +31,12 @@ function filesRead(template: Template): [string, string][] {
         .map(({ path }): [string, string] => [path, `a file that the step "${name}" reads`]),
     ),
   );
-  const others = [seed.userData, seed.networkConfig].filter((path) => path !== undefined);
+  const others = seedFiles(seed, { folder, user: ssh.user });
   return [
     [template.path, "the template itself"],
     ...("path" in base ? [[resolve(folder, base.path), "its own base"] as [string, string]] : []),
     ...inputs,
-    ...others.map((path): [string, string] => [resolve(folder, path), "a file of the seed"]),
+    ...others.map(({ path }): [string, string] => [path, "a file of the seed"]),
     ...read,
   ];
 }

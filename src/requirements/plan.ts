@@ -1,11 +1,10 @@
-/** Derives output, machine and seed from a template alone. `inspect` shows them. */
+/** Derives output and machine from a template alone. `inspect` shows them. */
 import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
 import { imageFilename } from "../artifact/names.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
 import type { MachinePlan } from "../machine/shape.js";
-import type { SeedPlan } from "../seed/nocloud.js";
 import type { Template } from "../template/load.js";
 
 /** Planned files of the artifact. Paths are absolute. */
@@ -43,16 +42,5 @@ export function planMachine(template: Template): MachinePlan {
     firmware: machine.firmware,
     network: machine.network,
     extraArguments: machine.arguments,
-  };
-}
-
-/** Returns the seed that a template describes. Paths are absolute. */
-export function planSeed({ folder, ssh, seed }: Template): SeedPlan {
-  const inFolder = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : resolve(folder, path);
-  return {
-    user: ssh.user,
-    userData: inFolder(seed.userData),
-    networkConfig: inFolder(seed.networkConfig),
   };
 }

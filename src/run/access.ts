@@ -11,6 +11,7 @@ import type { Emit } from "../events/types.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { hasOwnCredentials } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
+import type { Seed } from "../seed/kind.js";
 import { publicBlob } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 
@@ -56,16 +57,17 @@ export function entersByItself(
 }
 
 /**
- * Returns the verifier for the guest's own server. The build gives the guest a host key through the
- * seed. A base that accepts credentials of its own may ignore the seed, so its host key is learned
- * at the first connection unless the template gives it.
+ * Returns the verifier for the guest's own server. Most seeds give the guest the build's host key.
+ * A base that accepts credentials of its own may ignore the seed, so its host key is learned at the
+ * first connection unless the template gives it.
  */
 export function hostKeyOf(
   plan: Partial<LoginPlan>,
   keys: BuildKeys,
+  { givesHostKey }: Pick<Seed, "givesHostKey"> = { givesHostKey: true },
 ): HostKeyVerifier | LearnedHostKey {
   if (plan.hostKey !== undefined) return givenHostKey(plan.hostKey);
-  if (entersByItself(plan, keys) || keys.learnedHost !== undefined) {
+  if (!givesHostKey || entersByItself(plan, keys) || keys.learnedHost !== undefined) {
     return new LearnedHostKey(keys.learnedHost);
   }
   return buildHostKey(publicBlob(keys.host));

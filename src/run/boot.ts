@@ -10,12 +10,13 @@ import { LearnedHostKey } from "../guest/host-key.js";
 import { grantLogin } from "../guest/grant-login.js";
 import { firstConnection } from "../guest/first-connection.js";
 import { Guest } from "../guest/guest.js";
-import { waitForCloudInit } from "../guest/cloud-init.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import { connectOnce } from "../guest/connection.js";
 import type { Connection, SshTarget } from "../guest/connection.js";
+import type { Seed } from "../seed/kind.js";
 import { saveLearnedHost } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
+import { attachSeed } from "../seed/media.js";
 import { writeFileAtomic } from "../host/files.js";
 import { runtimeFolder } from "../host/paths.js";
 import { readConsoleTail } from "../machine/console.js";
@@ -31,6 +32,7 @@ import { completeShape } from "../machine/shape.js";
 import { entersByItself, guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
 import type { SshAccess } from "./access.js";
 import type { Prepared } from "./prepare.js";
+import { restoreHostname, waitForSeed, withSeedHint } from "./seed-services.js";
 
 /**
  * Starts the machine and records its ports for `vmbuild ssh`.
@@ -52,7 +54,7 @@ export async function bootMachine(
       shape,
       files: {
         disk: work.disk,
-        readOnlyDisks: [work.seed],
+        ...attachSeed(prepared.seed.media, work.seed),
         console: run.console,
         guestSshPort: template.ssh.port,
         ...(firmware ? { firmware } : {}),
@@ -164,42 +166,48 @@ export function connectSshRestored(
   return firstConnection([viaGuestSshd, viaRescueSshd], signal);
 }
 
-/** Login and keys of a run. */
+/** Login, keys and seed of a run. */
 interface RunLogin {
   readonly plan: LoginPlan;
   readonly keys: BuildKeys;
+  readonly seed: Seed;
 }
 
 function sshAccessOf(
   { workspace, emit, options }: ContextWith<"workspace" | "emit" | "options">,
   machine: RunningMachine,
-  { plan, keys }: RunLogin,
+  { plan, keys, seed }: RunLogin,
 ): SshAccess {
   const signal = AbortSignal.any([options.signal, machine.death]);
   const { console } = workspace.run;
-  const [login, hostKey] = [loginOf(plan, keys), hostKeyOf(plan, keys)];
+  const [login, hostKey] = [loginOf(plan, keys), hostKeyOf(plan, keys, seed)];
   return { machine, keys, login, hostKey, console, emit, signal };
 }
 
 /** What is known of a guest when it is connected. */
 interface KnownGuest {
+  readonly seed: Seed;
   readonly privilege: Privilege;
   readonly capabilities?: Capabilities | undefined;
 }
 
 function createGuest(
-  { workspace, emit }: ContextWith<"workspace" | "emit">,
+  context: ContextWith<"workspace" | "emit" | "template">,
   access: SshAccess,
   connection: Connection,
-  known: KnownGuest,
+  { seed, ...known }: KnownGuest,
 ): Guest {
+  const { workspace, emit } = context;
   const { machine, keys, login, signal } = access;
   const { user } = login;
   return new Guest({
     ...known,
     connection,
     connect: (timeoutMs, either) => connectSsh(access, timeoutMs, either),
-    afterReboot: async (guest) => void (await prepareGuest(guest, keys, user)),
+    afterReboot: async (guest) => {
+      await prepareGuest(guest, { keys, user });
+      await restoreHostname(context, seed, guest);
+    },
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     user,
     resets: () => machine.resets,
@@ -210,7 +218,7 @@ function createGuest(
 }
 
 /**
- * Waits until the guest is ready, including cloud-init where the template has user-data. A guest
+ * Waits until the guest is ready, including the service that applies its seed. A guest
  * that let the build in by the template's credentials gets the build's key.
  * @throws {VmbuildError} GUEST_TIMEOUT, GUEST_BOOT, GUEST_HOST_KEY, GUEST_AUTH, GUEST_CLOUD_INIT.
  */
@@ -222,15 +230,17 @@ export async function connectGuest(
   const { template, emit, workspace } = context;
   const access = sshAccessOf(context, machine, login);
   return context.phase("connect", async () => {
-    const connection = await connectSsh(access, template.ssh.timeout, access.signal);
+    const connection = await connectSsh(access, template.ssh.timeout, access.signal).catch(
+      (error: unknown) => {
+        throw withSeedHint(error, login.seed);
+      },
+    );
     const learned = access.hostKey instanceof LearnedHostKey ? access.hostKey.known : undefined;
     if (learned !== undefined) await saveLearnedHost(learned, workspace.work.keys);
     const privilege = await findPrivilege(connection, access.login, access.signal);
-    const guest = createGuest(context, access, connection, { privilege });
+    const guest = createGuest(context, access, connection, { privilege, seed: login.seed });
     if (entersByItself(login.plan, login.keys)) await addBuildKey(access, guest);
-    if (template.seed.userData !== undefined) {
-      await waitForCloudInit(guest, { restartMs: template.ssh.timeout, emit });
-    }
+    await waitForSeed(login.seed, guest, { restartMs: template.ssh.timeout, emit });
     return guest;
   });
 }
@@ -266,6 +276,7 @@ export async function reconnectGuest(
     const connection = await connectSshRestored(access, RESTORED_TIMEOUT_MS, capabilities);
     const privilege =
       capabilities?.privilege ?? (await findPrivilege(connection, access.login, access.signal));
-    return createGuest(context, access, connection, { privilege, capabilities });
+    const known = { privilege, capabilities, seed: login.seed };
+    return createGuest(context, access, connection, known);
   });
 }

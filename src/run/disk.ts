@@ -1,26 +1,22 @@
 /** Creates a new working disk: an overlay on the base, and the seed with the build's keys. */
-import { randomUUID } from "node:crypto";
 import { copyFile, rm } from "node:fs/promises";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
-import type { Base } from "../base/base.js";
 import { pinBase } from "../base/pin.js";
 import { makeBuildKeys, saveKeys } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { createOverlay } from "../machine/disk.js";
-import { planSeed } from "../requirements/plan.js";
-import { writeSeed } from "../seed/nocloud.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
-async function prepareSeed(context: RunContext, { key }: Base): Promise<BuildKeys> {
+async function prepareSeed(context: RunContext, { base, seed }: Prepared): Promise<BuildKeys> {
+  const { key } = base;
   const { signal } = context.options;
-  const { template, workspace } = context;
+  const { workspace } = context;
   const make = async (): Promise<BuildKeys> => {
     const keys = { ...makeBuildKeys(), ...(key === undefined ? {} : { base: key }) };
     await rm(workspace.work.keys, { recursive: true, force: true });
-    const seed = { ...planSeed(template), instanceId: `vmbuild-${randomUUID()}`, keys };
-    const written = context.wait(() => writeSeed(seed, workspace.work.seed, signal));
+    const written = context.wait(() => seed.write(keys, workspace.work.seed, signal));
     await Promise.all([saveKeys(keys, workspace.work.keys), written]);
     return keys;
   };
@@ -56,7 +52,7 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
  */
 export async function prepareDisk(context: RunContext, prepared: Prepared): Promise<BuildKeys> {
   const [keys] = await Promise.all([
-    prepareSeed(context, prepared.base),
+    prepareSeed(context, prepared),
     prepareOverlay(context, prepared),
   ]);
   return keys;

@@ -17,6 +17,7 @@ import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
 import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
+import type { Seed } from "../seed/kind.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
 import { makeFolder } from "../host/files.js";
 import { relativeToCurrent } from "../host/current-folder.js";
@@ -27,20 +28,20 @@ import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
 import { outputTarget } from "./output.js";
 import type { Prepared } from "./prepare.js";
-import { entersByItself } from "./access.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
 /** Removes the build's keys and identity from the guest, and trims its file systems. */
 export async function seal(
   context: ContextWith<"template" | "emit" | "phase">,
+  seed: Seed,
   guest: Guest,
   keys: BuildKeys,
 ): Promise<void> {
   const { template, emit } = context;
   await context.phase("seal", async () => {
     if (!template.seal) return trimGuest(guest);
-    const { warnings } = await sealGuest(guest, keys);
+    const { warnings } = await sealGuest(guest, keys, seed.sealScript(keys));
     for (const warning of warnings) emit({ type: "warning", ...warning });
   });
 }
@@ -48,13 +49,13 @@ export async function seal(
 /** Shuts the guest down. */
 export async function shutDown(
   context: RunContext,
-  { machine, guest, keys }: Pick<ReadyMachine, "machine" | "guest" | "keys">,
+  seed: Seed,
+  { machine, guest }: Pick<ReadyMachine, "machine" | "guest">,
 ): Promise<void> {
   const { template, emit, options } = context;
   const { signal } = options;
   const deadlines = { ...DEFAULT_STOP_DEADLINES, guest: template.shutdown.timeout };
-  const usesOwnRule = template.seed.userData !== undefined || entersByItself(template.ssh, keys);
-  const last = template.seal ? lastCommand(usesOwnRule) : undefined;
+  const last = template.seal ? lastCommand(seed.sudoRules) : undefined;
   const poweroff = (): Promise<void> => guest.poweroff(last);
   await context.phase(
     "shutdown",

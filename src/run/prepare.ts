@@ -14,6 +14,8 @@ import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
 import { planLogin } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
+import { planSeed, requireWayIn } from "../requirements/seed.js";
+import type { Seed } from "../seed/kind.js";
 
 /** Facts about the host, and the fetched inputs and base. */
 export interface Prepared {
@@ -21,6 +23,7 @@ export interface Prepared {
   readonly login: LoginPlan;
   readonly inputs: readonly ResolvedInput[];
   readonly base: Base;
+  readonly seed: Seed;
   /** Identity of the base's file when its digest was computed. */
   readonly baseIdentity: FileIdentity;
 }
@@ -116,5 +119,7 @@ export async function prepare(
       (signal) => prepareBase(context, signal, installer),
     ],
   );
-  return { host, login, inputs, base, baseIdentity: await readIdentity(base.path) };
+  requireWayIn(context.template, base);
+  const seed = planSeed(context.template, base);
+  return { host, login, inputs, base, seed, baseIdentity: await readIdentity(base.path) };
 }

@@ -46,7 +46,8 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
     await enableMemoryStats(machine);
     const known = readCapabilities(checkpoint.guest);
     if (known) noteLostFeatures(known, emit);
-    const guest = await reconnectGuest(context, machine, { plan: prepared.login, keys }, known);
+    const login = { plan: prepared.login, keys, seed: prepared.seed };
+    const guest = await reconnectGuest(context, machine, login, known);
     const hostname = hostnameOf(template.name);
     const { seeded } = await context.wait(() => refreshGuest(guest, { hostname, restored: true }));
     if (!seeded) {

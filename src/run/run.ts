@@ -153,11 +153,11 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     const { guest, keys } = ready;
     const steps = await runSteps({ context, plan, ready, signal, pause: pauseNow });
     if (options.until === undefined) {
-      await seal(context, guest, keys).catch(async (error: unknown) => {
+      await seal(context, prepared.seed, guest, keys).catch(async (error: unknown) => {
         await workspace.update({ failedStep: SEAL_STEP });
         throw error;
       });
-      await shutDown(context, ready);
+      await shutDown(context, prepared.seed, ready);
     } else {
       await context.wait(() => quitMachine(machine, emit));
     }

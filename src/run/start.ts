@@ -6,6 +6,8 @@ import type { RunningMachine } from "../machine/running-machine.js";
 import { enableMemoryStats } from "../machine/balloon.js";
 import { bootMachine, connectGuest } from "./boot.js";
 import { noteLostFeatures } from "./access.js";
+import { markedLines } from "../host/lines.js";
+import { SETUP_WARNING } from "../seed/kind.js";
 import { shareCheckpoint } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
 import { prepareDisk } from "./disk.js";
@@ -29,6 +31,7 @@ async function bootFromBase(start: StartInput): Promise<BootingMachine> {
         shape: completeShape(planMachine(template), host.accelerator),
         qemu: host.qemu.text,
         user: template.ssh.user,
+        media: prepared.seed.media,
         ...(host.uefi ? { firmwareCode: host.uefi.code } : {}),
       },
     });
@@ -86,9 +89,14 @@ export async function connectMachine(
   const { template } = context;
   const { machine, keys, saver } = started;
   await enableMemoryStats(machine);
-  const guest = await connectGuest(context, machine, { plan: prepared.login, keys });
-  const capabilities = await context.wait(() => prepareGuest(guest, keys, template.ssh.user));
-  noteLostFeatures(capabilities, context.emit);
+  const { login, seed } = prepared;
+  const guest = await connectGuest(context, machine, { plan: login, keys, seed });
+  const options = { keys, user: template.ssh.user, before: seed.setup };
+  const lines = await context.wait(() => prepareGuest(guest, options));
+  if (guest.capabilities) noteLostFeatures(guest.capabilities, context.emit);
+  for (const message of markedLines(lines, SETUP_WARNING)) {
+    context.emit({ type: "warning", message });
+  }
   const [key = ""] = plan.decision.keys;
   const checkpoint = { index: 0, step: "", key, manifest: {}, stepMs: 0 };
   await context.wait(async () => saver?.save(checkpoint, guest));

@@ -1,4 +1,5 @@
 /** Makes the artifact of a base that needs no boot: an installed system that no step changes. */
+import { hasSeedContent } from "../seed/registry.js";
 import type { RunContext } from "./context.js";
 import { prepareDisk } from "./disk.js";
 import { StoppedMachine } from "./lifecycle.js";
@@ -12,7 +13,7 @@ import type { StepsResult } from "./steps.js";
  */
 export function needsNoMachine({ template }: Pick<RunContext, "template">, { base }: Prepared) {
   const { steps, seal, seed } = template;
-  return base.isComplete === true && steps.length === 0 && !seal && seed.userData === undefined;
+  return base.isComplete === true && steps.length === 0 && !seal && !hasSeedContent(seed);
 }
 
 /** Prepares the base's disk for the artifact, without starting a machine. */

@@ -26,6 +26,9 @@ const NETWORK = {
 /** Matches a variable name of `context.sh`. */
 export const CONTEXT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** Matches names of variables whose values are masked in logs. */
+export const CONTEXT_SECRET_NAME = /PASSWORD|PASSWD|TOKEN|SECRET|(?<!PUBLIC_)KEY$|KEY_|PRIVATE/i;
+
 function usage(message: string, hint: string): VmbuildError {
   return new VmbuildError("USAGE", message, { hint });
 }
@@ -35,10 +38,22 @@ export function contextAddress(variables: ContextVariables): string | undefined 
   return variables["ETH0_METHOD"] === "static" ? variables["ETH0_IP"] : undefined;
 }
 
-function requireReachable(address: string): void {
+/** Returns whether the machine's network has the address for a guest. */
+function isReachable(address: string): boolean {
   const last = Number(/^10\.0\.2\.(\d{1,3})$/.exec(address)?.[1] ?? Number.NaN);
   // .2 is the gateway, .3 the DNS server and .4 QEMU's SMB server.
-  if (last >= 5 && last <= 254) return;
+  return last >= 5 && last <= 254;
+}
+
+/** Returns what is wrong with the address in a template's variables; undefined when nothing is. */
+export function addressProblem(own: ContextVariables): string | undefined {
+  const { ETH0_METHOD: method = "static", ETH0_IP: address } = own;
+  if (address === undefined || method !== "static" || isReachable(address)) return undefined;
+  return `${address} is not in the machine's network, 10.0.2.0/24; use an address from 10.0.2.5 to 10.0.2.254, or ETH0_METHOD dhcp`;
+}
+
+function requireReachable(address: string): void {
+  if (isReachable(address)) return;
   throw usage(
     `ETH0_IP=${address}: the address is not in the machine's network, 10.0.2.0/24`,
     "Use an address from 10.0.2.5 to 10.0.2.254, or ETH0_METHOD=dhcp.",

@@ -7,6 +7,7 @@ import { JsonDocument, valueAt } from "./document.js";
 import type { Problem } from "./document.js";
 import { gatherValues, readTextFile } from "./variable-sources.js";
 import type { ValueSources } from "./variable-sources.js";
+import { seedSecrets } from "../seed/registry.js";
 import { applyOverride, overrideAt } from "./overrides.js";
 import type { Override } from "./overrides.js";
 import { problemsOf } from "./problems.js";
@@ -157,9 +158,10 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
     const code = lines.length > 0 ? "TEMPLATE_INVALID" : "VARIABLE_INVALID";
     throw invalid(document, code, [...lines, ...variableLines]);
   }
-  const { password } = parsed.data.ssh;
+  const { seed, ssh } = parsed.data;
   const secrets = sensitive.map((name) => String(values.get(name) ?? ""));
-  if (password !== undefined) secrets.push(password);
+  secrets.push(...seedSecrets(seed).map(({ text }) => text));
+  if (ssh.password !== undefined) secrets.push(ssh.password);
   const { inputSpecs } = settled;
   return { ...parsed.data, path, folder, digest, values, secrets, inputSpecs, describeProblem };
 }

@@ -4,11 +4,12 @@ import { compressionOf } from "../artifact/compact.js";
 import { ALGORITHMS } from "../artifact/digest.js";
 import { imageFilename } from "../artifact/names.js";
 import { COMPRESSIONS, IMAGE_FORMATS, formatNamed } from "../artifact/registry.js";
-import { baseSchema } from "../base/registry.js";
+import { baseKindOf, baseSchema } from "../base/registry.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { diskSize, durationOr, identifier, limitSize, memorySize, sizeOr } from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
+import { seedProblems, seedSchema } from "../seed/registry.js";
 import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { collidingDownloads } from "./downloads.js";
@@ -87,19 +88,6 @@ const machineSchema = z
       .describe("QEMU executable: a name on PATH, or a path"),
   })
   .describe("virtual machine that the build runs in");
-
-const seedSchema = z
-  .strictObject({
-    userData: z
-      .string()
-      .optional()
-      .describe(
-        "path of a user-data file in any format that cloud-init accepts, passed on unchanged; all " +
-          "of cloud-init's modules then run, and the build waits for them",
-      ),
-    networkConfig: z.string().optional().describe("path of a cloud-init network-config file"),
-  })
-  .describe("additional cloud-init configuration");
 
 const fileName = z
   .string()
@@ -217,6 +205,12 @@ export const templateSchema = z
         context.addIssue({ code: "custom", path: ["steps", index, "name"], message });
       }
       seen.add(step.name);
+    }
+    const { base, seed, ssh } = template;
+    const hasCredentials = ssh.password !== undefined || ssh.privateKey !== undefined;
+    const baseLetsIn = hasCredentials || baseKindOf(base).mayLetBuildIn === true;
+    for (const { key, message } of seedProblems(seed, { user: ssh.user, baseLetsIn })) {
+      context.addIssue({ code: "custom", path: ["seed", ...key], message });
     }
     const outputProblems = [...outputNameProblems(template), ...collidingDownloads(template.steps)];
     for (const { path, message } of outputProblems) {

@@ -1,6 +1,23 @@
 /** Prevents secrets in argument lists, which every user of a machine can read. */
 import type { JsonPath, Problem } from "./document.js";
 
+/** Declarations and values of a template's variables. */
+interface DeclaredValues {
+  readonly variables: Readonly<Record<string, { readonly sensitive: boolean }>>;
+  readonly values: ReadonlyMap<string, string | number | boolean>;
+}
+
+/** Returns whether the text contains the value of a sensitive variable. */
+export function isFromSensitiveVariable(
+  { variables, values }: DeclaredValues,
+  text: string,
+): boolean {
+  return [...values].some(([name, value]) => {
+    const secret = String(value);
+    return variables[name]?.sensitive === true && secret !== "" && text.includes(secret);
+  });
+}
+
 function walk(value: unknown, path: JsonPath, visit: (text: string, path: JsonPath) => void): void {
   if (typeof value === "string") return visit(value, path);
   if (typeof value !== "object" || value === null) return;

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { asVmbuildError } from "../errors.js";
 import { planLogin } from "../requirements/login.js";
-import type { Template } from "../template/load.js";
+import { isFromSensitiveVariable } from "../template/sensitive.js";
 import type { Collector } from "./findings.js";
 
 /** Permission bits of users other than the owner. */
@@ -30,12 +30,4 @@ export async function checkLogin(collector: Collector): Promise<void> {
   if ((mode & OTHERS) === 0) return;
   const message = `${privateKey} can be read by other users of this host; use chmod 600`;
   collector.warning(["ssh", "privateKey"], message);
-}
-
-/** Returns whether the text contains the value of a sensitive variable. */
-function isFromSensitiveVariable({ variables, values }: Template, text: string): boolean {
-  return [...values].some(([name, value]) => {
-    const secret = String(value);
-    return variables[name]?.sensitive === true && secret !== "" && text.includes(secret);
-  });
 }

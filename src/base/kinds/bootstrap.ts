@@ -4,7 +4,12 @@ import { diskSize, sizeOr } from "../../fields.js";
 import { BOOTSTRAP_ONLY_PROGRAMS, BOOTSTRAP_PROGRAMS } from "../bootstrap/bootstrap.js";
 import { findRights } from "../bootstrap/namespace.js";
 import { checkSpec, DEFAULT_SIZE } from "../bootstrap/spec.js";
-import { bootstrapLocation, bootstrapSpec, resolveBootstrap } from "../cached-bootstrap.js";
+import {
+  bootstrapLocation,
+  bootstrapSpec,
+  cachedSystem,
+  resolveBootstrap,
+} from "../cached-bootstrap.js";
 import { defineBaseKind } from "../kind.js";
 import type { BaseCheck } from "../kind.js";
 
@@ -59,11 +64,12 @@ export const bootstrapBase = defineBaseKind<Definition>({
     },
   },
   async resolve({ bootstrap }, context) {
-    const { path, digest } = await resolveBootstrap(bootstrapSpec(bootstrap), context);
-    return { path, origin: bootstrap.suite, digest: `sha256:${digest}` };
+    const { path, digest, system } = await resolveBootstrap(bootstrapSpec(bootstrap), context);
+    return { path, origin: bootstrap.suite, digest: `sha256:${digest}`, system };
   },
   programs: () => BOOTSTRAP_PROGRAMS,
   check: (base) => Promise.resolve(check(base)),
+  system: ({ bootstrap }) => cachedSystem(bootstrapSpec(bootstrap)),
   inspect: ({ bootstrap }) => ({
     origin: [bootstrap.suite, ...bootstrap.packages.map((name) => `+${name}`)].join(" "),
     path: bootstrapLocation(bootstrapSpec(bootstrap)),

@@ -130,6 +130,8 @@ export const installBase = defineBaseKind<Definition>({
   form: "{install: {iso}}",
   schema,
   mayUseOtherFiles: false,
+  // Where the installer gets the key is known when its files are read.
+  mayLetBuildIn: true,
   references: INSTALL_REFERENCES,
   async resolve(base, context) {
     const { install } = base;

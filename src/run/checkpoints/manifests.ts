@@ -14,13 +14,12 @@ import { inputKindOf } from "../../inputs/registry.js";
 import { qemuArguments } from "../../machine/argv.js";
 import { completeShape } from "../../machine/shape.js";
 import type { MachineShape } from "../../machine/shape.js";
-import { composeSeed } from "../../seed/nocloud.js";
+import { attachSeed } from "../../seed/media.js";
 import type { ParsedAction } from "../../steps/registry.js";
 import type { LocalSource } from "../../steps/action.js";
 import type { Template } from "../../template/load.js";
 import type { Step } from "../../steps/schema.js";
-import type { HostFacts } from "../../requirements/host.js";
-import { planMachine, planSeed } from "../../requirements/plan.js";
+import { planMachine } from "../../requirements/plan.js";
 import type { Prepared } from "../prepare.js";
 
 /** Version of the manifests. Raised when older checkpoints can no longer replace new ones. */
@@ -42,10 +41,14 @@ async function hostCpu(): Promise<string> {
 /**
  * Returns QEMU's arguments with fixed names in place of paths and ports that differ between runs.
  */
-function normalizedArguments(shape: MachineShape, host: HostFacts, guestSshPort: number): string[] {
+function normalizedArguments(
+  shape: MachineShape,
+  { host, seed }: Pick<Prepared, "host" | "seed">,
+  guestSshPort: number,
+): string[] {
   const files = {
     disk: "/disk",
-    readOnlyDisks: ["/seed"],
+    ...attachSeed(seed.media, "/seed"),
     qmpSocket: "/qmp",
     console: "/console",
     sshPort: 22,
@@ -67,22 +70,6 @@ function describeOtherFiles({ base }: Prepared): Manifest {
     digest,
   ]);
   return Object.fromEntries(entries) as Manifest;
-}
-
-/**
- * Describes the content of the seed, without the keys and the instance ID, which are new in each
- * run.
- */
-async function describeSeed(template: Template): Promise<Record<string, string>> {
-  const pair = { private: "private", public: "public" };
-  const keys = { client: pair, host: pair };
-  const files = await composeSeed({ ...planSeed(template), instanceId: "instance", keys });
-  return Object.fromEntries(
-    Object.entries(files as unknown as Record<string, string | Buffer>).map(([name, text]) => [
-      `seed ${name}`,
-      `sha256:${hash(text)}`,
-    ]),
-  );
 }
 
 /**
@@ -113,13 +100,13 @@ export async function rootManifest(
     "machine.firmware": shape.firmware,
     "machine.network": shape.network,
     "machine.arguments": JSON.stringify(shape.extraArguments),
-    "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, host, template.ssh.port)))}`,
+    "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, prepared, template.ssh.port)))}`,
     ...(uefi ? { "UEFI code": `sha256:${await digestOf(uefi.code, { signal })}` } : {}),
     ...(uefi
       ? { "UEFI variables": `sha256:${await digestOf(uefi.variablesTemplate, { signal })}` }
       : {}),
     "ssh.user": template.ssh.user,
-    ...(await describeSeed(template)),
+    ...(await prepared.seed.describe(await createRedact(template.secrets))),
   };
 }
 

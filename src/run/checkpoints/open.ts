@@ -12,6 +12,7 @@ import { findPrivilege } from "../../guest/privilege.js";
 import { RESCUE_SSH_PORT } from "../../guest/rescue-sshd.js";
 import { Guest } from "../../guest/guest.js";
 import { loadKeys } from "../../seed/keys.js";
+import { attachSeed } from "../../seed/media.js";
 import { refreshGuest } from "../../guest/refresh.js";
 import { hostKeyOf, loginOf } from "../access.js";
 import { tryLock } from "../../host/lock.js";
@@ -110,7 +111,7 @@ async function launch(
     shape: machine.shape,
     files: {
       disk: paths.disk,
-      readOnlyDisks: [paths.seed],
+      ...attachSeed(machine.media, paths.seed),
       console: join(folder, "console.log"),
       ...(code === undefined ? {} : { firmware: { code, variables: paths.firmwareVariables } }),
     },

@@ -5,6 +5,7 @@ import { lstat, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { planSeed } from "../../../src/requirements/seed.js";
 import { rootManifest } from "../../../src/run/checkpoints/manifests.js";
 import { differencesOf } from "../../../src/checkpoints/manifest.js";
 import { readIdentity } from "../../../src/checkpoints/trust.js";
@@ -287,9 +288,10 @@ describe("a base that lies on other files", () => {
     const manifest = async () => {
       const base = await resolve();
       const baseIdentity = await readIdentity(base.path);
+      const seed = planSeed(template, {});
       return rootManifest(
         template,
-        { host, login: { user: "root" }, inputs: [], base, baseIdentity },
+        { host, login: { user: "root" }, inputs: [], base, seed, baseIdentity },
         signal,
       );
     };

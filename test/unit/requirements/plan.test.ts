@@ -2,7 +2,7 @@
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { completeShape } from "../../../src/machine/shape.js";
-import { planMachine, planOutput, planSeed } from "../../../src/requirements/plan.js";
+import { planMachine, planOutput } from "../../../src/requirements/plan.js";
 import { load, templateText } from "../template/support.js";
 
 const GIB = 2 ** 30;
@@ -68,17 +68,5 @@ describe("planMachine", () => {
   ] as const)("under %s with cpu %s has the model %s", async (accelerator, cpu, model) => {
     const template = await load(templateText({ machine: cpu === undefined ? {} : { cpu } }));
     expect(completeShape(planMachine(template), accelerator).cpuModel).toMatch(model);
-  });
-});
-
-describe("planSeed", () => {
-  it("has the template's files as absolute paths", async () => {
-    const seed = { userData: "user-data.yml", networkConfig: "/etc/network-config" };
-    const template = await load(templateText({ seed, ssh: { user: "builder" } }));
-    expect(planSeed(template)).toEqual({
-      user: "builder",
-      userData: join(template.folder, "user-data.yml"),
-      networkConfig: "/etc/network-config",
-    });
   });
 });

@@ -1,0 +1,71 @@
+/** Chooses the seed of a build from its template and from what is known about its base. */
+import type { BaseSystem, FoundImage } from "../base/kind.js";
+import { baseKindOf } from "../base/registry.js";
+import { VmbuildError } from "../errors.js";
+import { GUEST_MAC } from "../machine/argv.js";
+import { credentialsSeed, takesCredentials } from "../seed/credentials.js";
+import type { Seed } from "../seed/kind.js";
+import { isSeedUnset, seedOf, seedProblems } from "../seed/registry.js";
+import type { Template } from "../template/load.js";
+import { hasOwnCredentials } from "./login.js";
+
+/** Facts about a base that decide how the build gets in. */
+type SeededBase = Pick<FoundImage, "key" | "isComplete"> & {
+  readonly system?: BaseSystem | undefined;
+};
+
+/** Machine types with an SMBIOS table. */
+const HAS_SMBIOS = /^(pc|q35)\b|-(i440fx|q35)-/;
+
+/** Returns whether nothing in the template needs a seed of a certain kind. */
+function leavesSeedOpen({ seed, ssh, machine }: Template): boolean {
+  return (
+    isSeedUnset(seed) &&
+    ssh.user === "root" &&
+    !hasOwnCredentials(ssh) &&
+    HAS_SMBIOS.test(machine.type)
+  );
+}
+
+/**
+ * Returns the seed of a build. Pure: nothing is tried in the guest.
+ * @param base facts about the base's system, where they are known, and its own key.
+ */
+export function planSeed(template: Template, { system, key }: SeededBase): Seed {
+  if (system && leavesSeedOpen(template) && takesCredentials(system.systemd)) {
+    return credentialsSeed(system.systemd);
+  }
+  const { folder, ssh, seed } = template;
+  const isOpen = hasOwnCredentials(ssh) || key !== undefined;
+  return seedOf(seed, { folder, user: ssh.user, hasOwnCredentials: isOpen, mac: GUEST_MAC });
+}
+
+/**
+ * Checks that the build can log in to a base that has been created or found.
+ * @throws {VmbuildError} TEMPLATE_INVALID where neither the seed nor the base lets it in.
+ */
+export function requireWayIn({ seed, ssh, describeProblem }: Template, base: SeededBase): void {
+  const baseLetsIn = hasOwnCredentials(ssh) || base.key !== undefined;
+  const lines = seedProblems(seed, { user: ssh.user, baseLetsIn }).map(({ key, message }) =>
+    describeProblem({ path: ["seed", ...key], message }),
+  );
+  if (base.isComplete === true || lines.length === 0) return;
+  throw new VmbuildError("TEMPLATE_INVALID", "Nothing lets the build into the base", {
+    lines,
+    hint: "Give the installer the build's key with ${ssh.publicKey}.",
+  });
+}
+
+/**
+ * Returns the seed that a run would use, and whether that depends on a base that does not exist
+ * yet.
+ */
+export async function previewSeed(
+  template: Template,
+): Promise<{ readonly seed: Seed; readonly isOpen: boolean }> {
+  const { base } = template;
+  const kind = baseKindOf(base);
+  const system = await kind.system?.(base);
+  const isOpen = kind.system !== undefined && system === undefined && leavesSeedOpen(template);
+  return { seed: planSeed(template, { system }), isOpen };
+}
