@@ -4,7 +4,7 @@ import { diskSize, durationOr } from "../fields.js";
 import { refuseUnusedSignature, urlSourceFields } from "../inputs/url-source.js";
 
 /** Default values. Milliseconds. */
-export const INSTALL_DEFAULTS = {
+const INSTALL_DEFAULTS = {
   timeoutMs: 60 * 60_000,
   bootWaitMs: 10_000,
   keyIntervalMs: 100,
@@ -58,22 +58,26 @@ const files = z.record(
 
 const media = z.union(
   [
-    z.strictObject({
-      label: z
-        .string()
-        .regex(/^[A-Za-z0-9_.-]{1,32}$/, "consists of up to 32 letters, digits and _ . -")
-        .describe("volume label, such as OEMDRV or cidata"),
-      files: files.describe("content by name; references in text files are filled in"),
-    }),
-    z.strictObject({
-      floppy: z.literal(true).describe("a floppy disk instead of a CD"),
-      label: z
-        .string()
-        .regex(/^[A-Za-z0-9_-]{1,11}$/, "consists of up to 11 letters, digits and _ -")
-        .optional()
-        .describe("volume label"),
-      files: files.describe("content by name; at most 1.44 MB"),
-    }),
+    z
+      .strictObject({
+        label: z
+          .string()
+          .regex(/^[A-Za-z0-9_.-]{1,32}$/, "consists of up to 32 letters, digits and _ . -")
+          .describe("volume label, such as OEMDRV or cidata"),
+        files: files.describe("content by name; references in text files are filled in"),
+      })
+      .describe("CD"),
+    z
+      .strictObject({
+        floppy: z.literal(true).describe("a floppy disk instead of a CD"),
+        label: z
+          .string()
+          .regex(/^[A-Za-z0-9_-]{1,11}$/, "consists of up to 11 letters, digits and _ -")
+          .optional()
+          .describe("volume label"),
+        files: files.describe("content by name; at most 1.44 MB"),
+      })
+      .describe("floppy disk"),
   ],
   { error: "a medium is {label, files} for a CD, or {floppy: true, files}" },
 );
@@ -81,17 +85,21 @@ const media = z.union(
 const bootCommandStep = z.union(
   [
     z.string().describe("keys in Packer's notation"),
-    z.strictObject({
-      waitForText: z
-        .string()
-        .min(1)
-        .describe("text on the serial console, or a regular expression between slashes"),
-      timeout: durationOr(INSTALL_DEFAULTS.waitMs).describe("time limit"),
-    }),
-    z.strictObject({
-      waitForScreen: z.literal("stable").describe("the screen no longer changes"),
-      timeout: durationOr(INSTALL_DEFAULTS.waitMs).describe("time limit"),
-    }),
+    z
+      .strictObject({
+        waitForText: z
+          .string()
+          .min(1)
+          .describe("text on the serial console, or a regular expression between slashes"),
+        timeout: durationOr(INSTALL_DEFAULTS.waitMs).describe("time limit"),
+      })
+      .describe("wait for a text"),
+    z
+      .strictObject({
+        waitForScreen: z.literal("stable").describe("the screen no longer changes"),
+        timeout: durationOr(INSTALL_DEFAULTS.waitMs).describe("time limit"),
+      })
+      .describe("wait for the screen"),
   ],
   {
     error:

@@ -98,7 +98,8 @@ errors are listed at once with file, line and column. Paths are relative to the 
 **References** can be used in any string: \`\${var.NAME}\`, \`\${input.NAME}\` (the path of an input on
 the host), \`\${name}\` and \`\${version}\`. If a string consists of one reference only, the value keeps
 its type. In shell code (${[...SHELL_KEYS].map(code).join(", ")}) any other \`\${…}\` is left to the
-shell; elsewhere it is an error. \`$\${\` produces a literal \`\${\`.
+shell; elsewhere it is an error. \`$\${\` produces a literal \`\${\`. \`base.install\` has two more
+([installers](installers.md)).
 
 **Variables** get their values, in increasing order of precedence, from the default, the environment
 (\`VMBUILD_VAR_<name>\`), \`--var-file\` and \`--var\`. \`--set machine.memory=8G\` replaces any value of
