@@ -19,10 +19,15 @@ export const IN_ISO = "iso:/";
 
 const source = z.union(
   [
-    z.strictObject(urlSourceFields).superRefine(refuseUnusedSignature),
-    z.strictObject({
-      path: z.string().min(1).describe("path of a file, relative to the template"),
-    }),
+    z
+      .strictObject(urlSourceFields)
+      .superRefine(refuseUnusedSignature)
+      .describe("file that is downloaded"),
+    z
+      .strictObject({
+        path: z.string().min(1).describe("path of a file, relative to the template"),
+      })
+      .describe("file on this host"),
   ],
   { error: "a file is {url, checksum} or {path}" },
 );
