@@ -7,6 +7,7 @@ import { enableMemoryStats } from "../machine/balloon.js";
 import { bootMachine, connectGuest } from "./boot.js";
 import { noteLostFeatures } from "./access.js";
 import { markedLines } from "../host/lines.js";
+import { loadKeys } from "../seed/keys.js";
 import { SETUP_WARNING } from "../seed/kind.js";
 import { shareCheckpoint } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
@@ -103,5 +104,7 @@ export async function connectMachine(
   await context.wait(() => shareBootedGuest(start, machine));
   const hostname = hostnameOf(template.name);
   await context.wait(() => refreshGuest(guest, { hostname, restored: false }));
-  return readyMachine({ machine, keys, saver, guest, from: undefined, restored: [] });
+  // By now the guest's own host key is one of them, where it was learned.
+  const known = await loadKeys(context.workspace.work.keys);
+  return readyMachine({ machine, keys: known, saver, guest, from: undefined, restored: [] });
 }
