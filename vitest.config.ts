@@ -53,6 +53,16 @@ export default defineConfig({
         },
       },
       {
+        // Whole installations with the installers of operating systems. They take too long for
+        // every run of the tests, and are run by name: `make test PROJECTS=installer`.
+        test: {
+          name: "installer",
+          include: ["test/installer/**/*.test.ts"],
+          testTimeout: 3 * 3_600_000,
+          hookTimeout: 900_000,
+        },
+      },
+      {
         // What `npm pack` makes of dist/, which has to be up to date.
         test: {
           name: "package",

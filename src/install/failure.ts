@@ -18,6 +18,12 @@ const FAILURES = [
 ];
 
 /**
+ * Last line of a question on the serial console, which has no input: cdebconf's text frontend
+ * (debconf/text-prompt, debconf/cont-prompt). The frontend translates it, as all its texts.
+ */
+const QUESTIONS = [/^Prompt: '.' for help.*>$/, /^\[Press enter to continue\]$/];
+
+/**
  * Returns the line that shows that the installer cannot finish, if there is one.
  * @param failOn further patterns of the template.
  */
@@ -25,10 +31,16 @@ export function findFailure(
   lines: readonly string[],
   failOn: readonly RegExp[],
 ): string | undefined {
-  const patterns = [...FAILURES, ...failOn];
+  const patterns = [...FAILURES, ...QUESTIONS, ...failOn];
   return (
     lines.find((line) => patterns.some((pattern) => pattern.test(line))) ?? findFatalLine(lines)
   );
+}
+
+/** Returns the message of the error for a line that {@link findFailure} has found. */
+export function failureMessage(line: string): string {
+  if (!QUESTIONS.some((pattern) => pattern.test(line))) return `The installer failed: ${line}`;
+  return "The installer asks a question on its console, where nobody can answer it";
 }
 
 /** What is known about an installer that did not finish. */
@@ -41,6 +53,21 @@ export interface Evidence {
 }
 
 const SHOWN_LINES = 12;
+/** Number of lines among which those of the installer are looked for. */
+const READ_LINES = 200;
+
+/**
+ * Status line of GNU screen, in which Debian's installer runs on a serial console, with the time of
+ * day (`hardstatus` in its /etc/screenrc). It appears again every minute.
+ */
+const STATUS_LINE = /^\[.*\(\d\*\S+\).*\]\[ .*\]$/;
+
+/** Returns the last lines that an installer has printed on its console. */
+export async function lastConsoleLines(console: string, limit = SHOWN_LINES): Promise<string[]> {
+  const lines = await readConsoleTail(console, READ_LINES);
+  return lines.filter((line) => !STATUS_LINE.test(line)).slice(-limit);
+}
+
 const SHOWN_REQUESTS = 5;
 
 /** Describes an answered request as one line. */
@@ -61,7 +88,7 @@ export async function installError(
   { console, requests, screen }: Evidence,
   more: { readonly hint?: string; readonly cause?: unknown } = {},
 ): Promise<VmbuildError> {
-  const tail = await readConsoleTail(console, SHOWN_LINES);
+  const tail = await lastConsoleLines(console);
   const missing = missingPaths(requests);
   const last = requests.slice(-SHOWN_REQUESTS).map((request) => `  ${describeRequest(request)}`);
   const lines = [

@@ -9,7 +9,7 @@ import type { MachineFiles, MachineShape } from "../machine/shape.js";
 import type { ScreenKeeper } from "../machine/screen-keeper.js";
 import { quitMachine } from "../machine/stop.js";
 import { typeBootCommand } from "./boot-command.js";
-import { installError } from "./failure.js";
+import { failureMessage, installError } from "./failure.js";
 import type { HttpRequest } from "./http-server.js";
 import type { InstallValues } from "./references.js";
 import type { InstallDefinition } from "./schema.js";
@@ -191,7 +191,7 @@ async function runStage(run: InstallerRun, signal: AbortSignal, fromDisk: boolea
   try {
     const outcome = await waitForOutcome({ run, machine, screens, fromDisk, signal });
     if (outcome.kind === "entered") return false;
-    if (outcome.kind === "failed") throw await fail(`The installer failed: ${outcome.line}`);
+    if (outcome.kind === "failed") throw await fail(failureMessage(outcome.line));
     if (outcome.end.exitCode !== 0) throw deathError(outcome.end);
     const next = judgeEnd(run, outcome.reason, fromDisk);
     if (typeof next === "object") throw await fail(next.message, { hint: next.hint });

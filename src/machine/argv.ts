@@ -122,6 +122,13 @@ function screen({ hasScreen, endsAtRestart }: MachineFiles): string[] {
   ];
 }
 
+/**
+ * PCI slot of the network card, the same in every machine. Installed systems know their interface by
+ * a name with its slot (enp0s16: systemd.net-naming-scheme(7)), and the installer's machine has
+ * other devices than those that start the system later.
+ */
+const NETWORK_SLOT = "0x10";
+
 function network(shape: MachineShape, files: MachineFiles): string[] {
   const forwards = (files.forwards ?? [])
     .map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`)
@@ -133,7 +140,7 @@ function network(shape: MachineShape, files: MachineFiles): string[] {
     "-netdev",
     `user,id=net,${restrict}${start}hostfwd=tcp:127.0.0.1:${files.sshPort}-:${files.guestSshPort ?? 22}${forwards}`,
     // No option ROM: iPXE would only delay the boot from disk.
-    ...["-device", `virtio-net-pci,netdev=net,mac=${GUEST_MAC},romfile=`],
+    ...["-device", `virtio-net-pci,netdev=net,mac=${GUEST_MAC},romfile=,addr=${NETWORK_SLOT}`],
   ];
 }
 

@@ -6,6 +6,21 @@ import { systemCode } from "../errors.js";
 const TAIL_BYTES = 16 * 1024;
 
 /**
+ * Control sequences after which text continues on another line of the screen: movements to a line
+ * (CSI A, B, E, F, H, d, f), clearing (CSI J), and ESC D, E, M (ECMA-48). Full-screen programs,
+ * such as GNU screen in Debian's installer, end lines with them.
+ */
+const LINE_CHANGES = /\u001b(?:\[[0-9;?]*[ABEFHJdf]|[DEM])/g; // eslint-disable-line no-control-regex -- It matches control sequences.
+
+/** Splits the output of a terminal into its lines, without control characters and empty lines. */
+function consoleLines(text: string): string[] {
+  return stripVTControlCharacters(text.replaceAll(LINE_CHANGES, "\n"))
+    .split(/[\r\n]+/)
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== "");
+}
+
+/**
  * Returns the last lines of a console file, without control characters and empty lines. Empty when
  * the file does not exist yet.
  */
@@ -16,11 +31,7 @@ export async function readConsoleTail(path: string, limit = 15): Promise<string[
     const start = Math.max(0, size - TAIL_BYTES);
     const buffer = Buffer.alloc(size - start);
     await handle.read(buffer, 0, buffer.length, start);
-    return stripVTControlCharacters(buffer.toString("utf8"))
-      .split(/[\r\n]+/)
-      .map((line) => line.trimEnd())
-      .filter((line) => line !== "")
-      .slice(-limit);
+    return consoleLines(buffer.toString("utf8")).slice(-limit);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return [];
     throw error;

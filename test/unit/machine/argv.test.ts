@@ -76,7 +76,7 @@ describe("qemuArguments", () => {
     [
       "no option ROM, which would look for a network boot first",
       argumentsOf(),
-      ["-device", "virtio-net-pci,netdev=net,mac=52:54:00:76:6d:62,romfile="],
+      ["-device", "virtio-net-pci,netdev=net,mac=52:54:00:76:6d:62,romfile=,addr=0x10"],
     ],
     [
       "the seed as virtio: cloud kernels have no AHCI",

@@ -26,6 +26,22 @@ describe("readConsoleTail", () => {
     expect(await readConsoleTail(path)).toEqual(["SeaBIOS", "[  OK  ] Started ssh.", "login:"]);
   });
 
+  it("ends a line where the cursor moves to another one", async () => {
+    const esc = "\u001b";
+    // GNU screen in Debian's installer, which redraws its first line between lines of text.
+    const bar = `${esc}[H${esc}[7m[  (1*installer)  ]`;
+    const text = `Attempting IPv6 autoconfiguration...  ... 10%${bar}${esc}[6;52H${esc}[0m... 20%\r\nDone${esc}[J${bar}${esc}[2Bnext`;
+    await writeFile(path, text);
+    expect(await readConsoleTail(path)).toEqual([
+      "Attempting IPv6 autoconfiguration...  ... 10%",
+      "[  (1*installer)  ]",
+      "... 20%",
+      "Done",
+      "[  (1*installer)  ]",
+      "next",
+    ]);
+  });
+
   it("reads the end of a long one only", async () => {
     const lines = Array.from({ length: 50_000 }, (_, index) => `line ${index}`);
     await writeFile(path, lines.join("\n"));

@@ -1,0 +1,67 @@
+/** Installs Debian 13 with its real installer, and builds on the installed system. */
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { readPublished } from "../../src/artifact/published.js";
+import { waitForConsoleText } from "../../src/machine/console-text.js";
+import { completedInstaller } from "../support/completed-installer.js";
+import type { Sandbox } from "../support/e2e.js";
+import { createSandbox, requireDone } from "../support/e2e.js";
+
+const NAME = "debian-13-preseed";
+const IMAGE = `${NAME}-1.0.0.qcow2`;
+const BOOT_LIMIT_MS = 10 * 60_000;
+let sandbox: Sandbox;
+let template: string;
+let options: string[];
+
+beforeAll(async () => {
+  const installer = await completedInstaller();
+  sandbox = await createSandbox({ boots: true });
+  // Without an installation of an earlier run.
+  sandbox.env["XDG_CACHE_HOME"] = join(sandbox.folder, "cache");
+  const appliances = join(sandbox.folder, "appliances");
+  await mkdir(appliances);
+  for (const name of ["debian-12-preseed", NAME]) {
+    await cp(resolve("appliances", name), join(appliances, name), { recursive: true });
+  }
+  template = join(appliances, NAME, `${NAME}.json`);
+  options = ["--accel", "tcg", "--var", `installer=${installer}`];
+});
+afterAll(async () => {
+  await sandbox[Symbol.asyncDispose]();
+});
+
+it("installs without a question, and runs the steps on the installed system", async () => {
+  const ended = await sandbox.build(template, ...options).ended;
+  requireDone(ended);
+  expect(ended.stderr).toContain("Installing from linux");
+  expect(ended.stderr).toMatch(/GET \/preseed\.cfg 200 \d+ bytes/);
+  expect(ended.stderr).toMatch(/GET \/authorized_keys 200 \d+ bytes/);
+  expect(ended.stderr).toContain("install done");
+  expect(ended.stderr).not.toContain("may be waiting for an answer");
+  const { steps } = await readPublished(sandbox.output);
+  expect(steps.map(({ name }) => name)).toEqual(["first-boot", "cleanup"]);
+});
+
+it("uses the installed system again after a change of the last step", async () => {
+  const text = await readFile(template, "utf8");
+  await writeFile(template, text.replace("apt-get clean", "apt-get clean && touch /var/again"));
+  const ended = await sandbox.build(template, ...options).ended;
+  requireDone(ended);
+  expect(ended.stderr).not.toContain("Installing from");
+  expect(ended.stderr).toContain("cleanup");
+});
+
+it("boots the finished image, with SSH host keys of its own", async () => {
+  const console = join(sandbox.folder, "console.log");
+  const { child } = sandbox.start(
+    ...["boot", template, "--output", sandbox.output, ...options, "--console", console],
+  );
+  const { signal } = new AbortController();
+  const wait = { path: console, from: 0, timeoutMs: BOOT_LIMIT_MS, signal };
+  await waitForConsoleText({ ...wait, pattern: "Generate SSH host keys at the first boot" });
+  await waitForConsoleText({ ...wait, pattern: "debian login: " });
+  child.kill("SIGTERM");
+  expect(await readFile(join(sandbox.output, `${IMAGE}.sha256`), "utf8")).toContain(IMAGE);
+});
