@@ -102,6 +102,6 @@ it("leaves no rights, keys or host keys of the build in the image", async () => 
   expect(paths).toContain("/home/app");
   expect(paths).toContain("/root/started");
   expect(
-    paths.filter((path) => /ssh_host_|authorized_keys|sudoers\.d\/one-context/.test(path)),
+    paths.filter((path) => /ssh_host_|\/\.ssh\/authorized_keys|sudoers\.d\/one-context/.test(path)),
   ).toEqual([]);
 });

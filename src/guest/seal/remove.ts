@@ -88,8 +88,9 @@ hostkey=${shellQuote(publicBlob(keys.host))}
 blank() { shred -n 0 -z -- "$1" 2>/dev/null || true; }
 erase() { shred -n 0 -z -u -- "$@" 2>/dev/null || rm -f -- "$@"; }
 
-# A short build is here before cloud-init is done; it would write its state once more.
-[ -e /run/cloud-init/result.json ] || systemctl stop cloud-config.service cloud-final.service 2>/dev/null
+# A short build is here before cloud-init is done; it would write its state once more. Where it is
+# disabled, there is nothing to stop.
+[ -e /run/cloud-init/result.json ] || [ -e /run/cloud-init/disabled ] || systemctl stop cloud-config.service cloud-final.service 2>/dev/null
 {
   # While it looks for a time server it takes seconds to stop, and the shutdown waits for it.
   systemctl --no-block stop systemd-timesyncd.service
@@ -97,6 +98,9 @@ erase() { shred -n 0 -z -u -- "$@" 2>/dev/null || rm -f -- "$@"; }
   # Its service saves a random seed when it stops.
   systemctl stop systemd-random-seed.service
   rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
+  # Services that have ended keep their credentials in mounts, in memory; the shutdown would start a
+  # program for each of them.
+  umount -l /run/credentials/*
 } 2>/dev/null &
 
 ${FIND_HOMES}
