@@ -63,7 +63,7 @@ const READ_LINES = 200;
 const STATUS_LINE = /^\[.*\(\d\*\S+\).*\]\[ .*\]$/;
 
 /** Returns the last lines that an installer has printed on its console. */
-export async function lastConsoleLines(console: string, limit = SHOWN_LINES): Promise<string[]> {
+async function lastConsoleLines(console: string, limit = SHOWN_LINES): Promise<string[]> {
   const lines = await readConsoleTail(console, READ_LINES);
   return lines.filter((line) => !STATUS_LINE.test(line)).slice(-limit);
 }

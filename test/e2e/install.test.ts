@@ -142,7 +142,9 @@ describe("an installation fails", () => {
   it("when the disk is too small, or a line of the console matches failOn", async () => {
     const small = await fails(installation(ANSWERS), { disk: "300M" });
     expect(small.stderr).toContain("!! ERROR: No space left on device");
-    const matched = await fails(installation(ANSWERS, { failOn: ["^Installing to /dev/v.a"] }));
+    const matched = await fails(
+      installation(`${ANSWERS}# other\n`, { failOn: ["^Installing to /dev/v.a"] }),
+    );
     expect(matched.stderr).toContain("The installer failed: Installing to /dev/vda");
   });
 
