@@ -3,7 +3,7 @@
  * for the installer, from packages of the ordinary system.
  */
 import { cp, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { cachedInstaller, copyInstaller } from "./debian-installer.js";
 
@@ -93,6 +93,27 @@ async function writeStatus(base: string, kernel: string, to: string): Promise<vo
   await writeFile(join(to, status), before + added.join(""));
 }
 
+const RETRIEVER = "usr/lib/debian-installer/retriever/net-retriever";
+
+/**
+ * Makes the installer accept an index of its components, and a signature, that are older than the
+ * archive's Release file. Some mirrors keep up with the files of apt only.
+ */
+async function acceptOldIndex(base: string, to: string): Promise<void> {
+  const script = await readFile(join(base, RETRIEVER), "utf8");
+  const tolerant = script.replace(/^\s*checkmatch "\$Release" .*$/m, "");
+  if (tolerant === script) throw new Error(`${RETRIEVER} does not verify its index as expected`);
+  await mkdir(dirname(join(to, RETRIEVER)), { recursive: true });
+  await writeFile(join(to, RETRIEVER), tolerant, { mode: 0o755 });
+}
+
+/** Answers that are read before those of the template. */
+const ANSWERS = [
+  // The modules are there, but no package in the archive has them.
+  "d-i anna/no_kernel_modules boolean true",
+  "d-i debian-installer/allow_unauthenticated boolean true",
+];
+
 /**
  * Returns the folder of trixie's installer with a second archive behind its initrd, which Linux
  * unpacks over the first. It contains the modules of the installer's own kernel and e2fsprogs, taken
@@ -115,8 +136,8 @@ export function completedInstaller(): Promise<string> {
     await addModules(base, extra, more);
     await addE2fsprogs(extra, more);
     await writeStatus(base, kernel, more);
-    // Read before the file of the template. The modules are there, but no package has them.
-    await writeFile(join(more, "preseed.cfg"), "d-i anna/no_kernel_modules boolean true\n");
+    await acceptOldIndex(base, more);
+    await writeFile(join(more, "preseed.cfg"), `${ANSWERS.join("\n")}\n`);
     await execa({
       cwd: more,
       shell: "/bin/bash",
