@@ -113,6 +113,8 @@ const recordsSchema = z.object({
     qemu: z.string(),
     user: z.string(),
     firmwareCode: z.string().optional(),
+    /** Port of the guest's own SSH server. */
+    sshPort: z.number().default(22),
     /** How the machine gets the seed's file. */
     media: seedMediaSchema,
   }),

@@ -32,6 +32,7 @@ async function bootFromBase(start: StartInput): Promise<BootingMachine> {
         shape: completeShape(planMachine(template), host.accelerator),
         qemu: host.qemu.text,
         user: template.ssh.user,
+        sshPort: template.ssh.port,
         media: prepared.seed.media,
         ...(host.uefi ? { firmwareCode: host.uefi.code } : {}),
       },

@@ -113,6 +113,7 @@ async function launch(
       disk: paths.disk,
       ...attachSeed(machine.media, paths.seed),
       console: join(folder, "console.log"),
+      guestSshPort: machine.sshPort,
       ...(code === undefined ? {} : { firmware: { code, variables: paths.firmwareVariables } }),
     },
     runtimeFolder: await runtimeFolder(),

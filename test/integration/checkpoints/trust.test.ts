@@ -47,7 +47,7 @@ beforeEach(async () => {
   records = {
     version: 1,
     root: {},
-    machine: { shape, qemu: "7.2", user: "root", media: { disk: true, cd: true } },
+    machine: { shape, qemu: "7.2", user: "root", sshPort: 22, media: { disk: true, cd: true } },
     disk: await readIdentity(paths.disk),
     base: await readIdentity(paths.base),
     hostBoot: await hostBootId(),
