@@ -7,6 +7,7 @@ import type { Privilege } from "../guest/launcher.js";
 import { findPrivilege } from "../guest/privilege.js";
 import { RESCUE_SSH_PORT, prepareGuest } from "../guest/rescue-sshd.js";
 import { LearnedHostKey } from "../guest/host-key.js";
+import { requireShownHostKey } from "../guest/console-host-keys.js";
 import { grantLogin } from "../guest/grant-login.js";
 import { firstConnection } from "../guest/first-connection.js";
 import { Guest } from "../guest/guest.js";
@@ -241,6 +242,7 @@ export async function connectGuest(
     const guest = createGuest(context, access, connection, { privilege, seed: login.seed });
     if (entersByItself(login.plan, login.keys)) await addBuildKey(access, guest);
     await waitForSeed(login.seed, guest, { restartMs: template.ssh.timeout, emit });
+    if (learned !== undefined) await requireShownHostKey(workspace.run.console, learned);
     return guest;
   });
 }
