@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import send from "send";
+import type sendType from "send";
 
 /** Address of the host in QEMU's user network (QEMU's documentation, net: user mode). */
 const HOST_ADDRESS = "10.0.2.2";
@@ -50,13 +50,17 @@ function decoded(path: string): string | undefined {
   }
 }
 
+/** Request for a file of a folder. */
+interface FileRequest {
+  readonly send: typeof sendType;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+}
+
 /** Sends a file of the first folder that has it, and 404 if none does. */
-function sendFromFolders(
-  request: IncomingMessage,
-  response: ServerResponse,
-  path: string,
-  folders: readonly string[],
-): void {
+function sendFromFolders(asked: FileRequest, folders: readonly string[]): void {
+  const { send, request, response, path } = asked;
   const [root, ...rest] = folders;
   if (root === undefined) {
     response.writeHead(404).end();
@@ -64,8 +68,8 @@ function sendFromFolders(
   }
   // Cache headers would only make an installer keep an old file.
   send(request, path, { root, dotfiles: "allow", index: false, cacheControl: false, etag: false })
-    .on("error", () => sendFromFolders(request, response, path, rest))
-    .on("directory", () => sendFromFolders(request, response, path, rest))
+    .on("error", () => sendFromFolders(asked, rest))
+    .on("directory", () => sendFromFolders(asked, rest))
     .pipe(response);
 }
 
@@ -78,6 +82,8 @@ function sendContent(request: IncomingMessage, response: ServerResponse, content
 /** Starts the server. Disposing of it ends all connections. */
 export async function serveGuest(options: GuestHttpOptions): Promise<GuestHttp> {
   const { folders, file, onRequest } = options;
+  // Loaded when it is needed: it asks for the current folder, which may no longer exist.
+  const { default: send } = await import("send");
   const prefix = `/${randomBytes(TOKEN_BYTES).toString("hex")}`;
   const server = createServer((request, response) => {
     const { method = "GET", url = "/" } = request;
@@ -93,7 +99,9 @@ export async function serveGuest(options: GuestHttpOptions): Promise<GuestHttp> 
     if (method !== "GET" && method !== "HEAD") return void response.writeHead(405).end();
     const name = decoded(below.slice(1));
     const content = name === undefined ? undefined : file(name);
-    if (content === undefined) return sendFromFolders(request, response, below, folders);
+    if (content === undefined) {
+      return sendFromFolders({ send, request, response, path: below }, folders);
+    }
     return sendContent(request, response, content);
   });
   server.listen(0, "127.0.0.1");
