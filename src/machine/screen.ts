@@ -80,3 +80,20 @@ export function differingPixels(one: Screen, other: Screen): number {
 export function isBlank({ pixels }: Screen): boolean {
   return pixels.length <= 3 || pixels.subarray(3).equals(pixels.subarray(0, -3));
 }
+
+/** Rows in which QEMU's placeholder has its line of text (ui/console.c, a font of 8×16 pixels). */
+const PLACEHOLDER = { width: 640, height: 480, from: 224, to: 272 } as const;
+
+/**
+ * Returns whether this is the picture that QEMU shows until the guest has initialized the display:
+ * one line of text in the middle of a black screen.
+ */
+export function isPlaceholder({ width, height, pixels }: Screen): boolean {
+  if (width !== PLACEHOLDER.width || height !== PLACEHOLDER.height) return false;
+  const row = width * 3;
+  const isBlack = (part: Buffer): boolean => part.every((byte) => byte === 0);
+  return (
+    isBlack(pixels.subarray(0, PLACEHOLDER.from * row)) &&
+    isBlack(pixels.subarray(PLACEHOLDER.to * row))
+  );
+}

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import { readConsoleTail } from "./console.js";
-import { captureScreen, differingPixels, isBlank } from "./screen.js";
+import { captureScreen, differingPixels, isBlank, isPlaceholder } from "./screen.js";
 import type { Screen, ScreenSource } from "./screen.js";
 
 /** Pixels that may differ between two captures: a blinking text cursor has up to 144 (9×16). */
@@ -35,7 +35,8 @@ function describe(changed: number | undefined, blank: boolean): string {
 
 /**
  * Waits until three captures in a row, taken a second apart, are each like the one before: the same
- * size, and fewer than 400 pixels differ. A blank screen does not count.
+ * size, and fewer than 400 pixels differ. A blank screen does not count, and neither does the one of a
+ * display that the guest has not initialized.
  * @returns the last capture.
  * @throws {VmbuildError} BASE_INSTALL when the time is over; USAGE when the machine has no screen;
  *   MACHINE_QMP when QEMU has exited; the reason of the signal.
@@ -47,7 +48,7 @@ export async function waitForStableScreen(options: StableScreenOptions): Promise
   for (let alike = 0; ;) {
     signal.throwIfAborted();
     const screen = await captureScreen(machine, folder);
-    const blank = isBlank(screen);
+    const blank = isBlank(screen) || isPlaceholder(screen);
     const changed = last && differingPixels(last, screen);
     alike = changed !== undefined && changed < CURSOR_PIXELS && !blank ? alike + 1 : 0;
     if (alike >= CAPTURES_ALIKE) return screen;

@@ -11,7 +11,7 @@ import { parseKeys } from "../../../src/machine/keys/notation.js";
 import { typeKeys } from "../../../src/machine/keys/type.js";
 import type { RunningMachine } from "../../../src/machine/running-machine.js";
 import { keepScreens } from "../../../src/machine/screen-keeper.js";
-import { captureScreen, isBlank } from "../../../src/machine/screen.js";
+import { captureScreen, isBlank, isPlaceholder } from "../../../src/machine/screen.js";
 import { waitForStableScreen } from "../../../src/machine/stable-screen.js";
 import { openVnc } from "../../../src/machine/vnc.js";
 import { errorOf } from "../../support/inputs.js";
@@ -42,6 +42,7 @@ describe("a machine with a screen", () => {
   it("is captured before it has run, and leaves no file", async () => {
     const screen = await captureScreen(await start(true, true), screens());
     expect(screen).toMatchObject({ width: 640, height: 480 });
+    expect(isPlaceholder(screen)).toBe(true);
     expect(screen.pixels).toHaveLength(640 * 480 * 3);
     expect(await readdir(screens())).toEqual([]);
     expect((await stat(screens())).mode & 0o777).toBe(0o700);
@@ -57,6 +58,7 @@ describe("a machine with a screen", () => {
       wait: pause,
     });
     expect(isBlank(screen)).toBe(false);
+    expect(isPlaceholder(screen)).toBe(false);
     expect(screen.width).toBeGreaterThanOrEqual(640);
   });
 
