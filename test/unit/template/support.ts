@@ -2,21 +2,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import { loadTemplate } from "../../../src/template/load.js";
 import type { LoadOptions, Template } from "../../../src/template/load.js";
 
-const folders: string[] = [];
-
-afterEach(async () => {
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
-});
-
 /** Creates a folder that is removed when the test ends. */
 export async function makeFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "vmbuild-template-"));
-  folders.push(folder);
+  // A hook of this file would run only for the first file that imports it: files share modules.
+  onTestFinished(() => rm(folder, { recursive: true }));
   return folder;
 }
 
