@@ -1,8 +1,10 @@
 /** Installs Debian 13 with its real installer, and builds on the installed system. */
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readPublished } from "../../src/artifact/published.js";
+import { hostSources } from "../../src/base/bootstrap/sources.js";
 import { waitForConsoleText } from "../../src/machine/console-text.js";
 import { completedInstaller } from "../support/completed-installer.js";
 import type { Sandbox } from "../support/e2e.js";
@@ -15,6 +17,18 @@ let sandbox: Sandbox;
 let template: string;
 let options: string[];
 
+/** Returns the host from which this host's apt gets security updates; empty where it is unknown. */
+async function securityMirror(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "vmb-sources-"));
+  try {
+    const sources = await hostSources("trixie", folder, new AbortController().signal);
+    const uri = sources.find(({ suite }) => suite === "trixie-security")?.uri;
+    return uri === undefined ? "" : new URL(uri).host;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 beforeAll(async () => {
   const installer = await completedInstaller();
   sandbox = await createSandbox({ boots: true });
@@ -26,7 +40,8 @@ beforeAll(async () => {
     await cp(resolve("appliances", name), join(appliances, name), { recursive: true });
   }
   template = join(appliances, NAME, `${NAME}.json`);
-  options = ["--accel", "tcg", "--var", `installer=${installer}`];
+  const variables = [`installer=${installer}`, `securityMirror=${await securityMirror()}`];
+  options = ["--accel", "tcg", ...variables.flatMap((variable) => ["--var", variable])];
 });
 afterAll(async () => {
   await sandbox[Symbol.asyncDispose]();
