@@ -1,9 +1,10 @@
 /** Carries out one installation: from its plan to a disk with an installed system. */
-import { copyFile, mkdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Emit } from "../events/types.js";
 import type { InputContext } from "../inputs/inputs.js";
 import { createDisk } from "../machine/disk.js";
+import { copyVariables } from "../machine/firmware.js";
 import type { UefiFirmware } from "../machine/firmware.js";
 import type { MachineFiles } from "../machine/shape.js";
 import type { KeyPair } from "../seed/keys.js";
@@ -11,7 +12,7 @@ import { describeRequest } from "./failure.js";
 import { fillFile, filesMention, loadFiles } from "./files.js";
 import type { FileContext, LoadedFiles } from "./files.js";
 import { serveGuest } from "./http-server.js";
-import type { GuestHttp, HttpRequest } from "./http-server.js";
+import type { HttpRequest } from "./http-server.js";
 import { fetchMedia, provideBootFile, writeMedia } from "./media.js";
 import type { FetchedMedia, LoadedMedium } from "./media.js";
 import { fillValues, mentions } from "./references.js";
@@ -124,7 +125,7 @@ async function writeMachineFiles(
   const commandLine = fillValues(definition.commandLine ?? "", values);
   const iso = fetched.get("iso")?.path;
   const variables = join(folder, "efivars.fd");
-  if (uefi) await copyFile(uefi.variablesTemplate, variables);
+  if (uefi) await copyVariables(uefi, variables);
   return {
     disk,
     readOnlyDisks: [],
@@ -148,17 +149,16 @@ export async function install(
   { emit, signal }: { readonly emit: Emit; readonly signal: AbortSignal },
 ): Promise<InstallResult> {
   const requests: HttpRequest[] = [];
-  const served: { http?: GuestHttp } = {};
-  const values = (): InstallValues => ({
-    "http.url": served.http?.url ?? "",
+  await using http = await serve(plan, () => values, requests, emit);
+  // Nothing asks the server before the machine has its address.
+  const values: InstallValues = {
+    "http.url": http.url,
     "ssh.publicKey": work.key?.public ?? "",
-  });
-  await using http = await serve(plan, values, requests, emit);
-  served.http = http;
-  const files = await writeMachineFiles(plan, work, values(), signal);
+  };
+  const files = await writeMachineFiles(plan, work, values, signal);
   const { definition } = plan;
   const { machine } = work;
-  await runInstaller({ definition, machine, files, values: values(), requests, emit, signal });
+  await runInstaller({ definition, machine, files, values, requests, emit, signal });
   return {
     disk: files.disk,
     variables: files.firmware?.variables,

@@ -9,13 +9,8 @@ import { INSTALL_REFERENCES } from "./schema.js";
 /** Values of the references that a template defines: `var.x`, `name`, `version`. */
 export type TemplateReferences = (reference: string) => string | undefined;
 
-/** Values that exist while an installer runs. */
-export interface InstallValues {
-  /** Address of the HTTP server, without a slash at its end. */
-  readonly "http.url": string;
-  /** Public key of the build, one line. */
-  readonly "ssh.publicKey": string;
-}
+/** Values of {@link INSTALL_REFERENCES} in one run of an installer. */
+export type InstallValues = Readonly<Record<(typeof INSTALL_REFERENCES)[number], string>>;
 
 const REFERENCE = /\$?\$\{(var\.[A-Za-z_]\w*|http\.url|ssh\.publicKey|name|version)\}/g;
 

@@ -28,9 +28,11 @@ export interface InstallerMachine {
   /** Records the machine, and keeps its screens until it is disposed of. */
   readonly watch: (machine: RunningMachine) => Promise<ScreenKeeper>;
   /**
-   * Waits until the installed system accepts an SSH login, and shuts it down.
+   * Waits until the installed system accepts an SSH login.
+   * @param signal ends the wait, and not what follows.
+   * @returns a function that shuts the system down.
    */
-  readonly enterAndStop: (machine: RunningMachine, signal: AbortSignal) => Promise<void>;
+  readonly enter: (machine: RunningMachine, signal: AbortSignal) => Promise<() => Promise<void>>;
 }
 
 /** Inputs of {@link runInstaller}. */
@@ -47,9 +49,6 @@ export interface InstallerRun {
 
 /** Space that a disk takes on the host at least when a system was installed to it. Bytes. */
 const INSTALLED_BYTES = 4 * 2 ** 20;
-
-/** Reason of an end of the machine, as QMP's SHUTDOWN event names it (qapi/run-state.json). */
-type EndReason = "guest-shutdown" | "guest-reset" | (string & {});
 
 async function start(
   { machine, definition, files, emit, signal }: InstallerRun,
@@ -80,8 +79,13 @@ async function start(
 
 /** What ended the wait for an installer. */
 type Outcome =
-  | { readonly kind: "ended"; readonly end: MachineEnd; readonly reason: EndReason }
-  | { readonly kind: "entered" }
+  | {
+      readonly kind: "ended";
+      readonly end: MachineEnd;
+      /** As QMP's SHUTDOWN event names it (qapi/run-state.json): `guest-shutdown`, `guest-reset`. */
+      readonly reason: string;
+    }
+  | { readonly kind: "entered"; readonly stop: () => Promise<void> }
   | { readonly kind: "failed"; readonly line: string };
 
 /** One start of the machine: with the installer's kernel, or later from the disk alone. */
@@ -95,7 +99,7 @@ interface Stage {
 
 /** Resolves with the end of the machine and the reason that QEMU gives for it. */
 async function waitForEnd(machine: RunningMachine): Promise<Outcome> {
-  let reason: EndReason = "unknown";
+  let reason = "unknown";
   machine.onEvent(({ event, data }) => {
     if (event === "SHUTDOWN") reason = String(data["reason"]);
   });
@@ -105,7 +109,7 @@ async function waitForEnd(machine: RunningMachine): Promise<Outcome> {
 /** Returns the work that goes on while the machine runs; each part ends when the signal aborts. */
 function startWaits({ run, machine, screens, fromDisk, signal }: Stage): Promise<Outcome>[] {
   const { definition, values, requests, emit, files } = run;
-  const { console, scratch: folder, enterAndStop } = run.machine;
+  const { console, scratch: folder, enter } = run.machine;
   const failOn = definition.failOn.map((pattern) => new RegExp(pattern));
   const shared = { machine, console, emit, signal };
   const never = new Promise<never>((_, reject) => {
@@ -121,7 +125,7 @@ function startWaits({ run, machine, screens, fromDisk, signal }: Stage): Promise
   }
   // Without a kernel of its own, the installer restarts into the installed system.
   if (definition.end === "ssh" && (fromDisk || files.kernel === undefined)) {
-    waits.push(enterAndStop(machine, signal).then(() => ({ kind: "entered" })));
+    waits.push(enter(machine, signal).then((stop) => ({ kind: "entered", stop })));
   }
   return waits;
 }
@@ -148,7 +152,7 @@ const RESTARTED =
  */
 function judgeEnd(
   { definition, files }: Pick<InstallerRun, "definition" | "files">,
-  reason: EndReason,
+  reason: string,
   fromDisk: boolean,
 ): "done" | "from disk" | { readonly message: string; readonly hint: string } {
   const { end } = definition;
@@ -177,7 +181,10 @@ async function requireInstalled(run: InstallerRun): Promise<void> {
   throw await installError(message, { console, requests: run.requests, screen: undefined });
 }
 
-/** Runs one stage. Returns whether the installed system has to be started next. */
+/**
+ * Runs one stage. Returns whether the installed system has to be started next.
+ * @param signal aborts with the run, and when the time for the installation is over.
+ */
 async function runStage(run: InstallerRun, signal: AbortSignal, fromDisk: boolean) {
   await using machine = await start({ ...run, signal }, fromDisk);
   await using screens = await run.machine.watch(machine);
@@ -188,25 +195,26 @@ async function runStage(run: InstallerRun, signal: AbortSignal, fromDisk: boolea
     await quitMachine(machine, run.emit);
     return error;
   };
-  try {
-    const outcome = await waitForOutcome({ run, machine, screens, fromDisk, signal });
-    if (outcome.kind === "entered") return false;
-    if (outcome.kind === "failed") throw await fail(failureMessage(outcome.line));
-    if (outcome.end.exitCode !== 0) throw deathError(outcome.end);
-    const next = judgeEnd(run, outcome.reason, fromDisk);
-    if (typeof next === "object") throw await fail(next.message, { hint: next.hint });
-    return next === "from disk";
-  } catch (cause) {
+  const stage = { run, machine, screens, fromDisk, signal };
+  const outcome = await waitForOutcome(stage).catch(async (cause: unknown) => {
     run.signal.throwIfAborted();
     if (signal.aborted) {
       const limit = formatDuration(run.definition.timeout);
       throw await fail(`The installer did not finish within ${limit} (base.install.timeout)`);
     }
+    // A wait of the boot command knows neither the requests nor the screen.
     if (!(cause instanceof VmbuildError) || cause.code !== "BASE_INSTALL") throw cause;
-    // A wait of the boot command has no screen to show.
-    const isComplete = cause.lines.some((line) => line.startsWith("last lines of the console"));
-    throw isComplete ? cause : await fail(cause.message, { hint: cause.hint, cause });
+    throw await fail(cause.message, { hint: cause.hint, cause });
+  });
+  if (outcome.kind === "failed") throw await fail(failureMessage(outcome.line));
+  if (outcome.kind === "entered") {
+    await outcome.stop();
+    return false;
   }
+  if (outcome.end.exitCode !== 0) throw deathError(outcome.end);
+  const next = judgeEnd(run, outcome.reason, fromDisk);
+  if (typeof next === "object") throw await fail(next.message, { hint: next.hint });
+  return next === "from disk";
 }
 
 /**

@@ -11,7 +11,10 @@ const INSTALL_DEFAULTS = {
   waitMs: 5 * 60_000,
 } as const;
 
-/** References that have a value only while the installer runs. */
+/**
+ * References that have a value only while the installer runs: the address of the HTTP server,
+ * without a slash at its end, and the public key of the build, one line.
+ */
 export const INSTALL_REFERENCES = ["http.url", "ssh.publicKey"] as const;
 
 /** Prefix of a path inside the ISO image. */

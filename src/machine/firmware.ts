@@ -44,6 +44,9 @@ export async function requireUefi(): Promise<UefiFirmware> {
 }
 
 /** Copies the variable store for one machine to `path`. */
-export async function copyVariables(firmware: UefiFirmware, path: string): Promise<void> {
-  await copyFile(firmware.variablesTemplate, path);
+export async function copyVariables(
+  { variablesTemplate }: Pick<UefiFirmware, "variablesTemplate">,
+  path: string,
+): Promise<void> {
+  await copyFile(variablesTemplate, path);
 }

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { VmbuildError, messageOf } from "../errors.js";
+import type { KeyPair } from "../seed/keys.js";
 import { hostKeyFingerprint, privateKeyProblem } from "../seed/public-key.js";
 import type { Template } from "../template/load.js";
 
@@ -24,6 +25,17 @@ export function hasOwnCredentials({
   readonly privateKey?: string | undefined;
 }): boolean {
   return password !== undefined || privateKey !== undefined;
+}
+
+/**
+ * Returns whether the base lets the build in by itself: with the template's credentials, or with
+ * the key that its installer has authorized. The build's own key is then added after the login.
+ */
+export function baseLetsIn(
+  credentials: Parameters<typeof hasOwnCredentials>[0],
+  key: KeyPair | undefined,
+): boolean {
+  return hasOwnCredentials(credentials) || key !== undefined;
 }
 
 /**

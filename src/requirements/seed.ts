@@ -1,5 +1,5 @@
 /** Chooses the seed of a build from its template and from what is known about its base. */
-import type { BaseSystem, FoundImage } from "../base/kind.js";
+import type { FoundImage } from "../base/kind.js";
 import { baseKindOf } from "../base/registry.js";
 import { VmbuildError } from "../errors.js";
 import { GUEST_MAC } from "../machine/argv.js";
@@ -7,12 +7,10 @@ import { credentialsSeed, takesCredentials } from "../seed/credentials.js";
 import type { Seed } from "../seed/kind.js";
 import { isSeedUnset, seedOf, seedProblems } from "../seed/registry.js";
 import type { Template } from "../template/load.js";
-import { hasOwnCredentials } from "./login.js";
+import { baseLetsIn, hasOwnCredentials } from "./login.js";
 
 /** Facts about a base that decide how the build gets in. */
-type SeededBase = Pick<FoundImage, "key" | "isComplete"> & {
-  readonly system?: BaseSystem | undefined;
-};
+type SeededBase = Pick<FoundImage, "system" | "key" | "isComplete">;
 
 /** Machine types with an SMBIOS table. */
 const HAS_SMBIOS = /^(pc|q35)\b|-(i440fx|q35)-/;
@@ -36,7 +34,7 @@ export function planSeed(template: Template, { system, key }: SeededBase): Seed 
     return credentialsSeed(system.systemd);
   }
   const { folder, ssh, seed } = template;
-  const isOpen = hasOwnCredentials(ssh) || key !== undefined;
+  const isOpen = baseLetsIn(ssh, key);
   return seedOf(seed, { folder, user: ssh.user, hasOwnCredentials: isOpen, mac: GUEST_MAC });
 }
 
@@ -45,8 +43,8 @@ export function planSeed(template: Template, { system, key }: SeededBase): Seed 
  * @throws {VmbuildError} TEMPLATE_INVALID where neither the seed nor the base lets it in.
  */
 export function requireWayIn({ seed, ssh, describeProblem }: Template, base: SeededBase): void {
-  const baseLetsIn = hasOwnCredentials(ssh) || base.key !== undefined;
-  const lines = seedProblems(seed, { user: ssh.user, baseLetsIn }).map(({ key, message }) =>
+  const context = { user: ssh.user, baseLetsIn: baseLetsIn(ssh, base.key) };
+  const lines = seedProblems(seed, context).map(({ key, message }) =>
     describeProblem({ path: ["seed", ...key], message }),
   );
   if (base.isComplete === true || lines.length === 0) return;

@@ -9,7 +9,7 @@ import type { HostKeyVerifier } from "../guest/host-key.js";
 import type { Login } from "../guest/login.js";
 import type { Emit } from "../events/types.js";
 import type { RunningMachine } from "../machine/running-machine.js";
-import { hasOwnCredentials } from "../requirements/login.js";
+import { baseLetsIn } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
 import type { Seed } from "../seed/kind.js";
 import { publicBlob } from "../seed/keys.js";
@@ -46,14 +46,15 @@ export function loginOf(
 }
 
 /**
- * Returns whether the base lets the build in by itself: with the template's credentials, or with
- * the key that its installer has authorized. The build's own key is then added after the login.
+ * Returns the verifier for a host key that the build does not give to the guest: that of the
+ * template, else the one that is learned at the first connection.
+ * @param known blob, in base64, that an earlier connection learned.
  */
-export function entersByItself(
-  plan: Parameters<typeof hasOwnCredentials>[0],
-  keys: Pick<BuildKeys, "base">,
-): boolean {
-  return hasOwnCredentials(plan) || keys.base !== undefined;
+export function ownHostKey(
+  { hostKey }: Pick<LoginPlan, "hostKey">,
+  known?: string,
+): HostKeyVerifier | LearnedHostKey {
+  return hostKey === undefined ? new LearnedHostKey(known) : givenHostKey(hostKey);
 }
 
 /**
@@ -66,11 +67,10 @@ export function hostKeyOf(
   keys: BuildKeys,
   { givesHostKey }: Pick<Seed, "givesHostKey"> = { givesHostKey: true },
 ): HostKeyVerifier | LearnedHostKey {
-  if (plan.hostKey !== undefined) return givenHostKey(plan.hostKey);
-  if (!givesHostKey || entersByItself(plan, keys) || keys.learnedHost !== undefined) {
-    return new LearnedHostKey(keys.learnedHost);
-  }
-  return buildHostKey(publicBlob(keys.host));
+  const { base, learnedHost } = keys;
+  const isGiven = givesHostKey && !baseLetsIn(plan, base) && learnedHost === undefined;
+  if (isGiven && plan.hostKey === undefined) return buildHostKey(publicBlob(keys.host));
+  return ownHostKey(plan, learnedHost);
 }
 
 /** Returns the guest's own SSH server. */

@@ -1,11 +1,12 @@
 /** Creates a new working disk: an overlay on the base, and the seed with the build's keys. */
-import { copyFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
 import { pinBase } from "../base/pin.js";
 import { makeBuildKeys, saveKeys } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import { createOverlay } from "../machine/disk.js";
+import { copyVariables } from "../machine/firmware.js";
 import type { RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
@@ -41,8 +42,11 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
     }
     const overlay = { path, backing, backingFormat: base.format, size };
     await createOverlay({ ...overlay, signal: options.signal });
-    const variablesTemplate = base.firmwareVariables ?? host.uefi?.variablesTemplate;
-    if (host.uefi && variablesTemplate) await copyFile(variablesTemplate, firmwareVariables);
+    if (host.uefi) {
+      const { variablesTemplate } = host.uefi;
+      const own = base.firmwareVariables ?? variablesTemplate;
+      await copyVariables({ variablesTemplate: own }, firmwareVariables);
+    }
   });
 }
 

@@ -4,8 +4,8 @@ import type { Control } from "../builds/control.js";
 import { VmbuildError } from "../errors.js";
 import type { Connection } from "../guest/connection.js";
 import { Guest } from "../guest/guest.js";
-import { LearnedHostKey, givenHostKey } from "../guest/host-key.js";
 import type { Login } from "../guest/login.js";
+import { findPrivilege } from "../guest/privilege.js";
 import { waitUntilReady } from "../guest/readiness.js";
 import { runtimeFolder } from "../host/paths.js";
 import type { InstallerMachine } from "../install/run-installer.js";
@@ -21,6 +21,7 @@ import type { LoginPlan } from "../requirements/login.js";
 import { planMachine } from "../requirements/plan.js";
 import type { KeyPair } from "../seed/keys.js";
 import { referencesOf } from "../template/references.js";
+import { ownHostKey } from "./access.js";
 import type { RunContext } from "./context.js";
 
 /**
@@ -45,8 +46,7 @@ async function waitForLogin(
   signal: AbortSignal,
 ): Promise<Connection> {
   for (;;) {
-    const hostKey =
-      plan.hostKey === undefined ? new LearnedHostKey(undefined) : givenHostKey(plan.hostKey);
+    const hostKey = ownHostKey(plan);
     try {
       return await waitUntilReady({
         target: { port: machine.sshPort, login, hostKey },
@@ -63,25 +63,28 @@ async function waitForLogin(
   }
 }
 
-/** Enters the installed system, and shuts it down. */
-async function enterAndStop(
+/** Enters the installed system. Returns a function that shuts it down. */
+async function enter(
   context: RunContext,
   machine: RunningMachine,
   login: { readonly plan: LoginPlan; readonly login: Login },
-  signal: AbortSignal,
-): Promise<void> {
-  const { emit, workspace } = context;
-  const connection = await waitForLogin(context, machine, login, signal);
+  untilEntered: AbortSignal,
+): Promise<() => Promise<void>> {
+  const { emit, workspace, options } = context;
+  const signal = AbortSignal.any([options.signal, machine.death]);
+  const connection = await waitForLogin(context, machine, login, untilEntered);
   const guest = new Guest({
     connection,
     connect: () => waitForLogin(context, machine, login, signal),
     slot: undefined,
     user: login.login.user,
+    privilege: await findPrivilege(connection, login.login, untilEntered),
     scratchFolder: workspace.run.scratch,
     emit,
     signal,
   });
-  await stopMachine(machine, { emit, signal, poweroff: () => guest.poweroff(undefined) });
+  const poweroff = (): Promise<void> => guest.poweroff(undefined);
+  return async () => void (await stopMachine(machine, { emit, signal, poweroff }));
 }
 
 /** Records the machine of an installer, and keeps its screens. */
@@ -143,7 +146,7 @@ export function installerContext(
         runtimeFolder: await runtimeFolder(),
         runId: workspace.runId,
         watch: (running) => watch(context, control, running),
-        enterAndStop: (running, signal) => enterAndStop(context, running, { plan, login }, signal),
+        enter: (running, signal) => enter(context, running, { plan, login }, signal),
       };
       return { machine: installer, uefi };
     },
