@@ -5,6 +5,8 @@ import type { ClientChannel } from "ssh2";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { closeWhenSilent } from "../host/silence.js";
 import type { Connection } from "./connection.js";
+import { openChannel } from "./open-channel.js";
+import type { ChannelEnd, OpenChannel } from "./open-channel.js";
 
 /** Command to run, as the remote user's shell receives it, and the destinations of its output. */
 export interface ChannelCommand {
@@ -18,29 +20,6 @@ export interface ChannelCommand {
   readonly signal: AbortSignal;
 }
 
-/** End of a command in the guest. Exactly one of the two fields is set. */
-export interface ChannelEnd {
-  readonly exitCode: number | null;
-  /** Name without the `SIG` prefix, as in SSH (RFC 4254, 6.10): `KILL`. */
-  readonly signal: string | null;
-}
-
-function openChannel(connection: Connection, command: string): Promise<ClientChannel> {
-  return new Promise((resolve, reject) => {
-    connection.client.exec(command, (error, channel) => {
-      if (error) {
-        reject(
-          new VmbuildError("GUEST_LOST", `The guest opened no channel: ${error.message}`, {
-            cause: error,
-          }),
-        );
-      } else {
-        resolve(channel);
-      }
-    });
-  });
-}
-
 function feed(channel: ClientChannel, stdin: ChannelCommand["stdin"]): Promise<void> {
   if (stdin === undefined || typeof stdin === "string" || Buffer.isBuffer(stdin)) {
     channel.end(stdin ?? "");
@@ -49,23 +28,16 @@ function feed(channel: ClientChannel, stdin: ChannelCommand["stdin"]): Promise<v
   return pipeline(stdin, channel);
 }
 
-/** Resolves with the exit event. Rejects when the channel closes without one. */
-function waitForEnd(channel: ClientChannel): Promise<ChannelEnd> {
-  return new Promise((resolve, reject) => {
-    let end: ChannelEnd | undefined;
-    channel.once("exit", (exitCode: number | null, signal?: string) => {
-      // ssh2 adds the `SIG` prefix.
-      end = { exitCode, signal: signal?.replace(/^SIG/, "") ?? null };
-      // Background children of the command may still hold its output open.
-      const stop = closeWhenSilent([channel, channel.stderr], () => channel.close());
-      channel.once("close", stop);
-    });
-    channel.once("close", () => {
-      if (end) return resolve(end);
-      const message = "The connection was lost while a command ran in the guest";
-      reject(new VmbuildError("GUEST_LOST", message));
-    });
+/** Resolves to how the command ended. Rejects when the channel closes without a report of it. */
+async function waitForEnd({ channel, exited, closed }: OpenChannel): Promise<ChannelEnd> {
+  void exited.then(() => {
+    // Background children of the command may still hold its output open.
+    const stop = closeWhenSilent([channel, channel.stderr], () => channel.close());
+    void closed.then(stop);
   });
+  const end = await closed;
+  if (end) return end;
+  throw new VmbuildError("GUEST_LOST", "The connection was lost while a command ran in the guest");
 }
 
 /** Rejects with the signal's reason when it aborts. `stop` removes the listener. */
@@ -109,9 +81,11 @@ export async function runOnChannel(
   const { aborted, stop } = whenAborted(signal);
   let channel: ClientChannel | undefined;
   try {
+    const opening = openChannel((done) => connection.client.exec(options.command, done));
     // A guest that hangs may not even answer the request to open a channel.
-    channel = await Promise.race([openChannel(connection, options.command), aborted]);
-    const ended = waitForEnd(channel);
+    const open = await Promise.race([opening, aborted]);
+    channel = open.channel;
+    const ended = waitForEnd(open);
     // Both streams are always read, because an unread stream blocks the other one.
     channel.stderr.on("data", (chunk: Buffer) => options.onStderr?.(chunk));
     const written = options.stdoutTo ? pipeline(channel, options.stdoutTo) : undefined;
@@ -131,7 +105,7 @@ export async function runOnChannel(
     return end;
   } catch (error) {
     channel?.close();
-    channel?.destroy();
+    channel?.end();
     signal.throwIfAborted();
     throw error;
   } finally {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { LineSplitter } from "../host/lines.js";
 import { runOnChannel } from "./channel.js";
-import type { ChannelEnd } from "./channel.js";
+import type { ChannelEnd } from "./open-channel.js";
 import type { Connection } from "./connection.js";
 import { commandLine, shellProgram } from "./launcher.js";
 import type { Privilege } from "./launcher.js";

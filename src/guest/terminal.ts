@@ -3,8 +3,9 @@
  * with its exit code.
  */
 import { constants } from "node:os";
-import type { ClientChannel } from "ssh2";
 import type { Connection } from "./connection.js";
+import { openChannel } from "./open-channel.js";
+import type { ChannelEnd } from "./open-channel.js";
 import { VmbuildError } from "../errors.js";
 
 /** Local terminal: the streams of this process, or those of a test. */
@@ -22,15 +23,14 @@ function open(connection: Connection, command: string | undefined, terminal: Loc
   const { client } = connection;
   const pty = { term: process.env["TERM"] ?? "xterm", ...sizeOf(terminal) };
   const isTerminal = terminal.stdin.isTTY && terminal.stdout.isTTY;
-  return new Promise<ClientChannel>((resolve, reject) => {
-    const done = (error: Error | undefined, channel: ClientChannel): void => {
-      if (error)
-        reject(new VmbuildError("GUEST_LOST", `No channel: ${error.message}`, { cause: error }));
-      else resolve(channel);
-    };
+  return openChannel((done) => {
     if (command === undefined) client.shell(isTerminal ? pty : false, done);
     else client.exec(command, { pty: isTerminal ? pty : false }, done);
   });
+}
+
+function exitCodeOf({ exitCode, signal }: ChannelEnd): number {
+  return exitCode ?? 128 + (SIGNAL_NUMBERS[`SIG${signal}`] ?? constants.signals.SIGTERM);
 }
 
 /**
@@ -47,7 +47,7 @@ export async function attachTerminal(
   signal: AbortSignal,
 ): Promise<number> {
   signal.throwIfAborted();
-  const channel = await open(connection, command, terminal);
+  const { channel, closed } = await open(connection, command, terminal);
   const { stdin, stdout, stderr } = terminal;
   const raw = stdin.isTTY && stdout.isTTY;
   const onResize = (): void => {
@@ -69,7 +69,6 @@ export async function attachTerminal(
   channel.stderr.pipe(stderr, { end: false });
   try {
     return await new Promise<number>((resolve, reject) => {
-      let exitCode: number | undefined;
       onAbort = () => {
         channel.signal("TERM");
         channel.close();
@@ -77,12 +76,8 @@ export async function attachTerminal(
       };
       signal.addEventListener("abort", onAbort, { once: true });
       if (signal.aborted) onAbort();
-      // ssh2 adds the `SIG` prefix to the signal's name.
-      channel.once("exit", (code: number | null, signal?: string) => {
-        exitCode = code ?? 128 + (SIGNAL_NUMBERS[signal ?? ""] ?? constants.signals.SIGTERM);
-      });
-      channel.once("close", () => {
-        if (exitCode !== undefined) resolve(exitCode);
+      void closed.then((end) => {
+        if (end) resolve(exitCodeOf(end));
         else if (unread) resolve(128 + constants.signals.SIGPIPE);
         else reject(new VmbuildError("GUEST_LOST", "The connection to the guest was lost"));
       });

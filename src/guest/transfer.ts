@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { runOnChannel } from "./channel.js";
-import type { ChannelEnd } from "./channel.js";
+import type { ChannelEnd } from "./open-channel.js";
 import type { Connection } from "./connection.js";
 import { commandLine } from "./launcher.js";
 import type { Privilege } from "./launcher.js";

@@ -317,3 +317,11 @@ describe("a short command of vmbuild's own", () => {
     expect(await processesWith(time)).toEqual([]);
   });
 });
+
+describe("a command that ends its output before itself", () => {
+  it("is waited for until its exit code arrives", async () => {
+    // The server reports the end of the output at once, and the exit code when the shell has ended.
+    const { end } = await runQuietly(connection, "exec >&- 2>&-\nsleep 0.3\nexit 3", sshd.signal);
+    expect(end).toMatchObject({ exitCode: 3, signal: null });
+  });
+});
