@@ -1,21 +1,11 @@
 /** Checks whether an existing artifact is complete, without reading its images. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { VmbuildError, systemCode } from "../errors.js";
-import { statIfThere } from "../host/files.js";
+import { VmbuildError } from "../errors.js";
+import { readIfThere, statIfThere } from "../host/files.js";
 import { checksumPath, formatChecksum } from "./checksum-files.js";
 import type { Algorithm } from "./digest.js";
 import { MANIFEST_NAME, readManifest } from "./manifest.js";
 import type { Manifest, ManifestFile } from "./manifest.js";
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
 
 async function problemsOf(folder: string, file: ManifestFile): Promise<string[]> {
   const path = join(folder, file.name);
@@ -26,7 +16,7 @@ async function problemsOf(folder: string, file: ManifestFile): Promise<string[]>
     problems.push(`${file.name} has ${status.size} bytes instead of ${file.size}`);
   }
   for (const [algorithm, hex] of Object.entries(file.checksums) as [Algorithm, string][]) {
-    const text = await textOf(checksumPath(path, algorithm));
+    const text = await readIfThere(checksumPath(path, algorithm));
     if (text === undefined) problems.push(`${file.name}.${algorithm} is missing`);
     else if (text !== formatChecksum(hex, file.name)) {
       problems.push(`${file.name}.${algorithm} differs from the manifest`);

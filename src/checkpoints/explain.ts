@@ -1,7 +1,6 @@
 /** Explains why a checkpoint is no longer valid. */
-import { readFile } from "node:fs/promises";
 import { diffLines } from "diff";
-import { systemCode } from "../errors.js";
+import { readIfThere } from "../host/files.js";
 import { differencesOf } from "./manifest.js";
 import type { Difference, Manifest } from "./manifest.js";
 
@@ -14,16 +13,6 @@ const MAX_SHOWN_LENGTH = 40;
 /** Number of differences that are named; the rest is counted. */
 const MAX_NAMED = 3;
 
-async function readStoredText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    // Binary and large files are not stored, so their lines are not counted.
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 /**
  * Returns the number of added or removed lines, whichever is larger; undefined where a text is not
  * stored.
@@ -34,8 +23,9 @@ async function countLines(
   textPath: TextPath,
 ): Promise<number | undefined> {
   const [old, current] = await Promise.all([
-    readStoredText(textPath(before)),
-    readStoredText(textPath(now)),
+    // Binary and large files are not stored, so their lines are not counted.
+    readIfThere(textPath(before)),
+    readIfThere(textPath(now)),
   ]);
   if (old === undefined || current === undefined) return undefined;
   const count = { added: 0, removed: 0 };

@@ -1,8 +1,7 @@
 /** Reads the lines of a file, and optionally those that are still being written. */
-import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { systemCode } from "../errors.js";
+import { openIfThere } from "../host/files.js";
 import { LineSplitter } from "../host/lines.js";
 
 /** Options of reading. */
@@ -19,15 +18,6 @@ const CHUNK_BYTES = 64 * 1024;
 /** Interval between polls of a growing file, and number of polls between calls of `isComplete`. */
 const POLL_INTERVAL_MS = 200;
 const POLLS_PER_CHECK = 5;
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
 
 /**
  * Calls back for each line of a file. A missing file has no lines. With `isComplete`, waits for

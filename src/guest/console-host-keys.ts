@@ -1,7 +1,7 @@
 /** Compares a learned host key with those that cloud-init prints on the console. */
-import { readFile } from "node:fs/promises";
 import { stripVTControlCharacters } from "node:util";
-import { VmbuildError, systemCode } from "../errors.js";
+import { VmbuildError } from "../errors.js";
+import { readIfThere } from "../host/files.js";
 import { describeKey } from "../seed/public-key.js";
 
 /** Block that cloud-init prints at each boot (cloudinit/config/cc_keys_to_console.py). */
@@ -23,7 +23,7 @@ export function shownHostKeys(console: string): string[] {
  * @throws {VmbuildError} GUEST_HOST_KEY when the console shows host keys, and this is none of them.
  */
 export async function requireShownHostKey(console: string, learned: string): Promise<void> {
-  const shown = shownHostKeys(await readIfThere(console));
+  const shown = shownHostKeys((await readIfThere(console)) ?? "");
   if (shown.length === 0 || shown.includes(learned)) return;
   throw new VmbuildError(
     "GUEST_HOST_KEY",
@@ -36,13 +36,4 @@ export async function requireShownHostKey(console: string, learned: string): Pro
       hint: "Check that no other program uses the port. If the base replaces its host keys late, give ssh.hostKey.",
     },
   );
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return "";
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 /** Writes files atomically (temporary name, fsync, rename) and creates folders. */
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, open, readdir, rename, rm, stat, statfs, utimes } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
 import { formatSizes } from "./format.js";
@@ -118,6 +119,23 @@ export async function statIfThere(
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
     throw error;
   }
+}
+
+/** Opens a file for reading, or returns undefined when it does not exist. */
+export async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Reads a text file as UTF-8, or returns undefined when it does not exist. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  await using handle = await openIfThere(path);
+  // Awaited here, since the handle is closed when the function ends.
+  return await handle?.readFile("utf8");
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Waits for text on a guest's serial console. */
-import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { VmbuildError, systemCode } from "../errors.js";
+import { VmbuildError } from "../errors.js";
+import { openIfThere } from "../host/files.js";
 import { formatDuration } from "../host/format.js";
 import { readConsoleTail } from "./console.js";
 import { PlainText } from "./plain-text.js";
@@ -48,15 +48,6 @@ export async function waitForConsoleText(options: ConsoleTextOptions): Promise<n
     throw error;
   } finally {
     await handle?.close();
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
   }
 }
 

@@ -1,7 +1,6 @@
 /** Reads the end of the guest's serial console for error messages. */
-import { open } from "node:fs/promises";
 import { stripVTControlCharacters } from "node:util";
-import { systemCode } from "../errors.js";
+import { openIfThere } from "../host/files.js";
 
 const TAIL_BYTES = 16 * 1024;
 
@@ -25,15 +24,11 @@ function consoleLines(text: string): string[] {
  * the file does not exist yet.
  */
 export async function readConsoleTail(path: string, limit = 15): Promise<string[]> {
-  try {
-    await using handle = await open(path, "r");
-    const { size } = await handle.stat();
-    const start = Math.max(0, size - TAIL_BYTES);
-    const buffer = Buffer.alloc(size - start);
-    await handle.read(buffer, 0, buffer.length, start);
-    return consoleLines(buffer.toString("utf8")).slice(-limit);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
+  await using handle = await openIfThere(path);
+  if (!handle) return [];
+  const { size } = await handle.stat();
+  const start = Math.max(0, size - TAIL_BYTES);
+  const buffer = Buffer.alloc(size - start);
+  await handle.read(buffer, 0, buffer.length, start);
+  return consoleLines(buffer.toString("utf8")).slice(-limit);
 }

@@ -89,9 +89,7 @@ export function keepScreens({
       await end();
       // The picture of an earlier capture remains where the machine has ended.
       await capture(1).catch(() => {});
-      const names = await pictureNames(folder).catch(() => []); // A folder that cannot be read has none.
-      const name = names.at(-1);
-      return name === undefined ? undefined : join(folder, name);
+      return latest;
     },
     [Symbol.asyncDispose]: end,
   };

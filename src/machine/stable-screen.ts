@@ -1,6 +1,6 @@
 /** Waits until a machine's screen no longer changes. */
-import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
+import { abortableDelay } from "../host/delay.js";
 import { formatDuration } from "../host/format.js";
 import { readConsoleTail } from "./console.js";
 import { captureScreen, differingPixels, isBlank, isPlaceholder } from "./screen.js";
@@ -42,7 +42,7 @@ function describe(changed: number | undefined, blank: boolean): string {
  *   MACHINE_QMP when QEMU has exited; the reason of the signal.
  */
 export async function waitForStableScreen(options: StableScreenOptions): Promise<Screen> {
-  const { machine, folder, timeoutMs, signal, wait = pause } = options;
+  const { machine, folder, timeoutMs, signal, wait = abortableDelay } = options;
   const deadline = performance.now() + timeoutMs;
   let last: Screen | undefined;
   for (let alike = 0; ;) {
@@ -55,14 +55,6 @@ export async function waitForStableScreen(options: StableScreenOptions): Promise
     if (performance.now() >= deadline) throw await timeoutError(options, describe(changed, blank));
     last = screen;
     await wait(CAPTURE_INTERVAL_MS, signal);
-  }
-}
-
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(milliseconds, undefined, { signal });
-  } finally {
-    signal.throwIfAborted();
   }
 }
 

@@ -2,8 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import ssh2 from "ssh2";
-import { systemCode } from "../errors.js";
-import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
+import { makePrivateFolder, readIfThere, statIfThere, writeFileAtomic } from "../host/files.js";
 
 /** Key pair in OpenSSH's formats. */
 export interface KeyPair {
@@ -88,12 +87,7 @@ export async function saveLearnedHost(blob: string, folder: string): Promise<voi
 }
 
 async function loadLearnedHost(folder: string): Promise<string | undefined> {
-  try {
-    return (await readFile(join(folder, LEARNED), "utf8")).trim();
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
+  return (await readIfThere(join(folder, LEARNED)))?.trim();
 }
 
 /**

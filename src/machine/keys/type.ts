@@ -1,5 +1,5 @@
 /** Types keys into a machine through QMP. */
-import { setTimeout as delay } from "node:timers/promises";
+import { abortableDelay } from "../../host/delay.js";
 import type { RunningMachine } from "../running-machine.js";
 import type { KeyEvent } from "./notation.js";
 
@@ -46,7 +46,7 @@ export class Keyboard {
    */
   async type(events: readonly KeyEvent[]): Promise<void> {
     for (const event of events) {
-      if (event.kind === "wait") await this.#pause(event.ms);
+      if (event.kind === "wait") await abortableDelay(event.ms, this.#signal);
       else if (event.action === "press") await this.#press(event);
       else if (event.action === "down") await this.#hold(event);
       else await this.#letGo(event);
@@ -93,15 +93,7 @@ export class Keyboard {
     const key = { type: "qcode", data: qcode };
     const events = [{ type: "key", data: { down, key } }];
     await this.#machine.qmp.execute("input-send-event", { events });
-    await this.#pause(this.#intervalMs);
-  }
-
-  async #pause(ms: number): Promise<void> {
-    try {
-      if (ms > 0) await delay(ms, undefined, { signal: this.#signal });
-    } finally {
-      this.#signal.throwIfAborted();
-    }
+    await abortableDelay(this.#intervalMs, this.#signal);
   }
 }
 
