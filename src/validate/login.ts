@@ -3,8 +3,8 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { asVmbuildError } from "../errors.js";
 import { planLogin } from "../requirements/login.js";
-import { isFromSensitiveVariable } from "../template/sensitive.js";
 import type { Collector } from "./findings.js";
+import { checkSecret } from "./secrets.js";
 
 /** Permission bits of users other than the owner. */
 const OTHERS = 0o077;
@@ -13,10 +13,8 @@ const OTHERS = 0o077;
 export async function checkLogin(collector: Collector): Promise<void> {
   const { template } = collector;
   const { password, privateKey } = template.ssh;
-  if (password !== undefined && !isFromSensitiveVariable(template, password)) {
-    const message =
-      'the password is in the template, or in a variable that is not sensitive; declare a variable with "sensitive": true for it';
-    collector.warning(["ssh", "password"], message);
+  if (password !== undefined) {
+    checkSecret(collector, ["ssh", "password"], { text: password, name: "the password" });
   }
   if (privateKey === undefined) return;
   try {

@@ -2,19 +2,16 @@
 import { asVmbuildError } from "../errors.js";
 import { seedFiles, seedSecrets } from "../seed/registry.js";
 import type { SeedFile } from "../seed/kind.js";
-import { isFromSensitiveVariable } from "../template/sensitive.js";
 import type { Collector } from "./findings.js";
 import { checkFile, displayPath } from "./files.js";
+import { checkSecret } from "./secrets.js";
 
 /** Checks that the files of the seed exist and are valid, and warns about secrets in the template. */
 export async function checkSeed(collector: Collector): Promise<void> {
   const { template } = collector;
   const { folder, seed, ssh } = template;
   for (const { key, text } of seedSecrets(seed)) {
-    if (text === "" || isFromSensitiveVariable(template, text)) continue;
-    const message =
-      'the value is in the template, or in a variable that is not sensitive; declare a variable with "sensitive": true for it';
-    collector.warning(["seed", ...key], message);
+    checkSecret(collector, ["seed", ...key], { text, name: "the value" });
   }
   for (const file of seedFiles(seed, { folder, user: ssh.user })) {
     await checkSeedFile(collector, file);
