@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createSandbox, requireDone } from "../support/e2e.js";
-import type { Ended, Sandbox } from "../support/e2e.js";
+import { buildInto, createSandbox, requireDone } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
 import { differingPaths, listImage } from "../support/image-tree.js";
 
 let sandbox: Sandbox;
@@ -13,12 +13,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
-
-/** Builds a template with an output folder of its own, as each template needs one. */
-function buildInto(folder: string, template: string, ...args: string[]): Promise<Ended> {
-  const output = ["--output", join(sandbox.folder, folder)];
-  return sandbox.start("run", template, ...output, "--log-format", "plain", ...args).ended;
-}
 
 /** Conditions in a guest that cloud-init has not configured. */
 const VERIFY = [
@@ -69,7 +63,7 @@ it("resumes from a checkpoint, and starts another build from the booted guest", 
   expect(resumed.stderr).not.toContain("boot done");
 
   const other = await sandbox.template({ name: "other", steps });
-  const started = await buildInto("other", other, "--until", "more");
+  const started = await buildInto(sandbox, "other", other, "--until", "more");
   requireDone(started);
   expect(started.stderr).toContain("a booted guest");
   expect(started.stderr).toMatch(/\| other$/m);
@@ -81,7 +75,7 @@ it("creates the image that a build by cloud-init's seed creates", async () => {
     seed: { kind: "cloud-init" },
     steps: [{ name: "look", verify: ["cloud-init status | grep -q done"] }],
   });
-  requireDone(await buildInto("by-seed", template));
+  requireDone(await buildInto(sandbox, "by-seed", template));
   const [one, other] = await Promise.all([
     listImage(join(sandbox.output, "by-credentials-0.0.0.qcow2"), sandbox.folder),
     listImage(

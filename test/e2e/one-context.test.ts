@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createSandbox, requireDone } from "../support/e2e.js";
-import type { Ended, Sandbox } from "../support/e2e.js";
+import { buildInto, createSandbox, requireDone } from "../support/e2e.js";
+import type { Sandbox } from "../support/e2e.js";
 import { listImage } from "../support/image-tree.js";
 
 const PASSWORD = "Pa55-word of the test";
@@ -32,17 +32,11 @@ beforeAll(async () => {
       },
     ],
   });
-  requireDone(await buildInto("base", template));
+  requireDone(await buildInto(sandbox, "base", template));
 });
 afterAll(async () => {
   await sandbox[Symbol.asyncDispose]();
 });
-
-/** Builds a template with an output folder of its own, as each template needs one. */
-function buildInto(folder: string, template: string, ...args: string[]): Promise<Ended> {
-  const output = ["--output", join(sandbox.folder, folder)];
-  return sandbox.start("run", template, ...output, "--log-format", "plain", ...args).ended;
-}
 
 /** Conditions in the guest, which one-context has configured. */
 const VERIFY = [
@@ -79,7 +73,7 @@ const document = (last: string) => ({
 });
 
 it("lets a user in who is not root, waits for one-context, and survives a reboot", async () => {
-  const ended = await buildInto("out", await sandbox.template(document("one")));
+  const ended = await buildInto(sandbox, "out", await sandbox.template(document("one")));
   requireDone(ended);
   expect(ended.stderr).not.toContain("warning:");
   expect(ended.stderr + ended.stdout).not.toContain(PASSWORD);
@@ -90,7 +84,7 @@ it("records no secret, and resumes with the host key of the first connection", a
   expect(records.toString()).toMatch(/"seed context PASSWORD": "<secret [0-9a-f]{24}>"/);
   expect(records.includes(PASSWORD)).toBe(false);
   const again = await sandbox.template(document("two"));
-  const ended = await buildInto("out", again, "--until", "last");
+  const ended = await buildInto(sandbox, "out", again, "--until", "last");
   requireDone(ended);
   expect(ended.stderr).toContain("the checkpoint after restart");
   expect(ended.stderr).toMatch(/\| two$/m);

@@ -2,11 +2,12 @@
  * Makes a small guest of busybox and dropbear: no systemd, bash, sudo, perl, python3 or getent. Its
  * kernel and initrd are those of the bootstrapped base, and QEMU starts them by itself.
  */
-import { chmod, copyFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { z } from "zod";
 import { bootstrapLocation, bootstrapSpec } from "../../src/base/cached-bootstrap.js";
+import { extractBoot } from "./initramfs.js";
 
 /** Disk image of a guest, and the arguments with which QEMU starts it. */
 export interface BusyboxGuest {
@@ -101,36 +102,6 @@ async function addBusybox(root: string): Promise<void> {
   }
 }
 
-const partitionsSchema = z.object({
-  partitiontable: z.object({
-    partitions: z.array(z.object({ name: z.string().default(""), start: z.number() })),
-  }),
-});
-
-/** Copies the kernel and the initrd out of the bootstrapped base. */
-async function extractKernel(folder: string): Promise<{ kernel: string; initrd: string }> {
-  const base = bootstrapLocation(bootstrapSpec({ suite: "bookworm", packages: [] }));
-  const raw = join(folder, "base.raw");
-  await execa("qemu-img", ["convert", "-O", "raw", base, raw]);
-  try {
-    const { stdout } = await execa("/usr/sbin/sfdisk", ["--json", raw]);
-    const { partitions } = partitionsSchema.parse(JSON.parse(stdout)).partitiontable;
-    const start = partitions.find(({ name }) => name === "root")?.start ?? 0;
-    const system = `${raw}?offset=${start * 512}`;
-    const debugfs = (command: string) => execa("/usr/sbin/debugfs", ["-R", command, system]);
-    const { stdout: names } = await debugfs("ls -p /boot");
-    const extract = async (prefix: string): Promise<string> => {
-      const name = names.split("/").find((word) => word.startsWith(prefix));
-      const to = join(folder, prefix);
-      await debugfs(`dump /boot/${name ?? prefix} ${to}`);
-      return to;
-    };
-    return { kernel: await extract("vmlinuz"), initrd: await extract("initrd") };
-  } finally {
-    await rm(raw);
-  }
-}
-
 /** Makes the root file system of the guest in an empty folder. `password` is that of root. */
 export async function makeBusyboxRoot(root: string, password: string): Promise<void> {
   for (const name of FOLDERS) await mkdir(join(root, name), { recursive: true });
@@ -163,7 +134,8 @@ export async function runInRoot(
 export async function makeBusyboxGuest(folder: string, password: string): Promise<BusyboxGuest> {
   const root = join(folder, "root");
   await makeBusyboxRoot(root, password);
-  const { kernel, initrd } = await extractKernel(folder);
+  const base = bootstrapLocation(bootstrapSpec({ suite: "bookworm", packages: [] }));
+  const { kernel, initrd } = await extractBoot(base, folder);
   const disk = join(folder, "small.raw");
   const make = ["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-d", root, disk, DISK_SIZE];
   // Files belong to root in the guest, whoever runs the test.
@@ -171,4 +143,28 @@ export async function makeBusyboxGuest(folder: string, password: string): Promis
   await rm(root, { recursive: true });
   const commandLine = "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet";
   return { disk, arguments: ["-kernel", kernel, "-initrd", initrd, "-append", commandLine] };
+}
+
+/** Root file system of such a guest, in a folder. */
+export interface BusyboxRoot extends AsyncDisposable {
+  readonly folder: string;
+  /** Writes a file with its folders, in place of what is there. */
+  put(path: string, content: string, mode?: number): Promise<void>;
+}
+
+/** Makes a root file system in a temporary folder, which disposal removes. */
+export async function createBusyboxRoot(): Promise<BusyboxRoot> {
+  const folder = await mkdtemp(join(tmpdir(), "vmbuild-root-"));
+  await makeBusyboxRoot(folder, "secret");
+  return {
+    folder,
+    async put(path, content, mode = 0o600) {
+      const to = join(folder, path);
+      await mkdir(dirname(to), { recursive: true });
+      await rm(to, { force: true });
+      await writeFile(to, content);
+      await chmod(to, mode);
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
 }

@@ -196,3 +196,14 @@ export async function processesOf(folder: string): Promise<string[]> {
 export async function eventually(what: () => Promise<boolean>, every = 100): Promise<void> {
   while (!(await what())) await new Promise((resolve) => setTimeout(resolve, every));
 }
+
+/** Builds a template with an output folder of its own, as each template of a sandbox needs one. */
+export function buildInto(
+  sandbox: Sandbox,
+  folder: string,
+  template: string,
+  ...args: string[]
+): Promise<Ended> {
+  const output = ["--output", join(sandbox.folder, folder)];
+  return sandbox.start("run", template, ...output, "--log-format", "plain", ...args).ended;
+}

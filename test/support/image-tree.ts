@@ -3,16 +3,7 @@ import { createHash } from "node:crypto";
 import { lstat, mkdir, readFile, readdir, readlink, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { z } from "zod";
-
-const tableSchema = z.object({
-  partitiontable: z.object({
-    partitions: z.array(z.object({ start: z.number(), size: z.number() })),
-  }),
-});
-
-/** Bytes of a sector. */
-const SECTOR = 512;
+import { rootFileSystem } from "./initramfs.js";
 
 async function describe(path: string): Promise<string> {
   const status = await lstat(path);
@@ -43,10 +34,7 @@ export async function listImage(image: string, folder: string): Promise<Map<stri
   const tree = join(folder, "listed");
   try {
     await execa("qemu-img", ["convert", "-O", "raw", image, raw]);
-    const { stdout } = await execa("/usr/sbin/sfdisk", ["--json", raw]);
-    const { partitions } = tableSchema.parse(JSON.parse(stdout)).partitiontable;
-    const [root] = partitions.toSorted((one, other) => other.size - one.size);
-    const at = `${raw}?offset=${(root?.start ?? 0) * SECTOR}`;
+    const at = await rootFileSystem(raw);
     await mkdir(tree);
     await execa("/usr/sbin/debugfs", ["-R", `rdump / ${tree}`, at]);
     return await describeTree(tree);

@@ -48,6 +48,9 @@ export async function writeInitramfs(path: string, init: string): Promise<void> 
   await writeFile(path, archive);
 }
 
+/** Bytes of a sector in a partition table. */
+export const SECTOR = 512;
+
 /** Start of the root partition in a partition table that `sfdisk --json` prints. */
 interface PartitionTable {
   readonly partitiontable: {
@@ -55,13 +58,18 @@ interface PartitionTable {
   };
 }
 
-/** Returns the place of the root partition of a raw disk image, in sectors of 512 bytes. */
+/** Returns the place of the largest partition of a raw disk image, in sectors. */
 export async function rootPartition(image: string): Promise<{ start: number; size: number }> {
   const { stdout: table } = await execa("/usr/sbin/sfdisk", ["--json", image]);
   const { partitions } = (JSON.parse(table) as PartitionTable).partitiontable;
   const [root] = partitions.toSorted((one, other) => other.size - one.size);
   if (!root) throw new Error(`${image} has no partitions`);
   return root;
+}
+
+/** Returns the name of the root file system of a raw disk image for programs of e2fsprogs. */
+export async function rootFileSystem(image: string): Promise<string> {
+  return `${image}?offset=${(await rootPartition(image)).start * SECTOR}`;
 }
 
 /**
@@ -74,7 +82,7 @@ export async function extractBoot(
 ): Promise<{ readonly kernel: string; readonly initrd: string }> {
   const raw = join(folder, "base.raw");
   await execa("qemu-img", ["convert", "-O", "raw", base, raw]);
-  const image = `${raw}?offset=${(await rootPartition(raw)).start * 512}`;
+  const image = await rootFileSystem(raw);
   const debugfs = (command: string) => execa("/usr/sbin/debugfs", ["-R", command, image]);
   const { stdout: names } = await debugfs("ls -p /boot");
   const extract = async (prefix: string): Promise<string> => {

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promis
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { execa } from "execa";
-import { cpioArchive, extractBoot, rootPartition } from "./initramfs.js";
+import { SECTOR, cpioArchive, extractBoot, rootFileSystem, rootPartition } from "./initramfs.js";
 
 const STAND_IN = join(import.meta.dirname, "../standins/installer");
 
@@ -30,15 +30,14 @@ async function appendInstaller(initrd: string): Promise<void> {
  */
 async function shrink(image: string): Promise<void> {
   const { start } = await rootPartition(image);
-  const offset = start * 512;
-  const system = `${image}?offset=${offset}`;
+  const system = await rootFileSystem(image);
   // It reports by its exit code that it has changed something.
   await execa("/usr/sbin/e2fsck", ["-fy", system], { reject: false });
   await execa("/usr/sbin/resize2fs", ["-M", system]);
   const { stdout: facts } = await execa("/usr/sbin/dumpe2fs", ["-h", system]);
   const field = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(facts)?.[1]);
-  await truncate(image, offset + field("Block count") * field("Block size"));
+  await truncate(image, start * SECTOR + field("Block count") * field("Block size"));
 }
 
 /**

@@ -1,30 +1,26 @@
 /** The seal's shell scripts in root file systems of busybox, without bash, systemd and getent. */
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sealScript } from "../../../src/guest/seal.js";
 import { CHECK_HOST_KEYS, hostKeyWarnings } from "../../../src/guest/seal/host-keys.js";
 import { foundPlaces } from "../../../src/guest/seal/search.js";
 import { makeBuildKeys } from "../../../src/seed/keys.js";
-import { makeBusyboxRoot, runInRoot } from "../../support/busybox-guest.js";
+import { createBusyboxRoot, runInRoot } from "../../support/busybox-guest.js";
+import type { BusyboxRoot } from "../../support/busybox-guest.js";
 
 const keys = makeBuildKeys();
 const other = makeBuildKeys();
 
+let created: BusyboxRoot;
 let root: string;
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "vmbuild-root-"));
-  await makeBusyboxRoot(root, "secret");
+  created = await createBusyboxRoot();
+  root = created.folder;
 });
-afterEach(() => rm(root, { recursive: true }));
+afterEach(() => created[Symbol.asyncDispose]());
 
-async function put(path: string, content: string, mode = 0o600): Promise<void> {
-  const to = join(root, path);
-  await mkdir(dirname(to), { recursive: true });
-  await writeFile(to, content);
-  await chmod(to, mode);
-}
+const put: BusyboxRoot["put"] = (...file) => created.put(...file);
 
 const read = (path: string) => readFile(join(root, path), "utf8");
 const exists = async (path: string): Promise<boolean> =>

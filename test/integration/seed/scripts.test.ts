@@ -1,7 +1,6 @@
 /** Shell scripts of the seeds in root file systems of busybox. */
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
@@ -13,22 +12,18 @@ import { makeBuildKeys, publicBlob } from "../../../src/seed/keys.js";
 import { SEAL_WARNING } from "../../../src/seed/kind.js";
 import { seedOf } from "../../../src/seed/registry.js";
 import type { SeedSettings } from "../../../src/seed/registry.js";
-import { makeBusyboxRoot, runInRoot } from "../../support/busybox-guest.js";
+import { createBusyboxRoot, runInRoot } from "../../support/busybox-guest.js";
+import type { BusyboxRoot } from "../../support/busybox-guest.js";
 
+let created: BusyboxRoot;
 let root: string;
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "vmbuild-root-"));
-  await makeBusyboxRoot(root, "secret");
+  created = await createBusyboxRoot();
+  root = created.folder;
 });
-afterEach(() => rm(root, { recursive: true }));
+afterEach(() => created[Symbol.asyncDispose]());
 
-async function put(path: string, content: string, mode = 0o600): Promise<void> {
-  const to = join(root, path);
-  await mkdir(dirname(to), { recursive: true });
-  await rm(to, { force: true });
-  await writeFile(to, content);
-  await chmod(to, mode);
-}
+const put: BusyboxRoot["put"] = (...file) => created.put(...file);
 
 const own = makeBuildKeys();
 const generated = makeBuildKeys().host;
