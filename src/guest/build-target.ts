@@ -3,6 +3,12 @@ import { publicBlob } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { SshTarget } from "./connection.js";
 import { buildHostKey } from "./host-key.js";
+import type { LoginKey } from "./login.js";
+
+/** Returns the build's client key for a login. */
+export function buildKey(keys: BuildKeys): LoginKey {
+  return { name: "the build's key", private: keys.client.private };
+}
 
 /**
  * Returns the target of a connection with the build's own keys.
@@ -11,7 +17,7 @@ import { buildHostKey } from "./host-key.js";
 export function buildTarget(port: number, user: string, keys: BuildKeys): SshTarget {
   return {
     port,
-    login: { user, privateKeys: [keys.client.private] },
+    login: { user, keys: [buildKey(keys)] },
     hostKey: buildHostKey(publicBlob(keys.host)),
   };
 }

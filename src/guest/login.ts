@@ -1,11 +1,19 @@
 /** Describes how the build logs in to a guest, and offers its credentials to the SSH server. */
 import type { AnyAuthMethod, KeyboardInteractiveCallback, Prompt } from "ssh2";
 
+/** Private key of a login. */
+export interface LoginKey {
+  /** Name in messages: `the build's key`. */
+  readonly name: string;
+  /** In OpenSSH's format. */
+  readonly private: string;
+}
+
 /** User and credentials of a login. */
 export interface Login {
   readonly user: string;
-  /** Private keys in OpenSSH's format, in the order in which they are offered. */
-  readonly privateKeys: readonly string[];
+  /** In the order in which they are offered. */
+  readonly keys: readonly LoginKey[];
   /** Offered after the keys: as a password, then for keyboard-interactive prompts. */
   readonly password?: string | undefined;
 }
@@ -51,21 +59,21 @@ function promptHandler(password: string, report: ReportPrompt) {
  * @param report called with the reason when the guest asks something other than the password.
  */
 export function authMethods(login: Login, report: ReportPrompt): AnyAuthMethod[] {
-  const { user: username, privateKeys, password } = login;
-  const keys = privateKeys.map((key): AnyAuthMethod => ({ type: "publickey", username, key }));
-  if (password === undefined) return keys;
+  const { user: username, keys, password } = login;
+  const byKey = keys.map((key): AnyAuthMethod => ({
+    ...{ type: "publickey", username, key: key.private },
+  }));
+  if (password === undefined) return byKey;
   return [
-    ...keys,
+    ...byKey,
     { type: "password", username, password },
     { type: "keyboard-interactive", username, prompt: promptHandler(password, report) },
   ];
 }
 
-/** Names the credentials of a login in a message: `the build's key or the password`. */
-export function describeLogin({ privateKeys, password }: Login): string {
-  const names = ["the build's key"];
-  if (privateKeys.length > 1) names.push("the key of ssh.privateKey");
+/** Names the credentials of a login in a message: `the build's key and the password`. */
+export function describeLogin({ keys, password }: Login): string {
+  const names = keys.map(({ name }) => name);
   if (password !== undefined) names.push("the password");
-  if (names.length === 1) return names.join("");
-  return `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
+  return new Intl.ListFormat("en", { type: "conjunction" }).format(names);
 }

@@ -5,7 +5,7 @@ import { VmbuildError } from "../errors.js";
 import { GUEST_MAC } from "../machine/argv.js";
 import { credentialsSeed, takesCredentials } from "../seed/credentials.js";
 import type { Seed } from "../seed/kind.js";
-import { isSeedUnset, seedOf, seedProblems } from "../seed/registry.js";
+import { hasSeedContent, isSeedUnset, seedOf, seedProblems } from "../seed/registry.js";
 import type { Template } from "../template/load.js";
 import { baseLetsIn, hasOwnCredentials } from "./login.js";
 
@@ -39,15 +39,28 @@ export function planSeed(template: Template, { system, key }: SeededBase): Seed 
 }
 
 /**
+ * Returns whether the base is published as it is: nothing of the template would change it, and
+ * without the seal nothing of the build is in it.
+ */
+export function needsNoMachine(
+  { steps, seal, seed }: Template,
+  { isComplete }: Pick<FoundImage, "isComplete">,
+): boolean {
+  return isComplete === true && steps.length === 0 && !seal && !hasSeedContent(seed);
+}
+
+/**
  * Checks that the build can log in to a base that has been created or found.
  * @throws {VmbuildError} TEMPLATE_INVALID where neither the seed nor the base lets it in.
  */
-export function requireWayIn({ seed, ssh, describeProblem }: Template, base: SeededBase): void {
+export function requireWayIn(template: Template, base: SeededBase): void {
+  if (needsNoMachine(template, base)) return;
+  const { seed, ssh, describeProblem } = template;
   const context = { user: ssh.user, baseLetsIn: baseLetsIn(ssh, base.key) };
   const lines = seedProblems(seed, context).map(({ key, message }) =>
     describeProblem({ path: ["seed", ...key], message }),
   );
-  if (base.isComplete === true || lines.length === 0) return;
+  if (lines.length === 0) return;
   throw new VmbuildError("TEMPLATE_INVALID", "Nothing lets the build into the base", {
     lines,
     hint: "Give the installer the build's key with ${ssh.publicKey}.",

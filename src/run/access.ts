@@ -2,18 +2,18 @@
 import { RESCUE_SSH_PORT } from "../guest/rescue-sshd.js";
 import { lostFeatures } from "../guest/capabilities.js";
 import type { Capabilities } from "../guest/capabilities.js";
-import { buildTarget } from "../guest/build-target.js";
+import { buildKey, buildTarget } from "../guest/build-target.js";
 import type { SshTarget } from "../guest/connection.js";
 import { LearnedHostKey, buildHostKey, givenHostKey } from "../guest/host-key.js";
 import type { HostKeyVerifier } from "../guest/host-key.js";
-import type { Login } from "../guest/login.js";
+import type { Login, LoginKey } from "../guest/login.js";
 import type { Emit } from "../events/types.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { baseLetsIn } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
 import type { Seed } from "../seed/kind.js";
 import { publicBlob } from "../seed/keys.js";
-import type { BuildKeys } from "../seed/keys.js";
+import type { BuildKeys, KeyPair } from "../seed/keys.js";
 
 /** Emits a note for each feature that works differently, or not at all, in a guest. */
 export function noteLostFeatures(capabilities: Capabilities, emit: Emit): void {
@@ -34,15 +34,24 @@ export interface SshAccess {
   readonly signal: AbortSignal;
 }
 
+/** Returns the keys with which a base lets the build in by itself. */
+export function keysOfBase(
+  { privateKey }: Partial<LoginPlan>,
+  base: KeyPair | undefined,
+): LoginKey[] {
+  return [
+    { name: "the key of the installed base", private: base?.private },
+    { name: "the key of ssh.privateKey", private: privateKey },
+  ].filter((key): key is LoginKey => key.private !== undefined);
+}
+
 /** Returns the login with the build's key, that of an installed base, and the template's credentials. */
 export function loginOf(
   plan: Pick<LoginPlan, "user"> & Partial<LoginPlan>,
   keys: BuildKeys,
 ): Login {
-  const { user, privateKey, password } = plan;
-  const base = keys.base === undefined ? [] : [keys.base.private];
-  const own = privateKey === undefined ? [] : [privateKey];
-  return { user, privateKeys: [keys.client.private, ...base, ...own], password };
+  const { user, password } = plan;
+  return { user, keys: [buildKey(keys), ...keysOfBase(plan, keys.base)], password };
 }
 
 /**

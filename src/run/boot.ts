@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
+import { buildKey } from "../guest/build-target.js";
 import type { Capabilities } from "../guest/capabilities.js";
 import type { Privilege } from "../guest/launcher.js";
 import { findPrivilege } from "../guest/privilege.js";
@@ -254,7 +255,7 @@ const TRY_KEY_MS = 60_000;
 /** Adds the build's key to a guest that was entered with the template's credentials. */
 function addBuildKey(access: SshAccess, guest: Guest): Promise<void> {
   const { keys, login, emit, signal } = access;
-  const withKey = { ...login, privateKeys: [keys.client.private], password: undefined };
+  const withKey = { ...login, keys: [buildKey(keys)], password: undefined };
   const tryKey = async (): Promise<void> => {
     const target = { ...guestServer(access), login: withKey };
     (await connectOnce(target, TRY_KEY_MS, signal)).close();

@@ -21,7 +21,7 @@ import type { LoginPlan } from "../requirements/login.js";
 import { planMachine } from "../requirements/plan.js";
 import type { KeyPair } from "../seed/keys.js";
 import { referencesOf } from "../template/references.js";
-import { ownHostKey } from "./access.js";
+import { keysOfBase, ownHostKey } from "./access.js";
 import type { RunContext } from "./context.js";
 
 /**
@@ -136,8 +136,7 @@ export function installerContext(
     async prepare(key: KeyPair | undefined) {
       if (control === undefined) throw notInstalledError();
       const { accelerator, uefi } = await host();
-      const privateKeys = [key?.private, plan.privateKey].filter((text) => text !== undefined);
-      const login = { user: plan.user, privateKeys, password: plan.password };
+      const login = { user: plan.user, keys: keysOfBase(plan, key), password: plan.password };
       const installer: InstallerMachine = {
         shape: completeShape(machine, accelerator),
         console: workspace.run.console,

@@ -118,7 +118,7 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
     home,
     etc,
     async connect(credentials) {
-      const login = { user: USER, privateKeys: [], ...credentials };
+      const login = { user: USER, keys: [], ...credentials };
       const connection = await connectOnce({ port, login, hostKey }, 10_000, signal);
       connections.push(connection);
       return connection;

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
+import { buildKey } from "../../../src/guest/build-target.js";
 import type { Connection } from "../../../src/guest/connection.js";
 import { grantLogin } from "../../../src/guest/grant-login.js";
 import { Guest } from "../../../src/guest/guest.js";
@@ -86,13 +87,13 @@ describe.runIf(canStartAccounts)("a user", () => {
       await using account = await startAccount({ server, files: NOPASSWD });
       const keys = makeBuildKeys();
       const guest = guestOn(await account.connect(byPassword), "sudo");
-      const privateKeys = [keys.client.private];
+      const withKey = { keys: [buildKey(keys)] };
       const events: EventBody[] = [];
       await grantLogin({
         guest,
-        login: { user: USER, privateKeys, ...byPassword },
+        login: { user: USER, ...withKey, ...byPassword },
         publicKey: keys.client.public,
-        tryKey: async () => (await account.connect({ privateKeys })).close(),
+        tryKey: async () => (await account.connect(withKey)).close(),
         emit: (event) => events.push(event),
         signal,
       });

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import ssh2 from "ssh2";
 import type { AuthContext, Prompt } from "ssh2";
+import { buildKey } from "../../../src/guest/build-target.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { connectOnce } from "../../../src/guest/connection.js";
 import { LearnedHostKey, buildHostKey, givenHostKey } from "../../../src/guest/host-key.js";
@@ -46,12 +47,17 @@ async function serve(authenticate: Authenticate, hostKey = keys.host.private): P
   return (server.address() as AddressInfo).port;
 }
 
+const WITH_BASE = [
+  buildKey(keys),
+  { name: "the key of the installed base", private: base.client.private },
+];
+
 function connect(
   port: number,
   login: Partial<Login> = {},
   hostKey: HostKeyVerifier = buildHostKey(HOST_KEY),
 ) {
-  const whole = { user: "root", privateKeys: [keys.client.private], ...login };
+  const whole = { user: "root", keys: [buildKey(keys)], ...login };
   return connectOnce({ port, login: whole, hostKey }, 10_000, signal);
 }
 
@@ -64,8 +70,7 @@ describe("a login", () => {
       if (context.method === "password" && context.password === PASSWORD) context.accept();
       else context.reject();
     });
-    const privateKeys = [keys.client.private, base.client.private];
-    (await connect(port, { privateKeys, password: PASSWORD })).close();
+    (await connect(port, { keys: WITH_BASE, password: PASSWORD })).close();
     expect(tried).toEqual(["publickey", "publickey", "password"]);
   });
 
@@ -74,8 +79,7 @@ describe("a login", () => {
       if (offered(context) === publicBlob(base.client)) context.accept();
       else context.reject();
     });
-    const privateKeys = [keys.client.private, base.client.private];
-    (await connect(port, { privateKeys, password: PASSWORD })).close();
+    (await connect(port, { keys: WITH_BASE, password: PASSWORD })).close();
     expect(tried).not.toContain("password");
   });
 

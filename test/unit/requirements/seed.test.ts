@@ -1,7 +1,8 @@
 /** Choice of the seed from a template and from what is known about its base. */
 import { describe, expect, it } from "vitest";
 import { systemOf } from "../../../src/base/cached-bootstrap.js";
-import { planSeed } from "../../../src/requirements/seed.js";
+import { planSeed, requireWayIn } from "../../../src/requirements/seed.js";
+import { makeBuildKeys } from "../../../src/seed/keys.js";
 import { load, templateText } from "../template/support.js";
 
 const CREDENTIALS = /^systemd credentials \(systemd (252|257)\), without cloud-init$/;
@@ -59,6 +60,31 @@ describe("planSeed", () => {
   ])("has the sealed sudo rules with %s", async (_, seed, ssh, rules) => {
     const template = await load(templateText({ seed, ssh }));
     expect(planSeed(template, {}).sudoRules).toEqual(rules);
+  });
+});
+
+describe("requireWayIn", () => {
+  const installed = { base: { install: { iso: { path: "x.iso" } } }, seed: { kind: "none" } };
+  const key = makeBuildKeys().client;
+
+  it("refuses an installed base that nothing lets the build into", async () => {
+    const template = await load(templateText(installed));
+    expect(() => requireWayIn(template, { isComplete: true })).toThrow(
+      expect.objectContaining({
+        code: "TEMPLATE_INVALID",
+        hint: expect.stringContaining("${ssh.publicKey}") as string,
+      }),
+    );
+  });
+
+  it.each([
+    ["a key of the base", {}, { key }],
+    ["a password", { ssh: { password: "secret" } }, {}],
+    ["the kind cloud-init", { seed: { kind: "cloud-init" } }, {}],
+    ["neither steps nor seal", { steps: [], seal: false }, {}],
+  ])("accepts an installed base with %s", async (_, more, base) => {
+    const template = await load(templateText({ ...installed, ...more }));
+    expect(() => requireWayIn(template, { isComplete: true, ...base })).not.toThrow();
   });
 });
 
