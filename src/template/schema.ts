@@ -9,6 +9,7 @@ import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { diskSize, durationOr, identifier, limitSize, memorySize, sizeOr } from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
+import { reservedArguments } from "../machine/reserved-arguments.js";
 import { seedProblems, seedSchema } from "../seed/registry.js";
 import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
@@ -80,8 +81,15 @@ const machineSchema = z
       .describe("user: NAT through the host; isolated: no connections out of the guest"),
     arguments: z
       .array(z.string())
+      .superRefine((args, { addIssue }) => {
+        for (const { index, message } of reservedArguments(args)) {
+          addIssue({ code: "custom", path: [index], message });
+        }
+      })
       .default([])
-      .describe("arguments that are appended to QEMU's argument list; none are removed for them"),
+      .describe(
+        "arguments that are appended to QEMU's argument list; those that would override other fields or vmbuild's own arguments are refused",
+      ),
     binary: z
       .string()
       .default("qemu-system-x86_64")
