@@ -30,8 +30,8 @@ const recordSchema = z.object({
 
 /** Returns the part of a machine that the installed system depends on. */
 function identityOf(machine: MachinePlan, disk: number): Readonly<Record<string, unknown>> {
-  const { binary, machineType, firmware, network, cpuModel, extraArguments } = machine;
-  return { binary, machineType, firmware, network, cpuModel, extraArguments, disk };
+  const { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments } = machine;
+  return { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments, disk };
 }
 
 /**

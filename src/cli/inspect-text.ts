@@ -37,7 +37,7 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
   return alignRows([
     ["cpus", `${machine.cpus} (${machine.cpuModel})`],
     ["memory", formatBytes(machine.memory)],
-    ["disk", formatBytes(machine.disk)],
+    ["disk", `${formatBytes(machine.disk)} (${machine.diskBus})`],
     ["accelerator", how],
     ...(problem === undefined ? [] : [["", cleanText(problem)]]),
     ["firmware", machine.firmware],

@@ -1,4 +1,5 @@
 /** Builds QEMU's argument list as a pure function of the machine's shape and files. */
+import { SCSI_CONTROLLER, diskBus } from "./disk-bus.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 
 /** Id of the slot for disks that are plugged in while the guest runs. */
@@ -40,7 +41,7 @@ const readOnlyNode = (name: string, filename: string): string[] =>
     file: { driver: "file", filename, "read-only": true },
   });
 
-function disks(files: MachineFiles): string[] {
+function disks(shape: MachineShape, files: MachineFiles): string[] {
   // Flushes are ignored: the disk of a build need not survive a crash of the host, and package
   // managers sync so often that flushing would cost minutes. The image is synced when it is
   // converted.
@@ -56,7 +57,7 @@ function disks(files: MachineFiles): string[] {
     ...readOnlyNode(`ro${index}`, filename),
     ...["-device", `virtio-blk-pci,drive=ro${index}`],
   ]);
-  return [...main, "-device", "virtio-blk-pci,drive=disk,bootindex=1", ...readOnly];
+  return [...main, ...diskBus(shape.diskBus).arguments("drive=disk,bootindex=1"), ...readOnly];
 }
 
 /**
@@ -66,8 +67,9 @@ function disks(files: MachineFiles): string[] {
 function cds(shape: MachineShape, { cds: filenames = [], cdBus }: MachineFiles): string[] {
   if (filenames.length === 0) return [];
   const isQ35 = shape.machineType.includes("q35");
-  const device = (index: number): string => {
+  const device = (place: number): string => {
     if (cdBus !== "sata") return "scsi-cd,bus=scsi.0";
+    const index = shape.diskBus === "sata" ? place + 1 : place;
     // q35 has six SATA ports; pc has two IDE channels for two drives each.
     if (isQ35) return `ide-cd,bus=ide.${index}`;
     return `ide-cd,bus=ide.${Math.floor(index / 2)},unit=${index % 2}`;
@@ -77,7 +79,8 @@ function cds(shape: MachineShape, { cds: filenames = [], cdBus }: MachineFiles):
     ...readOnlyNode(`cd${index}`, filename),
     ...["-device", `${device(index)},drive=cd${index},bootindex=${index + 2}`],
   ]);
-  const controller = cdBus === "sata" ? [] : ["-device", "virtio-scsi-pci,id=scsi"];
+  const hasController = cdBus === "sata" || shape.diskBus === "scsi";
+  const controller = hasController ? [] : SCSI_CONTROLLER;
   return [...controller, ...drives];
 }
 
@@ -175,7 +178,7 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
     ...["-chardev", `file,id=console,path=${escapeCommas(files.console)}`],
     ...["-serial", "chardev:console"],
     ...firmware(files),
-    ...disks(files),
+    ...disks(shape, files),
     ...cds(shape, files),
     ...floppy(shape, files),
     ...handed(files),

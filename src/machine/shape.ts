@@ -1,5 +1,6 @@
 /** Description of a machine: its shape, and the files and ports of one start of it. */
 import { z } from "zod";
+import { DISK_BUSES } from "./disk-bus.js";
 
 /** How the guest's instructions are executed. */
 export type Accelerator = "kvm" | "tcg";
@@ -22,6 +23,8 @@ export const machineShapeSchema = z
     /** QEMU's machine type, such as `q35` or `pc`. */
     machineType: z.string(),
     firmware: z.enum(["bios", "uefi"]),
+    /** Bus of the disk. Records of earlier versions have none. */
+    diskBus: z.enum(DISK_BUSES).default("virtio"),
     /** `isolated` cuts the guest off from everything but the build. */
     network: z.enum(["user", "isolated"]),
     /** Appended to QEMU's argument list as they are. */

@@ -40,6 +40,7 @@ export function planMachine(template: Template): MachinePlan {
     cpuModel: machine.cpu,
     machineType: machine.type,
     firmware: machine.firmware,
+    diskBus: machine.diskBus,
     network: machine.network,
     extraArguments: machine.arguments,
   };

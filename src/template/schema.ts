@@ -9,6 +9,7 @@ import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { diskSize, durationOr, identifier, limitSize, memorySize, sizeOr } from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
+import { DISK_BUSES } from "../machine/disk-bus.js";
 import { reservedArguments } from "../machine/reserved-arguments.js";
 import { seedProblems, seedSchema } from "../seed/registry.js";
 import { stepSchema } from "../steps/schema.js";
@@ -65,6 +66,12 @@ const machineSchema = z
     disk: sizeOr(diskSize, DEFAULTS.disk).describe(
       "virtual size of the disk; at least the virtual size of the base",
     ),
+    diskBus: z
+      .enum(DISK_BUSES)
+      .default("virtio")
+      .describe(
+        "bus of the disk: virtio, scsi (virtio-scsi), sata (IDE with the machine type pc), or nvme (without checkpoints)",
+      ),
     accelerator: z
       .enum(ACCELERATOR_CHOICES)
       .default("kvm")

@@ -41,6 +41,7 @@ export async function bootImage(image: string, folder: string): Promise<BootedIm
       accelerator: "tcg",
       cpuModel: "max",
       machineType: "q35",
+      diskBus: "virtio",
       firmware: "bios",
       network: "user",
       extraArguments: [],

@@ -29,6 +29,7 @@ export async function startSmallMachine(
       accelerator: "tcg",
       cpuModel: "qemu64",
       machineType: "q35",
+      diskBus: "virtio",
       firmware: "bios",
       network: "user",
       extraArguments: [],

@@ -10,6 +10,7 @@ export const noInstaller: InstallerContext = {
     memory: 2 ** 30,
     cpuModel: undefined,
     machineType: "q35",
+    diskBus: "virtio",
     firmware: "bios",
     network: "user",
     extraArguments: [],

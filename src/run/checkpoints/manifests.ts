@@ -98,6 +98,7 @@ export async function rootManifest(
     "machine.disk": `${template.machine.disk / 2 ** 20} MiB`,
     "machine.type": shape.machineType,
     "machine.firmware": shape.firmware,
+    "machine.diskBus": shape.diskBus,
     "machine.network": shape.network,
     "machine.arguments": JSON.stringify(shape.extraArguments),
     "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, prepared, template.ssh.port)))}`,

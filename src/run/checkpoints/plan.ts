@@ -8,6 +8,7 @@ import type { RetentionLimits } from "../../checkpoints/retention.js";
 import { CheckpointStore, StoredTexts } from "../../checkpoints/store.js";
 import { copyTree } from "../../host/copy.js";
 import { makePrivateFolder, statIfThere } from "../../host/files.js";
+import { diskBus } from "../../machine/disk-bus.js";
 import type { Template } from "../../template/load.js";
 import type { BuildOptions, RunContext, ContextWith } from "../context.js";
 import type { Prepared } from "../prepare.js";
@@ -49,10 +50,18 @@ function argumentsNameFiles({ machine }: Template): boolean {
   return machine.arguments.some((argument) => names.test(argument));
 }
 
+/** Returns why a template's machine cannot be saved; undefined where it can. */
+function preventsCheckpoints(template: Template): string | undefined {
+  if (argumentsNameFiles(template)) {
+    return "machine.arguments name files, which a checkpoint does not include";
+  }
+  return diskBus(template.machine.diskBus).unsavable;
+}
+
 function limitsOf(context: ContextWith<"template" | "options">): RetentionLimits | undefined {
   const { checkpoints } = context.template;
   if (context.options.checkpoints === false || checkpoints === false) return undefined;
-  if (argumentsNameFiles(context.template)) return undefined;
+  if (preventsCheckpoints(context.template) !== undefined) return undefined;
   if (checkpoints === true) return DEFAULT_LIMITS;
   return { count: checkpoints.keep, size: checkpoints.size };
 }
@@ -195,10 +204,9 @@ export function announcePlan(
   plan: RunPlan,
 ): void {
   const { decision, alteration } = plan;
-  if (argumentsNameFiles(template)) {
-    const message =
-      "Checkpoints are disabled: machine.arguments name files, which a checkpoint does not include";
-    emit({ type: "note", message });
+  const reason = preventsCheckpoints(template);
+  if (reason !== undefined) {
+    emit({ type: "note", message: `Checkpoints are disabled: ${reason}` });
   }
   if (alteration !== undefined)
     emit({ type: "note", message: `The image is rebuilt: ${alteration}` });

@@ -41,7 +41,12 @@ beforeEach(async () => {
   const { snapshots } = await imageInfo(paths.disk, signal);
   const shape = {
     ...{ name: "trust", binary: "qemu-system-x86_64", cpus: 1, memory: 2 ** 29 },
-    ...{ accelerator: "tcg" as const, cpuModel: "max", machineType: "q35" },
+    ...{
+      accelerator: "tcg" as const,
+      cpuModel: "max",
+      machineType: "q35",
+      diskBus: "virtio" as const,
+    },
     ...{ firmware: "bios" as const, network: "user" as const, extraArguments: [] },
   };
   records = {

@@ -91,6 +91,7 @@ async function launch(
       accelerator: "tcg",
       cpuModel: "max",
       machineType: "q35",
+      diskBus: "virtio",
       firmware: "bios",
       network: "user",
       extraArguments,

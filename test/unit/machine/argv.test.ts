@@ -14,6 +14,7 @@ const kvm: MachineShape = {
   accelerator: "kvm",
   cpuModel: defaultCpuModel("kvm"),
   machineType: "q35",
+  diskBus: "virtio",
   firmware: "bios",
   network: "user",
   extraArguments: [],
@@ -97,6 +98,36 @@ describe("qemuArguments", () => {
       "an installer's CD on the IDE of an older machine type",
       argumentsOf({ machineType: "pc" }, { cds: ["/b/a.iso", "/b/b.iso"], cdBus: "sata" }),
       ["-device", "ide-cd,bus=ide.0,unit=1,drive=cd1,bootindex=3"],
+    ],
+    [
+      "the disk on virtio-scsi",
+      argumentsOf({ diskBus: "scsi" }),
+      [
+        "-device",
+        "virtio-scsi-pci,id=scsi",
+        "-device",
+        "scsi-hd,bus=scsi.0,drive=disk,bootindex=1",
+      ],
+    ],
+    [
+      "CDs beside it on the same controller",
+      argumentsOf({ diskBus: "scsi" }, { cds: ["/b/context.iso"] }),
+      ["-device", "scsi-cd,bus=scsi.0,drive=cd0,bootindex=2"],
+    ],
+    [
+      "the disk on SATA",
+      argumentsOf({ diskBus: "sata" }),
+      ["-device", "ide-hd,bus=ide.0,drive=disk,bootindex=1"],
+    ],
+    [
+      "an installer's CD behind it",
+      argumentsOf({ diskBus: "sata" }, { cds: ["/b/a.iso"], cdBus: "sata" }),
+      ["-device", "ide-cd,bus=ide.1,drive=cd0,bootindex=2"],
+    ],
+    [
+      "the disk on NVMe",
+      argumentsOf({ diskBus: "nvme" }),
+      ["-device", "nvme,serial=vmbuild,drive=disk,bootindex=1"],
     ],
     [
       "a floppy and its controller",

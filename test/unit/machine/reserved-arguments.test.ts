@@ -71,7 +71,13 @@ it("knows the ids that are in vmbuild's own arguments", () => {
   const args = qemuArguments(
     {
       ...{ name: "x", binary: "qemu", cpus: 1, memory: 2 ** 30, accelerator: "tcg" },
-      ...{ cpuModel: "max", machineType: "q35", firmware: "bios", network: "user" },
+      ...{
+        cpuModel: "max",
+        machineType: "q35",
+        diskBus: "virtio",
+        firmware: "bios",
+        network: "user",
+      },
       extraArguments: [],
     },
     {

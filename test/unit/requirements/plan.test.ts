@@ -40,6 +40,7 @@ describe("planMachine", () => {
       memory: "2G",
       firmware: "uefi",
       network: "isolated",
+      diskBus: "scsi",
       type: "pc",
       binary: "/opt/qemu",
       arguments: ["-device", "virtio-rng-pci"],
@@ -54,6 +55,7 @@ describe("planMachine", () => {
       cpuModel: "host",
       machineType: "pc",
       firmware: "uefi",
+      diskBus: "scsi",
       network: "isolated",
       extraArguments: ["-device", "virtio-rng-pci"],
     });

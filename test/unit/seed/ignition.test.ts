@@ -104,7 +104,13 @@ describe("the seed", () => {
     const args = qemuArguments(
       {
         ...{ name: "t", binary: "q", cpus: 1, memory: 2 ** 30, accelerator: "tcg" },
-        ...{ cpuModel: "max", machineType: "q35", firmware: "bios", network: "user" },
+        ...{
+          cpuModel: "max",
+          machineType: "q35",
+          diskBus: "virtio",
+          firmware: "bios",
+          network: "user",
+        },
         extraArguments: [],
       },
       {
