@@ -102,8 +102,9 @@ describe("an installer", () => {
     await readPublished(join(folder, "plain"));
   });
 
-  it("is answered at the keyboard by the boot command", async () => {
-    const typed = installation(ANSWERS, {
+  it("is answered at the keyboard, and ends when the system it restarts into accepts SSH", async () => {
+    const typed = installation(`${ANSWERS}end=reboot\n`, {
+      end: "ssh",
       commandLine: "console=ttyS0 quiet panic=-1",
       bootCommand: [
         { waitForText: "Location of the answers:", timeout: "5m" },
@@ -116,6 +117,8 @@ describe("an installer", () => {
     const ended = await sandbox.build(template).ended;
     expect(ended.stderr).toContain("Typing the boot command");
     expect(ended.stderr).toMatch(/GET \/answers 200 \d+ bytes/);
+    // The first machine ends with the installer; the second one starts the installed disk.
+    expect(ended.stderr.match(/QEMU tcg, process/g)).toHaveLength(2);
     expect(ended.exitCode).toBe(0);
   });
 });
