@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
-const target = () => ({ name: "t", folder: out, filename: "t-0.0.0.qcow2" });
+const target = () => ({ name: "t", folder: out, filenames: ["t-0.0.0.qcow2"] });
 
 describe("claiming an output folder", () => {
   it("creates it, and removes it if it is still empty", async () => {

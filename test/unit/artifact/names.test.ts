@@ -24,13 +24,13 @@ describe("companionProblem", () => {
     ],
     ["é".repeat(121), "a name of 242 bytes is too long; the maximum is 240"],
   ])("refuses %j", (path, problem) => {
-    expect(companionProblem(path, IMAGE)).toBe(problem);
+    expect(companionProblem(path, [IMAGE])).toBe(problem);
   });
 
   it.each(["notes.txt", `${IMAGE}.txt`, "other.sha256", "sub/manifest.json", "..", ".", ".part"])(
     "accepts %j",
     (path) => {
-      expect(companionProblem(path, IMAGE)).toBeUndefined();
+      expect(companionProblem(path, [IMAGE])).toBeUndefined();
     },
   );
 });
