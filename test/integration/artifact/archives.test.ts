@@ -1,4 +1,5 @@
 /** Formats that describe a machine beside the disk, as other programs read them. */
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { compact } from "../../../src/artifact/compact.js";
 import type { EventBody } from "../../../src/events/types.js";
 import { DISK, progressOf, run, useFormatTest } from "../../support/formats.js";
+import { MIB } from "../../support/images.js";
 
 const test = useFormatTest();
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
@@ -53,6 +55,27 @@ describe("an OVA", () => {
     expect(text).toContain('vmw:key="firmware" vmw:value="efi"');
     expect(progressOf(events, "compact").at(-1)).toMatchObject({ done: 100, total: 100 });
     expect(progressOf(events, "archive").length).toBeGreaterThan(0);
+  });
+});
+
+describe("virt-v2v", () => {
+  it("reads the OVA's machine", async ({ skip }) => {
+    const isThere = spawnSync("virt-v2v", ["--version"]).status === 0;
+    skip(!isThere, "virt-v2v is not installed");
+    const chosen = test.options({ format: "ova" });
+    await compact(chosen);
+    const source = run("virt-v2v", "-i", "ova", chosen.destination, "--print-source");
+    const facts = source.split("\n").map((line) => line.trim());
+    expect(facts).toEqual(
+      expect.arrayContaining([
+        "source name: demo",
+        `memory: ${1536 * MIB} (bytes)`,
+        "nr vCPUs: 3",
+        "firmware: uefi",
+        "0 [sata]",
+        'Bridge "VM Network" [e1000]',
+      ]),
+    );
   });
 });
 

@@ -35,6 +35,12 @@ describe("companionProblem", () => {
   );
 });
 
+it("refuses the names of every image", () => {
+  const names = [IMAGE, "other.vmdk"];
+  expect(companionProblem("other.vmdk", names)).toBe('"other.vmdk" is reserved for the image');
+  expect(companionProblem("other.vmdk.md5", names)).toContain("md5 checksum file");
+});
+
 describe("filenameProblem", () => {
   it.each([
     [
