@@ -7,7 +7,7 @@ import { imageInfo } from "../machine/disk.js";
 import { metered } from "./archive.js";
 import { artifactError } from "./failures.js";
 import type { Conversion } from "./format.js";
-import { packStream } from "./packs.js";
+import { packNamed, packStream } from "./packs.js";
 import type { Pack } from "./packs.js";
 import { formatNamed } from "./registry.js";
 import type { Compression, ImageFormat } from "./registry.js";
@@ -86,7 +86,11 @@ async function convert(options: CompactOptions, scratch: string, most: number): 
   await mkdir(scratch);
   if (options.pack === undefined) return format.convert(conversion, most);
   const unpacked = join(scratch, "image");
-  await format.convert({ ...conversion, destination: unpacked }, most);
+  const { extension } = packNamed(options.pack);
+  const filename = conversion.filename.endsWith(extension)
+    ? conversion.filename.slice(0, -extension.length)
+    : conversion.filename;
+  await format.convert({ ...conversion, filename, destination: unpacked }, most);
   await packFile(unpacked, options.pack, conversion);
 }
 

@@ -2,6 +2,7 @@
 import { rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { VmbuildError } from "../errors.js";
+import { freeSpace } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
 import { Tail } from "../host/lines.js";
 import { describeExit, runProgram } from "../host/programs.js";
@@ -102,6 +103,12 @@ function recordableName(filename: string): string {
   return filename.replaceAll(/[^A-Za-z0-9+._-]/g, "_");
 }
 
+/**
+ * Free space in bytes below which a failed conversion has filled the disk. For a compressed VMDK,
+ * qemu-img 7.2 then reports "Invalid argument".
+ */
+const FULL_BELOW = 2 ** 20;
+
 async function runConvert(
   { name, most }: { readonly name: string; readonly most: number },
   args: readonly string[],
@@ -126,7 +133,8 @@ async function runConvert(
   if (result.exitCode === 0) return;
   const lines = tail.lines.filter((line) => line.trim() !== "");
   const folder = dirname(destination);
-  if (lines.some((line) => /No space left on device|Disk quota exceeded/.test(line))) {
+  const reported = lines.some((line) => /No space left on device|Disk quota exceeded/.test(line));
+  if (reported || (await freeSpace(destination)) < FULL_BELOW) {
     throw new VmbuildError(
       "ARTIFACT_SPACE",
       `The disk that holds ${folder} is full; the image takes at most ${formatBytes(most)}`,

@@ -5,7 +5,7 @@ import { ALGORITHMS } from "../artifact/digest.js";
 import { imageFilename } from "../artifact/names.js";
 import { PACKS } from "../artifact/packs.js";
 import { COMPRESSIONS, IMAGE_FORMATS, SUBFORMATS, formatNamed } from "../artifact/registry.js";
-import { formatSizes } from "../host/format.js";
+import { sizeText } from "../sizes.js";
 import type { JsonPath } from "./document.js";
 
 /** Format of an image where a template does not name one. */
@@ -142,8 +142,7 @@ export function diskLimitProblems(
   return [output, ...output.formats].flatMap(({ format }, index) => {
     const { largestDisk } = formatNamed(format);
     if (largestDisk === undefined || disk <= largestDisk) return [];
-    const [size, limit] = formatSizes(disk, largestDisk);
-    const message = `a ${format} image holds at most ${limit}; machine.disk is ${size}`;
+    const message = `a ${format} image holds a disk of at most ${sizeText(largestDisk)}; machine.disk is ${sizeText(disk)}`;
     const place = index === 0 ? ["output"] : ["output", "formats", index - 1];
     return [{ path: [...place, "format"], message }];
   });

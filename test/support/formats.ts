@@ -11,7 +11,7 @@ import { createOverlay } from "../../src/machine/disk.js";
 import { MIB } from "./images.js";
 
 /** Size of the disk: not a whole number of MiB, which Azure requires. */
-export const DISK = 24 * MIB + 512;
+export const DISK = 9 * MIB + 512;
 
 /** Runs a program and returns its output. */
 export const run = (file: string, ...args: string[]): string =>
@@ -39,10 +39,10 @@ export function useFormatTest(): FormatTest {
   beforeAll(async () => {
     shared = await mkdtemp(join(tmpdir(), "vmbuild-formats-source-"));
     const base = join(shared, "base.raw");
-    await writeFile(base, randomBytes(2 * MIB));
+    await writeFile(base, randomBytes(MIB));
     source = join(shared, "disk.qcow2");
     await createOverlay({ path: source, backing: base, backingFormat: "raw", size: DISK });
-    run("qemu-io", "-c", "write -P 7 8M 6M", "-c", "write -P 9 24M 512", source);
+    run("qemu-io", "-c", "write -P 7 3M 4M", "-c", "write -P 9 9M 512", source);
   });
   afterAll(() => rm(shared, { recursive: true }));
   beforeEach(async () => {

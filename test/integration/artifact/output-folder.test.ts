@@ -146,6 +146,10 @@ describe("vmbuild run", () => {
   it.each([
     [{ directory: ".", filename: "t.json" }, "HOME/t.json would overwrite the template itself"],
     [{ directory: ".", filename: "x.img" }, "HOME/x.img would overwrite its own base"],
+    [
+      { directory: ".", formats: [{ format: "raw", filename: "x.img" }] },
+      "HOME/x.img would overwrite its own base",
+    ],
     [{ directory: "link", filename: "x.img" }, "HOME/link/x.img would overwrite its own base"],
     [{ directory: ".", filename: "in" }, 'HOME/in would overwrite the input "i"'],
     [{ directory: "." }, 'HOME/files would overwrite a file that the step "s" reads'],

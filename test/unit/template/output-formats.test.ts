@@ -55,7 +55,7 @@ const ROWS: [why: string, more: Record<string, unknown>, ...lines: string[]][] =
   [
     "a disk that is too large for a format",
     { machine: { disk: "3T" }, ...formats({ format: "vmdk" }, { format: "vhd" }) },
-    "output.formats[1].format: a vhd image holds at most 2040 GiB; machine.disk is 3072 GiB",
+    "output.formats[1].format: a vhd image holds a disk of at most 2040G; machine.disk is 3T",
   ],
 ];
 
