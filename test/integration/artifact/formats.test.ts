@@ -4,7 +4,9 @@ import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compact } from "../../../src/artifact/compact.js";
+import { readImageFiles } from "../../../src/base/image-files.js";
 import type { EventBody } from "../../../src/events/types.js";
+import { createOverlay } from "../../../src/machine/disk.js";
 import { DISK, progressOf, run, useFormatTest } from "../../support/formats.js";
 import { MIB } from "../../support/images.js";
 
@@ -31,6 +33,23 @@ describe("a single disk image", () => {
     expect(info.format).toBe(driver);
     expect(info["format-specific"]?.data["create-type"]).toBe(createType);
     expect(await readdir(test.folder)).toEqual([".image.0123abcd.part"]);
+  });
+
+  it.each([
+    ["vmdk", "monolithicSparse"],
+    ["vmdk", "streamOptimized"],
+    ["vhdx", undefined],
+    ["vdi", undefined],
+  ] as const)("%s %s is what a machine's overlay can be based on", async (format, subformat) => {
+    const chosen = test.options({ format, subformat });
+    await compact(chosen);
+    const backing = chosen.destination;
+    const { signal } = chosen;
+    const info = await readImageFiles(backing, { mayUseOtherFiles: true, signal });
+    expect(info.format).toBe(format);
+    const path = join(test.folder, "overlay.qcow2");
+    await createOverlay({ path, backing, backingFormat: info.format });
+    test.requireSame(path, "qcow2");
   });
 
   it("vmdk records its final name", async () => {
