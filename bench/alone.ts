@@ -43,7 +43,7 @@ export function compactLikePacker(setup: Setup): Promise<Timing> {
 /** What vmbuild does in its phase `compact`. */
 export function compactLikeVmbuild(setup: Setup, compression: Compression): Promise<Timing> {
   const { base: source, signal } = setup;
-  const machine = { name: "bench", cpus: 1, memory: 2 ** 30, firmware: "bios" };
+  const machine = { name: "bench", version: "0", cpus: 1, memory: 2 ** 30, firmware: "bios" };
   const output = { format: "qcow2", compression, reproducible: false } as const;
   const options = { source, ...output, machine, signal };
   return convert(setup, (destination) =>

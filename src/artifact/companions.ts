@@ -12,14 +12,17 @@ import type { Staging } from "./publish.js";
  * Requires that no file created by steps uses a name of the artifact, or a name that a manifest
  * cannot contain.
  * @param folder the folder in which steps leave files for the output folder.
- * @param filename the name of the image.
+ * @param filenames the names of the images.
  * @throws {VmbuildError} ARTIFACT_NAMES, with a line for each name.
  */
-export async function requireCompanionNames(folder: string, filename: string): Promise<void> {
+export async function requireCompanionNames(
+  folder: string,
+  filenames: readonly string[],
+): Promise<void> {
   const entries = await readdir(folder, { encoding: "buffer" });
   const names = entries.map((name) => name.toString("utf8")).toSorted();
   const problems = [
-    ...names.flatMap((name) => companionProblem(name, filename) ?? []),
+    ...names.flatMap((name) => companionProblem(name, filenames) ?? []),
     ...entries
       .filter((name) => !isUtf8(name))
       .map((name) => `${JSON.stringify(name.toString("latin1"))} is not a valid UTF-8 file name`),

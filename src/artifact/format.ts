@@ -7,7 +7,10 @@ import type { ProgramName } from "../host/programs.js";
 
 /** Machine in which the image was built, for formats that describe a machine beside the disk. */
 export interface MachineFacts {
+  /** Name of the template. */
   readonly name: string;
+  /** Version of the template. */
+  readonly version: string;
   readonly cpus: number;
   /** Bytes. */
   readonly memory: number;
@@ -23,6 +26,15 @@ export interface Conversion<C extends string = string> {
    * files.
    */
   readonly destination: string;
+  /** Final name of the file, for formats that record it. */
+  readonly filename: string;
+  /**
+   * Empty folder on the file system of `destination`, for files that are needed meanwhile. The
+   * caller removes it.
+   */
+  readonly scratch: string;
+  /** One of the format's variants; its first one, or undefined where it has none. */
+  readonly subformat: string | undefined;
   /** One of the format's compressions. */
   readonly compression: C;
   /** Requires that two conversions of one disk give identical files. */
@@ -32,6 +44,12 @@ export interface Conversion<C extends string = string> {
   readonly signal: AbortSignal;
 }
 
+/** Settings of an image on which its size depends. */
+export type SizeSettings = Pick<Conversion, "compression" | "subformat">;
+
+/** Density of a file: `compressed` takes less space than the disk's allocated bytes. */
+export type Density = "compressed" | "plain";
+
 /** Format of finished images. `N` is its name, `C` the names of its compressions. */
 export interface OutputFormat<N extends string = string, C extends string = string> {
   /** Value of `output.format` in a template, and the format of the file in the manifest. */
@@ -40,19 +58,24 @@ export interface OutputFormat<N extends string = string, C extends string = stri
   readonly extension: string;
   /** Supported values of `output.compression`; the first is the default. */
   readonly compressions: readonly [C, ...C[]];
+  /** Supported values of `output.subformat`; the first is the default. Empty where there are none. */
+  readonly subformats: readonly string[];
   /** True when a machine can start from the file: for `boot`, `test`, and `base.appliance`. */
   readonly startable: boolean;
+  /** True when the file is a disk image, which can be compressed as a whole (`output.pack`). */
+  readonly packable: boolean;
+  /** Largest disk that the format can hold, in bytes; undefined where it has no practical limit. */
+  readonly largestDisk?: number;
   /** Programs of the host that a conversion runs. */
   readonly programs: readonly ProgramName[];
+  /** Returns the density of the file, and of the file that is needed in addition meanwhile. */
+  density(settings: SizeSettings): { readonly file: Density; readonly scratch?: Density };
+  /** Returns the size of the disk in the file, for a disk of that size. Bytes. */
+  readonly diskSize: (size: number) => number;
   /**
-   * Returns the largest size of the resulting file in bytes.
-   * @throws {VmbuildError} ARTIFACT_CONVERT when the source cannot be read.
-   */
-  measure(conversion: Conversion<C>): Promise<number>;
-  /**
-   * Writes the file and emits `progress` events of the task `compact`, in percent.
-   * @param most the result of `measure`, for messages.
-   * @throws {VmbuildError} ARTIFACT_SPACE, ARTIFACT_CONVERT.
+   * Writes the file and emits `progress` events of the task `compact`.
+   * @param most the largest size that the file can reach in bytes, for messages.
+   * @throws {VmbuildError} ARTIFACT_SPACE, ARTIFACT_CONVERT, ARTIFACT_DIGEST.
    */
   convert(conversion: Conversion<C>, most: number): Promise<void>;
 }

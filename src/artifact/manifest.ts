@@ -6,7 +6,8 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { ALGORITHMS } from "./digest.js";
-import { COMPRESSIONS } from "./registry.js";
+import { PACKS } from "./packs.js";
+import { COMPRESSIONS, isStartable } from "./registry.js";
 
 /** File name in the output folder. */
 export const MANIFEST_NAME = "manifest.json";
@@ -29,7 +30,9 @@ const file = z.object({
     .regex(/^(?!\.{1,2}$)[^/\0]+$/, "a name without folders")
     .describe("beside the manifest"),
   format: z.string().describe("format of the file, such as qcow2 or raw"),
+  subformat: z.string().optional().describe("variant of the format, such as streamOptimized"),
   compression: z.enum(COMPRESSIONS).optional(),
+  pack: z.enum(PACKS).optional().describe("program that compressed the whole file"),
   size: bytes,
   virtualSize: bytes.optional().describe("virtual size in bytes; disk images only"),
   checksums: z
@@ -93,6 +96,11 @@ export const manifestSchema = z.object({
 export type Manifest = z.infer<typeof manifestSchema>;
 /** File of an artifact in the manifest. */
 export type ManifestFile = z.infer<typeof file>;
+
+/** Returns the first image that a machine can start from; undefined when there is none. */
+export function startableFile({ files }: Pick<Manifest, "files">): ManifestFile | undefined {
+  return files.find(isStartable);
+}
 
 /**
  * Formats a manifest as validated JSON, with keys in the schema's order, indented by two spaces.

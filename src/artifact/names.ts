@@ -6,6 +6,8 @@ import { isTemporaryName } from "../host/files.js";
 import { checksumPath } from "./checksum-files.js";
 import { ALGORITHMS } from "./digest.js";
 import { MANIFEST_NAME } from "./manifest.js";
+import { packNamed } from "./packs.js";
+import type { Pack } from "./packs.js";
 import { formatNamed } from "./registry.js";
 import type { ImageFormat } from "./registry.js";
 
@@ -20,12 +22,18 @@ const MAX_CHECKSUM_ENDING_LENGTH = Math.max(...ALGORITHMS.map((name) => name.len
 export interface NamedImage {
   readonly name: string;
   readonly version: string;
-  readonly output: { readonly filename?: string | undefined; readonly format: ImageFormat };
+  readonly output: {
+    readonly filename?: string | undefined;
+    readonly format: ImageFormat;
+    readonly pack?: Pack | undefined;
+  };
 }
 
 /** Returns the image's file name: the template's own, or `NAME-VERSION.FORMAT`. */
 export function imageFilename({ name, version, output }: NamedImage): string {
-  return output.filename ?? `${name}-${version}${formatNamed(output.format).extension}`;
+  const { filename, format, pack } = output;
+  const packed = pack === undefined ? "" : packNamed(pack).extension;
+  return filename ?? `${name}-${version}${formatNamed(format).extension}${packed}`;
 }
 
 /**
@@ -45,14 +53,16 @@ export function sameName(one: string, other: string): boolean {
 }
 
 /** Returns the artifact's own names and their purposes, for every possible checksum. */
-function ownNames(filename: string): [string, string][] {
+function ownNames(filenames: readonly string[]): [string, string][] {
   return [
-    [filename, "the image"],
+    ...filenames.map((filename): [string, string] => [filename, "the image"]),
     [MANIFEST_NAME, "the manifest"],
-    ...ALGORITHMS.map((algorithm): [string, string] => [
-      checksumPath(filename, algorithm),
-      `the image's ${algorithm} checksum file`,
-    ]),
+    ...filenames.flatMap((filename) =>
+      ALGORITHMS.map((algorithm): [string, string] => [
+        checksumPath(filename, algorithm),
+        `the image's ${algorithm} checksum file`,
+      ]),
+    ),
   ];
 }
 
@@ -81,11 +91,12 @@ export function filenameProblem(filename: string): string | undefined {
  * Returns the problem of a file or folder that a step creates in the output folder; undefined when
  * it is valid.
  * @param path relative to the output folder. A path that leads out of it is not checked here.
+ * @param filenames the names of the images.
  */
-export function companionProblem(path: string, filename: string): string | undefined {
+export function companionProblem(path: string, filenames: readonly string[]): string | undefined {
   const name = entryOf(path);
   if (name === undefined) return undefined;
-  const own = ownNames(filename).find(([other]) => sameName(name, other));
+  const own = ownNames(filenames).find(([other]) => sameName(name, other));
   if (own === undefined) return nameProblem(name, MAX_NAME_LENGTH);
   const [taken, what] = own;
   const same = name === taken ? "" : " on file systems that ignore case";

@@ -91,9 +91,13 @@ async function findObstacle(folder: string): Promise<VmbuildError | undefined> {
   return undefined;
 }
 
-/** Creates a file with the longest name that will be needed, and removes it again. */
-async function tryToWrite({ folder, filename }: OutputTarget): Promise<void> {
-  const path = temporaryBeside(join(folder, checksumPath(filename, "sha512")));
+/** Creates files with the longest names that will be needed, and removes them again. */
+async function tryToWrite({ folder, filenames }: OutputTarget): Promise<void> {
+  for (const filename of filenames) await tryToWriteFile(folder, checksumPath(filename, "sha512"));
+}
+
+async function tryToWriteFile(folder: string, name: string): Promise<void> {
+  const path = temporaryBeside(join(folder, name));
   try {
     const handle = await open(path, "wx");
     try {
@@ -112,11 +116,11 @@ async function tryToWrite({ folder, filename }: OutputTarget): Promise<void> {
  * Requires that existing files can be replaced: in a folder with the sticky bit, only their owner
  * can.
  */
-async function requireReplaceable({ folder, filename }: OutputTarget): Promise<void> {
+async function requireReplaceable({ folder, filenames }: OutputTarget): Promise<void> {
   const user = process.geteuid?.() ?? 0;
   const { mode, uid } = await stat(folder);
   if (user === 0 || uid === user || (mode & 0o1000) === 0) return;
-  for (const name of [filename, MANIFEST_NAME]) {
+  for (const name of [...filenames, MANIFEST_NAME]) {
     const path = join(folder, name);
     const status = await lstat(path).catch(() => undefined); // There is no file to replace.
     if (status === undefined || status.uid === user) continue;

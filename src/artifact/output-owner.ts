@@ -15,8 +15,8 @@ export interface OutputTarget {
   readonly name: string;
   /** Absolute. */
   readonly folder: string;
-  /** File name of the image. */
-  readonly filename: string;
+  /** File names of the images. */
+  readonly filenames: readonly string[];
 }
 
 const HINT =
@@ -65,9 +65,11 @@ function otherOwnerError({ name, folder }: OutputTarget, owner: string): Vmbuild
  * @throws {VmbuildError} OUTPUT_TAKEN; OUTPUT_UNWRITABLE when it cannot be read.
  */
 export async function requireOwnFolder(target: OutputTarget): Promise<void> {
-  const { name, folder, filename } = target;
-  const sums = ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm));
-  for (const own of [MANIFEST_NAME, filename, ...sums]) {
+  const { name, folder, filenames } = target;
+  const sums = filenames.flatMap((filename) =>
+    ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm)),
+  );
+  for (const own of [MANIFEST_NAME, ...filenames, ...sums]) {
     const path = join(folder, own);
     if (!(await isFolder(folder, path))) continue;
     throw new VmbuildError(

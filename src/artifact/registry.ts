@@ -1,10 +1,16 @@
 /** Lists every output format. To add one, add a file in `formats/` and a line in this list. */
 import type { OutputFormat } from "./format.js";
+import { ova } from "./formats/ova.js";
 import { qcow2 } from "./formats/qcow2.js";
 import { raw } from "./formats/raw.js";
+import { vagrantLibvirt } from "./formats/vagrant-libvirt.js";
+import { vdi } from "./formats/vdi.js";
+import { vhd } from "./formats/vhd.js";
+import { vhdx } from "./formats/vhdx.js";
+import { vmdk } from "./formats/vmdk.js";
 
 /** All formats; the first is the default. */
-const OUTPUT_FORMATS = [qcow2, raw] as const;
+const OUTPUT_FORMATS = [qcow2, raw, vmdk, vhd, vhdx, vdi, ova, vagrantLibvirt] as const;
 
 /** Name of a format. */
 export type ImageFormat = (typeof OUTPUT_FORMATS)[number]["name"];
@@ -17,6 +23,8 @@ export const IMAGE_FORMATS: readonly ImageFormat[] = OUTPUT_FORMATS.map(({ name 
 export const COMPRESSIONS: readonly Compression[] = [
   ...new Set(OUTPUT_FORMATS.flatMap(({ compressions }): readonly Compression[] => compressions)),
 ];
+/** Variants of all formats. */
+export const SUBFORMATS: readonly string[] = OUTPUT_FORMATS.flatMap(({ subformats }) => subformats);
 
 /** Returns a format by its name. */
 export function formatNamed(name: ImageFormat): OutputFormat<ImageFormat, Compression> {
@@ -26,7 +34,15 @@ export function formatNamed(name: ImageFormat): OutputFormat<ImageFormat, Compre
   return format;
 }
 
-/** Returns whether a machine can start from a file of this format, by its name in a manifest. */
-export function isStartable(name: string): boolean {
-  return OUTPUT_FORMATS.some((format) => format.name === name && format.startable);
+/** File of an artifact as its manifest describes it. */
+interface DescribedFile {
+  readonly format: string;
+  readonly pack?: string | undefined;
+}
+
+/** Returns whether a machine can start from a file, by its description in a manifest. */
+export function isStartable({ format: name, pack }: DescribedFile): boolean {
+  return (
+    pack === undefined && OUTPUT_FORMATS.some((format) => format.name === name && format.startable)
+  );
 }

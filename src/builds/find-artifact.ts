@@ -1,5 +1,6 @@
 /** Finds a template's finished image on disk and checks that it is complete. */
 import { join } from "node:path";
+import { startableFile } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { readOwner } from "../artifact/output-owner.js";
 import { readPublished } from "../artifact/published.js";
@@ -43,13 +44,16 @@ export async function findArtifact(template: Template, directory?: string): Prom
     const { message, lines } = asVmbuildError(cause);
     throw new VmbuildError("INPUT_MISSING", missing, { cause, hint, lines: [message, ...lines] });
   });
-  const file = manifest.files.find(({ format }) => isStartable(format));
+  const file = startableFile(manifest);
   if (!file) {
-    const formats = manifest.files.map(({ format }) => format).join(", ");
+    const formats = manifest.files
+      .map(({ format, pack }) => (pack === undefined ? format : `${format}, packed as ${pack}`))
+      .join("; ");
+    const startable = IMAGE_FORMATS.filter((format) => isStartable({ format }));
     throw new VmbuildError(
       "INPUT_MISSING",
       `The finished image of ${template.name} in ${folder} cannot be booted (${formats})`,
-      { hint: `Build it as one of: ${IMAGE_FORMATS.filter(isStartable).join(", ")}.` },
+      { hint: `Build it as one of: ${startable.join(", ")}, without output.pack.` },
     );
   }
   const digest = file.checksums.sha256;

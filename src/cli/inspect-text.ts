@@ -5,6 +5,7 @@ import type { Style } from "../events/sinks/style.js";
 import { cleanText } from "../events/sinks/text.js";
 import { formatBytes, formatDuration } from "../host/format.js";
 import { shellQuote } from "../host/programs.js";
+import type { ImagePlan } from "../requirements/plan.js";
 import { shortPath } from "./short-path.js";
 import { alignRows, indent } from "./table.js";
 
@@ -103,6 +104,12 @@ function acceptanceLines({ acceptance }: Inspection, style: Style): string[] {
   ];
 }
 
+/** Describes the format of an image, such as `qcow2, zstd`. */
+function imageText({ format, subformat, compression, pack }: ImagePlan): string {
+  const settings = [format, subformat, compression === "none" ? undefined : compression, pack];
+  return settings.filter((text) => text !== undefined).join(", ");
+}
+
 /** Returns all lines, without a final newline. */
 export function renderInspection(inspection: Inspection, style: Style): string[] {
   const { name, version, description, template, qemu, output } = inspection;
@@ -127,7 +134,7 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
     ),
     ...section("acceptance", acceptanceLines(inspection, style), style),
     ...section(
-      `output (${[output.format, ...(output.compression === "none" ? [] : [output.compression])].join(", ")})`,
+      `output (${output.images.map(imageText).join("; ")})`,
       output.files.map(shortPath),
       style,
     ),

@@ -3,7 +3,7 @@
  * marketplace.
  */
 import { randomUUID } from "node:crypto";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { composeEntry } from "../marketplace/entry.js";
 import { findArtifact } from "../builds/find-artifact.js";
 import { VmbuildError } from "../errors.js";
@@ -48,7 +48,7 @@ export async function marketplace(name: string, flags: MarketplaceFlags): Promis
   const output = createOutput(flags);
   const template = await loadFromFlags(name, flags);
   const { path: image, manifest } = await findArtifact(template, flags.image);
-  const url = parseUrl(flags.url, manifest.files[0]?.name ?? "");
+  const url = parseUrl(flags.url, basename(image));
   const uuid = parseUuid(flags.uuid);
   const text = await composeEntry(join(template.folder, DEVELOPMENT_NAME), { manifest, url });
   const filename = uuid === undefined ? DEVELOPMENT_NAME : `${uuid}.yaml`;

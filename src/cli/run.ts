@@ -248,8 +248,9 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
     output.printJson(reports.length === 1 ? reports[0] : { results: reports });
   } else {
     for (const outcome of outcomes) {
-      const path = "result" in outcome ? outcome.result.artifact?.path : undefined;
-      if (path !== undefined) output.print(path);
+      if (!("result" in outcome)) continue;
+      const { artifact, otherArtifacts = [] } = outcome.result;
+      if (artifact) for (const { path } of [artifact, ...otherArtifacts]) output.print(path);
     }
   }
   const failed = outcomes.find((outcome) => "error" in outcome);

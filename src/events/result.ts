@@ -21,6 +21,8 @@ export interface RunResult {
   readonly upToDate: boolean;
   /** Absent when the run was asked to stop after a step. */
   readonly artifact?: ArtifactReport;
+  /** Images in further formats (`output.formats`), in the template's order. */
+  readonly otherArtifacts?: readonly ArtifactReport[];
   /** Path of manifest.json. */
   readonly manifest?: string;
   /** Step after which the run was asked to stop. */
@@ -42,6 +44,7 @@ export interface ShownResult {
   readonly upToDate: boolean;
   readonly until: string | undefined;
   readonly artifact: Partial<ArtifactReport>;
+  readonly otherArtifacts: readonly Partial<ArtifactReport>[];
   readonly manifest: string | undefined;
   readonly runFolder: string | undefined;
   readonly hints: readonly string[];
@@ -50,22 +53,27 @@ export interface ShownResult {
 /** Reads the result of an event, which may come from a file or from another version. */
 export function readResult(value: unknown): ShownResult {
   const result = asRecord(value);
-  const artifact = asRecord(result["artifact"]);
-  const checksums = Object.entries(asRecord(artifact["checksums"])).filter(isTextEntry);
+  const others = Array.isArray(result["otherArtifacts"]) ? result["otherArtifacts"] : [];
   return {
     upToDate: result["upToDate"] === true,
     until: asText(result["until"]),
-    artifact: {
-      ...(typeof artifact["path"] === "string" ? { path: artifact["path"] } : {}),
-      ...(typeof artifact["size"] === "number" ? { size: artifact["size"] } : {}),
-      ...(typeof artifact["virtualSize"] === "number"
-        ? { virtualSize: artifact["virtualSize"] }
-        : {}),
-      checksums: Object.fromEntries(checksums),
-    },
+    artifact: readArtifact(result["artifact"]),
+    otherArtifacts: others.map(readArtifact),
     manifest: asText(result["manifest"]),
     runFolder: asText(result["runFolder"]),
     hints: Array.isArray(result["hints"]) ? result["hints"].filter(isText) : [],
+  };
+}
+
+function readArtifact(value: unknown): Partial<ArtifactReport> {
+  const artifact = asRecord(value);
+  const { path, size, virtualSize } = artifact;
+  const checksums = Object.entries(asRecord(artifact["checksums"])).filter(isTextEntry);
+  return {
+    ...(typeof path === "string" ? { path } : {}),
+    ...(typeof size === "number" ? { size } : {}),
+    ...(typeof virtualSize === "number" ? { virtualSize } : {}),
+    checksums: Object.fromEntries(checksums),
   };
 }
 

@@ -31,12 +31,18 @@ export const PROGRAMS = {
   git: { package: "git", purpose: "fetches git inputs" },
   tar: { package: "tar", purpose: "unpacks bases in tar archives, and OCI inputs" },
   gpgv: { package: "gpgv", purpose: "verifies the signatures of checksum files" },
-  xz: { package: "xz-utils", purpose: "unpacks .xz bases" },
-  zstd: { package: "zstd", purpose: "unpacks .zst bases" },
-  gzip: { package: "gzip", purpose: "unpacks .gz bases" },
+  xz: { package: "xz-utils", purpose: "unpacks .xz bases, and compresses images to .xz" },
+  zstd: { package: "zstd", purpose: "unpacks .zst bases, and compresses images to .zst" },
+  gzip: {
+    package: "gzip",
+    purpose: "unpacks .gz bases, and compresses Vagrant boxes and images to .gz",
+  },
   bzip2: { package: "bzip2", purpose: "unpacks .bz2 bases" },
   lz4: { package: "lz4", purpose: "unpacks .lz4 bases" },
-  bash: { package: "bash", purpose: "checks scripts and runs local actions" },
+  bash: {
+    package: "bash",
+    purpose: "checks scripts, runs local actions, and opens the files of compressed images",
+  },
 } as const satisfies Record<string, { package: string; purpose: string }>;
 
 /** Name of a program that vmbuild may need. */

@@ -18,6 +18,7 @@ import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
 import { completeShape } from "../machine/shape.js";
 import { planMachine, planOutput } from "../requirements/plan.js";
+import type { ImagePlan } from "../requirements/plan.js";
 import { previewSeed } from "../requirements/seed.js";
 import type { Seed } from "../seed/kind.js";
 import { attachSeed } from "../seed/media.js";
@@ -103,6 +104,8 @@ export interface Inspection {
     readonly folder: string;
     readonly format: string;
     readonly compression: string;
+    /** All images; the first is the one that `format` and `compression` describe. */
+    readonly images: readonly ImagePlan[];
     readonly files: readonly string[];
   };
 }
@@ -189,10 +192,13 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
     .flatMap(({ actions }) => actions)
     .flatMap(({ type, value }) => type.outputs(value as never))
     .map(({ to }) => join(plan.folder, to));
-  const sums = plan.checksums.map((algorithm) => checksumPath(plan.path, algorithm));
-  const files = [plan.path, ...sums, join(plan.folder, MANIFEST_NAME), ...companions];
+  const images = plan.images.flatMap(({ path }) => [
+    path,
+    ...plan.checksums.map((algorithm) => checksumPath(path, algorithm)),
+  ]);
+  const files = [...images, join(plan.folder, MANIFEST_NAME), ...companions];
   const { folder, format, compression } = plan;
-  return { folder, format, compression, files };
+  return { folder, format, compression, images: plan.images, files };
 }
 
 /**

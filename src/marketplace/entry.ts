@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { isNode, LineCounter, parseDocument } from "yaml";
 import type { Document } from "yaml";
+import { startableFile } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { VmbuildError, messageOf } from "../errors.js";
 import { formatPath } from "../template/document.js";
@@ -25,7 +26,7 @@ function invalid(path: string, problem: string, lines: readonly string[], cause?
 
 /** Returns the values of an image by their place in the entry. */
 function valuesOf({ manifest, url }: PublishedImage, index: number): [JsonPath, unknown][] {
-  const [file] = manifest.files;
+  const file = startableFile(manifest);
   const at = (...rest: string[]): JsonPath => ["images", index, ...rest];
   const values: [JsonPath, unknown][] = [
     [["version"], manifest.version],
@@ -74,7 +75,7 @@ function* textsIn(value: unknown, path: JsonPath = []): Generator<[JsonPath, str
 
 /** Requires that the image has the format that the entry states. */
 function formatProblems(value: unknown, { manifest }: PublishedImage) {
-  const format = manifest.files[0]?.format;
+  const format = startableFile(manifest)?.format;
   const found = (value as { format?: unknown } | null)?.format;
   if (found === undefined || found === format) return [];
   return [

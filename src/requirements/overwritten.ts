@@ -42,12 +42,16 @@ function filesRead(template: Template): [string, string][] {
 }
 
 /** Returns the paths that the artifact replaces, as far as the template tells. */
-function filesWritten({ steps }: Template, { folder, path }: OutputPlan, sums: string[]): string[] {
+function filesWritten({ steps }: Template, { folder, images, checksums }: OutputPlan): string[] {
+  const written = images.flatMap(({ path }) => [
+    path,
+    ...checksums.map((algorithm) => checksumPath(path, algorithm)),
+  ]);
   const made = steps.flatMap(({ actions }) =>
     actions.flatMap(({ type, value }) => type.outputs(value as never)),
   );
   const entries = made.flatMap(({ to }) => entryOf(to) ?? []);
-  return [path, ...sums, ...[MANIFEST_NAME, ...entries].map((name) => join(folder, name))];
+  return [...written, ...[MANIFEST_NAME, ...entries].map((name) => join(folder, name))];
 }
 
 /**
@@ -55,9 +59,8 @@ function filesWritten({ steps }: Template, { folder, path }: OutputPlan, sums: s
  * @returns complete sentences without a full stop.
  */
 export async function findOverwritten(template: Template, output: OutputPlan): Promise<string[]> {
-  const sums = output.checksums.map((algorithm) => checksumPath(output.path, algorithm));
   const problems: string[] = [];
-  for (const written of filesWritten(template, output, sums)) {
+  for (const written of filesWritten(template, output)) {
     const target = await resolveFolder(written);
     for (const [path, what] of filesRead(template)) {
       const sources = [await resolveFolder(path), await realpath(path).catch(() => path)]; // The file does not exist.

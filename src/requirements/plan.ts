@@ -3,30 +3,65 @@ import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
 import { imageFilename } from "../artifact/names.js";
+import type { Pack } from "../artifact/packs.js";
+import { formatNamed } from "../artifact/registry.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
 import type { MachinePlan } from "../machine/shape.js";
 import type { Template } from "../template/load.js";
 
-/** Planned files of the artifact. Paths are absolute. */
-export interface OutputPlan {
-  readonly folder: string;
+/** Planned image of the artifact. The path is absolute. */
+export interface ImagePlan {
   readonly filename: string;
   readonly path: string;
   readonly format: ImageFormat;
+  /** Variant of the format, where it has several. */
+  readonly subformat?: string;
   readonly compression: Compression;
+  /** Program that compresses the whole file. */
+  readonly pack?: Pack;
+}
+
+/** Planned files of the artifact. Its own fields are those of the first image. */
+export interface OutputPlan extends ImagePlan {
+  /** Absolute. */
+  readonly folder: string;
+  /** All images, the first of which is that of `output` itself. */
+  readonly images: readonly ImagePlan[];
   readonly reproducible: boolean;
   readonly checksums: readonly Algorithm[];
+}
+
+/** Returns the file names of all images. */
+export function imageNames({ images }: Pick<OutputPlan, "images">): string[] {
+  return images.map(({ filename }) => filename);
+}
+
+function planImage(
+  { name, version }: Template,
+  output: Template["output"]["formats"][number],
+  folder: string,
+): ImagePlan {
+  const { format, pack } = output;
+  const filename = imageFilename({ name, version, output });
+  const subformat = output.subformat ?? formatNamed(format).subformats[0];
+  return {
+    filename,
+    path: resolve(folder, filename),
+    format,
+    ...(subformat === undefined ? {} : { subformat }),
+    compression: compressionOf(format, output.compression, pack),
+    ...(pack === undefined ? {} : { pack }),
+  };
 }
 
 /** Returns the planned output. `directory` (from `--output`) is relative to the current folder. */
 export function planOutput(template: Template, directory?: string): OutputPlan {
   const { output } = template;
   const folder = resolve(directory ?? output.directory);
-  const filename = imageFilename(template);
-  const compression = compressionOf(output.format, output.compression);
-  const { format, reproducible, checksums } = output;
-  const path = resolve(folder, filename);
-  return { folder, filename, path, format, compression, reproducible, checksums };
+  const { reproducible, checksums } = output;
+  const first = planImage(template, output, folder);
+  const others = output.formats.map((further) => planImage(template, further, folder));
+  return { folder, ...first, images: [first, ...others], reproducible, checksums };
 }
 
 /** Returns the machine that a template describes; `completeShape` adds the accelerator. */

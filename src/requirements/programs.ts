@@ -1,4 +1,5 @@
 /** Determines the programs of the host that a template needs. */
+import { programsOfPack } from "../artifact/packs.js";
 import { formatNamed } from "../artifact/registry.js";
 import { baseKindOf } from "../base/registry.js";
 import type { ProgramName } from "../host/programs.js";
@@ -34,7 +35,9 @@ export function programsFor(template: Template): string[] {
     ...baseKindOf(base).programs(base, folder),
   ];
   for (const spec of inputSpecs.values()) names.push(...inputKindOf(spec).programs(spec));
-  names.push(...formatNamed(template.output.format).programs);
+  for (const { format, pack } of [template.output, ...template.output.formats]) {
+    names.push(...formatNamed(format).programs, ...programsOfPack(pack));
+  }
   for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
     names.push(...type.programs(value as never));
   }

@@ -1,17 +1,12 @@
 /** Creates the artifact after the last step: seal, shut down, compact, digest, describe. */
-import { readdir } from "node:fs/promises";
 import { arch, release } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
-import { compact } from "../artifact/compact.js";
-import type { CompactedImage } from "../artifact/compact.js";
 import { requireCompanionNames, stageCompanions } from "../artifact/companions.js";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
-import { ALGORITHMS, digestFile } from "../artifact/digest.js";
 import type { Digests } from "../artifact/digest.js";
 import { MANIFEST_NAME, MANIFEST_VERSION, formatManifest } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { requireOwnFolder } from "../artifact/output-owner.js";
-import { Staging, removeAbandoned } from "../artifact/publish.js";
 import type { Base } from "../base/base.js";
 import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
@@ -19,13 +14,15 @@ import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { Seed } from "../seed/kind.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
-import { makeFolder } from "../host/files.js";
 import { relativeToCurrent } from "../host/current-folder.js";
+import { imageNames } from "../requirements/plan.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
 import { vmbuildVersion } from "../version.js";
 import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
+import { makeImages, openStaging } from "./images.js";
+import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
 import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
@@ -78,10 +75,9 @@ export async function scrub(
   );
 }
 
-interface FinishedImage {
-  readonly image: CompactedImage;
-  readonly checksums: Digests;
-  /** Names of the files that steps created beside the image. */
+interface FinishedArtifact {
+  readonly images: readonly FinishedImage[];
+  /** Names of the files that steps created beside the images. */
   readonly companions: readonly string[];
 }
 
@@ -115,10 +111,10 @@ function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["bas
 function createManifest(
   context: RunContext,
   prepared: Prepared,
-  { image, checksums, companions }: FinishedImage,
+  { images, companions }: FinishedArtifact,
   { steps, changedByHand }: ArtifactSource,
 ): Manifest {
-  const { template, output } = context;
+  const { template } = context;
   const { base, host, inputs } = prepared;
   return {
     manifestVersion: MANIFEST_VERSION,
@@ -137,16 +133,16 @@ function createManifest(
     qemu: { version: host.qemu.text },
     accelerator: host.accelerator,
     host: { arch: arch(), os: `Linux ${release()}` },
-    files: [
-      {
-        name: output.filename,
-        format: output.format,
-        compression: output.compression,
-        size: image.size,
-        virtualSize: image.virtualSize,
-        checksums,
-      },
-    ],
+    files: images.map(({ plan, size, virtualSize, checksums }) => ({
+      name: plan.filename,
+      format: plan.format,
+      ...(plan.subformat === undefined ? {} : { subformat: plan.subformat }),
+      compression: plan.compression,
+      ...(plan.pack === undefined ? {} : { pack: plan.pack }),
+      size,
+      virtualSize,
+      checksums,
+    })),
     ...(companions.length > 0 ? { companions: [...companions] } : {}),
     steps: steps.map(({ name, durationMs, restored }) => ({
       name,
@@ -159,16 +155,22 @@ function createManifest(
 
 function composeResult(
   context: RunContext,
-  finished: FinishedImage,
+  { images }: FinishedArtifact,
   steps: readonly StepRecord[],
 ): RunResult {
   const { template, output, workspace, warnings } = context;
-  const { image, checksums } = finished;
+  const [artifact, ...otherArtifacts] = images.map(({ plan, size, virtualSize, checksums }) => ({
+    path: plan.path,
+    size,
+    virtualSize,
+    checksums,
+  }));
   return {
     name: template.name,
     version: template.version,
     upToDate: false,
-    artifact: { path: output.path, size: image.size, virtualSize: image.virtualSize, checksums },
+    ...(artifact ? { artifact } : {}),
+    ...(otherArtifacts.length > 0 ? { otherArtifacts } : {}),
     manifest: join(output.folder, MANIFEST_NAME),
     runFolder: workspace.run.folder,
     steps,
@@ -187,40 +189,19 @@ export async function makeArtifact(
   prepared: Prepared,
   source: ArtifactSource,
 ): Promise<RunResult> {
-  const { emit, output, options, workspace } = context;
-  const { signal } = options;
-  const { format, compression, reproducible, filename } = output;
-  await requireCompanionNames(workspace.run.outputs, filename);
-  await makeFolder(output.folder);
-  const sums = ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm));
-  const companions = await readdir(workspace.run.outputs);
-  const names = [filename, ...sums, MANIFEST_NAME, ...companions];
-  await removeAbandoned(names.map((name) => join(output.folder, name)));
-  await using staging = new Staging(output.folder);
-  const destination = staging.reserve(filename, "image");
-  const { name, machine } = context.template;
-  const { cpus, memory, firmware } = machine;
-  const conversion = {
-    source: source.stopped.disk,
-    destination,
-    format,
-    compression,
-    reproducible,
-    machine: { name, cpus, memory, firmware },
-  };
-  const image = await context.phase("compact", () => compact({ ...conversion, emit, signal }));
-  const checksums = await context.phase(
-    "digest",
-    () => digestFile(destination, output.checksums, { emit, signal }),
-    { own: true },
-  );
+  const { output, workspace } = context;
+  await requireCompanionNames(workspace.run.outputs, imageNames(output));
+  await using staging = await openStaging(context);
+  const images = await makeImages(context, source.stopped.disk, staging);
   const publish = async (): Promise<RunResult> => {
     const companions = await stageCompanions(workspace.run.outputs, staging);
-    for (const [algorithm, hex] of Object.entries(checksums) as [keyof Digests, string][]) {
-      const name = checksumPath(filename, algorithm);
-      await staging.write(name, "checksums", formatChecksum(hex, filename));
+    for (const { plan, checksums } of images) {
+      for (const [algorithm, hex] of Object.entries(checksums) as [keyof Digests, string][]) {
+        const name = checksumPath(plan.filename, algorithm);
+        await staging.write(name, "checksums", formatChecksum(hex, plan.filename));
+      }
     }
-    const finished = { image, checksums, companions };
+    const finished = { images, companions };
     const manifest = formatManifest(createManifest(context, prepared, finished, source));
     await staging.write(MANIFEST_NAME, "manifest", manifest);
     // Another program may have written a manifest meanwhile.

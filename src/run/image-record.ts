@@ -2,9 +2,15 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
-import type { RunResult } from "../events/result.js";
+import type { ArtifactReport, RunResult } from "../events/result.js";
 import { digestOutputs, imageKey, writePublishedRecord } from "./checkpoints/published.js";
+import type { PublishedImage } from "./checkpoints/published.js";
 import type { RunContext } from "./context.js";
+
+/** Copies a report into the record's own type, which is mutable. */
+function recordable(artifact: ArtifactReport): PublishedImage["artifact"] {
+  return { ...artifact, checksums: { ...artifact.checksums } };
+}
 
 /**
  * Records the published image and its key, so that the next run can tell whether anything changed.
@@ -17,19 +23,23 @@ export async function recordImage(
   const { workspace, template, output } = context;
   const { published } = workspace.build;
   await rm(published, { force: true });
-  const { artifact, manifest, steps } = result;
+  const { artifact, otherArtifacts = [], manifest, steps } = result;
   if (key === undefined || !artifact || manifest === undefined) return;
   const names = await readdir(workspace.run.outputs);
-  const sums = Object.keys(artifact.checksums).map((algorithm) => `${artifact.path}.${algorithm}`);
+  const artifacts = [artifact, ...otherArtifacts];
+  const sums = artifacts.flatMap(({ path, checksums }) =>
+    Object.keys(checksums).map((algorithm) => `${path}.${algorithm}`),
+  );
   const files = [
-    artifact.path,
+    ...artifacts.map(({ path }) => path),
     join(output.folder, MANIFEST_NAME),
     ...sums,
     ...names.map((name) => join(output.folder, name)),
   ];
   const record = {
     key: imageKey(key, template, output),
-    artifact: { ...artifact, checksums: { ...artifact.checksums } },
+    artifact: recordable(artifact),
+    otherArtifacts: otherArtifacts.map(recordable),
     manifest,
     outputs: await digestOutputs(workspace.run.outputs, context.options.signal),
     steps: steps.map(({ name, durationMs }) => ({ name, durationMs })),

@@ -3,15 +3,16 @@ import { lockOutputFolder } from "../artifact/output-folder.js";
 import type { OutputFolderLock } from "../artifact/output-folder.js";
 import type { OutputTarget } from "../artifact/output-owner.js";
 import { requireNothingOverwritten } from "../requirements/overwritten.js";
+import { imageNames } from "../requirements/plan.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
 import type { RunContext, ContextWith } from "./context.js";
 
 /** Returns the output folder in the form that `artifact/` uses. */
 export function outputTarget({
   template: { name },
-  output: { folder, filename },
+  output,
 }: ContextWith<"template" | "output">): OutputTarget {
-  return { name, folder, filename };
+  return { name, folder: output.folder, filenames: imageNames(output) };
 }
 
 /**

@@ -15,6 +15,7 @@ export function upToDateResult(
     version: template.version,
     upToDate: true,
     artifact: published.artifact,
+    ...(published.otherArtifacts.length > 0 ? { otherArtifacts: published.otherArtifacts } : {}),
     manifest: published.manifest,
     runFolder: workspace.run.folder,
     steps: published.steps.map((step) => ({ ...step, restored: true })),

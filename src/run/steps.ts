@@ -2,6 +2,7 @@
 import { requireCompanionNames } from "../artifact/companions.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
+import { imageNames } from "../requirements/plan.js";
 import { runStep } from "../steps/step.js";
 import type { Step } from "../steps/schema.js";
 import { GuestChecker } from "./after-step.js";
@@ -60,7 +61,7 @@ async function runLoggedStep(stepRun: StepRun): Promise<number> {
     const ended = await context.wait(() =>
       runStep(step, { guest, emit, signal, log, hostChanged, ...location }),
     );
-    await requireCompanionNames(workspace.run.outputs, context.output.filename);
+    await requireCompanionNames(workspace.run.outputs, imageNames(context.output));
     return ended.durationMs;
   } catch (error) {
     await workspace.update({ failedStep: step.name });

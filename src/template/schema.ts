@@ -1,9 +1,5 @@
 /** Defines the template's schema, from which the JSON Schema and the reference are generated. */
 import { z } from "zod";
-import { compressionOf } from "../artifact/compact.js";
-import { ALGORITHMS } from "../artifact/digest.js";
-import { imageFilename } from "../artifact/names.js";
-import { COMPRESSIONS, IMAGE_FORMATS, formatNamed } from "../artifact/registry.js";
 import { baseKindOf, baseSchema } from "../base/registry.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { diskSize, durationOr, identifier, limitSize, memorySize, sizeOr } from "../fields.js";
@@ -16,6 +12,7 @@ import { stepSchema } from "../steps/schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { collidingDownloads } from "./downloads.js";
 import { outputNameProblems } from "./output-names.js";
+import { diskLimitProblems, outputSchema } from "./output-schema.js";
 import { sshSchema } from "./ssh-schema.js";
 
 const GIB = 2 ** 30;
@@ -28,11 +25,7 @@ export const DEFAULTS = {
   disk: 50 * GIB,
   machineType: "q35",
   shutdownTimeoutMs: 2 * MINUTE_MS,
-  format: "qcow2",
 } as const;
-
-/** Name and version as a template refers to them. */
-const REFERENCES = { name: "${name}", version: "${version}" };
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -103,51 +96,6 @@ const machineSchema = z
       .describe("QEMU executable: a name on PATH, or a path"),
   })
   .describe("virtual machine that the build runs in");
-
-const fileName = z
-  .string()
-  .regex(/^[^/\0]+$/, "must be a file name without folders")
-  .refine((name) => name !== "." && name !== "..", "must be a file name");
-
-const outputSchema = z
-  .strictObject({
-    directory: z
-      .string()
-      .refine((path) => /^[^\0]+$/.test(path), "must be the path of a folder, and not empty")
-      .default("output/${name}")
-      .describe("output folder, relative to the current folder"),
-    filename: fileName
-      .optional()
-      .meta({ default: imageFilename({ ...REFERENCES, output: { format: DEFAULTS.format } }) })
-      .describe("file name of the image; a raw image ends in .raw if this is omitted"),
-    format: z.enum(IMAGE_FORMATS).default(DEFAULTS.format).describe("image format"),
-    compression: z
-      .enum(COMPRESSIONS)
-      .optional()
-      .meta({ default: compressionOf(DEFAULTS.format, undefined) })
-      .describe(
-        "zstd (read by QEMU 5.1 and later), zlib (for older readers), or none; a raw image is " +
-          "never compressed",
-      ),
-    reproducible: z
-      .boolean()
-      .default(false)
-      .describe("write identical bytes for identical disks; conversion takes longer"),
-    checksums: z
-      .array(z.enum(ALGORITHMS))
-      .default(["sha256", "md5"])
-      .describe("checksum files to write beside the image, one per algorithm"),
-  })
-  .superRefine(({ format, compression }, context) => {
-    const { compressions } = formatNamed(format);
-    if (compression === undefined || compressions.includes(compression)) return;
-    const message =
-      compressions.length === 1 && compressions[0] === "none"
-        ? `a ${format} image cannot be compressed`
-        : `the format ${format} supports the compressions ${compressions.join(", ")}`;
-    context.addIssue({ code: "custom", path: ["compression"], message });
-  })
-  .describe("artifact: the image, its checksums and its manifest");
 
 const checkpointsSchema = z
   .union([
@@ -227,7 +175,11 @@ export const templateSchema = z
     for (const { key, message } of seedProblems(seed, { user: ssh.user, baseLetsIn })) {
       context.addIssue({ code: "custom", path: ["seed", ...key], message });
     }
-    const outputProblems = [...outputNameProblems(template), ...collidingDownloads(template.steps)];
+    const outputProblems = [
+      ...outputNameProblems(template),
+      ...diskLimitProblems(template.output, template.machine.disk),
+      ...collidingDownloads(template.steps),
+    ];
     for (const { path, message } of outputProblems) {
       context.addIssue({ code: "custom", path: [...path], message });
     }

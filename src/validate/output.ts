@@ -1,7 +1,7 @@
 /** Checks the output folder: what the artifact would replace, and which template it belongs to. */
 import { requireOwnFolder } from "../artifact/output-owner.js";
 import { asVmbuildError } from "../errors.js";
-import { planOutput } from "../requirements/plan.js";
+import { imageNames, planOutput } from "../requirements/plan.js";
 import { findOverwritten } from "../requirements/overwritten.js";
 import type { Collector } from "./findings.js";
 
@@ -15,9 +15,9 @@ export async function checkOutput(collector: Collector): Promise<void> {
   for (const message of await findOverwritten(template, plan)) {
     collector.problem(["output"], message);
   }
-  const { folder, filename } = plan;
   try {
-    await requireOwnFolder({ name: template.name, folder, filename });
+    const filenames = imageNames(plan);
+    await requireOwnFolder({ name: template.name, folder: plan.folder, filenames });
   } catch (thrown) {
     collector.warning(["output", "directory"], asVmbuildError(thrown).message);
   }

@@ -6,12 +6,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readPublished } from "../../src/artifact/published.js";
 import { makeBusyboxGuest } from "../support/busybox-guest.js";
 import type { BusyboxGuest } from "../support/busybox-guest.js";
 import { createSandbox, requireDone } from "../support/e2e.js";
 import type { Ended, Sandbox } from "../support/e2e.js";
 import { textsInFile } from "../support/e2e-guest.js";
-import { convert } from "../support/images.js";
+import { convert, isSameDisk } from "../support/images.js";
 
 const PASSWORD = "Let me in, it's cold!";
 const KEY_COUNT = "grep -c . /root/.ssh/authorized_keys";
@@ -36,7 +37,12 @@ const outputOf = (name: string): string => join(sandbox.output, name);
 const imageOf = (name: string): string => join(outputOf(name), `${name}-1.qcow2`);
 
 /** Builds a template on an image of the guest. */
-async function build(name: string, image: string, steps: readonly object[]): Promise<Ended> {
+async function build(
+  name: string,
+  image: string,
+  steps: readonly object[],
+  output: object = {},
+): Promise<Ended> {
   const template = await sandbox.template({
     name,
     version: "1",
@@ -45,6 +51,7 @@ async function build(name: string, image: string, steps: readonly object[]): Pro
     ssh: { password: "${var.password}", timeout: "10m" },
     machine: { memory: "512M", disk: "256M", arguments: guest.arguments },
     steps,
+    output,
   });
   const options = ["--output", outputOf(name), "--var", `password=${PASSWORD}`];
   const ended = await sandbox.build(template, ...options).ended;
@@ -111,8 +118,12 @@ describe("a guest of busybox and dropbear", () => {
   });
 
   it("resumes through its own server after the last step has changed", async () => {
-    const ended = await build("small", guest.disk, steps("two"));
+    const formats = [{ format: "vmdk" }, { format: "ova" }];
+    const ended = await build("small", guest.disk, steps("two"), { formats });
     requireDone(ended);
+    const { files } = await readPublished(outputOf("small"));
+    expect(files.map(({ format }) => format)).toEqual(["qcow2", "vmdk", "ova"]);
+    expect(await isSameDisk(imageOf("small"), join(outputOf("small"), "small-1.vmdk"))).toBe(true);
     expect(ended.stderr).toMatch(/restart +cached/);
     expect(ended.stderr).toContain("connect through the guest's own SSH server");
     await requireSealed("small");

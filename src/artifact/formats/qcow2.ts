@@ -9,7 +9,8 @@ export const qcow2 = qemuImgFormat({
   extension: ".qcow2",
   compressions: ["zstd", "zlib", "none"],
   startable: true,
-  flags: (compression) => [
+  parallel: true,
+  flags: ({ compression }) => [
     ...(compression === "none" ? [] : ["-c"]),
     ...(compression === "zstd" ? ["-o", "compression_type=zstd"] : []),
   ],

@@ -6,5 +6,5 @@ export const raw = qemuImgFormat({
   extension: ".raw",
   compressions: ["none"],
   startable: true,
-  flags: () => [],
+  parallel: true,
 });

@@ -205,16 +205,23 @@ function timeTable(facts: RunFacts, style: Style): string[] {
   });
 }
 
-function artifactLines(facts: RunFacts, result: ShownResult, style: Style): string[] {
-  const { path, size, virtualSize, checksums = {} } = result.artifact;
+type Row = readonly [name: string, value: string, suffix?: string];
+
+/** Returns the rows of an image: its path with its sizes, and its checksums. */
+function imageRows(artifact: ShownResult["artifact"], style: Style): Row[] {
+  const { path, size, virtualSize, checksums = {} } = artifact;
   const sizes = [
     ...(size === undefined ? [] : [formatBytes(size)]),
     ...(virtualSize === undefined ? [] : [`${formatBytes(virtualSize)} disk`]),
   ];
   const suffix = sizes.length === 0 ? "" : `  ${style.dim(`(${sizes.join(", ")})`)}`;
-  const rows: [string, string, string?][] = [
-    ...(path === undefined ? [] : [["image", path, suffix] as [string, string, string]]),
-    ...Object.entries(checksums),
+  const image: Row[] = path === undefined ? [] : [["image", path, suffix]];
+  return [...image, ...Object.entries(checksums)];
+}
+
+function artifactLines(facts: RunFacts, result: ShownResult, style: Style): string[] {
+  const rows: Row[] = [
+    ...[result.artifact, ...result.otherArtifacts].flatMap((one) => imageRows(one, style)),
     ...(result.manifest === undefined ? [] : [["manifest", result.manifest] as [string, string]]),
     ["run", result.runFolder ?? facts.runFolder],
   ];

@@ -13,17 +13,21 @@ import type { Template } from "../../template/load.js";
 import { vmbuildVersion } from "../../version.js";
 import type { OutputPlan } from "../../requirements/plan.js";
 
+const artifactSchema = z.object({
+  path: z.string(),
+  size: z.number(),
+  virtualSize: z.number(),
+  checksums: z.record(z.string(), z.string()),
+});
+
 const publishedSchema = z.object({
   version: z.literal(1),
   key: z.string(),
   /** The image is the first. Paths are absolute; sizes are in bytes. */
   files: z.array(z.object({ path: z.string(), size: z.string(), mtimeNs: z.string() })).min(1),
-  artifact: z.object({
-    path: z.string(),
-    size: z.number(),
-    virtualSize: z.number(),
-    checksums: z.record(z.string(), z.string()),
-  }),
+  artifact: artifactSchema,
+  /** Images in further formats. */
+  otherArtifacts: z.array(artifactSchema).default([]),
   manifest: z.string(),
   /**
    * Digest of the files that steps created beside the image; compared where steps may create them
@@ -97,13 +101,16 @@ export async function findAlteration(published: PublishedImage): Promise<string 
   return undefined;
 }
 
-/** Reads the image and compares its checksums, for `--check`. */
+/** Reads the images and compares their checksums, for `--check`. */
 export async function verifyChecksums(
-  { artifact }: PublishedImage,
+  { artifact, otherArtifacts }: Pick<PublishedImage, "artifact" | "otherArtifacts">,
   context: { readonly emit: Emit; readonly signal: AbortSignal },
 ): Promise<string | undefined> {
-  const algorithms = Object.keys(artifact.checksums) as Algorithm[];
-  const found: Record<string, string> = await digestFile(artifact.path, algorithms, context);
-  const wrong = algorithms.find((algorithm) => found[algorithm] !== artifact.checksums[algorithm]);
-  return wrong && `${artifact.path} has a different ${wrong} checksum`;
+  for (const { path, checksums } of [artifact, ...otherArtifacts]) {
+    const algorithms = Object.keys(checksums) as Algorithm[];
+    const found: Record<string, string> = await digestFile(path, algorithms, context);
+    const wrong = algorithms.find((algorithm) => found[algorithm] !== checksums[algorithm]);
+    if (wrong !== undefined) return `${path} has a different ${wrong} checksum`;
+  }
+  return undefined;
 }

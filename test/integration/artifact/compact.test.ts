@@ -53,7 +53,7 @@ function options(changes: Partial<CompactOptions> = {}): CompactOptions {
     format: "qcow2",
     compression: "zstd",
     reproducible: false,
-    machine: { name: "demo", cpus: 1, memory: 2 ** 30, firmware: "bios" },
+    machine: { name: "demo", version: "1.0.0", cpus: 1, memory: 2 ** 30, firmware: "bios" },
     emit: () => {},
     signal: new AbortController().signal,
     ...changes,

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
-const target = () => ({ name: "t", folder: out, filename: "t-0.0.0.qcow2" });
+const target = () => ({ name: "t", folder: out, filenames: ["t-0.0.0.qcow2"] });
 
 describe("claiming an output folder", () => {
   it("creates it, and removes it if it is still empty", async () => {
@@ -146,6 +146,10 @@ describe("vmbuild run", () => {
   it.each([
     [{ directory: ".", filename: "t.json" }, "HOME/t.json would overwrite the template itself"],
     [{ directory: ".", filename: "x.img" }, "HOME/x.img would overwrite its own base"],
+    [
+      { directory: ".", formats: [{ format: "raw", filename: "x.img" }] },
+      "HOME/x.img would overwrite its own base",
+    ],
     [{ directory: "link", filename: "x.img" }, "HOME/link/x.img would overwrite its own base"],
     [{ directory: ".", filename: "in" }, 'HOME/in would overwrite the input "i"'],
     [{ directory: "." }, 'HOME/files would overwrite a file that the step "s" reads'],

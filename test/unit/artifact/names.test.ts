@@ -24,15 +24,21 @@ describe("companionProblem", () => {
     ],
     ["é".repeat(121), "a name of 242 bytes is too long; the maximum is 240"],
   ])("refuses %j", (path, problem) => {
-    expect(companionProblem(path, IMAGE)).toBe(problem);
+    expect(companionProblem(path, [IMAGE])).toBe(problem);
   });
 
   it.each(["notes.txt", `${IMAGE}.txt`, "other.sha256", "sub/manifest.json", "..", ".", ".part"])(
     "accepts %j",
     (path) => {
-      expect(companionProblem(path, IMAGE)).toBeUndefined();
+      expect(companionProblem(path, [IMAGE])).toBeUndefined();
     },
   );
+});
+
+it("refuses the names of every image", () => {
+  const names = [IMAGE, "other.vmdk"];
+  expect(companionProblem("other.vmdk", names)).toBe('"other.vmdk" is reserved for the image');
+  expect(companionProblem("other.vmdk.md5", names)).toContain("md5 checksum file");
 });
 
 describe("filenameProblem", () => {

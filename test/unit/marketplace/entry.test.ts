@@ -48,6 +48,13 @@ async function problems(text: string): Promise<string[]> {
 }
 
 describe("composeEntry", () => {
+  it("describes the first image that a machine can start from", async () => {
+    const ova = { ...file, name: "small.ova", format: "ova", checksums: {} };
+    const packed = { ...file, name: "small.qcow2.xz", pack: "xz" as const, checksums: {} };
+    const text = await compose(ENTRY, { files: [ova, packed, file] });
+    expect(parse(text)).toMatchObject({ images: [{ checksum: { md5, sha256 } }] });
+  });
+
   it("changes what follows from the image, and nothing else", async () => {
     const filled = (await compose(ENTRY)).split("\n");
     const before = ENTRY.split("\n");

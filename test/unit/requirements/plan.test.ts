@@ -20,6 +20,40 @@ describe("planOutput", () => {
     expect(planOutput(template)).toMatchObject(expected);
   });
 
+  it("has one image for each format, the first as it is without others", async () => {
+    const formats = [
+      { format: "vmdk", subformat: "streamOptimized" },
+      { format: "raw", pack: "xz" },
+      { format: "qcow2", pack: "gz", compression: "zlib", filename: "other.gz" },
+      { format: "vagrant-libvirt" },
+    ];
+    const [alone, several] = [
+      planOutput(await load(templateText({ version: "1.2" }))),
+      planOutput(await load(templateText({ version: "1.2", output: { formats } }))),
+    ];
+    expect({ ...several, images: several.images.slice(0, 1) }).toEqual(alone);
+    expect(several.images.map((image) => ({ ...image, path: "" }))).toEqual([
+      { filename: "demo-1.2.qcow2", format: "qcow2", compression: "zstd", path: "" },
+      {
+        filename: "demo-1.2.vmdk",
+        format: "vmdk",
+        subformat: "streamOptimized",
+        compression: "none",
+        path: "",
+      },
+      { filename: "demo-1.2.raw.xz", format: "raw", compression: "none", pack: "xz", path: "" },
+      { filename: "other.gz", format: "qcow2", compression: "zlib", pack: "gz", path: "" },
+      { filename: "demo-1.2.box", format: "vagrant-libvirt", compression: "none", path: "" },
+    ]);
+    expect(several.images[1]?.path).toBe(resolve("output/demo/demo-1.2.vmdk"));
+  });
+
+  it("does not compress twice", async () => {
+    const template = await load(templateText({ output: { pack: "xz" } }));
+    const expected = { filename: "demo-0.0.0.qcow2.xz", compression: "none", pack: "xz" };
+    expect(planOutput(template)).toMatchObject(expected);
+  });
+
   it.each([
     ["in the template's own folder by default", {}, undefined, "output/demo"],
     ["where the template says", { directory: "/srv/images" }, undefined, "/srv/images"],

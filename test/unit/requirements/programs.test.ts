@@ -57,6 +57,16 @@ const ROWS: [why: string, more: Record<string, unknown>, programs: string[]][] =
   ],
   ["an action on the host", { steps: [{ name: "a", actions: [{ local: "make" }] }] }, ["bash"]],
   [
+    "images that are packed, and a box",
+    {
+      output: {
+        pack: "xz",
+        formats: [{ format: "raw", pack: "zst" }, { format: "vagrant-libvirt" }],
+      },
+    },
+    ["xz", "bash", "zstd", "gzip"],
+  ],
+  [
     "actions in the guest",
     { steps: [{ name: "a", actions: [{ run: "x" }, { reboot: true }] }] },
     [],

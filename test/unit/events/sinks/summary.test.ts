@@ -28,6 +28,21 @@ const result: RunResult = {
 };
 
 describe("the summary of a build", () => {
+  it("shows every image with its checksums", () => {
+    const other = { path: "/out/demo.ova", size: 2 ** 20, virtualSize: 2 ** 30 };
+    const otherArtifacts = [{ ...other, checksums: { sha256: "ef".repeat(32) } }];
+    const end = { type: "run.finished", durationMs: 1, ownMs: 1 } as const;
+    const text = summarize([runStarted(), { ...end, result: { ...result, otherArtifacts } }]);
+    expect(text).toContain(
+      [
+        `  md5       ${"cd".repeat(16)}`,
+        "  image     /out/demo.ova  (1 MiB, 1 GiB disk)",
+        `  sha256    ${"ef".repeat(32)}`,
+        "  manifest  /out/manifest.json",
+      ].join("\n"),
+    );
+  });
+
   it("shows times, own share, the image, and all warnings", () => {
     const text = summarize([
       runStarted(),

@@ -1,0 +1,149 @@
+/** Defines `output` of a template: the images, their checksums and their manifest. */
+import { z } from "zod";
+import { compressionOf } from "../artifact/compact.js";
+import { ALGORITHMS } from "../artifact/digest.js";
+import { imageFilename } from "../artifact/names.js";
+import { PACKS } from "../artifact/packs.js";
+import { COMPRESSIONS, IMAGE_FORMATS, SUBFORMATS, formatNamed } from "../artifact/registry.js";
+import { sizeText } from "../sizes.js";
+import type { JsonPath } from "./document.js";
+
+/** Format of an image where a template does not name one. */
+const DEFAULT_FORMAT = "qcow2";
+
+/** Name and version as a template refers to them. */
+const REFERENCES = { name: "${name}", version: "${version}" };
+
+const fileName = z
+  .string()
+  .regex(/^[^/\0]+$/, "must be a file name without folders")
+  .refine((name) => name !== "." && name !== "..", "must be a file name");
+
+/** Settings of an image whose defaults depend on its format. */
+const imageSettings = {
+  subformat: z
+    .enum(SUBFORMATS)
+    .optional()
+    .describe(
+      "variant of the format: vmdk is monolithicSparse unless given, or streamOptimized " +
+        "(compressed, for vSphere); vhd is fixed",
+    ),
+  pack: z
+    .enum(PACKS)
+    .optional()
+    .describe(
+      "compress the whole file with xz, zstd or gzip, and add .xz, .zst or .gz to its default " +
+        "name; no machine starts from such a file",
+    ),
+};
+
+interface ImageSettings {
+  readonly format: (typeof IMAGE_FORMATS)[number];
+  readonly subformat?: string | undefined;
+  readonly compression?: (typeof COMPRESSIONS)[number] | undefined;
+  readonly pack?: (typeof PACKS)[number] | undefined;
+}
+
+/** Reports settings that the format does not support. */
+function checkImage(image: ImageSettings, context: z.core.$RefinementCtx): void {
+  const { compressions, subformats, packable } = formatNamed(image.format);
+  const refuse = (key: string, message: string): void => {
+    context.addIssue({ code: "custom", path: [key], message });
+  };
+  if (image.compression !== undefined && !compressions.includes(image.compression)) {
+    refuse(
+      "compression",
+      compressions.length === 1 && compressions[0] === "none"
+        ? `a ${image.format} image cannot be compressed`
+        : `the format ${image.format} supports the compressions ${compressions.join(", ")}`,
+    );
+  }
+  if (image.subformat !== undefined && !subformats.includes(image.subformat)) {
+    refuse(
+      "subformat",
+      subformats.length === 0
+        ? `the format ${image.format} has no variants`
+        : `the format ${image.format} has the variants ${subformats.join(", ")}`,
+    );
+  }
+  if (image.pack !== undefined && !packable) {
+    refuse("pack", `a file of the format ${image.format} is compressed already`);
+  }
+}
+
+const furtherImage = z
+  .strictObject({
+    format: z.enum(IMAGE_FORMATS).describe("image format"),
+    filename: fileName
+      .optional()
+      .describe("file name of the image; NAME-VERSION and the format's extension unless given"),
+    compression: z.enum(COMPRESSIONS).optional().describe("as output.compression"),
+    subformat: imageSettings.subformat.describe("as output.subformat"),
+    pack: imageSettings.pack.describe("as output.pack"),
+  })
+  .superRefine(checkImage)
+  .describe("further image");
+
+/** Schema of `output`. */
+export const outputSchema = z
+  .strictObject({
+    directory: z
+      .string()
+      .refine((path) => /^[^\0]+$/.test(path), "must be the path of a folder, and not empty")
+      .default("output/${name}")
+      .describe("output folder, relative to the current folder"),
+    filename: fileName
+      .optional()
+      .meta({ default: imageFilename({ ...REFERENCES, output: { format: DEFAULT_FORMAT } }) })
+      .describe(
+        "file name of the image; if omitted, its extension is that of the format, .box for " +
+          "vagrant-libvirt",
+      ),
+    format: z
+      .enum(IMAGE_FORMATS)
+      .default(DEFAULT_FORMAT)
+      .describe(
+        "image format; vhd is for Azure and Hyper-V (the disk is enlarged to whole MiB), ova is a " +
+          "virtual machine in one file, vagrant-libvirt is a Vagrant box",
+      ),
+    ...imageSettings,
+    compression: z
+      .enum(COMPRESSIONS)
+      .optional()
+      .meta({ default: compressionOf(DEFAULT_FORMAT, undefined) })
+      .describe(
+        "zstd (read by QEMU 5.1 and later), zlib (for older readers), or none, which is the " +
+          "default with pack; other formats than qcow2 do not have the choice",
+      ),
+    formats: z
+      .array(furtherImage)
+      .default([])
+      .describe(
+        "further images of the same disk, each with its own checksums; boot, test, marketplace " +
+          "and base.appliance use the first image that a machine can start from",
+      ),
+    reproducible: z
+      .boolean()
+      .default(false)
+      .describe("write identical bytes for identical disks; conversion takes longer"),
+    checksums: z
+      .array(z.enum(ALGORITHMS))
+      .default(["sha256", "md5"])
+      .describe("checksum files to write beside each image, one per algorithm"),
+  })
+  .superRefine(checkImage)
+  .describe("artifact: the images, their checksums and their manifest");
+
+/** Returns each image whose format cannot hold a disk of the size, in bytes. */
+export function diskLimitProblems(
+  output: ImageSettings & { readonly formats: readonly ImageSettings[] },
+  disk: number,
+): { path: JsonPath; message: string }[] {
+  return [output, ...output.formats].flatMap(({ format }, index) => {
+    const { largestDisk } = formatNamed(format);
+    if (largestDisk === undefined || disk <= largestDisk) return [];
+    const message = `a ${format} image holds a disk of at most ${sizeText(largestDisk)}; machine.disk is ${sizeText(disk)}`;
+    const place = index === 0 ? ["output"] : ["output", "formats", index - 1];
+    return [{ path: [...place, "format"], message }];
+  });
+}
