@@ -37,7 +37,7 @@ export const local = defineAction<z.infer<typeof schema>>({
   programs: () => ["bash"],
   shellKeys: ["local"],
   shellTexts: ({ local }) => [
-    { key: ["local"], text: local.join("\n"), parts: local, shell: "/bin/bash" },
+    { key: ["local"], text: local.join("\n"), parts: local, interpreter: ["/bin/bash"] },
   ],
   rerunsWhenRestored: ({ cache }) => !cache,
   async run(action, context) {

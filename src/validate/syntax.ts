@@ -24,7 +24,7 @@ export async function checkSyntax(
   script: { readonly path: string } | { readonly text: string },
 ): Promise<void> {
   const [program, ...args] = syntaxCheckOf(interpreter) ?? [];
-  const what = "path" in script ? displayPath(script.path) : "";
+  const what = "path" in script ? displayPath(script.path) : `the text of ${place.join(".")}`;
   if (program === undefined) {
     collector.note(`${what}: ${interpreter.join(" ")} has no syntax check; it was not checked`);
     return;
