@@ -2,27 +2,18 @@ import { execFile } from "node:child_process";
 import { readFile, stat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { Guest } from "../../../src/guest/guest.js";
+import type { Guest } from "../../../src/guest/guest.js";
 import type { SshTarget } from "../../../src/guest/connection.js";
 import { sshEnvironment, writeSshFiles } from "../../../src/guest/ssh-files.js";
 import type { SshFiles } from "../../../src/guest/ssh-files.js";
 import { makeBuildKeys } from "../../../src/seed/keys.js";
+import { guestOf } from "../../support/guest-of.js";
 import { errorOf } from "../../support/inputs.js";
 import { startSshd } from "../../support/sshd.js";
 import type { Sshd } from "../../support/sshd.js";
 
-async function guestWith(server: Sshd, servers: readonly SshTarget[]): Promise<Guest> {
-  return new Guest({
-    connection: await server.connect(),
-    connect: () => Promise.reject(new Error("not restarted here")),
-    servers: () => servers,
-    slot: undefined,
-    user: "root",
-    scratchFolder: server.folder,
-    emit: () => {},
-    signal: server.signal,
-  });
-}
+const guestWith = (server: Sshd, servers: readonly SshTarget[]): Promise<Guest> =>
+  guestOf(server, [], undefined, servers);
 
 /** Runs a command by OpenSSH's client, which uses the files only. */
 async function ssh(files: SshFiles, command: string): Promise<string> {

@@ -94,6 +94,16 @@ describe("the facts about an action", () => {
         rerunsWhenKept: true,
       },
     ],
+    [
+      "work of the host in the guest, which a checkpoint holds",
+      { local: 'scp -P "$VMBUILD_SSH_PORT" x root@127.0.0.1:/' },
+      {
+        ...inGuest,
+        runsOn: "host",
+        programs: ["bash"],
+        shellTexts: [expect.objectContaining({ key: ["local"] })],
+      },
+    ],
   ])("%s", (_why, input, facts) => {
     expect(factsOf(input)).toEqual(facts);
   });
@@ -140,6 +150,7 @@ describe("an action", () => {
     [{ reboot: false }, ["reboot"]],
     [{ run: "true", timeout: "5" }, ["timeout"]],
     [{ wait: "true", every: "often" }, ["every"]],
+    [{ local: "echo $VMBUILD_SSH_PORT", cache: false }, ["cache"]],
     [{ run: "true", shell: "sh", interpreter: "bash" }, ["interpreter"]],
     [{ run: "true", interpreter: "" }, ["interpreter"]],
     [{ run: "true", interpreter: "-e" }, ["interpreter"]],

@@ -92,6 +92,7 @@ describe("documented defaults", () => {
 describe("defaults that are applied after parsing", () => {
   it("are these", () => {
     expect(late.map(({ path }) => path).toSorted()).toEqual([
+      "local.cache",
       ...["run.exitCodes", "run.expectReboot", "run.shell", "run.user"],
       ...["script.exitCodes", "script.expectReboot", "script.user"],
       "template.output.compression",
