@@ -92,6 +92,17 @@ export type EventBody =
       line: string;
       step?: string;
     }
+  | {
+      /**
+       * State of a line of output that the program overwrites, such as a progress bar; the line
+       * follows as `output`. For live displays: neither logs nor NDJSON contain it.
+       */
+      type: "output.state";
+      source: string;
+      stream: "stdout" | "stderr";
+      line: string;
+      step?: string;
+    }
   | { type: "machine.started"; pid: number; sshPort: number; accelerator: string }
   | { type: "machine.stopped"; method: StopMethod; durationMs: number }
   | { type: "guest.stage"; stage: string; attempt: number }

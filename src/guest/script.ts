@@ -27,6 +27,11 @@ export interface GuestScript extends WrappedScript {
   readonly privilege?: Privilege;
   readonly signal: AbortSignal;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /**
+   * Called with the states of a line that the script overwrites, such as a progress bar; `onLine`
+   * gets the last one. Without it, each state is a line.
+   */
+  readonly onState?: ((state: string, stream: "stdout" | "stderr") => void) | undefined;
 }
 
 /** End of a script. */
@@ -46,7 +51,7 @@ interface Session {
 }
 
 /** Limits and callbacks of a session. */
-type SessionLimits = Pick<GuestScript, "timeoutMs" | "privilege" | "signal" | "onLine">;
+type SessionLimits = Pick<GuestScript, "timeoutMs" | "privilege" | "signal" | "onLine" | "onState">;
 
 /** Time for the guest to end a session that exceeded its time limit. Milliseconds. */
 const KILL_DEADLINE_MS = 20_000;
@@ -103,11 +108,14 @@ async function runSession(
 ): Promise<ScriptEnd> {
   const answer = new MarkedOutput(session.marker);
   const early: string[] = [];
-  const stdout = new LineSplitter((line) => limits.onLine?.(line, "stdout"));
+  const { onState } = limits;
+  const statesOf = (stream: "stdout" | "stderr") =>
+    onState && ((state: string): void => onState(state, stream));
+  const stdout = new LineSplitter((line) => limits.onLine?.(line, "stdout"), statesOf("stdout"));
   const stderr = new LineSplitter((line) => {
     if (answer.pid === undefined && early.length < 20) early.push(line);
     limits.onLine?.(line, "stderr");
-  });
+  }, statesOf("stderr"));
   const over = new AbortController();
   const finished = new AbortController();
   const deadline = startDeadline(limits.timeoutMs, finished.signal, async () => {

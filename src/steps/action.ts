@@ -50,6 +50,8 @@ export interface ActionContext {
   readonly otherDownloads?: readonly OutputClaim[];
   /** Writes a line to the step's log and to the sinks. */
   readonly onLine: (line: string, stream: "stdout" | "stderr", source?: string) => void;
+  /** Shows the state of a line that is not finished, such as a progress bar. No log gets it. */
+  readonly onState?: (state: string, stream: "stdout" | "stderr", source?: string) => void;
 }
 
 /** Type of an action. `T` is the parsed form of its JSON. */

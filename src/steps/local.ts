@@ -99,6 +99,7 @@ export const local = defineAction<z.infer<typeof schema>>({
           tail.push(line);
           context.onLine(line, stream, "local");
         },
+        onState: (state, stream) => context.onState?.(state, stream, "local"),
       });
       if (result.exitCode === 0) return;
       const signal = result.signal?.replace(/^SIG/, "") ?? null;

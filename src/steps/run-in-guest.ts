@@ -135,8 +135,12 @@ function runWithOutput(context: ActionContext, script: ActionScript, tail: Tail)
       tail.push(line);
       context.onLine(line, stream);
     },
+    onState: context.onState ?? ignoreState,
   });
 }
+
+/** Leaves out the states of a line, of which the last one is a line of the output. */
+const ignoreState = (): void => {};
 
 function failureOf(context: ActionContext, script: ActionScript, end: ScriptEnd, tail: Tail) {
   const accepted = script.exitCodes;

@@ -41,6 +41,7 @@ export const wait = defineAction<z.infer<typeof schema>>({
           tail.push(line);
           context.onLine(line, stream);
         },
+        onState: context.onState,
       });
       if (end.exitCode === 0) return;
       await delay(Math.min(action.every, Math.max(left, 1)), undefined, { signal: context.signal });
