@@ -125,6 +125,11 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
       inspection.steps.flatMap((step, index) => stepLines(step, index, style)),
       style,
     ),
+    ...section(
+      "after",
+      inspection.after.map(({ summary }) => oneLine(summary)),
+      style,
+    ),
     ...section("acceptance", acceptanceLines(inspection, style), style),
     ...section(
       `output (${[output.format, ...(output.compression === "none" ? [] : [output.compression])].join(", ")})`,

@@ -23,6 +23,7 @@ export const PHASES = [
   "compact",
   "digest",
   "describe",
+  "after",
 ] as const;
 
 /** Phase of a run. */

@@ -36,7 +36,7 @@ export const PROGRAMS = {
   gzip: { package: "gzip", purpose: "unpacks .gz bases" },
   bzip2: { package: "bzip2", purpose: "unpacks .bz2 bases" },
   lz4: { package: "lz4", purpose: "unpacks .lz4 bases" },
-  bash: { package: "bash", purpose: "checks scripts and runs local actions" },
+  bash: { package: "bash", purpose: "checks scripts and runs commands of the host" },
 } as const satisfies Record<string, { package: string; purpose: string }>;
 
 /** Name of a program that vmbuild may need. */

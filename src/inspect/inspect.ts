@@ -13,6 +13,7 @@ import { findUefi } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
 import { describeAction } from "../steps/registry.js";
+import { summarizeCommands } from "../steps/run.js";
 import type { Template } from "../template/load.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
@@ -92,6 +93,8 @@ export interface Inspection {
   readonly steps: readonly StepInspection[];
   readonly seal: boolean;
   /** Checks of `vmbuild test`: all of them once, and again in each further round. */
+  /** Commands of the host that run when the image is published. */
+  readonly after: readonly { readonly summary: string; readonly timeoutMs: number }[];
   readonly acceptance?: {
     readonly checks: readonly CheckInspection[];
     readonly rounds: readonly {
@@ -237,6 +240,10 @@ export async function inspectTemplate(
     },
     steps: inspectSteps(template),
     seal: template.seal,
+    after: template.after.map(({ run, timeout }) => ({
+      summary: summarizeCommands(run),
+      timeoutMs: timeout,
+    })),
     ...inspectAcceptance(template),
     output: inspectOutput(template, options.outputDirectory),
   });

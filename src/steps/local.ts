@@ -3,12 +3,10 @@ import { messageOf } from "../errors.js";
 import { commands } from "../fields.js";
 import type { Guest } from "../guest/guest.js";
 import { sshEnvironment, writeSshFiles } from "../guest/ssh-files.js";
-import { runProgram } from "../host/programs.js";
-import { Tail } from "../host/lines.js";
 import { defineAction } from "./action.js";
 import type { ActionContext } from "./action.js";
+import { runHostScript } from "./host-script.js";
 import { summarizeCommands } from "./run.js";
-import { commandError } from "./run-in-guest.js";
 
 /** Beginning of the names of the variables that describe a login to the guest. */
 const SSH_VARIABLES = "VMBUILD_SSH_";
@@ -39,13 +37,6 @@ const schema = z
   .describe(
     "runs commands on the host, in the template's folder, as one bash script with `set -eo pipefail` and empty standard input",
   );
-
-/**
- * Reads the whole script from standard input, so that it does not appear in an argument list, and
- * runs it with empty standard input: a command that reads input must not consume the rest of the
- * script.
- */
-const READ_AND_RUN = 'eval "$(cat)" </dev/null';
 
 /**
  * Returns the variables of a login to the guest. Without a guest there are none; where the guest
@@ -85,31 +76,15 @@ export const local = defineAction<z.infer<typeof schema>>({
   rerunsWhenRestored: ({ local: list, cache }) => cache !== true && !usesSsh(list),
   async run(action, context) {
     const login = await loginVariables(action.local, context);
-    const tail = new Tail();
-    const deadline = AbortSignal.timeout(context.timeoutMs);
-    const what = `local: ${summarizeCommands(action.local)}`;
-    try {
-      const result = await runProgram("bash", ["-eo", "pipefail", "-c", READ_AND_RUN], {
-        input: `${action.local.join("\n")}\n`,
-        cwd: context.templateFolder,
-        env: { ...context.environment, ...login, VMBUILD_OUTPUT: context.outputFolder },
-        signal: AbortSignal.any([context.signal, deadline]),
-        processGroup: true,
-        onLine: (line, stream) => {
-          tail.push(line);
-          context.onLine(line, stream, "local");
-        },
-        onState: (state, stream) => context.onState?.(state, stream, "local"),
-      });
-      if (result.exitCode === 0) return;
-      const signal = result.signal?.replace(/^SIG/, "") ?? null;
-      const end = { exitCode: result.exitCode, signal, timedOut: false };
-      throw commandError(what, end, context.timeoutMs, tail.lines);
-    } catch (error) {
-      context.signal.throwIfAborted();
-      if (!deadline.aborted) throw error;
-      const end = { exitCode: null, signal: null, timedOut: true };
-      throw commandError(what, end, context.timeoutMs, tail.lines);
-    }
+    await runHostScript({
+      what: `local: ${summarizeCommands(action.local)}`,
+      commands: action.local,
+      cwd: context.templateFolder,
+      environment: { ...context.environment, ...login, VMBUILD_OUTPUT: context.outputFolder },
+      timeoutMs: context.timeoutMs,
+      signal: context.signal,
+      onLine: (line, stream) => context.onLine(line, stream, "local"),
+      onState: (state, stream) => context.onState?.(state, stream, "local"),
+    });
   },
 });

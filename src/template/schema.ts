@@ -11,6 +11,7 @@ import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { seedProblems, seedSchema } from "../seed/registry.js";
 import { stepSchema } from "../steps/schema.js";
+import { afterSchema, missingChecksums } from "./after-schema.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { collidingDownloads } from "./downloads.js";
 import { outputNameProblems } from "./output-names.js";
@@ -195,6 +196,7 @@ export const templateSchema = z
       .prefault({})
       .describe("shutdown of the guest"),
     output: outputSchema.prefault({}),
+    after: afterSchema,
     acceptance: acceptanceSchema.optional(),
   })
   .superRefine((template, context) => {
@@ -211,6 +213,13 @@ export const templateSchema = z
     const baseLetsIn = hasCredentials || baseKindOf(base).mayLetBuildIn === true;
     for (const { key, message } of seedProblems(seed, { user: ssh.user, baseLetsIn })) {
       context.addIssue({ code: "custom", path: ["seed", ...key], message });
+    }
+    for (const { index, algorithm } of missingChecksums(
+      template.after,
+      template.output.checksums,
+    )) {
+      const message = `\${image.${algorithm}} has no value: output.checksums does not contain ${algorithm}`;
+      context.addIssue({ code: "custom", path: ["after", index], message });
     }
     const outputProblems = [...outputNameProblems(template), ...collidingDownloads(template.steps)];
     for (const { path, message } of outputProblems) {

@@ -3,6 +3,7 @@ import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Template } from "../template/load.js";
 import { checkAcceptance } from "./acceptance.js";
+import { checkAfter } from "./after.js";
 import { checkBase } from "./base.js";
 import type { CheckOptions } from "./check-options.js";
 import { Collector } from "./findings.js";
@@ -28,6 +29,7 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
   await checkSeed(collector);
   await checkSteps(collector);
   await checkAcceptance(collector);
+  await checkAfter(collector);
   await checkOutput(collector);
   options.signal.throwIfAborted();
   return collector;
