@@ -272,6 +272,12 @@ export const ERRORS = {
     meaning: "A finished artifact is incomplete, or its manifest is invalid.",
     remedy: "Build the image again.",
   },
+  POST_FAILED: {
+    exit: 9,
+    meaning:
+      "A command that changes the disk of the stopped machine (`post`) failed, or left no usable disk.",
+    remedy: "Correct the command and run `vmbuild run NAME` again; no image was published.",
+  },
   AFTER_FAILED: {
     exit: 9,
     meaning: "A command that runs when the image is published (`after`) failed.",

@@ -125,10 +125,12 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
       inspection.steps.flatMap((step, index) => stepLines(step, index, style)),
       style,
     ),
-    ...section(
-      "after",
-      inspection.after.map(({ summary }) => oneLine(summary)),
-      style,
+    ...(["post", "after"] as const).flatMap((name) =>
+      section(
+        name,
+        inspection[name].map(({ summary }) => oneLine(summary)),
+        style,
+      ),
     ),
     ...section("acceptance", acceptanceLines(inspection, style), style),
     ...section(

@@ -20,6 +20,7 @@ export const PHASES = [
   "connect",
   "seal",
   "shutdown",
+  "post",
   "compact",
   "digest",
   "describe",

@@ -27,6 +27,7 @@ import { vmbuildVersion } from "../version.js";
 import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
 import { outputTarget } from "./output.js";
+import { runPost } from "./post.js";
 import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
@@ -179,7 +180,7 @@ function composeResult(
 /**
  * Creates the artifact from a stopped machine's disk. Files appear under their final names only
  * when all are complete; an older artifact remains until then.
- * @throws {VmbuildError} OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
+ * @throws {VmbuildError} POST_FAILED, OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
  *   ARTIFACT_DIGEST.
  */
 export async function makeArtifact(
@@ -190,6 +191,7 @@ export async function makeArtifact(
   const { emit, output, options, workspace } = context;
   const { signal } = options;
   const { format, compression, reproducible, filename } = output;
+  const disk = await runPost(context, source.stopped);
   await requireCompanionNames(workspace.run.outputs, filename);
   await makeFolder(output.folder);
   const sums = ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm));
@@ -201,7 +203,7 @@ export async function makeArtifact(
   const { name, machine } = context.template;
   const { cpus, memory, firmware } = machine;
   const conversion = {
-    source: source.stopped.disk,
+    source: disk,
     destination,
     format,
     compression,

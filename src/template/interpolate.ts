@@ -5,8 +5,8 @@
  */
 import { BASE_REFERENCES } from "../base/registry.js";
 import { ACTIONS } from "../steps/registry.js";
-import { IMAGE_REFERENCES } from "./after-schema.js";
 import type { JsonPath, Problem } from "./document.js";
+import { hasValueIn, isLateReference, lateReferenceMessage } from "./host-commands.js";
 
 /** Values of references. A lookup that returns undefined is reported as an error. */
 export interface References {
@@ -19,7 +19,6 @@ export interface References {
 }
 
 const REFERENCE = /\$?\$\{([^{}]*)\}/g;
-const isOfImage = (reference: string): boolean => reference.startsWith("image.");
 const REFERENCE_NAME = /^(?:name|version|(?:var|input)\..*)$/;
 
 /**
@@ -32,7 +31,14 @@ export const SHELL_KEYS: ReadonlySet<string> = new Set([
   ...ACTIONS.flatMap(({ shellKeys }) => shellKeys),
 ]);
 
-const SHELL_SECTIONS: ReadonlySet<unknown> = new Set(["steps", "acceptance", "base", "after"]);
+const HOST_SECTIONS: ReadonlySet<unknown> = new Set(["post", "after"]);
+const SHELL_SECTIONS: ReadonlySet<unknown> = new Set([
+  "steps",
+  "acceptance",
+  "base",
+  "post",
+  "after",
+]);
 
 const isShellText = (path: JsonPath): boolean =>
   SHELL_SECTIONS.has(path[0]) &&
@@ -59,12 +65,7 @@ function unknownMessage(reference: string, references: References): string {
   if (BASE_REFERENCES.has(reference)) {
     return `\${${reference}} has a value only while an installer runs; use it in base.install`;
   }
-  if (isOfImage(reference)) {
-    const names = [...IMAGE_REFERENCES].map((name) => `\${${name}}`).join(", ");
-    return IMAGE_REFERENCES.has(reference)
-      ? `\${${reference}} has a value only in "after", when the image is published`
-      : `\${${reference}} is not a valid reference; those to the image are ${names}`;
-  }
+  if (isLateReference(reference)) return lateReferenceMessage(reference);
   return (
     `\${${reference}} is not a valid reference; use \${var.…}, \${input.…}, \${name} and ` +
     `\${version}, or $\${ for a literal \${`
@@ -78,12 +79,13 @@ function replaceIn(
   problems: Problem[],
 ): string | number | boolean {
   const resolveOne = (whole: string, reference: string): string | number | boolean => {
-    // The values are known when the image is published.
-    if (path[0] === "after" && IMAGE_REFERENCES.has(reference)) return whole;
+    // The values are known when the commands run.
+    if (hasValueIn(path[0], reference)) return whole;
     if (whole.startsWith("$$")) return whole.slice(1);
     // The kind of the base fills it in.
     if (path[0] === "base" && BASE_REFERENCES.has(reference)) return whole;
-    const isForShell = isShellText(path) && !(path[0] === "after" && isOfImage(reference));
+    const isForShell =
+      isShellText(path) && !(HOST_SECTIONS.has(path[0]) && isLateReference(reference));
     if (!REFERENCE_NAME.test(reference) && isForShell) return whole;
     const value = REFERENCE_NAME.test(reference) ? lookUp(reference, references) : undefined;
     if (value !== undefined) return value;

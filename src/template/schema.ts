@@ -11,7 +11,7 @@ import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { seedProblems, seedSchema } from "../seed/registry.js";
 import { stepSchema } from "../steps/schema.js";
-import { afterSchema, missingChecksums } from "./after-schema.js";
+import { afterSchema, missingChecksums, postSchema } from "./host-commands.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { collidingDownloads } from "./downloads.js";
 import { outputNameProblems } from "./output-names.js";
@@ -196,6 +196,7 @@ export const templateSchema = z
       .prefault({})
       .describe("shutdown of the guest"),
     output: outputSchema.prefault({}),
+    post: postSchema,
     after: afterSchema,
     acceptance: acceptanceSchema.optional(),
   })

@@ -43,8 +43,8 @@ export type PublishedImage = z.infer<typeof publishedSchema>;
  * follows.
  */
 export function imageKey(lastKey: string, template: Template, output: OutputPlan): string {
-  const { name, version, seal } = template;
-  const settings = [lastKey, name, version, seal, output, vmbuildVersion()];
+  const { name, version, seal, post } = template;
+  const settings = [lastKey, name, version, seal, output, vmbuildVersion(), ...post];
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
 }
 

@@ -116,6 +116,8 @@ describe("references to the image", () => {
   it.each([
     [{ after: [{ run: "echo ${image.size}" }] }, "${image.size} is not a valid reference"],
     [{ after: [{ run: "echo ${image.sha512}" }] }, "output.checksums does not contain sha512"],
+    [{ post: [{ run: "echo ${image.path}" }] }, '${image.path} has a value only in "after"'],
+    [{ after: [{ run: "echo ${disk.path}" }] }, '${disk.path} has a value only in "post"'],
     [{ machine: { cpu: "${image.path}" } }, '${image.path} has a value only in "after"'],
     [{ after: [{ run: "x", cwd: "/" }] }, "cwd"],
   ])("%j", async (template, message) => {
