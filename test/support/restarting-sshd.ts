@@ -8,8 +8,9 @@ import { Guest } from "../../src/guest/guest.js";
 import { kill, startSshd } from "./sshd.js";
 import type { Sshd } from "./sshd.js";
 
-/** Boot IDs before and after a restart. */
-export const OLD_BOOT = "11111111-2222-3333-4444-555555555555";
+/** Boot ID before a restart. */
+const OLD_BOOT = "11111111-2222-3333-4444-555555555555";
+/** Boot ID after a restart. */
 export const NEW_BOOT = "66666666-7777-8888-9999-000000000000";
 
 /** Running server. */
