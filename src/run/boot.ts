@@ -103,7 +103,9 @@ export async function bootMachine(
  */
 function dropOnReset(connection: Connection, { machine }: SshAccess): Connection {
   const reason = new VmbuildError("GUEST_LOST", "The guest restarted while it was needed", {
-    hint: "To restart the guest, use a reboot action, which waits until the guest answers again.",
+    hint:
+      "To restart the guest, use a reboot action, which waits until the guest answers again, or set " +
+      '"expectReboot": true for a script that restarts it by itself.',
   });
   const stop = machine.onEvent(({ event }) => {
     if (event === "RESET") connection.drop(reason);
