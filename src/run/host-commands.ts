@@ -30,7 +30,10 @@ export async function runHostCommands(
   for (const [index, { run, environment, timeout }] of template[section].entries()) {
     const what = `${section} ${index + 1}: ${summarizeCommands(run)}`;
     emit({ type: "note", message: what });
-    const own = Object.entries(environment).map(([name, value]) => [name, fillIn(value, values)]);
+    const own = Object.entries(environment).map(([name, value]): [string, string] => [
+      name,
+      fillIn(value, values),
+    ]);
     try {
       await runHostScript({
         what,
