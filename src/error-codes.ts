@@ -272,6 +272,18 @@ export const ERRORS = {
     meaning: "A finished artifact is incomplete, or its manifest is invalid.",
     remedy: "Build the image again.",
   },
+  POST_FAILED: {
+    exit: 9,
+    meaning:
+      "A command that changes the disk of the stopped machine (`post`) failed, or left no usable disk.",
+    remedy: "Correct the command and run `vmbuild run NAME` again; no image was published.",
+  },
+  AFTER_FAILED: {
+    exit: 9,
+    meaning: "A command that runs when the image is published (`after`) failed.",
+    remedy:
+      "Correct the command and run `vmbuild run NAME` again: while the image is up to date, only these commands run.",
+  },
   INTERRUPTED: {
     exit: 130,
     meaning: "The run was interrupted (Ctrl-C).",

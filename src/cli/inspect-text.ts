@@ -132,6 +132,13 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
       inspection.steps.flatMap((step, index) => stepLines(step, index, style)),
       style,
     ),
+    ...(["post", "after"] as const).flatMap((name) =>
+      section(
+        name,
+        inspection[name].map(({ summary }) => oneLine(summary)),
+        style,
+      ),
+    ),
     ...section("acceptance", acceptanceLines(inspection, style), style),
     ...section(
       `output (${output.images.map(imageText).join("; ")})`,

@@ -37,7 +37,7 @@ export function createBus(
     if (closed) return;
     const time = new Date(now()).toISOString();
     const event: RunEvent = { v: EVENT_VERSION, time, build, ...secrets.maskAll(body) };
-    if (replay.length < REPLAY_LIMIT) replay.push(event);
+    if (replay.length < REPLAY_LIMIT && event.type !== "output.state") replay.push(event);
     for (const sink of open) hand(sink, event);
   };
   /** A sink that throws is removed, because a display error must not end a build. */

@@ -20,9 +20,11 @@ export const PHASES = [
   "connect",
   "seal",
   "shutdown",
+  "post",
   "compact",
   "digest",
   "describe",
+  "after",
 ] as const;
 
 /** Phase of a run. */
@@ -87,6 +89,17 @@ export type EventBody =
   | {
       /** Line of output. `source` names the program: `guest`, `local`, `mmdebstrap`, … */
       type: "output";
+      source: string;
+      stream: "stdout" | "stderr";
+      line: string;
+      step?: string;
+    }
+  | {
+      /**
+       * State of a line of output that the program overwrites, such as a progress bar; the line
+       * follows as `output`. For live displays: neither logs nor NDJSON contain it.
+       */
+      type: "output.state";
       source: string;
       stream: "stdout" | "stderr";
       line: string;

@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Emit } from "../events/types.js";
-import type { Connection } from "./connection.js";
+import type { Connection, SshTarget } from "./connection.js";
 import type { Capabilities } from "./capabilities.js";
 import { downloadFile, downloadTree, withHostErrors, guestPathKind } from "./download.js";
 import type { GuestPathKind } from "./download.js";
@@ -12,9 +12,10 @@ import { downloadToHost } from "./host-download.js";
 import type { Privilege } from "./launcher.js";
 import { PAYLOAD_DISK_MIN_BYTES, uploadLargeFile, uploadLargeTree } from "./payload-disk.js";
 import type { DiskSlot } from "./payload-disk.js";
-import { systemStateScript, parseSystemState } from "./system-state.js";
+import { readSystemState } from "./read-system-state.js";
 import type { SystemState } from "./system-state.js";
-import { reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
+import { REMOVE_ENDED_SCRIPTS, followRestart } from "./own-restart.js";
+import { queryCurrentBoot, reconnectAfterLoss, reconnectAfterReboot } from "./reboot.js";
 import type { RestartOptions } from "./reboot.js";
 import { requireSuccess, runQuietly, runScript } from "./script.js";
 import type { GuestScript, ScriptEnd } from "./script.js";
@@ -29,6 +30,11 @@ export interface GuestOptions {
   readonly connection: Connection;
   /** Connects again after a reboot, and waits until the guest is ready. */
   readonly connect: (timeoutMs: number, signal: AbortSignal) => Promise<Connection>;
+  /**
+   * Returns the SSH servers of the guest at which a program of this host may log in, the one that
+   * survives most changes of the guest first.
+   */
+  readonly servers?: (guest: Guest) => readonly SshTarget[];
   /** Restores what the build needs and a restart removes, such as the rescue SSH server. */
   readonly afterReboot?: (guest: Guest) => Promise<void>;
   /** Slot for plugging in large uploads as a disk. Without one, everything is copied over SSH. */
@@ -48,6 +54,9 @@ export interface GuestOptions {
   readonly signal: AbortSignal;
 }
 
+/** Time limit for the question whether the guest is about to shut down. Milliseconds. */
+const STATE_MS = 20_000;
+
 /** Guest that accepts the build's login. */
 export class Guest {
   readonly #options: GuestOptions & { readonly privilege: Privilege };
@@ -65,6 +74,21 @@ export class Guest {
   /** How commands become root. */
   get privilege(): Privilege {
     return this.#options.privilege;
+  }
+
+  /** SSH servers at which a program of this host may log in, in the order to try them. */
+  get servers(): readonly SshTarget[] {
+    return this.#options.servers?.(this) ?? [];
+  }
+
+  /** Private folder for files of the run, which is removed when the run ends. Absolute. */
+  get scratchFolder(): string {
+    return this.#options.scratchFolder;
+  }
+
+  /** Aborts when the run is cancelled or the machine ends. */
+  get signal(): AbortSignal {
+    return this.#options.signal;
   }
 
   /** Runs a script to its end. A non-zero exit code is a result, not an error. */
@@ -153,6 +177,29 @@ export class Guest {
     await this.#options.afterReboot?.(this);
   }
 
+  /**
+   * Prepares to follow a restart that a script starts by itself.
+   * @returns a function that waits, after the script, until the guest answers with a new boot id,
+   *   for at most that many milliseconds.
+   * @throws {VmbuildError} GUEST_SHELL; the function as {@link followRestart}.
+   */
+  async expectRestart(): Promise<(timeoutMs: number) => Promise<void>> {
+    const { user, privilege, signal, resets, connect } = this.#options;
+    const before = await queryCurrentBoot(this.#connection, signal);
+    const resetsBefore = resets?.();
+    const question = { user, privilege, timeoutMs: STATE_MS };
+    return async (timeoutMs) => {
+      const restart: RestartOptions = {
+        ...this.#restart(timeoutMs),
+        // Where the guest does not restart after all, its next command needs the new connection.
+        connect: async (...limits) => (this.#connection = await connect(...limits)),
+      };
+      this.#connection = await followRestart({ ...restart, before, resetsBefore, question });
+      await this.ask(REMOVE_ENDED_SCRIPTS, "Removing the script that the restart ended");
+      await this.#options.afterReboot?.(this);
+    };
+  }
+
   /** Reconnects to a guest that lost the connection or restarted by itself. */
   async reconnect(timeoutMs: number): Promise<void> {
     this.#connection = await reconnectAfterLoss(this.#restart(timeoutMs));
@@ -173,20 +220,9 @@ export class Guest {
    * @param first a command to run before, which saves a separate connection to the guest.
    * @throws {VmbuildError} GUEST_LOST; GUEST_SHELL when the guest no longer runs commands.
    */
-  async systemState(first = "", timeoutMs = 60_000): Promise<SystemState> {
+  systemState(first = "", timeoutMs = 60_000): Promise<SystemState> {
     const { signal, privilege, user } = this.#options;
-    const command = `${first}\n${systemStateScript(user)}`;
-    const { end, lines } = await runQuietly(this.#connection, command, signal, {
-      privilege,
-      timeoutMs,
-    });
-    const systemState = parseSystemState(lines);
-    // A signal ends this harmless command only when the system is shutting down.
-    const isKilled =
-      end.signal !== null && !end.timedOut && systemState.pendingShutdown === undefined;
-    return isKilled
-      ? { ...systemState, pendingShutdown: { kind: "unknown", at: undefined } }
-      : systemState;
+    return readSystemState(this.#connection, { user, privilege, first, timeoutMs }, signal);
   }
 
   /**

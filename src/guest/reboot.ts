@@ -24,7 +24,7 @@ export interface RebootOptions extends RestartOptions {
 }
 
 /** Waits until the connection is lost, for at most that many milliseconds. */
-async function waitUntilLost(
+export async function waitUntilLost(
   connection: Connection,
   milliseconds: number,
   signal: AbortSignal,
@@ -37,7 +37,7 @@ async function waitUntilLost(
 const ANSWER_MS = 20_000;
 
 /** Same as {@link queryBoot}; undefined where the guest was lost or did not answer in time. */
-async function tryQueryBoot(
+export async function tryQueryBoot(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<BootAnswer | undefined> {
@@ -65,15 +65,28 @@ const DISCONNECT_MS = 3000;
 const NO_COMMANDS_MS = 20_000;
 
 /** Returns the error for a guest that runs no commands. */
-function noCommandsError(output: readonly string[], restarted: boolean | undefined): VmbuildError {
+export function noCommandsError(
+  output: readonly string[],
+  restarted: boolean | undefined,
+): VmbuildError {
   const which = restarted === true ? "The guest restarted, and" : "The guest";
   const answered = output.length > 0 ? `its response is: ${output[0]}` : "it sends no response";
   const message = `${which} accepts the login but does not run commands; ${answered}`;
   return new VmbuildError("GUEST_SHELL", message, { lines: output.slice(0, 20) });
 }
 
+/** Returns the error for a guest that did not restart in time. */
+export function restartTimeoutError(timeoutMs: number, wasReset: boolean | undefined) {
+  const state =
+    wasReset === true
+      ? "it was reset, but its boot ID cannot be read"
+      : "it is still running the previous boot";
+  const message = `The guest did not restart within ${formatDuration(timeoutMs)}: ${state}`;
+  return new VmbuildError("GUEST_TIMEOUT", message);
+}
+
 /** Waits for a guest that reports another boot than the previous one; without one, for any. */
-async function waitForOtherBoot(
+export async function waitForOtherBoot(
   options: RestartOptions,
   before: BootIdentity | undefined,
   resetsBefore: number | undefined,
@@ -84,16 +97,7 @@ async function waitForOtherBoot(
   for (;;) {
     const left = timeoutMs - (performance.now() - started);
     const restarted = resetsBefore === undefined ? undefined : (resets?.() ?? 0) > resetsBefore;
-    if (left <= 0) {
-      const state =
-        restarted === true
-          ? "it was reset, but its boot ID cannot be read"
-          : "it is still running the previous boot";
-      throw new VmbuildError(
-        "GUEST_TIMEOUT",
-        `The guest did not restart within ${formatDuration(timeoutMs)}: ${state}`,
-      );
-    }
+    if (left <= 0) throw restartTimeoutError(timeoutMs, restarted);
     const next = await connect(Math.ceil(left), signal);
     const answer = await tryQueryBoot(next, signal);
     if (answer && "boot" in answer && (!before || isOtherBoot(before, answer.boot))) return next;
@@ -117,21 +121,33 @@ async function waitForOtherBoot(
 }
 
 /**
+ * Reads the identity of the current boot, before a restart.
+ * @throws {VmbuildError} GUEST_SHELL when the guest does not report it; GUEST_LOST.
+ */
+export async function queryCurrentBoot(
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<BootIdentity> {
+  const answer = await queryBoot(connection, signal);
+  if ("boot" in answer) return answer.boot;
+  throw noCommandsError(answer.output, undefined);
+}
+
+/**
  * Restarts the guest, waits until it is gone and then until it answers from another boot.
  * @throws {VmbuildError} GUEST_TIMEOUT when it does not come back in time or never shuts down;
  *   GUEST_SHELL when it comes back and runs no commands.
  */
 export async function reconnectAfterReboot(options: RebootOptions): Promise<Connection> {
   const { connection, resets, timeoutMs, signal, privilege } = options;
-  const answer = await queryBoot(connection, signal);
-  if (!("boot" in answer)) throw noCommandsError(answer.output, undefined);
+  const before = await queryCurrentBoot(connection, signal);
   const resetsBefore = resets?.();
   const order = "(sleep 0.2; systemctl reboot || reboot || reboot -f) >/dev/null 2>&1 &";
   const { end, output } = await runQuietly(connection, order, signal, { privilege });
   requireSuccess(end, "reboot", output);
   await waitUntilLost(connection, Math.min(DISCONNECT_MS, timeoutMs), signal);
   connection.close();
-  return waitForOtherBoot(options, answer.boot, resetsBefore);
+  return waitForOtherBoot(options, before, resetsBefore);
 }
 
 /**

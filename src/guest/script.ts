@@ -13,8 +13,11 @@ import type { Connection } from "./connection.js";
 import { commandLine, shellProgram } from "./launcher.js";
 import type { Privilege } from "./launcher.js";
 import { MarkedOutput, LOGIN_SHELL_HINT, OutputMarker } from "./output-marker.js";
-import { PARENTS, killScript, missingLine, wrapperInput, wrapperScript } from "./wrapper.js";
-import type { WrappedScript } from "./wrapper.js";
+import { parseProblem, scriptProblemError } from "./script-problem.js";
+import type { ScriptProblem } from "./script-problem.js";
+import { PARENTS } from "./wrapped-script.js";
+import type { WrappedScript } from "./wrapped-script.js";
+import { killScript, wrapperInput, wrapperScript } from "./wrapper.js";
 
 /** Script, how to run it, and its limits. */
 export interface GuestScript extends WrappedScript {
@@ -24,6 +27,11 @@ export interface GuestScript extends WrappedScript {
   readonly privilege?: Privilege;
   readonly signal: AbortSignal;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /**
+   * Called with the states of a line that the script overwrites, such as a progress bar; `onLine`
+   * gets the last one. Without it, each state is a line.
+   */
+  readonly onState?: ((state: string, stream: "stdout" | "stderr") => void) | undefined;
 }
 
 /** End of a script. */
@@ -43,7 +51,7 @@ interface Session {
 }
 
 /** Limits and callbacks of a session. */
-type SessionLimits = Pick<GuestScript, "timeoutMs" | "privilege" | "signal" | "onLine">;
+type SessionLimits = Pick<GuestScript, "timeoutMs" | "privilege" | "signal" | "onLine" | "onState">;
 
 /** Time for the guest to end a session that exceeded its time limit. Milliseconds. */
 const KILL_DEADLINE_MS = 20_000;
@@ -100,11 +108,14 @@ async function runSession(
 ): Promise<ScriptEnd> {
   const answer = new MarkedOutput(session.marker);
   const early: string[] = [];
-  const stdout = new LineSplitter((line) => limits.onLine?.(line, "stdout"));
+  const { onState } = limits;
+  const statesOf = (stream: "stdout" | "stderr") =>
+    onState && ((state: string): void => onState(state, stream));
+  const stdout = new LineSplitter((line) => limits.onLine?.(line, "stdout"), statesOf("stdout"));
   const stderr = new LineSplitter((line) => {
     if (answer.pid === undefined && early.length < 20) early.push(line);
     limits.onLine?.(line, "stderr");
-  });
+  }, statesOf("stderr"));
   const over = new AbortController();
   const finished = new AbortController();
   const deadline = startDeadline(limits.timeoutMs, finished.signal, async () => {
@@ -144,22 +155,11 @@ async function runSession(
   }
 }
 
-/** Returns the error for a script whose interpreter is not in the guest. */
-function missingError([program = "", next = ""]: readonly string[]): VmbuildError {
-  const name = program.endsWith("/env") ? next : program;
-  const isBash = name.endsWith("bash");
-  return new VmbuildError("STEP_FAILED", `The guest has no ${name}, which the script needs`, {
-    hint: isBash
-      ? 'Install bash in an earlier step, or use sh: "shell": "sh", or #!/bin/sh in a script.'
-      : "Install it in an earlier step.",
-  });
-}
-
 /**
  * Runs a script to its end or to its deadline.
- * @throws {VmbuildError} STEP_FAILED when the guest does not have the interpreter; GUEST_LOST when
- *   the connection was lost first; the signal's reason when it aborted, in which case the machine
- *   is about to end and its processes with it.
+ * @throws {VmbuildError} STEP_FAILED when the guest does not have the interpreter, the user or the
+ *   working directory; GUEST_LOST when the connection was lost first; the signal's reason when it
+ *   aborted, in which case the machine is about to end and its processes with it.
  */
 export async function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
   const marker = new OutputMarker();
@@ -169,13 +169,14 @@ export async function runScript(connection: Connection, script: GuestScript): Pr
     stdin: Readable.from(wrapperInput(marker.id, script)),
     cleanup: `rm -f ${PARENTS.map((parent) => `${parent}/${marker.id}`).join(" ")}`,
   };
-  let isMissing = false;
+  let problem: ScriptProblem | undefined;
   const onLine: GuestScript["onLine"] = (line, stream) => {
-    if (line === missingLine(marker)) isMissing = true;
-    else script.onLine?.(line, stream);
+    const reported = parseProblem(marker, line);
+    if (reported === undefined) script.onLine?.(line, stream);
+    else problem = reported;
   };
   const end = await runSession(connection, session, { ...script, onLine });
-  if (isMissing) throw missingError(script.interpreter);
+  if (problem !== undefined) throw scriptProblemError(problem, script);
   return end;
 }
 

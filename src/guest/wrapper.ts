@@ -1,62 +1,63 @@
 /** Shell code around a script in the guest: it receives the script, runs it, and ends its session. */
 import { shellQuote } from "../host/programs.js";
 import type { OutputMarker } from "./output-marker.js";
-
-/** Script and how it is run. */
-export interface WrappedScript {
-  readonly content: Buffer | string;
-  /** Program that reads the script, with arguments: `["/bin/bash"]`. */
-  readonly interpreter: readonly string[];
-  readonly arguments?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
-}
-
-/** Folders for a script while it runs: in memory where possible, and never in the image. */
-export const PARENTS = ["/run", "/tmp"] as const;
+import { reportProblem } from "./script-problem.js";
+import { asUser } from "./switch-user.js";
+import { PARENTS, programOf } from "./wrapped-script.js";
+import type { WrappedScript } from "./wrapped-script.js";
 
 /**
  * Shell script that reads the environment's lines and then the script from standard input, and runs
  * the script with empty standard input. It starts few programs, because an emulated guest takes a
- * twentieth of a second for each. Exit code 97 means that there is no place for the script.
+ * twentieth of a second for each. What prevents the script from being run is reported as a line of
+ * {@link reportProblem}, since the script may end with any exit code.
  */
-export function wrapperScript(
-  marker: OutputMarker,
-  { interpreter, arguments: args = [] }: WrappedScript,
-): string {
+export function wrapperScript(marker: OutputMarker, script: WrappedScript): string {
   const { id } = marker;
+  const { user } = script;
   // The script's path is in $1, because any variable name, such as $f, may occur in the
   // environment.
-  const command = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
+  const launch = launchCommand(marker, script);
   return [
     `umask 077; set -C; ${marker.command}`,
     `for p in ${PARENTS.join(" ")}; do f=$p/${id}; { true >"$f"; } 2>/dev/null && break; f=; done`,
-    `[ -n "$f" ] || { echo "vmbuild: no place for scripts in ${PARENTS.join(" or ")}" >&2; exit 97; }`,
+    `[ -n "$f" ] || ${reportProblem(marker, "place")}`,
     `e=; while IFS= read -r l && [ "$l" != ${id} ]; do e="$e$l\n"; done`,
-    `cat >>"$f" || { rm -f "$f"; exit 97; }`,
+    `cat >>"$f" || { rm -f "$f"; ${reportProblem(marker, "place")}; }`,
     `umask 022; set +C -- "$f"`,
-    `(eval "$e" && ${requireProgram(marker, interpreter)} && exec ${command.join(" ")}) </dev/null`,
+    user === undefined
+      ? `(eval "$e" && { ${launch}; }) </dev/null`
+      : `(${asUser(marker, user, launch)}) </dev/null`,
     `c=$?; rm -f "$f"; exit $c`,
   ].join("\n");
 }
 
-/**
- * Returns the program that an interpreter's words name: the first, or the one that env(1) runs;
- * undefined where env(1) has options or variables.
- */
-function programOf([program = "", next]: readonly string[]): string | undefined {
-  if (!program.endsWith("/env")) return program;
-  return next !== undefined && /^[^-=][^=]*$/.test(next) ? next : undefined;
+/** Returns shell code that runs the script at the path `$1` in its working directory. */
+function launchCommand(
+  marker: OutputMarker,
+  { interpreter, arguments: args = [], cwd, user }: WrappedScript,
+): string {
+  const command = [...interpreter.map(shellQuote), '"$1"', ...args.map(shellQuote)];
+  return [
+    ...enterFolder(marker, cwd, user),
+    `${requireProgram(marker, interpreter)} && exec ${command.join(" ")}`,
+  ].join("; ");
 }
 
-/** Returns the line that the wrapper prints to standard error where there is no interpreter. */
-export const missingLine = ({ id }: OutputMarker): string => `${id}-missing`;
+function enterFolder(marker: OutputMarker, cwd: string | undefined, user: string | undefined) {
+  if (cwd !== undefined) {
+    return [`cd ${shellQuote(cwd)} 2>/dev/null || ${reportProblem(marker, "cwd")}`];
+  }
+  // A login begins in the home directory; another user begins in that of root, or in none.
+  return user === undefined ? [] : ['cd "$HOME" 2>/dev/null || cd /'];
+}
 
 /** Returns shell code that reports a missing interpreter. */
 function requireProgram(marker: OutputMarker, interpreter: readonly string[]): string {
   const program = programOf(interpreter);
   if (program === undefined) return "true";
   const found = `command -v ${shellQuote(program)} >/dev/null 2>&1`;
-  return `{ ${found} || { echo ${missingLine(marker)} >&2; exit 127; }; }`;
+  return `{ ${found} || ${reportProblem(marker, "interpreter")}; }`;
 }
 
 /** Yields the environment as shell lines, the end marker of the wrapper, and the script. */

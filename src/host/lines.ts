@@ -1,5 +1,6 @@
 /** Splits bytes into lines: safe for UTF-8 across chunks, and in bounded memory. */
 import { StringDecoder } from "node:string_decoder";
+import { stripVTControlCharacters } from "node:util";
 
 /** Longer lines are split into pieces of at most this many characters. */
 const MAX_LINE_LENGTH = 16 * 1024;
@@ -12,17 +13,27 @@ export function markedLines(lines: readonly string[], mark: string): string[] {
   return lines.flatMap((line) => (line.startsWith(start) ? [line.slice(start.length)] : []));
 }
 
+/** Receives a line, without its ending. */
+type TakeLine = (line: string) => void;
+
 /**
- * Splits a byte stream into lines. `\n`, `\r\n` and a lone `\r` (progress bars) all end a line.
- * Call `end()` once to get a last line without an ending.
+ * Splits a byte stream into lines. `\n` and `\r\n` end a line. A lone `\r` ends a line too, unless
+ * states are asked for: as on a terminal, the text after it then replaces the text before it, which
+ * is how programs draw progress bars, and the line is the last state that can be seen. Bytes that
+ * are not UTF-8 become U+FFFD. Call `end()` once to get a last line without an ending.
  */
 export class LineSplitter {
   readonly #decoder = new StringDecoder("utf8");
-  readonly #onLine: (line: string) => void;
+  readonly #onLine: TakeLine;
+  readonly #onState: TakeLine | undefined;
   #rest = "";
+  /** Last state of the current line, up to its last `\r`. */
+  #state = "";
 
-  constructor(onLine: (line: string) => void) {
+  /** @param onState called with each state of a line that `\r` ends, except its last. */
+  constructor(onLine: TakeLine, onState?: TakeLine) {
     this.#onLine = onLine;
+    this.#onState = onState;
   }
 
   /** Consumes a chunk and calls back once for every line that it completes. */
@@ -35,18 +46,35 @@ export class LineSplitter {
     this.#take(this.#decoder.end());
     const last = this.#rest.endsWith("\r") ? this.#rest.slice(0, -1) : this.#rest;
     this.#rest = "";
-    if (last !== "") this.#onLine(last);
+    const line = this.#lastState(last);
+    if (line !== "") this.#onLine(line);
   }
 
   #take(text: string): void {
-    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
+    const all = this.#rest + text;
+    const lines = all.split(this.#onState ? /\r*\n/ : /\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop() ?? "";
-    for (const line of lines) this.#emit(line);
+    for (const line of lines) this.#onLine(this.#emitPieces(this.#lastState(line)));
+    if (this.#onState) this.#rest = this.#keepStates(this.#rest, this.#onState);
     this.#rest = this.#emitPieces(this.#rest);
   }
 
-  #emit(line: string): void {
-    this.#onLine(this.#emitPieces(line));
+  /** Returns the last state of a line that can be seen, and begins the next line. */
+  #lastState(line: string): string {
+    const states = this.#onState ? line.split("\r") : [line];
+    const seen = states.findLast(isVisible) ?? (this.#state || (states.at(-1) ?? ""));
+    this.#state = "";
+    return seen;
+  }
+
+  /** Reports the states of an unfinished line that `\r` ended, and returns its rest. */
+  #keepStates(text: string, onState: TakeLine): string {
+    // A `\r` at the end may be part of the line's ending.
+    const at = text.replace(/\r+$/, "").lastIndexOf("\r");
+    if (at === -1) return text;
+    const state = text.slice(0, at).split("\r").findLast(isVisible);
+    if (state !== undefined) onState((this.#state = this.#emitPieces(state)));
+    return text.slice(at + 1);
   }
 
   /** Emits pieces of a text that is too long for one line, and returns the rest. */
@@ -71,6 +99,9 @@ function cutPosition(text: string): number {
   const last = text.charCodeAt(MAX_LINE_LENGTH - 1);
   return last >= 0xd800 && last <= 0xdbff ? MAX_LINE_LENGTH - 1 : MAX_LINE_LENGTH;
 }
+
+/** Returns whether a terminal would show anything of a text. */
+const isVisible = (text: string): boolean => stripVTControlCharacters(text).trim() !== "";
 
 /** Keeps the last lines of a long output. */
 export class Tail {

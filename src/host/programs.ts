@@ -41,7 +41,7 @@ export const PROGRAMS = {
   lz4: { package: "lz4", purpose: "unpacks .lz4 bases" },
   bash: {
     package: "bash",
-    purpose: "checks scripts, runs local actions, and opens the files of compressed images",
+    purpose: "checks scripts, runs commands of the host, and opens the files of compressed images",
   },
 } as const satisfies Record<string, { package: string; purpose: string }>;
 
@@ -59,6 +59,11 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for each line of output. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /**
+   * Called with the states of a line that the program overwrites, such as a progress bar; `onLine`
+   * gets the last one. Without it, each state is a line.
+   */
+  readonly onState?: ((state: string, stream: "stdout" | "stderr") => void) | undefined;
   /**
    * Ends the program's children too: they share a process group. Without it, only the program
    * itself is ended.
@@ -176,11 +181,13 @@ export async function runProgram(
     if (leader !== undefined) killGroup(leader);
   };
   options.signal?.addEventListener("abort", onAbort, { once: true });
+  const { onState } = options;
   const splitters = (["stdout", "stderr"] as const).map((name) => {
-    const splitter = new LineSplitter((line) => {
+    const takeLine = (line: string): void => {
       tail.push(line);
       options.onLine?.(line, name);
-    });
+    };
+    const splitter = new LineSplitter(takeLine, onState && ((state) => onState(state, name)));
     child[name].on("data", (chunk: Buffer) => {
       if (name === "stdout" && options.captureOutput) kept.push(chunk);
       splitter.write(chunk);

@@ -13,6 +13,8 @@ import { findUefi } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
 import { describeAction } from "../steps/registry.js";
+import { summarizeCommands } from "../steps/run.js";
+import type { HostCommands } from "../template/host-commands.js";
 import type { Template } from "../template/load.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
@@ -67,6 +69,12 @@ export interface SeedInspection extends Omit<Template["seed"], "kind"> {
   readonly way: string;
 }
 
+/** Commands of the host. */
+interface CommandsInspection {
+  readonly summary: string;
+  readonly timeoutMs: number;
+}
+
 /** Result of an inspection. Paths are absolute, sizes bytes. */
 export interface Inspection {
   readonly name: string;
@@ -93,6 +101,10 @@ export interface Inspection {
   readonly steps: readonly StepInspection[];
   readonly seal: boolean;
   /** Checks of `vmbuild test`: all of them once, and again in each further round. */
+  /** Commands of the host that change the disk of the stopped machine. */
+  readonly post: readonly CommandsInspection[];
+  /** Commands of the host that run when the image is published. */
+  readonly after: readonly CommandsInspection[];
   readonly acceptance?: {
     readonly checks: readonly CheckInspection[];
     readonly rounds: readonly {
@@ -178,6 +190,10 @@ function inspectSteps({ steps }: Template): StepInspection[] {
   }));
 }
 
+function inspectHostCommands(list: readonly HostCommands[]): CommandsInspection[] {
+  return list.map(({ run, timeout }) => ({ summary: summarizeCommands(run), timeoutMs: timeout }));
+}
+
 function inspectAcceptance({ acceptance }: Template): Pick<Inspection, "acceptance"> {
   if (!acceptance) return {};
   const describe = (checks: readonly Check[]): CheckInspection[] =>
@@ -243,6 +259,8 @@ export async function inspectTemplate(
     },
     steps: inspectSteps(template),
     seal: template.seal,
+    post: inspectHostCommands(template.post),
+    after: inspectHostCommands(template.after),
     ...inspectAcceptance(template),
     output: inspectOutput(template, options.outputDirectory),
   });

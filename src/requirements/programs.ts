@@ -41,5 +41,6 @@ export function programsFor(template: Template): string[] {
   for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
     names.push(...type.programs(value as never));
   }
+  if (template.post.length + template.after.length > 0) names.push("bash");
   return [...new Set(names)];
 }

@@ -32,7 +32,7 @@ import { baseLetsIn } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
-import { guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
+import { guestServer, hostKeyOf, loginOf, rescueServer, serversFor } from "./access.js";
 import type { SshAccess } from "./access.js";
 import type { Prepared } from "./prepare.js";
 import { restoreHostname, waitForSeed, withSeedHint } from "./seed-services.js";
@@ -104,7 +104,9 @@ export async function bootMachine(
  */
 function dropOnReset(connection: Connection, { machine }: SshAccess): Connection {
   const reason = new VmbuildError("GUEST_LOST", "The guest restarted while it was needed", {
-    hint: "To restart the guest, use a reboot action, which waits until the guest answers again.",
+    hint:
+      "To restart the guest, use a reboot action, which waits until the guest answers again, or set " +
+      '"expectReboot": true for a script that restarts it by itself.',
   });
   const stop = machine.onEvent(({ event }) => {
     if (event === "RESET") connection.drop(reason);
@@ -211,6 +213,7 @@ function createGuest(
       await prepareGuest(guest, { keys, user });
       await restoreHostname(context, seed, guest);
     },
+    servers: (guest) => serversFor(access, guest),
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     user,
     resets: () => machine.resets,

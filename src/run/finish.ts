@@ -24,6 +24,7 @@ import { moveConflictingFiles } from "./companions.js";
 import { makeImages, openStaging } from "./images.js";
 import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
+import { runPost } from "./post.js";
 import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
@@ -181,7 +182,7 @@ function composeResult(
 /**
  * Creates the artifact from a stopped machine's disk. Files appear under their final names only
  * when all are complete; an older artifact remains until then.
- * @throws {VmbuildError} OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
+ * @throws {VmbuildError} POST_FAILED, OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
  *   ARTIFACT_DIGEST.
  */
 export async function makeArtifact(
@@ -190,9 +191,10 @@ export async function makeArtifact(
   source: ArtifactSource,
 ): Promise<RunResult> {
   const { output, workspace } = context;
+  const disk = await runPost(context, source.stopped);
   await requireCompanionNames(workspace.run.outputs, imageNames(output));
   await using staging = await openStaging(context);
-  const images = await makeImages(context, source.stopped.disk, staging);
+  const images = await makeImages(context, disk, staging);
   const publish = async (): Promise<RunResult> => {
     const companions = await stageCompanions(workspace.run.outputs, staging);
     for (const { plan, checksums } of images) {

@@ -12,6 +12,7 @@ import { quitMachine } from "../machine/stop.js";
 import { reportSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
 import type { CheckpointSaver } from "./checkpoints/save.js";
+import { runAfter } from "./after.js";
 import { findRootCause } from "./root-cause.js";
 import { createContext } from "./context.js";
 import type { BuildOptions, RunContext, ContextWith } from "./context.js";
@@ -88,7 +89,11 @@ async function runBuild(context: RunContext): Promise<RunResult> {
   const plan = await planRun(context, prepared, options);
   try {
     announcePlan(context, plan);
-    if (plan.upToDate) return upToDateResult(context, plan.upToDate);
+    if (plan.upToDate) {
+      const kept = upToDateResult(context, plan.upToDate);
+      await runAfter(context, kept);
+      return kept;
+    }
     await reportSeed(options.template, context.emit, options.signal);
     await using _lateClaim = earlyClaim ? undefined : await claimOutput(context);
     await requireSources(options.template, stepsToRun(options, plan), options.signal);
@@ -103,6 +108,7 @@ async function runBuild(context: RunContext): Promise<RunResult> {
     const result = await makeArtifact(context, prepared, source);
     await recordImage(context, result, key);
     await prepareNextRun(context, () => restoreLastCheckpoint(context, plan));
+    await runAfter(context, result);
     return result;
   } finally {
     await prepareNextRun(context, () => plan.store.markUnused());

@@ -15,17 +15,19 @@ export interface LocalSource {
   readonly kind: "file" | "tree";
   /** Set for scripts, which are checked with their interpreter's `-n` before a machine starts. */
   readonly script?: boolean;
+  /** Program that reads the script, with arguments, in place of the one of its first line. */
+  readonly interpreter?: readonly string[] | undefined;
 }
 
-/** Text of an action that a shell reads, in the guest or on the host. */
+/** Text of an action that a shell or another interpreter reads, in the guest or on the host. */
 export interface ShellText {
   /** Path of keys inside the action. */
   readonly key: readonly string[];
   readonly text: string;
   /** Commands of which the text consists. */
   readonly parts: readonly string[];
-  /** Path of the shell. */
-  readonly shell: string;
+  /** Program that reads the text, with arguments: `["/bin/sh"]`. */
+  readonly interpreter: readonly string[];
 }
 
 /** Context in which an action runs. */
@@ -48,6 +50,8 @@ export interface ActionContext {
   readonly otherDownloads?: readonly OutputClaim[];
   /** Writes a line to the step's log and to the sinks. */
   readonly onLine: (line: string, stream: "stdout" | "stderr", source?: string) => void;
+  /** Shows the state of a line that is not finished, such as a progress bar. No log gets it. */
+  readonly onState?: (state: string, stream: "stdout" | "stderr", source?: string) => void;
 }
 
 /** Type of an action. `T` is the parsed form of its JSON. */

@@ -25,7 +25,11 @@ export function syntaxCheckOf(interpreter: readonly string[]): string[] | undefi
   if (["sh", "bash", "dash", "ksh", "zsh"].includes(name))
     return [name === "sh" ? "sh" : name, "-n"];
   if (/^python3?$/.test(name))
-    return [name, "-c", "import ast,sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])"];
+    return [
+      name,
+      "-c",
+      "import ast,sys; f=(sys.argv+[0])[1]; ast.parse(open(f).read(), f or '<text>')",
+    ];
   if (name === "perl") return ["perl", "-c"];
   if (name === "ruby") return ["ruby", "-c"];
   return undefined;

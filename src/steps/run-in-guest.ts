@@ -1,24 +1,36 @@
 /** Runs a script in the guest for an action, and converts a failure to an error. */
-import { VmbuildError } from "../errors.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
+import type { ScriptEnd } from "../guest/script.js";
 import { formatDuration } from "../host/format.js";
 import { Tail } from "../host/lines.js";
 import { describeShutdown } from "../guest/system-state.js";
 import type { SystemState } from "../guest/system-state.js";
 import type { ActionContext } from "./action.js";
+import { isAccepted } from "./script-options.js";
+import type { ScriptOptions } from "./script-options.js";
 import { LINE_ENDING_PROBLEMS, isShell, lineEndingsOf } from "./line-endings.js";
 
-/** Script to run. `what` names it in messages. */
-export interface ActionScript {
+/** Script to run, with its options. `what` names it in messages. */
+export interface ActionScript extends ScriptOptions {
   readonly what: string;
   readonly content: Buffer | string;
   readonly interpreter: readonly string[];
   readonly arguments?: readonly string[];
 }
 
+/** End of a command on the host or in the guest. */
+interface CommandEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly timedOut: boolean;
+  /** Exit codes with which it would have succeeded, where the template gives them. */
+  readonly accepted?: readonly number[] | undefined;
+}
+
 /** Returns the error for a command that failed, on the host or in the guest. */
 export function commandError(
   what: string,
-  end: { exitCode: number | null; signal: string | null; timedOut: boolean },
+  end: CommandEnd,
   timeoutMs: number,
   lastLines: readonly string[],
 ): VmbuildError {
@@ -29,8 +41,13 @@ export function commandError(
   }
   const how = end.signal
     ? `was terminated by SIG${end.signal}`
-    : `failed with exit code ${end.exitCode}`;
+    : `failed with exit code ${end.exitCode}${acceptedCodes(end.accepted)}`;
   return new VmbuildError("STEP_FAILED", `${what} ${how}`, { lines: lastLines, details });
+}
+
+function acceptedCodes(accepted: readonly number[] | undefined): string {
+  if (accepted === undefined) return "";
+  return ` (accepted: ${accepted.join(", ")})`;
 }
 
 /** Matches commands that shut down the system, as far as a script's text shows them. */
@@ -40,8 +57,9 @@ const SHUTDOWN_COMMANDS = /\b(reboot|shutdown|poweroff|halt|kexec|isolate|(tel)?
 const SHUTDOWN_SIGNALS: ReadonlySet<string | null> = new Set(["TERM", "HUP"]);
 
 const RESTART_HINT =
-  "To restart the guest, use a reboot action, which waits until the guest answers again. Do not " +
-  "power the guest off in a step: vmbuild does so after the last one.";
+  "To restart the guest, use a reboot action, which waits until the guest answers again, or set " +
+  '"expectReboot": true for a script that restarts it by itself. Do not power the guest off in a ' +
+  "step: vmbuild does so after the last one.";
 
 /**
  * Returns the error for a script after which the guest shuts down. `details.ending` is the kind of
@@ -71,8 +89,8 @@ async function pendingShutdownOf(context: ActionContext) {
 
 /** Adds a hint to a lost connection whose cause the script's text shows. */
 function withRestartHint(error: unknown, what: string): unknown {
-  const isLost = error instanceof VmbuildError && error.code === "GUEST_LOST";
-  if (!isLost || error.details["ending"] !== undefined) return error;
+  if (!(error instanceof VmbuildError) || error.code !== "GUEST_LOST") return error;
+  if (error.details["ending"] !== undefined) return error;
   const message = `${error.message}: ${what}`;
   return new VmbuildError("GUEST_LOST", message, {
     cause: error,
@@ -94,6 +112,7 @@ export async function runInGuest(context: ActionContext, script: ActionScript): 
     // An earlier action may have created the script, so that it could not be checked before.
     throw new VmbuildError("STEP_FAILED", `${script.what} ${LINE_ENDING_PROBLEMS.windows}`);
   }
+  if (script.expectReboot === true) return runUntilReboot(context, script);
   const mayEnd = SHUTDOWN_COMMANDS.test(String(script.content));
   try {
     await runToEnd(context, script, mayEnd);
@@ -102,26 +121,82 @@ export async function runInGuest(context: ActionContext, script: ActionScript): 
   }
 }
 
-async function runToEnd(
-  context: ActionContext,
-  script: ActionScript,
-  mayEnd: boolean,
-): Promise<void> {
-  const tail = new Tail();
-  const end = await context.guest.run({
+/** Runs a script, and passes on its output. The last lines are also in `tail`. */
+function runWithOutput(context: ActionContext, script: ActionScript, tail: Tail) {
+  return context.guest.run({
     content: script.content,
     interpreter: script.interpreter,
     arguments: script.arguments ?? [],
+    cwd: script.cwd,
+    user: script.user,
     environment: context.environment,
     timeoutMs: context.timeoutMs,
     onLine: (line, stream) => {
       tail.push(line);
       context.onLine(line, stream);
     },
+    onState: context.onState ?? ignoreState,
   });
+}
+
+/** Leaves out the states of a line, of which the last one is a line of the output. */
+const ignoreState = (): void => {};
+
+function failureOf(context: ActionContext, script: ActionScript, end: ScriptEnd, tail: Tail) {
+  const accepted = script.exitCodes;
+  return commandError(script.what, { ...end, accepted }, context.timeoutMs, tail.lines);
+}
+
+async function runToEnd(
+  context: ActionContext,
+  script: ActionScript,
+  mayEnd: boolean,
+): Promise<void> {
+  const tail = new Tail();
+  const end = await runWithOutput(context, script, tail);
   if (!end.timedOut && (mayEnd || SHUTDOWN_SIGNALS.has(end.signal))) {
     const ending = await pendingShutdownOf(context);
     if (ending) throw guestShutdownError(script.what, ending, tail.lines);
   }
-  if (end.exitCode !== 0) throw commandError(script.what, end, context.timeoutMs, tail.lines);
+  if (!isAccepted(end.exitCode, script)) throw failureOf(context, script, end, tail);
+}
+
+const isLost = (error: unknown): boolean =>
+  error instanceof VmbuildError && error.code === "GUEST_LOST";
+
+/** Resolves to undefined where the guest was lost, as it is when it restarts. */
+function unlessLost<T>(work: Promise<T>): Promise<T | undefined> {
+  return work.catch((error: unknown) => {
+    if (isLost(error)) return undefined;
+    throw error;
+  });
+}
+
+/**
+ * Runs a script that restarts the guest, and waits for the new boot. A script that fails without
+ * restarting the guest fails at once.
+ */
+async function runUntilReboot(context: ActionContext, script: ActionScript): Promise<void> {
+  const { guest, timeoutMs } = context;
+  const tail = new Tail();
+  const restarted = await guest.expectRestart();
+  const started = performance.now();
+  const end = await unlessLost(runWithOutput(context, script, tail));
+  if (end?.timedOut) throw failureOf(context, script, end, tail);
+  if (end && !isAccepted(end.exitCode, script) && !SHUTDOWN_SIGNALS.has(end.signal)) {
+    const state = await unlessLost(guest.systemState());
+    if (state && !state.pendingShutdown) throw failureOf(context, script, end, tail);
+  }
+  try {
+    await restarted(Math.max(1, timeoutMs - (performance.now() - started)));
+  } catch (thrown) {
+    context.signal.throwIfAborted();
+    const error = asVmbuildError(thrown);
+    throw new VmbuildError(error.code, `${script.what}: ${error.message}`, {
+      cause: error,
+      lines: error.lines.length > 0 ? error.lines : tail.lines,
+      hint: error.hint,
+      details: error.details,
+    });
+  }
 }

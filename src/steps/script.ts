@@ -4,11 +4,16 @@ import { z } from "zod";
 import { defineAction } from "./action.js";
 import { interpreterOf } from "./interpreter.js";
 import { runInGuest } from "./run-in-guest.js";
+import { describeOptions, scriptOptions } from "./script-options.js";
 
 const schema = z
   .strictObject({
     script: z.string().min(1).describe("path of the script on the host, relative to the template"),
     arguments: z.array(z.string()).default([]).describe("arguments for the script"),
+    ...scriptOptions,
+    interpreter: scriptOptions.interpreter.describe(
+      'program of the guest that reads the script, with arguments, such as "/bin/sh -eu" or "python3"; if omitted, the one of the script\'s first line',
+    ),
   })
   .describe("runs a script of the host in the guest, with the interpreter of its first line");
 
@@ -19,17 +24,18 @@ export const script = defineAction<z.infer<typeof schema>>({
     "Runs a script of the host in the guest, with the interpreter that its first line names.",
   example: '{ "script": "../../provisioners/90-cleanup.sh", "arguments": ["--all"] }',
   schema,
-  describe: (action) => [basename(action.script), ...action.arguments].join(" "),
-  sources: (action, folder) => [
-    { path: resolve(folder, action.script), kind: "file", script: true },
+  describe: (action) =>
+    [basename(action.script), ...action.arguments].join(" ") + describeOptions(action),
+  sources: ({ script: path, interpreter }, folder) => [
+    { path: resolve(folder, path), kind: "file", script: true, interpreter },
   ],
   async run(action, context) {
     const content = await readFile(resolve(context.templateFolder, action.script));
     await runInGuest(context, {
+      ...action,
       what: action.script,
       content,
-      interpreter: interpreterOf(content),
-      arguments: action.arguments,
+      interpreter: action.interpreter ?? interpreterOf(content),
     });
   },
 });

@@ -22,6 +22,9 @@ function actionContext(step: Step, action: ParsedAction, context: StepContext): 
       context.log.write(line);
       context.emit({ type: "output", source, stream, line, step: step.name });
     },
+    onState(line, stream, source = "guest") {
+      context.emit({ type: "output.state", source, stream, line, step: step.name });
+    },
   };
 }
 

@@ -29,6 +29,8 @@ async function verifyOne(step: Step, command: string, context: StepContext) {
       log.write(line);
       emit({ type: "output", source: "verify", stream, line, step: step.name });
     },
+    onState: (line, stream) =>
+      emit({ type: "output.state", source: "verify", stream, line, step: step.name }),
   });
   const ok = end.exitCode === 0;
   const durationMs = performance.now() - started;

@@ -20,7 +20,9 @@ export const wait = defineAction<z.infer<typeof schema>>({
   schema,
   describe: (action) => `until: ${action.wait}`,
   shellKeys: ["wait"],
-  shellTexts: ({ wait }) => [{ key: ["wait"], text: wait, parts: [wait], shell: "/bin/sh" }],
+  shellTexts: ({ wait }) => [
+    { key: ["wait"], text: wait, parts: [wait], interpreter: ["/bin/sh"] },
+  ],
   async run(action, context) {
     const started = performance.now();
     const tail = new Tail();
@@ -39,6 +41,7 @@ export const wait = defineAction<z.infer<typeof schema>>({
           tail.push(line);
           context.onLine(line, stream);
         },
+        onState: context.onState,
       });
       if (end.exitCode === 0) return;
       await delay(Math.min(action.every, Math.max(left, 1)), undefined, { signal: context.signal });

@@ -30,7 +30,9 @@ function textOf(content: string | readonly string[]): string {
 function scriptText(content: string | readonly string[]): ShellText[] {
   const text = typeof content === "string" ? content : content.join("\n");
   const [shell = ""] = text.startsWith("#!") ? interpreterOf(Buffer.from(text)) : [];
-  return /\/(ba|da)?sh$/.test(shell) ? [{ key: ["content"], text, parts: [text], shell }] : [];
+  return /\/(ba|da)?sh$/.test(shell)
+    ? [{ key: ["content"], text, parts: [text], interpreter: [shell] }]
+    : [];
 }
 
 /** Writes a file from text in the template. */

@@ -6,6 +6,7 @@
 import { BASE_REFERENCES } from "../base/registry.js";
 import { ACTIONS } from "../steps/registry.js";
 import type { JsonPath, Problem } from "./document.js";
+import { hasValueIn, isLateReference, lateReferenceMessage } from "./host-commands.js";
 
 /** Values of references. A lookup that returns undefined is reported as an error. */
 export interface References {
@@ -30,8 +31,17 @@ export const SHELL_KEYS: ReadonlySet<string> = new Set([
   ...ACTIONS.flatMap(({ shellKeys }) => shellKeys),
 ]);
 
+const HOST_SECTIONS: ReadonlySet<unknown> = new Set(["post", "after"]);
+const SHELL_SECTIONS: ReadonlySet<unknown> = new Set([
+  "steps",
+  "acceptance",
+  "base",
+  "post",
+  "after",
+]);
+
 const isShellText = (path: JsonPath): boolean =>
-  (path[0] === "steps" || path[0] === "acceptance" || path[0] === "base") &&
+  SHELL_SECTIONS.has(path[0]) &&
   path.some((part) => typeof part === "string" && SHELL_KEYS.has(part));
 
 function lookUp(reference: string, references: References): string | number | boolean | undefined {
@@ -55,6 +65,7 @@ function unknownMessage(reference: string, references: References): string {
   if (BASE_REFERENCES.has(reference)) {
     return `\${${reference}} has a value only while an installer runs; use it in base.install`;
   }
+  if (isLateReference(reference)) return lateReferenceMessage(reference);
   return (
     `\${${reference}} is not a valid reference; use \${var.…}, \${input.…}, \${name} and ` +
     `\${version}, or $\${ for a literal \${`
@@ -68,10 +79,14 @@ function replaceIn(
   problems: Problem[],
 ): string | number | boolean {
   const resolveOne = (whole: string, reference: string): string | number | boolean => {
+    // The values are known when the commands run.
+    if (hasValueIn(path[0], reference)) return whole;
     if (whole.startsWith("$$")) return whole.slice(1);
     // The kind of the base fills it in.
     if (path[0] === "base" && BASE_REFERENCES.has(reference)) return whole;
-    if (!REFERENCE_NAME.test(reference) && isShellText(path)) return whole;
+    const isForShell =
+      isShellText(path) && !(HOST_SECTIONS.has(path[0]) && isLateReference(reference));
+    if (!REFERENCE_NAME.test(reference) && isForShell) return whole;
     const value = REFERENCE_NAME.test(reference) ? lookUp(reference, references) : undefined;
     if (value !== undefined) return value;
     problems.push({ path, message: unknownMessage(reference, references), excerpt: whole });

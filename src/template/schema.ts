@@ -9,6 +9,7 @@ import { DISK_BUSES } from "../machine/disk-bus.js";
 import { reservedArguments } from "../machine/reserved-arguments.js";
 import { seedProblems, seedSchema } from "../seed/registry.js";
 import { stepSchema } from "../steps/schema.js";
+import { afterSchema, missingChecksums, postSchema } from "./host-commands.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { collidingDownloads } from "./downloads.js";
 import { outputNameProblems } from "./output-names.js";
@@ -158,6 +159,8 @@ export const templateSchema = z
       .prefault({})
       .describe("shutdown of the guest"),
     output: outputSchema.prefault({}),
+    post: postSchema,
+    after: afterSchema,
     acceptance: acceptanceSchema.optional(),
   })
   .superRefine((template, context) => {
@@ -174,6 +177,13 @@ export const templateSchema = z
     const baseLetsIn = hasCredentials || baseKindOf(base).mayLetBuildIn === true;
     for (const { key, message } of seedProblems(seed, { user: ssh.user, baseLetsIn })) {
       context.addIssue({ code: "custom", path: ["seed", ...key], message });
+    }
+    for (const { index, algorithm } of missingChecksums(
+      template.after,
+      template.output.checksums,
+    )) {
+      const message = `\${image.${algorithm}} has no value: output.checksums does not contain ${algorithm}`;
+      context.addIssue({ code: "custom", path: ["after", index], message });
     }
     const outputProblems = [
       ...outputNameProblems(template),

@@ -27,7 +27,7 @@ export async function checkSteps(collector: Collector): Promise<void> {
       .flatMap((one) => checksOf(collector.template, one)),
     ...step.verify.map((text, number): Check => {
       const place = ["steps", index, "verify", number];
-      const checked = { key: [], text, parts: [text], shell: "/bin/sh" };
+      const checked = { key: [], text, parts: [text], interpreter: ["/bin/sh"] };
       return (own) => checkText(own, place, checked);
     }),
   ]);
@@ -45,7 +45,7 @@ export async function checkSteps(collector: Collector): Promise<void> {
 /** Checks a shell text of the template. */
 async function checkText(collector: Collector, at: JsonPath, text: ShellText): Promise<void> {
   const place = [...at, ...text.key];
-  const interpreter = [text.shell];
+  const { interpreter } = text;
   const checked = { name: "the text", parts: text.parts, interpreter };
   if (!checkLineEndings(collector, place, checked)) return;
   await checkSyntax(collector, place, interpreter, { text: text.text });
@@ -57,19 +57,19 @@ async function checkReadable(
   { place, action }: PlacedAction,
   scripts: readonly LocalSource[],
 ): Promise<void> {
-  for (const { key, parts, shell } of action.type.shellTexts(action.value as never)) {
+  for (const { key, parts, interpreter } of action.type.shellTexts(action.value as never)) {
     checkLineEndings(collector, [...place, ...key], {
       name: "the text",
       parts,
-      interpreter: [shell],
+      interpreter,
     });
   }
-  for (const { path } of scripts) {
+  for (const { path, interpreter } of scripts) {
     const content = await readFile(path);
     const checked = {
       name: displayPath(path),
       parts: [content],
-      interpreter: interpreterOf(content),
+      interpreter: interpreter ?? interpreterOf(content),
     };
     checkLineEndings(collector, [...place, action.type.name], checked);
   }
@@ -169,13 +169,13 @@ async function checkScript(
   const place = [...at, action.type.name];
   const path = resolve(source.path);
   const content = await readFile(path);
-  if (!content.subarray(0, 2).equals(Buffer.from("#!"))) {
+  if (!source.interpreter && !content.subarray(0, 2).equals(Buffer.from("#!"))) {
     collector.warning(
       place,
       `${displayPath(path)} does not begin with #!; it will be run with /bin/sh`,
     );
   }
-  const interpreter = interpreterOf(content);
+  const interpreter = source.interpreter ?? interpreterOf(content);
   const checked = { name: displayPath(path), parts: [content], interpreter };
   if (!checkLineEndings(collector, place, checked)) return;
   await checkSyntax(collector, place, interpreter, { path });

@@ -2,6 +2,7 @@
 import { VmbuildError } from "../errors.js";
 import { describeExit, runProgram } from "../host/programs.js";
 import { syntaxCheckOf } from "../steps/interpreter.js";
+import { formatPath } from "../template/document.js";
 import type { JsonPath } from "../template/document.js";
 import type { Collector } from "./findings.js";
 import { displayPath } from "./files.js";
@@ -24,7 +25,7 @@ export async function checkSyntax(
   script: { readonly path: string } | { readonly text: string },
 ): Promise<void> {
   const [program, ...args] = syntaxCheckOf(interpreter) ?? [];
-  const what = "path" in script ? displayPath(script.path) : "";
+  const what = "path" in script ? displayPath(script.path) : formatPath(place);
   if (program === undefined) {
     collector.note(`${what}: ${interpreter.join(" ")} has no syntax check; it was not checked`);
     return;

@@ -7,6 +7,7 @@ import { checkBase } from "./base.js";
 import type { CheckOptions } from "./check-options.js";
 import { Collector } from "./findings.js";
 import type { Findings } from "./findings.js";
+import { checkHostCommands } from "./host-commands.js";
 import { checkInputs } from "./inputs.js";
 import { checkOutput } from "./output.js";
 import { checkSeed } from "./seed.js";
@@ -28,6 +29,8 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
   await checkSeed(collector);
   await checkSteps(collector);
   await checkAcceptance(collector);
+  await checkHostCommands(collector, "post");
+  await checkHostCommands(collector, "after");
   await checkOutput(collector);
   options.signal.throwIfAborted();
   return collector;

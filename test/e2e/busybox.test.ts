@@ -15,6 +15,9 @@ import { textsInFile } from "../support/e2e-guest.js";
 import { convert, isSameDisk } from "../support/images.js";
 
 const PASSWORD = "Let me in, it's cold!";
+const SSH_COMMAND =
+  "ssh -i $VMBUILD_SSH_KEY -p $VMBUILD_SSH_PORT -o BatchMode=yes " +
+  "-o UserKnownHostsFile=$VMBUILD_SSH_KNOWN_HOSTS $VMBUILD_SSH_USER@$VMBUILD_SSH_HOST";
 const KEY_COUNT = "grep -c . /root/.ssh/authorized_keys";
 
 let sandbox: Sandbox;
@@ -52,6 +55,15 @@ async function build(
     machine: { memory: "512M", disk: "256M", arguments: guest.arguments },
     steps,
     output,
+    post: [{ run: 'qemu-io -f qcow2 -c "write -q -P 0x76 255M 512" "${disk.path}"' }],
+    after: [
+      {
+        run: [
+          'cd "$(dirname "${image.path}")" && sha256sum -c "${image.name}.sha256" >sums.log',
+          '[ "${image.format}" != qcow2 ] || qemu-io -r -f qcow2 -c "read -q -P 0x76 255M 512" "${image.path}"',
+        ],
+      },
+    ],
   });
   const options = ["--output", outputOf(name), "--var", `password=${PASSWORD}`];
   const ended = await sandbox.build(template, ...options).ended;
@@ -88,6 +100,21 @@ const steps = (word: string) => [
     verify: ["test ! -e /run/before", "grep -q . /proc/sys/kernel/random/boot_id"],
   },
   {
+    name: "own-restart",
+    actions: [
+      { run: ["chown build /data/build", "touch /run/before"] },
+      { run: ["id -un >who", 'echo "$PWD $HOME" >>who'], user: "build" },
+      { run: ["echo restarting", "reboot", "sleep 600"], expectReboot: true },
+      { local: `${SSH_COMMAND} 'cat >/etc/from-host' <<<"from the host"` },
+    ],
+    verify: [
+      "test ! -e /run/before",
+      "! ls /run/vmbuild-* /tmp/vmbuild-* | grep -v $0",
+      "test \"$(tr '\\n' ' ' </data/build/who)\" = 'build /data/build /data/build '",
+      "grep 'from the host' /etc/from-host",
+    ],
+  },
+  {
     name: "last",
     actions: [{ run: `echo ${word} >/etc/last` }],
     verify: [`${KEY_COUNT} | grep 1`],
@@ -111,9 +138,10 @@ describe("a guest of busybox and dropbear", () => {
     expect(ended.stderr.match(/The guest has no OpenSSH server for a second port/g)).toHaveLength(
       1,
     );
-    expect(ended.stderr).not.toContain("sha256sum");
+    expect(ended.stderr).not.toContain("The guest has no sha256sum");
     expect(ended.stderr).not.toContain("SSH host keys");
     expect(await readFile(join(outputOf("small"), "inner.txt"), "utf8")).toBe("inner\n");
+    expect(await readFile(join(outputOf("small"), "sums.log"), "utf8")).toBe("small-1.qcow2: OK\n");
     await requireSealed("small");
   });
 

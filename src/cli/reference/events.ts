@@ -79,6 +79,10 @@ const EVENTS: { readonly [T in Type]: Entry<T> } = {
     fields: { source: false, stream: false, line: false, step: true },
     when: "A program printed a line. `source` is `guest`, `verify`, `local`, `mmdebstrap`, …",
   },
+  "output.state": {
+    fields: { source: false, stream: false, line: false, step: true },
+    when: "A program replaced its current line, as a progress bar does. Only library users get this event: NDJSON has the last state, as `output`.",
+  },
   "machine.started": {
     fields: { pid: false, sshPort: false, accelerator: false },
     when: "QEMU started.",

@@ -17,6 +17,7 @@ export function createFileSink(path: string, onError: (error: unknown) => void =
   const cancelAtExit = atExit(() => file.flush());
   return {
     handle(event) {
+      if (event.type === "output.state") return;
       file.write(encodeJsonLine(event));
       if (event.type !== "output" && event.type !== "progress") file.flush();
     },

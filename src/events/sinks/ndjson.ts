@@ -33,6 +33,7 @@ export function createNdjsonSink(stream: Writable): Sink {
   const writer = new LineWriter(stream, noticeOf);
   return {
     handle(event) {
+      if (event.type === "output.state") return;
       last = event;
       writer.write(encodeJsonLine(event), event.type === "output");
       if (event.type !== "output") writer.flush();

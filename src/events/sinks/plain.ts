@@ -146,6 +146,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
     case "check.finished":
     case "action.finished":
     case "output":
+    case "output.state":
     case "progress":
       return [];
   }

@@ -23,6 +23,9 @@ export interface TerminalSinkOptions {
   readonly now?: () => number;
 }
 
+/** Events of which a run may have millions. */
+const QUIET_EVENTS: ReadonlySet<RunEvent["type"]> = new Set(["output", "output.state", "progress"]);
+
 /** Redraw interval: often enough to look alive, and cheap enough. */
 const REDRAW_MS = 100;
 
@@ -64,7 +67,7 @@ export function createTerminalSink(options: TerminalSinkOptions): Sink {
     let run = runs.get(event.build);
     if (!run) runs.set(event.build, (run = createLiveRun(Date.parse(event.time))));
     // A step may print a million lines; these events only take effect at the next redraw.
-    const quiet = event.type === "output" || event.type === "progress";
+    const quiet = QUIET_EVENTS.has(event.type);
     const lines = quiet ? [] : permanentLines(event, run, layoutOf(event.build));
     applyEvent(run, event);
     if (lines.length > 0) {

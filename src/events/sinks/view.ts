@@ -50,6 +50,9 @@ export function applyEvent(run: LiveRun, event: RunEvent): void {
       run.lastLine = event.line;
       run.tail.push(event.line);
       break;
+    case "output.state":
+      run.lastLine = event.line;
+      break;
     case "run.started":
       run.startedAt = Date.parse(event.time);
       break;

@@ -34,6 +34,8 @@ const publishedSchema = z.object({
    * again.
    */
   outputs: z.string(),
+  /** Identifies the commands of `after` that have run for the image. */
+  after: z.string().optional(),
   steps: z.array(z.object({ name: z.string(), durationMs: z.number() })),
 });
 
@@ -45,8 +47,8 @@ export type PublishedImage = z.infer<typeof publishedSchema>;
  * follows.
  */
 export function imageKey(lastKey: string, template: Template, output: OutputPlan): string {
-  const { name, version, seal } = template;
-  const settings = [lastKey, name, version, seal, output, vmbuildVersion()];
+  const { name, version, seal, post } = template;
+  const settings = [lastKey, name, version, seal, output, vmbuildVersion(), ...post];
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
 }
 
@@ -84,6 +86,13 @@ export async function writePublishedRecord(
   );
   const record: PublishedImage = { version: 1, ...published, files: known };
   await writeFileAtomic(path, `${JSON.stringify(record, null, 1)}\n`, 0o600);
+}
+
+/** Records that the commands of `after` have run, where the image is recorded. */
+export async function recordAfter(path: string, after: string): Promise<void> {
+  const record = await readPublishedRecord(path);
+  if (!record) return;
+  await writeFileAtomic(path, `${JSON.stringify({ ...record, after }, null, 1)}\n`, 0o600);
 }
 
 /** Describes in a phrase how a published file differs from its record; undefined when none does. */

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import type { ActionContext } from "../../../src/steps/action.js";
 import { local } from "../../../src/steps/local.js";
+import type { EventBody } from "../../../src/events/types.js";
+import { guestOf } from "../../support/guest-of.js";
 import { errorOf } from "../../support/inputs.js";
+import { startSshd } from "../../support/sshd.js";
 
 let folder: string;
 let lines: string[];
@@ -16,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 function run(commands: string[], more: Partial<ActionContext> = {}): Promise<void> {
-  return local.run({ local: commands, cache: false }, {
+  return local.run({ local: commands }, {
     environment: {},
     timeoutMs: 30_000,
     templateFolder: folder,
@@ -53,6 +56,37 @@ describe("a local action", () => {
       `local stdout ${folder}`,
       'local stdout it\'s "me"',
     ]);
+  });
+
+  it("logs in to the guest with the files of its environment", async () => {
+    await using sshd = await startSshd();
+    const guest = await guestOf(sshd);
+    const connect =
+      'ssh -F /dev/null -i "$VMBUILD_SSH_KEY" -p "$VMBUILD_SSH_PORT" -o BatchMode=yes ' +
+      '-o UserKnownHostsFile="$VMBUILD_SSH_KNOWN_HOSTS" "$VMBUILD_SSH_USER@$VMBUILD_SSH_HOST"';
+    await run([`${connect} 'echo in the guest'`], { guest });
+    expect(lines).toEqual(["local stdout in the guest"]);
+  });
+
+  it("has no login without a guest, and fails only if it needs one that the guest refuses", async () => {
+    const show = 'env | grep -c "^VMBUILD_S"SH_ || true';
+    await run([show]);
+    await using closed = await startSshd({ otherClientKey: true });
+    await using sshd = await startSshd();
+    const events: EventBody[] = [];
+    const guest = await guestOf(sshd, events, undefined, [closed.target]);
+    const emit = (event: EventBody): void => void events.push(event);
+    await run([show], { guest, emit });
+    expect(lines).toEqual(["local stdout 0", "local stdout 0"]);
+    expect(events).toEqual([
+      {
+        type: "note",
+        message:
+          "Local commands have no VMBUILD_SSH_ variables: The guest accepts no key for a program of this host",
+      },
+    ]);
+    const error = await errorOf(run(["echo $VMBUILD_SSH_PORT"], { guest, emit }));
+    expect(error).toMatchObject({ code: "GUEST_AUTH", exitCode: 6 });
   });
 
   it("ends at the first command that fails, also inside a pipe", async () => {

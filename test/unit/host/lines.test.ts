@@ -17,6 +17,42 @@ describe("LineSplitter", () => {
     expect(split(...text.split(""))).toEqual(expected);
   });
 
+  it("takes a lone CR as the beginning of the next state of a line where states are asked for", () => {
+    const text = "0%\r50%\r100%\nplain\r\nkept\r\x1b[K\nodd\r\r\n\n\rfirst\rlast";
+    const expected = ["100%", "plain", "kept", "odd", "", "last"];
+    const states: string[] = [];
+    const splitStates = (chunks: string[]): string[] => {
+      const lines: string[] = [];
+      const splitter = new LineSplitter(
+        (line) => lines.push(line),
+        (state) => states.push(state),
+      );
+      for (const chunk of chunks) splitter.write(Buffer.from(chunk));
+      splitter.end();
+      return lines;
+    };
+    expect(splitStates([text])).toEqual(expected);
+    expect(states).toEqual(["first"]);
+    states.length = 0;
+    expect(splitStates(text.split(""))).toEqual(expected);
+    expect(states).toEqual(["0%", "50%", "kept", "first"]);
+    expect(splitStates(["10%\r", "20%\r", "30%\r"])).toEqual(["30%"]);
+  });
+
+  it("holds no more than a line of an endless progress bar", () => {
+    let states = 0;
+    const lines: string[] = [];
+    const splitter = new LineSplitter(
+      (line) => lines.push(line),
+      () => states++,
+    );
+    const bar = Buffer.from(`${"#".repeat(1000)}\r`.repeat(100));
+    for (let count = 0; count < 100; count++) splitter.write(bar);
+    splitter.write(Buffer.from("done\n"));
+    expect(lines).toEqual(["done"]);
+    expect(states).toBe(100);
+  });
+
   it("emits a last line without an ending, and no empty one after the last ending", () => {
     expect(split("a\nb")).toEqual(["a", "b"]);
     expect(split("a\r\n")).toEqual(["a"]);

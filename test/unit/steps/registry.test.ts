@@ -46,7 +46,7 @@ describe("the facts about an action", () => {
       { run: ["a", "b"], shell: "bash" },
       {
         ...inGuest,
-        shellTexts: [{ key: ["run"], text: "a\nb", parts: ["a", "b"], shell: "/bin/bash" }],
+        shellTexts: [{ key: ["run"], text: "a\nb", parts: ["a", "b"], interpreter: ["/bin/bash"] }],
       },
     ],
     [
@@ -55,8 +55,21 @@ describe("the facts about an action", () => {
       {
         ...inGuest,
         shellTexts: [
-          { key: ["content"], text: "#!/bin/sh\na", parts: ["#!/bin/sh\na"], shell: "/bin/sh" },
+          {
+            key: ["content"],
+            text: "#!/bin/sh\na",
+            parts: ["#!/bin/sh\na"],
+            interpreter: ["/bin/sh"],
+          },
         ],
+      },
+    ],
+    [
+      "commands of another interpreter",
+      { run: ["a"], interpreter: "python3 -I" },
+      {
+        ...inGuest,
+        shellTexts: [{ key: ["run"], text: "a", parts: ["a"], interpreter: ["python3", "-I"] }],
       },
     ],
     ["a text that is written", { write: "/x", content: "a" }, inGuest],
@@ -77,8 +90,18 @@ describe("the facts about an action", () => {
         ...inGuest,
         runsOn: "host",
         programs: ["bash"],
-        shellTexts: [{ key: ["local"], text: "make", parts: ["make"], shell: "/bin/bash" }],
+        shellTexts: [{ key: ["local"], text: "make", parts: ["make"], interpreter: ["/bin/bash"] }],
         rerunsWhenKept: true,
+      },
+    ],
+    [
+      "work of the host in the guest, which a checkpoint holds",
+      { local: 'scp -P "$VMBUILD_SSH_PORT" x root@127.0.0.1:/' },
+      {
+        ...inGuest,
+        runsOn: "host",
+        programs: ["bash"],
+        shellTexts: [expect.objectContaining({ key: ["local"] })],
       },
     ],
   ])("%s", (_why, input, facts) => {
@@ -94,6 +117,21 @@ describe("an action", () => {
 
   it.each([{}, { step: "x" }, "run", null, 7, ["run"]])("%j has no kind", (input) => {
     expect(problemsOf(input)[0]?.message).toMatch(/exactly one of "script", "run".*none of them/);
+  });
+
+  it("of an older template has the same value, so that its checkpoints hold", () => {
+    const valueOf = (input: unknown): unknown => actionSchema.parse(input).value;
+    expect(JSON.stringify(valueOf({ run: "a" }))).toBe('{"run":["a"],"shell":"sh"}');
+    expect(JSON.stringify(valueOf({ script: "a" }))).toBe('{"script":"a","arguments":[]}');
+  });
+
+  it("names its options in its description", () => {
+    const options = { cwd: "/srv", user: "app", exitCodes: [0, 2], expectReboot: true };
+    expect(describeAction(actionSchema.parse({ script: "x/a.sh", ...options }))).toBe(
+      "a.sh (as app, in /srv, exit codes 0, 2, restarts the guest)",
+    );
+    const action = actionSchema.parse({ run: "print(1)", interpreter: ["python3", "-I"] });
+    expect(describeAction(action)).toBe("print(1) (with python3 -I)");
   });
 
   it("has one kind only", () => {
@@ -112,6 +150,19 @@ describe("an action", () => {
     [{ reboot: false }, ["reboot"]],
     [{ run: "true", timeout: "5" }, ["timeout"]],
     [{ wait: "true", every: "often" }, ["every"]],
+    [{ local: "echo $VMBUILD_SSH_PORT", cache: false }, ["cache"]],
+    [{ run: "true", shell: "sh", interpreter: "bash" }, ["interpreter"]],
+    [{ run: "true", interpreter: "" }, ["interpreter"]],
+    [{ run: "true", interpreter: "-e" }, ["interpreter"]],
+    [{ script: "a", interpreter: 'sh -c "x y"' }, ["interpreter"]],
+    [{ script: "a", interpreter: [] }, ["interpreter"]],
+    [{ script: "a", cwd: "relative" }, ["cwd"]],
+    [{ script: "a", user: "" }, ["user"]],
+    [{ script: "a", user: "app:app" }, ["user"]],
+    [{ script: "a", user: "-x" }, ["user"]],
+    [{ script: "a", exitCodes: [] }, ["exitCodes"]],
+    [{ script: "a", exitCodes: [256] }, ["exitCodes", 0]],
+    [{ script: "a", expectReboot: "yes" }, ["expectReboot"]],
   ])("%j is wrong at %j", (input, path) => {
     expect(problemsOf(input).map((problem) => problem.path)).toContainEqual(path);
   });

@@ -24,6 +24,23 @@ function run(
   return runInGuest(context as unknown as ActionContext, script);
 }
 
+describe("the exit codes of a script", () => {
+  const runWith = (exitCode: number, exitCodes: number[]): Promise<void> => {
+    const guest = { run: () => Promise.resolve({ ...OK, exitCode }) } as unknown as Guest;
+    const context = { guest, timeoutMs: 1000, environment: {}, onLine: () => {} };
+    const script = { what: "it", content: "x", interpreter: ["/bin/sh"], exitCodes };
+    return runInGuest(context as unknown as ActionContext, script);
+  };
+
+  it("are those that the template accepts, which need not include 0", async () => {
+    await runWith(2, [0, 2]);
+    await runWith(0, [0, 2]);
+    const error = await errorOf(runWith(0, [3]));
+    expect(error).toMatchObject({ code: "STEP_FAILED", details: { exitCode: 0 } });
+    expect(error.message).toBe("it failed with exit code 0 (accepted: 3)");
+  });
+});
+
 describe("a script that ends the system", () => {
   it.each([
     "reboot",

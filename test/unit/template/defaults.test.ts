@@ -4,7 +4,8 @@ import { z } from "zod";
 import { imageFilename } from "../../../src/artifact/names.js";
 import { receiveCommand } from "../../../src/guest/upload.js";
 import { planOutput } from "../../../src/requirements/plan.js";
-import { ACTION_SCHEMAS } from "../../../src/steps/registry.js";
+import { ACTION_SCHEMAS, actionSchema } from "../../../src/steps/registry.js";
+import { isAccepted } from "../../../src/steps/script-options.js";
 import { jsonSchemaOf, plainTemplateSchema } from "../../../src/template/json-schema.js";
 import type { JsonSchema } from "../../../src/template/json-schema.js";
 import { templateSchema } from "../../../src/template/schema.js";
@@ -91,6 +92,9 @@ describe("documented defaults", () => {
 describe("defaults that are applied after parsing", () => {
   it("are these", () => {
     expect(late.map(({ path }) => path).toSorted()).toEqual([
+      "local.cache",
+      ...["run.exitCodes", "run.expectReboot", "run.shell", "run.user"],
+      ...["script.exitCodes", "script.expectReboot", "script.user"],
       "template.output.compression",
       "template.output.filename",
       "upload.owner",
@@ -106,6 +110,17 @@ describe("defaults that are applied after parsing", () => {
     expect(receiveCommand("/x", "cat", {})).not.toContain("chown");
     expect([documented("write.owner"), documented("upload.owner")]).toEqual(["root", "root"]);
   });
+});
+
+it("include the shell of commands, and the exit code of a success", () => {
+  expect(documented("run.shell")).toBe("sh");
+  expect(actionSchema.parse({ run: "true" }).value).toMatchObject({ shell: "sh" });
+  expect(documented("run.exitCodes")).toEqual([0]);
+  expect([isAccepted(0, {}), isAccepted(1, {}), isAccepted(null, {})]).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });
 
 /** Collects the defaults of an object's keys; those of nested objects where they are objects. */

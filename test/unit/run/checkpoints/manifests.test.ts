@@ -37,6 +37,26 @@ describe("stepManifest", () => {
     });
   });
 
+  it("has the options of a script that are given", async () => {
+    const options = { cwd: "/srv", user: "app", exitCodes: [0, 2], expectReboot: true };
+    expect(await manifestOf({ actions: [{ run: "x", interpreter: "sh -e", ...options }] })).toEqual(
+      {
+        name: "only",
+        "action 1 run": '["x"]',
+        "action 1 interpreter": '["sh","-e"]',
+        "action 1 cwd": "/srv",
+        "action 1 user": "app",
+        "action 1 exitCodes": "[0,2]",
+        "action 1 expectReboot": "true",
+      },
+    );
+    expect(await manifestOf({ actions: [{ run: "x" }] })).toEqual({
+      name: "only",
+      "action 1 run": '["x"]',
+      "action 1 shell": "sh",
+    });
+  });
+
   it("numbers actions, and has the files of the host that they read", async () => {
     const actions = [{ upload: "file.txt", to: "/f" }, { run: "x" }, { upload: "tree", to: "/t/" }];
     const manifest = await manifestOf({ actions });
