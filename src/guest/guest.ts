@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Emit } from "../events/types.js";
-import type { Connection } from "./connection.js";
+import type { Connection, SshTarget } from "./connection.js";
 import type { Capabilities } from "./capabilities.js";
 import { downloadFile, downloadTree, withHostErrors, guestPathKind } from "./download.js";
 import type { GuestPathKind } from "./download.js";
@@ -29,6 +29,11 @@ export interface GuestOptions {
   readonly connection: Connection;
   /** Connects again after a reboot, and waits until the guest is ready. */
   readonly connect: (timeoutMs: number, signal: AbortSignal) => Promise<Connection>;
+  /**
+   * Returns the SSH servers of the guest at which a program of this host may log in, the one that
+   * survives most changes of the guest first.
+   */
+  readonly servers?: (guest: Guest) => readonly SshTarget[];
   /** Restores what the build needs and a restart removes, such as the rescue SSH server. */
   readonly afterReboot?: (guest: Guest) => Promise<void>;
   /** Slot for plugging in large uploads as a disk. Without one, everything is copied over SSH. */
@@ -65,6 +70,21 @@ export class Guest {
   /** How commands become root. */
   get privilege(): Privilege {
     return this.#options.privilege;
+  }
+
+  /** SSH servers at which a program of this host may log in, in the order to try them. */
+  get servers(): readonly SshTarget[] {
+    return this.#options.servers?.(this) ?? [];
+  }
+
+  /** Private folder for files of the run, which is removed when the run ends. Absolute. */
+  get scratchFolder(): string {
+    return this.#options.scratchFolder;
+  }
+
+  /** Aborts when the run is cancelled or the machine ends. */
+  get signal(): AbortSignal {
+    return this.#options.signal;
   }
 
   /** Runs a script to its end. A non-zero exit code is a result, not an error. */

@@ -31,6 +31,7 @@ KbdInteractiveAuthentication no
 StrictModes no
 UsePAM yes
 UseDNS no
+Subsystem sftp internal-sftp
 `;
 
 /**

@@ -2,6 +2,7 @@
 import { RESCUE_SSH_PORT } from "../guest/rescue-sshd.js";
 import { lostFeatures } from "../guest/capabilities.js";
 import type { Capabilities } from "../guest/capabilities.js";
+import type { Guest } from "../guest/guest.js";
 import { buildTarget } from "../guest/build-target.js";
 import type { SshTarget } from "../guest/connection.js";
 import { LearnedHostKey, buildHostKey, givenHostKey } from "../guest/host-key.js";
@@ -82,4 +83,16 @@ export function guestServer({ machine, login, hostKey }: SshAccess): SshTarget {
 export function rescueServer({ machine, login, keys }: SshAccess): SshTarget | undefined {
   const port = machine.ports.get(RESCUE_SSH_PORT);
   return port === undefined ? undefined : buildTarget(port, login.user, keys);
+}
+
+/**
+ * Returns the servers at which a program of this host may log in. The rescue SSH server comes first
+ * where it runs, because no step changes it.
+ */
+export function serversFor(
+  access: SshAccess,
+  { capabilities }: Pick<Guest, "capabilities">,
+): SshTarget[] {
+  const rescue = capabilities?.rescueServer === true ? rescueServer(access) : undefined;
+  return [...(rescue ? [rescue] : []), guestServer(access)];
 }

@@ -31,7 +31,7 @@ import { baseLetsIn } from "../requirements/login.js";
 import type { LoginPlan } from "../requirements/login.js";
 import { planMachine } from "../requirements/plan.js";
 import { completeShape } from "../machine/shape.js";
-import { guestServer, hostKeyOf, loginOf, rescueServer } from "./access.js";
+import { guestServer, hostKeyOf, loginOf, rescueServer, serversFor } from "./access.js";
 import type { SshAccess } from "./access.js";
 import type { Prepared } from "./prepare.js";
 import { restoreHostname, waitForSeed, withSeedHint } from "./seed-services.js";
@@ -210,6 +210,7 @@ function createGuest(
       await prepareGuest(guest, { keys, user });
       await restoreHostname(context, seed, guest);
     },
+    servers: (guest) => serversFor(access, guest),
     slot: { plug: (path) => plugReadOnlyDisk(machine, path) },
     user,
     resets: () => machine.resets,

@@ -13,6 +13,7 @@ export async function guestOf(
   return new Guest({
     connection: await server.connect(),
     connect: () => Promise.reject(new Error("not restarted here")),
+    servers: () => [server.target],
     slot,
     user: "root",
     scratchFolder: server.folder,
