@@ -15,6 +15,11 @@ export interface LocalSource {
   readonly kind: "file" | "tree";
   /** Set for scripts, which are checked with their interpreter's `-n` before a machine starts. */
   readonly script?: boolean;
+  /**
+   * Set for the folder of a project that lies beside the template. Version control, caches, the
+   * template and the output folder in it do not count; all other files are named when one changes.
+   */
+  readonly project?: boolean;
 }
 
 /** Text of an action that a shell reads, in the guest or on the host. */
@@ -46,6 +51,10 @@ export interface ActionContext {
   readonly outputFolder: string;
   /** Paths in that folder that the template's other downloads use. */
   readonly otherDownloads?: readonly OutputClaim[];
+  /** Paths beside the template that are not part of a project: the template, the output folder. */
+  readonly buildPaths?: readonly string[];
+  /** Sets the action's result in a few words, which the summary shows beside the step. */
+  readonly onResult?: (result: string) => void;
   /** Writes a line to the step's log and to the sinks. */
   readonly onLine: (line: string, stream: "stdout" | "stderr", source?: string) => void;
 }
