@@ -1,5 +1,10 @@
 /** Tells the files of a project from what tools and builds put into its folder. */
-import { basename } from "node:path";
+import { basename, sep } from "node:path";
+
+/** Returns whether a path is a folder or inside it. Both are absolute and normalized. */
+export function isInside(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
 
 /**
  * Names of folders and files that tools create in a project: version control, caches, environments

@@ -1,5 +1,6 @@
 /** Creates a guest on a test's SSH server, as steps get one. */
 import type { EventBody } from "../../src/events/types.js";
+import type { Connection } from "../../src/guest/connection.js";
 import { Guest } from "../../src/guest/guest.js";
 import type { DiskSlot } from "../../src/guest/payload-disk.js";
 import type { Sshd } from "./sshd.js";
@@ -9,10 +10,11 @@ export async function guestOf(
   server: Sshd,
   events: EventBody[] = [],
   slot?: DiskSlot,
+  connect: () => Promise<Connection> = () => Promise.reject(new Error("not restarted here")),
 ): Promise<Guest> {
   return new Guest({
     connection: await server.connect(),
-    connect: () => Promise.reject(new Error("not restarted here")),
+    connect,
     servers: () => [server.target],
     slot,
     user: "root",

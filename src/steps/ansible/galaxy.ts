@@ -33,7 +33,7 @@ export interface GalaxyJob {
 const MAX_NAMED = 10;
 
 /** Names what a requirements file asks for. */
-export function requirementNames(found: readonly Requirement[] | undefined): string {
+function requirementNames(found: readonly Requirement[] | undefined): string {
   const names = (found ?? []).map(({ label }) => label);
   const more = names.length - MAX_NAMED;
   return [...names.slice(0, MAX_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(", ");
@@ -54,7 +54,7 @@ export function galaxyError(
 }
 
 /** Returns the variables with which ansible-galaxy installs below a folder. */
-export function galaxyEnvironment(root: string): Record<string, string | undefined> {
+function galaxyEnvironment(root: string): Record<string, string | undefined> {
   const { roles, collections } = galaxyFolders(root);
   return {
     ANSIBLE_ROLES_PATH: roles,

@@ -24,7 +24,7 @@ function optionPath(path: string): string {
  * @param controlFolder folder for the socket of a shared connection; undefined for one connection
  *   for each task.
  */
-export function sshOptions(files: SshFiles, controlFolder: string | undefined): string[] {
+function sshOptions(files: SshFiles, controlFolder: string | undefined): string[] {
   const shared =
     controlFolder === undefined
       ? ["ControlMaster=no", "ControlPath=none"]

@@ -21,6 +21,7 @@ import { installRequirements } from "./galaxy.js";
 import { INVENTORY_NAME, inventoryText, sshVariables } from "./inventory.js";
 import { VARIABLE_FOLDERS, hostPathsOf } from "./paths.js";
 import type { AnsiblePaths } from "./paths.js";
+import { followRestarts } from "./restarts.js";
 import { PlayEvents, countsText } from "./play-events.js";
 import { CALLBACK_PLUGINS } from "./plugins.js";
 import type { AnsibleAction } from "./schema.js";
@@ -120,13 +121,16 @@ async function play(
   run: HostRun,
   onLine: (line: string, stream: "stdout" | "stderr") => void,
 ): Promise<PlaybookEnd> {
-  const { exitCode, signal } = await runProgram("ansible-playbook", args, {
-    cwd: run.paths.folder,
-    env,
-    signal: run.signal,
-    processGroup: true,
-    onLine,
-  });
+  const { guest, timeoutMs } = run.context;
+  const { exitCode, signal } = await followRestarts(guest, timeoutMs, (lost) =>
+    runProgram("ansible-playbook", args, {
+      cwd: run.paths.folder,
+      env,
+      signal: AbortSignal.any([run.signal, lost]),
+      processGroup: true,
+      onLine,
+    }),
+  );
   return { exitCode, signal: signal?.replace(/^SIG/, "") ?? null, timedOut: false };
 }
 

@@ -1,6 +1,7 @@
 /** Resolves the paths of an `ansible` action: on this host, and for a copy that is uploaded. */
-import { dirname, join, resolve, sep } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { LocalSource } from "../action.js";
+import { isInside } from "../project-files.js";
 import type { AnsibleAction } from "./schema.js";
 
 /** Files that a run of ansible-playbook uses. All are absolute. */
@@ -14,11 +15,6 @@ export interface AnsiblePaths {
   readonly extraVarsFiles: readonly string[];
   readonly requirements: string | undefined;
   readonly rolesPath: readonly string[];
-}
-
-/** Returns whether a path is a folder or inside it. */
-export function isInside(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
 /** Returns the paths of an action on this host. */

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { environment } from "../../fields.js";
-import { isInside } from "./paths.js";
+import { isInside } from "../project-files.js";
 
 /** Path of a file or folder of the host. */
 const hostPath = z.string().min(1);

@@ -11,7 +11,7 @@ import { ansible } from "../../../src/steps/ansible.js";
 import { errorOf } from "../../support/inputs.js";
 import { guestOf } from "../../support/guest-of.js";
 import { startFileServer } from "../../support/http-server.js";
-import { startSshd } from "../../support/sshd.js";
+import { kill, startSshd } from "../../support/sshd.js";
 import type { Sshd } from "../../support/sshd.js";
 
 let sshd: Sshd;
@@ -212,6 +212,24 @@ describe("a playbook on the host", () => {
     expect(await readdir(join(folder, "cache/vmbuild/inputs"))).toHaveLength(1);
   }, 30_000);
 
+  it("connects again to a guest that a playbook restarts", async () => {
+    await using own = await startSshd();
+    let connections = 0;
+    const restarted = await guestOf(own, [], undefined, () => {
+      connections++;
+      return own.connect();
+    });
+    const task = "{name: Restart, ansible.builtin.command: 'true'}";
+    await writeFiles({ "site.yml": `- hosts: all\n  gather_facts: false\n  tasks: [${task}]\n` });
+    const [session] = await own.sessions();
+    const onLine = (line: string): void => {
+      if (line.startsWith("TASK [Restart]")) kill(session ?? 0);
+    };
+    await run({ ansible: "site.yml" }, { guest: restarted, onLine });
+    expect(connections).toBe(1);
+    expect(await restarted.ask("echo yes", "asking")).toEqual(["yes"]);
+  }, 30_000);
+
   it("ends a playbook that exceeds the time limit, with all its processes", async () => {
     const command = "sleep 98765";
     const task = `{ansible.builtin.command: ${command}, delegate_to: localhost, connection: local}`;
@@ -222,9 +240,9 @@ describe("a playbook on the host", () => {
     const onLine = (line: string): void => {
       if (line.startsWith("TASK")) started.abort(new Error("cancelled"));
     };
-    await expect(
-      run({ ansible: "site.yml" }, { onLine, signal: started.signal } as Partial<ActionContext>),
-    ).rejects.toThrow("cancelled");
+    await expect(run({ ansible: "site.yml" }, { onLine, signal: started.signal })).rejects.toThrow(
+      "cancelled",
+    );
     const { stdout } = await runProgram("ps", ["-eo", "args"], { captureOutput: true });
     expect(stdout).not.toContain(join(folder, "site.yml"));
     expect(stdout).not.toContain(command);

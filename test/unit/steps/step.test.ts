@@ -5,6 +5,7 @@ import type { EventBody } from "../../../src/events/types.js";
 import type { Guest } from "../../../src/guest/guest.js";
 import type { GuestScript, ScriptEnd } from "../../../src/guest/script.js";
 import { defineAction } from "../../../src/steps/action.js";
+import type { ActionType } from "../../../src/steps/action.js";
 import { runStep } from "../../../src/steps/step.js";
 import { stepSchema } from "../../../src/steps/schema.js";
 import { errorOf } from "../../support/inputs.js";
@@ -70,7 +71,11 @@ describe("runStep", () => {
       describe: () => "counts",
       run: (text, { onResult }) => Promise.resolve(onResult?.(String(text))),
     });
-    const actions = ["2 ok", "3 ok"].map((value) => ({ type, value, timeoutMs: undefined }));
+    const actions = ["2 ok", "3 ok"].map((value) => ({
+      type: type as ActionType<never>,
+      value,
+      timeoutMs: undefined,
+    }));
     await runStep({ ...stepSchema.parse({ name: "it" }), actions }, context);
     expect(events.at(-1)).toMatchObject({ type: "step.finished", detail: "2 ok; 3 ok" });
     expect(events.at(-2)).toMatchObject({ type: "action.finished", detail: "3 ok" });
