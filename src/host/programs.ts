@@ -42,7 +42,7 @@ export const PROGRAMS = {
     package: "ansible-core",
     purpose: "installs the roles and collections of playbooks",
   },
-  ssh: { package: "openssh-client", purpose: "connects Ansible to the guest" },
+  ssh: { package: "openssh-client", purpose: "connects programs of the host to the guest" },
   bash: { package: "bash", purpose: "checks scripts and runs local actions" },
 } as const satisfies Record<string, { package: string; purpose: string }>;
 
