@@ -3,7 +3,7 @@ import type { ProgramName } from "../host/programs.js";
 import { defineAction } from "./action.js";
 import { runInGuestItself } from "./ansible/in-guest.js";
 import { runOnHost } from "./ansible/on-host.js";
-import { hostPathsOf, sourcesOf } from "./ansible/paths.js";
+import { hostPathsOf, requireSources, sourcesOf } from "./ansible/paths.js";
 import { ansibleSchema } from "./ansible/schema.js";
 import type { AnsibleAction } from "./ansible/schema.js";
 import { warningsOf } from "./ansible/warnings.js";
@@ -28,6 +28,9 @@ export const ansible = defineAction<AnsibleAction>({
   sources: sourcesOf,
   programs: programsOf,
   warnings: (action, templateFolder) => warningsOf(hostPathsOf(action, templateFolder)),
-  run: (action, context) =>
-    action.in === "guest" ? runInGuestItself(action, context) : runOnHost(action, context),
+  async run(action, context) {
+    await requireSources(action, context.templateFolder);
+    const play = action.in === "guest" ? runInGuestItself : runOnHost;
+    await play(action, context);
+  },
 });

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { VmbuildError, messageOf } from "../../errors.js";
+import { VmbuildError } from "../../errors.js";
 import { markUsed, statIfThere } from "../../host/files.js";
 import { Tail } from "../../host/lines.js";
 import { runProgram } from "../../host/programs.js";
@@ -93,25 +93,16 @@ async function install(
   if (result.exitCode !== 0) throw galaxyError(job.name, found, tail.lines);
 }
 
-async function readRequirements({ name, path }: GalaxyJob): Promise<string> {
-  return readFile(path, "utf8").catch((cause: unknown) => {
-    throw new VmbuildError("INPUT_MISSING", `${name} cannot be read: ${messageOf(cause)}`, {
-      cause,
-      hint: "If a local action creates the file, check that it runs before this action.",
-    });
-  });
-}
-
 /**
  * Installs the roles and collections of a requirements file, or finds them in the cache, whose key
  * is the content of the file and the version of Ansible. Those from paths of this host are installed
  * for each run, since a path says nothing about its content.
  * @returns the folder that contains `roles` and `collections`; absolute.
- * @throws {VmbuildError} INPUT_GALAXY with what was asked for; INPUT_MISSING; HOST_PROGRAM_MISSING;
- *   the signal's own reason when it aborted.
+ * @throws {VmbuildError} INPUT_GALAXY with what was asked for; HOST_PROGRAM_MISSING; the signal's own
+ *   reason when it aborted.
  */
 export async function installRequirements(job: GalaxyJob, context: ActionContext): Promise<string> {
-  const text = await readRequirements(job);
+  const text = await readFile(job.path, "utf8");
   const found = parseRequirements(text);
   if (!found || found.some(({ isLocal }) => isLocal)) {
     const root = join(job.scratch, "galaxy");

@@ -1,5 +1,7 @@
 /** Resolves the paths of an `ansible` action: on this host, and for a copy that is uploaded. */
 import { dirname, join, resolve } from "node:path";
+import { VmbuildError } from "../../errors.js";
+import { statIfThere } from "../../host/files.js";
 import type { LocalSource } from "../action.js";
 import { isInside } from "../project-files.js";
 import type { AnsibleAction } from "./schema.js";
@@ -52,6 +54,19 @@ export function sourcesOf(action: AnsibleAction, templateFolder: string): LocalS
       .map((path): LocalSource => ({ path, kind: "file" })),
     ...outside.map((path): LocalSource => ({ path, kind: "tree", project: true })),
   ];
+}
+
+/**
+ * Checks that everything that an action names exists. Ansible ignores some missing files.
+ * @throws {VmbuildError} STEP_FAILED with the path.
+ */
+export async function requireSources(action: AnsibleAction, templateFolder: string): Promise<void> {
+  for (const { path } of sourcesOf(action, templateFolder)) {
+    if (await statIfThere(path)) continue;
+    throw new VmbuildError("STEP_FAILED", `${action.ansible}: ${path} does not exist`, {
+      hint: "If a local action creates it, check that it runs before this action.",
+    });
+  }
 }
 
 /**

@@ -98,6 +98,7 @@ describe("a playbook on the host", () => {
     await writeFiles({
       "ansible/site.yml": `
 - hosts: web
+  gather_facts: false
   roles: [base, web]
   tasks:
     - ansible.builtin.command: "false"
@@ -128,7 +129,7 @@ describe("a playbook on the host", () => {
       "s3cret-greeting 80 example.org north\n",
     );
     expect(await readFile(join(folder, "out/required"), "utf8")).toBe("3");
-    expect(result).toBe("5 ok, 3 changed, 0 failed, 1 ignored");
+    expect(result).toBe("4 ok, 3 changed, 0 failed, 1 ignored");
     expect(lines).toContainEqual(expect.stringMatching(/^TASK \[web : Write the page\] \*+$/));
     expect(lines).toContain("changed: [default]");
     // Neither an argument list nor the output has the secret, and no event is shown.
@@ -139,7 +140,7 @@ describe("a playbook on the host", () => {
 
     lines = [];
     await run(action);
-    expect(result).toBe("5 ok, 1 changed, 0 failed, 1 ignored");
+    expect(result).toBe("4 ok, 1 changed, 0 failed, 1 ignored");
     expect(lines).toContain("ansible/requirements.yml: cached roles and collections are used");
     expect(server.requestsOf("/base.tar.gz")).toHaveLength(1);
     // Nothing is left: no shared connection, no private files, no compiled plugins.
@@ -151,7 +152,7 @@ describe("a playbook on the host", () => {
       "roles",
       "site.yml",
     ]);
-  }, 60_000);
+  }, 180_000);
 
   it("names the playbook, the task and the host that failed", async () => {
     await writeFiles({
@@ -170,7 +171,7 @@ describe("a playbook on the host", () => {
     expect(error.lines).toContain(`task path: ${folder}/roles/broken/tasks/main.yml:2`);
     expect(error.lines.at(-1)).toBe("tasks: 0 ok, 0 changed, 1 failed");
     expect(error.details).toMatchObject({ task: "broken : Start the service", host: "builder" });
-  }, 30_000);
+  }, 120_000);
 
   it("says when a host cannot be reached, with the answer of ssh", async () => {
     const port = await findFreePort();
@@ -184,7 +185,14 @@ describe("a playbook on the host", () => {
       /^site\.yml: task "Gathering Facts" did not run: default could not be reached: /,
     );
     expect(error.message).toContain(`port ${port}: Connection refused`);
-  }, 30_000);
+  }, 120_000);
+
+  it("refuses what Ansible would ignore: a missing ansible.cfg", async () => {
+    await writeFiles({ "site.yml": "- hosts: all\n" });
+    const error = await errorOf(run({ ansible: "site.yml", config: "ansible.cfg" }));
+    expect(error).toMatchObject({ code: "STEP_FAILED" });
+    expect(error.message).toBe(`site.yml: ${folder}/ansible.cfg does not exist`);
+  });
 
   it("refuses a playbook none of whose plays is for the guest", async () => {
     await writeFiles({ "site.yml": "- name: Web\n  hosts: web\n  tasks: []\n" });
@@ -193,7 +201,7 @@ describe("a playbook on the host", () => {
     expect(error.message).toContain("no play is for the guest, which is called default");
     expect(error.lines).toEqual(['no host of the inventory matches the play "Web"']);
     expect(error.hint).toContain("hostAlias or groups");
-  }, 30_000);
+  }, 120_000);
 
   it("ends with exit code 4, and what was asked for, without the galaxy server", async () => {
     const server = `http://127.0.0.1:${await findFreePort()}`;
@@ -210,7 +218,7 @@ describe("a playbook on the host", () => {
     );
     expect(error.lines.join("\n")).toContain(server);
     expect(await readdir(join(folder, "cache/vmbuild/inputs"))).toHaveLength(1);
-  }, 30_000);
+  }, 120_000);
 
   it("connects again to a guest that a playbook restarts", async () => {
     await using own = await startSshd();
@@ -228,7 +236,7 @@ describe("a playbook on the host", () => {
     await run({ ansible: "site.yml" }, { guest: restarted, onLine });
     expect(connections).toBe(1);
     expect(await restarted.ask("echo yes", "asking")).toEqual(["yes"]);
-  }, 30_000);
+  }, 120_000);
 
   it("ends a playbook that exceeds the time limit, with all its processes", async () => {
     const command = "sleep 98765";
@@ -248,7 +256,7 @@ describe("a playbook on the host", () => {
     expect(stdout).not.toContain(command);
     const error = await errorOf(run({ ansible: "site.yml" }, { timeoutMs: 1 }));
     expect(error).toMatchObject({ code: "STEP_TIMEOUT" });
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("a playbook in the guest", () => {
@@ -270,11 +278,11 @@ describe("a playbook in the guest", () => {
     expect(await readFile(join(folder, "out/files"), "utf8")).toBe(
       "./playbooks\n./playbooks/site.yml\n./requirements.yml\n",
     );
-    expect(result).toBe("6 ok, 2 changed, 0 failed");
+    expect(result).toBe("5 ok, 2 changed, 0 failed");
     expect(await readFile(join(folder, "out/processes"), "utf8")).not.toContain("s3cret");
     const left = (await readdir("/var/tmp")).filter((name) => name.startsWith("vmbuild-ansible"));
     expect(left).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   /** Writes a project with a playbook below its top, beside a role elsewhere. */
   async function makeProject(): Promise<string> {
@@ -282,6 +290,7 @@ describe("a playbook in the guest", () => {
     await writeFiles({
       "project/playbooks/site.yml": `
 - hosts: web
+  gather_facts: false
   vars: {site: example.org}
   roles: [base, web]
   tasks:
