@@ -132,6 +132,12 @@ export const ERRORS = {
     meaning: "A registry did not provide the image, or the image cannot be used as an input.",
     remedy: "Check the name of the image, or use a local folder with --input NAME=PATH.",
   },
+  INPUT_GALAXY: {
+    exit: 4,
+    meaning: "ansible-galaxy could not install the roles and collections that a playbook requires.",
+    remedy:
+      "Check the names and versions in the requirements file, and that the server can be reached.",
+  },
   INPUT_UNPACK: {
     exit: 4,
     meaning: "A compressed file could not be unpacked.",

@@ -28,6 +28,10 @@ export type StoreText = (sha256: string, content: Buffer) => Promise<void>;
 export interface ContentContext {
   readonly signal: AbortSignal;
   readonly storeText?: StoreText | undefined;
+  /** Returns whether an entry of a tree, with all that is below it, does not count. */
+  readonly skips?: (path: string) => boolean;
+  /** Number of entries up to which a tree is listed; 200 unless given. */
+  readonly maxListed?: number;
 }
 
 const hex = (content: Buffer | string): string =>
@@ -76,11 +80,12 @@ export async function describeContent(
     return { [label]: `${mode} sha256:${await digestOf(path, context)}` };
   }
   const manifest: Record<string, string> = {};
-  for (const entry of await listTree(path)) {
+  for (const entry of await listTree(path, context.skips)) {
     context.signal.throwIfAborted();
     manifest[join(label, uniqueName(entry.bytes))] = await describeEntry(entry, context);
   }
   const count = Object.keys(manifest).length;
-  if (count <= MAX_LISTED_ENTRIES) return { [`${label}/`]: "folder", ...manifest };
+  if (count <= (context.maxListed ?? MAX_LISTED_ENTRIES))
+    return { [`${label}/`]: "folder", ...manifest };
   return { [`${label}/`]: `${count} entries, sha256:${hex(JSON.stringify(manifest))}` };
 }

@@ -20,13 +20,15 @@ const VERSION_ARGUMENTS: Readonly<Record<string, string>> = {
   xorriso: "-version",
   "mkfs.ext4": "-V",
   "mkfs.vfat": "--help",
+  ssh: "-V",
 };
 
 async function versionOf(name: string, path: string, signal: AbortSignal): Promise<string> {
   const lines: string[] = [];
   await runProgram(path, [VERSION_ARGUMENTS[name] ?? "--version"], {
     signal,
-    env: { LC_ALL: "C" },
+    // English texts; Ansible does not run without UTF-8.
+    env: { LC_ALL: "C.UTF-8" },
     onLine: (line) => lines.push(line),
   });
   return /\d+\.\d+(?:[.-]?\w+)*/.exec(lines.join("\n"))?.[0] ?? "version unknown";

@@ -66,7 +66,15 @@ export type EventBody =
       unit: "bytes" | "percent";
     }
   | { type: "step.started"; step: string; index: number; total: number }
-  | { type: "step.finished"; step: string; index: number; total: number; durationMs: number }
+  | {
+      /** `detail` is what its actions report in a few words, such as counts. */
+      type: "step.finished";
+      step: string;
+      index: number;
+      total: number;
+      durationMs: number;
+      detail?: string;
+    }
   | { type: "step.failed"; step: string; index: number; total: number; durationMs: number }
   | {
       type: "step.kept";
@@ -76,7 +84,14 @@ export type EventBody =
     }
   | { type: "step.retried"; step: string; attempt: number; of: number; reason: string }
   | { type: "action.started"; step: string; action: string; index: number; summary: string }
-  | { type: "action.finished"; step: string; action: string; index: number; durationMs: number }
+  | {
+      type: "action.finished";
+      step: string;
+      action: string;
+      index: number;
+      durationMs: number;
+      detail?: string;
+    }
   | { type: "verify.finished"; step: string; command: string; ok: boolean; durationMs: number }
   | {
       type: "check.finished";

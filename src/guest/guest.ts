@@ -206,11 +206,14 @@ export class Guest {
     await this.#options.afterReboot?.(this);
   }
 
-  /** Waits until the connection is lost, for at most that many milliseconds. */
-  async waitUntilLost(milliseconds: number): Promise<boolean> {
+  /**
+   * Waits until the connection is lost, for at most that many milliseconds.
+   * @param until ends the wait too.
+   */
+  async waitUntilLost(milliseconds: number, until?: AbortSignal): Promise<boolean> {
     const { signal } = this.#options;
     const { lost } = this.#connection;
-    const either = AbortSignal.any([signal, lost]);
+    const either = AbortSignal.any([signal, lost, ...(until ? [until] : [])]);
     await delay(milliseconds, undefined, { signal: either }).catch(() => signal.throwIfAborted());
     return lost.aborted;
   }

@@ -39,6 +39,13 @@ export const PROGRAMS = {
   },
   bzip2: { package: "bzip2", purpose: "unpacks .bz2 bases" },
   lz4: { package: "lz4", purpose: "unpacks .lz4 bases" },
+  "ansible-playbook": { package: "ansible-core", purpose: "runs playbooks of ansible actions" },
+  "ansible-config": { package: "ansible-core", purpose: "reads the settings of ansible actions" },
+  "ansible-galaxy": {
+    package: "ansible-core",
+    purpose: "installs the roles and collections of playbooks",
+  },
+  ssh: { package: "openssh-client", purpose: "connects programs of the host to the guest" },
   bash: {
     package: "bash",
     purpose: "checks scripts, runs commands of the host, and opens the files of compressed images",

@@ -27,19 +27,29 @@ const AS_BYTES = { encoding: "buffer" } as const;
 /**
  * Lists everything in a folder, including dot files, parents before children, in a fixed order.
  * Symbolic links are not followed.
+ * @param skips returns whether an entry, with all that is below it, is left out.
+ * @param below folder of the tree in which to begin, relative to `root`.
  * @throws {VmbuildError} INPUT_MISSING for a socket, a device or a pipe.
  */
-export async function listTree(root: string, below?: Buffer): Promise<TreeEntry[]> {
+export async function listTree(
+  root: string,
+  skips: (path: string) => boolean = () => false,
+  below?: Buffer,
+): Promise<TreeEntry[]> {
   const entries: TreeEntry[] = [];
   const folder = below === undefined ? Buffer.from(root) : childPath(root, below);
   for (const child of (await readdir(folder, AS_BYTES)).toSorted((a, b) => Buffer.compare(a, b))) {
     const bytes = below === undefined ? child : childPath(below, child);
     const path = childPath(folder, child);
+    if (skips(path.toString("utf8"))) continue;
     const status = await lstat(path);
     const { mtime } = status;
     const common = { name: displayName(bytes), bytes, path, mode: status.mode & 0o7777, mtime };
     if (status.isDirectory()) {
-      entries.push({ ...common, type: "directory", size: 0 }, ...(await listTree(root, bytes)));
+      entries.push(
+        { ...common, type: "directory", size: 0 },
+        ...(await listTree(root, skips, bytes)),
+      );
     } else if (status.isSymbolicLink()) {
       const linkname = await readlink(path, AS_BYTES);
       entries.push({ ...common, type: "symlink", size: 0, linkname });

@@ -64,6 +64,14 @@ export function planOutput(template: Template, directory?: string): OutputPlan {
   return { folder, ...first, images: [first, ...others], reproducible, checksums };
 }
 
+/**
+ * Returns the paths that belong to a build and not to a project in the same folder: the template and
+ * its output folder. Absolute.
+ */
+export function buildPathsOf({ path, output }: Template): string[] {
+  return [path, resolve(output.directory)];
+}
+
 /** Returns the machine that a template describes; `completeShape` adds the accelerator. */
 export function planMachine(template: Template): MachinePlan {
   const { machine } = template;

@@ -1,6 +1,7 @@
 /** Opens the logs of steps: `steps/03-directories.log` in the run's folder. */
 import { join } from "node:path";
 import { messageOf } from "../errors.js";
+import { buildPathsOf } from "../requirements/plan.js";
 import { createLineFile } from "../host/line-file.js";
 import type { LineFile } from "../host/line-file.js";
 import type { ContextWith } from "./context.js";
@@ -40,5 +41,6 @@ export function stepLocation(
     steps: template.steps,
     templateFolder: template.folder,
     outputFolder: workspace.run.outputs,
+    buildPaths: buildPathsOf(template),
   };
 }

@@ -17,6 +17,11 @@ export interface LocalSource {
   readonly script?: boolean;
   /** Program that reads the script, with arguments, in place of the one of its first line. */
   readonly interpreter?: readonly string[] | undefined;
+  /**
+   * Set for the folder of a project that lies beside the template. Version control, caches, the
+   * template and the output folder in it do not count; all other files are named when one changes.
+   */
+  readonly project?: boolean;
 }
 
 /** Text of an action that a shell or another interpreter reads, in the guest or on the host. */
@@ -48,6 +53,10 @@ export interface ActionContext {
   readonly outputFolder: string;
   /** Paths in that folder that the template's other downloads use. */
   readonly otherDownloads?: readonly OutputClaim[];
+  /** Paths beside the template that are not part of a project: the template, the output folder. */
+  readonly buildPaths?: readonly string[];
+  /** Sets the action's result in a few words, which the summary shows beside the step. */
+  readonly onResult?: (result: string) => void;
   /** Writes a line to the step's log and to the sinks. */
   readonly onLine: (line: string, stream: "stdout" | "stderr", source?: string) => void;
   /** Shows the state of a line that is not finished, such as a progress bar. No log gets it. */

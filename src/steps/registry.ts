@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { duration } from "../fields.js";
 import type { ActionType } from "./action.js";
+import { ansible } from "./ansible.js";
 import { download } from "./download.js";
 import { local } from "./local.js";
 import { reboot } from "./reboot.js";
@@ -12,7 +13,17 @@ import { wait } from "./wait.js";
 import { write } from "./write.js";
 
 /** All action types, in the order of the template reference. */
-export const ACTIONS = [script, run, upload, download, write, reboot, local, wait] as const;
+export const ACTIONS = [
+  script,
+  run,
+  upload,
+  download,
+  write,
+  reboot,
+  ansible,
+  local,
+  wait,
+] as const;
 
 /** Action as parsed by the template's schema: its type beside its own fields. */
 export interface ParsedAction {

@@ -8,7 +8,12 @@ import type { ParsedAction } from "./registry.js";
 import type { StepContext } from "./step-context.js";
 import { verifyStep } from "./verify.js";
 
-function actionContext(step: Step, action: ParsedAction, context: StepContext): ActionContext {
+function actionContext(
+  step: Step,
+  action: ParsedAction,
+  context: StepContext,
+  onResult: (result: string) => void,
+): ActionContext {
   return {
     ...context,
     otherDownloads: (context.steps ?? [])
@@ -18,6 +23,7 @@ function actionContext(step: Step, action: ParsedAction, context: StepContext): 
     step: step.name,
     environment: step.environment,
     timeoutMs: action.timeoutMs ?? step.timeout,
+    onResult,
     onLine(line, stream, source = "guest") {
       context.log.write(line);
       context.emit({ type: "output", source, stream, line, step: step.name });
@@ -45,9 +51,14 @@ function withLocation(
   });
 }
 
-async function runAction(step: Step, index: number, context: StepContext): Promise<void> {
+/** Runs an action and returns its result in a few words, where it has one. */
+async function runAction(
+  step: Step,
+  index: number,
+  context: StepContext,
+): Promise<string | undefined> {
   const action = step.actions[index];
-  if (!action) return;
+  if (!action) return undefined;
   const { emit, signal } = context;
   const summary = describeAction(action);
   const event = { step: step.name, action: action.type.name, index: index + 1 };
@@ -55,15 +66,26 @@ async function runAction(step: Step, index: number, context: StepContext): Promi
   signal.throwIfAborted();
   emit({ type: "action.started", ...event, summary });
   context.log.write(`# action ${index + 1}, ${action.type.name}: ${summary}`);
+  let detail: string | undefined;
+  const onResult = (result: string): void => void (detail = result);
   try {
-    await action.type.run(action.value as never, actionContext(step, action, context));
+    const own = actionContext(step, action, context, onResult);
+    await action.type.run(action.value as never, own);
   } catch (error) {
     // The first cause is reported: a cancelled run or a dead machine, not its effect on the action.
     signal.throwIfAborted();
     throw withLocation(error, step, `action ${index + 1} (${action.type.name})`, context);
   }
   if (action.type.runsOn === "host") await context.hostChanged?.();
-  emit({ type: "action.finished", ...event, durationMs: performance.now() - started });
+  if (detail !== undefined) context.log.write(`# result: ${detail}`);
+  const durationMs = performance.now() - started;
+  emit({
+    type: "action.finished",
+    ...event,
+    durationMs,
+    ...(detail === undefined ? {} : { detail }),
+  });
+  return detail;
 }
 
 /**
@@ -72,17 +94,23 @@ async function runAction(step: Step, index: number, context: StepContext): Promi
  * @param index the index of the action, from 0.
  * @throws {VmbuildError} as {@link runStep}.
  */
-export function rerunAction(
+export async function rerunAction(
   step: Step,
   index: number,
   context: Omit<StepContext, "guest"> & { readonly guest: Guest | undefined },
 ): Promise<void> {
-  return runAction(step, index, context as StepContext);
+  await runAction(step, index, context as StepContext);
 }
 
-async function runOnce(step: Step, context: StepContext): Promise<void> {
-  for (const index of step.actions.keys()) await runAction(step, index, context);
+/** Runs the actions and checks once, and returns the results of the actions. */
+async function runOnce(step: Step, context: StepContext): Promise<string | undefined> {
+  const results: string[] = [];
+  for (const index of step.actions.keys()) {
+    const result = await runAction(step, index, context);
+    if (result !== undefined) results.push(result);
+  }
   await verifyStep(step, context);
+  return results.length === 0 ? undefined : results.join("; ");
 }
 
 /**
@@ -97,9 +125,10 @@ export async function runStep(step: Step, context: StepContext): Promise<{ durat
   emit({ type: "step.started", ...place });
   for (let attempt = 1; ; attempt++) {
     try {
-      await runOnce(step, context);
+      const detail = await runOnce(step, context);
       const durationMs = performance.now() - started;
-      emit({ type: "step.finished", ...place, durationMs });
+      const more = detail === undefined ? {} : { detail };
+      emit({ type: "step.finished", ...place, durationMs, ...more });
       return { durationMs };
     } catch (error) {
       context.log.write(`# failed: ${messageOf(error)}`);

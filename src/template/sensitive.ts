@@ -31,7 +31,9 @@ function walk(value: unknown, path: JsonPath, visit: (text: string, path: JsonPa
  * are typed.
  */
 const REASONS: Readonly<Record<string, string>> = {
-  arguments: "other users can read command-line arguments; pass it in the step's environment",
+  arguments:
+    "other users can read command-line arguments; pass it in the step's environment, or in " +
+    "extraVars of an ansible action",
   commandLine:
     "other users can read command-line arguments; put it into a file of base.install.http",
   bootCommand: "a screen shows what is typed; put it into a file of base.install.http",

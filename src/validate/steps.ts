@@ -152,7 +152,7 @@ async function checkSource(
     collector.note(`the input ${input} has not been fetched; its content was not checked`);
     return false;
   }
-  if (madeLater && source.kind === "tree" && !(await statIfThere(path))) {
+  if (madeLater && source.script !== true && !(await statIfThere(path))) {
     collector.note(`${displayPath(path)} does not exist; an earlier local action may create it`);
     return false;
   }

@@ -1,20 +1,27 @@
 /** Creates a guest on a test's SSH server, as steps get one. */
 import type { EventBody } from "../../src/events/types.js";
-import type { SshTarget } from "../../src/guest/connection.js";
+import type { Connection, SshTarget } from "../../src/guest/connection.js";
 import { Guest } from "../../src/guest/guest.js";
 import type { DiskSlot } from "../../src/guest/payload-disk.js";
 import type { Sshd } from "./sshd.js";
 
-/** Connects a guest to a server. Its events are appended to `events`. */
-export async function guestOf(
-  server: Sshd,
-  events: EventBody[] = [],
-  slot?: DiskSlot,
-  servers: readonly SshTarget[] = [server.target],
-): Promise<Guest> {
+/** Properties in which the guests of tests differ. */
+interface GuestOptions {
+  /** Its events are appended. */
+  readonly events?: EventBody[];
+  readonly slot?: DiskSlot;
+  /** Servers that programs of the host can use; its own unless given. */
+  readonly servers?: readonly SshTarget[];
+  /** Connects after a restart of the guest, which fails unless given. */
+  readonly connect?: () => Promise<Connection>;
+}
+
+/** Connects a guest to a server. */
+export async function guestOf(server: Sshd, options: GuestOptions = {}): Promise<Guest> {
+  const { events = [], servers = [server.target], slot } = options;
   return new Guest({
     connection: await server.connect(),
-    connect: () => Promise.reject(new Error("not restarted here")),
+    connect: options.connect ?? (() => Promise.reject(new Error("not restarted here"))),
     servers: () => servers,
     slot,
     user: "root",

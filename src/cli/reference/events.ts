@@ -44,8 +44,8 @@ const EVENTS: { readonly [T in Type]: Entry<T> } = {
   },
   "step.started": { fields: stepFields, when: "A step started; `index` counts from 1." },
   "step.finished": {
-    fields: { ...stepFields, durationMs: false },
-    when: "A step and its checks succeeded.",
+    fields: { ...stepFields, durationMs: false, detail: true },
+    when: "A step and its checks succeeded. `detail` has the results that its actions report, such as Ansible's counts.",
   },
   "step.failed": {
     fields: { ...stepFields, durationMs: false },
@@ -64,8 +64,8 @@ const EVENTS: { readonly [T in Type]: Entry<T> } = {
     when: "An action of a step started.",
   },
   "action.finished": {
-    fields: { step: false, action: false, index: false, durationMs: false },
-    when: "An action succeeded.",
+    fields: { step: false, action: false, index: false, durationMs: false, detail: true },
+    when: "An action succeeded. `detail` is its result, where it reports one.",
   },
   "verify.finished": {
     fields: { step: false, command: false, ok: false, durationMs: false },

@@ -26,7 +26,14 @@ export function permanentLines(event: RunEvent, run: LiveRun, layout: Layout): s
         }),
       ];
     case "step.finished":
-      return [entryLine(layout, { mark: done, duration: took(event), title: [stepTitle(event)] })];
+      return [
+        entryLine(layout, {
+          mark: done,
+          duration: took(event),
+          title: [stepTitle(event)],
+          detail: event.detail,
+        }),
+      ];
     case "step.kept":
       return [
         entryLine(layout, {

@@ -90,7 +90,7 @@ function linesOf(event: RunEvent, style: Style): string[] {
     case "step.started":
       return [style.bold(stepTitle(event))];
     case "step.finished":
-      return [`${stepTitle(event)} done ${took(event.durationMs)}`];
+      return [`${stepTitle(event)} done ${took(event.durationMs)}${detailOf(event.detail)}`];
     case "step.failed":
       return [style.red(`${stepTitle(event)} failed ${took(event.durationMs)}`)];
     case "step.kept":

@@ -108,9 +108,11 @@ function recordEvent(facts: RunFacts, event: RunEvent): void {
       facts.phases.set(event.phase, (facts.phases.get(event.phase) ?? 0) + event.durationMs);
       break;
     case "step.finished":
-    case "step.failed":
-      facts.steps.push({ name: event.step, time: formatDuration(event.durationMs), note: "" });
+    case "step.failed": {
+      const note = event.type === "step.finished" ? cleanText(event.detail ?? "") : "";
+      facts.steps.push({ name: event.step, time: formatDuration(event.durationMs), note });
       break;
+    }
     case "step.kept":
       facts.steps.push({ name: event.step, time: "cached", note: "" });
       break;
@@ -151,7 +153,7 @@ function noteCheckpoint(facts: RunFacts, event: CheckpointSaved): void {
   saved.durationMs += durationMs;
   const row = facts.steps.findLast(({ name }) => name === step);
   const cost = `+ ${formatDuration(durationMs)} checkpoint, ${formatBytes(memoryBytes)}`;
-  if (row && step !== "") row.note = cost;
+  if (row && step !== "") row.note = row.note === "" ? cost : `${cost}; ${row.note}`;
 }
 
 function successLines(

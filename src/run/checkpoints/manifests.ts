@@ -17,9 +17,10 @@ import type { MachineShape } from "../../machine/shape.js";
 import { attachSeed } from "../../seed/media.js";
 import type { ParsedAction } from "../../steps/registry.js";
 import type { LocalSource } from "../../steps/action.js";
+import { isOutsideProject } from "../../steps/project-files.js";
 import type { Template } from "../../template/load.js";
 import type { Step } from "../../steps/schema.js";
-import { planMachine } from "../../requirements/plan.js";
+import { buildPathsOf, planMachine } from "../../requirements/plan.js";
 import type { Prepared } from "../prepare.js";
 
 /** Version of the manifests. Raised when older checkpoints can no longer replace new ones. */
@@ -167,6 +168,17 @@ function actionManifest(action: ParsedAction, number: number, describer: StepDes
   return manifest;
 }
 
+/** Number of files up to which each file of a project is named. */
+const MAX_LISTED_PROJECT = 5000;
+
+/** Returns what counts in a source. */
+function scopeOf({ project }: LocalSource, template: Template) {
+  if (project !== true) return {};
+  const buildPaths = buildPathsOf(template);
+  const skips = (path: string): boolean => isOutsideProject(path, buildPaths);
+  return { skips, maxListed: MAX_LISTED_PROJECT };
+}
+
 async function sourceManifest(source: LocalSource, describer: StepDescriber): Promise<Manifest> {
   const { template, inputs, storeText, signal } = describer;
   const input = inputs.find(
@@ -174,7 +186,8 @@ async function sourceManifest(source: LocalSource, describer: StepDescriber): Pr
   );
   if (!input) {
     const label = relative(template.folder, source.path) || ".";
-    return describeContent(source.path, label, { signal, storeText });
+    const scope = scopeOf(source, template);
+    return describeContent(source.path, label, { signal, storeText, ...scope });
   }
   const label = source.path.replace(input.path, `input ${input.name}`);
   const spec = template.inputSpecs.get(input.name);
@@ -184,7 +197,7 @@ async function sourceManifest(source: LocalSource, describer: StepDescriber): Pr
     const mode = ((await stat(input.path)).mode & 0o7777).toString(8).padStart(4, "0");
     return { [label]: `${mode} ${input.digest.algorithm}:${input.digest.hex}` };
   }
-  return describeContent(source.path, label, { signal, storeText });
+  return describeContent(source.path, label, { signal, storeText, ...scopeOf(source, template) });
 }
 
 /** Creates the manifest of a step: its definition, and everything that it reads from the host. */

@@ -13,7 +13,7 @@ import { startSshd } from "../../support/sshd.js";
 import type { Sshd } from "../../support/sshd.js";
 
 const guestWith = (server: Sshd, servers: readonly SshTarget[]): Promise<Guest> =>
-  guestOf(server, [], undefined, servers);
+  guestOf(server, { servers });
 
 /** Runs a command by OpenSSH's client, which uses the files only. */
 async function ssh(files: SshFiles, command: string): Promise<string> {

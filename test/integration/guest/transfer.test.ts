@@ -37,7 +37,7 @@ let there: string;
 
 beforeAll(async () => {
   sshd = await startSshd();
-  guest = await guestOf(sshd, events);
+  guest = await guestOf(sshd, { events });
 });
 afterAll(async () => {
   await sshd[Symbol.asyncDispose]();

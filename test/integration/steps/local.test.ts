@@ -74,7 +74,7 @@ describe("a local action", () => {
     await using closed = await startSshd({ otherClientKey: true });
     await using sshd = await startSshd();
     const events: EventBody[] = [];
-    const guest = await guestOf(sshd, events, undefined, [closed.target]);
+    const guest = await guestOf(sshd, { events, servers: [closed.target] });
     const emit = (event: EventBody): void => void events.push(event);
     await run([show], { guest, emit });
     expect(lines).toEqual(["local stdout 0", "local stdout 0"]);

@@ -72,6 +72,12 @@ describe("the facts about an action", () => {
         shellTexts: [{ key: ["run"], text: "a", parts: ["a"], interpreter: ["python3", "-I"] }],
       },
     ],
+    [
+      "a playbook, with the programs of the host that it needs",
+      { ansible: "site.yml", requirements: "requirements.yml" },
+      { ...inGuest, programs: ["ansible-playbook", "ansible-config", "ansible-galaxy", "ssh"] },
+    ],
+    ["a playbook that the guest runs itself", { ansible: "site.yml", in: "guest" }, inGuest],
     ["a text that is written", { write: "/x", content: "a" }, inGuest],
     [
       "a file beside the image, which no checkpoint holds",

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
 import type { Guest } from "../../../src/guest/guest.js";
 import type { GuestScript, ScriptEnd } from "../../../src/guest/script.js";
+import { defineAction } from "../../../src/steps/action.js";
+import type { ActionType } from "../../../src/steps/action.js";
 import { runStep } from "../../../src/steps/step.js";
 import { stepSchema } from "../../../src/steps/schema.js";
 import { errorOf } from "../../support/inputs.js";
@@ -34,7 +37,7 @@ function sandbox(answer: (script: string, attempt: number) => ScriptEnd | Promis
     log: { path: "/runs/steps/02-it.log", write: (line: string) => void log.push(line) },
   };
   const run = (step: object) => runStep(stepSchema.parse({ name: "it", ...step }), context);
-  return { run, events, log, scripts, cancel };
+  return { run, events, log, scripts, cancel, context };
 }
 
 const ends = (exitCode: number | null, more: Partial<ScriptEnd> = {}): ScriptEnd => ({
@@ -56,6 +59,27 @@ describe("runStep", () => {
       "step.finished",
     ]);
     expect(log).toContain("printed by two");
+  });
+
+  it("reports what its actions report", async () => {
+    const { events, log, context } = sandbox(() => OK);
+    const type = defineAction({
+      name: "counts",
+      summary: "",
+      example: "",
+      schema: z.unknown(),
+      describe: () => "counts",
+      run: (text, { onResult }) => Promise.resolve(onResult?.(String(text))),
+    });
+    const actions = ["2 ok", "3 ok"].map((value) => ({
+      type: type as ActionType<never>,
+      value,
+      timeoutMs: undefined,
+    }));
+    await runStep({ ...stepSchema.parse({ name: "it" }), actions }, context);
+    expect(events.at(-1)).toMatchObject({ type: "step.finished", detail: "2 ok; 3 ok" });
+    expect(events.at(-2)).toMatchObject({ type: "action.finished", detail: "3 ok" });
+    expect(log).toContain("# result: 2 ok");
   });
 
   it.each([

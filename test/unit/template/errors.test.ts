@@ -101,11 +101,11 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       [
         '{"frob"',
-        'steps[0].actions[0]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; this one has none of them',
+        'steps[0].actions[0]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "ansible", "local", "wait"; this one has none of them',
       ],
       [
         '{"run":"x"',
-        'steps[0].actions[1]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "local", "wait"; this one has "script" and "run"',
+        'steps[0].actions[1]: an action has exactly one of "script", "run", "upload", "download", "write", "reboot", "ansible", "local", "wait"; this one has "script" and "run"',
       ],
       ["3}", "steps[0].actions[2].run: expected a string or an array, found a number"],
       ['{"upload":"x"}', "steps[0].actions[3].to: is missing; expected a string"],

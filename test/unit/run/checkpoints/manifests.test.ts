@@ -1,7 +1,8 @@
 /** Dependencies of the key of a step's checkpoint. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { explainDifferences } from "../../../../src/checkpoints/explain.js";
 import { createStepDescriber, stepManifest } from "../../../../src/run/checkpoints/manifests.js";
 import { loadTemplate } from "../../../../src/template/load.js";
 import { makeFolder, templateText } from "../../template/support.js";
@@ -105,5 +106,59 @@ describe("stepManifest", () => {
     for (const name of ["environment TOKEN", "action 1 run", "verify 1"]) {
       expect(one[name]).not.toBe(other[name]);
     }
+  });
+});
+
+describe("stepManifest of a playbook", () => {
+  /** Creates a project of many files with the template in it, and returns how to describe it. */
+  async function makeProject() {
+    const folder = await makeFolder();
+    const write = async (path: string, content: string): Promise<void> => {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), content);
+    };
+    await write("site.yml", "- hosts: all\n  roles: [first, last]\n");
+    await write("roles/last/tasks/main.yml", "- ping:\n");
+    await write("group_vars/all.yml", "a: 1\n");
+    for (let number = 0; number < 250; number++) await write(`roles/first/files/${number}`, "x");
+    const step = { name: "only", actions: [{ ansible: "site.yml", requirements: "../req.yml" }] };
+    const output = { directory: join(folder, "output") };
+    const texts = await makeFolder();
+    const textPath = (sha256: string): string => join(texts, sha256);
+    const describeIt = async (more: object = {}) => {
+      await write("t.json", templateText({ steps: [step], output, ...more }));
+      const template = await loadTemplate(join(folder, "t.json"), { environment: {} });
+      const store = (sha256: string, content: Buffer) => writeFile(textPath(sha256), content);
+      const describer = await createStepDescriber(template, [], store, signal);
+      const [first] = template.steps;
+      if (!first) throw new Error("the template has a step");
+      return stepManifest(first, describer);
+    };
+    const explain = (one: Record<string, string>, other: Record<string, string>) =>
+      explainDifferences(one, other, textPath);
+    return { write, describeIt, explain };
+  }
+
+  it("names the file that changed, however many there are", async () => {
+    const { write, describeIt, explain } = await makeProject();
+    const before = await describeIt();
+    await write("roles/last/tasks/main.yml", "- ping:\n- setup:\n");
+    const after = await describeIt();
+    expect(await explain(before, after)).toBe("roles/last/tasks/main.yml changed (1 line)");
+    await write("group_vars/all.yml", "a: 2\n");
+    await write("host_vars/default.yml", "b: 3\n");
+    expect(await explain(after, await describeIt())).toBe(
+      "group_vars/all.yml changed (1 line), host_vars is new, host_vars/default.yml is new",
+    );
+  });
+
+  it("leaves out version control, caches, the template and its output", async () => {
+    const { write, describeIt } = await makeProject();
+    const before = await describeIt();
+    await write(".git/HEAD", "ref: refs/heads/main\n");
+    await write("library/__pycache__/x.pyc", "x");
+    await write("output/demo.qcow2", "image");
+    const after = await describeIt({ description: "Changed." });
+    expect(Object.keys(after).filter((name) => !(name in before))).toEqual(["library"]);
   });
 });
