@@ -9,7 +9,7 @@ interface ErrorEntry {
   readonly remedy: string;
 }
 
-/** The closed table of error codes. */
+/** All error codes. */
 export const ERRORS = {
   DEFECT: {
     exit: 1,
@@ -135,8 +135,7 @@ export const ERRORS = {
   INPUT_GALAXY: {
     exit: 4,
     meaning: "ansible-galaxy could not install the roles and collections that a playbook requires.",
-    remedy:
-      "Check the names and versions in the requirements file, and that the server can be reached.",
+    remedy: "Check the names and versions in the requirements file, and the server's address.",
   },
   INPUT_UNPACK: {
     exit: 4,
@@ -147,13 +146,12 @@ export const ERRORS = {
     exit: 4,
     meaning: "The base is not a disk image that a machine can boot.",
     remedy:
-      "Check the file with `qemu-img info FILE`; docs/troubleshooting.md lists the supported formats.",
+      "Check the file with `qemu-img info FILE`; see docs/troubleshooting.md for the formats.",
   },
   BASE_BOOTSTRAP: {
     exit: 4,
     meaning: "A base could not be created from the distribution's packages.",
-    remedy:
-      "Read mmdebstrap's output in the log; check the suite, the packages and the apt mirror.",
+    remedy: "Check mmdebstrap's output in the log, the suite, the packages and the apt mirror.",
   },
   BASE_INSTALL: {
     exit: 4,
@@ -189,8 +187,7 @@ export const ERRORS = {
   GUEST_BOOT: {
     exit: 6,
     meaning: "The guest cannot boot: its console shows a panic, or no bootable device.",
-    remedy:
-      "Read the console: `vmbuild logs NAME --console`. Check that the base supports machine.firmware.",
+    remedy: "Read `vmbuild logs NAME --console`, and check that the base supports the firmware.",
   },
   GUEST_HOST_KEY: {
     exit: 6,
@@ -205,8 +202,7 @@ export const ERRORS = {
   GUEST_SHELL: {
     exit: 6,
     meaning: "The guest accepts the login, but does not run commands.",
-    remedy:
-      "Check the guest's answer for an expired password, sudo, a ForceCommand or the login shell.",
+    remedy: "Look for an expired password, sudo, a ForceCommand or the login shell in the answer.",
   },
   GUEST_LOST: {
     exit: 6,
@@ -280,15 +276,13 @@ export const ERRORS = {
   },
   POST_FAILED: {
     exit: 9,
-    meaning:
-      "A command that changes the disk of the stopped machine (`post`) failed, or left no usable disk.",
+    meaning: "A command of `post` failed, or left a disk that cannot be used.",
     remedy: "Correct the command and run `vmbuild run NAME` again; no image was published.",
   },
   AFTER_FAILED: {
     exit: 9,
     meaning: "A command that runs when the image is published (`after`) failed.",
-    remedy:
-      "Correct the command and run `vmbuild run NAME` again: while the image is up to date, only these commands run.",
+    remedy: "Correct the command and run `vmbuild run NAME` again; only these commands run.",
   },
   INTERRUPTED: {
     exit: 130,

@@ -1,9 +1,7 @@
 /** Makes the artifact of a base that needs no boot: an installed system that no step changes. */
-import type { RunContext } from "./context.js";
 import { prepareDisk } from "./disk.js";
 import { StoppedMachine } from "./lifecycle.js";
 import type { StartInput } from "./lifecycle.js";
-import type { Prepared } from "./prepare.js";
 import type { StepsResult } from "./steps.js";
 
 /** Prepares the base's disk for the artifact, without starting a machine. */

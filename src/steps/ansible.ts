@@ -20,8 +20,7 @@ export const ansible = defineAction<AnsibleAction>({
   name: "ansible",
   summary:
     "Runs an Ansible playbook on the guest, with the Ansible of this host over the build's own SSH connection, or with the Ansible of the guest. The tasks are printed as they end, and their counts are part of the summary.",
-  example:
-    '{ "ansible": "ansible/site.yml", "groups": ["web"], "extraVars": { "port": 8080 }, "requirements": "ansible/requirements.yml" }',
+  example: '{ "ansible": "site.yml", "groups": ["web"], "requirements": "requirements.yml" }',
   schema: ansibleSchema,
   describe: (action) =>
     [basename(action.ansible), ...(action.in === "guest" ? ["in the guest"] : [])].join(" "),

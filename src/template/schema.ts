@@ -82,9 +82,9 @@ const machineSchema = z
       .describe("user: NAT through the host; isolated: no connections out of the guest"),
     arguments: z
       .array(z.string())
-      .superRefine((args, { addIssue }) => {
+      .superRefine((args, context) => {
         for (const { index, message } of reservedArguments(args)) {
-          addIssue({ code: "custom", path: [index], message });
+          context.addIssue({ code: "custom", path: [index], message });
         }
       })
       .default([])
