@@ -26,28 +26,33 @@ function walk(value: unknown, path: JsonPath, visit: (text: string, path: JsonPa
   }
 }
 
+const READABLE = "other users can read command-line arguments";
+
 /**
- * Keys whose values become arguments of a script or of QEMU, or are shown on a screen while they
- * are typed.
+ * Keys whose values become arguments of a program, or are shown on a screen while they are typed.
  */
 const REASONS: Readonly<Record<string, string>> = {
-  arguments:
-    "other users can read command-line arguments; pass it in the step's environment, or in " +
-    "extraVars of an ansible action",
-  commandLine:
-    "other users can read command-line arguments; put it into a file of base.install.http",
+  arguments: `${READABLE}; pass it in the step's environment, or in extraVars of an ansible action`,
+  interpreter: `${READABLE}; pass it in the step's environment`,
+  limit: READABLE,
+  tags: READABLE,
+  skipTags: READABLE,
+  commandLine: `${READABLE}; put it into a file of base.install.http`,
   bootCommand: "a screen shows what is typed; put it into a file of base.install.http",
 };
 
+/** Key of values that are passed in a private file, whatever the names of the variables are. */
+const PRIVATE = "extraVars";
+
 /**
- * Reports each place where a sensitive variable would become an argument of a script or of QEMU, or
- * would be typed.
+ * Reports each place where a sensitive variable would become an argument of a program, or would be
+ * typed.
  */
 export function secretsInArguments(raw: unknown, sensitive: readonly string[]): Problem[] {
   const problems: Problem[] = [];
   walk(raw, [], (text, path) => {
     const exposed = Object.keys(REASONS).find((key) => path.includes(key));
-    if (exposed === undefined) return;
+    if (exposed === undefined || path.includes(PRIVATE)) return;
     const name = sensitive.find((candidate) => text.includes(`\${var.${candidate}}`));
     if (name === undefined) return;
     problems.push({
