@@ -2,6 +2,7 @@
 import { access } from "node:fs/promises";
 import { beforeAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { debianInstaller } from "../support/debian-installer.js";
+import { debianMenuIso } from "../support/debian-menu.js";
 import type { Sandbox } from "../support/e2e.js";
 import { createSandbox, processesOf } from "../support/e2e.js";
 
@@ -83,6 +84,33 @@ describe("an installer that cannot go on", () => {
     expect(stderr).toContain("did not finish within 30s (base.install.timeout)");
     expect(stderr).toContain("last lines of the console:");
     await shownScreen(stderr);
+    expect(exitCode).toBe(4);
+  });
+});
+
+describe("an installer's own boot menu", () => {
+  it("is answered by the typed boot command", async () => {
+    const answers = "/typed/Answers-._~+,=:@09.cfg";
+    const template = await sandbox.template({
+      name: "typed",
+      base: {
+        install: {
+          iso: { path: await debianMenuIso("bookworm") },
+          http: { files: { "preseed.cfg": { content: "d-i mirror/country string manual\n" } } },
+          bootCommand: [
+            { waitForScreen: "stable", timeout: "5m" },
+            "<esc><wait>",
+            `install ${COMMAND_LINE} url=\${http.url}${answers}<enter>`,
+          ],
+        },
+      },
+      machine: { memory: "1G" },
+      steps: [],
+    });
+    const { exitCode, stderr } = await sandbox.build(template).ended;
+    expect(stderr).toContain("Typing the boot command");
+    // The installer has started with the line as it was typed, and asked for what it names.
+    expect(stderr).toContain(`GET ${answers} 404`);
     expect(exitCode).toBe(4);
   });
 });

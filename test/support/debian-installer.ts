@@ -8,7 +8,7 @@ import { statIfThere } from "../../src/host/files.js";
 import { waitForLock } from "../../src/host/lock.js";
 import { hostPaths } from "../../src/host/paths.js";
 
-const RELEASES = { bookworm: 12, trixie: 13 } as const;
+export const RELEASES = { bookworm: 12, trixie: 13 } as const;
 export type Suite = keyof typeof RELEASES;
 
 /** Apt of the host with the package lists of another release, all in one folder. */
@@ -82,7 +82,8 @@ export async function cachedInstaller(
   }
 }
 
-const packageOf = (suite: Suite): string => `debian-installer-${RELEASES[suite]}-netboot-amd64`;
+export const packageOf = (suite: Suite): string =>
+  `debian-installer-${RELEASES[suite]}-netboot-amd64`;
 
 /** Copies the installer's kernel and initrd out of its package. */
 export async function copyInstaller(suite: Suite, archive: Archive, folder: string): Promise<void> {
