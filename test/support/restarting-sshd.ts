@@ -19,7 +19,7 @@ export interface RestartingSshd extends AsyncDisposable {
   /** File with the boot ID. */
   readonly bootFile: string;
   readonly guest: Guest;
-  /** Writes another boot ID and ends all connections, as a restart does. */
+  /** Ends all connections and writes another boot ID, as a restart does. */
   restart(): Promise<void>;
   /** Reports a pending shutdown from now on: `now reboot`. */
   announce(shutdown: string): Promise<void>;
@@ -57,8 +57,9 @@ export async function startRestartingSshd(): Promise<RestartingSshd> {
     bootFile,
     guest,
     async restart() {
-      await writeFile(bootFile, `${NEW_BOOT}\n`);
+      // In this order, since no connection survives a restart.
       for (const pid of await sshd.sessions()) kill(pid);
+      await writeFile(bootFile, `${NEW_BOOT}\n`);
     },
     announce: (shutdown) => writeFile(state, `vmbuild-outlook ${shutdown}\n`),
     async [Symbol.asyncDispose]() {

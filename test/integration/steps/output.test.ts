@@ -1,8 +1,9 @@
+import { writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
+import { text as readText } from "node:stream/consumers";
 import { expect, it } from "vitest";
 import { createBus } from "../../../src/events/bus.js";
 import { Secrets } from "../../../src/events/secrets.js";
@@ -15,9 +16,12 @@ import { runStep } from "../../../src/steps/step.js";
 import { guestOf } from "../../support/guest-of.js";
 import { startSshd } from "../../support/sshd.js";
 
-/** Prints a progress bar, bytes that are not UTF-8, and a last line without an ending. */
-const PRINT = String.raw`
-printf 'get 10%%\rget 50%%\r'; printf 'get 100%%\n'
+/**
+ * Prints a progress bar, bytes that are not UTF-8, and a last line without an ending.
+ * @param seen file that is created when the first state of the progress bar has been seen.
+ */
+const print = (seen: string): string => String.raw`
+printf 'get 10%%\rget 50%%\r'; until [ -e ${seen} ]; do sleep 0.1; done; printf 'get 100%%\n'
 printf 'warning: \377\376 byte\n' >&2
 printf 'gr\303\274n'
 `;
@@ -26,17 +30,25 @@ it("shows progress bars, other encodings and unfinished lines in events, logs an
   await using sshd = await startSshd();
   const folder = await mkdtemp(join(tmpdir(), "vmbuild-output-"));
   const stream = new PassThrough();
-  const plain = text(stream);
+  const plain = readText(stream);
   const seen: RunEvent[] = [];
+  const seenFile = join(folder, "seen");
   const bus = createBus("demo", new Secrets(), [
     createFileSink(join(folder, "events.ndjson")),
     createPlainSink({ stream }),
-    { handle: (event) => void seen.push(event), close: () => {} },
+    {
+      handle(event) {
+        seen.push(event);
+        if (event.type === "output.state") writeFileSync(seenFile, "");
+      },
+      close: () => {},
+    },
   ]);
   const log = createLineFile(join(folder, "step.log"), (line) => line);
+  const text = print(seenFile);
   const step = stepSchema.parse({
     name: "it",
-    actions: [{ run: PRINT, shell: "bash" }, { local: PRINT }, { run: "echo next" }],
+    actions: [{ run: text, shell: "bash" }, { local: text }, { run: "echo next" }],
   });
   await runStep(step, {
     guest: await guestOf(sshd),
