@@ -2,13 +2,15 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readPublished } from "../../src/artifact/published.js";
 import { hostSources } from "../../src/base/bootstrap/sources.js";
 import { waitForConsoleText } from "../../src/machine/console-text.js";
+import { findFreePort } from "../../src/machine/ports.js";
 import { completedInstaller } from "../support/completed-installer.js";
 import type { Sandbox } from "../support/e2e.js";
-import { createSandbox, requireDone } from "../support/e2e.js";
+import { createSandbox, eventually, requireDone } from "../support/e2e.js";
 
 const NAME = "debian-13-preseed";
 const IMAGE = `${NAME}-1.0.0.qcow2`;
@@ -68,15 +70,22 @@ it("uses the installed system again after a change of the last step", async () =
   expect(ended.stderr).toContain("cleanup");
 });
 
-it("boots the finished image, with SSH host keys of its own", async () => {
+it("boots the finished image, which generates SSH host keys of its own", async () => {
   const console = join(sandbox.folder, "console.log");
+  const port = await findFreePort();
   const { child } = sandbox.start(
-    ...["boot", template, "--output", sandbox.output, ...options, "--console", console],
+    ...["boot", template, "--output", sandbox.output, ...options],
+    ...["--console", console, "--forward", `${port}:22`],
   );
   const { signal } = new AbortController();
   const wait = { path: console, from: 0, timeoutMs: BOOT_LIMIT_MS, signal };
-  await waitForConsoleText({ ...wait, pattern: "Generate SSH host keys at the first boot" });
   await waitForConsoleText({ ...wait, pattern: "debian login: " });
+  // The last step has removed the installer's keys, without which sshd does not start.
+  await eventually(async () => {
+    const scan = ["-T", "60", "-t", "ed25519", "-p", String(port), "127.0.0.1"];
+    const { stdout } = await execa("ssh-keyscan", scan, { reject: false });
+    return stdout.includes(" ssh-ed25519 ");
+  });
   child.kill("SIGTERM");
   expect(await readFile(join(sandbox.output, `${IMAGE}.sha256`), "utf8")).toContain(IMAGE);
 });
