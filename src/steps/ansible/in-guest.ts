@@ -10,12 +10,11 @@ import type { ActionContext } from "../action.js";
 import { isInside } from "../project-files.js";
 import { EXTRA_VARS_NAME, playbookArguments } from "./arguments.js";
 import { copiedInventory, copyProject } from "./copy.js";
-import { requirePlayed } from "./failure.js";
 import type { PlaybookEnd } from "./failure.js";
 import { galaxyError } from "./galaxy.js";
 import { copiedPathsOf, hostPathsOf } from "./paths.js";
 import type { AnsiblePaths } from "./paths.js";
-import { PlayEvents, countsText } from "./play-events.js";
+import { PlayOutput } from "./play-output.js";
 import { parseRequirements } from "./requirements-file.js";
 import type { AnsibleAction } from "./schema.js";
 
@@ -155,13 +154,7 @@ export async function runInGuestItself(
     inventory: copiedInventory(root),
     extraVars: hasVariables ? join(root, EXTRA_VARS_NAME) : undefined,
   };
-  const events = new PlayEvents();
-  const tail = new Tail();
-  const onLine = (line: string, stream: "stdout" | "stderr"): void => {
-    if (stream === "stdout" && events.take(line)) return;
-    tail.push(line);
-    context.onLine(line, stream, "ansible");
-  };
+  const output = new PlayOutput(context);
   let end: PlaybookEnd;
   try {
     await uploadProject(action, paths, root, context);
@@ -169,13 +162,12 @@ export async function runInGuestItself(
     await installThere(action, paths, there, { context, environment, timeoutMs: timeLeft() });
     const command = ["ansible-playbook", ...playbookArguments(action, files, "root")];
     end = await runThere(command, there.folder, context, {
-      environment: { ...environment, VMBUILD_EVENT_MARK: events.mark },
+      environment: { ...environment, VMBUILD_EVENT_MARK: output.mark },
       timeoutMs: timeLeft(),
-      onLine,
+      onLine: output.onLine,
     });
   } finally {
     await context.guest.ask(`rm -rf ${shellQuote(root)}`, `Removing ${root}`);
   }
-  if (events.counts) context.onResult?.(countsText(events.counts));
-  await requirePlayed(action, { end, events, lines: tail.lines }, context);
+  await output.finish(action, end);
 }

@@ -4,7 +4,6 @@ import { delimiter, join } from "node:path";
 import { writeSshFiles } from "../../guest/ssh-files.js";
 import type { SshFiles } from "../../guest/ssh-files.js";
 import { makePrivateFolder, statIfThere } from "../../host/files.js";
-import { Tail } from "../../host/lines.js";
 import { runtimeFolder } from "../../host/paths.js";
 import { runProgram } from "../../host/programs.js";
 import type { ActionContext } from "../action.js";
@@ -15,14 +14,13 @@ import {
   playbookArguments,
 } from "./arguments.js";
 import type { RunFiles } from "./arguments.js";
-import { requirePlayed } from "./failure.js";
 import type { PlaybookEnd } from "./failure.js";
 import { installRequirements } from "./galaxy.js";
 import { INVENTORY_NAME, inventoryText, sshVariables } from "./inventory.js";
 import { VARIABLE_FOLDERS, hostPathsOf } from "./paths.js";
 import type { AnsiblePaths } from "./paths.js";
 import { followRestarts } from "./restarts.js";
-import { PlayEvents, countsText } from "./play-events.js";
+import { PlayOutput } from "./play-output.js";
 import { CALLBACK_PLUGINS } from "./plugins.js";
 import type { AnsibleAction } from "./schema.js";
 import { readSettings } from "./settings.js";
@@ -151,25 +149,19 @@ export async function runOnHost(action: AnsibleAction, context: ActionContext): 
   const deadline = AbortSignal.timeout(context.timeoutMs);
   const signal = AbortSignal.any([context.signal, deadline]);
   const paths = hostPathsOf(action, context.templateFolder);
-  const events = new PlayEvents();
-  const tail = new Tail();
-  const onLine = (line: string, stream: "stdout" | "stderr"): void => {
-    if (stream === "stdout" && events.take(line)) return;
-    tail.push(line);
-    context.onLine(line, stream, "ansible");
-  };
+  const output = new PlayOutput(context);
   await makePrivateFolder(context.guest.scratchFolder);
   const scratch = await mkdtemp(join(context.guest.scratchFolder, "ansible-"));
   let controlFolder: string | undefined;
   let end: PlaybookEnd;
   try {
     const run: HostRun = { paths, context, scratch, signal };
-    const env = await playbookEnvironment(action, run, events.mark);
+    const env = await playbookEnvironment(action, run, output.mark);
     const ssh = await writeSshFiles(context.guest);
     controlFolder = await makeControlFolder();
     const variables = sshVariables(ssh, controlFolder);
     const files = await writeRunFiles(action, paths, { scratch, variables });
-    end = await play(playbookArguments(action, files, ssh.privilege), env, run, onLine);
+    end = await play(playbookArguments(action, files, ssh.privilege), env, run, output.onLine);
     await removeEmptyFolders(context, ssh);
   } catch (error) {
     context.signal.throwIfAborted();
@@ -179,6 +171,5 @@ export async function runOnHost(action: AnsibleAction, context: ActionContext): 
     await closeConnections(controlFolder);
     await rm(scratch, { recursive: true, force: true });
   }
-  if (events.counts) context.onResult?.(countsText(events.counts));
-  await requirePlayed(action, { end, events, lines: tail.lines }, context);
+  await output.finish(action, end);
 }
