@@ -1,6 +1,7 @@
 /** Lists the programs that compress a whole image file. To add one, add a line to `PACKS`. */
 import type { Readable } from "node:stream";
 import { VmbuildError } from "../errors.js";
+import { reportsDiskFull } from "../host/faults.js";
 import { describeExit, runProgram } from "../host/programs.js";
 import type { ProgramName } from "../host/programs.js";
 
@@ -64,7 +65,7 @@ export async function packStream(
   const result = await runProgram("bash", command, { input, signal, env: { LC_ALL: "C" } });
   if (failed) throw failed;
   if (result.exitCode === 0) return;
-  const full = result.lastLines.some((line) => /No space left|quota exceeded/i.test(line));
+  const full = reportsDiskFull(result.lastLines);
   throw new VmbuildError(
     full ? "ARTIFACT_SPACE" : "ARTIFACT_CONVERT",
     `${program} could not write ${destination}: ${describeExit(result)}`,

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
+import { reportsDiskFull } from "../host/faults.js";
 import { statIfThere } from "../host/files.js";
 import { describeExit, runProgram } from "../host/programs.js";
 import type { RunResult } from "../host/programs.js";
@@ -68,7 +69,7 @@ async function readVhdKind(path: string): Promise<{ isFixed: boolean; size: numb
 }
 
 function conversionError(image: ForeignImage, doing: string, result: RunResult): VmbuildError {
-  const full = result.lastLines.some((line) => /No space left|quota exceeded/i.test(line));
+  const full = reportsDiskFull(result.lastLines);
   const message = `${image.what} ${doing}: qemu-img: ${describeExit(result)}`;
   return new VmbuildError(full ? "HOST_SPACE" : "BASE_INVALID", message, {
     lines: result.lastLines,

@@ -30,6 +30,11 @@ const OWN_FOLDER_PROBLEMS: Readonly<Record<string, string>> = {
 
 const FULL = new Set(["ENOSPC", "EDQUOT"]);
 
+/** Returns whether a program's output says that a disk or a quota is full. */
+export function reportsDiskFull(lines: readonly string[]): boolean {
+  return lines.some((line) => /No space left|quota exceeded/i.test(line));
+}
+
 /** Returns whether the code of a system error means a full disk or an exhausted quota. */
 export function isDiskFull(code: string | undefined): boolean {
   return code !== undefined && FULL.has(code);

@@ -2,6 +2,7 @@
 import type { Readable } from "node:stream";
 import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
+import { reportsDiskFull } from "../host/faults.js";
 import { freeSpace, statIfThere } from "../host/files.js";
 import { describeExit, missingProgramError, runProgram } from "../host/programs.js";
 import type { Compression } from "./content-kind.js";
@@ -77,7 +78,7 @@ export async function writeProgramOutput(job: ProgramOutputJob): Promise<Written
   );
   const { exitCode, lastLines: lines } = result;
   if (exitCode === 127) throw missingProgramError(program);
-  const full = lines.some((line) => /No space left|quota exceeded/i.test(line));
+  const full = reportsDiskFull(lines);
   if (full || (exitCode === WRITE_FAILED && (await freeSpace(target)) < FULL_BELOW_BYTES)) {
     throw new VmbuildError(
       "HOST_SPACE",

@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
+import { reportsDiskFull } from "../host/faults.js";
 import { temporaryBeside } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
 import { describeExit, runProgram } from "../host/programs.js";
@@ -87,7 +88,7 @@ function run(args: readonly string[], signal: AbortSignal | undefined): Promise<
 }
 
 function failure(code: ErrorCode, doing: string, result: RunResult): VmbuildError {
-  const full = result.lastLines.some((line) => /No space left|quota exceeded/i.test(line));
+  const full = reportsDiskFull(result.lastLines);
   return new VmbuildError(
     full ? "HOST_SPACE" : code,
     `${doing}: qemu-img: ${describeExit(result)}`,

@@ -6,6 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
+import { reportsDiskFull } from "../host/faults.js";
 import type { RunningMachine } from "./running-machine.js";
 
 /** Node name of the guest's disk in `argv.ts`. */
@@ -55,7 +56,7 @@ async function runJob(
   await machine.qmp.execute("job-dismiss", { id });
   const error = jobs.find((job) => job.id === id)?.error;
   if (error === undefined) return;
-  const full = /No space left|quota exceeded|writing VM state/i.test(error);
+  const full = reportsDiskFull([error]) || /writing VM state/i.test(error);
   throw new VmbuildError(full ? "HOST_SPACE" : "MACHINE_QMP", `${kind} ${tag}: ${error}`, {
     details: { command: kind, tag },
   });
