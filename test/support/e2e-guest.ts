@@ -10,6 +10,7 @@ import { readConsoleTail } from "../../src/machine/console.js";
 import { createOverlay } from "../../src/machine/disk.js";
 import { launchMachine } from "../../src/machine/machine.js";
 import { writeSeed } from "../../src/seed/nocloud.js";
+import { SMALL_SHAPE } from "./machine.js";
 
 /** Running guest. Disposing of it kills its machine. */
 export interface BootedImage extends AsyncDisposable {
@@ -33,19 +34,7 @@ export async function bootImage(image: string, folder: string): Promise<BootedIm
   await writeSeed({ instanceId: randomUUID(), hostname: "again", user: "root", keys }, seed);
   const binary = "qemu-system-x86_64";
   const machine = await launchMachine({
-    shape: {
-      name: "again",
-      binary,
-      cpus: 1,
-      memory: 768 * 2 ** 20,
-      accelerator: "tcg",
-      cpuModel: "max",
-      machineType: "q35",
-      diskBus: "virtio",
-      firmware: "bios",
-      network: "user",
-      extraArguments: [],
-    },
+    shape: { ...SMALL_SHAPE, name: "again", binary, memory: 768 * 2 ** 20 },
     files: { disk, readOnlyDisks: [seed], console },
     runtimeFolder: folder,
     runId: "again",

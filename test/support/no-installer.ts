@@ -1,19 +1,9 @@
 /** Context of bases that no test in the file creates with an installer. */
 import type { InstallerContext } from "../../src/base/kind.js";
+import { SMALL_SHAPE } from "./machine.js";
 
 export const noInstaller: InstallerContext = {
   references: () => undefined,
-  machine: {
-    name: "none",
-    binary: "qemu-system-x86_64",
-    cpus: 1,
-    memory: 2 ** 30,
-    cpuModel: undefined,
-    machineType: "q35",
-    diskBus: "virtio",
-    firmware: "bios",
-    network: "user",
-    extraArguments: [],
-  },
+  machine: { ...SMALL_SHAPE, name: "none", memory: 2 ** 30, cpuModel: undefined },
   prepare: () => Promise.reject(new Error("no installer is expected here")),
 };

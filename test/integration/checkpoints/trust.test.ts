@@ -10,6 +10,7 @@ import type { Checkpoint, CheckpointRecords, WorkPaths } from "../../../src/chec
 import { hostBootId, readIdentity, readTrusted } from "../../../src/checkpoints/trust.js";
 import { createOverlay, imageInfo } from "../../../src/machine/disk.js";
 import type { DiskSnapshot } from "../../../src/machine/disk.js";
+import { SMALL_SHAPE } from "../../support/machine.js";
 
 const { signal } = new AbortController();
 let folder: string;
@@ -39,16 +40,7 @@ beforeEach(async () => {
   }
   await write("8M");
   const { snapshots } = await imageInfo(paths.disk, signal);
-  const shape = {
-    ...{ name: "trust", binary: "qemu-system-x86_64", cpus: 1, memory: 2 ** 29 },
-    ...{
-      accelerator: "tcg" as const,
-      cpuModel: "max",
-      machineType: "q35",
-      diskBus: "virtio" as const,
-    },
-    ...{ firmware: "bios" as const, network: "user" as const, extraArguments: [] },
-  };
+  const shape = { ...SMALL_SHAPE, name: "trust", memory: 2 ** 29 };
   records = {
     version: 1,
     root: {},

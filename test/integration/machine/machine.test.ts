@@ -15,6 +15,7 @@ import type { RunningMachine } from "../../../src/machine/running-machine.js";
 import { qemuVersion } from "../../../src/machine/qemu-version.js";
 import { quitMachine, stopMachine } from "../../../src/machine/stop.js";
 import { errorOf } from "../../support/inputs.js";
+import { SMALL_SHAPE } from "../../support/machine.js";
 
 /** Real QEMUs with an empty disk: their firmware finds nothing to boot. */
 const QEMU = "qemu-system-x86_64";
@@ -39,16 +40,9 @@ async function launch(
 ): Promise<RunningMachine> {
   const machine = await launchMachine({
     shape: {
+      ...SMALL_SHAPE,
       name: "an, odd name",
       binary: more.binary ?? QEMU,
-      cpus: 1,
-      memory: 64 * 2 ** 20,
-      accelerator: "tcg",
-      cpuModel: "max",
-      machineType: "q35",
-      diskBus: "virtio",
-      firmware: "bios",
-      network: "user",
       extraArguments: more.extraArguments ?? [],
     },
     files: {

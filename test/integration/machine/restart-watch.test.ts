@@ -17,6 +17,7 @@ import {
   watchRestarts,
 } from "../../../src/machine/restart-watch.js";
 import { flushTranslations } from "../../../src/machine/translation-cache.js";
+import { SMALL_SHAPE } from "../../support/machine.js";
 
 const QEMU = "qemu-system-x86_64";
 const HOUR_MS = 3_600_000;
@@ -83,19 +84,7 @@ async function launch(
   await writeFile(raw, sector);
   execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", raw, disk]);
   const machine = await launchMachine({
-    shape: {
-      name: "restarts",
-      binary: QEMU,
-      cpus: 1,
-      memory: 64 * 2 ** 20,
-      accelerator: "tcg",
-      cpuModel: "max",
-      machineType: "q35",
-      diskBus: "virtio",
-      firmware: "bios",
-      network: "user",
-      extraArguments,
-    },
+    shape: { ...SMALL_SHAPE, name: "restarts", binary: QEMU, extraArguments },
     files: { disk, readOnlyDisks: [], console: join(folder, "console") },
     runtimeFolder: folder,
     runId: "run",

@@ -3,6 +3,7 @@ import { qemuArguments } from "../../../src/machine/argv.js";
 import { reservedArguments } from "../../../src/machine/reserved-arguments.js";
 import { errorOf } from "../../support/inputs.js";
 import { load, templateText } from "../template/support.js";
+import { SMALL_SHAPE } from "../../support/machine.js";
 
 /** Returns the messages for arguments that are written like a command line. */
 const problems = (line: string): string[] =>
@@ -68,23 +69,10 @@ describe("arguments that collide with vmbuild's own", () => {
 });
 
 it("knows the ids that are in vmbuild's own arguments", () => {
-  const args = qemuArguments(
-    {
-      ...{ name: "x", binary: "qemu", cpus: 1, memory: 2 ** 30, accelerator: "tcg" },
-      ...{
-        cpuModel: "max",
-        machineType: "q35",
-        diskBus: "virtio",
-        firmware: "bios",
-        network: "user",
-      },
-      extraArguments: [],
-    },
-    {
-      ...{ disk: "/d", readOnlyDisks: ["/r"], cds: ["/c"], hasScreen: true },
-      ...{ qmpSocket: "/q", console: "/c", sshPort: 1, floppy: { folder: "/f" } },
-    },
-  );
+  const args = qemuArguments(SMALL_SHAPE, {
+    ...{ disk: "/d", readOnlyDisks: ["/r"], cds: ["/c"], hasScreen: true },
+    ...{ qmpSocket: "/q", console: "/c", sshPort: 1, floppy: { folder: "/f" } },
+  });
   const named = ["-device", "-netdev", "-chardev", "-object", "-blockdev"];
   for (const [index, option] of args.entries()) {
     const value = args[index + 1] ?? "";

@@ -8,6 +8,7 @@ import { ignitionConfig } from "../../../src/seed/ignition.js";
 import { makeBuildKeys } from "../../../src/seed/keys.js";
 import { attachSeed } from "../../../src/seed/media.js";
 import { seedOf } from "../../../src/seed/registry.js";
+import { SMALL_SHAPE } from "../../support/machine.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -101,23 +102,10 @@ describe("the seed", () => {
   });
 
   it("reaches the guest under the names of both distributions, outside the argument list", () => {
-    const args = qemuArguments(
-      {
-        ...{ name: "t", binary: "q", cpus: 1, memory: 2 ** 30, accelerator: "tcg" },
-        ...{
-          cpuModel: "max",
-          machineType: "q35",
-          diskBus: "virtio",
-          firmware: "bios",
-          network: "user",
-        },
-        extraArguments: [],
-      },
-      {
-        ...{ disk: "/d", qmpSocket: "/q", console: "/c", sshPort: 1 },
-        ...attachSeed(seedFor().media, "/b,1/seed"),
-      },
-    );
+    const args = qemuArguments(SMALL_SHAPE, {
+      ...{ disk: "/d", qmpSocket: "/q", console: "/c", sshPort: 1 },
+      ...attachSeed(seedFor().media, "/b,1/seed"),
+    });
     expect(args.filter((word) => word.includes("/seed"))).toEqual([
       "name=opt/com.coreos/config,file=/b,,1/seed",
       "name=opt/org.flatcar-linux/config,file=/b,,1/seed",
