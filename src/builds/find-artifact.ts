@@ -6,6 +6,8 @@ import { readOwner } from "../artifact/output-owner.js";
 import { readPublished } from "../artifact/published.js";
 import { IMAGE_FORMATS, isStartable } from "../artifact/registry.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
+import { DEFAULT_ARCHITECTURE } from "../machine/architectures/registry.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 import { planOutput } from "../requirements/plan.js";
 import type { Template } from "../template/load.js";
 
@@ -15,6 +17,8 @@ export interface FoundArtifact {
   readonly path: string;
   /** SHA-256 in hexadecimal, if the manifest has it. */
   readonly digest?: string;
+  /** Architecture of the guest. */
+  readonly arch: ArchitectureName;
   readonly manifest: Manifest;
 }
 
@@ -58,5 +62,6 @@ export async function findArtifact(template: Template, directory?: string): Prom
   }
   const digest = file.checksums.sha256;
   const path = join(folder, file.name);
-  return { path, manifest, ...(digest === undefined ? {} : { digest }) };
+  const { arch = DEFAULT_ARCHITECTURE.name } = manifest;
+  return { path, arch, manifest, ...(digest === undefined ? {} : { digest }) };
 }

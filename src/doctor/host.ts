@@ -7,6 +7,8 @@ import { freeSpace } from "../host/files.js";
 import { unwritable, writeProblem } from "./folders.js";
 import { formatBytes, formatSizes } from "../host/format.js";
 import { hostPaths } from "../host/paths.js";
+import { architectureNamed } from "../machine/architectures/registry.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 import { findUefi } from "../machine/firmware.js";
 import { availableMemory, findProgram, WORK_DISK_SPACE } from "../requirements/host.js";
 import { unmet, ok } from "./check.js";
@@ -89,27 +91,27 @@ export async function checkSpace(): Promise<Check[]> {
 }
 
 /** Checks the firmware for `"firmware": "uefi"`. */
-export async function checkFirmware(required: boolean): Promise<Check> {
-  const firmware = await findUefi();
+export async function checkFirmware(arch: ArchitectureName, required: boolean): Promise<Check> {
+  const firmware = await findUefi(arch);
   if (firmware) return ok("uefi firmware", firmware.code);
   return unmet("uefi firmware", required, {
     found: "not installed",
     cost: 'machines with "firmware": "uefi" cannot be started',
-    fix: "sudo apt-get install ovmf",
+    fix: `sudo apt-get install ${architectureNamed(arch).uefi.package}`,
   });
 }
 
 /** Checks what creating bases of a kind needs besides its programs. */
 export async function checkBaseHost(
   { prerequisite, cost }: HostRequirements,
-  required: boolean,
+  { arch, required }: { readonly arch: ArchitectureName; readonly required: boolean },
   signal: AbortSignal,
 ): Promise<Check | undefined> {
   const { name, program } = prerequisite;
   // A missing program is reported by its own check.
   if (!(await findProgram(program))) return undefined;
   try {
-    return ok(name, await prerequisite.probe(signal));
+    return ok(name, await prerequisite.probe(arch, signal));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof VmbuildError)) throw error;

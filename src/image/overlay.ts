@@ -40,14 +40,14 @@ export interface ImageOverlay extends AsyncDisposable {
  */
 export async function openOverlay(options: OverlayOptions): Promise<ImageOverlay> {
   const { image, emit, signal } = options;
-  const { binary, firmware: kind, cpuModel } = options.machine;
+  const { arch, binary, firmware: kind } = options.machine;
   const runtime = await runtimeFolder();
   const folder = await mkdtemp(join(runtime, "boot-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const [, decided, info] = await Promise.all([
       qemuVersion(binary, signal),
-      decideAccelerator(options.accelerator, binary, cpuModel, signal),
+      decideAccelerator(options.accelerator, options.machine, signal),
       readImageFiles(image, { mayUseOtherFiles: true, signal }),
     ]);
     if (decided.fallback) {
@@ -55,7 +55,7 @@ export async function openOverlay(options: OverlayOptions): Promise<ImageOverlay
       emit({ type: "warning", message: `Using emulation (tcg): ${message}`, hint });
     }
     const variables = join(folder, "efivars.fd");
-    const uefi = kind === "uefi" ? await requireUefi() : undefined;
+    const uefi = kind === "uefi" ? await requireUefi(arch) : undefined;
     if (uefi) await copyVariables(uefi, variables);
     const disk = join(folder, "disk.qcow2");
     await createOverlay({ path: disk, backing: image, backingFormat: info.format, signal });

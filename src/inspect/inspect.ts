@@ -8,6 +8,7 @@ import { VmbuildError } from "../errors.js";
 import { Secrets } from "../events/secrets.js";
 import { likelyRuntimeFolder } from "../host/paths.js";
 import { decideAccelerator } from "../machine/accelerator.js";
+import { architectureNamed } from "../machine/architectures/registry.js";
 import { qemuArguments } from "../machine/argv.js";
 import { findUefi } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
@@ -142,12 +143,16 @@ async function installedVersion(binary: string, signal: AbortSignal) {
 }
 
 async function inspectAccelerator(
-  { machine }: Template,
+  template: Template,
   { probe, signal }: InspectOptions,
 ): Promise<AcceleratorInspection> {
-  const { accelerator: asked, binary, cpu } = machine;
+  const { accelerator: asked } = template.machine;
   if (!probe) return { asked, shown: asked === "tcg" ? "tcg" : "kvm" };
-  const decided = await decideAccelerator(asked === "tcg" ? "tcg" : "auto", binary, cpu, signal);
+  const decided = await decideAccelerator(
+    asked === "tcg" ? "tcg" : "auto",
+    planMachine(template),
+    signal,
+  );
   const problem = decided.fallback?.message;
   const shown = asked === "kvm" ? "kvm" : decided.accelerator;
   return { asked, shown, ...(problem === undefined ? {} : { problem }) };
@@ -159,8 +164,8 @@ async function argumentList(
   { media }: Seed,
 ): Promise<string[]> {
   const build = buildPaths(template.name);
-  const uefi = shape.firmware === "uefi" ? await findUefi() : undefined;
-  const code = uefi?.code ?? "/usr/share/OVMF/OVMF_CODE_4M.fd";
+  const uefi = shape.firmware === "uefi" ? await findUefi(shape.arch) : undefined;
+  const { code } = uefi ?? architectureNamed(shape.arch).uefi.candidates[0];
   const files = {
     disk: build.disk,
     ...attachSeed(media, build.seed),

@@ -1,4 +1,6 @@
 /** Builds QEMU's argument list as a pure function of the machine's shape and files. */
+import type { Architecture, Board } from "./architectures/architecture.js";
+import { architectureNamed } from "./architectures/registry.js";
 import { SCSI_CONTROLLER, diskBus } from "./disk-bus.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 
@@ -24,13 +26,9 @@ function accelerator(shape: MachineShape): string[] {
   return [...accel, "-cpu", shape.cpuModel];
 }
 
-function firmware(files: MachineFiles): string[] {
-  if (!files.firmware) return [];
-  const { code, variables } = files.firmware;
-  return [
-    ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${escapeCommas(code)}`],
-    ...["-drive", `if=pflash,format=raw,unit=1,file=${escapeCommas(variables)}`],
-  ];
+/** A kernel of {@link handed} replaces firmware that QEMU starts like one. */
+function firmware({ uefi }: Architecture, files: MachineFiles): string[] {
+  return files.firmware ? uefi.arguments(files.firmware) : [];
 }
 
 const readOnlyNode = (name: string, filename: string): string[] =>
@@ -62,37 +60,35 @@ function disks(shape: MachineShape, files: MachineFiles): string[] {
 
 /**
  * Returns the arguments for CD drives. On virtio-scsi unless the files say otherwise: cloud kernels
- * have a driver for it, but none for AHCI.
+ * have a driver for it, but none for AHCI. Also where the machine type has no SATA.
  */
-function cds(shape: MachineShape, { cds: filenames = [], cdBus }: MachineFiles): string[] {
+function cds(
+  shape: MachineShape,
+  board: Board,
+  { cds: filenames = [], cdBus }: MachineFiles,
+): string[] {
   if (filenames.length === 0) return [];
-  const isQ35 = shape.machineType.includes("q35");
-  const device = (place: number): string => {
-    if (cdBus !== "sata") return "scsi-cd,bus=scsi.0";
-    const index = shape.diskBus === "sata" ? place + 1 : place;
-    // q35 has six SATA ports; pc has two IDE channels for two drives each.
-    if (isQ35) return `ide-cd,bus=ide.${index}`;
-    return `ide-cd,bus=ide.${Math.floor(index / 2)},unit=${index % 2}`;
-  };
+  const ideDrive = cdBus === "sata" ? board.ideDrive : undefined;
+  const first = shape.diskBus === "sata" ? 1 : 0;
+  const device = (place: number): string =>
+    ideDrive ? `ide-cd,${ideDrive(first + place)}` : "scsi-cd,bus=scsi.0";
   // After the disk, so that an empty disk leads to the CD and an installed system does not.
   const drives = filenames.flatMap((filename, index) => [
     ...readOnlyNode(`cd${index}`, filename),
     ...["-device", `${device(index)},drive=cd${index},bootindex=${index + 2}`],
   ]);
-  const hasController = cdBus === "sata" || shape.diskBus === "scsi";
+  const hasController = ideDrive !== undefined || shape.diskBus === "scsi";
   const controller = hasController ? [] : SCSI_CONTROLLER;
   return [...controller, ...drives];
 }
 
-function floppy(shape: MachineShape, { floppy: content }: MachineFiles): string[] {
-  if (content === undefined) return [];
+function floppy({ floppyController }: Board, { floppy: content }: MachineFiles): string[] {
+  if (content === undefined || floppyController === undefined) return [];
   const { folder: dir, label } = content;
-  // The machine type pc has a floppy controller of its own.
-  const controller = shape.machineType.includes("q35") ? ["-device", "isa-fdc"] : [];
   const options = { driver: "vvfat", "node-name": "floppy", "read-only": true, floppy: true, dir };
   return [
     ...blockdev(label === undefined ? options : { ...options, label }),
-    ...controller,
+    ...floppyController,
     ...["-device", "floppy,drive=floppy"],
   ];
 }
@@ -117,10 +113,10 @@ function handed(given: MachineFiles): string[] {
   return [...(boot ?? []), ...files, ...smbios];
 }
 
-function screen({ hasScreen, endsAtRestart }: MachineFiles): string[] {
+function screen(board: Board, { hasScreen, endsAtRestart }: MachineFiles): string[] {
   return [
     // VNC without an address listens nowhere; it can be opened while the machine runs.
-    ...(hasScreen ? ["-device", "VGA,id=screen", "-vnc", "none"] : []),
+    ...(hasScreen ? board.screen : []),
     ...(endsAtRestart ? ["-action", "reboot=shutdown"] : []),
   ];
 }
@@ -148,11 +144,11 @@ function network(shape: MachineShape, files: MachineFiles): string[] {
 }
 
 /**
- * Returns the arguments for a PCI Express root port, into which devices can be plugged at run time.
- * The machine type `pc` needs no port.
+ * Returns the arguments for a PCI Express root port, into which devices can be plugged at run time,
+ * where the machine type needs one.
  */
-function payloadSlot(shape: MachineShape): string[] {
-  if (!shape.machineType.includes("q35")) return [];
+function payloadSlot({ needsRootPort }: Board): string[] {
+  if (!needsRootPort) return [];
   return ["-device", `pcie-root-port,id=${PAYLOAD_SLOT},chassis=1,slot=1`];
 }
 
@@ -161,13 +157,15 @@ const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 /** Returns the whole argument list, without the program's name. */
 export function qemuArguments(shape: MachineShape, files: MachineFiles): string[] {
+  const architecture = architectureNamed(shape.arch);
+  const board = architecture.boardOf(shape.machineType);
   return [
     ...["-name", `guest=${escapeCommas(shape.name)},debug-threads=on`],
     ...["-nodefaults", "-no-user-config"],
     ...["-sandbox", SANDBOX],
     // Without graphics, firmware writes to the serial console, so a disk that does not boot is
     // reported there.
-    ...["-machine", `${shape.machineType},graphics=off`],
+    ...["-machine", [shape.machineType, "graphics=off", ...board.options].join(",")],
     ...accelerator(shape),
     ...["-smp", String(shape.cpus)],
     ...["-m", `${Math.ceil(shape.memory / 2 ** 20)}M`],
@@ -177,14 +175,14 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
     ...["-mon", "chardev=qmp,mode=control"],
     ...["-chardev", `file,id=console,path=${escapeCommas(files.console)}`],
     ...["-serial", "chardev:console"],
-    ...firmware(files),
+    ...firmware(architecture, files),
     ...disks(shape, files),
-    ...cds(shape, files),
-    ...floppy(shape, files),
+    ...cds(shape, board, files),
+    ...floppy(board, files),
     ...handed(files),
-    ...screen(files),
+    ...screen(board, files),
     ...network(shape, files),
-    ...payloadSlot(shape),
+    ...payloadSlot(board),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom"],
     ...["-device", "virtio-rng-pci,rng=rng"],
     ...["-device", "virtio-balloon-pci,id=balloon,free-page-reporting=on"],

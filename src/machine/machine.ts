@@ -7,6 +7,7 @@ import { VmbuildError, systemCode } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { LineSplitter, Tail } from "../host/lines.js";
 import { withParentDeathSignal, missingProgramError } from "../host/programs.js";
+import { architectureNamed } from "./architectures/registry.js";
 import { qemuArguments } from "./argv.js";
 import { findFreePort } from "./ports.js";
 import { listenForQmp } from "./qmp.js";
@@ -180,6 +181,7 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
     sshPort,
     ports: new Map(forwards.map(({ guest, host }) => [guest, host])),
     args,
+    hasPowerButton: architectureNamed(shape.arch).boardOf(shape.machineType).hasPowerButton,
     qmp: first,
     process,
     watch: { console: options.files.console, emit, timeoutMs: firmwareTimeoutMs },
@@ -195,6 +197,7 @@ interface MachineParts {
   readonly sshPort: number;
   readonly ports: ReadonlyMap<number, number>;
   readonly args: readonly string[];
+  readonly hasPowerButton: boolean;
   readonly qmp: Qmp;
   readonly process: Process;
   readonly watch: RestartWatchOptions;
@@ -205,6 +208,7 @@ class Machine implements RunningMachine {
   readonly sshPort: number;
   readonly ports: ReadonlyMap<number, number>;
   readonly arguments: readonly string[];
+  readonly hasPowerButton: boolean;
   readonly qmp: Qmp;
   readonly ended: Promise<MachineEnd>;
   readonly #death = new AbortController();
@@ -214,11 +218,12 @@ class Machine implements RunningMachine {
   #endExpected = false;
   #resets = 0;
 
-  constructor({ pid, sshPort, ports, args, qmp, process, watch }: MachineParts) {
+  constructor({ pid, sshPort, ports, args, hasPowerButton, qmp, process, watch }: MachineParts) {
     this.pid = pid;
     this.sshPort = sshPort;
     this.ports = ports;
     this.arguments = args;
+    this.hasPowerButton = hasPowerButton;
     this.qmp = qmp;
     this.#child = process.child;
     this.#listeners = process.listeners;

@@ -73,14 +73,15 @@ function* textsIn(value: unknown, path: JsonPath = []): Generator<[JsonPath, str
   }
 }
 
-/** Requires that the image has the format that the entry states. */
-function formatProblems(value: unknown, { manifest }: PublishedImage) {
-  const format = startableFile(manifest)?.format;
-  const found = (value as { format?: unknown } | null)?.format;
-  if (found === undefined || found === format) return [];
-  return [
-    { path: ["format"], message: `is ${JSON.stringify(found)}, while the image is ${format}` },
-  ];
+/** Requires that the image has the format and the architecture that the entry states. */
+function imageProblems(value: unknown, { manifest }: PublishedImage) {
+  const stated = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const facts = { format: startableFile(manifest)?.format, "os-arch": manifest.arch };
+  return Object.entries(facts).flatMap(([key, fact]) => {
+    const found = stated[key];
+    if (found === undefined || fact === undefined || found === fact) return [];
+    return [{ path: [key], message: `is ${JSON.stringify(found)}, while the image is ${fact}` }];
+  });
 }
 
 /**
@@ -116,7 +117,7 @@ export async function composeEntry(path: string, image: PublishedImage): Promise
   const value: unknown = document.toJS();
   const problems = [
     ...problemsOf(entrySchema.safeParse(value, { reportInput: true }).error?.issues ?? []),
-    ...formatProblems(value, image),
+    ...imageProblems(value, image),
     ...[...textsIn(value)]
       .filter(([, text]) => PLACEHOLDER.test(text))
       .map(([place]) => ({ path: place, message: "contains a placeholder" })),

@@ -13,6 +13,7 @@ import type { UefiFirmware } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { QemuVersion } from "../machine/qemu-version.js";
 import type { Template } from "../template/load.js";
+import { planMachine } from "./plan.js";
 import { programsFor } from "./programs.js";
 
 /** Facts about a host that can run the build. */
@@ -84,8 +85,8 @@ export async function checkHost(
   await requireSpace(join(folders.state, "disk"), WORK_DISK_SPACE, "The build's working disk");
   const [qemu, decided, uefi] = await Promise.all([
     qemuVersion(machine.binary, signal),
-    decideAccelerator(machine.accelerator, machine.binary, machine.cpu, signal),
-    machine.firmware === "uefi" ? requireUefi() : undefined,
+    decideAccelerator(machine.accelerator, planMachine(template), signal),
+    machine.firmware === "uefi" ? requireUefi(machine.arch) : undefined,
   ]);
   return { qemu, uefi, ...decided };
 }

@@ -6,6 +6,8 @@ import { imageFilename } from "../artifact/names.js";
 import type { Pack } from "../artifact/packs.js";
 import { formatNamed } from "../artifact/registry.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
+import { architectureNamed } from "../machine/architectures/registry.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 import type { MachinePlan } from "../machine/shape.js";
 import type { Template } from "../template/load.js";
 
@@ -77,6 +79,7 @@ export function planMachine(template: Template): MachinePlan {
   const { machine } = template;
   return {
     name: `vmbuild-${template.name}`,
+    arch: machine.arch,
     binary: machine.binary,
     cpus: machine.cpus,
     memory: machine.memory,
@@ -87,4 +90,17 @@ export function planMachine(template: Template): MachinePlan {
     network: machine.network,
     extraArguments: machine.arguments,
   };
+}
+
+/**
+ * Returns the machine for a finished image of the template, which may have been built for another
+ * architecture than the template's with `--set`. Values that only fit the template's architecture
+ * are replaced by the defaults of the image's.
+ */
+export function planImageMachine(template: Template, arch: ArchitectureName): MachinePlan {
+  const plan = planMachine(template);
+  if (arch === plan.arch) return plan;
+  const { binary, machineType, firmwares } = architectureNamed(arch);
+  const own = { arch, binary, machineType, firmware: firmwares[0], cpuModel: undefined };
+  return { ...plan, ...own, diskBus: "virtio", extraArguments: [] };
 }

@@ -28,11 +28,11 @@ export function commonPrograms({
 
 /** Returns the names of all programs that a run of the template may start, QEMU first. */
 export function programsFor(template: Template): string[] {
-  const { base, folder, machine, inputSpecs, steps, seal, checkpoints } = template;
+  const { base, folder: templateFolder, machine, inputSpecs, steps, seal, checkpoints } = template;
   const names: string[] = [
     machine.binary,
     ...commonPrograms({ seal, checkpoints: checkpoints !== false }),
-    ...baseKindOf(base).programs(base, folder),
+    ...baseKindOf(base).programs(base, { templateFolder, arch: machine.arch }),
   ];
   for (const spec of inputSpecs.values()) names.push(...inputKindOf(spec).programs(spec));
   for (const { format, pack } of [template.output, ...template.output.formats]) {

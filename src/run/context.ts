@@ -2,6 +2,7 @@
  * Defines the context that the parts of a run share: options, events, cancellation, time
  * measurement.
  */
+import type { ApplianceImage } from "../base/kind.js";
 import type { Bus } from "../events/bus.js";
 import type { Secrets } from "../events/secrets.js";
 import type { Emit, Phase } from "../events/types.js";
@@ -41,7 +42,7 @@ export interface BuildOptions {
   readonly check?: boolean;
   readonly waitForEnter?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Finds another template's artifact, for a base that is one. */
-  readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
+  readonly findArtifact: (appliance: string) => Promise<ApplianceImage>;
 }
 
 /** Options of {@link RunContext.phase}. */

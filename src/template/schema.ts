@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { diskSize, durationOr, identifier, limitSize, memorySize, sizeOr } from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
+import { ARCHITECTURE_NAMES } from "../machine/architectures/registry.js";
 import { DISK_BUSES } from "../machine/disk-bus.js";
 import { reservedArguments } from "../machine/reserved-arguments.js";
 import { seedProblems, seedSchema } from "../seed/registry.js";
@@ -12,6 +13,13 @@ import { stepSchema } from "../steps/schema.js";
 import { afterSchema, missingChecksums, postSchema } from "./host-commands.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
 import { collidingDownloads } from "./downloads.js";
+import {
+  MACHINE_DEFAULTS,
+  formatProblems,
+  machineProblems,
+  othersText,
+  withArchitecture,
+} from "./machine-schema.js";
 import { outputNameProblems } from "./output-names.js";
 import { diskLimitProblems, outputSchema } from "./output-schema.js";
 import { sshSchema } from "./ssh-schema.js";
@@ -24,7 +32,6 @@ export const DEFAULTS = {
   cpus: 4,
   memory: 16 * GIB,
   disk: 50 * GIB,
-  machineType: "q35",
   shutdownTimeoutMs: 2 * MINUTE_MS,
 } as const;
 
@@ -55,6 +62,12 @@ export const variableSchema = z
 
 const machineSchema = z
   .strictObject({
+    arch: z
+      .enum(ARCHITECTURE_NAMES)
+      .default(MACHINE_DEFAULTS.arch)
+      .describe(
+        "architecture of the guest, the same on every host; another than the host's needs emulation",
+      ),
     cpus: z.int().min(1).max(255).default(DEFAULTS.cpus).describe("number of virtual CPUs"),
     memory: sizeOr(memorySize, DEFAULTS.memory).describe("guest RAM"),
     disk: sizeOr(diskSize, DEFAULTS.disk).describe(
@@ -73,9 +86,19 @@ const machineSchema = z
     cpu: z
       .string()
       .optional()
-      .describe("QEMU CPU model; if omitted, host with KVM and x86-64-v2 with emulation"),
-    type: z.string().default(DEFAULTS.machineType).describe("QEMU machine type"),
-    firmware: z.enum(["bios", "uefi"]).default("bios").describe("guest firmware"),
+      .describe(
+        "QEMU CPU model; if omitted, host with KVM, and with emulation the oldest that current distributions require: x86-64-v2, Armv8.0, RV64GC",
+      ),
+    type: z
+      .string()
+      .optional()
+      .meta({ default: MACHINE_DEFAULTS.type })
+      .describe(`QEMU machine type; by default ${othersText((one) => one.machineType)}`),
+    firmware: z
+      .enum(["bios", "uefi"])
+      .optional()
+      .meta({ default: MACHINE_DEFAULTS.firmware })
+      .describe(`guest firmware; ${othersText((one) => one.firmwares.join(" or "))}`),
     network: z
       .enum(["user", "isolated"])
       .default("user")
@@ -93,9 +116,11 @@ const machineSchema = z
       ),
     binary: z
       .string()
-      .default("qemu-system-x86_64")
-      .describe("QEMU executable: a name on PATH, or a path"),
+      .optional()
+      .meta({ default: MACHINE_DEFAULTS.binary })
+      .describe("QEMU executable: a name on PATH, or a path; by default that of `arch`"),
   })
+  .transform(withArchitecture)
   .describe("virtual machine that the build runs in");
 
 const checkpointsSchema = z
@@ -188,6 +213,8 @@ export const templateSchema = z
     const outputProblems = [
       ...outputNameProblems(template),
       ...diskLimitProblems(template.output, template.machine.disk),
+      ...machineProblems(template.machine),
+      ...formatProblems(template.output, template.machine.arch),
       ...collidingDownloads(template.steps),
     ];
     for (const { path, message } of outputProblems) {

@@ -5,6 +5,7 @@ import { baseKindOf } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
+import { planMachine } from "../requirements/plan.js";
 import { referencesOf } from "../template/references.js";
 import type { CheckOptions } from "./check-options.js";
 import type { Collector } from "./findings.js";
@@ -17,7 +18,7 @@ export async function checkBase(
 ): Promise<void> {
   const { base, folder: templateFolder } = collector.template;
   const kind = baseKindOf(base);
-  const { machine } = collector.template;
+  const machine = planMachine(collector.template);
   const references = referencesOf(collector.template);
   const found = await kind.check(base, { templateFolder, references, machine, findArtifact });
   const { problems = [], files = [], image, virtualSize, absent } = found;
@@ -25,7 +26,7 @@ export async function checkBase(
   if (virtualSize !== undefined) checkFit(collector, virtualSize);
   const allThere = await checkFiles(collector, ["base"], files);
   if (image !== undefined && (await statIfThere(image))) {
-    const { origin, path } = kind.inspect(base, templateFolder);
+    const { origin, path } = kind.inspect(base, { templateFolder, arch: machine.arch });
     const file = {
       path: image,
       origin: origin === path ? displayPath(image) : origin,

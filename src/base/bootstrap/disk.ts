@@ -5,6 +5,7 @@ import { open, readFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
+import type { DebianPort } from "../../machine/architectures/architecture.js";
 import { publish, temporaryBeside } from "../../host/files.js";
 import type { RunOptions, RunResult } from "../../host/programs.js";
 import { describeExit, runProgram } from "../../host/programs.js";
@@ -16,10 +17,11 @@ import type { Rights } from "./namespace.js";
 /** Inputs and outputs of the disk image. Paths are absolute. */
 export interface DiskJob {
   readonly layout: Layout;
+  readonly port: DebianPort;
   readonly rights: Rights;
   /** Root file system. */
   readonly tree: string;
-  /** Folder with core.img, boot.img and BOOTX64.EFI. */
+  /** Folder with GRUB's images: that for UEFI, and core.img and boot.img for a BIOS. */
   readonly out: string;
   /** Raw image to write. */
   readonly raw: string;
@@ -102,8 +104,9 @@ async function fillEsp(job: DiskJob): Promise<void> {
   ]);
   const image = `${job.raw}@@${esp.offset}`;
   await runOrThrow(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
-  const loader = join(job.out, "BOOTX64.EFI");
-  await runOrThrow(job, "mcopy", ["-i", image, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
+  const { efiLoader } = job.port;
+  const loader = join(job.out, efiLoader);
+  await runOrThrow(job, "mcopy", ["-i", image, loader, `::/EFI/BOOT/${efiLoader}`]);
 }
 
 /** Writes the raw image: partition table, file systems, boot loaders. */
@@ -117,9 +120,11 @@ export async function makeDisk(job: DiskJob): Promise<void> {
     await runOrThrow(job, "sfdisk", sfdisk, { input: job.layout.sfdisk });
     await fillEsp(job);
     await fillRoot(job);
+    const { biosBoot } = job.layout;
+    if (biosBoot === undefined) return;
     const boot = await readFile(join(job.out, "boot.img"));
     const core = await readFile(join(job.out, "core.img"));
-    await embedGrub(file, job.layout.biosBoot, boot, core);
+    await embedGrub(file, biosBoot, boot, core);
   } finally {
     await file.close();
   }

@@ -13,6 +13,7 @@ import {
 import { followStages } from "../../../src/base/bootstrap/stages.js";
 import { mmdebstrapArguments } from "../../../src/base/bootstrap/tree.js";
 import { VmbuildError } from "../../../src/errors.js";
+import { DEFAULT_ARCHITECTURE } from "../../../src/machine/architectures/registry.js";
 import type { EventBody } from "../../../src/events/types.js";
 
 const SPEC = { suite: "bookworm", packages: ["curl"] };
@@ -129,7 +130,8 @@ describe("the disk's plan", () => {
   const layout = planDisk(SPEC);
 
   it("separates partitions on whole MiB, and leaves room for GPT at both ends", () => {
-    const parts = [layout.biosBoot, layout.esp, layout.root];
+    const parts = [layout.biosBoot, layout.esp, layout.root].filter((part) => part !== undefined);
+    expect(parts).toHaveLength(3);
     let end = 2 ** 20;
     for (const part of parts) {
       expect(part.offset).toBeGreaterThanOrEqual(end);
@@ -176,6 +178,8 @@ describe("mmdebstrap's part", () => {
   const job = {
     spec: SPEC,
     layout: planDisk(SPEC),
+    architecture: DEFAULT_ARCHITECTURE,
+    emulation: undefined,
     rights: { mode: "unshare", mapped: true },
     sources: "/scratch/host.sources",
     tree: "/scratch/tree",
@@ -195,12 +199,17 @@ describe("mmdebstrap's part", () => {
   });
 
   it("writes a menu and file table for this very file system", () => {
-    expect(guestFiles(job.layout)["/etc/fstab"]).toContain(`UUID=${job.layout.rootUuid} / ext4`);
-    expect(finishScript(job.layout)).toContain(`root=UUID=${job.layout.rootUuid}`);
+    expect(guestFiles(job.layout, job.architecture)["/etc/fstab"]).toContain(
+      `UUID=${job.layout.rootUuid} / ext4`,
+    );
+    expect(finishScript(job.layout, job.architecture)).toContain(
+      `root=UUID=${job.layout.rootUuid}`,
+    );
   });
 
   it.each([
     ["E: Unable to locate package no-such", "bookworm has no package no-such"],
+    ["N: Skipping acquire, as repository doesn't support architecture 'riscv64'", "for riscv64"],
     ["E: Package 'x' has no installation candidate", "bookworm has no package x"],
     ["E: The repository 'http://m x Release' does not have a Release file.", "has no suite"],
     ["NO_PUBKEY 0123456789ABCDEF", "cannot verify the signature"],

@@ -24,6 +24,7 @@ const manifest: Manifest = {
   name: "small",
   version: "1.2.0",
   created: "2026-02-14T17:04:00.900Z",
+  arch: "x86_64",
   files: [file],
 };
 const url = "https://images.example.org/small-1.2.0.qcow2";
@@ -142,6 +143,7 @@ describe("composeEntry", () => {
     ["  driver: qcow2", "  driver: raw", "images[0].driver: is raw, while format is qcow2"],
     ["logo: small.png", "logo: PLACEHOLDER.png", "logo: contains a placeholder"],
     ["format: qcow2", "format: raw", 'format: is "raw", while the image is qcow2'],
+    ["x86_64", "aarch64", 'os-arch: is "aarch64", while the image is x86_64'],
   ])("refuses %j as %j, and says where", async (text, wrong, words) => {
     const broken = ENTRY.replace(text, wrong);
     expect(broken).not.toBe(ENTRY);
