@@ -7,7 +7,7 @@ import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { VmbuildError } from "../errors.js";
 import { Secrets } from "../events/secrets.js";
 import { likelyRuntimeFolder } from "../host/paths.js";
-import { decideAccelerator } from "../machine/accelerator.js";
+import { decideAccelerator, foreignProblem } from "../machine/accelerator.js";
 import { architectureNamed } from "../machine/architectures/registry.js";
 import { qemuArguments } from "../machine/argv.js";
 import { findUefi } from "../machine/firmware.js";
@@ -147,7 +147,11 @@ async function inspectAccelerator(
   { probe, signal }: InspectOptions,
 ): Promise<AcceleratorInspection> {
   const { accelerator: asked } = template.machine;
-  if (!probe) return { asked, shown: asked === "tcg" ? "tcg" : "kvm" };
+  const foreign = asked === "tcg" ? undefined : foreignProblem(planMachine(template));
+  if (!probe || foreign) {
+    const shown = asked === "tcg" || (asked === "auto" && foreign) ? "tcg" : "kvm";
+    return { asked, shown, ...(foreign ? { problem: foreign.message } : {}) };
+  }
   const decided = await decideAccelerator(
     asked === "tcg" ? "tcg" : "auto",
     planMachine(template),

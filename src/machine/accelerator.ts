@@ -31,7 +31,7 @@ const TCG =
 export type ProbedMachine = Pick<MachinePlan, "arch" | "binary" | "cpuModel">;
 
 /** Returns the problem of a guest whose instructions this host's processor does not execute. */
-function foreignProblem({ arch }: ProbedMachine): VmbuildError | undefined {
+export function foreignProblem({ arch }: ProbedMachine): VmbuildError | undefined {
   const host = hostArchitecture();
   if (host?.name === arch) return undefined;
   return new VmbuildError(

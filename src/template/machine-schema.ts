@@ -79,7 +79,7 @@ export function formatProblems(
   return [output, ...output.formats].flatMap(({ format }, index) => {
     const { architectures } = formatNamed(format);
     if (architectures?.includes(arch) !== false) return [];
-    const message = `a ${format} image describes a machine with arch ${architectures.join(" or ")}; machine.arch is ${arch}`;
+    const message = `the format ${format} describes a machine with arch ${architectures.join(" or ")}; machine.arch is ${arch}`;
     const place = index === 0 ? ["output"] : ["output", "formats", index - 1];
     return [{ path: [...place, "format"], message }];
   });
