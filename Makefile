@@ -90,8 +90,8 @@ checksum: ## Verify the sums of the images under output/, and write those that a
 clean: ## Remove what was compiled and the images under output/; caches stay
 	rm -rf dist .bench output
 
-# Compiled from scratch, so that nothing of a deleted source file stays behind. Folders count as
-# sources: they change when a file in them goes.
+# Compiles from scratch, so that no output of a deleted source file remains. Folders count as
+# sources, because they change when a file is deleted.
 dist/cli/main.js: $(shell find src) tsconfig.json tsconfig.build.json package.json package-lock.json
 	@scripts/setup packages
 	@rm -rf dist

@@ -73,8 +73,8 @@ describe("82-configure-context.sh", () => {
   });
 
   it.each([
-    ["is missing", "rm", "there is no hook"],
-    ["is empty", "truncate -s 0", "there is no hook"],
+    ["is missing", "rm", "does not exist or is empty"],
+    ["is empty", "truncate -s 0", "does not exist or is empty"],
     ["is no script", "sed -i 1d", "is not a script"],
   ])("refuses where a hook %s, and installs none", async (_, spoil, words) => {
     await tree.ask(
@@ -101,9 +101,9 @@ describe("80-install-context.sh", () => {
   const run = (source = "") => tree.run(`/provisioners/80-install-context.sh ${source}`);
 
   it.each([
-    ["nothing is there", "true", "there is no /context"],
+    ["nothing is there", "true", "/context does not exist"],
     ["the folder is empty", "mkdir /context", "/context is empty"],
-    ["it holds two files", "touch /context/{a,b}", "/context holds 2 files"],
+    ["it holds two files", "touch /context/{a,b}", "/context contains 2 files"],
     [
       "it is something else",
       "rm /context/b; echo x >/context/a",
@@ -147,7 +147,7 @@ describe("90-cleanup.sh", () => {
       "swap",
       "free-space",
     ]);
-    expect((await run("nonsense")).output).toContain("no operation nonsense");
+    expect((await run("nonsense")).output).toContain("unknown operation nonsense");
     expect((await run("", { CLEANUP_SKIP: "nonsense" })).exitCode).toBe(1);
   });
 
