@@ -61,6 +61,7 @@ export async function connectGuest(
         connect: (timeoutMs, either) => machine.connect(timeoutMs, either),
         servers: () => (relay ? [{ ...target, open: undefined, port: relay.port }] : []),
         slot: undefined,
+        outlivesRun: true,
         user: settings.user,
         privilege,
         scratchFolder: workspace.run.scratch,

@@ -115,7 +115,7 @@ describe("vmbuild provision", () => {
     ];
     const ends = await Promise.all(cases.map(([args]) => provision(...args)));
     expect(ends.map(({ exitCode, stderr }) => [exitCode, stderr])).toEqual(
-      cases.map(([, message]) => [2, expect.stringContaining(message)]),
+      cases.map(([, message]): unknown[] => [2, expect.stringContaining(message)]),
     );
   });
 });

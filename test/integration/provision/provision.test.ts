@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { VmbuildError } from "../../../src/errors.js";
 import { createBus } from "../../../src/events/bus.js";
 import type { ProvisionResult } from "../../../src/events/result.js";
 import { Secrets } from "../../../src/events/secrets.js";
@@ -190,6 +191,21 @@ describe("provision", () => {
     await writeFile(join(folder, "go"), "");
     await first;
     expect(await done()).toBe("");
+  });
+
+  it("ends the processes of a step on the machine when it is cancelled", async () => {
+    await home.addHost("web", server);
+    await home.addKnown(server);
+    const cancel = new AbortController();
+    const command = `trap "" HUP; echo $$ >${folder}/pid; exec sleep 600`;
+    const { signal } = cancel;
+    const running = run([{ name: "long", actions: [{ run: command }] }], { signal });
+    const ended = errorOf(running);
+    await vi.waitFor(async () => expect(await textOf(join(folder, "pid"))).not.toBe(""), 30_000);
+    cancel.abort(new VmbuildError("INTERRUPTED", "Interrupted (Ctrl-C)"));
+    await expect(ended).resolves.toMatchObject({ code: "INTERRUPTED" });
+    const pid = Number(await textOf(join(folder, "pid")));
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
   });
 
   it("follows a machine that a script restarts", async () => {
