@@ -6,6 +6,7 @@ import { AttemptFailure, connectOnce } from "../guest/connection.js";
 import type { Connection, SshTarget, Stage } from "../guest/connection.js";
 import { describeLogin } from "../guest/login.js";
 import { formatDuration } from "../host/format.js";
+import { sshCommand } from "./host-spec.js";
 import type { HostSpec } from "./host-spec.js";
 import { resolveSettings } from "./ssh/config.js";
 import type { SshSettings } from "./ssh/config.js";
@@ -128,9 +129,10 @@ class Connector {
   }
 
   async #failure(failure: AttemptFailure, attempts: number, timeoutMs: number) {
-    const { spec, user, hostname, port, proxy } = this.settings;
+    const { spec, user, hostname, port, proxy, configFile } = this.settings;
     const { stage } = failure;
     const isRefused = stage === "authentication";
+    const command = sshCommand(spec, configFile);
     const within = timeoutMs > 0 ? ` within ${formatDuration(timeoutMs)}` : "";
     const { keys, password } = this.target.login;
     const offered =
@@ -142,8 +144,8 @@ class Connector {
       ...(isRefused ? [`offered: ${offered}`, ...this.#problems] : []),
     ];
     const hint = isRefused
-      ? `Check the user, and that \`ssh ${spec.text}\` logs in without asking. A key with a passphrase must be in the agent (ssh-add).`
-      : `Check the address, and that \`ssh ${spec.text}\` connects. --wait TIME waits for a machine that is starting.`;
+      ? `Check the user, and that \`${command}\` logs in without asking. A key with a passphrase must be in the agent (ssh-add).`
+      : `Check the address, and that \`${command}\` connects. --wait TIME waits for a machine that is starting.`;
     const message = `No SSH connection to ${spec.text}${within}: ${PROBLEMS[stage]}`;
     const code = isRefused ? "GUEST_AUTH" : "GUEST_TIMEOUT";
     return new VmbuildError(code, message, {

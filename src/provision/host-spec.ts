@@ -61,6 +61,13 @@ export function parseHostSpec(text: string, source: string): HostSpec {
   return { text, host: parts.host, user, port };
 }
 
+/** Returns the command by which a person logs in to a machine, for messages. */
+export function sshCommand({ host, user, port }: HostSpec, configFile?: string): string {
+  const file = configFile === undefined ? [] : ["-F", configFile];
+  const ownPort = port === undefined ? [] : ["-p", String(port)];
+  return ["ssh", ...file, ...ownPort, user === undefined ? host : `${user}@${host}`].join(" ");
+}
+
 /**
  * Returns the name under which the runs of a template on a machine are recorded:
  * `demo@web1.example.org`. The user does not count, because two runs on one machine exclude each
@@ -69,4 +76,9 @@ export function parseHostSpec(text: string, source: string): HostSpec {
 export function recordName(template: string, { host, port }: HostSpec): string {
   const name = host.toLowerCase().replaceAll(/[^a-z0-9._:-]/g, "_");
   return `${template}@${name}${port === undefined ? "" : `:${port}`}`;
+}
+
+/** Returns whether a name is one of {@link recordName}. No template has such a name. */
+export function isRecordName(name: string): boolean {
+  return name.includes("@");
 }

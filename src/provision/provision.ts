@@ -55,6 +55,14 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   GUEST_AUTH: "Check that the machine accepts the login: `ssh HOST`.",
 };
 
+/** Replaces the advice to open a shell in the guest of a run that is in progress. */
+function withLockHint(thrown: unknown, name: string): unknown {
+  if (!(thrown instanceof VmbuildError) || thrown.code !== "BUILD_LOCKED") return thrown;
+  const { code, message, details } = thrown;
+  const hint = `Wait for it; \`vmbuild logs ${name} --follow\` shows its progress.`;
+  return new VmbuildError(code, message, { hint, details });
+}
+
 /** Replaces a general remedy by that for an existing machine. */
 function withRemedy(thrown: unknown): VmbuildError {
   const error = asVmbuildError(thrown);
@@ -138,7 +146,7 @@ export async function provision(options: ProvisionOptions): Promise<ProvisionRes
   const name = recordName(template.name, host);
   const { version, path } = template;
   const reportFailure = (thrown: unknown): never => {
-    const error = withRemedy(thrown);
+    const error = withRemedy(withLockHint(thrown, name));
     bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
     throw error;
   };

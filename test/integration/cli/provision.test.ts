@@ -71,6 +71,8 @@ describe("vmbuild provision", () => {
     ]);
     const logs = await home.run("logs", "demo@web2", "--step", "differ");
     expect(logs.stdout).toContain("not here");
+    const shell = await home.run("ssh", "demo@web1");
+    expect([shell.exitCode, shell.stderr]).toEqual([2, expect.stringContaining("Log in with ssh")]);
     expect((await home.run("logs", "demo@web1")).stdout).toContain("step [2/2] differ done");
   });
 

@@ -187,7 +187,9 @@ describe("provision", () => {
     const wait = `until [ -e ${folder}/go ]; do sleep 0.05; done`;
     const first = run([{ name: "wait", actions: [{ run: wait }] }]);
     await vi.waitFor(() => expect(typesOf()).toContain("action.started"), 30_000);
-    await expect(errorOf(run([writes("two")]))).resolves.toMatchObject({ code: "BUILD_LOCKED" });
+    const locked = await errorOf(run([writes("two")]));
+    expect(locked).toMatchObject({ code: "BUILD_LOCKED", exitCode: 3 });
+    expect(locked.hint).toContain("vmbuild logs demo@web --follow");
     await writeFile(join(folder, "go"), "");
     await first;
     expect(await done()).toBe("");

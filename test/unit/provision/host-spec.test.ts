@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
-import { parseHostSpec, recordName } from "../../../src/provision/host-spec.js";
+import {
+  isRecordName,
+  parseHostSpec,
+  recordName,
+  sshCommand,
+} from "../../../src/provision/host-spec.js";
 
 const parse = (text: string) => {
   const { host, user, port } = parseHostSpec(text, "--host");
@@ -40,11 +45,22 @@ describe("parseHostSpec", () => {
   });
 });
 
+describe("sshCommand", () => {
+  it("is the command that logs in to the machine", () => {
+    const command = (text: string, file?: string) =>
+      sshCommand(parseHostSpec(text, "--host"), file);
+    expect(command("web1")).toBe("ssh web1");
+    expect(command("root@[::1]:2222", "/etc/other")).toBe("ssh -F /etc/other -p 2222 root@::1");
+  });
+});
+
 describe("recordName", () => {
   it("names a machine by its address and port, whoever logs in", () => {
     const name = (text: string) => recordName("demo", parseHostSpec(text, "--host"));
     expect(name("root@Web1.example.org")).toBe("demo@web1.example.org");
     expect(name("10.0.0.1:2222")).toBe("demo@10.0.0.1:2222");
     expect(name("fe80::1%eth0")).toBe("demo@fe80::1_eth0");
+    expect(isRecordName(name("web1"))).toBe(true);
+    expect(isRecordName("demo")).toBe(false);
   });
 });
