@@ -77,6 +77,7 @@ function stepLines(step: StepInspection, index: number, style: Style): string[] 
   const environment = Object.keys(step.environment);
   const rows = [
     ...(environment.length > 0 ? [["environment", environment.join(", ")]] : []),
+    ...(step.skipIf === undefined ? [] : [["skipIf", step.skipIf]]),
     ...step.actions.map(({ type, summary }) => [type, summary]),
     ...step.verify.map((command) => ["verify", command]),
   ];

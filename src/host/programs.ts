@@ -46,6 +46,10 @@ export const PROGRAMS = {
     purpose: "installs the roles and collections of playbooks",
   },
   ssh: { package: "openssh-client", purpose: "connects programs of the host to the guest" },
+  "ssh-keygen": {
+    package: "openssh-client",
+    purpose: "looks up the host keys of machines to provision in known_hosts",
+  },
   bash: {
     package: "bash",
     purpose: "checks scripts, runs commands of the host, and opens the files of compressed images",

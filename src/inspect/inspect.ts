@@ -52,6 +52,8 @@ export interface StepInspection {
     readonly summary: string;
     readonly timeoutMs: number;
   }[];
+  /** Command that skips the actions when it succeeds; undefined without one. */
+  readonly skipIf?: string | undefined;
   readonly verify: readonly string[];
 }
 
@@ -176,7 +178,7 @@ async function argumentList(
 }
 
 function inspectSteps({ steps }: Template): StepInspection[] {
-  return steps.map(({ name, timeout, retries, environment, actions, verify }) => ({
+  return steps.map(({ name, timeout, retries, environment, skipIf, actions, verify }) => ({
     name,
     timeoutMs: timeout,
     retries,
@@ -186,6 +188,7 @@ function inspectSteps({ steps }: Template): StepInspection[] {
       summary: describeAction(action),
       timeoutMs: action.timeoutMs ?? timeout,
     })),
+    ...(skipIf === undefined ? {} : { skipIf }),
     verify,
   }));
 }

@@ -48,8 +48,12 @@ export async function availableMemory(): Promise<number> {
   return kibibytes === undefined ? totalmem() : Number(kibibytes) * 1024;
 }
 
-async function requirePrograms(template: Template): Promise<void> {
-  for (const name of programsFor(template)) {
+/**
+ * Requires that programs are installed.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING for the first that is not.
+ */
+export async function requirePrograms(names: readonly string[]): Promise<void> {
+  for (const name of names) {
     if (!(await findProgram(name))) throw missingProgramError(name);
   }
 }
@@ -79,7 +83,7 @@ export async function checkHost(
   signal: AbortSignal,
 ): Promise<HostFacts> {
   const { machine } = template;
-  await requirePrograms(template);
+  await requirePrograms(programsFor(template));
   await requireMemory(machine.memory);
   await requireSpace(join(folders.state, "disk"), WORK_DISK_SPACE, "The build's working disk");
   const [qemu, decided, uefi] = await Promise.all([

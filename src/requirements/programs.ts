@@ -26,21 +26,30 @@ export function commonPrograms({
   ];
 }
 
+/** Returns the programs that fetch a template's inputs and run these steps. */
+export function programsOfSteps({
+  inputSpecs,
+  steps,
+}: Pick<Template, "inputSpecs" | "steps">): ProgramName[] {
+  const names = [...inputSpecs.values()].flatMap((spec) => inputKindOf(spec).programs(spec));
+  for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
+    names.push(...type.programs(value as never));
+  }
+  return names;
+}
+
 /** Returns the names of all programs that a run of the template may start, QEMU first. */
 export function programsFor(template: Template): string[] {
-  const { base, folder, machine, inputSpecs, steps, seal, checkpoints } = template;
+  const { base, folder, machine, seal, checkpoints } = template;
   const names: string[] = [
     machine.binary,
     ...commonPrograms({ seal, checkpoints: checkpoints !== false }),
     ...baseKindOf(base).programs(base, folder),
   ];
-  for (const spec of inputSpecs.values()) names.push(...inputKindOf(spec).programs(spec));
   for (const { format, pack } of [template.output, ...template.output.formats]) {
     names.push(...formatNamed(format).programs, ...programsOfPack(pack));
   }
-  for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
-    names.push(...type.programs(value as never));
-  }
+  names.push(...programsOfSteps(template));
   if (template.post.length + template.after.length > 0) names.push("bash");
   return [...new Set(names)];
 }

@@ -52,12 +52,17 @@ export interface PhaseOptions<T> {
   readonly own?: boolean;
 }
 
-/** Context of one run. */
-export interface RunContext {
-  readonly options: BuildOptions;
+/** Options that runs on a machine of vmbuild and on an existing machine have in common. */
+export type CommonOptions = Pick<
+  BuildOptions,
+  "template" | "bus" | "secrets" | "signal" | "offline"
+>;
+
+/** Context of a run, on a machine of vmbuild or on an existing one. */
+export interface CommonContext {
+  readonly options: CommonOptions;
   readonly template: Template;
   readonly workspace: Workspace;
-  readonly output: OutputPlan;
   readonly emit: Emit;
   /** Warnings so far, for the result. */
   readonly warnings: string[];
@@ -73,19 +78,39 @@ export interface RunContext {
   wait<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** Context of a build's run. */
+export interface RunContext extends CommonContext {
+  readonly options: BuildOptions;
+  readonly output: OutputPlan;
+}
+
+/** Same as {@link ContextWith}, of a run on any machine. */
+export type CommonWith<K extends keyof CommonContext> = Pick<CommonContext, K>;
+
 /** Selected fields of a run's context, for functions that use only a few. */
 export type ContextWith<K extends keyof RunContext> = Pick<RunContext, K>;
 
-/** Inputs of {@link createContext}. */
-interface ContextParts {
-  readonly options: BuildOptions;
+/** Inputs of {@link createCommonContext}. */
+interface CommonParts {
+  readonly options: CommonOptions;
   readonly workspace: Workspace;
-  readonly output: OutputPlan;
   readonly meter: Meter;
 }
 
+/** Inputs of {@link createContext}. */
+interface ContextParts extends CommonParts {
+  readonly options: BuildOptions;
+  readonly output: OutputPlan;
+}
+
+/** Creates the context of a build's run. */
+export function createContext(parts: ContextParts): RunContext {
+  const { options, output } = parts;
+  return { ...createCommonContext(parts), options, output };
+}
+
 /** Creates the context of a run. Its `emit` also collects warnings. */
-export function createContext({ options, workspace, output, meter }: ContextParts): RunContext {
+export function createCommonContext({ options, workspace, meter }: CommonParts): CommonContext {
   const { signal, template } = options;
   const warnings: string[] = [];
   const emit: Emit = (event) => {
@@ -109,7 +134,7 @@ export function createContext({ options, workspace, output, meter }: ContextPart
       throw error;
     }
   };
-  return { options, template, workspace, output, emit, warnings, phase, wait };
+  return { options, template, workspace, emit, warnings, phase, wait };
 }
 
 /**

@@ -9,7 +9,7 @@ import { readIdentity } from "../checkpoints/trust.js";
 import type { InstallerContext } from "../base/kind.js";
 import { installerContext } from "./installer.js";
 import { runInParallel } from "./context.js";
-import type { RunContext } from "./context.js";
+import type { CommonContext, RunContext } from "./context.js";
 import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
 import { planLogin } from "../requirements/login.js";
@@ -44,7 +44,14 @@ async function prepareHost(context: RunContext, signal: AbortSignal): Promise<Ho
   return host;
 }
 
-async function prepareInputs(context: RunContext, signal: AbortSignal): Promise<ResolvedInput[]> {
+/**
+ * Fetches the template's inputs, or takes them from the cache.
+ * @throws {VmbuildError} INPUT_…; the reason of a cancellation.
+ */
+export async function prepareInputs(
+  context: CommonContext,
+  signal: AbortSignal,
+): Promise<ResolvedInput[]> {
   const { emit, template, options } = context;
   if (template.inputSpecs.size === 0) return [];
   const inputContext = { emit, signal, offline: options.offline ?? false };

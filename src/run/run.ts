@@ -260,7 +260,8 @@ async function recordSuccess(
   emit({ type: "run.finished", durationMs: meter.totalMs, ownMs: meter.ownMs, result });
 }
 
-async function recordFailure(
+/** Records and reports the failure of a run, and returns the error. */
+export async function recordFailure(
   { workspace, emit }: ContextWith<"workspace" | "emit">,
   meter: Meter,
   error: VmbuildError,
@@ -278,7 +279,8 @@ async function recordFailure(
   return error;
 }
 
-async function updateRecord(
+/** Records the end of a run. */
+export async function updateRecord(
   workspace: Workspace,
   end: { state: "done" | "failed"; outcome?: string; artifact?: string },
 ): Promise<void> {

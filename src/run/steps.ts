@@ -3,7 +3,9 @@ import { requireCompanionNames } from "../artifact/companions.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
 import { imageNames } from "../requirements/plan.js";
+import type { SkipReason } from "../events/types.js";
 import { runStep } from "../steps/step.js";
+import type { StepEnd } from "../steps/step.js";
 import type { Step } from "../steps/schema.js";
 import { GuestChecker } from "./after-step.js";
 import { CheckpointRecorder } from "./checkpoints/recorder.js";
@@ -19,6 +21,8 @@ export interface StepRecord {
   readonly durationMs: number;
   /** Restored from a checkpoint. */
   readonly restored?: boolean;
+  /** Reason for which its actions were skipped. */
+  readonly skipped?: SkipReason;
 }
 
 /** Results of the steps. */
@@ -52,7 +56,7 @@ interface StepRun {
   readonly hostChanged: () => Promise<void>;
 }
 
-async function runLoggedStep(stepRun: StepRun): Promise<number> {
+async function runLoggedStep(stepRun: StepRun): Promise<StepEnd> {
   const { context, step, index, guest, signal, hostChanged } = stepRun;
   const { workspace, emit } = context;
   const log = openStepLog(context, index, step.name);
@@ -62,7 +66,7 @@ async function runLoggedStep(stepRun: StepRun): Promise<number> {
       runStep(step, { guest, emit, signal, log, hostChanged, ...location }),
     );
     await requireCompanionNames(workspace.run.outputs, imageNames(context.output));
-    return ended.durationMs;
+    return ended;
   } catch (error) {
     await workspace.update({ failedStep: step.name });
     throw error;
@@ -96,6 +100,11 @@ function cachedRecord(
   emit({ type: "step.kept", step: step.name, index, total: template.steps.length });
   const checkpoint = restored.find((one) => one.index === index);
   return { name: step.name, durationMs: checkpoint?.stepMs ?? 0, restored: true };
+}
+
+/** Returns the record of a step that succeeded in this run. */
+export function stepRecord({ name }: Step, { durationMs, skipped }: StepEnd): StepRecord {
+  return { name, durationMs, ...(skipped === undefined ? {} : { skipped }) };
 }
 
 /** Inputs of {@link runSteps}. */
@@ -137,11 +146,11 @@ export async function runSteps({
       await pauseAt("before");
       const hostChanged = (): Promise<void> => recorder.beforeStep(context, step);
       await hostChanged();
-      const durationMs = await runLoggedStep({ context, step, index, guest, signal, hostChanged });
-      records.push({ name: step.name, durationMs });
+      const end = await runLoggedStep({ context, step, index, guest, signal, hostChanged });
+      records.push(stepRecord(step, end));
       await context.wait(() => checkGuestAfter(context, checker, step, guest));
       await context.wait(() =>
-        recorder.afterStep(context, { step, index, stepMs: durationMs, guest }),
+        recorder.afterStep(context, { step, index, stepMs: end.durationMs, guest }),
       );
       await pauseAt("after");
     }

@@ -12,6 +12,7 @@ import { inspect } from "./inspect.js";
 import { list } from "./list.js";
 import { logs } from "./logs.js";
 import { marketplace } from "./marketplace.js";
+import { provision } from "./provision.js";
 import { prune } from "./prune.js";
 import { run } from "./run.js";
 import { schema } from "./schema.js";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   boot,
   test,
   verify,
+  provision,
   marketplace,
   validate,
   inspect,

@@ -207,6 +207,7 @@ export async function stepManifest(step: Step, describer: StepDescriber): Promis
   for (const [name, value] of Object.entries(step.environment)) {
     manifest[`environment ${name}`] = redact(value);
   }
+  if (step.skipIf !== undefined) manifest["skipIf"] = redact(step.skipIf);
   for (const [position, action] of step.actions.entries()) {
     Object.assign(manifest, actionManifest(action, position + 1, describer));
     for (const source of action.type.sources(action.value as never, template.folder)) {

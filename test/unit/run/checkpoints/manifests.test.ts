@@ -83,6 +83,7 @@ describe("stepManifest", () => {
     ["an action", { actions: [{ run: "false" }] }],
     ["a further action", { actions: [{ run: "true" }, { run: "true" }] }],
     ["a check", { ...run, verify: ["true"] }],
+    ["the command that skips it", { ...run, skipIf: "true" }],
     ["a variable of the environment", { ...run, environment: { A: "" } }],
   ])("changes with %s", async (_, step) => {
     expect(await manifestOf(step)).not.toEqual(await manifestOf(run));
@@ -92,6 +93,7 @@ describe("stepManifest", () => {
     const step = {
       environment: { TOKEN: "${var.token}" },
       actions: [{ run: "echo ${var.token}" }],
+      skipIf: "test -n ${var.token}",
       verify: ["test ${var.token}"],
     };
     const withToken = (value: string) =>
@@ -103,7 +105,7 @@ describe("stepManifest", () => {
     ];
     expect(JSON.stringify(one)).not.toContain("opensesame");
     expect(one).toEqual(same);
-    for (const name of ["environment TOKEN", "action 1 run", "verify 1"]) {
+    for (const name of ["environment TOKEN", "action 1 run", "skipIf", "verify 1"]) {
       expect(one[name]).not.toBe(other[name]);
     }
   });
