@@ -1,7 +1,7 @@
 /** Renders docs/template.md from the template's schema and the actions. */
 import { ACTIONS } from "../../steps/registry.js";
 import { actionJsonSchema, plainTemplateSchema } from "../../template/json-schema.js";
-import type { JsonSchema } from "../../template/json-schema.js";
+import type { JsonSchema } from "../../template/json-schema-type.js";
 import { SHELL_KEYS } from "../../template/interpolate.js";
 import { cell, code, GENERATED, table } from "./markdown.js";
 
