@@ -87,13 +87,14 @@ export function templateJsonSchema(): JsonSchema {
   // Declarations of variables cannot contain references, so they are not changed.
   const properties = { ...strict.properties, ...(variables ? { variables } : {}) };
   const { required: _required, properties: _properties, ...whole } = strict;
+  const partial = partialProperties(properties);
   const actions = ACTIONS.map(({ name }) => withReferences(actionJsonSchema(name)));
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "vmbuild template",
     description: "Template for `vmbuild run`. Comments and trailing commas are allowed.",
     ...whole,
-    properties: partialProperties(properties),
+    properties: partial.properties,
     anyOf: [
       {
         description: "template that extends another one, which provides what is missing",
@@ -103,6 +104,7 @@ export function templateJsonSchema(): JsonSchema {
     ],
     $defs: {
       complete: completeSchema(properties),
+      ...partial.items,
       action: {
         description: "action of a step; the key that names its kind is required",
         anyOf: ACTIONS.map(({ name }) => ({ $ref: `#/$defs/action-${name}` })),

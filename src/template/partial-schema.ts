@@ -33,29 +33,39 @@ const withoutName = (schema: JsonSchema): JsonSchema => ({
   ...(schema.anyOf ? { anyOf: schema.anyOf.map(withoutName) } : {}),
 });
 
+/** Schemas of named items, by the names under which they are referred to. */
+type Items = Record<string, JsonSchema>;
+
 /** Returns the schema of a list of named items, or of an object with the items by name. */
-function namedList(schema: JsonSchema): JsonSchema {
+function namedList(schema: JsonSchema, name: string, items: Items): JsonSchema {
   const { description, default: value, ...list } = schema;
-  const byName = orNull(withoutName(schema.items ?? {}));
+  items[name] = withoutName(schema.items ?? {});
+  const item = { $ref: `#/$defs/${name}` };
   return {
     ...(description === undefined ? {} : { description }),
     ...(value === undefined ? {} : { default: value }),
-    anyOf: [list, { type: "object", additionalProperties: byName }],
+    anyOf: [
+      { ...list, items: { allOf: [item, { required: ["name"] }] } },
+      { type: "object", additionalProperties: { anyOf: [item, NULL] } },
+    ],
   };
 }
 
 /** Returns the schema of a value of which a parent may provide parts. */
-function partial(schema: JsonSchema): JsonSchema {
-  if (schema.items) return hasNames(schema) ? namedList(schema) : schema;
+function partial(schema: JsonSchema, name: string, items: Items): JsonSchema {
+  if (schema.items) return hasNames(schema) ? namedList(schema, name, items) : schema;
+  const inner = (one: JsonSchema, key: string): JsonSchema => partial(one, `${name}-${key}`, items);
   const { required: _, ...rest } = schema;
   const { properties, additionalProperties, anyOf } = schema;
   return {
     ...rest,
-    ...(properties ? { properties: mapValues(properties, (one) => orNull(partial(one))) } : {}),
-    ...(typeof additionalProperties === "object"
-      ? { additionalProperties: orNull(partial(additionalProperties)) }
+    ...(properties
+      ? { properties: mapValues(properties, (one, key) => orNull(inner(one, key))) }
       : {}),
-    ...(anyOf ? { anyOf: anyOf.map(partial) } : {}),
+    ...(typeof additionalProperties === "object"
+      ? { additionalProperties: orNull(inner(additionalProperties, "item")) }
+      : {}),
+    ...(anyOf ? { anyOf: anyOf.map((form, index) => inner(form, String(index))) } : {}),
   };
 }
 
@@ -63,11 +73,19 @@ function mapValues(record: Properties, map: (value: JsonSchema, key: string) => 
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]));
 }
 
-/** Returns the schemas of a template's keys, of which a parent may provide parts. */
-export function partialProperties(properties: Properties): Properties {
-  return mapValues(properties, (schema, key) =>
-    OWN_KEYS.has(key) ? schema : orNull(partial(schema)),
+/**
+ * Returns the schemas of a template's keys, of which a parent may provide parts, and those of the
+ * items to which they refer.
+ */
+export function partialProperties(properties: Properties): {
+  readonly properties: Properties;
+  readonly items: Readonly<Items>;
+} {
+  const items: Items = {};
+  const all = mapValues(properties, (schema, key) =>
+    OWN_KEYS.has(key) ? schema : orNull(partial(schema, key, items)),
   );
+  return { properties: all, items };
 }
 
 /** Returns the keys at and below a schema that it requires, without descriptions and types. */

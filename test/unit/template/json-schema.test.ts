@@ -44,6 +44,25 @@ describe("the JSON Schema", () => {
     expect(reference.test("${HOME}")).toBe(false);
   });
 
+  it("lets a template that extends another leave out, place and remove", () => {
+    const { complete, steps } = definitions as Record<string, Json>;
+    expect(schema.anyOf).toMatchObject([{ required: ["extends"] }, { $ref: "#/$defs/complete" }]);
+    expect(schema.required).toBeUndefined();
+    const base = schema.properties?.["base"]?.anyOf ?? [];
+    expect(base.map(({ required }) => required)).toEqual(base.map(() => undefined));
+    expect(complete).toMatchObject({
+      properties: { base: { anyOf: expect.any(Array) as unknown } },
+    });
+    expect(steps?.["properties"]).toMatchObject({ before: {}, after: {} });
+    expect(schema.properties?.["steps"]).toMatchObject({
+      anyOf: [
+        { type: "array" },
+        { additionalProperties: { anyOf: [{ $ref: "#/$defs/steps" }, { type: "null" }] } },
+        { type: "null" },
+      ],
+    });
+  });
+
   it("describes every key, since that is what editors show", () => {
     const bare = [...objectsIn(schema)].flatMap((object) =>
       Object.entries((object["properties"] ?? {}) as Record<string, Json>)
