@@ -4,6 +4,7 @@ import { formatPath, valueAt } from "../template/document.js";
 import type { JsonPath } from "../template/document.js";
 import type { Template } from "../template/load.js";
 import type { Origin } from "../template/origin.js";
+import { templateSchema } from "../template/schema.js";
 
 /** Value of a template with its origin. */
 export interface ValueOrigin {
@@ -69,6 +70,14 @@ function originsAt(template: Template, value: unknown, path: JsonPath): ValueOri
   );
 }
 
+/** Returns the sections of a template in the order of the reference, whichever file they are from. */
+function inOrder(source: unknown): unknown {
+  if (typeof source !== "object" || source === null) return source;
+  const sections = source as Readonly<Record<string, unknown>>;
+  const known = Object.keys(templateSchema.shape).filter((key) => Object.hasOwn(sections, key));
+  return Object.fromEntries(known.map((key) => [key, sections[key]]));
+}
+
 /** Lists every value that a file or an option sets. Secrets are masked. */
 export function inspectOrigins(template: Template): OriginInspection {
   const secrets = new Secrets();
@@ -77,6 +86,6 @@ export function inspectOrigins(template: Template): OriginInspection {
     name: template.name,
     version: template.version,
     files: template.files.map(({ path }) => path),
-    values: originsAt(template, template.source, []),
+    values: originsAt(template, inOrder(template.source), []),
   });
 }

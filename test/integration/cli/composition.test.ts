@@ -37,7 +37,7 @@ describe("vmbuild validate", () => {
     expect(flat).toMatch(/t\/child\.json:4:\d+: steps\.three\.actions\[0\]\.upload: t\/files does/);
     await home.write({ "lib/one.sh": "#!/bin/sh\nif\n", "t/files/x": "" });
     const syntax = await home.run("validate", "t/child.json");
-    expect(syntax.stderr).toMatch(/lib\/parent\.json:6:44: .*one\.sh/);
+    expect(syntax.stderr).toMatch(/lib\/parent\.json:6:46: .*one\.sh/);
     await home.write({ "lib/one.sh": "#!/bin/sh\ntrue\n" });
     expect((await home.run("validate", "t/child.json")).stdout).toContain("valid (2 steps");
   });

@@ -137,7 +137,7 @@ describe("a chain of templates", () => {
       bases: [{ name: "root" }, { name: "mid" }],
     });
     expect(await graph("twin")).toEqual(["root | up to date", "  twin | up to date"]);
-  });
+  }, 180_000);
 
   it("is not built where a base fails, and all others are", async () => {
     await home.write({
