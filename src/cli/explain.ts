@@ -125,7 +125,10 @@ export async function explain(builds: Builds, output: Output): Promise<number> {
   const all = [...reports.values()];
   if (builds.flags.json) output.printJson(all.length === 1 ? all[0] : { results: all });
   else {
-    const texts = all.map((report) => render(report, output.stdoutStyle).join("\n"));
+    const style = output.stdoutStyle;
+    const titleOf = ({ name }: Report): string[] =>
+      all.length > 1 ? [style.bold(`${name}:`)] : [];
+    const texts = all.map((one) => [...titleOf(one), ...render(one, style)].join("\n"));
     output.print(texts.join("\n\n"));
   }
   return 0;
