@@ -52,6 +52,10 @@ export const manifestSchema = z.object({
   template: z.object({
     path: z.string().optional().describe("version of the template"),
     digest,
+    parents: z
+      .array(z.object({ path: z.string(), digest }))
+      .optional()
+      .describe("templates that it extends, the nearest first"),
   }),
   base: z.object({
     kind: z.string().min(1).describe("kind in the template: url, path, bootstrap or appliance"),

@@ -34,13 +34,18 @@ function identityOf(machine: MachinePlan, disk: number): Readonly<Record<string,
   return { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments, disk };
 }
 
+/** Part of the context that an installed base depends on. */
+type KeyContext = Pick<BaseContext, "signal" | "disk"> & {
+  readonly installer: Pick<BaseContext["installer"], "machine">;
+};
+
 /**
  * Describes everything that an installed base depends on. The number of CPUs, the memory and the
  * accelerator are not part of it: they determine how long an installation takes.
  */
 async function describeInstall(
   plan: InstallPlan,
-  { installer, signal }: BaseContext,
+  { installer, signal }: KeyContext,
   disk: number,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { definition, fetched, media, httpFiles, httpFolders } = plan;
@@ -64,6 +69,23 @@ async function describeInstall(
   };
 }
 
+function diskOf({ definition }: InstallPlan, { disk }: Pick<BaseContext, "disk">): number {
+  const size = definition.disk ?? disk;
+  if (size === undefined) throw new VmbuildError("DEFECT", "An installer needs a disk size");
+  return size;
+}
+
+/** Returns the key of an installed base: a hash of everything that it depends on. */
+async function installKey(plan: InstallPlan, context: KeyContext): Promise<string> {
+  const description = await describeInstall(plan, context, diskOf(plan, context));
+  return createHash("sha256").update(JSON.stringify(description)).digest("hex");
+}
+
+/** Returns the path of an installed base, which need not exist yet. */
+export async function installLocation(plan: InstallPlan, context: KeyContext): Promise<string> {
+  return cachedImagePath(await installKey(plan, context), NAME);
+}
+
 /**
  * Returns the base that an installer creates, from the cache or created now. Concurrent runs install
  * it once.
@@ -75,10 +97,8 @@ export async function resolveInstall(
   origin: string,
 ): Promise<FoundImage> {
   const { signal } = context;
-  const disk = plan.definition.disk ?? context.disk;
-  if (disk === undefined) throw new VmbuildError("DEFECT", "An installer needs a disk size");
-  const description = await describeInstall(plan, context, disk);
-  const key = createHash("sha256").update(JSON.stringify(description)).digest("hex");
+  const disk = diskOf(plan, context);
+  const key = await installKey(plan, context);
   const folder = dirname(cachedImagePath(key, NAME));
   const { path, record } = await getCachedImage({
     key,

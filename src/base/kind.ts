@@ -126,6 +126,8 @@ export interface BaseKind<D> {
   readonly mayUseOtherFiles: boolean;
   /** True when an image may come with a key that lets the build in ({@link FoundImage.key}). */
   readonly mayLetBuildIn?: boolean;
+  /** Returns the name or path of the template whose image the base is, where it is one. */
+  template?(definition: D): string;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
   /** Fetches or creates the image, or finds it in the cache. */

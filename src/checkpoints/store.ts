@@ -3,7 +3,7 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../errors.js";
 import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
-import { removeRecords, writeRecords } from "./records.js";
+import { readRecords, removeRecords, writeRecords } from "./records.js";
 import type { Checkpoint, FailedCheckpoint, CheckpointRecords, WorkPaths } from "./records.js";
 import { hostBootId, readIdentity, readTrusted, removeSnapshots } from "./trust.js";
 import type { TrustedCheckpoints } from "./trust.js";
@@ -48,6 +48,14 @@ export class CheckpointStore {
   ): Promise<{ store: CheckpointStore; found: TrustedCheckpoints }> {
     const found = await readTrusted(paths, signal);
     return { store: new CheckpointStore(paths, found.records), found };
+  }
+
+  /**
+   * Returns the checkpoints as they are recorded, without looking at the disk. None of them may be
+   * loaded or changed; the lock is not needed.
+   */
+  static async recorded(paths: WorkPaths): Promise<CheckpointStore> {
+    return new CheckpointStore(paths, await readRecords(paths));
   }
 
   /** Creates a store without checkpoints, regardless of what the disk contains. */

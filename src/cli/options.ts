@@ -110,22 +110,54 @@ async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
   return [...fromSet, ...given.map(([source, path, value]) => ({ source, path, value }))];
 }
 
-/**
- * Finds and loads a template with the values of the command's flags.
- * @throws {VmbuildError} USAGE, TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, VARIABLE_INVALID.
- */
-export async function loadFromFlags(name: string, flags: TemplateFlags): Promise<Template> {
-  const { findTemplate } = await import("../template/find.js");
-  const { loadTemplate } = await import("../template/load.js");
-  // Errors in the command line are reported before any file is searched for.
-  const options = {
+/** Values of the flags for {@link loadTemplate}. */
+async function loadOptions(flags: TemplateFlags) {
+  return {
     overrides: await overridesOf(flags),
     variables: parsePairs("--var", flags.var),
     variableFiles: flags.varFile ?? [],
     inputs: parsePairs("--input", flags.input),
+    appliances: flags.appliances && resolve(flags.appliances),
   };
+}
+
+/**
+ * Finds and loads a template with the values of the command's flags.
+ * @param more `ignoreUndeclared`: ignore values that the template does not declare.
+ * @throws {VmbuildError} USAGE, TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, VARIABLE_INVALID.
+ */
+export async function loadFromFlags(
+  name: string,
+  flags: TemplateFlags,
+  more: { readonly ignoreUndeclared?: boolean } = {},
+): Promise<Template> {
+  const { findTemplate } = await import("../template/find.js");
+  const { loadTemplate } = await import("../template/load.js");
+  // Errors in the command line are reported before any file is searched for.
+  const options = await loadOptions(flags);
   // An absolute path needs no current folder, which may have been removed.
   const here = currentFolder() ?? (isAbsolute(name) ? "/" : process.cwd());
   const places = { currentFolder: here, appliances: flags.appliances };
-  return loadTemplate(await findTemplate(name, places), options);
+  return loadTemplate(await findTemplate(name, places), { ...options, ...more });
+}
+
+/**
+ * Finds and loads the template that is the base of another one. Values of variables and inputs
+ * apply where it declares them, and so does `--accel`; other flags describe the other template.
+ * @param reference name or path, as the other template names it.
+ * @throws {VmbuildError} as {@link loadFromFlags}.
+ */
+export async function loadBase(
+  reference: string,
+  from: Pick<Template, "folder">,
+  flags: TemplateFlags,
+): Promise<Template> {
+  const { findTemplateFrom } = await import("../template/find.js");
+  const { loadTemplate } = await import("../template/load.js");
+  const { set: _set, base: _base, cpus: _cpus, memory: _memory, disk: _disk, ...shared } = flags;
+  const options = await loadOptions(shared);
+  const { folder } = from;
+  const places = { folder, currentFolder: currentFolder() ?? folder, appliances: flags.appliances };
+  const path = await findTemplateFrom(reference, places);
+  return loadTemplate(path, { ...options, ignoreUndeclared: true });
 }

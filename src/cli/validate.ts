@@ -31,9 +31,9 @@ interface Outcome {
 
 const NO_FINDINGS: Findings = { problems: [], warnings: [], notes: [] };
 
-async function artifactOf(name: string, flags: TemplateFlags) {
+async function artifactOf(name: string, flags: TemplateFlags, from: Template) {
   try {
-    return await findArtifact(name, flags);
+    return await findArtifact(name, flags, from);
   } catch (error) {
     if (error instanceof VmbuildError && error.code === "INPUT_MISSING") return undefined;
     throw error;
@@ -59,9 +59,10 @@ async function validateOne(
   } catch (thrown) {
     return { name, findings: NO_FINDINGS, error: asVmbuildError(thrown) };
   }
+  const loaded = template;
   const found = await checkTemplate(template, {
     signal,
-    findArtifact: (appliance) => artifactOf(appliance, flags),
+    findArtifact: (appliance) => artifactOf(appliance, flags, loaded),
   });
   const findings = masked(found, template);
   const error = invalidError(template, findings.problems);

@@ -34,6 +34,9 @@ function filesRead(template: Template): [string, string][] {
   const others = seedFiles(seed, { folder, user: ssh.user });
   return [
     [template.path, "the template itself"],
+    ...template.files
+      .slice(1)
+      .map(({ path }): [string, string] => [path, "a template that it extends"]),
     ...("path" in base ? [[resolve(folder, base.path), "its own base"] as [string, string]] : []),
     ...inputs,
     ...others.map(({ path }): [string, string] => [path, "a file of the seed"]),

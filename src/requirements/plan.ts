@@ -65,11 +65,11 @@ export function planOutput(template: Template, directory?: string): OutputPlan {
 }
 
 /**
- * Returns the paths that belong to a build and not to a project in the same folder: the template and
- * its output folder. Absolute.
+ * Returns the paths that belong to a build and not to a project in the same folder: the files
+ * of the template and its output folder. Absolute.
  */
-export function buildPathsOf({ path, output }: Template): string[] {
-  return [path, resolve(output.directory)];
+export function buildPathsOf({ files, output }: Template): string[] {
+  return [...files.map(({ path }) => path), resolve(output.directory)];
 }
 
 /** Returns the machine that a template describes; `completeShape` adds the accelerator. */

@@ -18,6 +18,7 @@ import { relativeToCurrent } from "../host/current-folder.js";
 import { imageNames } from "../requirements/plan.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
+import type { Template } from "../template/load.js";
 import { vmbuildVersion } from "../version.js";
 import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
@@ -99,6 +100,15 @@ function pathForManifest(path: string): string {
   return shown.startsWith("..") || isAbsolute(shown) ? basename(path) : shown;
 }
 
+function describeFiles({ files: [own, ...parents] }: Template): Manifest["template"] {
+  const describe = ({ path, digest }: Template["files"][number]) => ({
+    path: pathForManifest(path),
+    digest: `sha256:${digest}`,
+  });
+  const inherited = parents.map(describe);
+  return { ...describe(own), ...(inherited.length > 0 ? { parents: inherited } : {}) };
+}
+
 function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["base"] {
   const files = otherFiles.map((file) => ({ name: basename(file.path), digest: file.digest }));
   return {
@@ -122,7 +132,7 @@ function createManifest(
     name: template.name,
     version: template.version,
     created: new Date().toISOString(),
-    template: { path: pathForManifest(template.path), digest: `sha256:${template.digest}` },
+    template: describeFiles(template),
     base: describeBase(base),
     inputs: inputs.map(({ name, origin, digest, commit }) => ({
       name,

@@ -75,10 +75,15 @@ export class JsonDocument {
     const place = formatPath(problem.path);
     const where = problem.offset === undefined ? `${place}: ` : "";
     if (problem.source) return `${problem.source}: ${where}${problem.message}`;
+    const { line, column } = this.positionOf(problem);
+    return `${this.file}:${line}:${column}: ${where}${problem.message}`;
+  }
+
+  /** Returns the line and column of a problem's value, counted from 1. */
+  positionOf(problem: Problem): { readonly line: number; readonly column: number } {
     const offset = problem.offset ?? this.#offsetOf(problem);
     const before = this.text.slice(0, offset).split("\n");
-    const column = (before.at(-1)?.length ?? 0) + 1;
-    return `${this.file}:${before.length}:${column}: ${where}${problem.message}`;
+    return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
   }
 
   /** Returns the offset of the value, or of the nearest existing value around it. */

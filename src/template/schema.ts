@@ -117,6 +117,12 @@ const checkpointsSchema = z
 export const templateSchema = z
   .strictObject({
     $schema: z.string().optional().describe("URL or path of the JSON Schema, for editors; ignored"),
+    extends: z
+      .string()
+      .optional()
+      .describe(
+        "path of another template, relative to this one, or its name: the values that this template does not set are taken from it",
+      ),
     name: identifier.describe("name of the build; also part of folder and file names"),
     version: z
       .string()
@@ -142,7 +148,12 @@ export const templateSchema = z
     machine: machineSchema.prefault({}),
     ssh: sshSchema.prefault({}),
     seed: seedSchema.prefault({}),
-    steps: z.array(stepSchema).prefault([]).describe("steps that run in the guest, in order"),
+    steps: z
+      .array(stepSchema)
+      .prefault([])
+      .describe(
+        "steps that run in the guest, in order; or an object with the steps by name, of which `null` removes one of a parent",
+      ),
     checkpoints: checkpointsSchema,
     seal: z
       .boolean()

@@ -1,9 +1,23 @@
 import { z } from "zod";
 import { asVmbuildError } from "../../errors.js";
+import { hostPath, isTemplatePath } from "../../fields.js";
 import { defineBaseKind } from "../kind.js";
 
+/** Keeps the path of a folder different from a name. */
+const withDot = (path: string): string => (path.includes("/") ? path : `./${path}`);
+
 const schema = z
-  .strictObject({ appliance: z.string().min(1).describe("name or path of another template") })
+  .strictObject({
+    appliance: hostPath(
+      z
+        .string()
+        .min(1)
+        .describe(
+          "name of another template, or the path of its file, relative to this template; it is built first",
+        ),
+      { change: (text, move) => (isTemplatePath(text) ? withDot(move(text)) : text) },
+    ),
+  })
   .describe("finished image of another template");
 
 /** Finished artifact of another template. */
@@ -12,9 +26,10 @@ export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
   form: "{appliance}",
   schema,
   mayUseOtherFiles: true,
+  template: ({ appliance }) => appliance,
   async resolve({ appliance }, context) {
     const { path, digest } = await context.findArtifact(appliance);
-    return { path, origin: appliance, digest: digest && `sha256:${digest}` };
+    return { path, origin: appliance, digest: digest && `sha256:${digest}`, isComplete: true };
   },
   programs: () => [],
   async check({ appliance }, context) {

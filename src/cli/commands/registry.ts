@@ -7,6 +7,7 @@ import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
 import { doctor } from "./doctor.js";
+import { graph } from "./graph.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
 import { list } from "./list.js";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   marketplace,
   validate,
   inspect,
+  graph,
   init,
   doctor,
   list,

@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { hostPath } from "../../fields.js";
 import { defineSeedKind } from "../kind.js";
 import type { SeedContext, SeedFile } from "../kind.js";
 import { SUDO_RULE } from "../login-hook.js";
@@ -15,14 +16,18 @@ import { reviewUserData } from "../review.js";
 const CLOUD_INIT_RULE = "/etc/sudoers.d/90-cloud-init-users";
 
 const fields = {
-  userData: z
-    .string()
-    .optional()
-    .describe(
-      "cloud-init: path of a user-data file in any format that cloud-init accepts, passed on " +
-        "unchanged; all of cloud-init's modules then run, and the build waits for them",
-    ),
-  networkConfig: z.string().optional().describe("cloud-init: path of a network-config file"),
+  userData: hostPath(
+    z
+      .string()
+      .optional()
+      .describe(
+        "cloud-init: path of a user-data file in any format that cloud-init accepts, passed on " +
+          "unchanged; all of cloud-init's modules then run, and the build waits for them",
+      ),
+  ),
+  networkConfig: hostPath(
+    z.string().optional().describe("cloud-init: path of a network-config file"),
+  ),
 };
 
 type Settings = z.infer<z.ZodObject<typeof fields>>;
