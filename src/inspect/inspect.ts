@@ -4,6 +4,7 @@ import type { Check } from "../acceptance/check-schema.js";
 import { summarizeCheck } from "../acceptance/summary.js";
 import { checksumPath } from "../artifact/checksum-files.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
+import { PACKAGES_NAME, SBOM_NAME } from "../artifact/names.js";
 import { VmbuildError } from "../errors.js";
 import { Secrets } from "../events/secrets.js";
 import { likelyRuntimeFolder } from "../host/paths.js";
@@ -212,7 +213,9 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
     path,
     ...plan.checksums.map((algorithm) => checksumPath(path, algorithm)),
   ]);
-  const files = [...images, join(plan.folder, MANIFEST_NAME), ...companions];
+  const lists = plan.packages ? [PACKAGES_NAME, SBOM_NAME] : [];
+  const own = [MANIFEST_NAME, ...lists].map((name) => join(plan.folder, name));
+  const files = [...images, ...own, ...companions];
   const { folder, format, compression } = plan;
   return { folder, format, compression, images: plan.images, files };
 }

@@ -29,6 +29,8 @@ export interface OutputPlan extends ImagePlan {
   readonly images: readonly ImagePlan[];
   readonly reproducible: boolean;
   readonly checksums: readonly Algorithm[];
+  /** Whether the packages of the guest are listed beside the images. */
+  readonly packages: boolean;
 }
 
 /** Returns the file names of all images. */
@@ -58,10 +60,10 @@ function planImage(
 export function planOutput(template: Template, directory?: string): OutputPlan {
   const { output } = template;
   const folder = resolve(directory ?? output.directory);
-  const { reproducible, checksums } = output;
+  const { reproducible, checksums, packages } = output;
   const first = planImage(template, output, folder);
   const others = output.formats.map((further) => planImage(template, further, folder));
-  return { folder, ...first, images: [first, ...others], reproducible, checksums };
+  return { folder, ...first, images: [first, ...others], reproducible, checksums, packages };
 }
 
 /**

@@ -12,6 +12,7 @@ import { makeFolder } from "../host/files.js";
 import { imageNames } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import type { ContextWith } from "./context.js";
+import { packageNames } from "./packages.js";
 
 /** Image of the artifact, under its temporary name. */
 export interface FinishedImage extends CompactedImage {
@@ -29,7 +30,7 @@ export async function openStaging({
   const sums = filenames.flatMap((filename) =>
     ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm)),
   );
-  const companions = await readdir(workspace.run.outputs);
+  const companions = [...(await readdir(workspace.run.outputs)), ...packageNames(output)];
   const names = [...filenames, ...sums, MANIFEST_NAME, ...companions];
   await removeAbandoned(names.map((name) => join(output.folder, name)));
   return new Staging(output.folder);

@@ -61,7 +61,7 @@ async function runLoggedStep(stepRun: StepRun): Promise<number> {
     const ended = await context.wait(() =>
       runStep(step, { guest, emit, signal, log, hostChanged, ...location }),
     );
-    await requireCompanionNames(workspace.run.outputs, imageNames(context.output));
+    await requireCompanionNames(workspace.run.outputs, imageNames(context.output), context.output);
     return ended.durationMs;
   } catch (error) {
     await workspace.update({ failedStep: step.name });
