@@ -6,6 +6,7 @@ import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
+import { diff } from "./diff.js";
 import { doctor } from "./doctor.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
@@ -13,6 +14,7 @@ import { list } from "./list.js";
 import { logs } from "./logs.js";
 import { marketplace } from "./marketplace.js";
 import { prune } from "./prune.js";
+import { publish } from "./publish.js";
 import { run } from "./run.js";
 import { schema } from "./schema.js";
 import { screen } from "./screen.js";
@@ -30,6 +32,8 @@ export const COMMANDS: readonly DefineCommand[] = [
   test,
   verify,
   marketplace,
+  publish,
+  diff,
   validate,
   inspect,
   init,
