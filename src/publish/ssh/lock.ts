@@ -39,7 +39,7 @@ export async function lockRemoteFolder(
 ): Promise<AsyncDisposable | undefined> {
   const hold = async (wait: string) => {
     const channel = await session.open(`flock ${wait} ${quoted} sh -c 'echo held; exec cat'`);
-    return { channel, first: await started(channel, signal) };
+    return { channel, first: await started(channel, AbortSignal.any([signal, session.lost])) };
   };
   let { channel, first } = await hold(`-n -E ${CONFLICT}`);
   if (first === CONFLICT) {

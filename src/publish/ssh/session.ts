@@ -1,4 +1,5 @@
 /** Opens an SSH connection to another host with SFTP, and runs short commands there. */
+import { setMaxListeners } from "node:events";
 import ssh2 from "ssh2";
 import type { Client, ClientChannel, SFTPWrapper } from "ssh2";
 import { VmbuildError, messageOf } from "../../errors.js";
@@ -7,6 +8,7 @@ import type { SshAddress } from "./address.js";
 import { credentialsOf } from "./credentials.js";
 import { hostKeyAlgorithms, refuseHostKey } from "./host-key.js";
 import { knownKeysOf } from "./known-hosts.js";
+import type { SftpLink } from "./sftp.js";
 
 /** Output and exit code of a command. `code` is undefined when a signal ended it. */
 interface CommandResult {
@@ -15,10 +17,7 @@ interface CommandResult {
 }
 
 /** Open connection. */
-export interface Session {
-  readonly sftp: SFTPWrapper;
-  /** Aborts when the connection ends. */
-  readonly lost: AbortSignal;
+export interface Session extends SftpLink {
   /** Opens a channel on which a command runs. */
   open(command: string): Promise<ClientChannel>;
   /** Runs a command with empty input. The signal closes its channel. */
@@ -143,6 +142,8 @@ export async function openSession(
 ): Promise<Session> {
   const client = await connect(address, identity, signal);
   const lost = new AbortController();
+  // Every request that waits for an answer listens.
+  setMaxListeners(0, lost.signal);
   client.once("close", () => lost.abort(new Error("the connection was lost")));
   try {
     const sftp = await openSftp(client);
@@ -152,7 +153,8 @@ export async function openSession(
       sftp,
       lost: lost.signal,
       open: (command) => openChannel(client, command),
-      run: async (command, stop) => finish(await openChannel(client, command), stop),
+      run: async (command, stop) =>
+        finish(await openChannel(client, command), AbortSignal.any([stop, lost.signal])),
       close: () => client.end(),
     };
   } catch (error) {

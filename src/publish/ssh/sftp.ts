@@ -14,17 +14,34 @@ export function statusOf(error: unknown): number | undefined {
 
 type Done<T> = (error: Error | null | undefined, value?: T) => void;
 
-/** Converts a request with a callback to a promise. */
-export function request<T = void>(start: (done: Done<T>) => unknown): Promise<T> {
+/** SFTP on a connection. */
+export interface SftpLink {
+  readonly sftp: SFTPWrapper;
+  /** Aborts when the connection ends; ssh2 does not answer the requests that wait then. */
+  readonly lost: AbortSignal;
+}
+
+/** Converts a request with a callback to a promise, which is rejected when the connection ends. */
+export function request<T = void>(
+  { sftp, lost }: SftpLink,
+  start: (sftp: SFTPWrapper, done: Done<T>) => unknown,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    start((error, value) => (error ? reject(error) : resolve(value as T)));
+    lost.throwIfAborted();
+    const onLost = (): void => reject(lost.reason as Error);
+    lost.addEventListener("abort", onLost, { once: true });
+    start(sftp, (error, value) => {
+      lost.removeEventListener("abort", onLost);
+      if (error) reject(error);
+      else resolve(value as T);
+    });
   });
 }
 
 /** Returns the status of a path, or undefined when it does not exist. */
-export async function statOf(sftp: SFTPWrapper, path: string): Promise<Stats | undefined> {
+export async function statOf(link: SftpLink, path: string): Promise<Stats | undefined> {
   try {
-    return await request<Stats>((done) => sftp.stat(path, done));
+    return await request<Stats>(link, (sftp, done) => sftp.stat(path, done));
   } catch (error) {
     if (statusOf(error) === STATUS.noSuchFile) return undefined;
     throw error;
@@ -44,7 +61,7 @@ export interface Transfer {
 
 /** File that is transferred. */
 export interface Sending {
-  readonly sftp: SFTPWrapper;
+  readonly link: SftpLink;
   readonly handle: Buffer;
   readonly input: FileHandle;
   /** Bytes. */
@@ -55,7 +72,7 @@ export interface Sending {
 }
 
 /** Sends the rest of a file. Blocks of zeros are left out; the file has holes there. */
-async function sendChunks({ sftp, handle, input, size, transfer, signal, onDone }: Sending) {
+async function sendChunks({ link, handle, input, size, transfer, signal, onDone }: Sending) {
   const open = new Set<number>();
   let next = transfer.done;
   let failed = false;
@@ -69,7 +86,7 @@ async function sendChunks({ sftp, handle, input, size, transfer, signal, onDone 
       const { bytesRead } = await input.read(buffer, 0, CHUNK, at);
       const data = buffer.subarray(0, bytesRead);
       if (!data.equals(ZEROS.subarray(0, bytesRead))) {
-        await request((done) => sftp.write(handle, data, 0, bytesRead, at, done));
+        await request(link, (sftp, done) => sftp.write(handle, data, 0, bytesRead, at, done));
       }
       open.delete(at);
       transfer.done = Math.min(size, open.size === 0 ? next : Math.min(...open));
@@ -90,9 +107,9 @@ async function sendChunks({ sftp, handle, input, size, transfer, signal, onDone 
 }
 
 /** Flushes a file to disk where the server can. */
-async function sync(sftp: SFTPWrapper, handle: Buffer): Promise<void> {
+async function sync(link: SftpLink, handle: Buffer): Promise<void> {
   try {
-    await request((done) => sftp.ext_openssh_fsync(handle, done));
+    await request(link, (sftp, done) => sftp.ext_openssh_fsync(handle, done));
   } catch (error) {
     // Servers other than OpenSSH have no such request. A full disk would be reported here.
     if (statusOf(error) === STATUS.failure) throw error;
@@ -112,33 +129,41 @@ export interface SendOptions {
 
 /** Sends a file, or the rest of it, and flushes it to disk. */
 export async function sendFile(
-  sftp: SFTPWrapper,
+  link: SftpLink,
   path: string,
   { source, isFirst, ...more }: SendOptions,
 ): Promise<void> {
   await using input = await open(source, "r");
   const flags = isFirst ? "wx" : more.transfer.done > 0 ? "r+" : "w";
-  const handle = await request<Buffer>((done) => sftp.open(path, flags, { mode: 0o644 }, done));
+  const handle = await request<Buffer>(link, (sftp, done) =>
+    sftp.open(path, flags, { mode: 0o644 }, done),
+  );
   try {
-    await sendChunks({ sftp, handle, input, ...more });
-    await request((done) => sftp.fsetstat(handle, { size: more.size }, done));
-    await sync(sftp, handle);
+    await sendChunks({ link, handle, input, ...more });
+    await request(link, (sftp, done) => sftp.fsetstat(handle, { size: more.size }, done));
+    await sync(link, handle);
   } finally {
     // The file is complete, or is removed or continued; closing adds nothing to that.
-    await request((done) => sftp.close(handle, done)).catch(() => {});
+    await request(link, (sftp, done) => sftp.close(handle, done)).catch(() => {});
   }
 }
 
 /** Reads a file in order, and passes its parts on. */
 export async function readFileParts(
-  sftp: SFTPWrapper,
+  { sftp, lost }: SftpLink,
   path: string,
   onPart: (part: Buffer) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const stream = sftp.createReadStream(path, { highWaterMark: 4 * CHUNK });
-  for await (const part of stream) {
-    signal.throwIfAborted();
-    onPart(part as Buffer);
+  const onLost = (): void => void stream.destroy(lost.reason as Error);
+  lost.addEventListener("abort", onLost, { once: true });
+  try {
+    for await (const part of stream) {
+      signal.throwIfAborted();
+      onPart(part as Buffer);
+    }
+  } finally {
+    lost.removeEventListener("abort", onLost);
   }
 }

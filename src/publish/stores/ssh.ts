@@ -43,8 +43,8 @@ class SshStore implements Store {
   }
 
   stat(path: string): Promise<StoredFile | undefined> {
-    return this.#use({ doing: "Cannot examine", path, repeatable: true }, async ({ sftp }) => {
-      const status = await statOf(sftp, path);
+    return this.#use({ doing: "Cannot examine", path, repeatable: true }, async (session) => {
+      const status = await statOf(session, path);
       if (!status) return undefined;
       const { size, mtime } = status;
       return { isFolder: status.isDirectory(), size, modified: mtime * 1000 };
@@ -52,8 +52,10 @@ class SshStore implements Store {
   }
 
   list(folder: string): Promise<string[]> {
-    return this.#use({ doing: "Cannot list", path: folder, repeatable: true }, async ({ sftp }) => {
-      const entries = await request<{ filename: string }[]>((done) => sftp.readdir(folder, done));
+    return this.#use({ doing: "Cannot list", path: folder, repeatable: true }, async (session) => {
+      const entries = await request<{ filename: string }[]>(session, (sftp, done) =>
+        sftp.readdir(folder, done),
+      );
       return entries.map(({ filename }) => filename);
     });
   }
@@ -62,7 +64,7 @@ class SshStore implements Store {
     return this.#use({ doing: "Cannot read", path, repeatable: true }, async (session) => {
       const bySum = await this.#sumOf(session, path);
       if (bySum !== undefined) return bySum;
-      const size = (await statOf(session.sftp, path))?.size ?? 0;
+      const size = (await statOf(session, path))?.size ?? 0;
       const hash = createHash("sha256");
       let done = 0;
       const onPart = (part: Buffer): void => {
@@ -70,16 +72,16 @@ class SshStore implements Store {
         done += part.length;
         onBytes(done, Math.max(done, size));
       };
-      await readFileParts(session.sftp, path, onPart, this.#context.signal);
+      await readFileParts(session, path, onPart, this.#context.signal);
       return hash.digest("hex");
     });
   }
 
   readText(path: string): Promise<string | undefined> {
-    return this.#use({ doing: "Cannot read", path, repeatable: true }, async ({ sftp }) => {
-      if (!(await statOf(sftp, path))) return undefined;
+    return this.#use({ doing: "Cannot read", path, repeatable: true }, async (session) => {
+      if (!(await statOf(session, path))) return undefined;
       const parts: Buffer[] = [];
-      await readFileParts(sftp, path, (part) => void parts.push(part), this.#context.signal);
+      await readFileParts(session, path, (part) => void parts.push(part), this.#context.signal);
       return Buffer.concat(parts).toString("utf8");
     });
   }
@@ -89,29 +91,31 @@ class SshStore implements Store {
     const { signal } = this.#context;
     let isFirst = true;
     const operation = { doing: "Cannot write", path, repeatable: true };
-    const work = async ({ sftp }: Session): Promise<void> => {
+    const work = async (session: Session): Promise<void> => {
       const onDone = (): void => onBytes(transfer.done, size);
       const options = { source, size, transfer, isFirst, signal, onDone };
       isFirst = false;
-      await sendFile(sftp, path, options);
+      await sendFile(session, path, options);
     };
     await this.#use(operation, work, () => transfer.done);
   }
 
   writeText(path: string, text: string): Promise<void> {
-    return this.#use({ doing: "Cannot write", path }, ({ sftp }) =>
-      request((done) => sftp.writeFile(path, text, { mode: 0o644, flag: "wx" }, done)),
+    return this.#use({ doing: "Cannot write", path }, (session) =>
+      request(session, (sftp, done) =>
+        sftp.writeFile(path, text, { mode: 0o644, flag: "wx" }, done),
+      ),
     );
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#use({ doing: "Cannot write", path: to }, async ({ sftp }) => {
+    return this.#use({ doing: "Cannot write", path: to }, async (session) => {
       try {
-        await request((done) => sftp.ext_openssh_rename(from, to, done));
+        await request(session, (sftp, done) => sftp.ext_openssh_rename(from, to, done));
       } catch (error) {
-        if (statusOf(error) !== undefined || /response/i.test(messageOf(error))) throw error;
+        if (statusOf(error) !== undefined || session.lost.aborted) throw error;
         // A server without OpenSSH's extension renames only to a new name.
-        await request((done) => sftp.rename(from, to, done));
+        await request(session, (sftp, done) => sftp.rename(from, to, done));
       }
     });
   }
@@ -120,7 +124,7 @@ class SshStore implements Store {
     const session = this.#session;
     if (!session || session.lost.aborted) return;
     try {
-      await request((done) => session.sftp.unlink(path, done));
+      await request(session, (sftp, done) => sftp.unlink(path, done));
     } catch (error) {
       if (statusOf(error) === STATUS.noSuchFile) return;
       throw await this.#errorOf({ doing: "Cannot remove", path }, error);
@@ -237,14 +241,14 @@ function shellPath(path: string): string {
   return shellQuote(path.startsWith("/") ? path : `./${path}`);
 }
 
-async function freeSpaceOf({ sftp }: Session, folder: string): Promise<number | undefined> {
+async function freeSpaceOf(session: Session, folder: string): Promise<number | undefined> {
   try {
-    const found = await request<{ f_bavail: number; f_frsize: number }>((done) =>
+    const found = await request<{ f_bavail: number; f_frsize: number }>(session, (sftp, done) =>
       sftp.ext_openssh_statvfs(folder, done as never),
     );
     return found.f_bavail * found.f_frsize;
   } catch (error) {
-    if (statusOf(error) === STATUS.noSuchFile) throw error;
+    if (statusOf(error) === STATUS.noSuchFile || session.lost.aborted) throw error;
     return undefined; // Servers other than OpenSSH do not know.
   }
 }

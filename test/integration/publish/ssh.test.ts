@@ -168,7 +168,7 @@ describe("vmbuild publish over SSH", () => {
 });
 
 describe("vmbuild publish over a connection that is cut", () => {
-  const SIZE = 96 * 2 ** 20;
+  const SIZE = 64 * 2 ** 20;
 
   /** Publishes a large image, and calls a function once, while it is being written. */
   async function publishAndCut(cut: () => Promise<void>) {
