@@ -85,7 +85,7 @@ function changeOf(from: readonly ListedPackage[], to: readonly ListedPackage[]) 
 }
 
 /** Compares two lists of packages. */
-export function comparePackages(
+function comparePackages(
   from: readonly ListedPackage[],
   to: readonly ListedPackage[],
 ): PackageDifference {

@@ -4,7 +4,6 @@ import type { Check } from "../acceptance/check-schema.js";
 import { summarizeCheck } from "../acceptance/summary.js";
 import { checksumPath } from "../artifact/checksum-files.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
-import { PACKAGES_NAME, SBOM_NAME } from "../artifact/names.js";
 import { VmbuildError } from "../errors.js";
 import { Secrets } from "../events/secrets.js";
 import { likelyRuntimeFolder } from "../host/paths.js";
@@ -20,7 +19,7 @@ import type { Template } from "../template/load.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
 import { completeShape } from "../machine/shape.js";
-import { planMachine, planOutput } from "../requirements/plan.js";
+import { packageNames, planMachine, planOutput } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import { previewSeed } from "../requirements/seed.js";
 import type { Seed } from "../seed/kind.js";
@@ -213,8 +212,7 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
     path,
     ...plan.checksums.map((algorithm) => checksumPath(path, algorithm)),
   ]);
-  const lists = plan.packages ? [PACKAGES_NAME, SBOM_NAME] : [];
-  const own = [MANIFEST_NAME, ...lists].map((name) => join(plan.folder, name));
+  const own = [MANIFEST_NAME, ...packageNames(plan)].map((name) => join(plan.folder, name));
   const files = [...images, ...own, ...companions];
   const { folder, format, compression } = plan;
   return { folder, format, compression, images: plan.images, files };

@@ -6,8 +6,7 @@ import { isAlias, isNode, isScalar, LineCounter, parseDocument, visit } from "ya
 import type { Document } from "yaml";
 import { formatPath } from "../template/document.js";
 import type { JsonPath } from "../template/document.js";
-import { Findings } from "./findings.js";
-import type { Finding } from "./findings.js";
+import type { Finding, Findings } from "./findings.js";
 
 /** Returns the text that Ruby makes of a number: 7.0 stays, 6.10 becomes 6.1. */
 function numberText(value: number, source: string): string {
@@ -44,7 +43,7 @@ export class EntryDocument {
 
   /** The entry as plain values. Dates are those that YAML 1.1 recognizes. */
   get value(): unknown {
-    return this.document.toJS();
+    return this.document.toJS() as unknown;
   }
 
   /**
@@ -57,7 +56,7 @@ export class EntryDocument {
     const { value } = node;
     if (typeof value === "string") return value.trim();
     if (typeof value === "number") return numberText(value, node.source ?? "");
-    return value instanceof Date ? (node.source ?? "") : String(value);
+    return typeof value === "boolean" ? String(value) : (node.source ?? "");
   }
 
   /** Returns the text of a number in the file when the server reads another one: 6.10, not 6.1. */

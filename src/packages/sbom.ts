@@ -7,7 +7,7 @@ import { PackageURL } from "packageurl-js";
 import type { GuestPackages, InstalledPackage } from "./list.js";
 
 /** Version of the specification. */
-export const SPEC_VERSION = "1.6";
+const SPEC_VERSION = "1.6";
 
 /** Image that is described. */
 export interface DescribedImage {

@@ -69,9 +69,10 @@ async function publishOne(
  */
 export async function publishImages(options: PublishOptions): Promise<PublishResult[]> {
   const { images, target, identity, emit, signal, onResult } = options;
-  const { path, open } = parseTarget(target);
+  const parsed = parseTarget(target);
+  const { path } = parsed;
   const note = (message: string): void => emit({ type: "note", message });
-  await using store = await open({ identity, signal, note });
+  await using store = await parsed.open({ identity, signal, note });
   requireOwnNames(options, path.endsWith("/") || (await isFolderIn(store, path)));
   const results: PublishResult[] = [];
   for (const image of images) {

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
-import { imageFilename } from "../artifact/names.js";
+import { PACKAGES_NAME, SBOM_NAME, imageFilename } from "../artifact/names.js";
 import type { Pack } from "../artifact/packs.js";
 import { formatNamed } from "../artifact/registry.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
@@ -36,6 +36,11 @@ export interface OutputPlan extends ImagePlan {
 /** Returns the file names of all images. */
 export function imageNames({ images }: Pick<OutputPlan, "images">): string[] {
   return images.map(({ filename }) => filename);
+}
+
+/** Returns the names of the lists of packages, where the output has them. */
+export function packageNames({ packages }: Pick<OutputPlan, "packages">): string[] {
+  return packages ? [PACKAGES_NAME, SBOM_NAME] : [];
 }
 
 function planImage(

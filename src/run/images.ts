@@ -9,10 +9,9 @@ import type { Digests } from "../artifact/digest.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { Staging, removeAbandoned } from "../artifact/publish.js";
 import { makeFolder } from "../host/files.js";
-import { imageNames } from "../requirements/plan.js";
+import { imageNames, packageNames } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import type { ContextWith } from "./context.js";
-import { packageNames } from "./packages.js";
 
 /** Image of the artifact, under its temporary name. */
 export interface FinishedImage extends CompactedImage {

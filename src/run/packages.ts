@@ -7,18 +7,12 @@ import type { Guest } from "../guest/guest.js";
 import { LIST_PACKAGES, formatPackages, readPackages } from "../packages/list.js";
 import type { GuestPackages } from "../packages/list.js";
 import { formatSbom } from "../packages/sbom.js";
-import type { OutputPlan } from "../requirements/plan.js";
 import { vmbuildVersion } from "../version.js";
 import type { ContextWith } from "./context.js";
 import type { FinishedImage } from "./images.js";
 
 /** Time limit for the list; an emulated guest takes seconds. Milliseconds. */
 const DEADLINE_MS = 300_000;
-
-/** Returns the names of the files with the packages, where the output has them. */
-export function packageNames({ packages }: Pick<OutputPlan, "packages">): string[] {
-  return packages ? [PACKAGES_NAME, SBOM_NAME] : [];
-}
 
 /**
  * Lists the packages of a guest; undefined where the output does not have them. A guest that has no

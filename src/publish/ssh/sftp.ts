@@ -75,10 +75,10 @@ export interface Sending {
 async function sendChunks({ link, handle, input, size, transfer, signal, onDone }: Sending) {
   const open = new Set<number>();
   let next = transfer.done;
-  let failed = false;
+  const state = { failed: false };
   const worker = async (): Promise<void> => {
     const buffer = Buffer.allocUnsafe(CHUNK);
-    while (next < size && !failed) {
+    while (next < size && !state.failed) {
       signal.throwIfAborted();
       const at = next;
       next += CHUNK;
@@ -97,7 +97,7 @@ async function sendChunks({ link, handle, input, size, transfer, signal, onDone 
     try {
       await worker();
     } catch (error) {
-      failed = true;
+      state.failed = true;
       throw error;
     }
   });

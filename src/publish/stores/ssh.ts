@@ -212,7 +212,11 @@ class SshStore implements Store {
     if (!session || session.lost.aborted) return true;
     // The requests of a connection fail shortly before it is known to be closed.
     const ended = AbortSignal.any([session.lost, this.#context.signal]);
-    await abortableDelay(PAUSE_MS, ended).catch(() => {}); // The connection is gone.
+    try {
+      await abortableDelay(PAUSE_MS, ended);
+    } catch {
+      // The connection has ended, or the command.
+    }
     return session.lost.aborted;
   }
 
