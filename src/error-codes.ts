@@ -1,13 +1,5 @@
 /** Error codes: a closed table, from which `docs/errors.md` is generated. */
-import type { ExitCode } from "./exit-codes.js";
-
-interface ErrorEntry {
-  readonly exit: ExitCode;
-  /** Meaning, in one sentence. */
-  readonly meaning: string;
-  /** General remedy; an error can carry a better hint of its own. */
-  readonly remedy: string;
-}
+import type { ErrorEntry } from "./exit-codes.js";
 
 /** All error codes. */
 export const ERRORS = {
@@ -273,6 +265,11 @@ export const ERRORS = {
     exit: 9,
     meaning: "A finished artifact is incomplete, or its manifest is invalid.",
     remedy: "Build the image again.",
+  },
+  PUBLISH_FAILED: {
+    exit: 9,
+    meaning: "A finished image could not be published to its target.",
+    remedy: "Correct the reason and publish again; the target still has what it had before.",
   },
   POST_FAILED: {
     exit: 9,

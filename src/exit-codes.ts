@@ -16,3 +16,12 @@ export const EXIT_CODES = {
 
 /** An exit code of the process. */
 export type ExitCode = keyof typeof EXIT_CODES;
+
+/** Entry of the table of error codes. */
+export interface ErrorEntry {
+  readonly exit: ExitCode;
+  /** Meaning, in one sentence. */
+  readonly meaning: string;
+  /** General remedy; an error can carry a better hint of its own. */
+  readonly remedy: string;
+}

@@ -83,6 +83,14 @@ export const manifestSchema = z.object({
     .array(z.string())
     .optional()
     .describe("files and folders from steps, beside the image"),
+  packages: z
+    .object({
+      count: z.int().nonnegative(),
+      list: z.string().describe("name of the list beside the image"),
+      sbom: z.string().describe("name of the software bill of materials beside the image"),
+    })
+    .optional()
+    .describe("packages of the guest"),
   steps: z.array(
     z.object({
       name: z.string(),
@@ -104,6 +112,11 @@ export type ManifestFile = z.infer<typeof file>;
 /** Returns the first image that a machine can start from; undefined when there is none. */
 export function startableFile({ files }: Pick<Manifest, "files">): ManifestFile | undefined {
   return files.find(isStartable);
+}
+
+/** Returns the names of the lists of packages beside the image. */
+export function packageFiles({ packages }: Pick<Manifest, "packages">): string[] {
+  return packages ? [packages.list, packages.sbom] : [];
 }
 
 /**

@@ -18,13 +18,22 @@ export interface FoundArtifact {
   readonly manifest: Manifest;
 }
 
+/** Artifact of a template, whose images may have any format. */
+export interface PublishedArtifact {
+  /** Absolute path of the output folder. */
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
 /**
- * Finds the image by the manifest in the template's output folder. A manifest of another template
+ * Finds the artifact by the manifest in the template's output folder. A manifest of another template
  * is not accepted.
- * @throws {VmbuildError} INPUT_MISSING when it was not built, is incomplete, or has a format that
- *   no machine can start from.
+ * @throws {VmbuildError} INPUT_MISSING when it was not built or is incomplete.
  */
-export async function findArtifact(template: Template, directory?: string): Promise<FoundArtifact> {
+export async function findPublished(
+  template: Template,
+  directory?: string,
+): Promise<PublishedArtifact> {
   const { folder } = planOutput(template, directory);
   const hint = `Build it first: vmbuild run ${template.name}`;
   const missing = `${template.name} has no finished image in ${folder}`;
@@ -44,6 +53,16 @@ export async function findArtifact(template: Template, directory?: string): Prom
     const { message, lines } = asVmbuildError(cause);
     throw new VmbuildError("INPUT_MISSING", missing, { cause, hint, lines: [message, ...lines] });
   });
+  return { folder, manifest };
+}
+
+/**
+ * Finds the image by the manifest in the template's output folder.
+ * @throws {VmbuildError} INPUT_MISSING when it was not built, is incomplete, or has a format that
+ *   no machine can start from.
+ */
+export async function findArtifact(template: Template, directory?: string): Promise<FoundArtifact> {
+  const { folder, manifest } = await findPublished(template, directory);
   const file = startableFile(manifest);
   if (!file) {
     const formats = manifest.files

@@ -119,6 +119,13 @@ export async function waitForLock(path: string, signal?: AbortSignal): Promise<H
   return lock;
 }
 
+/** Waits for the lock on an existing folder until it is free or the signal aborts. */
+export async function waitForFolder(path: string, signal: AbortSignal): Promise<HeldLock> {
+  const lock = await acquire(path, [], signal);
+  if (!lock) throw new Error(`flock ${path} timed out`);
+  return lock;
+}
+
 /** Returns whether any process holds the lock now. */
 export async function isLocked(path: string): Promise<boolean> {
   const lock = await acquire(path, ["--nonblock"]);

@@ -19,7 +19,7 @@ import type { Template } from "../template/load.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
 import { completeShape } from "../machine/shape.js";
-import { planMachine, planOutput } from "../requirements/plan.js";
+import { packageNames, planMachine, planOutput } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import { previewSeed } from "../requirements/seed.js";
 import type { Seed } from "../seed/kind.js";
@@ -215,7 +215,8 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
     path,
     ...plan.checksums.map((algorithm) => checksumPath(path, algorithm)),
   ]);
-  const files = [...images, join(plan.folder, MANIFEST_NAME), ...companions];
+  const own = [MANIFEST_NAME, ...packageNames(plan)].map((name) => join(plan.folder, name));
+  const files = [...images, ...own, ...companions];
   const { folder, format, compression } = plan;
   return { folder, format, compression, images: plan.images, files };
 }

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
-import { imageFilename } from "../artifact/names.js";
+import { PACKAGES_NAME, SBOM_NAME, imageFilename } from "../artifact/names.js";
 import type { Pack } from "../artifact/packs.js";
 import { formatNamed } from "../artifact/registry.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
@@ -29,11 +29,18 @@ export interface OutputPlan extends ImagePlan {
   readonly images: readonly ImagePlan[];
   readonly reproducible: boolean;
   readonly checksums: readonly Algorithm[];
+  /** Whether the packages of the guest are listed beside the images. */
+  readonly packages: boolean;
 }
 
 /** Returns the file names of all images. */
 export function imageNames({ images }: Pick<OutputPlan, "images">): string[] {
   return images.map(({ filename }) => filename);
+}
+
+/** Returns the names of the lists of packages, where the output has them. */
+export function packageNames({ packages }: Pick<OutputPlan, "packages">): string[] {
+  return packages ? [PACKAGES_NAME, SBOM_NAME] : [];
 }
 
 function planImage(
@@ -58,10 +65,10 @@ function planImage(
 export function planOutput(template: Template, directory?: string): OutputPlan {
   const { output } = template;
   const folder = resolve(directory ?? output.directory);
-  const { reproducible, checksums } = output;
+  const { reproducible, checksums, packages } = output;
   const first = planImage(template, output, folder);
   const others = output.formats.map((further) => planImage(template, further, folder));
-  return { folder, ...first, images: [first, ...others], reproducible, checksums };
+  return { folder, ...first, images: [first, ...others], reproducible, checksums, packages };
 }
 
 /**

@@ -4,12 +4,18 @@ import { basename, isAbsolute, join } from "node:path";
 import { requireCompanionNames, stageCompanions } from "../artifact/companions.js";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
 import type { Digests } from "../artifact/digest.js";
-import { MANIFEST_NAME, MANIFEST_VERSION, formatManifest } from "../artifact/manifest.js";
+import {
+  MANIFEST_NAME,
+  MANIFEST_VERSION,
+  formatManifest,
+  packageFiles,
+} from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { requireOwnFolder } from "../artifact/output-owner.js";
 import type { Base } from "../base/base.js";
 import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
+import type { GuestPackages } from "../packages/list.js";
 import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { Seed } from "../seed/kind.js";
@@ -23,6 +29,7 @@ import { vmbuildVersion } from "../version.js";
 import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
 import { makeImages, openStaging } from "./images.js";
+import { listPackages, stagePackages } from "./packages.js";
 import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
 import { runPost } from "./post.js";
@@ -30,18 +37,26 @@ import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
-/** Removes the build's keys and identity from the guest, and trims its file systems. */
+/**
+ * Removes the build's keys and identity from the guest, and trims its file systems.
+ * @returns the packages of the guest, which are listed before; undefined where there is no list.
+ */
 export async function seal(
-  context: ContextWith<"template" | "emit" | "phase">,
+  context: ContextWith<"template" | "emit" | "phase" | "output">,
   seed: Seed,
   guest: Guest,
   keys: BuildKeys,
-): Promise<void> {
+): Promise<GuestPackages | undefined> {
   const { template, emit } = context;
-  await context.phase("seal", async () => {
-    if (!template.seal) return trimGuest(guest);
+  return context.phase("seal", async () => {
+    const packages = await listPackages(context, guest);
+    if (!template.seal) {
+      await trimGuest(guest);
+      return packages;
+    }
     const { warnings } = await sealGuest(guest, keys, seed.sealScript(keys));
     for (const warning of warnings) emit({ type: "warning", ...warning });
+    return packages;
   });
 }
 
@@ -81,6 +96,7 @@ interface FinishedArtifact {
   readonly images: readonly FinishedImage[];
   /** Names of the files that steps created beside the images. */
   readonly companions: readonly string[];
+  readonly packages: Manifest["packages"];
 }
 
 /** Data from which the artifact is created. */
@@ -89,6 +105,8 @@ export interface ArtifactSource {
   readonly steps: readonly StepRecord[];
   /** Steps whose checkpoint was modified with `vmbuild ssh --save` before later steps ran. */
   readonly changedByHand: readonly string[];
+  /** Packages of the guest, where they were listed. */
+  readonly packages?: GuestPackages | undefined;
 }
 
 /**
@@ -122,7 +140,7 @@ function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["bas
 function createManifest(
   context: RunContext,
   prepared: Prepared,
-  { images, companions }: FinishedArtifact,
+  { images, companions, packages }: FinishedArtifact,
   { steps, changedByHand }: ArtifactSource,
 ): Manifest {
   const { template } = context;
@@ -155,6 +173,7 @@ function createManifest(
       checksums,
     })),
     ...(companions.length > 0 ? { companions: [...companions] } : {}),
+    ...(packages ? { packages } : {}),
     steps: steps.map(({ name, durationMs, restored }) => ({
       name,
       durationMs: Math.round(durationMs),
@@ -202,23 +221,24 @@ export async function makeArtifact(
 ): Promise<RunResult> {
   const { output, workspace } = context;
   const disk = await runPost(context, source.stopped);
-  await requireCompanionNames(workspace.run.outputs, imageNames(output));
+  await requireCompanionNames(workspace.run.outputs, imageNames(output), output);
   await using staging = await openStaging(context);
   const images = await makeImages(context, disk, staging);
   const publish = async (): Promise<RunResult> => {
     const companions = await stageCompanions(workspace.run.outputs, staging);
+    const packages = await stagePackages(context, staging, source.packages, images);
     for (const { plan, checksums } of images) {
       for (const [algorithm, hex] of Object.entries(checksums) as [keyof Digests, string][]) {
         const name = checksumPath(plan.filename, algorithm);
         await staging.write(name, "checksums", formatChecksum(hex, plan.filename));
       }
     }
-    const finished = { images, companions };
+    const finished = { images, companions, packages };
     const manifest = formatManifest(createManifest(context, prepared, finished, source));
     await staging.write(MANIFEST_NAME, "manifest", manifest);
     // Another program may have written a manifest meanwhile.
     await requireOwnFolder(outputTarget(context));
-    await moveConflictingFiles(context);
+    await moveConflictingFiles(context, packageFiles({ packages }));
     await staging.publish();
     return composeResult(context, finished, source.steps);
   };

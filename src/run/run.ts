@@ -9,6 +9,7 @@ import { createFileSink } from "../events/sinks/file.js";
 import { runtimeFolder } from "../host/paths.js";
 import { proxyPasswords } from "../host/proxy.js";
 import { quitMachine } from "../machine/stop.js";
+import type { GuestPackages } from "../packages/list.js";
 import { reportSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
 import type { CheckpointSaver } from "./checkpoints/save.js";
@@ -100,11 +101,11 @@ async function runBuild(context: RunContext): Promise<RunResult> {
     await removeObsolete(context, plan);
     const start = { context, prepared, plan, control };
     const runGuest = needsNoMachine(context.template, prepared.base) ? withoutMachine : runMachine;
-    const { stopped, records, key } = await runGuest(start);
+    const { stopped, records, key, packages }: MachineResult = await runGuest(start);
     if (options.until !== undefined) return stoppedResult(context, records);
     await scrub(context, stopped);
     const { changedByHand } = plan.decision;
-    const source = { stopped, steps: records, changedByHand };
+    const source = { stopped, steps: records, changedByHand, packages };
     const result = await makeArtifact(context, prepared, source);
     await recordImage(context, result, key);
     await prepareNextRun(context, () => restoreLastCheckpoint(context, plan));
@@ -144,6 +145,8 @@ async function prepareNextRun(
 /** Results of the part of a run that has a machine. */
 interface MachineResult extends StepsResult {
   readonly stopped: StoppedMachine;
+  /** Packages of the guest; undefined where they were not listed. */
+  readonly packages?: GuestPackages | undefined;
 }
 
 /** Runs the part of a run that has a machine: from its start to its end. */
@@ -159,8 +162,9 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     const ready = await connectMachine(start, started);
     const { guest, keys } = ready;
     const steps = await runSteps({ context, plan, ready, signal, pause: pauseNow });
+    let packages: GuestPackages | undefined;
     if (options.until === undefined) {
-      await seal(context, prepared.seed, guest, keys).catch(async (error: unknown) => {
+      packages = await seal(context, prepared.seed, guest, keys).catch(async (error: unknown) => {
         await workspace.update({ failedStep: SEAL_STEP });
         throw error;
       });
@@ -172,7 +176,8 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     await context.wait(async () => saver?.finish());
     if (!isSameFile(await readIdentity(workspace.work.base), baseInUse))
       throw baseChangedError(prepared);
-    return { ...steps, stopped: await StoppedMachine.from(ready, workspace.work.disk) };
+    const stopped = await StoppedMachine.from(ready, workspace.work.disk);
+    return { ...steps, stopped, packages };
   } catch (thrown) {
     const error = await findRootCause(thrown, machine);
     if (options.onError === "pause" && !signal.aborted)

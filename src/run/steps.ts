@@ -65,7 +65,7 @@ async function runLoggedStep(stepRun: StepRun): Promise<StepEnd> {
     const ended = await context.wait(() =>
       runStep(step, { guest, emit, signal, log, hostChanged, ...location }),
     );
-    await requireCompanionNames(workspace.run.outputs, imageNames(context.output));
+    await requireCompanionNames(workspace.run.outputs, imageNames(context.output), context.output);
     return ended;
   } catch (error) {
     await workspace.update({ failedStep: step.name });

@@ -1,13 +1,14 @@
 /** Finds names in a template that would give two files of its artifact the same name. */
 import { companionProblem, filenameProblem, imageFilename, sameName } from "../artifact/names.js";
-import type { NamedImage } from "../artifact/names.js";
+import type { NamedImage, ReservedNames } from "../artifact/names.js";
 import type { Step } from "../steps/schema.js";
 import { formatPath } from "./document.js";
 import type { JsonPath } from "./document.js";
 
 /** Template with the names of its images and of the files that its steps create. */
 type NamedTemplate = Omit<NamedImage, "output"> & {
-  readonly output: NamedImage["output"] & { readonly formats: readonly NamedImage["output"][] };
+  readonly output: NamedImage["output"] &
+    ReservedNames & { readonly formats: readonly NamedImage["output"][] };
   readonly steps: readonly Step[];
 };
 
@@ -52,7 +53,7 @@ export function outputNameProblems(template: NamedTemplate): Problem[] {
   for (const [step, { actions }] of template.steps.entries()) {
     for (const [index, { type, value }] of actions.entries()) {
       for (const { to } of type.outputs(value as never)) {
-        const wrong = companionProblem(to, filenames);
+        const wrong = companionProblem(to, filenames, template.output);
         if (wrong === undefined) continue;
         problems.push({ path: ["steps", step, "actions", index, "to"], message: wrong });
       }

@@ -126,6 +126,13 @@ export const outputSchema = z
       .boolean()
       .default(false)
       .describe("write identical bytes for identical disks; conversion takes longer"),
+    packages: z
+      .boolean()
+      .default(true)
+      .describe(
+        "list the packages of the guest beside the image: packages.txt, and sbom.cdx.json, a " +
+          "software bill of materials (CycloneDX)",
+      ),
     checksums: z
       .array(z.enum(ALGORITHMS))
       .default(["sha256", "md5"])

@@ -6,6 +6,7 @@ import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
+import { diff } from "./diff.js";
 import { doctor } from "./doctor.js";
 import { graph } from "./graph.js";
 import { init } from "./init.js";
@@ -15,6 +16,7 @@ import { logs } from "./logs.js";
 import { marketplace } from "./marketplace.js";
 import { provision } from "./provision.js";
 import { prune } from "./prune.js";
+import { publish } from "./publish.js";
 import { run } from "./run.js";
 import { schema } from "./schema.js";
 import { screen } from "./screen.js";
@@ -33,6 +35,8 @@ export const COMMANDS: readonly DefineCommand[] = [
   verify,
   provision,
   marketplace,
+  publish,
+  diff,
   validate,
   inspect,
   graph,

@@ -285,9 +285,10 @@ describe("vmbuild inspect", () => {
     }
     expect(machine).toMatchObject({ disk: 50 * 2 ** 30, memory: 16 * 2 ** 30 });
     expect(output.files).toEqual(
-      ["t-0.0.0.qcow2", "t-0.0.0.qcow2.sha256", "t-0.0.0.qcow2.md5", "manifest.json"].map((name) =>
-        join(home.folder, "output", "t", name),
-      ),
+      [
+        ...["t-0.0.0.qcow2", "t-0.0.0.qcow2.sha256", "t-0.0.0.qcow2.md5"],
+        ...["manifest.json", "packages.txt", "sbom.cdx.json"],
+      ].map((name) => join(home.folder, "output", "t", name)),
     );
   });
 
