@@ -128,6 +128,8 @@ export interface BaseKind<D> {
   readonly mayLetBuildIn?: boolean;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
+  /** Returns the definition, completed with what the template's machine requires of a base. */
+  complete?(definition: D, machine: { readonly secureBoot: boolean }): D;
   /** Fetches or creates the image, or finds it in the cache. */
   resolve(definition: D, context: BaseContext): Promise<FoundImage>;
   /** Returns the programs of the host that resolving may run. */
