@@ -4,6 +4,7 @@ import { formatNamed } from "../artifact/registry.js";
 import { baseKindOf } from "../base/registry.js";
 import type { ProgramName } from "../host/programs.js";
 import { inputKindOf } from "../inputs/registry.js";
+import { publishedDisks } from "../template/devices-schema.js";
 import type { Template } from "../template/load.js";
 
 /**
@@ -40,6 +41,10 @@ export function programsFor(template: Template): string[] {
   }
   for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
     names.push(...type.programs(value as never));
+  }
+  if (machine.tpm) names.push("swtpm");
+  for (const { output } of publishedDisks(template)) {
+    names.push(...formatNamed(output.format).programs, ...programsOfPack(output.pack));
   }
   if (template.post.length + template.after.length > 0) names.push("bash");
   return [...new Set(names)];

@@ -172,7 +172,7 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     await context.wait(async () => saver?.finish());
     if (!isSameFile(await readIdentity(workspace.work.base), baseInUse))
       throw baseChangedError(prepared);
-    return { ...steps, stopped: await StoppedMachine.from(ready, workspace.work.disk) };
+    return { ...steps, stopped: await StoppedMachine.from(ready, context) };
   } catch (thrown) {
     const error = await findRootCause(thrown, machine);
     if (options.onError === "pause" && !signal.aborted)

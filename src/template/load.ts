@@ -1,6 +1,7 @@
 /** Loads and validates a template. All problems are reported at once, each with its place. */
 import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
+import { completeBase } from "../base/registry.js";
 import { relativeToCurrent } from "../host/current-folder.js";
 import type { InputSpec } from "../inputs/inputs.js";
 import { JsonDocument, valueAt } from "./document.js";
@@ -163,5 +164,7 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
   secrets.push(...seedSecrets(seed).map(({ text }) => text));
   if (ssh.password !== undefined) secrets.push(ssh.password);
   const { inputSpecs } = settled;
-  return { ...parsed.data, path, folder, digest, values, secrets, inputSpecs, describeProblem };
+  const base = completeBase(parsed.data.base, parsed.data.machine);
+  const from = { path, folder, digest };
+  return { ...parsed.data, ...from, base, values, secrets, inputSpecs, describeProblem };
 }
