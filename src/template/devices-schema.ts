@@ -16,21 +16,18 @@ const MOST_DISKS = 8;
 const MOST_NETWORKS = 8;
 
 const DEFAULT_FORMAT = "qcow2" as const;
+/** Formats of a disk alone, and not of a whole machine. */
 const DISK_FORMATS = IMAGE_FORMATS.filter((name) => formatNamed(name).packable);
 
 const publishedImage = z
   .strictObject({
     ...imageFields,
-    format: imageFields.format.default(DEFAULT_FORMAT),
+    format: z.enum(DISK_FORMATS).default(DEFAULT_FORMAT).describe("image format"),
     filename: imageFields.filename.describe(
       "file name of the image; NAME-VERSION-DISK and the format's extension unless given",
     ),
   })
   .superRefine(checkImage)
-  .refine(({ format }) => formatNamed(format).packable, {
-    path: ["format"],
-    message: `a disk is published in one of the formats ${DISK_FORMATS.join(", ")}`,
-  })
   .describe("image of a disk");
 
 const publishSchema = z

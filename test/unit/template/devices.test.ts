@@ -16,7 +16,7 @@ describe("a machine is refused", () => {
     [{ disks: [disk(), disk()] }, 'machine.disks[1].name: the name "data" is used by another disk'],
     [
       { disks: [disk({ publish: { format: "ova" } })] },
-      "a disk is published in one of the formats qcow2, raw,",
+      'machine.disks[0].publish.format: expected one of "qcow2", "raw", "vmdk"',
     ],
     [
       { disks: [disk({ publish: { compression: "zstd", format: "raw" } })] },
