@@ -4,8 +4,11 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { DISK_BUSES } from "../../../src/machine/disk-bus.js";
+import { DISPLAYS } from "../../../src/machine/display.js";
 import { imageInfo } from "../../../src/machine/disk.js";
 import { launchMachine } from "../../../src/machine/machine.js";
+import { NETWORK_MODELS, defaultMac } from "../../../src/machine/networks.js";
 import type { RunningMachine } from "../../../src/machine/running-machine.js";
 import type { MachineShape } from "../../../src/machine/shape.js";
 import { deleteSnapshot, loadSnapshot, saveSnapshot } from "../../../src/machine/snapshot.js";
@@ -64,6 +67,29 @@ it("saves and loads snapshots of a machine with a TPM in all its disks", async (
   const second = await launch(shape, true);
   await loadSnapshot(second, "two");
 });
+
+it.each(["q35", "pc"])(
+  "starts a machine of the type %s with every bus, model and display",
+  async (machineType) => {
+    const buses = DISK_BUSES.map((bus) => ({ name: `on-${bus}`, bus }));
+    for (const { name } of buses) {
+      const path = join(folder, "disks", `${name}.qcow2`);
+      execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", path, "64M"]);
+    }
+    const networks = NETWORK_MODELS.map((model, index) => ({
+      kind: index === 1 ? ("isolated" as const) : ("user" as const),
+      model,
+      mac: defaultMac(index),
+    }));
+    for (const display of DISPLAYS) {
+      const shape = { machineType, disks: buses, networks, display, tpm: true };
+      const machine = await launch(shape, true);
+      const blocks = await machine.qmp.execute<{ qdev?: string }[]>("query-block");
+      expect(blocks).toHaveLength(1 + buses.length);
+      await machine.kill();
+    }
+  },
+);
 
 it("ends the TPM with the machine, and leaves nothing of it", async () => {
   const machine = await launch({ tpm: true });
