@@ -201,16 +201,6 @@ export async function createDisk(path: string, size: number, signal?: AbortSigna
   await chmod(path, 0o600);
 }
 
-/**
- * Enlarges a qcow2 disk.
- * @param size virtual size in bytes.
- * @throws {VmbuildError} BASE_INVALID with qemu-img's output.
- */
-export async function resizeDisk(path: string, size: number, signal?: AbortSignal): Promise<void> {
-  const result = await run(["resize", "-q", "-f", "qcow2", resolve(path), String(size)], signal);
-  if (result.exitCode !== 0) throw failure("BASE_INVALID", `Cannot enlarge ${path}`, result);
-}
-
 /** Options of an overlay. */
 export interface OverlayOptions {
   readonly path: string;

@@ -9,8 +9,9 @@ import { isSameFile, readIdentity } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
 import { makePrivateFolder, requireSpace, statIfThere } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
-import { createDisk, flattenImage, imageInfo, resizeDisk } from "../machine/disk.js";
+import { createDisk, flattenImage, imageInfo } from "../machine/disk.js";
 import { extraDiskPath } from "../machine/extra-disks.js";
+import { resizeDisk } from "../machine/resize-disk.js";
 import type { Template } from "../template/load.js";
 import type { ContextWith } from "./context.js";
 
