@@ -68,6 +68,19 @@ it("saves and loads snapshots of a machine with a TPM in all its disks", async (
   await loadSnapshot(second, "two");
 });
 
+it("hands the content of the TPM to the one that loads a snapshot", async () => {
+  // Each new TPM has random seeds in its permanent state.
+  const permanent = (): Promise<Buffer> => readFile(join(folder, "run.tpmstate/tpm2-00.permall"));
+  const first = await launch({ tpm: true }, true);
+  await saveSnapshot(first, "one");
+  const saved = await permanent();
+  await first.kill();
+  const second = await launch({ tpm: true }, true);
+  expect((await permanent()).equals(saved)).toBe(false);
+  await loadSnapshot(second, "one");
+  expect((await permanent()).equals(saved)).toBe(true);
+});
+
 it.each(["q35", "pc"])(
   "starts a machine of the type %s with every bus, model and display",
   async (machineType) => {
