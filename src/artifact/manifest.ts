@@ -33,6 +33,7 @@ const file = z.object({
   subformat: z.string().optional().describe("variant of the format, such as streamOptimized"),
   compression: z.enum(COMPRESSIONS).optional(),
   pack: z.enum(PACKS).optional().describe("program that compressed the whole file"),
+  disk: z.string().optional().describe("name of the disk; that of the root disk is absent"),
   size: bytes,
   virtualSize: bytes.optional().describe("virtual size in bytes; disk images only"),
   checksums: z
@@ -111,7 +112,16 @@ export type ManifestFile = z.infer<typeof file>;
 
 /** Returns the first image that a machine can start from; undefined when there is none. */
 export function startableFile({ files }: Pick<Manifest, "files">): ManifestFile | undefined {
-  return files.find(isStartable);
+  return files.find((one) => one.disk === undefined && isStartable(one));
+}
+
+/** Returns the images of further disks that a machine can use. */
+export function diskFiles({
+  files,
+}: Pick<Manifest, "files">): { readonly disk: string; readonly name: string }[] {
+  return files.flatMap((one) =>
+    one.disk !== undefined && isStartable(one) ? [{ disk: one.disk, name: one.name }] : [],
+  );
 }
 
 /** Returns the names of the lists of packages beside the image. */

@@ -39,9 +39,15 @@ export function bootstrapSpec(definition: {
   suite: string;
   packages: readonly string[];
   size?: number | undefined;
+  secureBoot?: boolean | undefined;
 }): BootstrapSpec {
-  const { suite, packages, size } = definition;
-  return { suite, packages, ...(size === undefined ? {} : { size }) };
+  const { suite, packages, size, secureBoot } = definition;
+  return {
+    suite,
+    packages,
+    ...(size === undefined ? {} : { size }),
+    ...(secureBoot ? { secureBoot } : {}),
+  };
 }
 
 const nameOf = ({ suite }: BootstrapSpec): string => `${suite}.qcow2`;

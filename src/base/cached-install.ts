@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { describeContent } from "../checkpoints/content.js";
+import { describeContent, digestOf } from "../checkpoints/content.js";
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import { syncToDisk } from "../host/files.js";
@@ -29,9 +29,21 @@ const recordSchema = z.object({
 });
 
 /** Returns the part of a machine that the installed system depends on. */
-function identityOf(machine: MachinePlan, disk: number): Readonly<Record<string, unknown>> {
+async function identityOf(
+  machine: MachinePlan,
+  disk: number,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, unknown>>> {
   const { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments } = machine;
-  return { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments, disk };
+  const { uefiFiles, secureBoot, tpm, display, networks } = machine;
+  const digests = uefiFiles && [
+    await digestOf(uefiFiles.code, { signal }),
+    await digestOf(uefiFiles.variables, { signal }),
+  ];
+  // Fields without a value do not become part of the JSON.
+  const devices = { uefiFiles: digests, secureBoot, tpm, display, networks };
+  const common = { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments };
+  return { ...common, disk, ...devices };
 }
 
 /** Part of the context that an installed base depends on. */
@@ -56,7 +68,7 @@ async function describeInstall(
   const { kernel, initrd, commandLine, bootCommand, end, cdBus } = definition;
   return {
     recipe: RECIPE,
-    machine: identityOf(installer.machine, disk),
+    machine: await identityOf(installer.machine, disk, signal),
     media: Object.fromEntries(digests),
     boot: [kernel, initrd].filter((file) => typeof file === "string"),
     commandLine,

@@ -130,6 +130,8 @@ export interface BaseKind<D> {
   template?(definition: D): string;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
+  /** Returns the definition, completed with what the template's machine requires of a base. */
+  complete?(definition: D, machine: { readonly secureBoot: boolean }): D;
   /** Fetches or creates the image, or finds it in the cache. */
   resolve(definition: D, context: BaseContext): Promise<FoundImage>;
   /** Returns the programs of the host that resolving may run. */

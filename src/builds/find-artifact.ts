@@ -1,6 +1,6 @@
 /** Finds a template's finished image on disk and checks that it is complete. */
 import { join } from "node:path";
-import { startableFile } from "../artifact/manifest.js";
+import { diskFiles, startableFile } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { readOwner } from "../artifact/output-owner.js";
 import { readPublished } from "../artifact/published.js";
@@ -15,6 +15,8 @@ export interface FoundArtifact {
   readonly path: string;
   /** SHA-256 in hexadecimal, if the manifest has it. */
   readonly digest?: string;
+  /** Absolute paths of the images of further disks, by the names of the disks. */
+  readonly disks: ReadonlyMap<string, string>;
   readonly manifest: Manifest;
 }
 
@@ -66,6 +68,7 @@ export async function findArtifact(template: Template, directory?: string): Prom
   const file = startableFile(manifest);
   if (!file) {
     const formats = manifest.files
+      .filter(({ disk }) => disk === undefined)
       .map(({ format, pack }) => (pack === undefined ? format : `${format}, packed as ${pack}`))
       .join("; ");
     const startable = IMAGE_FORMATS.filter((format) => isStartable({ format }));
@@ -77,5 +80,6 @@ export async function findArtifact(template: Template, directory?: string): Prom
   }
   const digest = file.checksums.sha256;
   const path = join(folder, file.name);
-  return { path, manifest, ...(digest === undefined ? {} : { digest }) };
+  const disks = new Map(diskFiles(manifest).map(({ disk, name }) => [disk, join(folder, name)]));
+  return { path, disks, manifest, ...(digest === undefined ? {} : { digest }) };
 }

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { workPaths } from "../checkpoints/records.js";
 import type { WorkPaths } from "../checkpoints/records.js";
@@ -12,7 +12,7 @@ import { VmbuildError } from "../errors.js";
 import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
 import { lockHolder, tryLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
-import { hostPaths } from "../host/paths.js";
+import { TPM_ENDINGS, hostPaths } from "../host/paths.js";
 
 /** Paths of a build, including those of its working disk. All are absolute. */
 export interface BuildPaths extends WorkPaths {
@@ -157,6 +157,12 @@ export interface Workspace extends AsyncDisposable {
   update(changes: Partial<RunRecord>): Promise<void>;
 }
 
+/** Removes the control socket of a killed run, and what is left of its TPM beside it. */
+async function removeSockets(control: string, runId: string): Promise<void> {
+  const tpm = TPM_ENDINGS.map((ending) => join(dirname(control), `${runId}${ending}`));
+  for (const path of [control, ...tpm]) await rm(path, { recursive: true, force: true });
+}
+
 /** Marks killed runs as interrupted and removes their files. Only for the lock's holder. */
 async function cleanUp(build: BuildPaths): Promise<string[]> {
   const tidied: string[] = [];
@@ -169,7 +175,7 @@ async function cleanUp(build: BuildPaths): Promise<string[]> {
       await rm(leftover, { recursive: true, force: true });
     }
     const socket = control ?? record.machine?.control;
-    if (socket !== undefined) await rm(socket, { force: true });
+    if (socket !== undefined) await removeSockets(socket, record.runId);
     tidied.push(`the run ${record.runId} was killed; its logs are in ${paths.folder}`);
   }
   await rm(build.once.folder, { recursive: true, force: true });

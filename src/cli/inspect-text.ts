@@ -1,5 +1,10 @@
 /** Formats an inspection as text. */
-import type { CheckInspection, Inspection, StepInspection } from "../inspect/inspect.js";
+import type {
+  CheckInspection,
+  DiskInspection,
+  Inspection,
+  StepInspection,
+} from "../inspect/inspect.js";
 import type { SourceInspection } from "../inspect/sources.js";
 import type { Style } from "../events/sinks/style.js";
 import { cleanText } from "../events/sinks/text.js";
@@ -29,6 +34,32 @@ function inputLines(inputs: readonly SourceInspection[], style: Style): string[]
   return inputs.flatMap((input) => [cleanText(input.name), ...indent(sourceLines(input, style))]);
 }
 
+const diskSize = (size: number | undefined): string =>
+  size === undefined ? "the base's own size" : formatBytes(size);
+
+function diskText({ name, bus, size, from, published }: DiskInspection): string {
+  const parts = [
+    ...(size === undefined ? [] : [formatBytes(size)]),
+    bus,
+    ...(from === undefined ? [] : [`from ${from}`]),
+    ...(published ? ["published"] : []),
+  ];
+  return cleanText(`${name}: ${parts.join(", ")}`);
+}
+
+function firmwareText({ firmware, secureBoot, uefiFiles }: Inspection["machine"]): string {
+  const code = uefiFiles === undefined ? "" : ` (${shortPath(uefiFiles.code)})`;
+  return cleanText(`${firmware}${code}${secureBoot ? ", secure boot" : ""}`);
+}
+
+function networkTexts({ network, networks }: Inspection["machine"]): string[] {
+  const cards = networks?.map(({ kind, model, mac, bridge }) =>
+    [kind, bridge, model, mac].filter((text) => text !== undefined).join(" "),
+  );
+  if (cards) return cards;
+  return [network === "isolated" ? "isolated (no connections out of the guest)" : network];
+}
+
 function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[] {
   const { asked, shown, problem } = accelerator;
   const how =
@@ -38,16 +69,14 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
   return alignRows([
     ["cpus", `${machine.cpus} (${machine.cpuModel})`],
     ["memory", formatBytes(machine.memory)],
-    ["disk", `${formatBytes(machine.disk)} (${machine.diskBus})`],
+    ["disk", `${diskSize(machine.disk)} (${machine.diskBus})`],
+    ...machine.disks.map((disk) => ["", diskText(disk)]),
     ["accelerator", how],
     ...(problem === undefined ? [] : [["", cleanText(problem)]]),
-    ["firmware", machine.firmware],
-    [
-      "network",
-      machine.network === "isolated"
-        ? "isolated (no connections out of the guest)"
-        : machine.network,
-    ],
+    ["firmware", firmwareText(machine)],
+    ...(machine.tpm ? [["tpm", "2.0"]] : []),
+    ...(machine.display === undefined ? [] : [["display", machine.display]]),
+    ...networkTexts(machine).map((text, index) => [index === 0 ? "network" : "", text]),
     ["ssh", `${ssh.user}, within ${formatDuration(ssh.timeoutMs)}`],
     ["way in", cleanText(seed.way)],
   ]);

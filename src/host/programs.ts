@@ -15,6 +15,7 @@ export const PROGRAMS = {
   "qemu-system-x86_64": { package: "qemu-system-x86", purpose: "runs the machine" },
   "qemu-img": { package: "qemu-utils", purpose: "creates and compresses disk images" },
   "qemu-io": { package: "qemu-utils", purpose: "overwrites traces of the build in free blocks" },
+  swtpm: { package: "swtpm", purpose: "emulates the TPM of a machine" },
   xorriso: { package: "xorriso", purpose: "creates the seed disk" },
   setpriv: { package: "util-linux", purpose: "terminates QEMU when vmbuild is killed" },
   flock: { package: "util-linux", purpose: "locks builds against concurrent runs" },

@@ -28,6 +28,8 @@ export interface TestImageOptions {
   readonly template: Template;
   /** Path of the finished image. */
   readonly image: string;
+  /** Paths of the images of further disks, by name. */
+  readonly disks: ReadonlyMap<string, string>;
   /** Replaces the template's value. Bytes. */
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
@@ -119,6 +121,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
   const machine = planMachine(template);
   await using overlay: ImageOverlay = await openOverlay({
     image,
+    disks: options.disks,
     machine: {
       ...machine,
       memory: options.memory ?? boot.memory ?? machine.memory,

@@ -41,6 +41,17 @@ export interface AcceleratorInspection {
   readonly problem?: string;
 }
 
+/** Disk beside the root disk. */
+export interface DiskInspection {
+  readonly name: string;
+  readonly bus: string;
+  /** Bytes; undefined for the size of its image. */
+  readonly size?: number | undefined;
+  /** Path of its image, as the template names it. */
+  readonly from?: string | undefined;
+  readonly published: boolean;
+}
+
 /** Step as a run would perform it. Durations are milliseconds. */
 export interface StepInspection {
   readonly name: string;
@@ -90,7 +101,11 @@ export interface Inspection {
   }[];
   readonly base: SourceInspection;
   readonly inputs: readonly SourceInspection[];
-  readonly machine: Omit<MachineShape, "extraArguments"> & { readonly disk: number };
+  readonly machine: Omit<MachineShape, "extraArguments" | "disks"> & {
+    /** Undefined where the disk has the base's own size. */
+    readonly disk: number | undefined;
+    readonly disks: readonly DiskInspection[];
+  };
   readonly accelerator: AcceleratorInspection;
   readonly ssh: { readonly user: string; readonly timeoutMs: number };
   readonly seed: SeedInspection;
@@ -161,13 +176,16 @@ async function argumentList(
   { media }: Seed,
 ): Promise<string[]> {
   const build = buildPaths(template.name);
-  const uefi = shape.firmware === "uefi" ? await findUefi() : undefined;
-  const code = uefi?.code ?? "/usr/share/OVMF/OVMF_CODE_4M.fd";
+  const uefi = shape.firmware === "uefi" ? await findUefi(shape) : undefined;
+  const code = uefi?.code ?? shape.uefiFiles?.code ?? "/usr/share/OVMF/OVMF_CODE_4M.fd";
+  const runtime = await likelyRuntimeFolder();
   const files = {
     disk: build.disk,
+    disksFolder: build.disks,
+    tpmSocket: join(runtime, `${RUN_ID}.tpm`),
     ...attachSeed(media, build.seed),
     console: runPaths(build, RUN_ID).console,
-    qmpSocket: join(await likelyRuntimeFolder(), `${RUN_ID}.qmp`),
+    qmpSocket: join(runtime, `${RUN_ID}.qmp`),
     sshPort: ANY_PORT,
     guestSshPort: template.ssh.port,
     ...(shape.firmware === "uefi"
@@ -175,6 +193,19 @@ async function argumentList(
       : {}),
   };
   return qemuArguments(shape, files);
+}
+
+function inspectMachine(
+  { machine: { disk, skipResize, disks } }: Template,
+  shape: Omit<MachineShape, "extraArguments">,
+): Inspection["machine"] {
+  return {
+    ...shape,
+    disk: skipResize ? undefined : disk,
+    disks: disks.map(({ name, bus, size, from, publish }) => {
+      return { name, bus, size, from, published: publish !== false };
+    }),
+  };
 }
 
 function inspectSteps({ steps }: Template): StepInspection[] {
@@ -248,7 +279,7 @@ export async function inspectTemplate(
     })),
     base: await inspectBase(template),
     inputs: await inspectInputs(template),
-    machine: { ...shape, disk: template.machine.disk },
+    machine: inspectMachine(template, shape),
     accelerator,
     ssh: { user: template.ssh.user, timeoutMs: template.ssh.timeout },
     seed: {

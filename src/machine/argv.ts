@@ -1,15 +1,15 @@
 /** Builds QEMU's argument list as a pure function of the machine's shape and files. */
-import { SCSI_CONTROLLER, diskBus } from "./disk-bus.js";
+import { SCSI_CONTROLLER, sataPort } from "./disk-bus.js";
+import { displayArguments } from "./display.js";
+import { writableDisks } from "./extra-disks.js";
+import type { WritableDisks } from "./extra-disks.js";
+import { networkArguments, usesBridge } from "./networks.js";
+import { secureBootArguments, secureBootMachine } from "./secure-boot.js";
+import { tpmArguments } from "./tpm-arguments.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 
 /** Id of the slot for disks that are plugged in while the guest runs. */
 export const PAYLOAD_SLOT = "payload-slot";
-
-/**
- * MAC address of the guest's network card, the same at every start, so that DHCP leases and
- * interface names do not change.
- */
-export const GUEST_MAC = "52:54:00:76:6d:62";
 
 const blockdev = (options: Record<string, unknown>): string[] => [
   "-blockdev",
@@ -41,47 +41,35 @@ const readOnlyNode = (name: string, filename: string): string[] =>
     file: { driver: "file", filename, "read-only": true },
   });
 
-function disks(shape: MachineShape, files: MachineFiles): string[] {
-  // Flushes are ignored: the disk of a build need not survive a crash of the host, and package
-  // managers sync so often that flushing would cost minutes. The image is synced when it is
-  // converted.
-  const main = blockdev({
-    driver: "qcow2",
-    "node-name": "disk",
-    discard: "unmap",
-    "detect-zeroes": "unmap",
-    cache: { "no-flush": true },
-    file: { driver: "file", filename: files.disk, discard: "unmap", cache: { "no-flush": true } },
-  });
+/** Returns the arguments for all disks and CD drives. */
+function drives(shape: MachineShape, files: MachineFiles): string[] {
+  const writable = writableDisks(shape, files);
   const readOnly = files.readOnlyDisks.flatMap((filename, index) => [
     ...readOnlyNode(`ro${index}`, filename),
     ...["-device", `virtio-blk-pci,drive=ro${index}`],
   ]);
-  return [...main, ...diskBus(shape.diskBus).arguments("drive=disk,bootindex=1"), ...readOnly];
+  return [...writable.arguments, ...readOnly, ...cds(shape, files, writable)];
 }
 
 /**
  * Returns the arguments for CD drives. On virtio-scsi unless the files say otherwise: cloud kernels
  * have a driver for it, but none for AHCI.
  */
-function cds(shape: MachineShape, { cds: filenames = [], cdBus }: MachineFiles): string[] {
+function cds(
+  shape: MachineShape,
+  { cds: filenames = [], cdBus }: MachineFiles,
+  { ports, hasScsi }: WritableDisks,
+): string[] {
   if (filenames.length === 0) return [];
   const isQ35 = shape.machineType.includes("q35");
-  const device = (place: number): string => {
-    if (cdBus !== "sata") return "scsi-cd,bus=scsi.0";
-    const index = shape.diskBus === "sata" ? place + 1 : place;
-    // q35 has six SATA ports; pc has two IDE channels for two drives each.
-    if (isQ35) return `ide-cd,bus=ide.${index}`;
-    return `ide-cd,bus=ide.${Math.floor(index / 2)},unit=${index % 2}`;
-  };
+  const device = (place: number): string =>
+    cdBus === "sata" ? `ide-cd,${sataPort({ port: ports + place, isQ35 })}` : "scsi-cd,bus=scsi.0";
   // After the disk, so that an empty disk leads to the CD and an installed system does not.
-  const drives = filenames.flatMap((filename, index) => [
+  const all = filenames.flatMap((filename, index) => [
     ...readOnlyNode(`cd${index}`, filename),
     ...["-device", `${device(index)},drive=cd${index},bootindex=${index + 2}`],
   ]);
-  const hasController = cdBus === "sata" || shape.diskBus === "scsi";
-  const controller = hasController ? [] : SCSI_CONTROLLER;
-  return [...controller, ...drives];
+  return [...(cdBus === "sata" || hasScsi ? [] : SCSI_CONTROLLER), ...all];
 }
 
 function floppy(shape: MachineShape, { floppy: content }: MachineFiles): string[] {
@@ -117,36 +105,6 @@ function handed(given: MachineFiles): string[] {
   return [...(boot ?? []), ...files, ...smbios];
 }
 
-function screen({ hasScreen, endsAtRestart }: MachineFiles): string[] {
-  return [
-    // VNC without an address listens nowhere; it can be opened while the machine runs.
-    ...(hasScreen ? ["-device", "VGA,id=screen", "-vnc", "none"] : []),
-    ...(endsAtRestart ? ["-action", "reboot=shutdown"] : []),
-  ];
-}
-
-/**
- * PCI slot of the network card, the same in every machine. Installed systems know their interface by
- * a name with its slot (enp0s16: systemd.net-naming-scheme(7)), and the installer's machine has
- * other devices than those that start the system later.
- */
-const NETWORK_SLOT = "0x10";
-
-function network(shape: MachineShape, files: MachineFiles): string[] {
-  const forwards = (files.forwards ?? [])
-    .map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`)
-    .join("");
-  const restrict = shape.network === "isolated" ? "restrict=on," : "";
-  // slirp forwards ports to the first address that its DHCP server hands out.
-  const start = files.guestAddress === undefined ? "" : `dhcpstart=${files.guestAddress},`;
-  return [
-    "-netdev",
-    `user,id=net,${restrict}${start}hostfwd=tcp:127.0.0.1:${files.sshPort}-:${files.guestSshPort ?? 22}${forwards}`,
-    // No option ROM: iPXE would only delay the boot from disk.
-    ...["-device", `virtio-net-pci,netdev=net,mac=${GUEST_MAC},romfile=,addr=${NETWORK_SLOT}`],
-  ];
-}
-
 /**
  * Returns the arguments for a PCI Express root port, into which devices can be plugged at run time.
  * The machine type `pc` needs no port.
@@ -164,10 +122,11 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
   return [
     ...["-name", `guest=${escapeCommas(shape.name)},debug-threads=on`],
     ...["-nodefaults", "-no-user-config"],
-    ...["-sandbox", SANDBOX],
+    // QEMU starts a setuid program to connect to a bridge, which the filter prevents.
+    ...(usesBridge(shape) ? [] : ["-sandbox", SANDBOX]),
     // Without graphics, firmware writes to the serial console, so a disk that does not boot is
     // reported there.
-    ...["-machine", `${shape.machineType},graphics=off`],
+    ...["-machine", `${shape.machineType},graphics=off${secureBootMachine(shape)}`],
     ...accelerator(shape),
     ...["-smp", String(shape.cpus)],
     ...["-m", `${Math.ceil(shape.memory / 2 ** 20)}M`],
@@ -178,12 +137,14 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
     ...["-chardev", `file,id=console,path=${escapeCommas(files.console)}`],
     ...["-serial", "chardev:console"],
     ...firmware(files),
-    ...disks(shape, files),
-    ...cds(shape, files),
+    ...secureBootArguments(shape),
+    ...drives(shape, files),
     ...floppy(shape, files),
     ...handed(files),
-    ...screen(files),
-    ...network(shape, files),
+    ...displayArguments(shape, files),
+    ...(files.endsAtRestart ? ["-action", "reboot=shutdown"] : []),
+    ...networkArguments(shape, files),
+    ...tpmArguments(shape, files),
     ...payloadSlot(shape),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom"],
     ...["-device", "virtio-rng-pci,rng=rng"],

@@ -13,6 +13,8 @@ import type { UefiFirmware } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { QemuVersion } from "../machine/qemu-version.js";
 import type { Template } from "../template/load.js";
+import { requireBridges } from "./bridges.js";
+import { planMachine } from "./plan.js";
 import { programsFor } from "./programs.js";
 
 /** Facts about a host that can run the build. */
@@ -75,7 +77,8 @@ async function requireMemory(memory: number): Promise<void> {
 /**
  * Checks that this host can run the build.
  * @param folders `state`: folder of the build's data.
- * @throws {VmbuildError} HOST_PROGRAM_MISSING, HOST_KVM_UNUSABLE, HOST_MEMORY, HOST_SPACE.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING, HOST_KVM_UNUSABLE, HOST_MEMORY, HOST_SPACE,
+ *   HOST_UNSUPPORTED; INPUT_MISSING for a missing firmware file.
  */
 export async function checkHost(
   template: Template,
@@ -83,13 +86,15 @@ export async function checkHost(
   signal: AbortSignal,
 ): Promise<HostFacts> {
   const { machine } = template;
+  const plan = planMachine(template);
   await requirePrograms(programsFor(template));
+  await requireBridges(plan);
   await requireMemory(machine.memory);
   await requireSpace(join(folders.state, "disk"), WORK_DISK_SPACE, "The build's working disk");
   const [qemu, decided, uefi] = await Promise.all([
     qemuVersion(machine.binary, signal),
     decideAccelerator(machine.accelerator, machine.binary, machine.cpu, signal),
-    machine.firmware === "uefi" ? requireUefi() : undefined,
+    requireUefi(plan),
   ]);
   return { qemu, uefi, ...decided };
 }

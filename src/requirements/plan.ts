@@ -7,6 +7,9 @@ import type { Pack } from "../artifact/packs.js";
 import { formatNamed } from "../artifact/registry.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
 import type { MachinePlan } from "../machine/shape.js";
+import { buildCardIndex, defaultMac } from "../machine/networks.js";
+import type { NetworkCard } from "../machine/networks.js";
+import { publishedDisks } from "../template/devices-schema.js";
 import type { Template } from "../template/load.js";
 
 /** Planned image of the artifact. The path is absolute. */
@@ -19,13 +22,15 @@ export interface ImagePlan {
   readonly compression: Compression;
   /** Program that compresses the whole file. */
   readonly pack?: Pack;
+  /** Disk in the image, where it is not the root disk. */
+  readonly disk?: string;
 }
 
 /** Planned files of the artifact. Its own fields are those of the first image. */
 export interface OutputPlan extends ImagePlan {
   /** Absolute. */
   readonly folder: string;
-  /** All images, the first of which is that of `output` itself. */
+  /** All images, the first of which is that of `output` itself; those of further disks come last. */
   readonly images: readonly ImagePlan[];
   readonly reproducible: boolean;
   readonly checksums: readonly Algorithm[];
@@ -68,7 +73,12 @@ export function planOutput(template: Template, directory?: string): OutputPlan {
   const { reproducible, checksums, packages } = output;
   const first = planImage(template, output, folder);
   const others = output.formats.map((further) => planImage(template, further, folder));
-  return { folder, ...first, images: [first, ...others], reproducible, checksums, packages };
+  const disks = publishedDisks(template).map(({ name, output: image }) => ({
+    ...planImage(template, image, folder),
+    disk: name,
+  }));
+  const images = [first, ...others, ...disks];
+  return { folder, ...first, images, reproducible, checksums, packages };
 }
 
 /**
@@ -79,9 +89,44 @@ export function buildPathsOf({ files, output }: Template): string[] {
   return [...files.map(({ path }) => path), resolve(output.directory)];
 }
 
+/** Returns the network cards of a machine; undefined where a template lists none. */
+function planNetworks({ networks }: Template["machine"]): readonly NetworkCard[] | undefined {
+  return networks?.map(({ kind, model, mac, bridge }, index) => ({
+    kind,
+    model,
+    mac: mac ?? defaultMac(index),
+    ...(bridge === undefined ? {} : { bridge }),
+  }));
+}
+
+/** Returns the fields of a machine that most templates do not set. */
+function planDevices({ machine, folder }: Template): Partial<MachinePlan> {
+  const { firmware, secureBoot, tpm, display, disks } = machine;
+  const networks = planNetworks(machine);
+  const uefiFiles =
+    typeof firmware === "string"
+      ? undefined
+      : { code: resolve(folder, firmware.code), variables: resolve(folder, firmware.variables) };
+  return {
+    ...(uefiFiles ? { uefiFiles } : {}),
+    ...(secureBoot ? { secureBoot } : {}),
+    ...(tpm ? { tpm } : {}),
+    ...(display === "none" ? {} : { display }),
+    ...(disks.length > 0 ? { disks: disks.map(({ name, bus }) => ({ name, bus })) } : {}),
+    ...(networks ? { networks } : {}),
+  };
+}
+
+/** Returns the network of the build: that of the card through which it reaches the guest. */
+function buildNetworkOf({ network, networks }: Template["machine"]): MachinePlan["network"] {
+  const kind = networks?.[buildCardIndex(networks)]?.kind ?? network;
+  return kind === "isolated" ? "isolated" : "user";
+}
+
 /** Returns the machine that a template describes; `completeShape` adds the accelerator. */
 export function planMachine(template: Template): MachinePlan {
   const { machine } = template;
+  const { firmware } = machine;
   return {
     name: `vmbuild-${template.name}`,
     binary: machine.binary,
@@ -89,9 +134,10 @@ export function planMachine(template: Template): MachinePlan {
     memory: machine.memory,
     cpuModel: machine.cpu,
     machineType: machine.type,
-    firmware: machine.firmware,
+    firmware: typeof firmware === "string" ? firmware : "uefi",
     diskBus: machine.diskBus,
-    network: machine.network,
+    network: buildNetworkOf(machine),
     extraArguments: machine.arguments,
+    ...planDevices(template),
   };
 }

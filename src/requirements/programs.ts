@@ -4,6 +4,7 @@ import { formatNamed } from "../artifact/registry.js";
 import { baseKindOf } from "../base/registry.js";
 import type { ProgramName } from "../host/programs.js";
 import { inputKindOf } from "../inputs/registry.js";
+import { publishedDisks } from "../template/devices-schema.js";
 import type { Template } from "../template/load.js";
 
 /**
@@ -50,6 +51,10 @@ export function programsFor(template: Template): string[] {
     names.push(...formatNamed(format).programs, ...programsOfPack(pack));
   }
   names.push(...programsOfSteps(template));
+  if (machine.tpm) names.push("swtpm");
+  for (const { output } of publishedDisks(template)) {
+    names.push(...formatNamed(output.format).programs, ...programsOfPack(output.pack));
+  }
   if (template.post.length + template.after.length > 0) names.push("bash");
   return [...new Set(names)];
 }

@@ -78,18 +78,23 @@ export async function shutDown(
   );
 }
 
-/** Overwrites traces of the build in free blocks of the disk. */
+/** Overwrites traces of the build in free blocks of the disks. */
 export async function scrub(
   context: ContextWith<"template" | "options" | "phase">,
   stopped: StoppedMachine,
 ): Promise<void> {
   const { template, options } = context;
   if (!template.seal) return;
-  await context.phase(
-    "seal",
-    () => scrubDisk(stopped.disk, tracesOf(stopped.keys), options.signal),
-    { detail: (count) => `${count} matches overwritten in free blocks` },
-  );
+  const scrubAll = async (): Promise<number> => {
+    let count = 0;
+    for (const disk of [stopped.disk, ...stopped.disks.values()]) {
+      count += await scrubDisk(disk, tracesOf(stopped.keys), options.signal);
+    }
+    return count;
+  };
+  await context.phase("seal", scrubAll, {
+    detail: (count) => `${count} matches overwritten in free blocks`,
+  });
 }
 
 interface FinishedArtifact {
@@ -168,6 +173,7 @@ function createManifest(
       ...(plan.subformat === undefined ? {} : { subformat: plan.subformat }),
       compression: plan.compression,
       ...(plan.pack === undefined ? {} : { pack: plan.pack }),
+      ...(plan.disk === undefined ? {} : { disk: plan.disk }),
       size,
       virtualSize,
       checksums,
@@ -223,7 +229,8 @@ export async function makeArtifact(
   const disk = await runPost(context, source.stopped);
   await requireCompanionNames(workspace.run.outputs, imageNames(output), output);
   await using staging = await openStaging(context);
-  const images = await makeImages(context, disk, staging);
+  const { disks } = source.stopped;
+  const images = await makeImages(context, { disk, disks }, staging);
   const publish = async (): Promise<RunResult> => {
     const companions = await stageCompanions(workspace.run.outputs, staging);
     const packages = await stagePackages(context, staging, source.packages, images);

@@ -176,7 +176,7 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     await context.wait(async () => saver?.finish());
     if (!isSameFile(await readIdentity(workspace.work.base), baseInUse))
       throw baseChangedError(prepared);
-    const stopped = await StoppedMachine.from(ready, workspace.work.disk);
+    const stopped = await StoppedMachine.from(ready, context);
     return { ...steps, stopped, packages };
   } catch (thrown) {
     const error = await findRootCause(thrown, machine);

@@ -13,6 +13,6 @@ export async function withoutMachine({
   const keys = await prepareDisk(context, prepared);
   const message = "No step changes the system, and it is not sealed: it is not booted";
   context.emit({ type: "note", message });
-  const stopped = StoppedMachine.neverStarted(context.workspace.work.disk, keys);
+  const stopped = StoppedMachine.neverStarted(context, keys);
   return { records: [], key: plan.decision.keys[0], stopped };
 }

@@ -1,5 +1,6 @@
 /** Loads and validates a template. All problems are reported at once, each with its place. */
 import { dirname } from "node:path";
+import { completeBase } from "../base/registry.js";
 import type { InputSpec } from "../inputs/inputs.js";
 import { composeTemplate } from "./compose.js";
 import type { Composition } from "./compose.js";
@@ -172,6 +173,7 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
   if (ssh.password !== undefined) secrets.push(ssh.password);
   return {
     ...parsed.data,
+    base: completeBase(parsed.data.base, parsed.data.machine),
     path,
     folder: dirname(path),
     digest: files[0].digest,

@@ -2,6 +2,7 @@
 import { companionProblem, filenameProblem, imageFilename, sameName } from "../artifact/names.js";
 import type { NamedImage, ReservedNames } from "../artifact/names.js";
 import type { Step } from "../steps/schema.js";
+import { publishedDisks } from "./devices-schema.js";
 import { formatPath } from "./document.js";
 import type { JsonPath } from "./document.js";
 
@@ -10,6 +11,7 @@ type NamedTemplate = Omit<NamedImage, "output"> & {
   readonly output: NamedImage["output"] &
     ReservedNames & { readonly formats: readonly NamedImage["output"][] };
   readonly steps: readonly Step[];
+  readonly machine: Parameters<typeof publishedDisks>[0]["machine"];
 };
 
 interface Problem {
@@ -18,13 +20,20 @@ interface Problem {
 }
 
 /** Returns the image names, each with the place of its settings and of what determines the name. */
-function imageNames({ name, version, output }: NamedTemplate) {
+function imageNames(template: NamedTemplate) {
+  const { name, version, output } = template;
   const images: [JsonPath, NamedImage["output"]][] = [
     [["output"], output],
     ...output.formats.map((image, index): [JsonPath, NamedImage["output"]] => [
       ["output", "formats", index],
       image,
     ]),
+    ...publishedDisks(template).map(
+      ({ index, output: image }): [JsonPath, NamedImage["output"]] => [
+        ["machine", "disks", index, "publish"],
+        image,
+      ],
+    ),
   ];
   return images.map(([place, image]) => ({
     place,

@@ -11,6 +11,13 @@ import { seedProblems, seedSchema } from "../seed/registry.js";
 import { stepSchema } from "../steps/schema.js";
 import { afterSchema, missingChecksums, postSchema } from "./host-commands.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
+import {
+  deviceProblems,
+  disksSchema,
+  displaySchema,
+  firmwareSchema,
+  networksSchema,
+} from "./devices-schema.js";
 import { collidingDownloads } from "./downloads.js";
 import { outputNameProblems } from "./output-names.js";
 import { diskLimitProblems, outputSchema } from "./output-schema.js";
@@ -60,6 +67,10 @@ const machineSchema = z
     disk: sizeOr(diskSize, DEFAULTS.disk).describe(
       "virtual size of the disk; at least the virtual size of the base",
     ),
+    skipResize: z
+      .boolean()
+      .default(false)
+      .describe("leave the disk at the base's own size, whatever disk says"),
     diskBus: z
       .enum(DISK_BUSES)
       .default("virtio")
@@ -75,11 +86,24 @@ const machineSchema = z
       .optional()
       .describe("QEMU CPU model; if omitted, host with KVM and x86-64-v2 with emulation"),
     type: z.string().default(DEFAULTS.machineType).describe("QEMU machine type"),
-    firmware: z.enum(["bios", "uefi"]).default("bios").describe("guest firmware"),
+    firmware: firmwareSchema,
+    secureBoot: z
+      .boolean()
+      .default(false)
+      .describe(
+        "start only boot loaders that Microsoft has signed (UEFI secure boot); a bootstrapped base gets such a loader",
+      ),
+    tpm: z
+      .boolean()
+      .default(false)
+      .describe("give the machine a TPM 2.0 (swtpm); checkpoints include it, images do not"),
+    display: displaySchema,
+    disks: disksSchema,
     network: z
       .enum(["user", "isolated"])
       .default("user")
       .describe("user: NAT through the host; isolated: no connections out of the guest"),
+    networks: networksSchema,
     arguments: z
       .array(z.string())
       .superRefine((args, context) => {
@@ -95,6 +119,11 @@ const machineSchema = z
       .string()
       .default("qemu-system-x86_64")
       .describe("QEMU executable: a name on PATH, or a path"),
+  })
+  .superRefine((machine, context) => {
+    for (const { path, message } of deviceProblems(machine)) {
+      context.addIssue({ code: "custom", path: [...path], message });
+    }
   })
   .describe("virtual machine that the build runs in");
 
@@ -198,7 +227,7 @@ export const templateSchema = z
     }
     const outputProblems = [
       ...outputNameProblems(template),
-      ...diskLimitProblems(template.output, template.machine.disk),
+      ...diskLimitProblems(template.output, template.machine),
       ...collidingDownloads(template.steps),
     ];
     for (const { path, message } of outputProblems) {

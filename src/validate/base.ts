@@ -5,6 +5,7 @@ import { baseKindOf } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { statIfThere } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
+import { planMachine } from "../requirements/plan.js";
 import { referencesOf } from "../template/references.js";
 import type { CheckOptions } from "./check-options.js";
 import type { Collector } from "./findings.js";
@@ -17,7 +18,7 @@ export async function checkBase(
 ): Promise<void> {
   const { base, folder: templateFolder } = collector.template;
   const kind = baseKindOf(base);
-  const { machine } = collector.template;
+  const machine = planMachine(collector.template);
   const references = referencesOf(collector.template);
   const found = await kind.check(base, { templateFolder, references, machine, findArtifact });
   const { problems = [], files = [], image, virtualSize, absent } = found;
@@ -52,8 +53,8 @@ async function checkImage(collector: Collector, file: BaseFile, fit: boolean): P
 }
 
 function checkFit(collector: Collector, virtualSize: number): void {
-  const { disk } = collector.template.machine;
-  if (disk >= virtualSize) return;
+  const { disk, skipResize } = collector.template.machine;
+  if (skipResize || disk >= virtualSize) return;
   const [own, needed] = formatSizes(disk, virtualSize);
   collector.problem(["machine", "disk"], `${own} cannot hold the base, which has ${needed}`);
 }

@@ -19,8 +19,10 @@ export interface DiskJob {
   readonly rights: Rights;
   /** Root file system. */
   readonly tree: string;
-  /** Folder with core.img, boot.img and BOOTX64.EFI. */
+  /** Folder with core.img, boot.img and BOOTX64.EFI, and with what that loads under secure boot. */
   readonly out: string;
+  /** BOOTX64.EFI is the shim, which loads a signed GRUB. */
+  readonly secureBoot: boolean;
   /** Raw image to write. */
   readonly raw: string;
   readonly emit: Emit;
@@ -83,7 +85,16 @@ async function fillRoot(job: DiskJob): Promise<void> {
   ]);
 }
 
-/** Creates the EFI system partition with GRUB at the path that UEFI uses by default. */
+/** Paths in the EFI system partition of what the shim loads, by the names of the files. */
+const SHIM_LOADS = {
+  "grubx64.efi": "::/EFI/BOOT/grubx64.efi",
+  "mmx64.efi": "::/EFI/BOOT/mmx64.efi",
+  "grub.cfg": "::/EFI/debian/grub.cfg",
+} as const;
+
+/**
+ * Creates the EFI system partition with the boot loader at the path that UEFI uses by default.
+ */
 async function fillEsp(job: DiskJob): Promise<void> {
   const { esp, espSerial } = job.layout;
   await runOrThrow(job, "mkfs.vfat", [
@@ -104,6 +115,11 @@ async function fillEsp(job: DiskJob): Promise<void> {
   await runOrThrow(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
   const loader = join(job.out, "BOOTX64.EFI");
   await runOrThrow(job, "mcopy", ["-i", image, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
+  if (!job.secureBoot) return;
+  await runOrThrow(job, "mmd", ["-i", image, "::/EFI/debian"]);
+  for (const [name, path] of Object.entries(SHIM_LOADS)) {
+    await runOrThrow(job, "mcopy", ["-i", image, join(job.out, name), path]);
+  }
 }
 
 /** Writes the raw image: partition table, file systems, boot loaders. */

@@ -104,10 +104,24 @@ export function writeFilesScript(layout: Layout): string {
 }
 
 /**
+ * Returns the commands that provide the boot loader for UEFI: GRUB with its modules, or the signed
+ * shim and GRUB for secure boot. The signed GRUB reads `/EFI/debian/grub.cfg` of the EFI partition.
+ */
+function uefiLoader(secureBoot: boolean): string {
+  if (!secureBoot) {
+    return `grub-mkimage -O x86_64-efi -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/BOOTX64.EFI ${MODULES}`;
+  }
+  return `cp /usr/lib/shim/shimx64.efi.signed ${OUTPUT_FOLDER}/BOOTX64.EFI
+cp /usr/lib/shim/mmx64.efi.signed ${OUTPUT_FOLDER}/mmx64.efi
+cp /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed ${OUTPUT_FOLDER}/grubx64.efi
+{ cat ${OUTPUT_FOLDER}/early.cfg; echo 'configfile $prefix/grub.cfg'; } > ${OUTPUT_FOLDER}/grub.cfg`;
+}
+
+/**
  * Returns the script that creates initramfs, boot loader and facts for the host. It is run by `sh
  * -e` inside the tree.
  */
-export function finishScript(layout: Layout): string {
+export function finishScript(layout: Layout, { secureBoot = false } = {}): string {
   const early = [`search.fs_uuid ${layout.rootUuid} root`, "set prefix=($root)/boot/grub", ""].join(
     "\n",
   );
@@ -125,7 +139,7 @@ for platform in i386-pc x86_64-efi; do
 done
 grub-mkimage -O i386-pc -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/core.img biosdisk ${MODULES}
 cp /usr/lib/grub/i386-pc/boot.img ${OUTPUT_FOLDER}/boot.img
-grub-mkimage -O x86_64-efi -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/BOOTX64.EFI ${MODULES}
+${uefiLoader(secureBoot)}
 dpkg-query -W -f '\${Package}=\${Version}\\n' > ${OUTPUT_FOLDER}/packages
 printf %s "$kernel" > ${OUTPUT_FOLDER}/kernel
 systemctl --quiet enable systemd-networkd.service systemd-resolved.service

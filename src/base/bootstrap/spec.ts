@@ -10,6 +10,8 @@ export interface BootstrapSpec {
   readonly packages: readonly string[];
   /** Virtual size of the image in bytes; by default {@link DEFAULT_SIZE}. */
   readonly size?: number | undefined;
+  /** The base starts under UEFI secure boot. */
+  readonly secureBoot?: boolean | undefined;
 }
 
 /**
@@ -56,6 +58,12 @@ const ESSENTIAL_PACKAGES: readonly string[] = [
   "zstd",
 ];
 
+/**
+ * Packages with the boot loaders that Microsoft (shim) and Debian (GRUB) have signed. The kernel of
+ * every base is signed by Debian.
+ */
+const SIGNED_LOADERS: readonly string[] = ["grub-efi-amd64-signed", "shim-signed"];
+
 /** Cache key in readable form. */
 export interface BootstrapKey {
   readonly kind: "bootstrap";
@@ -66,6 +74,7 @@ export interface BootstrapKey {
   readonly packages: readonly string[];
   /** Virtual size in bytes. */
   readonly size: number;
+  readonly secureBoot?: true;
 }
 
 /** Code names and symbolic names of releases. */
@@ -79,7 +88,8 @@ function invalid(message: string, hint: string): VmbuildError {
 
 /** Returns the packages to install: the essential ones and the template's, sorted and unique. */
 export function allPackages(spec: BootstrapSpec): string[] {
-  return [...new Set([...ESSENTIAL_PACKAGES, ...spec.packages])].toSorted();
+  const loaders = spec.secureBoot ? SIGNED_LOADERS : [];
+  return [...new Set([...ESSENTIAL_PACKAGES, ...loaders, ...spec.packages])].toSorted();
 }
 
 /**
@@ -122,6 +132,7 @@ export function describeBootstrap(spec: BootstrapSpec): BootstrapKey {
     suite: spec.suite,
     packages: allPackages(spec),
     size: spec.size ?? DEFAULT_SIZE,
+    ...(spec.secureBoot ? { secureBoot: true } : {}),
   };
 }
 

@@ -41,10 +41,10 @@ const APT_OPTIONS = [
 ];
 
 /** Returns the scripts of the hooks as variables: mmdebstrap prints its arguments repeatedly. */
-function hookScripts(layout: Layout): Record<string, string> {
+function hookScripts({ layout, spec }: Pick<TreeJob, "layout" | "spec">): Record<string, string> {
   return {
     VMBUILD_WRITE_FILES: writeFilesScript(layout),
-    VMBUILD_FINISH: finishScript(layout),
+    VMBUILD_FINISH: finishScript(layout, { secureBoot: spec.secureBoot === true }),
     VMBUILD_TIDY: cleanUpScript(),
   };
 }
@@ -84,7 +84,7 @@ export async function makeTree(job: TreeJob): Promise<void> {
   const result = await runSupervised("mmdebstrap", mmdebstrapArguments(job), {
     signal: job.signal,
     // The finishing script creates the initramfs, so the kernel package must not create it as well.
-    env: { ...hookScripts(job.layout), INITRD: "No", TMPDIR: dirname(job.tree) },
+    env: { ...hookScripts(job), INITRD: "No", TMPDIR: dirname(job.tree) },
     onLine: (line, stream) => {
       progress(line);
       if (ERROR_LINE.test(line) && errorLines.length < 20) errorLines.push(line);

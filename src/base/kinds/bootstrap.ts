@@ -28,6 +28,12 @@ const schema = z
         size: sizeOr(diskSize, DEFAULT_SIZE).describe(
           "virtual size of the base, which the build extends to `machine.disk`",
         ),
+        secureBoot: z
+          .boolean()
+          .default(false)
+          .describe(
+            "install boot loaders that are signed for UEFI secure boot; machine.secureBoot implies it",
+          ),
       })
       .describe("Debian base that is created on this host"),
   })
@@ -67,6 +73,9 @@ export const bootstrapBase = defineBaseKind<Definition>({
     const { path, digest, system } = await resolveBootstrap(bootstrapSpec(bootstrap), context);
     return { path, origin: bootstrap.suite, digest: `sha256:${digest}`, system };
   },
+  complete: ({ bootstrap }, { secureBoot }) => ({
+    bootstrap: { ...bootstrap, secureBoot: bootstrap.secureBoot || secureBoot },
+  }),
   programs: () => BOOTSTRAP_PROGRAMS,
   check: (base) => Promise.resolve(check(base)),
   system: ({ bootstrap }) => cachedSystem(bootstrapSpec(bootstrap)),

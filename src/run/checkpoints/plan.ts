@@ -55,7 +55,9 @@ function preventsCheckpoints(template: Template): string | undefined {
   if (argumentsNameFiles(template)) {
     return "machine.arguments name files, which a checkpoint does not include";
   }
-  return diskBus(template.machine.diskBus).unsavable;
+  const { diskBus: root, disks } = template.machine;
+  const buses = [root, ...disks.map(({ bus }) => bus)];
+  return buses.map((bus) => diskBus(bus).unsavable).find((reason) => reason !== undefined);
 }
 
 function limitsOf(context: ContextWith<"template" | "options">): RetentionLimits | undefined {

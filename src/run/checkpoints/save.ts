@@ -78,9 +78,9 @@ export class CheckpointSaver {
     this.#currentKeys = new Set(options.currentKeys);
   }
 
-  /** Measures the disk, so that the growth during the next step is known. */
+  /** Measures the disks, so that the growth during the next step is known. */
   async measureDisk(): Promise<void> {
-    this.#diskBefore = await sizeOnDisk(this.#options.store.paths.disk);
+    this.#diskBefore = await this.#disksSize();
   }
 
   /** Saves a checkpoint after a step. A failure is reported as a warning. */
@@ -154,16 +154,21 @@ export class CheckpointSaver {
     this.#finished.abort();
   }
 
-  /** Returns the bytes by which the disk has grown since the last checkpoint. */
+  /** Returns the space that all disks take on the host's disk. Bytes. */
+  async #disksSize(): Promise<number> {
+    const sizes = await Promise.all(this.#options.store.disks.map(sizeOnDisk));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Returns the bytes by which the disks have grown since the last checkpoint. */
   async #diskGrowth(): Promise<number> {
-    const { store } = this.#options;
-    const size = await sizeOnDisk(store.paths.disk);
+    const size = await this.#disksSize();
     return this.#diskBefore === undefined ? 0 : Math.max(0, size - this.#diskBefore);
   }
 
   async #saveSnapshot(guest: Guest | undefined): Promise<SnapshotInfo & { readonly tag: string }> {
     const { machine, store, signal } = this.#options;
-    const { folder, disk } = store.paths;
+    const { folder } = store.paths;
     await this.#requireSpace();
     if (guest && (await pageCacheBytes(machine)) > DROP_CACHE_ABOVE) {
       await dropPageCache(guest);
@@ -176,7 +181,7 @@ export class CheckpointSaver {
       () => saveSnapshot(machine, tag),
     );
     this.#memoryEstimate = saved.memoryBytes;
-    this.#diskBefore = await sizeOnDisk(disk);
+    this.#diskBefore = await this.#disksSize();
     return { tag, ...saved };
   }
 
@@ -226,7 +231,7 @@ export class CheckpointSaver {
     this.#syncing = this.#syncing
       .then(async () => {
         const signal = AbortSignal.any([this.#options.signal, this.#finished.signal]);
-        const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
+        const { exitCode } = await runProgram("sync", ["--data", ...store.disks], { signal });
         if (exitCode === 0) await store.update(tag, { synced: true });
       })
       // The record then still says that the checkpoint is not synced.

@@ -57,6 +57,7 @@ describe("a bootstrap's key", () => {
   });
 
   it.each([
+    ["signed boot loaders", { ...SPEC, secureBoot: true }],
     ["suite", { ...SPEC, suite: "trixie" }],
     ["packages", { ...SPEC, packages: ["curl", "jq"] }],
     ["size", { ...SPEC, size: 2 ** 33 }],
