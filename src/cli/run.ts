@@ -1,5 +1,4 @@
 /** Implements `vmbuild run`: runs builds, displays their progress, and prints the results. */
-import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "../run/run.js";
@@ -13,35 +12,26 @@ import type { Summary } from "../events/sinks/summary.js";
 import type { Sink } from "../events/types.js";
 import type { Breakpoint } from "../run/pause.js";
 import type { Template } from "../template/load.js";
-import { planOutput } from "../requirements/plan.js";
 import { failedStepOf } from "../builds/records.js";
+import type { LeaseOptions } from "../builds/lease.js";
+import { attach } from "./attach.js";
+import { detach } from "./detach.js";
+import { openCallerReport } from "./detached.js";
+import type { CallerReport } from "./detached.js";
 import { explain } from "./explain.js";
 import { findArtifact } from "./find-artifact.js";
+import { leaseOf } from "./lease-options.js";
 import { loadFromFlags } from "./options.js";
-import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
 import { interruptible } from "./interrupt.js";
-
-/** Flags of the command. */
-export interface RunFlags extends TemplateFlags, OutputFlags {
-  readonly output?: string;
-  readonly onError: "fail" | "pause";
-  readonly break?: string[];
-  readonly debug?: boolean;
-  readonly parallel: number;
-  readonly offline?: boolean;
-  readonly keepWork?: boolean;
-  readonly force?: boolean;
-  /** False with `--no-checkpoints`. */
-  readonly checkpoints: boolean;
-  readonly from?: string;
-  readonly until?: string;
-  readonly retry?: boolean;
-  readonly check?: boolean;
-  readonly explain?: boolean;
-  readonly json?: boolean;
-}
+import { wantsToAttach } from "./offer-attach.js";
+import {
+  rejectConflictingFlags,
+  requireDifferentFolders,
+  requireDifferentNames,
+} from "./run-flags.js";
+import type { RunFlags } from "./run-flags.js";
 
 type Outcome = { readonly result: RunResult } | { readonly error: VmbuildError };
 
@@ -104,6 +94,9 @@ function enterKeyWaiter(): ((signal: AbortSignal) => Promise<void>) | undefined 
 /** Display of all builds of one command. */
 interface Display {
   readonly view: Sink;
+  readonly lease: LeaseOptions | undefined;
+  /** Receives the events too, in the process of a detached run. */
+  readonly caller: CallerReport | undefined;
   /** Summaries of the builds, which are printed at the end. */
   readonly summaries: Summary[];
 }
@@ -111,14 +104,15 @@ interface Display {
 async function buildOne(
   template: Template,
   flags: RunFlags,
-  { view, summaries }: Display,
+  { view, summaries, lease, caller }: Display,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const secrets = new Secrets();
   const summary = createSummary();
   // The view is shared by all builds and is closed by its creator.
   const shared: Sink = { handle: (event) => view.handle(event), close: () => {} };
-  const bus = createBus(template.name, secrets, [shared, summary]);
+  const sinks = caller ? [summary, caller.sink] : [shared, summary];
+  const bus = createBus(template.name, secrets, sinks);
   try {
     const { from, until } = await resumeOptions(template, flags);
     const result = await build({
@@ -138,6 +132,8 @@ async function buildOne(
       pauseAfterEachStep: flags.debug ?? false,
       keepWork: flags.keepWork ?? false,
       waitForEnter: enterKeyWaiter(),
+      lease,
+      runId: flags.detachedRun,
       findArtifact: (name) => findArtifact(name, flags),
     });
     return { result };
@@ -156,12 +152,13 @@ async function buildOne(
 async function buildAll(
   templates: readonly Template[],
   flags: RunFlags,
-  output: Output,
+  { output, ...more }: Pick<Display, "lease" | "caller"> & { readonly output: Output },
   signal: AbortSignal,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const summaries: Summary[] = [];
   const view = await output.createSink(templates.length > 1);
+  const display: Display = { view, summaries, ...more };
   const queue = [...templates.entries()];
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) {
@@ -169,7 +166,7 @@ async function buildAll(
       // Each image has its own manifest beside it, so several images need a folder each.
       const own = flags.output !== undefined && templates.length > 1;
       const ofThis = own ? { ...flags, output: join(flags.output, template.name) } : flags;
-      outcomes[index] = await buildOne(template, ofThis, { view, summaries }, signal);
+      outcomes[index] = await buildOne(template, ofThis, display, signal);
       if (signal.aborted) return;
     }
   };
@@ -181,58 +178,30 @@ async function buildAll(
   return outcomes.filter((outcome) => outcome !== undefined);
 }
 
-function requireDifferentNames(templates: readonly Template[]): void {
-  const names = templates.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice === undefined) return;
-  throw new VmbuildError("USAGE", `Two of the templates have the name ${twice}`);
-}
-
-/**
- * Requires a different output folder for each template: the checks of each run could not detect a
- * conflict with another run that has not published anything yet.
- */
-async function requireDifferentFolders(templates: readonly Template[], flags: RunFlags) {
-  if (flags.output !== undefined) return;
-  const owners = new Map<string, string>();
-  for (const template of templates) {
-    const { folder } = planOutput(template);
-    const real = await realpath(folder).catch(() => folder); // The folder does not exist yet.
-    const other = owners.get(real);
-    if (other !== undefined) {
-      throw new VmbuildError(
-        "USAGE",
-        `The templates ${other} and ${template.name} have the same output folder: ${folder}`,
-        {
-          hint: "Change output.directory in one of them, or use --output DIR, which creates DIR/NAME.",
-        },
-      );
-    }
-    owners.set(real, template.name);
-  }
-}
-
-function rejectConflictingFlags({ force, from, retry, checkpoints, output }: RunFlags): void {
-  if (output === "") throw new VmbuildError("USAGE", "--output: the folder path is empty");
-  const given = [
-    ...(force ? ["--force"] : []),
-    ...(from === undefined ? [] : ["--from"]),
-    ...(retry ? ["--retry"] : []),
-    ...(checkpoints ? [] : ["--no-checkpoints"]),
-  ];
-  if (given.length < 2 || (given.length === 2 && force && !checkpoints)) return;
-  throw new VmbuildError("USAGE", `${given.join(" and ")} are mutually exclusive`);
-}
-
 /**
  * Runs the command; returns the exit code, which is that of the first failure when several fail.
  */
 export async function run(names: readonly string[], flags: RunFlags): Promise<number> {
+  const caller = flags.detachedRun === undefined ? undefined : openCallerReport();
+  try {
+    return await runTemplates(names, flags, caller);
+  } catch (error) {
+    caller?.fail(error);
+    throw error;
+  }
+}
+
+async function runTemplates(
+  names: readonly string[],
+  flags: RunFlags,
+  caller: CallerReport | undefined,
+): Promise<number> {
   const output = createOutput(flags);
+  const lease = await leaseOf(flags);
   const templates: Template[] = [];
   for (const name of names) templates.push(await loadFromFlags(name, flags));
   requireDifferentNames(templates);
-  rejectConflictingFlags(flags);
+  rejectConflictingFlags(flags, templates.length);
   if (!flags.explain && flags.until === undefined) await requireDifferentFolders(templates, flags);
   // Invalid flags are reported before anything is built.
   for (const template of templates) {
@@ -240,19 +209,35 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
     await resumeOptions(template, flags);
   }
   if (flags.explain) return explain(templates, flags, (one) => resumeOptions(one, flags), output);
-  const outcomes = await interruptible((signal) => buildAll(templates, flags, output, signal));
-  if (flags.json) {
+  const [only, second] = templates;
+  if (only && !second && !caller) {
+    if (await wantsToAttach(only.name, flags, output)) {
+      const { logFormat, color } = flags;
+      return attach(only.name, { logFormat, color });
+    }
+    if (flags.detach) return detach(only.name, flags.json ?? false, output);
+  }
+  const outcomes = await interruptible(
+    (signal) => buildAll(templates, flags, { output, lease, caller }, signal),
+    // A detached run has no terminal that could be closed.
+    { hangup: !caller },
+  );
+  printOutcomes(outcomes, flags, output);
+  const failed = outcomes.find((outcome) => "error" in outcome);
+  return failed ? failed.error.exitCode : 0;
+}
+
+/** Prints the results: the paths of the images, or all of them as one JSON object. */
+function printOutcomes(outcomes: readonly Outcome[], { json }: RunFlags, output: Output): void {
+  if (json) {
     const reports = outcomes.map((outcome) =>
       "result" in outcome ? outcome.result : { error: reportError(outcome.error) },
     );
-    output.printJson(reports.length === 1 ? reports[0] : { results: reports });
-  } else {
-    for (const outcome of outcomes) {
-      if (!("result" in outcome)) continue;
-      const { artifact, otherArtifacts = [] } = outcome.result;
-      if (artifact) for (const { path } of [artifact, ...otherArtifacts]) output.print(path);
-    }
+    return output.printJson(reports.length === 1 ? reports[0] : { results: reports });
   }
-  const failed = outcomes.find((outcome) => "error" in outcome);
-  return failed ? failed.error.exitCode : 0;
+  for (const outcome of outcomes) {
+    if (!("result" in outcome)) continue;
+    const { artifact, otherArtifacts = [] } = outcome.result;
+    if (artifact) for (const { path } of [artifact, ...otherArtifacts]) output.print(path);
+  }
 }
