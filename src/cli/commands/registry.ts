@@ -7,6 +7,7 @@ import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
+import { destroy } from "./destroy.js";
 import { doctor } from "./doctor.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
@@ -45,6 +46,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   list,
   logs,
   prune,
+  destroy,
   schema,
   completion,
 ];
