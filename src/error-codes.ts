@@ -1,5 +1,6 @@
 /** Error codes: a closed table, from which `docs/errors.md` is generated. */
 import type { ErrorEntry } from "./exit-codes.js";
+import { RUN_ERRORS } from "./run-error-codes.js";
 
 /** All error codes. */
 export const ERRORS = {
@@ -92,7 +93,7 @@ export const ERRORS = {
   BUILD_LOCKED: {
     exit: 3,
     meaning: "Another run of the same build is in progress.",
-    remedy: "Wait until it ends, or stop it; its lock is released when it exits.",
+    remedy: "Wait for it (`vmbuild wait NAME`), follow it (`vmbuild attach NAME`), or stop it.",
   },
   INPUT_MISSING: {
     exit: 4,
@@ -281,16 +282,7 @@ export const ERRORS = {
     meaning: "A command that runs when the image is published (`after`) failed.",
     remedy: "Correct the command and run `vmbuild run NAME` again; only these commands run.",
   },
-  INTERRUPTED: {
-    exit: 130,
-    meaning: "The run was interrupted (Ctrl-C).",
-    remedy: "Run the command again.",
-  },
-  TERMINATED: {
-    exit: 143,
-    meaning: "The run was terminated (SIGTERM).",
-    remedy: "Run the command again.",
-  },
+  ...RUN_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;
 
 /** One of the codes in {@link ERRORS}. */

@@ -19,6 +19,8 @@ import { statIfThere } from "../host/files.js";
 import { isLocked, waitForLock } from "../host/lock.js";
 import { build } from "../run/run.js";
 import type { BuildOptions } from "../run/run.js";
+import type { LeaseOptions } from "../builds/lease.js";
+import type { CallerReport } from "./detached.js";
 import { findArtifact } from "./find-artifact.js";
 import type { Output } from "./output.js";
 import { parseBreakpoint, resumeOptions } from "./run-options.js";
@@ -65,6 +67,9 @@ export interface Builds {
   readonly flags: RunFlags;
   /** Returns the output folder that replaces the template's; undefined unless one is given. */
   readonly folderOf: (node: GraphNode) => string | undefined;
+  readonly lease?: LeaseOptions | undefined;
+  /** Receives the events of the named template, in the process of a detached run. */
+  readonly caller?: CallerReport | undefined;
 }
 
 /**
@@ -86,7 +91,7 @@ export function outputFolders(
  */
 async function optionsOf(
   node: GraphNode,
-  { flags, folderOf }: Builds,
+  { flags, folderOf, lease }: Builds,
 ): Promise<Omit<BuildOptions, "bus" | "secrets" | "signal">> {
   const { template, base, isNamed } = node;
   const common = {
@@ -96,6 +101,7 @@ async function optionsOf(
     offline: flags.offline ?? false,
     onError: flags.onError,
     waitForEnter: enterKeyWaiter(),
+    lease,
     // A base that belongs to this command may have been built with another output folder.
     findArtifact: (name: string) =>
       base ? findArtifactOf(base.template, folderOf(base)) : findArtifact(name, flags, template),
@@ -111,6 +117,7 @@ async function optionsOf(
     breakpoints: (flags.break ?? []).map((text) => parseBreakpoint(text, template)),
     pauseAfterEachStep: flags.debug ?? false,
     keepWork: flags.keepWork ?? false,
+    runId: flags.detachedRun,
   };
 }
 
@@ -136,7 +143,9 @@ async function buildOne(
   const summary = createSummary();
   // The view is shared by all builds and is closed by its creator.
   const shared: Sink = { handle: (event) => view.handle(event), close: () => {} };
-  const bus = createBus(node.name, secrets, [shared, summary]);
+  const { caller } = builds;
+  const sinks = caller ? [summary, ...(node.isNamed ? [caller.sink] : [])] : [shared, summary];
+  const bus = createBus(node.name, secrets, sinks);
   const started = performance.now();
   const durationMs = (): number => performance.now() - started;
   try {

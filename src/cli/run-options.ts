@@ -4,10 +4,11 @@ import { VmbuildError } from "../errors.js";
 import type { BuildOptions } from "../run/context.js";
 import type { Breakpoint } from "../run/pause.js";
 import type { Template } from "../template/load.js";
+import type { LeaseFlags } from "./commands/lease-options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 
 /** Flags of the command. */
-export interface RunFlags extends TemplateFlags, OutputFlags {
+export interface RunFlags extends TemplateFlags, OutputFlags, LeaseFlags {
   readonly output?: string;
   readonly onError: "fail" | "pause";
   readonly break?: string[];
@@ -28,6 +29,9 @@ export interface RunFlags extends TemplateFlags, OutputFlags {
   /** False with `--no-bases`: the images of other templates are used as they are. */
   readonly bases: boolean;
   readonly json?: boolean;
+  readonly detach?: boolean;
+  /** Id of the run in the process that `--detach` starts. */
+  readonly detachedRun?: string;
 }
 
 /**
@@ -80,16 +84,20 @@ export async function resumeOptions(
 
 /**
  * Rejects flags that contradict each other.
+ * @param count number of templates.
  * @throws {VmbuildError} USAGE.
  */
-export function rejectConflictingFlags({
-  force,
-  from,
-  retry,
-  checkpoints,
-  output,
-}: RunFlags): void {
+export function rejectConflictingFlags(flags: RunFlags, count: number): void {
+  const { force, from, retry, checkpoints, output, detach, explain } = flags;
   if (output === "") throw new VmbuildError("USAGE", "--output: the folder path is empty");
+  if (detach && explain) {
+    throw new VmbuildError("USAGE", "--detach and --explain are mutually exclusive");
+  }
+  if (detach && count > 1) {
+    throw new VmbuildError("USAGE", "--detach starts one build", {
+      hint: "Run the command once for each template: each run has a process and an id of its own.",
+    });
+  }
   const given = [
     ...(force ? ["--force"] : []),
     ...(from === undefined ? [] : ["--from"]),

@@ -4,9 +4,15 @@ import { VmbuildError } from "../errors.js";
 import type { GraphNode } from "../graph/graph.js";
 import { planOutput } from "../requirements/plan.js";
 import type { Template } from "../template/load.js";
+import { attach } from "./attach.js";
+import { detach } from "./detach.js";
+import { openCallerReport } from "./detached.js";
+import type { CallerReport } from "./detached.js";
 import { explain } from "./explain.js";
 import { loadGraphOf, loadNamed, withoutBases } from "./graph-templates.js";
 import { interruptible } from "./interrupt.js";
+import { leaseOf } from "./lease-options.js";
+import { wantsToAttach } from "./offer-attach.js";
 import { createOutput } from "./output.js";
 import { buildAll, outputFolders } from "./run-builds.js";
 import { parseBreakpoint, rejectConflictingFlags, resumeOptions } from "./run-options.js";
@@ -62,11 +68,26 @@ function requireNames(names: readonly string[], { all }: RunFlags): void {
  * Runs the command; returns the exit code, which is that of the first failure when several fail.
  */
 export async function run(names: readonly string[], flags: RunFlags): Promise<number> {
+  const caller = flags.detachedRun === undefined ? undefined : openCallerReport();
+  try {
+    return await runTemplates(names, flags, caller);
+  } catch (error) {
+    caller?.fail(error);
+    throw error;
+  }
+}
+
+async function runTemplates(
+  names: readonly string[],
+  flags: RunFlags,
+  caller: CallerReport | undefined,
+): Promise<number> {
   const output = createOutput(flags);
+  const lease = await leaseOf(flags);
   requireNames(names, flags);
   const templates = await loadNamed(names, flags);
   requireDifferentNames(templates);
-  rejectConflictingFlags(flags);
+  rejectConflictingFlags(flags, templates.length);
   const nodes = flags.bases ? await loadGraphOf(templates, flags) : withoutBases(templates);
   const folderOf = outputFolders(nodes, flags);
   if (!flags.explain && flags.until === undefined) await requireDifferentFolders(nodes, folderOf);
@@ -75,9 +96,24 @@ export async function run(names: readonly string[], flags: RunFlags): Promise<nu
     for (const text of flags.break ?? []) parseBreakpoint(text, template);
     await resumeOptions(template, flags);
   }
-  const builds = { nodes, flags, folderOf };
+  const builds = { nodes, flags, folderOf, lease, caller };
   if (flags.explain) return explain(builds, output);
-  const outcomes = await interruptible((signal) => buildAll(builds, output, signal));
+  const [only, second] = templates;
+  if (only && !second && !caller) {
+    if (await wantsToAttach(only.name, flags, output)) {
+      const { logFormat, color } = flags;
+      return attach(only.name, { logFormat, color });
+    }
+    if (flags.detach) return detach(only.name, flags.json ?? false, output);
+  }
+  const outcomes = await interruptible(
+    (signal) => buildAll(builds, output, signal),
+    // A detached run has no terminal that could be closed.
+    { hangup: !caller },
+  );
   report(nodes, outcomes, output, flags.json ?? false);
-  return firstError(nodes, outcomes)?.exitCode ?? 0;
+  const error = firstError(nodes, outcomes);
+  // The caller of a detached run waits for the named template, which a failed base prevents.
+  if (error) caller?.fail(error);
+  return error?.exitCode ?? 0;
 }

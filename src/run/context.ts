@@ -8,6 +8,7 @@ import type { Emit, Phase } from "../events/types.js";
 import type { Template } from "../template/load.js";
 import type { Meter } from "./meter.js";
 import type { Breakpoint } from "./pause.js";
+import type { LeaseOptions } from "../builds/lease.js";
 import type { OutputPlan } from "../requirements/plan.js";
 import type { Workspace } from "../builds/workspace.js";
 
@@ -40,6 +41,10 @@ export interface BuildOptions {
   /** Verify the checksums of an image that seems up to date. */
   readonly check?: boolean;
   readonly waitForEnter?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Ends the run at a deadline, or when nothing holds it any more. */
+  readonly lease?: LeaseOptions | undefined;
+  /** Id of the run, such as `20260214-170400-3f9a1c`; one is made up unless given. */
+  readonly runId?: string | undefined;
   /** Finds another template's artifact, for a base that is one. */
   readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
 }

@@ -11,6 +11,7 @@ import { GuestChecker } from "./after-step.js";
 import { CheckpointRecorder } from "./checkpoints/recorder.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import type { RunContext, ContextWith } from "./context.js";
+import { hasExpired } from "./pause.js";
 import type { Breakpoint } from "./pause.js";
 import type { ReadyMachine } from "./lifecycle.js";
 import { openStepLog, stepLocation } from "./step-log.js";
@@ -129,7 +130,7 @@ export async function runSteps({
   signal,
   pause,
 }: StepsInput): Promise<StepsResult> {
-  const { template, options } = context;
+  const { template, options, workspace } = context;
   const { guest, from, restored } = ready;
   const recorder = new CheckpointRecorder(plan, ready);
   const checker = new GuestChecker(context.emit);
@@ -141,7 +142,13 @@ export async function runSteps({
     } else {
       const pauseAt = async (when: Breakpoint["when"]): Promise<void> => {
         if (!isBreakpoint(context, when, step)) return;
-        await context.wait(() => pause(`${when} step ${step.name}`));
+        await context
+          .wait(() => pause(`${when} step ${step.name}`))
+          .catch(async (error: unknown) => {
+            // The paused machine is kept in the state in which the user left it.
+            if (hasExpired(options.signal)) await workspace.update({ failedStep: step.name });
+            throw error;
+          });
       };
       await pauseAt("before");
       const hostChanged = (): Promise<void> => recorder.beforeStep(context, step);

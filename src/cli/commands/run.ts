@@ -1,6 +1,7 @@
 /** Defines the `run` command. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions, collect, parseCount } from "../options.js";
+import { addLeaseOptions } from "./lease-options.js";
 import type { DefineCommand } from "./define.js";
 
 export const run: DefineCommand = (setExitCode) => {
@@ -27,8 +28,10 @@ export const run: DefineCommand = (setExitCode) => {
     .option("--check", "verify the checksums of an image that is up to date")
     .option("--offline", "use cached inputs without asking servers for newer ones")
     .option("--keep-work", "keep the working disk, the seed and the keys")
+    .option("--detach", "run in the background, and print the id of the run")
+    .addOption(new Option("--detached-run <id>").hideHelp())
     .option("--json", "print the result as one JSON object");
-  return addOutputOptions(addTemplateOptions(command))
+  return addOutputOptions(addLeaseOptions(addTemplateOptions(command)))
     .addHelpText(
       "after",
       `
@@ -42,6 +45,7 @@ Examples:
   vmbuild run demo --break after:packages        then look inside: vmbuild ssh demo
   vmbuild run demo --retry                       rerun the step that failed
   vmbuild run demo --explain                     show what would run, and what changed
+  vmbuild run demo --detach --ttl 4h             run in the background, for four hours at most
   vmbuild run debian-12 debian-13 --parallel 2 --json
   vmbuild run --all --parallel 2                 all templates, each after its base`,
     )

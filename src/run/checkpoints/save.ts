@@ -90,7 +90,7 @@ export class CheckpointSaver {
     try {
       this.#currentKeys.add(saved.key);
       const diskBytes = await this.#diskGrowth();
-      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
+      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest, signal);
       await this.#saveOutputs(tag);
       const durationMs = performance.now() - started;
       const now = new Date().toISOString();
@@ -112,19 +112,22 @@ export class CheckpointSaver {
       emit({ type: "checkpoint.saved", step, index, durationMs, memoryBytes, diskBytes });
       await this.#removeCheckpoints(replaced);
       await this.#enforceLimits();
-      this.#sync(tag);
+      this.#sync(tag, signal);
     } catch (thrown) {
       signal.throwIfAborted();
       await this.#reportUnsaved(saved.step, asVmbuildError(thrown));
     }
   }
 
-  /** Saves a checkpoint of a failed step, replacing an earlier one. */
+  /**
+   * Saves a checkpoint of a failed step, replacing an earlier one. A run that is cancelled because
+   * its lease expired saves one too.
+   */
   async saveFailed(step: string, error: VmbuildError, guest?: Guest): Promise<void> {
-    const { store, emit } = this.#options;
+    const { store, emit, machine } = this.#options;
     const started = performance.now();
     try {
-      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
+      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest, machine.death);
       const createdAt = new Date().toISOString();
       const reason = `${error.code}: ${error.message}`;
       const failed = {
@@ -140,8 +143,8 @@ export class CheckpointSaver {
       const before = await store.setFailed(failed);
       const durationMs = performance.now() - started;
       emit({ type: "checkpoint.failed", step, durationMs, memoryBytes });
-      if (before !== undefined) await deleteSnapshot(this.#options.machine, before);
-      this.#sync(tag);
+      if (before !== undefined) await deleteSnapshot(machine, before);
+      this.#sync(tag, machine.death);
     } catch (thrown) {
       await this.#reportUnsaved(step, asVmbuildError(thrown));
     }
@@ -166,8 +169,11 @@ export class CheckpointSaver {
     return this.#diskBefore === undefined ? 0 : Math.max(0, size - this.#diskBefore);
   }
 
-  async #saveSnapshot(guest: Guest | undefined): Promise<SnapshotInfo & { readonly tag: string }> {
-    const { machine, store, signal } = this.#options;
+  async #saveSnapshot(
+    guest: Guest | undefined,
+    signal: AbortSignal,
+  ): Promise<SnapshotInfo & { readonly tag: string }> {
+    const { machine, store } = this.#options;
     const { folder } = store.paths;
     await this.#requireSpace();
     if (guest && (await pageCacheBytes(machine)) > DROP_CACHE_ABOVE) {
@@ -226,11 +232,11 @@ export class CheckpointSaver {
   }
 
   /** Starts `sync` in the background. A power failure before its end loses the checkpoint. */
-  #sync(tag: string): void {
+  #sync(tag: string, cancelled: AbortSignal): void {
     const { store } = this.#options;
     this.#syncing = this.#syncing
       .then(async () => {
-        const signal = AbortSignal.any([this.#options.signal, this.#finished.signal]);
+        const signal = AbortSignal.any([cancelled, this.#finished.signal]);
         const { exitCode } = await runProgram("sync", ["--data", ...store.disks], { signal });
         if (exitCode === 0) await store.update(tag, { synced: true });
       })
