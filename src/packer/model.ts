@@ -2,7 +2,10 @@
  * Types of a Packer template after it is read: all expressions are evaluated, and every value knows
  * its place. HCL, HCL's JSON syntax (.pkr.json) and the older JSON templates give the same model.
  */
+import type { Place } from "./hcl/source.js";
 import type { Expression } from "./hcl/syntax.js";
+
+export type { Place } from "./hcl/source.js";
 
 /**
  * Value of an expression. Objects and maps are Maps whose keys are sorted, as in HCL; lists, tuples
@@ -14,19 +17,6 @@ export type Value = string | number | boolean | null | readonly Value[] | ValueM
 
 /** Object or map. Keys are sorted. */
 export type ValueMap = ReadonlyMap<string, Value>;
-
-/** Part of a file. Lines and columns begin with 1; columns count characters. */
-export interface Place {
-  /** Path of the file as it is shown to the user. */
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly endLine: number;
-  /** Column after the last character. */
-  readonly endColumn: number;
-  /** Text of the expression or of the block's header, as it is in the file. */
-  readonly text: string;
-}
 
 /** Something wrong in a template, or a warning. */
 export interface PackerProblem {

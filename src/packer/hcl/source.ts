@@ -1,17 +1,38 @@
 /** Text of a file with its lines, from which places are computed. */
-import type { Place } from "../model.js";
-import type { Span } from "./syntax.js";
+
+/** Part of a file. Lines and columns begin with 1; columns count characters. */
+export interface Place {
+  /** Path of the file as it is shown to the user. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly endLine: number;
+  /** Column after the last character. */
+  readonly endColumn: number;
+  /** Text of the expression or of the block's header, as it is in the file. */
+  readonly text: string;
+}
+
+/** Offsets of a part of a file: `start` is inclusive, `end` exclusive. */
+export interface Span {
+  readonly file: SourceFile;
+  readonly start: number;
+  readonly end: number;
+}
 
 /** File of a template, or a text that stands for one. */
 export class SourceFile {
   /** Path as it is shown to the user. */
   readonly name: string;
   readonly text: string;
+  /** Part of another file from which this text was decoded; places are those of this part. */
+  readonly origin: Span | undefined;
   #lineStarts: number[] | undefined;
 
-  constructor(name: string, text: string) {
+  constructor(name: string, text: string, origin?: Span) {
     this.name = name;
     this.text = text;
+    this.origin = origin;
   }
 
   /** Returns the line and the column of an offset, both beginning with 1. Columns count characters. */
@@ -40,6 +61,8 @@ const MAX_TEXT = 20_000;
 
 /** Returns the place of a span. */
 export function placeOf({ file, start, end }: Span): Place {
+  const text = file.text.slice(start, Math.min(end, start + MAX_TEXT));
+  if (file.origin) return { ...placeOf(file.origin), text };
   const from = file.position(start);
   const to = file.position(end);
   return {
@@ -48,6 +71,6 @@ export function placeOf({ file, start, end }: Span): Place {
     column: from.column,
     endLine: to.line,
     endColumn: to.column,
-    text: file.text.slice(start, Math.min(end, start + MAX_TEXT)),
+    text,
   };
 }

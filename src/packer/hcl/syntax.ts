@@ -1,12 +1,7 @@
 /** Syntax tree of HCL. Every node has its place as offsets into its file. */
-import type { SourceFile } from "./source.js";
+import type { Span } from "./source.js";
 
-/** Offsets of a part of a file: `start` is inclusive, `end` exclusive. */
-export interface Span {
-  readonly file: SourceFile;
-  readonly start: number;
-  readonly end: number;
-}
+export type { Span } from "./source.js";
 
 /** Name with its place. */
 export interface Name {
@@ -46,8 +41,8 @@ export type Expression = { readonly span: Span } & (
   | {
       readonly kind: "conditional";
       readonly condition: Expression;
-      readonly then: Expression;
-      readonly otherwise: Expression;
+      readonly whenTrue: Expression;
+      readonly whenFalse: Expression;
     }
   | {
       readonly kind: "call";
@@ -87,8 +82,8 @@ export type TemplatePart =
   | {
       readonly kind: "if";
       readonly condition: Expression;
-      readonly then: readonly TemplatePart[];
-      readonly otherwise: readonly TemplatePart[];
+      readonly whenTrue: readonly TemplatePart[];
+      readonly whenFalse: readonly TemplatePart[];
     }
   | {
       readonly kind: "for";
