@@ -36,7 +36,9 @@ function filesRead(template: Template): [string, string][] {
     [template.path, "the template itself"],
     ...("path" in base ? [[resolve(folder, base.path), "its own base"] as [string, string]] : []),
     ...inputs,
-    ...others.map(({ path }): [string, string] => [path, "a file of the seed"]),
+    ...others.flatMap(({ path }): [string, string][] =>
+      path === undefined ? [] : [[path, "a file of the seed"]],
+    ),
     ...read,
   ];
 }
