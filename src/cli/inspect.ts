@@ -2,7 +2,7 @@
 import { inspectTemplate } from "../inspect/inspect.js";
 import { createOutput } from "./output.js";
 import { interruptible } from "./interrupt.js";
-import { loadFromFlags } from "./options.js";
+import { loadAllFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { renderInspection } from "./inspect-text.js";
 
@@ -16,15 +16,23 @@ export interface InspectFlags extends TemplateFlags, OutputFlags {
 /** Runs the command; returns the exit code. */
 export async function inspect(name: string, flags: InspectFlags): Promise<number> {
   const output = createOutput(flags);
-  const template = await loadFromFlags(name, flags);
-  const inspection = await interruptible((signal) =>
-    inspectTemplate(template, {
-      signal,
-      outputDirectory: flags.output,
-      probe: flags.probe ?? false,
-    }),
+  const templates = await loadAllFromFlags(name, flags, { allowsRefused: true });
+  const inspections = await interruptible((signal) =>
+    Promise.all(
+      templates.map((template) =>
+        inspectTemplate(template, {
+          signal,
+          outputDirectory: flags.output,
+          probe: flags.probe ?? false,
+        }),
+      ),
+    ),
   );
-  if (flags.json) output.printJson(inspection);
-  else output.print(renderInspection(inspection, output.stdoutStyle).join("\n"));
+  const [first] = inspections;
+  if (flags.json) output.printJson(inspections.length === 1 ? first : { images: inspections });
+  else {
+    const texts = inspections.map((one) => renderInspection(one, output.stdoutStyle).join("\n"));
+    output.print(texts.join("\n\n"));
+  }
   return 0;
 }

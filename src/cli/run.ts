@@ -17,7 +17,7 @@ import { planOutput } from "../requirements/plan.js";
 import { failedStepOf } from "../builds/records.js";
 import { explain } from "./explain.js";
 import { findArtifact } from "./find-artifact.js";
-import { loadFromFlags } from "./options.js";
+import { loadAllFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
@@ -230,7 +230,7 @@ function rejectConflictingFlags({ force, from, retry, checkpoints, output }: Run
 export async function run(names: readonly string[], flags: RunFlags): Promise<number> {
   const output = createOutput(flags);
   const templates: Template[] = [];
-  for (const name of names) templates.push(await loadFromFlags(name, flags));
+  for (const name of names) templates.push(...(await loadAllFromFlags(name, flags)));
   requireDifferentNames(templates);
   rejectConflictingFlags(flags);
   if (!flags.explain && flags.until === undefined) await requireDifferentFolders(templates, flags);

@@ -37,8 +37,18 @@ export function formatPath(path: JsonPath): string {
   return text === "" ? "(the whole document)" : text;
 }
 
+/** Document that a template is loaded from. */
+export interface TemplateDocument {
+  /** Name for messages. */
+  readonly file: string;
+  /** Content as plain values. */
+  readonly value: unknown;
+  /** Formats a problem with its place. */
+  readonly format: (problem: Problem) => string;
+}
+
 /** Parsed document. Comments and trailing commas are accepted. */
-export class JsonDocument {
+export class JsonDocument implements TemplateDocument {
   readonly file: string;
   readonly text: string;
   readonly syntaxProblems: readonly Problem[];

@@ -3,8 +3,9 @@ import { dirname } from "node:path";
 import { VmbuildError } from "../errors.js";
 import { relativeToCurrent } from "../host/current-folder.js";
 import type { InputSpec } from "../inputs/inputs.js";
+import type { ConvertedOption } from "./converted-option.js";
 import { JsonDocument, valueAt } from "./document.js";
-import type { Problem } from "./document.js";
+import type { Problem, TemplateDocument } from "./document.js";
 import { gatherValues, readTextFile } from "./variable-sources.js";
 import type { ValueSources } from "./variable-sources.js";
 import { seedSecrets } from "../seed/registry.js";
@@ -36,6 +37,8 @@ export interface Template extends TemplateValues {
   /** SHA-256 of the file, in hexadecimal. */
   readonly digest: string;
   readonly values: ReadonlyMap<string, VariableValue>;
+  /** What became of the options of the Packer template that it was made from. */
+  readonly packer?: readonly ConvertedOption[];
   /** Values of sensitive variables. */
   readonly secrets: readonly string[];
   /** Source of each input in this run. */
@@ -89,7 +92,7 @@ async function openDocument(path: string): Promise<{ document: JsonDocument; dig
  * Returns a function that formats problems and names the option that a value came from, if it is
  * not from the file.
  */
-function problemFormatter(document: JsonDocument, overrides: readonly Override[]) {
+function problemFormatter(document: TemplateDocument, overrides: readonly Override[]) {
   return (problem: Problem): string => {
     const source = problem.source ?? overrideAt(overrides, problem.path)?.source;
     return document.format(source === undefined ? problem : { ...problem, source });
@@ -97,7 +100,7 @@ function problemFormatter(document: JsonDocument, overrides: readonly Override[]
 }
 
 function invalid(
-  document: JsonDocument,
+  document: Pick<TemplateDocument, "file">,
   code: "TEMPLATE_INVALID" | "VARIABLE_INVALID",
   lines: readonly string[],
 ): VmbuildError {
@@ -107,7 +110,7 @@ function invalid(
 
 /** Fills in overrides and variables, and returns the template with all problems. */
 async function interpret(
-  document: JsonDocument,
+  document: TemplateDocument,
   folder: string,
   overrides: readonly Override[],
   options: LoadOptions,
@@ -133,7 +136,20 @@ async function interpret(
  */
 export async function loadTemplate(path: string, options: LoadOptions = {}): Promise<Template> {
   const { document, digest } = await openDocument(path);
-  const folder = dirname(path);
+  return loadDocument(document, { path, folder: dirname(path), digest }, options);
+}
+
+/**
+ * Loads a template from a document.
+ * @param file where it is from: its path, the folder of its paths, and its SHA-256.
+ * @throws {VmbuildError} as {@link loadTemplate}.
+ */
+export async function loadDocument(
+  document: TemplateDocument,
+  file: Pick<Template, "path" | "folder" | "digest">,
+  options: LoadOptions = {},
+): Promise<Template> {
+  const { path, folder, digest } = file;
   const overrides = await interpretOverrides(
     document.value,
     options.overrides ?? [],
