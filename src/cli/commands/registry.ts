@@ -7,6 +7,7 @@ import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
 import { doctor } from "./doctor.js";
+import { importCommand } from "./import.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
 import { list } from "./list.js";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   marketplace,
   validate,
   inspect,
+  importCommand,
   init,
   doctor,
   list,
