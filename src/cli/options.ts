@@ -25,13 +25,9 @@ export function parseCount(value: string): number {
 const templateOptions = () =>
   new Command()
     .option("--var <name=value>", "set a variable (repeatable)", collect)
-    .option(
-      "--var-file <file>",
-      "set variables from a JSON file, or an HCL file for a Packer template (repeatable)",
-      collect,
-    )
-    .option("--only <name>", "of a Packer template, only sources that match (repeatable)", collect)
-    .option("--except <name>", "of a Packer template, no sources that match (repeatable)", collect)
+    .option("--var-file <file>", "set variables from a file (repeatable)", collect)
+    .option("--only <source>", "build only these sources of a Packer template", collect)
+    .option("--except <source>", "leave out these sources of a Packer template", collect)
     .option("--input <name=path>", "use a local file or folder for an input (repeatable)", collect)
     .option("--set <path=value>", "replace a value: --set machine.memory=8G (repeatable)", collect)
     .option("--base <base>", "use another base: bootstrap:SUITE, or the path of an image")

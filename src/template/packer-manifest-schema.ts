@@ -19,6 +19,3 @@ export const packerManifestSchema = z
       .describe("texts for `custom_data` of the entry"),
   })
   .describe("manifest in Packer's format, for programs that read it");
-
-/** Settings of the manifest. */
-export type PackerManifestSettings = z.infer<typeof packerManifestSchema>;

@@ -7,11 +7,11 @@ export const importCommand: DefineCommand = (setExitCode) =>
   new Command("import")
     .description("convert a Packer template to vmbuild's format")
     .argument("<path>", "a .pkr.hcl or .json file of Packer's, or a folder of them")
-    .option("-o, --output <file>", "write to this file, or into this folder if it ends in a slash")
-    .option("--var <name=value>", "set a variable of Packer's (repeatable)", collect)
-    .option("--var-file <file>", "set variables from a file of Packer's (repeatable)", collect)
-    .option("--only <name>", "convert only sources that match (repeatable)", collect)
-    .option("--except <name>", "leave out sources that match (repeatable)", collect)
+    .option("-o, --output <file>", "write to this file, or to this folder with a slash")
+    .option("--var <name=value>", "set a variable (repeatable)", collect)
+    .option("--var-file <file>", "set variables from a file (repeatable)", collect)
+    .option("--only <source>", "convert only these sources (repeatable)", collect)
+    .option("--except <source>", "leave out these sources (repeatable)", collect)
     .option("--force", "replace existing files")
     .addHelpText(
       "after",

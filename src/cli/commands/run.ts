@@ -36,7 +36,8 @@ Examples:
   vmbuild run demo --break after:packages        then look inside: vmbuild ssh demo
   vmbuild run demo --retry                       rerun the step that failed
   vmbuild run demo --explain                     show what would run, and what changed
-  vmbuild run debian-12 debian-13 --parallel 2 --json`,
+  vmbuild run debian-12 debian-13 --parallel 2 --json
+  vmbuild run debian.pkr.hcl                     build the images of a Packer template`,
     )
     .action(async (names, flags) => {
       const work = await import("../run.js");

@@ -1,6 +1,7 @@
 /** Packer templates on the command line. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeCliHome } from "../../support/cli.js";
 import type { CliHome } from "../../support/cli.js";
@@ -15,7 +16,7 @@ const TEMPLATE = `
 variable "greeting" { default = "hello" }
 source "qemu" "one" {
   disk_image       = true
-  iso_url          = "base.raw"
+  iso_url          = "base.qcow2"
   iso_checksum     = "none"
   disk_size        = "64M"
   headless         = true
@@ -24,7 +25,7 @@ source "qemu" "one" {
 }
 source "qemu" "two" {
   disk_image   = true
-  iso_url      = "base.raw"
+  iso_url      = "base.qcow2"
   iso_checksum = "none"
   memory       = 1024
   ssh_username = "root"
@@ -35,8 +36,12 @@ build {
 }
 `;
 
-const write = (text = TEMPLATE): Promise<void> =>
-  home.write({ "packer/images.pkr.hcl": text, "base.raw": "x".repeat(512) });
+async function write(text = TEMPLATE): Promise<void> {
+  await home.write({ "packer/images.pkr.hcl": text });
+  await execa("qemu-img", ["create", "-q", "-f", "qcow2", "base.qcow2", "32M"], {
+    cwd: home.folder,
+  });
+}
 
 describe("a Packer template", () => {
   it("is validated as it is, with a line for each image", async () => {
@@ -81,7 +86,7 @@ describe("a Packer template", () => {
     expect([made.exitCode, made.stderr]).toEqual([0, expect.anything()]);
     expect(made.stdout.split("\n")).toEqual(["made/one.json", "made/two.json"]);
     const text = await readFile(join(home.folder, "made/one.json"), "utf8");
-    expect(text).toContain('"base": { "path": "../base.raw" }');
+    expect(text).toContain('"base": { "path": "../base.qcow2" }');
     expect(text).toContain('"run": ["echo ${var.greeting}"]');
     const { exitCode } = await home.run("validate", "made/one.json", "made/two.json");
     expect(exitCode).toBe(0);

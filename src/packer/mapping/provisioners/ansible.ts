@@ -50,7 +50,7 @@ const RULES = {
 };
 
 /** Returns fields for variables of Ansible that name files, and the other variables. */
-export function ansibleEnvironment(
+function ansibleEnvironment(
   reader: BlockReader,
   option: string,
   context: ProvisionerContext,

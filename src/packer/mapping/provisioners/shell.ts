@@ -39,6 +39,9 @@ const RULES = {
   start_retry_timeout: nothing("after a restart, vmbuild waits until the guest answers again"),
 };
 
+/** Script that templates name where a variable gives none. */
+const EMPTY_SCRIPT = "/dev/null";
+
 /** What runs when the template has no execute_command. */
 const DIRECT: Execution = {
   user: undefined,
@@ -129,7 +132,7 @@ async function fileScripts(
   const kept = reader.jsonTexts(option);
   const scripts: Script[] = [];
   for (const [index, path] of reader.texts(option).entries()) {
-    if (path === "") continue;
+    if (path === "" || path === EMPTY_SCRIPT) continue;
     const action: PlainObject = {
       script: resultPath(context, path, kept[index]),
       ...(execution.arguments.length > 0 && { arguments: [...execution.arguments] }),
@@ -180,6 +183,8 @@ export const shellProvisioner: ProvisionerKind = {
     const inline = inlineScript(reader, execution);
     const scripts = inline ? [inline] : await fileScripts(reader, execution, context);
     if (scripts.length === 0) {
+      const named = ["script", "scripts"].find((name) => reader.has(name));
+      if (named !== undefined) return reader.say(named, "nothing", "the script is empty");
       reader.say("inline", "refused", "the provisioner has neither commands nor a script");
       return;
     }

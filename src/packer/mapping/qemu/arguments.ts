@@ -19,7 +19,7 @@ const passOn: Read = (value, facts, argument) => {
 };
 
 /** Converts a size of `-m`, in megabytes unless it has a unit. */
-export function memoryText(value: string): string | undefined {
+function memoryText(value: string): string | undefined {
   const properties = propertiesOf(value);
   const text = properties.get("") ?? properties.get("size");
   const match = /^(\d+(?:\.\d+)?)([kKmMgGtT]?)[bB]?$/.exec(text ?? "");
@@ -146,7 +146,7 @@ const readDevice: Read = (value, facts, argument) => {
   }
   const bus = DISK_DEVICES.find(([pattern]) => pattern.test(name))?.[1];
   if (bus !== undefined) facts.diskBus = bus;
-  else if (/^tpm-/.test(name)) facts.hasTpm = true;
+  else if (name.startsWith("tpm-")) facts.hasTpm = true;
   else if (!NEEDLESS_DEVICE.test(name)) passOn(value, facts, argument);
 };
 

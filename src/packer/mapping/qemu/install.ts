@@ -21,7 +21,7 @@ const FILE_REFERENCE = /\$?\$\{(?:var\.[A-Za-z_]\w*|ssh\.publicKey|name|version)
  * Returns the content of an installer's file as vmbuild reads it: it fills in references twice, in
  * the template and in the file.
  */
-export function fileContent(text: string): string {
+function fileContent(text: string): string {
   return text.replace(FILE_REFERENCE, (whole) => (whole.startsWith("$$") ? `$${whole}` : whole));
 }
 

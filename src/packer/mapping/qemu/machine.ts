@@ -56,7 +56,7 @@ function setMemory(reader: BlockReader, facts: ArgumentFacts, { draft }: ImageCo
 }
 
 /** Returns a size of Packer, in megabytes unless it has a unit, as a template has it. */
-export function diskText(value: string, kept: string = value): string {
+function diskText(value: string, kept: string = value): string {
   if (/^\d+$/.test(value)) return `${kept}M`;
   return /b$/i.test(value)
     ? value.replace(/b$/i, "")

@@ -120,6 +120,10 @@ describe("a shell provisioner", () => {
     ]);
   });
 
+  it("is left out where its script is empty", async () => {
+    expect(await stepsOf('provisioner "shell" { scripts = ["/dev/null"] }')).toEqual([]);
+  });
+
   it("gives scripts the variables of Packer that they use", async () => {
     const { image } = await actionOf('inline = ["echo $PACKER_BUILDER_TYPE"]');
     expect(image.template["steps"]).toMatchObject([
