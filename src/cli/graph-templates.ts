@@ -5,7 +5,7 @@ import { loadGraph } from "../graph/graph.js";
 import { currentFolder } from "../host/current-folder.js";
 import { listAppliances } from "../template/find.js";
 import type { Template } from "../template/load.js";
-import { loadBase, loadFromFlags } from "./options.js";
+import { loadAllFromFlags, loadBase } from "./options.js";
 import type { TemplateFlags } from "./options.js";
 
 /** Returns the names of all appliances. */
@@ -39,7 +39,7 @@ export async function loadNamed(
   const isAll = names.length === 0;
   const templates: Template[] = [];
   for (const name of isAll ? await allNames(flags) : names) {
-    templates.push(await loadFromFlags(name, flags, { ignoreUndeclared: isAll }));
+    templates.push(...(await loadAllFromFlags(name, flags, { ignoreUndeclared: isAll })));
   }
   if (isAll) requireDeclared(templates, flags);
   return templates;

@@ -140,6 +140,25 @@ function imageText({ format, subformat, compression, pack }: ImagePlan): string 
   return settings.filter((text) => text !== undefined).join(", ");
 }
 
+/** Titles of the groups of a Packer template's options. */
+const PACKER_TITLES = {
+  mapped: "Packer: converted",
+  nothing: "Packer: not needed",
+  refused: "Packer: not possible",
+} as const;
+
+function packerLines({ packer }: Inspection, style: Style): string[] {
+  if (!packer) return [];
+  return Object.entries(PACKER_TITLES).flatMap(([group, title]) => {
+    const entries = packer[group as keyof typeof PACKER_TITLES];
+    const rows = entries.map(({ option, text, place }) => [
+      `${cleanText(option)} ${style.dim(`(${cleanText(place)})`)}`,
+      cleanText(text),
+    ]);
+    return section(title, alignRows(rows), style);
+  });
+}
+
 /** Returns all lines, without a final newline. */
 export function renderInspection(inspection: Inspection, style: Style): string[] {
   const { name, version, description, template, qemu, output } = inspection;
@@ -175,6 +194,7 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
       output.files.map(shortPath),
       style,
     ),
+    ...packerLines(inspection, style),
     ...(inspection.seal ? [] : ["", style.yellow('The image is not sealed: "seal" is false.')]),
   ];
 }

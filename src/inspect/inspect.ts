@@ -19,6 +19,8 @@ import type { Template } from "../template/load.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
 import { completeShape } from "../machine/shape.js";
+import { inspectPacker } from "./packer.js";
+import type { PackerInspection } from "./packer.js";
 import { packageNames, planMachine, planOutput } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import { previewSeed } from "../requirements/seed.js";
@@ -117,6 +119,8 @@ export interface Inspection {
   };
   readonly steps: readonly StepInspection[];
   readonly seal: boolean;
+  /** What became of each option of a Packer template. */
+  readonly packer?: PackerInspection;
   /** Checks of `vmbuild test`: all of them once, and again in each further round. */
   /** Commands of the host that change the disk of the stopped machine. */
   readonly post: readonly CommandsInspection[];
@@ -296,6 +300,7 @@ export async function inspectTemplate(
     seal: template.seal,
     post: inspectHostCommands(template.post),
     after: inspectHostCommands(template.after),
+    ...(template.packer && { packer: inspectPacker(template.packer) }),
     ...inspectAcceptance(template),
     output: inspectOutput(template, options.outputDirectory),
   });

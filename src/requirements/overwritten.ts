@@ -46,7 +46,9 @@ function filesRead(template: Template): [string, string][] {
     ...inputs,
     ...disks,
     ...firmware.map((path): [string, string] => [resolve(folder, path), "a file of the firmware"]),
-    ...others.map(({ path }): [string, string] => [path, "a file of the seed"]),
+    ...others.flatMap(({ path }): [string, string][] =>
+      path === undefined ? [] : [[path, "a file of the seed"]],
+    ),
     ...read,
   ];
 }

@@ -13,6 +13,7 @@ import { reportSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
 import type { CheckpointSaver } from "./checkpoints/save.js";
 import { runAfter } from "./after.js";
+import { recordInPackerManifest } from "./packer-manifest.js";
 import { findRootCause } from "./root-cause.js";
 import { createContext } from "./context.js";
 import type { BuildOptions, RunContext, ContextWith } from "./context.js";
@@ -118,6 +119,7 @@ async function runBuild(
     const result = await makeArtifact(context, prepared, source);
     await recordImage(context, result, key);
     await prepareNextRun(context, () => restoreLastCheckpoint(context, plan));
+    await recordInPackerManifest(context, result);
     await runAfter(context, result);
     return result;
   } finally {

@@ -12,6 +12,8 @@ export interface Composition {
   readonly value: unknown;
   /** Files: the template's own first, then its parent, and so on. */
   readonly files: readonly [TemplateFile, ...TemplateFile[]];
+  /** Folder to which the paths of the template are relative; absolute. */
+  readonly folder: string;
   /** Problems of the merge as lines with their places. */
   readonly problems: readonly string[];
   /** Formats a problem of the merged value with its place in the file in which the value stands. */
@@ -61,11 +63,20 @@ function mergeChain(files: Composition["files"]): {
 export async function composeTemplate(path: string, appliances?: string): Promise<Composition> {
   const [own, ...parents] = await readChain(path, appliances);
   if (!own) throw new Error("a template has a file");
-  const files = [own, ...parents] as const;
-  const { value, problems } = mergeChain([...files]);
+  return composeFiles([own, ...parents], dirname(own.path));
+}
+
+/**
+ * Merges the files of a template.
+ * @param folder folder to which the paths of the template itself are relative; absolute.
+ */
+export function composeFiles(files: Composition["files"], folder: string): Composition {
+  const [own] = files;
+  const { value, problems } = mergeChain(files);
   return {
     value: plainOf(value),
-    files: [...files],
+    files,
+    folder,
     problems: problems.map(({ place, message }) =>
       place.file.document.format({ path: place.path, message }),
     ),

@@ -37,8 +37,20 @@ export function formatPath(path: JsonPath): string {
   return text === "" ? "(the whole document)" : text;
 }
 
+/** Document that a template is loaded from. */
+export interface TemplateDocument {
+  /** Name for messages. */
+  readonly file: string;
+  /** Content as plain values. */
+  readonly value: unknown;
+  /** Formats a problem with its place. */
+  format(problem: Problem): string;
+  /** Returns the line and column of a problem's value, counted from 1. */
+  positionOf(problem: Problem): { readonly line: number; readonly column: number };
+}
+
 /** Parsed document. Comments and trailing commas are accepted. */
-export class JsonDocument {
+export class JsonDocument implements TemplateDocument {
   readonly file: string;
   readonly text: string;
   readonly syntaxProblems: readonly Problem[];

@@ -1,11 +1,11 @@
 /** Loads and validates a template. All problems are reported at once, each with its place. */
-import { dirname } from "node:path";
 import { completeBase } from "../base/registry.js";
 import type { InputSpec } from "../inputs/inputs.js";
-import { composeTemplate } from "./compose.js";
+import { composeFiles, composeTemplate } from "./compose.js";
 import type { Composition } from "./compose.js";
+import type { ConvertedOption } from "./converted-option.js";
 import { valueAt } from "./document.js";
-import type { JsonPath, Problem } from "./document.js";
+import type { JsonPath, Problem, TemplateDocument } from "./document.js";
 import { invalidTemplate } from "./extends.js";
 import { anchorOf, originFinder, problemFormatter } from "./origin.js";
 import type { Origin } from "./origin.js";
@@ -51,6 +51,8 @@ export interface Template extends TemplateValues {
   /** Template as in its files, before variables, without `extends`. */
   readonly source: unknown;
   readonly values: ReadonlyMap<string, VariableValue>;
+  /** What became of the options of the Packer template that it was made from. */
+  readonly packer?: readonly ConvertedOption[];
   /** Values of sensitive variables. */
   readonly secrets: readonly string[];
   /** Source of each input in this run. */
@@ -123,11 +125,17 @@ async function interpret(
   const given = await gatherValues(declared, options);
   const variables = resolveVariables(declarations, declaredOnly(given, declared, options));
   const { values } = variables;
-  const folder = dirname(composition.files[0].path);
   const anchor = anchorOf(composition, overrides);
   const inputs = inputsFor(raw, options);
   const settled = isObject(raw)
-    ? resolveReferences(raw, { folder, declared, values, inputs, environment, anchor })
+    ? resolveReferences(raw, {
+        folder: composition.folder,
+        declared,
+        values,
+        inputs,
+        environment,
+        anchor,
+      })
     : { value: raw, inputSpecs: new Map<string, InputSpec>(), problems: [] };
   const parsed = templateSchema.safeParse(settled.value, { reportInput: true });
   const problemsBefore = [...problems, ...settled.problems];
@@ -140,7 +148,23 @@ async function interpret(
  *   TEMPLATE_NOT_FOUND when it cannot be read; USAGE for an override of a place that cannot exist.
  */
 export async function loadTemplate(path: string, options: LoadOptions = {}): Promise<Template> {
-  const composition = await composeTemplate(path, options.appliances);
+  return loadComposition(await composeTemplate(path, options.appliances), options);
+}
+
+/**
+ * Loads a template from a document.
+ * @param file where it is from: its path, the folder of its paths, and its SHA-256.
+ * @throws {VmbuildError} as {@link loadTemplate}.
+ */
+export async function loadDocument(
+  document: TemplateDocument,
+  { path, folder, digest }: Pick<Template, "path" | "folder" | "digest">,
+  options: LoadOptions = {},
+): Promise<Template> {
+  return loadComposition(composeFiles([{ path, digest, document }], folder), options);
+}
+
+async function loadComposition(composition: Composition, options: LoadOptions): Promise<Template> {
   const overrides = await interpretOverrides(
     composition.value,
     options.overrides ?? [],
@@ -153,7 +177,7 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
   const { raw, declarations, declared, variables, settled, parsed, problemsBefore } =
     await interpret(composition, overrides, options);
   const { values } = variables;
-  const { files } = composition;
+  const { files, folder } = composition;
   const unset = declared.filter((name) => !values.has(name));
   const found = problemsOf(parsed.error?.issues ?? []).filter(
     ({ path }) => !usesAny(valueAt(raw, path), unset),
@@ -174,8 +198,8 @@ export async function loadTemplate(path: string, options: LoadOptions = {}): Pro
   return {
     ...parsed.data,
     base: completeBase(parsed.data.base, parsed.data.machine),
-    path,
-    folder: dirname(path),
+    path: files[0].path,
+    folder,
     digest: files[0].digest,
     files,
     originOf: originFinder(composition, overrides),

@@ -1,5 +1,4 @@
 /** Tells where the values of a template came from: a file, or an option that replaced them. */
-import { dirname } from "node:path";
 import type { Composition } from "./compose.js";
 import type { JsonPath, Problem } from "./document.js";
 import { moveHostPaths } from "./host-paths.js";
@@ -37,7 +36,7 @@ export function originFinder(composition: Composition, overrides: readonly Overr
  */
 export function anchorOf(composition: Composition, overrides: readonly Override[]) {
   if (composition.files.length === 1) return undefined;
-  const folder = dirname(composition.files[0].path);
+  const { folder } = composition;
   const folderOf = (path: JsonPath): string =>
     overrideAt(overrides, path) ? folder : composition.folderOf(path);
   return <T>(value: T): T => moveHostPaths(value, { folder, folderOf });

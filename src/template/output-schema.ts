@@ -6,6 +6,7 @@ import { imageFilename } from "../artifact/names.js";
 import { PACKS } from "../artifact/packs.js";
 import { COMPRESSIONS, IMAGE_FORMATS, SUBFORMATS, formatNamed } from "../artifact/registry.js";
 import { sizeText } from "../sizes.js";
+import { packerManifestSchema } from "./packer-manifest-schema.js";
 import type { JsonPath } from "./document.js";
 
 /** Format of an image where a template does not name one. */
@@ -137,6 +138,7 @@ export const outputSchema = z
       .array(z.enum(ALGORITHMS))
       .default(["sha256", "md5"])
       .describe("checksum files to write beside each image, one per algorithm"),
+    packerManifest: packerManifestSchema.optional(),
   })
   .superRefine(checkImage)
   .describe("artifact: the images, their checksums and their manifest");

@@ -2,7 +2,7 @@
  * Values with the place of each in its file. Templates are merged in this form, so that a problem
  * names the file and line in which a value stands.
  */
-import type { JsonDocument, JsonPath } from "./document.js";
+import type { JsonPath, TemplateDocument } from "./document.js";
 
 /** File of which a template consists: its own, or that of a parent. */
 export interface TemplateFile {
@@ -10,7 +10,7 @@ export interface TemplateFile {
   readonly path: string;
   /** SHA-256 of the file, in hexadecimal. */
   readonly digest: string;
-  readonly document: JsonDocument;
+  readonly document: TemplateDocument;
 }
 
 /** Place of a value in a file. */

@@ -11,6 +11,7 @@ import { diff } from "./diff.js";
 import { destroy } from "./destroy.js";
 import { doctor } from "./doctor.js";
 import { graph } from "./graph.js";
+import { importCommand } from "./import.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
 import { list } from "./list.js";
@@ -49,6 +50,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   validate,
   inspect,
   graph,
+  importCommand,
   init,
   doctor,
   list,

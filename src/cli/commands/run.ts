@@ -47,7 +47,8 @@ Examples:
   vmbuild run demo --explain                     show what would run, and what changed
   vmbuild run demo --detach --ttl 4h             run in the background, for four hours at most
   vmbuild run debian-12 debian-13 --parallel 2 --json
-  vmbuild run --all --parallel 2                 all templates, each after its base`,
+  vmbuild run --all --parallel 2                 all templates, each after its base
+  vmbuild run debian.pkr.hcl                     build the images of a Packer template`,
     )
     .action(async (names, flags) => {
       const work = await import("../run.js");

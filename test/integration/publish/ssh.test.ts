@@ -34,7 +34,8 @@ async function writeUser(knownHosts: string): Promise<void> {
   const folder = join(dirname(home.folder), ".ssh");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(join(folder, "known_hosts"), knownHosts);
-  const key = sshd.target.login.keys[0]?.private ?? "";
+  const [login] = sshd.target.login.keys;
+  const key = login && "private" in login ? login.private : "";
   await writeFile(join(folder, "id_ed25519"), key, { mode: 0o600 });
 }
 
