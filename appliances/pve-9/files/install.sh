@@ -12,10 +12,16 @@ END
 apt-get update -q
 apt-get install -qy -o Acquire::Retries=3 proxmox-ve postfix open-iscsi chrony
 
-# os-prober would add the systems of guests' disks to the boot menu. Debian's kernels are replaced.
+# Prints those of the packages that are installed.
+installed() {
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p'
+}
+
+# os-prober would add the systems on the disks of guests to the boot menu. Debian's kernels are
+# replaced by Proxmox's.
 mapfile -t obsolete < <(
-  dpkg-query -W -f '${db:Status-Status} ${Package}\n' os-prober 'linux-image-*' 2>/dev/null |
-    sed -n 's/^installed //p'
+  installed os-prober || true
+  if compgen -G '/boot/vmlinuz-*-pve' >/dev/null; then installed 'linux-image-*' || true; fi
 )
 if ((${#obsolete[@]} > 0)); then apt-get purge -qy "${obsolete[@]}"; fi
 apt-get autoremove -qy --purge
