@@ -16,13 +16,14 @@ set -euo pipefail
 shopt -s nullglob dotglob
 
 OPERATIONS=(
-  purge packages cloud-init context policy host-keys authorized-keys machine-id random-seed
+  purge packages package-lists cloud-init context policy host-keys authorized-keys machine-id random-seed
   histories tmp logs root-password swap free-space
 )
 read -r -a PURGED <<<"${CLEANUP_PURGE:-}"
 declare -A ABOUT=(
   [purge]="packages to purge: ${PURGED[*]:-none}"
-  [packages]="package caches and lists"
+  [packages]="caches of package managers"
+  [package-lists]="package lists of apt"
   [cloud-init]="cloud-init's state and logs"
   [context]="/context, a source of context that one-context reads at every boot"
   [policy]="policy-rc.d, which prevents packages from starting services"
@@ -99,17 +100,24 @@ clean_purge() {
   fi
 }
 
-left_packages() {
+# Adds the paths to LEFT, except the folders and locks that apt itself creates.
+add_left() {
   local path
-  for path in /var/lib/apt/lists/{,partial/}* /var/cache/apt/archives/{*.deb,partial/*} \
-    /var/cache/apt/*.bin /var/cache/{dnf,yum,apk}/*; do
+  for path in "$@"; do
     if [[ ! $path =~ /(lock|partial|auxfiles)$ ]]; then LEFT+=("$path"); fi
   done
+}
+
+left_packages() {
+  add_left /var/cache/apt/archives/{*.deb,partial/*} /var/cache/apt/*.bin /var/cache/{dnf,yum,apk}/*
 }
 clean_packages() {
   if command -v dnf >/dev/null; then dnf -q clean all; fi
   remove_left packages
 }
+
+left_package-lists() { add_left /var/lib/apt/lists/{,partial/}*; }
+clean_package-lists() { remove_left package-lists; }
 
 left_cloud-init() {
   LEFT+=(/var/lib/cloud/{instance,instances,data,sem,seed}/* /var/log/cloud-init*.log)

@@ -138,7 +138,7 @@ describe("90-cleanup.sh", () => {
   const run = (args = "", variables = {}) =>
     tree.run(`/provisioners/90-cleanup.sh ${args}`, variables);
   const NAMES =
-    "purge packages cloud-init context policy host-keys authorized-keys machine-id random-seed histories tmp logs root-password";
+    "purge packages package-lists cloud-init context policy host-keys authorized-keys machine-id random-seed histories tmp logs root-password";
 
   it("lists its operations, and refuses others", async () => {
     const { output } = await run("--list");
@@ -152,7 +152,12 @@ describe("90-cleanup.sh", () => {
   });
 
   it.each([
-    ["packages", "touch /var/lib/apt/lists/mirror_Packages", "/var/lib/apt/lists/mirror_Packages"],
+    ["packages", "touch /var/cache/apt/archives/x.deb", "/var/cache/apt/archives/x.deb"],
+    [
+      "package-lists",
+      "touch /var/lib/apt/lists/mirror_Packages",
+      "/var/lib/apt/lists/mirror_Packages",
+    ],
     ["cloud-init", "mkdir -p /var/lib/cloud/instances/i-1", "/var/lib/cloud/instances/i-1"],
     ["context", "mkdir -p /context", "/context"],
     ["policy", "touch /usr/sbin/policy-rc.d", "policy-rc.d"],
