@@ -1,10 +1,6 @@
 /** Formats an inspection as text. */
-import type {
-  CheckInspection,
-  DiskInspection,
-  Inspection,
-  StepInspection,
-} from "../inspect/inspect.js";
+import type { CheckInspection, DiskInspection, Inspection } from "../inspect/inspect.js";
+import type { StepInspection } from "../inspect/steps.js";
 import type { SourceInspection } from "../inspect/sources.js";
 import type { Style } from "../events/sinks/style.js";
 import { cleanText } from "../events/sinks/text.js";

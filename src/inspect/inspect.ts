@@ -12,13 +12,12 @@ import { qemuArguments } from "../machine/argv.js";
 import { findUefi } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
-import { describeAction } from "../steps/registry.js";
-import { summarizeCommands } from "../steps/run.js";
-import type { HostCommands } from "../template/host-commands.js";
 import type { Template } from "../template/load.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
 import { completeShape } from "../machine/shape.js";
+import { inspectHostCommands, inspectSteps } from "./steps.js";
+import type { CommandsInspection, StepInspection } from "./steps.js";
 import { inspectPacker } from "./packer.js";
 import type { PackerInspection } from "./packer.js";
 import { packageNames, planMachine, planOutput } from "../requirements/plan.js";
@@ -54,22 +53,6 @@ export interface DiskInspection {
   readonly published: boolean;
 }
 
-/** Step as a run would perform it. Durations are milliseconds. */
-export interface StepInspection {
-  readonly name: string;
-  readonly timeoutMs: number;
-  readonly retries: number;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly actions: readonly {
-    readonly type: string;
-    readonly summary: string;
-    readonly timeoutMs: number;
-  }[];
-  /** Command that skips the actions when it succeeds; undefined without one. */
-  readonly skipIf?: string | undefined;
-  readonly verify: readonly string[];
-}
-
 /** Acceptance check. */
 export interface CheckInspection {
   readonly name: string;
@@ -82,12 +65,6 @@ export interface SeedInspection extends Omit<Template["seed"], "kind"> {
   readonly kind: string;
   /** How the build gets into the guest. */
   readonly way: string;
-}
-
-/** Commands of the host. */
-interface CommandsInspection {
-  readonly summary: string;
-  readonly timeoutMs: number;
 }
 
 /** Result of an inspection. Paths are absolute, sizes bytes. */
@@ -121,11 +98,11 @@ export interface Inspection {
   readonly seal: boolean;
   /** What became of each option of a Packer template. */
   readonly packer?: PackerInspection;
-  /** Checks of `vmbuild test`: all of them once, and again in each further round. */
   /** Commands of the host that change the disk of the stopped machine. */
   readonly post: readonly CommandsInspection[];
   /** Commands of the host that run when the image is published. */
   readonly after: readonly CommandsInspection[];
+  /** Checks of `vmbuild test`: all of them once, and again in each further round. */
   readonly acceptance?: {
     readonly checks: readonly CheckInspection[];
     readonly rounds: readonly {
@@ -210,26 +187,6 @@ function inspectMachine(
       return { name, bus, size, from, published: publish !== false };
     }),
   };
-}
-
-function inspectSteps({ steps }: Template): StepInspection[] {
-  return steps.map(({ name, timeout, retries, environment, skipIf, actions, verify }) => ({
-    name,
-    timeoutMs: timeout,
-    retries,
-    environment,
-    actions: actions.map((action) => ({
-      type: action.type.name,
-      summary: describeAction(action),
-      timeoutMs: action.timeoutMs ?? timeout,
-    })),
-    ...(skipIf === undefined ? {} : { skipIf }),
-    verify,
-  }));
-}
-
-function inspectHostCommands(list: readonly HostCommands[]): CommandsInspection[] {
-  return list.map(({ run, timeout }) => ({ summary: summarizeCommands(run), timeoutMs: timeout }));
 }
 
 function inspectAcceptance({ acceptance }: Template): Pick<Inspection, "acceptance"> {

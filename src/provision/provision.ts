@@ -15,7 +15,7 @@ import { createCommonContext } from "../run/context.js";
 import type { CommonContext } from "../run/context.js";
 import { Meter } from "../run/meter.js";
 import { prepareInputs } from "../run/prepare.js";
-import { recordFailure, updateRecord } from "../run/run.js";
+import { recordFailure, updateRecord } from "../run/record.js";
 import type { Template } from "../template/load.js";
 import { requireSources } from "../validate/validate.js";
 import { findMachine } from "./connect.js";

@@ -33,6 +33,7 @@ import { connectMachine, startMachine } from "./start.js";
 import { StoppedMachine } from "./lifecycle.js";
 import type { StartInput } from "./lifecycle.js";
 import { recordImage } from "./image-record.js";
+import { recordFailure, updateRecord } from "./record.js";
 import { upToDateResult, stoppedResult } from "./result.js";
 import { withoutMachine } from "./without-machine.js";
 import { removeObsolete, restoreLastCheckpoint } from "./work-disk.js";
@@ -272,32 +273,4 @@ async function recordSuccess(
   const artifact = result.artifact?.path;
   await updateRecord(workspace, { state: "done", ...(artifact === undefined ? {} : { artifact }) });
   emit({ type: "run.finished", durationMs: meter.totalMs, ownMs: meter.ownMs, result });
-}
-
-/** Records and reports the failure of a run, and returns the error. */
-export async function recordFailure(
-  { workspace, emit }: ContextWith<"workspace" | "emit">,
-  meter: Meter,
-  error: VmbuildError,
-): Promise<VmbuildError> {
-  await updateRecord(workspace, { state: "failed", outcome: error.code }).catch(
-    (thrown: unknown) => {
-      // The run may have failed because this disk is full or was removed.
-      emit({
-        type: "note",
-        message: `The run's record could not be written: ${asVmbuildError(thrown).message}`,
-      });
-    },
-  );
-  emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
-  return error;
-}
-
-/** Records the end of a run. */
-export async function updateRecord(
-  workspace: Workspace,
-  end: { state: "done" | "failed"; outcome?: string; artifact?: string },
-): Promise<void> {
-  const endedAt = new Date().toISOString();
-  await workspace.update({ ...end, endedAt, machine: undefined, control: undefined });
 }
