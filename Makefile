@@ -1,5 +1,5 @@
-# `make` alone says what there is. `make demo` and `make test` need nothing but Node.js 20.19 or
-# later: each installs what is missing on Debian, names it first, and skips it the next time.
+# `make` lists the targets. `make demo` and `make test` need only Node.js 20.19 or later: on Debian
+# they name and install missing packages.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -8,26 +8,26 @@ MAKEFLAGS += --no-builtin-rules
 
 VMBUILD := node dist/cli/main.js
 
-# Which template `make build` builds; how its guest runs: kvm, tcg, or auto, which prefers kvm (the
-# template's own choice unless given); and where the image goes, in place of output/NAME.
+# Template that `make build` builds; its accelerator: kvm, tcg, or auto (default: that of the
+# template); and the folder of the image (default: output/NAME).
 NAME ?= slm-copilot
 ACCEL ?=
 OUTPUT_DIR ?=
-# `make test ENDPOINT=https://10.0.0.1 PASSWORD=…` tests a deployed instance of NAME, by default
-# SLM-Copilot. The password goes on in the environment, as it is: `$` and quotes mean nothing.
+# `make test ENDPOINT=https://10.0.0.1 PASSWORD=…` tests a deployed instance of NAME (default:
+# SLM-Copilot). The password is passed in the environment, without expansion of `$` and quotes.
 ENDPOINT ?=
 PASSWORD ?=
 test: export VMBUILD_ENDPOINT := $(value ENDPOINT)
 test: export VMBUILD_PASSWORD := $(value PASSWORD)
-# Which test projects run, and on which other versions of Node.js.
+# Test projects to run, and other versions of Node.js to run them on.
 PROJECTS ?= unit integration system e2e package
 NODES ?= 22 24
-# How often each contender of the bench has its turn, and which parts of it run: bench/README.md.
+# Rounds and parts of the benchmark; see bench/README.md.
 ROUNDS ?= 3
 ONLY ?=
 
 .PHONY: help
-help: ## Say what can be made
+help: ## List the targets
 	@echo 'usage: make TARGET'
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  %-12s %s\n' "$$name" "$$what"; done
 
@@ -38,10 +38,10 @@ build: ## Build the image of NAME, slm-copilot unless given: make build NAME=dem
 	$(VMBUILD) run '$(NAME)'$(if $(ACCEL), --accel $(ACCEL))$(if $(OUTPUT_DIR), --output '$(OUTPUT_DIR)')
 
 .PHONY: compile
-compile: dist/cli/main.js ## Compile vmbuild itself, and nothing more
+compile: dist/cli/main.js ## Compile vmbuild only
 
 .PHONY: demo
-demo: ## Set up this host, then build the demo image and say how to use it
+demo: ## Set up this host, build the demo image and print how to use it
 	@scripts/setup build packages
 	@$(MAKE) --no-print-directory dist/cli/main.js
 	@scripts/demo $(or $(ACCEL),auto)
@@ -77,21 +77,21 @@ lint: ## Check format, types, lint rules, unused code, the package, and shell sc
 	@scripts/lint
 
 .PHONY: bench
-bench: ## Set up this host, then compare vmbuild with Packer and virt-customize; ROUNDS=1 for a try
+bench: ## Set up this host, then compare vmbuild with Packer and virt-customize (ROUNDS=1: quick)
 	@scripts/setup build bench packages
 	@$(MAKE) --no-print-directory .bench/main.js
 	@ROUNDS='$(ROUNDS)' ONLY='$(ONLY)' ACCEL='$(ACCEL)' node .bench/main.js
 
 .PHONY: checksum
-checksum: ## Verify the sums of the images under output/, and write those that are missing
+checksum: ## Verify the checksums of the images under output/, and create missing ones
 	@scripts/checksum
 
 .PHONY: clean
-clean: ## Remove what was compiled and the images under output/; caches stay
+clean: ## Remove compiled files and the images under output/, but not the caches
 	rm -rf dist .bench output
 
-# Compiled from scratch, so that nothing of a deleted source file stays behind. Folders count as
-# sources: they change when a file in them goes.
+# Compiles from scratch, so that no output of a deleted source file remains. Folders count as
+# sources, because they change when a file is deleted.
 dist/cli/main.js: $(shell find src) tsconfig.json tsconfig.build.json package.json package-lock.json
 	@scripts/setup packages
 	@rm -rf dist

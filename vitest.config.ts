@@ -53,6 +53,18 @@ export default defineConfig({
         },
       },
       {
+        // Guests whose builds take too long for every run of the tests. They are run by name:
+        // `make test PROJECTS=slow`.
+        test: {
+          name: "slow",
+          include: ["test/slow/**/*.test.ts"],
+          globalSetup: "test/e2e/setup.ts",
+          testTimeout: 2 * 3_600_000,
+          hookTimeout: 900_000,
+          maxWorkers: 1,
+        },
+      },
+      {
         // Whole installations with the installers of operating systems. They take too long for
         // every run of the tests, and are run by name: `make test PROJECTS=installer`.
         test: {

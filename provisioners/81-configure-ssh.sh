@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Hardens sshd: no passwords, root by key alone, no DNS look-ups of clients.
+# Hardens sshd: disables passwords and DNS lookups of clients, and lets root log in by key only.
 #
-# The settings go where sshd reads them first, since its first value for an option wins, and what
-# sshd itself then says is checked.
+# sshd uses the first value of an option, so the settings are put first. The effective configuration
+# is then checked with `sshd -T`.
 set -euo pipefail
 shopt -s nullglob
 
@@ -20,16 +20,16 @@ die() {
   exit 1
 }
 
-command -v sshd >/dev/null || die "there is no sshd"
-[[ -f $CONFIG ]] || die "there is no $CONFIG"
+command -v sshd >/dev/null || die "sshd is not installed"
+[[ -f $CONFIG ]] || die "$CONFIG does not exist"
 
-# What cloud-init and cloud images put there says the opposite.
+# Files of cloud-init and of cloud images contain the opposite settings.
 for path in "${CONFIG}".d/*-cloud-init.conf "${CONFIG}".d/*-cloudimg-settings.conf; do
   printf 'Removing %s\n' "$path"
   rm -f "$path"
 done
 
-# Up to the first Match block, which ends the global part, nobody else says anything about them.
+# Comments out other values of the options in the global part, which ends at the first Match block.
 for path in "$CONFIG" "${CONFIG}".d/*.conf; do
   sed -E -i "0,/^[[:space:]]*match[[:space:]]/I s/^[[:space:]]*($OPTIONS)[[:space:]=]/# &/I" "$path"
 done
@@ -44,17 +44,17 @@ else
   mv "$CONFIG.new" "$CONFIG"
 fi
 
-# sshd answers only where its folder is there; a socket-activated one makes it at the first login.
+# `sshd -t` needs this folder; a socket-activated sshd creates it at the first login only.
 install -d -m 0755 /run/sshd
 sshd -t
 effective=$(sshd -T -C user=root,host=localhost,addr=127.0.0.1)
 for setting in "${SETTINGS[@]}"; do
   grep -qix -- "$setting" <<<"$effective" ||
-    die "sshd does not have \"$setting\": $(grep -i -- "^${setting%% *} " <<<"$effective")"
+    die "sshd does not use \"$setting\": $(grep -i -- "^${setting%% *} " <<<"$effective")"
   printf '%s\n' "$setting"
 done
 
-# A reload keeps the sessions that there are.
+# A reload does not end sessions.
 for unit in ssh.service sshd.service; do
   if systemctl is-active --quiet "$unit"; then systemctl reload "$unit"; fi
 done

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Puts one-apps' context hooks where one-context runs them at every boot.
+# Installs one-apps' context hooks in the folder from which one-context runs them at every boot.
 #
-#   82-configure-context.sh [FOLDER]     where the hooks lie; /etc/one-appliance unless given
+#   82-configure-context.sh [FOLDER]     folder of the hooks; default: /etc/one-appliance
 #
-# net-90-service-appliance configures and starts the service, net-99-report-ready tells OpenNebula.
-# The package has a net-99 of its own, which knows nothing of services: it is replaced. A hook that
-# is missing is an error; without it the image would boot and never be configured.
+# net-90-service-appliance configures and starts the service; net-99-report-ready reports to
+# OpenNebula that the machine is ready, and replaces the package's own net-99, which does not wait
+# for services. A missing hook is an error: without it the service would never be configured.
 set -euo pipefail
 
 readonly FOLDER=${1:-/etc/one-appliance}
@@ -17,15 +17,15 @@ die() {
   exit 1
 }
 
-[[ -d $TARGET ]] || die "there is no $TARGET: one-context is not installed"
+[[ -d $TARGET ]] || die "$TARGET does not exist: one-context is not installed"
 for hook in "${HOOKS[@]}"; do
-  [[ -s $FOLDER/$hook ]] || die "there is no hook $FOLDER/$hook"
+  [[ -s $FOLDER/$hook ]] || die "the hook $FOLDER/$hook does not exist or is empty"
   [[ $(head -c 2 "$FOLDER/$hook") == '#!' ]] || die "$FOLDER/$hook is not a script"
 done
 for hook in "${HOOKS[@]}"; do
-  # one-apps keeps them without the right to run, and one-context runs nothing without it.
+  # one-apps' files are not executable, and one-context skips such files.
   install -o root -g root -m 0755 "$FOLDER/$hook" "$TARGET/$hook"
-  cmp -s "$FOLDER/$hook" "$TARGET/$hook" || die "$TARGET/$hook is not what $FOLDER/$hook is"
+  cmp -s "$FOLDER/$hook" "$TARGET/$hook" || die "$TARGET/$hook differs from $FOLDER/$hook"
   if [[ $FOLDER == /etc/one-appliance ]]; then rm "$FOLDER/$hook"; fi
   printf 'Installed %s\n' "$TARGET/$hook"
 done

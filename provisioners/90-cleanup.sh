@@ -1,41 +1,42 @@
 #!/usr/bin/env bash
-# Makes a guest ready to be an image: removes what belongs to this one machine and not to all.
+# Prepares a guest to become an image: removes data that belongs to this one machine.
 #
-#   90-cleanup.sh                      every operation
-#   90-cleanup.sh logs tmp             these only
-#   CLEANUP_SKIP="logs" 90-cleanup.sh  every one but these
-#   CLEANUP_PURGE="snapd" 90-cleanup.sh  these packages go too, with what only they needed
-#   90-cleanup.sh --check [NAME...]    change nothing; fail when something is left
-#   90-cleanup.sh --list               the operations
+#   90-cleanup.sh                        run all operations
+#   90-cleanup.sh logs tmp               run only these operations
+#   CLEANUP_SKIP="logs" 90-cleanup.sh    run all operations except these
+#   CLEANUP_PURGE="snapd" 90-cleanup.sh  also purge these packages and their unused dependencies
+#   90-cleanup.sh --check [NAME...]      change nothing; fail if something is left
+#   90-cleanup.sh --list                 list the operations
 #
-# Each operation may run twice, and is checked after it ran. An operation is its line in ABOUT,
-# clean_NAME, which does it, and left_NAME, which adds what is left of it to LEFT; begin_NAME, where
-# there is one, runs before all. They start few programs: a guest that is emulated takes a twentieth
-# of a second for each.
+# Each operation may run more than once, and is checked after it ran. An operation consists of its
+# line in ABOUT, of clean_NAME, which performs it, and of left_NAME, which adds to LEFT what should
+# have been removed. An optional begin_NAME runs before all operations. The operations start few
+# programs, because an emulated guest takes about 50 ms to start one.
 set -euo pipefail
 shopt -s nullglob dotglob
 
 OPERATIONS=(
-  purge packages cloud-init context policy host-keys authorized-keys machine-id random-seed
+  purge packages package-lists cloud-init context policy host-keys authorized-keys machine-id random-seed
   histories tmp logs root-password swap free-space
 )
 read -r -a PURGED <<<"${CLEANUP_PURGE:-}"
 declare -A ABOUT=(
-  [purge]="packages that the image is not to have: ${PURGED[*]:-none named}"
-  [packages]="package caches and lists"
-  [cloud-init]="cloud-init's memory of this machine"
-  [context]="/context, which one-context would read at every boot"
-  [policy]="policy-rc.d, which would keep packages from starting their services"
-  [host-keys]="SSH host keys; cloud-init or ssh-keygen -A makes new ones"
-  [authorized-keys]="who may log in by key, for every user"
-  [machine-id]="the machine's id; the first boot makes a new one"
-  [random-seed]="the saved random seed, which every copy of the image would share"
-  [histories]="shells' and editors' histories"
+  [purge]="packages to purge: ${PURGED[*]:-none}"
+  [packages]="caches of package managers"
+  [package-lists]="package lists of apt"
+  [cloud-init]="cloud-init's state and logs"
+  [context]="/context, a source of context that one-context reads at every boot"
+  [policy]="policy-rc.d, which prevents packages from starting services"
+  [host-keys]="SSH host keys; cloud-init or ssh-keygen -A creates new ones"
+  [authorized-keys]="authorized_keys and known_hosts of all users"
+  [machine-id]="machine ID; the first boot creates a new one"
+  [random-seed]="saved random seed, which all copies of the image would share"
+  [histories]="histories of shells and editors"
   [tmp]="temporary files"
-  [logs]="logs: emptied where a program holds them open, the journal and old ones removed"
-  [root-password]="root's password: locked"
-  [swap]="what was swapped out"
-  [free-space]="free space given back to the host"
+  [logs]="logs: the journal and rotated logs are removed, current logs are truncated"
+  [root-password]="root's password, which is locked"
+  [swap]="contents of swap partitions"
+  [free-space]="free blocks, which are returned to the host"
 )
 LEFT=()
 HOMES=()
@@ -45,7 +46,7 @@ die() {
   exit 1
 }
 
-# Home folders of root and of everybody that a person could be.
+# Lists the home folders of root and of regular users.
 find_homes() {
   local uid home
   while IFS=: read -r _ _ uid _ _ home _; do
@@ -53,7 +54,7 @@ find_homes() {
   done < <(getent passwd)
 }
 
-# The files of this name, or matching this pattern, in every home folder.
+# Adds to LEFT the files in all home folders that match the patterns.
 left_in_homes() {
   local home pattern path
   ((${#HOMES[@]} > 0)) || find_homes
@@ -66,19 +67,19 @@ left_in_homes() {
   done
 }
 
-# Has an operation look for what is left of it.
+# Sets LEFT to what an operation should have removed.
 find_left() {
   LEFT=()
   "left_$1"
 }
 
-# Removes the files that an operation finds.
+# Removes the files that left_NAME lists.
 remove_left() {
   find_left "$1"
   if ((${#LEFT[@]} > 0)); then rm -rf -- "${LEFT[@]}"; fi
 }
 
-# Also those that were removed and left their configuration.
+# Includes removed packages whose configuration files remain.
 left_purge() {
   local name state
   for name in "${PURGED[@]}"; do
@@ -88,34 +89,41 @@ left_purge() {
 }
 clean_purge() {
   ((${#PURGED[@]} > 0)) || return 0
-  command -v dpkg-query >/dev/null || die "CLEANUP_PURGE is for systems with dpkg"
+  command -v dpkg-query >/dev/null || die "CLEANUP_PURGE needs dpkg, which this system does not have"
   find_left purge
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
   if ((${#LEFT[@]} > 0)); then apt-get purge -qy "${LEFT[@]}"; fi
   apt-get autoremove -qy --purge
-  # Settings that others gave to cloud-init, and that Ubuntu's cloud images have for its sake.
+  # Configuration for cloud-init that is not part of its package, as in Ubuntu's cloud images.
   if [[ " ${PURGED[*]} " == *" cloud-init "* ]]; then
     rm -rf /etc/cloud /var/lib/cloud /etc/sysctl.d/99-cloudimg-ipv6.conf
   fi
 }
 
-left_packages() {
+# Adds the paths to LEFT, except the folders and locks that apt itself creates.
+add_left() {
   local path
-  for path in /var/lib/apt/lists/{,partial/}* /var/cache/apt/archives/{*.deb,partial/*} \
-    /var/cache/apt/*.bin /var/cache/{dnf,yum,apk}/*; do
+  for path in "$@"; do
     if [[ ! $path =~ /(lock|partial|auxfiles)$ ]]; then LEFT+=("$path"); fi
   done
+}
+
+left_packages() {
+  add_left /var/cache/apt/archives/{*.deb,partial/*} /var/cache/apt/*.bin /var/cache/{dnf,yum,apk}/*
 }
 clean_packages() {
   if command -v dnf >/dev/null; then dnf -q clean all; fi
   remove_left packages
 }
 
+left_package-lists() { add_left /var/lib/apt/lists/{,partial/}*; }
+clean_package-lists() { remove_left package-lists; }
+
 left_cloud-init() {
   LEFT+=(/var/lib/cloud/{instance,instances,data,sem,seed}/* /var/log/cloud-init*.log)
 }
 clean_cloud-init() {
-  # Until it has a result it is at work on its last stages, and would write its state once more.
+  # Before cloud-init has written its result it is still running, and would write its state again.
   if [[ ! -e /run/cloud-init/result.json ]] && command -v systemctl >/dev/null; then
     systemctl stop cloud-config.service cloud-final.service 2>/dev/null || true
   fi
@@ -146,8 +154,8 @@ clean_machine-id() {
 }
 
 left_random-seed() { LEFT+=(/var/lib/{systemd,urandom}/random-see[d]); }
-# Stopping the service saves a seed; it must be stopped before the file goes. It takes half a
-# second where it is emulated, so it is begun first of all.
+# Stopping the service saves a seed, so it is stopped before the file is removed. In an emulated
+# guest that takes half a second, so it starts before all operations.
 STOPPING=""
 begin_random-seed() {
   command -v systemctl >/dev/null || return 0
@@ -162,7 +170,7 @@ clean_random-seed() {
 left_histories() { left_in_homes '.*_history' .viminfo .lesshst .wget-hsts; }
 clean_histories() { remove_left histories; }
 
-# A running system keeps folders of its services there; they are empty at the next boot.
+# Folders of running services stay: they are removed when the system shuts down or boots.
 left_tmp() {
   local path
   for path in /tmp/* /var/tmp/*; do
@@ -173,7 +181,7 @@ left_tmp() {
 }
 clean_tmp() { remove_left tmp; }
 
-# What the running system has written since is its own; what is old must be gone.
+# Only rotated logs count as left: the running system continues to write the current ones.
 left_logs() {
   mapfile -t LEFT < <(
     find /var/log -xdev -type f \( -name '*.gz' -o -name '*.[0-9]' -o -name '*.old' \)
@@ -212,9 +220,9 @@ clean_swap() {
     label=$(blkid -s LABEL -o value "$device" || true)
     uuid=$(blkid -s UUID -o value "$device" || true)
     swapoff "$device"
-    # Zeros, not only a new header: pages may hold anything. A disk that can gives them back.
+    # Overwrites all pages, which may contain secrets; a new header alone would not.
     blkdiscard -z "$device" 2>/dev/null || dd if=/dev/zero of="$device" bs=1M status=none || true
-    # fstab names it by one of the two.
+    # fstab may refer to the label or to the UUID.
     mkswap ${label:+-L "$label"} ${uuid:+-U "$uuid"} "$device" >/dev/null
     swapon "$device"
   done
@@ -223,14 +231,14 @@ clean_swap() {
 left_free-space() { :; }
 clean_free-space() {
   sync
-  # Not every disk can: what it would have saved is only size.
+  # A disk without discard support only makes the image larger.
   if command -v fstrim >/dev/null; then fstrim --all 2>/dev/null || true; fi
 }
 
 require_known() {
   local name
   for name in "$@"; do
-    [[ -n ${ABOUT[$name]:-} ]] || die "no operation $name; there are ${OPERATIONS[*]}"
+    [[ -n ${ABOUT[$name]:-} ]] || die "unknown operation $name; the operations are ${OPERATIONS[*]}"
   done
 }
 
@@ -253,7 +261,7 @@ main() {
   esac
   read -r -a skipped <<<"${CLEANUP_SKIP:-}"
   require_known "$@" "${skipped[@]}"
-  ((EUID == 0)) || die "needs root"
+  ((EUID == 0)) || die "must run as root"
   for name in "${OPERATIONS[@]}"; do
     if (($# > 0)) && [[ " $* " != *" $name "* ]]; then continue; fi
     if [[ " ${skipped[*]} " == *" $name "* ]]; then continue; fi

@@ -1,13 +1,6 @@
 /** Error codes: a closed table, from which `docs/errors.md` is generated. */
-import type { ExitCode } from "./exit-codes.js";
-
-interface ErrorEntry {
-  readonly exit: ExitCode;
-  /** Meaning, in one sentence. */
-  readonly meaning: string;
-  /** General remedy; an error can carry a better hint of its own. */
-  readonly remedy: string;
-}
+import type { ErrorEntry } from "./exit-codes.js";
+import { RUN_ERRORS } from "./run-error-codes.js";
 
 /** All error codes. */
 export const ERRORS = {
@@ -100,7 +93,7 @@ export const ERRORS = {
   BUILD_LOCKED: {
     exit: 3,
     meaning: "Another run of the same build is in progress.",
-    remedy: "Wait until it ends, or stop it; its lock is released when it exits.",
+    remedy: "Wait for it (`vmbuild wait NAME`), follow it (`vmbuild attach NAME`), or stop it.",
   },
   INPUT_MISSING: {
     exit: 4,
@@ -274,6 +267,11 @@ export const ERRORS = {
     meaning: "A finished artifact is incomplete, or its manifest is invalid.",
     remedy: "Build the image again.",
   },
+  PUBLISH_FAILED: {
+    exit: 9,
+    meaning: "A finished image could not be published to its target.",
+    remedy: "Correct the reason and publish again; the target still has what it had before.",
+  },
   POST_FAILED: {
     exit: 9,
     meaning: "A command of `post` failed, or left a disk that cannot be used.",
@@ -284,16 +282,7 @@ export const ERRORS = {
     meaning: "A command that runs when the image is published (`after`) failed.",
     remedy: "Correct the command and run `vmbuild run NAME` again; only these commands run.",
   },
-  INTERRUPTED: {
-    exit: 130,
-    meaning: "The run was interrupted (Ctrl-C).",
-    remedy: "Run the command again.",
-  },
-  TERMINATED: {
-    exit: 143,
-    meaning: "The run was terminated (SIGTERM).",
-    remedy: "Run the command again.",
-  },
+  ...RUN_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;
 
 /** One of the codes in {@link ERRORS}. */

@@ -10,9 +10,19 @@ export const EXIT_CODES = {
   7: "a step failed or timed out",
   8: "a check failed: verify, seal, acceptance test",
   9: "the artifact: conversion, checksums, space",
+  124: "the run's lease expired (--ttl, --lease-file, --lease-connection)",
   130: "interrupted (Ctrl-C)",
-  143: "terminated (SIGTERM)",
+  143: "terminated (SIGTERM, vmbuild stop) or killed",
 } as const;
 
 /** An exit code of the process. */
 export type ExitCode = keyof typeof EXIT_CODES;
+
+/** Entry of the table of error codes. */
+export interface ErrorEntry {
+  readonly exit: ExitCode;
+  /** Meaning, in one sentence. */
+  readonly meaning: string;
+  /** General remedy; an error can carry a better hint of its own. */
+  readonly remedy: string;
+}

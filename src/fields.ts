@@ -134,3 +134,43 @@ export const environment = z
     z.union([z.string(), z.number(), z.boolean()]).transform(String),
   )
   .describe("environment variables for the commands");
+
+/** Computes the new form of a relative path. */
+export type MovePath = (path: string) => string;
+
+/** Path of the host in a string of a template. */
+export interface HostPathMark {
+  /** Replaces the path in the string, if the string contains a relative one. */
+  readonly change: (text: string, move: MovePath) => string;
+  /** Path that a missing value stands for. */
+  readonly missing?: string;
+}
+
+/**
+ * Schemas of strings that are, or contain, a path of the host. Such a path is relative to the file
+ * in which it stands, which may be a parent of the template.
+ */
+export const HOST_PATHS = z.registry<HostPathMark>();
+
+const moveWhole: HostPathMark["change"] = (text, move) => move(text);
+
+/** Marks a schema as that of a path of the host; see {@link HOST_PATHS}. */
+export function hostPath<S extends z.ZodType>(schema: S, mark: Partial<HostPathMark> = {}): S {
+  HOST_PATHS.add(schema, { change: moveWhole, ...mark });
+  return schema;
+}
+
+/** Returns whether a text names a template by the path of its file or folder, and not by its name. */
+export function isTemplatePath(text: string): boolean {
+  return text.includes("/") || /\.jsonc?$/.test(text);
+}
+
+/** Folder of the host in which commands run. */
+export const hostFolder = hostPath(
+  z
+    .string()
+    .min(1)
+    .describe("folder of the host in which the commands run; if omitted, the template's folder")
+    .optional(),
+  { missing: "." },
+);

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# SLM-Copilot for OpenNebula: a coding model behind an OpenAI-compatible API, on CPUs alone.
+# SLM-Copilot for OpenNebula: a coding model with an OpenAI-compatible API that runs on CPUs.
 #
 # one-apps' `service` sources this file and calls one stage at a time:
-#   service_install     once, while the image is built: everything that needs a download
-#   service_configure   at every boot, from the context: changes only what differs
-#   service_bootstrap   at every boot, after it: starts, waits for a real answer, reports
-# The framework's umask is 0077: each file gets its mode and its owner by name. Each stage runs in
-# a strict subshell of its own, since the framework cannot live with `set -u`.
+#   service_install     once, while the image is built: installs everything that needs a download
+#   service_configure   at every boot: applies the context, and changes only what differs
+#   service_bootstrap   at every boot, afterwards: starts the service, waits for an answer, reports
+# The framework's umask is 0077, so modes and owners of files are set explicitly. Each stage runs in
+# a subshell with `set -euo pipefail`, because the framework itself fails under `set -u`.
 # shellcheck disable=SC2034 # The framework reads ONE_SERVICE_*.
 
 ONE_SERVICE_NAME='SLM-Copilot'
@@ -15,10 +15,10 @@ ONE_SERVICE_BUILD='0'
 ONE_SERVICE_SHORT_DESCRIPTION='A coding assistant of your own, on CPUs alone'
 ONE_SERVICE_DESCRIPTION='Devstral Small 2 served by LocalAI behind nginx: an OpenAI-compatible API
 over HTTPS, made for Cline and other coding agents. Nothing leaves the machine.'
-# Every boot configures anew; without this the second boot's would fail.
+# Allows service_configure to run at every boot; otherwise it fails from the second boot on.
 ONE_SERVICE_RECONFIGURABLE=true
 
-# In fours: name, stage, description, user input ("" for those that few people need).
+# Four words each: name, stage, description, user input (empty for rarely used parameters).
 ONE_SERVICE_PARAMS=(
   ONEAPP_COPILOT_PASSWORD configure 'Password of the user copilot; made and kept unless given' 'O|password'
   ONEAPP_COPILOT_API_KEY configure 'Key for "Authorization: Bearer"; the password unless given' 'O|password'
@@ -32,9 +32,9 @@ ONE_SERVICE_PARAMS=(
   ONEAPP_COPILOT_READY_TIMEOUT bootstrap 'Seconds that the model may take to answer; 1800 unless given' ''
 )
 
-# A machine that lost its power in the middle of a stage has kept the framework's pipe for the log,
-# and the framework, which cannot make it then, would fail the next boot's configuration. Under the
-# framework's lock nobody else uses it.
+# Removes the framework's log pipe, which remains after a power failure during a stage. The
+# framework could not create it again, and the configuration at the next boot would fail. While the
+# framework's lock is held, no other process uses the pipe.
 if [[ ${_SERVICE_LOCK:-} == "$0" ]]; then rm -f "$ONE_SERVICE_LOGDIR/one_service_log.pipe"; fi
 
 SLM_PARTS="$(dirname "${BASH_SOURCE[0]}")/slm-copilot"
@@ -59,7 +59,7 @@ service_install() (
 service_configure() (
   slm_strict configure
   slm_mend_environment
-  # All that can be wrong is found before anything changes.
+  # Validates all settings before anything is changed.
   slm_read_settings
   slm_configure_engine
   slm_configure_credentials
@@ -86,7 +86,7 @@ service_help() {
   default_service_help
 }
 
-# Called at the end of every stage, good or bad.
+# Called at the end of every stage, also after a failure.
 service_cleanup() {
   rm -rf "$SLM_SCRATCH"
   slm_serve_as_before

@@ -6,6 +6,7 @@ import { VmbuildError } from "../errors.js";
 import { copyTree } from "../host/copy.js";
 import { artifactError } from "./failures.js";
 import { companionProblem } from "./names.js";
+import type { ReservedNames } from "./names.js";
 import type { Staging } from "./publish.js";
 
 /**
@@ -13,16 +14,18 @@ import type { Staging } from "./publish.js";
  * cannot contain.
  * @param folder the folder in which steps leave files for the output folder.
  * @param filenames the names of the images.
+ * @param reserved settings by which further names are reserved.
  * @throws {VmbuildError} ARTIFACT_NAMES, with a line for each name.
  */
 export async function requireCompanionNames(
   folder: string,
   filenames: readonly string[],
+  reserved: ReservedNames,
 ): Promise<void> {
   const entries = await readdir(folder, { encoding: "buffer" });
   const names = entries.map((name) => name.toString("utf8")).toSorted();
   const problems = [
-    ...names.flatMap((name) => companionProblem(name, filenames) ?? []),
+    ...names.flatMap((name) => companionProblem(name, filenames, reserved) ?? []),
     ...entries
       .filter((name) => !isUtf8(name))
       .map((name) => `${JSON.stringify(name.toString("latin1"))} is not a valid UTF-8 file name`),

@@ -34,6 +34,7 @@ const file = z.object({
   subformat: z.string().optional().describe("variant of the format, such as streamOptimized"),
   compression: z.enum(COMPRESSIONS).optional(),
   pack: z.enum(PACKS).optional().describe("program that compressed the whole file"),
+  disk: z.string().optional().describe("name of the disk; that of the root disk is absent"),
   size: bytes,
   virtualSize: bytes.optional().describe("virtual size in bytes; disk images only"),
   checksums: z
@@ -53,6 +54,10 @@ export const manifestSchema = z.object({
   template: z.object({
     path: z.string().optional().describe("version of the template"),
     digest,
+    parents: z
+      .array(z.object({ path: z.string(), digest }))
+      .optional()
+      .describe("templates that it extends, the nearest first"),
   }),
   base: z.object({
     kind: z.string().min(1).describe("kind in the template: url, path, bootstrap or appliance"),
@@ -84,6 +89,14 @@ export const manifestSchema = z.object({
     .array(z.string())
     .optional()
     .describe("files and folders from steps, beside the image"),
+  packages: z
+    .object({
+      count: z.int().nonnegative(),
+      list: z.string().describe("name of the list beside the image"),
+      sbom: z.string().describe("name of the software bill of materials beside the image"),
+    })
+    .optional()
+    .describe("packages of the guest"),
   steps: z.array(
     z.object({
       name: z.string(),
@@ -104,7 +117,21 @@ export type ManifestFile = z.infer<typeof file>;
 
 /** Returns the first image that a machine can start from; undefined when there is none. */
 export function startableFile({ files }: Pick<Manifest, "files">): ManifestFile | undefined {
-  return files.find(isStartable);
+  return files.find((one) => one.disk === undefined && isStartable(one));
+}
+
+/** Returns the images of further disks that a machine can use. */
+export function diskFiles({
+  files,
+}: Pick<Manifest, "files">): { readonly disk: string; readonly name: string }[] {
+  return files.flatMap((one) =>
+    one.disk !== undefined && isStartable(one) ? [{ disk: one.disk, name: one.name }] : [],
+  );
+}
+
+/** Returns the names of the lists of packages beside the image. */
+export function packageFiles({ packages }: Pick<Manifest, "packages">): string[] {
+  return packages ? [packages.list, packages.sbom] : [];
 }
 
 /**

@@ -16,6 +16,23 @@ import type { ImageFormat } from "./registry.js";
  * name of a temporary file.
  */
 const MAX_NAME_LENGTH = 255 - 15;
+/** Names of the files that list the packages of the guest (`output.packages`). */
+export const PACKAGES_NAME = "packages.txt";
+export const SBOM_NAME = "sbom.cdx.json";
+
+/** Endings of copies of the manifest and the lists beside an image, as `publish --metadata` makes them. */
+export const METADATA_SUFFIXES = {
+  manifest: ".manifest.json",
+  packages: ".packages.txt",
+  sbom: ".cdx.json",
+} as const;
+
+/** Settings of the output by which further names are reserved. */
+export interface ReservedNames {
+  /** Whether the packages of the guest are listed. */
+  readonly packages: boolean;
+}
+
 const MAX_CHECKSUM_ENDING_LENGTH = Math.max(...ALGORITHMS.map((name) => name.length + 1));
 
 /** Fields of a template that determine the image's name. */
@@ -53,10 +70,16 @@ export function sameName(one: string, other: string): boolean {
 }
 
 /** Returns the artifact's own names and their purposes, for every possible checksum. */
-function ownNames(filenames: readonly string[]): [string, string][] {
+function ownNames(filenames: readonly string[], { packages }: ReservedNames): [string, string][] {
+  const purpose = "the list of packages, unless output.packages is false";
+  const lists: [string, string][] = [
+    [PACKAGES_NAME, purpose],
+    [SBOM_NAME, purpose],
+  ];
   return [
     ...filenames.map((filename): [string, string] => [filename, "the image"]),
     [MANIFEST_NAME, "the manifest"],
+    ...(packages ? lists : []),
     ...filenames.flatMap((filename) =>
       ALGORITHMS.map((algorithm): [string, string] => [
         checksumPath(filename, algorithm),
@@ -80,6 +103,10 @@ export function filenameProblem(filename: string): string | undefined {
   if (sameName(filename, MANIFEST_NAME)) {
     return `the image cannot have the name "${filename}": ${MANIFEST_NAME} is reserved for the manifest`;
   }
+  const list = [PACKAGES_NAME, SBOM_NAME].find((name) => sameName(filename, name));
+  if (list !== undefined) {
+    return `the image cannot have the name "${filename}": ${list} is reserved for the list of packages`;
+  }
   const ending = ALGORITHMS.find((name) => foldCase(filename).endsWith(`.${name}`));
   if (ending !== undefined) {
     return `the image cannot have the name "${filename}": names that end in .${ending} are reserved for checksum files`;
@@ -92,11 +119,16 @@ export function filenameProblem(filename: string): string | undefined {
  * it is valid.
  * @param path relative to the output folder. A path that leads out of it is not checked here.
  * @param filenames the names of the images.
+ * @param reserved settings by which further names are reserved.
  */
-export function companionProblem(path: string, filenames: readonly string[]): string | undefined {
+export function companionProblem(
+  path: string,
+  filenames: readonly string[],
+  reserved: ReservedNames = { packages: false },
+): string | undefined {
   const name = entryOf(path);
   if (name === undefined) return undefined;
-  const own = ownNames(filenames).find(([other]) => sameName(name, other));
+  const own = ownNames(filenames, reserved).find(([other]) => sameName(name, other));
   if (own === undefined) return nameProblem(name, MAX_NAME_LENGTH);
   const [taken, what] = own;
   const same = name === taken ? "" : " on file systems that ignore case";

@@ -38,11 +38,22 @@ export function systemOf(packages: readonly string[]): BaseSystem | undefined {
 
 /** Converts the definition in a template to a spec. */
 export function bootstrapSpec(
-  definition: { suite: string; packages: readonly string[]; size?: number | undefined },
+  definition: {
+    suite: string;
+    packages: readonly string[];
+    size?: number | undefined;
+    secureBoot?: boolean | undefined;
+  },
   arch?: ArchitectureName,
 ): BootstrapSpec {
-  const { suite, packages, size } = definition;
-  return { suite, packages, arch, ...(size === undefined ? {} : { size }) };
+  const { suite, packages, size, secureBoot } = definition;
+  return {
+    suite,
+    packages,
+    arch,
+    ...(size === undefined ? {} : { size }),
+    ...(secureBoot ? { secureBoot } : {}),
+  };
 }
 
 const nameOf = ({ suite }: BootstrapSpec): string => `${suite}.qcow2`;

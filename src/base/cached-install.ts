@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { describeContent } from "../checkpoints/content.js";
+import { describeContent, digestOf } from "../checkpoints/content.js";
 import { VmbuildError } from "../errors.js";
 import { formatDuration } from "../host/format.js";
 import { syncToDisk } from "../host/files.js";
@@ -11,6 +11,7 @@ import { hashFile } from "../inputs/digest.js";
 import { install } from "../install/install.js";
 import type { InstallPlan } from "../install/install.js";
 import { digestFiles } from "../install/files.js";
+import { DEFAULT_ARCHITECTURE } from "../machine/architectures/registry.js";
 import type { MachinePlan } from "../machine/shape.js";
 import { loadKeyPair, makeBaseKey, saveKeyPair } from "../seed/keys.js";
 import { cachedImagePath, getCachedImage } from "./cached-image.js";
@@ -29,10 +30,28 @@ const recordSchema = z.object({
 });
 
 /** Returns the part of a machine that the installed system depends on. */
-function identityOf(machine: MachinePlan, disk: number): Readonly<Record<string, unknown>> {
+async function identityOf(
+  machine: MachinePlan,
+  disk: number,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, unknown>>> {
   const { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments } = machine;
-  return { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments, disk };
+  const { uefiFiles, secureBoot, tpm, display, networks } = machine;
+  const digests = uefiFiles && [
+    await digestOf(uefiFiles.code, { signal }),
+    await digestOf(uefiFiles.variables, { signal }),
+  ];
+  // Fields without a value do not become part of the JSON.
+  const arch = machine.arch === DEFAULT_ARCHITECTURE.name ? undefined : machine.arch;
+  const devices = { arch, uefiFiles: digests, secureBoot, tpm, display, networks };
+  const common = { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments };
+  return { ...common, disk, ...devices };
 }
+
+/** Part of the context that an installed base depends on. */
+type KeyContext = Pick<BaseContext, "signal" | "disk"> & {
+  readonly installer: Pick<BaseContext["installer"], "machine">;
+};
 
 /**
  * Describes everything that an installed base depends on. The number of CPUs, the memory and the
@@ -40,7 +59,7 @@ function identityOf(machine: MachinePlan, disk: number): Readonly<Record<string,
  */
 async function describeInstall(
   plan: InstallPlan,
-  { installer, signal }: BaseContext,
+  { installer, signal }: KeyContext,
   disk: number,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { definition, fetched, media, httpFiles, httpFolders } = plan;
@@ -51,7 +70,7 @@ async function describeInstall(
   const { kernel, initrd, commandLine, bootCommand, end, cdBus } = definition;
   return {
     recipe: RECIPE,
-    machine: identityOf(installer.machine, disk),
+    machine: await identityOf(installer.machine, disk, signal),
     media: Object.fromEntries(digests),
     boot: [kernel, initrd].filter((file) => typeof file === "string"),
     commandLine,
@@ -62,6 +81,23 @@ async function describeInstall(
     folders,
     further: media.map(({ label, isFloppy, files }) => [label, isFloppy, digestFiles(files)]),
   };
+}
+
+function diskOf({ definition }: InstallPlan, { disk }: Pick<BaseContext, "disk">): number {
+  const size = definition.disk ?? disk;
+  if (size === undefined) throw new VmbuildError("DEFECT", "An installer needs a disk size");
+  return size;
+}
+
+/** Returns the key of an installed base: a hash of everything that it depends on. */
+async function installKey(plan: InstallPlan, context: KeyContext): Promise<string> {
+  const description = await describeInstall(plan, context, diskOf(plan, context));
+  return createHash("sha256").update(JSON.stringify(description)).digest("hex");
+}
+
+/** Returns the path of an installed base, which need not exist yet. */
+export async function installLocation(plan: InstallPlan, context: KeyContext): Promise<string> {
+  return cachedImagePath(await installKey(plan, context), NAME);
 }
 
 /**
@@ -75,10 +111,8 @@ export async function resolveInstall(
   origin: string,
 ): Promise<FoundImage> {
   const { signal } = context;
-  const disk = plan.definition.disk ?? context.disk;
-  if (disk === undefined) throw new VmbuildError("DEFECT", "An installer needs a disk size");
-  const description = await describeInstall(plan, context, disk);
-  const key = createHash("sha256").update(JSON.stringify(description)).digest("hex");
+  const disk = diskOf(plan, context);
+  const key = await installKey(plan, context);
   const folder = dirname(cachedImagePath(key, NAME));
   const { path, record } = await getCachedImage({
     key,

@@ -144,8 +144,12 @@ export interface BaseKind<D> {
   readonly mayUseOtherFiles: boolean;
   /** True when an image may come with a key that lets the build in ({@link FoundImage.key}). */
   readonly mayLetBuildIn?: boolean;
+  /** Returns the name or path of the template whose image the base is, where it is one. */
+  template?(definition: D): string;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
+  /** Returns the definition, completed with what the template's machine requires of a base. */
+  complete?(definition: D, machine: { readonly secureBoot: boolean }): D;
   /** Fetches or creates the image, or finds it in the cache. */
   resolve(definition: D, context: BaseContext): Promise<FoundImage>;
   /** Returns the programs of the host that resolving may run. */

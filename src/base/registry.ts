@@ -37,3 +37,11 @@ export function baseKindOf(definition: BaseDefinition): BaseKind<BaseDefinition>
   if (!kind) throw new Error("no kind of base fits");
   return kind;
 }
+
+/** Returns a definition, completed with what the template's machine requires of a base. */
+export function completeBase(
+  definition: BaseDefinition,
+  machine: { readonly secureBoot: boolean },
+): BaseDefinition {
+  return baseKindOf(definition).complete?.(definition, machine) ?? definition;
+}

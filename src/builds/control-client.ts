@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { VmbuildError, messageOf } from "../errors.js";
-import { RELEASE_WORD, decodeReply, encodeRequest } from "./control-messages.js";
+import { HOLD_REQUEST, RELEASE_WORD, decodeReply, encodeRequest } from "./control-messages.js";
+import type { ControlRequest } from "./control-messages.js";
 
 /** Sends a line, and returns everything that is answered. */
 async function exchange(path: string, request: string, signal?: AbortSignal): Promise<string> {
@@ -32,8 +33,21 @@ export async function sendRequest(
   path: string,
   request: string,
   signal?: AbortSignal,
+  values: ControlRequest["values"] = {},
 ): Promise<Readonly<Record<string, unknown>>> {
-  return decodeReply(await exchange(path, encodeRequest(request), signal));
+  return decodeReply(await exchange(path, encodeRequest(request, values), signal));
+}
+
+/**
+ * Becomes a holder of the run's lease: the connection is kept open until the result is disposed of.
+ * A run without such a lease, and one that has ended, is left alone.
+ */
+export function holdLease(path: string): Disposable {
+  const socket = connect({ path });
+  // The run may end at any time, which is for others to notice.
+  socket.on("error", () => {});
+  socket.resume().write(encodeRequest(HOLD_REQUEST));
+  return { [Symbol.dispose]: () => void socket.destroy() };
 }
 
 /**

@@ -8,25 +8,43 @@ import type { ErrorReport } from "../events/types.js";
 export type ControlReply =
   { readonly result: Readonly<Record<string, unknown>> } | { readonly error: ErrorReport };
 
-const requestSchema = z.object({ do: z.string() });
+/** Request of a client: its name, and values by name. */
+export interface ControlRequest {
+  readonly name: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+const requestSchema = z.looseObject({ do: z.string() });
 
 /** Request that releases a paused run. Earlier versions sent and knew only this word. */
 export const RELEASE_WORD = "release";
 
 /**
- * Returns the name of a request: `{"do":"screen"}`, or the word `release`.
+ * Reads a request: `{"do":"screen"}`, with values as further fields, or the word `release`.
  * @throws {VmbuildError} USAGE when the line is not a request.
  */
-export function decodeRequest(line: string): string {
-  if (line.trim() === RELEASE_WORD) return RELEASE_WORD;
+export function decodeRequest(line: string): ControlRequest {
+  if (line.trim() === RELEASE_WORD) return { name: RELEASE_WORD, values: {} };
   const request = requestSchema.safeParse(parseJson(line));
-  if (request.success) return request.data.do;
+  if (request.success) {
+    const { do: name, ...values } = request.data;
+    return { name, values };
+  }
   throw new VmbuildError("USAGE", 'A request is a line of JSON such as {"do":"screen"}');
 }
 
+/** Request that ends a run, as SIGTERM does. */
+export const STOP_REQUEST = "stop";
+/** Request that moves the deadline of a run's lease; `ms` counts from now. */
+export const RENEW_REQUEST = "renew";
+/** Request by which a client holds the lease of a run until it closes its connection. */
+export const HOLD_REQUEST = "hold";
+/** Request that checks the lease of a run at once; it shows that the run's process still works. */
+export const CHECK_LEASE_REQUEST = "lease";
+
 /** Returns the line of a request. */
-export function encodeRequest(request: string): string {
-  return `${JSON.stringify({ do: request })}\n`;
+export function encodeRequest(name: string, values: ControlRequest["values"] = {}): string {
+  return `${JSON.stringify({ ...values, do: name })}\n`;
 }
 
 const errorSchema = z.object({

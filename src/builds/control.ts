@@ -9,11 +9,18 @@ import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { VmbuildError, messageOf } from "../errors.js";
 import { reportError } from "../events/report.js";
-import { decodeRequest } from "./control-messages.js";
-import type { ControlReply } from "./control-messages.js";
+import { RELEASE_WORD, decodeRequest } from "./control-messages.js";
+import type { ControlReply, ControlRequest } from "./control-messages.js";
 
-/** Answers a request with plain data. An error that it throws becomes the answer. */
-export type RequestHandler = () => Promise<Record<string, unknown>>;
+/**
+ * Answers a request with plain data. An error that it throws becomes the answer.
+ * @param values of the request.
+ * @param gone aborts when the client has closed its connection.
+ */
+export type RequestHandler = (
+  values: ControlRequest["values"],
+  gone: AbortSignal,
+) => Promise<Record<string, unknown>>;
 
 /** A run's end of the socket. */
 export interface Control extends AsyncDisposable {
@@ -49,12 +56,13 @@ function readLines(socket: Socket, onLine: (line: string) => void, onEnd: () => 
 async function answer(
   handlers: ReadonlyMap<string, RequestHandler>,
   line: string,
+  gone: AbortSignal,
 ): Promise<ControlReply> {
   try {
-    const request = decodeRequest(line);
-    const handler = handlers.get(request);
-    if (handler) return { result: await handler() };
-    throw new VmbuildError("BUILD_UNKNOWN", `The run cannot answer "${request}" at the moment`, {
+    const { name, values } = decodeRequest(line);
+    const handler = handlers.get(name);
+    if (handler) return { result: await handler(values, gone) };
+    throw new VmbuildError("BUILD_UNKNOWN", `The run cannot answer "${name}" at the moment`, {
       hint: "It has no machine yet, or none any more. Run the command again when the machine has started.",
     });
   } catch (error) {
@@ -65,12 +73,14 @@ async function answer(
 /** Answers the requests of a client in their order. */
 function serveClient(socket: Socket, handlers: ReadonlyMap<string, RequestHandler>): void {
   let previous = Promise.resolve();
+  const gone = new AbortController();
+  socket.once("close", () => gone.abort());
   const afterwards = (work: () => Promise<void> | void): void => {
     previous = previous.then(work);
   };
   const onLine = (line: string): void =>
     afterwards(async () => {
-      const reply = await answer(handlers, line);
+      const reply = await answer(handlers, line, gone.signal);
       if (socket.writable) socket.write(`${JSON.stringify(reply)}\n`);
     });
   // A client that disconnects early has not lost anything that it waits for.
@@ -87,7 +97,7 @@ export async function openControl(path: string): Promise<Control> {
     waiting.clear();
     return Promise.resolve({});
   };
-  const handlers = new Map<string, RequestHandler>([["release", release]]);
+  const handlers = new Map<string, RequestHandler>([[RELEASE_WORD, release]]);
   const clients = new Set<Socket>();
   // A client may end its side after the request, and still gets the answer.
   const server = createServer({ allowHalfOpen: true }, (socket) => {

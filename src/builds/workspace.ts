@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { workPaths } from "../checkpoints/records.js";
 import type { WorkPaths } from "../checkpoints/records.js";
@@ -12,7 +12,7 @@ import { VmbuildError } from "../errors.js";
 import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
 import { lockHolder, tryLock } from "../host/lock.js";
 import type { HeldLock } from "../host/lock.js";
-import { hostPaths } from "../host/paths.js";
+import { TPM_ENDINGS, hostPaths } from "../host/paths.js";
 
 /** Paths of a build, including those of its working disk. All are absolute. */
 export interface BuildPaths extends WorkPaths {
@@ -59,6 +59,8 @@ const recordSchema = z.object({
   outcome: z.string().optional(),
   failedStep: z.string().optional(),
   artifact: z.string().optional(),
+  /** Deadline of the run's lease. ISO 8601. */
+  expiresAt: z.string().optional(),
   /** Path of the run's control socket while the run is in progress. */
   control: z.string().optional(),
   /** Connection data for `vmbuild ssh` while the machine runs. */
@@ -115,7 +117,7 @@ export function runPaths(build: BuildPaths, runId: string): RunPaths {
 /**
  * Generates an id such as `20260214-170400-3f9a1c`, which sorts by time and is a valid file name.
  */
-function makeRunId(now: Date): string {
+export function makeRunId(now: Date): string {
   const stamp = now.toISOString().replaceAll(/[-:]/g, "").replace("T", "-").slice(0, 15);
   return `${stamp}-${randomBytes(3).toString("hex")}`;
 }
@@ -132,7 +134,8 @@ export async function readRuns(build: BuildPaths): Promise<RunRecord[]> {
   return records.toSorted((one, other) => one.startedAt.localeCompare(other.startedAt));
 }
 
-async function readRecord(path: string): Promise<RunRecord | undefined> {
+/** Reads the record of a run; undefined where there is none. */
+export async function readRecord(path: string): Promise<RunRecord | undefined> {
   try {
     return recordSchema.safeParse(JSON.parse(await readFile(path, "utf8"))).data;
   } catch {
@@ -157,19 +160,37 @@ export interface Workspace extends AsyncDisposable {
   update(changes: Partial<RunRecord>): Promise<void>;
 }
 
+/** Removes the control socket of a killed run, and what is left of its TPM beside it. */
+async function removeSockets(control: string, runId: string): Promise<void> {
+  const tpm = TPM_ENDINGS.map((ending) => join(dirname(control), `${runId}${ending}`));
+  for (const path of [control, ...tpm]) await rm(path, { recursive: true, force: true });
+}
+
+/**
+ * Returns the code of the error of a run that was killed: LEASE_EXPIRED when its deadline has
+ * passed meanwhile.
+ */
+export function outcomeOfKilled(
+  { expiresAt }: Pick<RunRecord, "expiresAt">,
+  now = Date.now(),
+): "LEASE_EXPIRED" | "RUN_KILLED" {
+  return expiresAt !== undefined && Date.parse(expiresAt) <= now ? "LEASE_EXPIRED" : "RUN_KILLED";
+}
+
 /** Marks killed runs as interrupted and removes their files. Only for the lock's holder. */
-async function cleanUp(build: BuildPaths): Promise<string[]> {
+export async function cleanUp(build: BuildPaths): Promise<string[]> {
   const tidied: string[] = [];
   for (const record of await readRuns(build)) {
     if (record.state !== "running" && record.state !== "paused") continue;
     const paths = runPaths(build, record.runId);
     const { machine: _machine, control, ...rest } = record;
-    await writeRecord(paths.record, { ...rest, state: "interrupted" });
+    const outcome = outcomeOfKilled(record);
+    await writeRecord(paths.record, { ...rest, state: "interrupted", outcome });
     for (const leftover of [paths.scratch, paths.outputs]) {
       await rm(leftover, { recursive: true, force: true });
     }
     const socket = control ?? record.machine?.control;
-    if (socket !== undefined) await rm(socket, { force: true });
+    if (socket !== undefined) await removeSockets(socket, record.runId);
     tidied.push(`the run ${record.runId} was killed; its logs are in ${paths.folder}`);
   }
   await rm(build.once.folder, { recursive: true, force: true });
@@ -190,7 +211,9 @@ export async function lockError(name: string, path: string): Promise<VmbuildErro
   const holder = await lockHolder(path);
   return new VmbuildError("BUILD_LOCKED", `Another run of ${name} is in progress`, {
     details: { pid: holder },
-    hint: `Wait for it${holder ? ` (process ${holder})` : ""}, or open a shell in its guest: vmbuild ssh ${name}`,
+    hint:
+      `Follow it${holder ? ` (process ${holder})` : ""} with vmbuild attach ${name}, wait for its end with vmbuild wait ${name}, ` +
+      `end it with vmbuild stop ${name}, or open a shell in its guest with vmbuild ssh ${name}.`,
   });
 }
 
@@ -202,12 +225,17 @@ async function takeLock(name: string, build: BuildPaths): Promise<HeldLock> {
 
 /**
  * Opens a build's folder for one run.
- * @param options `once`: the run leaves no checkpoints and uses a separate working disk.
+ * @param options `once`: the run leaves no checkpoints and uses a separate working disk; `runId`:
+ *   an id of {@link makeRunId} for the run.
  * @throws {VmbuildError} BUILD_LOCKED when another run of the same build is in progress.
  */
 export async function openWorkspace(
   template: { name: string; version: string; path: string },
-  options: { readonly once?: boolean; readonly now?: Date } = {},
+  options: {
+    readonly once?: boolean;
+    readonly now?: Date;
+    readonly runId?: string | undefined;
+  } = {},
 ): Promise<Workspace> {
   const { now = new Date() } = options;
   const build = buildPaths(template.name);
@@ -215,7 +243,7 @@ export async function openWorkspace(
   const lock = await takeLock(template.name, build);
   try {
     const tidied = await cleanUp(build);
-    const runId = makeRunId(now);
+    const runId = options.runId ?? makeRunId(now);
     const run = runPaths(build, runId);
     const work = options.once ? build.once : build;
     for (const folder of [work.folder, run.folder, run.steps, run.outputs, run.scratch]) {

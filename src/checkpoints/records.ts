@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { systemCode } from "../errors.js";
 import { writeFileAtomic } from "../host/files.js";
+import { extraDiskPaths } from "../machine/extra-disks.js";
 import { machineShapeSchema } from "../machine/shape.js";
 import { seedMediaSchema } from "../seed/media.js";
 
@@ -14,6 +15,8 @@ export interface WorkPaths {
   readonly folder: string;
   /** Overlay that the machine writes to; contains the snapshots. */
   readonly disk: string;
+  /** Folder of the machine's further disks, `NAME.qcow2`, which contain the same snapshots. */
+  readonly disks: string;
   /**
    * Base under a name of its own, so that a replacement of the original does not affect the
    * overlay.
@@ -36,6 +39,7 @@ export function workPaths(folder: string): WorkPaths {
   return {
     folder,
     disk: join(folder, "disk.qcow2"),
+    disks: join(folder, "disks"),
     base: join(folder, "base.img"),
     seed: join(folder, "seed"),
     firmwareVariables: join(folder, "efivars.fd"),
@@ -120,6 +124,8 @@ const recordsSchema = z.object({
   }),
   /** Null while a machine uses the disk, and after a run that was killed. */
   disk: identitySchema.nullable(),
+  /** Identities of the further disks, in the order of the machine's; absent while `disk` is null. */
+  disks: z.array(identitySchema).optional(),
   base: identitySchema,
   /** Boot ID of the host. After a reboot, data that was not synced may be lost. */
   hostBoot: z.string(),
@@ -129,6 +135,14 @@ const recordsSchema = z.object({
 
 /** Content of `checkpoints.json`. */
 export type CheckpointRecords = z.infer<typeof recordsSchema>;
+
+/** Returns the paths of all disks that hold the checkpoints, the root disk first. Pure. */
+export function diskPaths(
+  { disk, disks }: Pick<WorkPaths, "disk" | "disks">,
+  { machine }: Pick<CheckpointRecords, "machine">,
+): string[] {
+  return [disk, ...extraDiskPaths(disks, machine.shape)];
+}
 
 /** Reads the records; undefined where there are none, or where this version cannot read them. */
 export async function readRecords(paths: WorkPaths): Promise<CheckpointRecords | undefined> {

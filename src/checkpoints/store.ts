@@ -3,9 +3,15 @@ import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../errors.js";
 import { makePrivateFolder, statIfThere, writeFileAtomic } from "../host/files.js";
-import { removeRecords, writeRecords } from "./records.js";
+import { diskPaths, readRecords, removeRecords, writeRecords } from "./records.js";
 import type { Checkpoint, FailedCheckpoint, CheckpointRecords, WorkPaths } from "./records.js";
-import { hostBootId, readIdentity, readTrusted, removeSnapshots } from "./trust.js";
+import {
+  hostBootId,
+  readDiskIdentities,
+  readIdentity,
+  readTrusted,
+  removeSnapshots,
+} from "./trust.js";
 import type { TrustedCheckpoints } from "./trust.js";
 
 /** Manifest and machine of a working disk. */
@@ -50,6 +56,14 @@ export class CheckpointStore {
     return { store: new CheckpointStore(paths, found.records), found };
   }
 
+  /**
+   * Returns the checkpoints as they are recorded, without looking at the disk. None of them may be
+   * loaded or changed; the lock is not needed.
+   */
+  static async recorded(paths: WorkPaths): Promise<CheckpointStore> {
+    return new CheckpointStore(paths, await readRecords(paths));
+  }
+
   /** Creates a store without checkpoints, regardless of what the disk contains. */
   static empty(paths: WorkPaths): CheckpointStore {
     return new CheckpointStore(paths, undefined);
@@ -66,6 +80,11 @@ export class CheckpointStore {
 
   get failed(): FailedCheckpoint | undefined {
     return this.#records?.failed;
+  }
+
+  /** Paths of the disks that hold the checkpoints, the root disk first. */
+  get disks(): readonly string[] {
+    return this.#records ? diskPaths(this.paths, this.#records) : [this.paths.disk];
   }
 
   /** Removes all records, before the working disk is created anew. */
@@ -102,7 +121,7 @@ export class CheckpointStore {
   /** Marks the disk as unused, and records its identity. */
   async markUnused(): Promise<void> {
     if (!this.#records) return;
-    await this.#change({ disk: await readIdentity(this.paths.disk) });
+    await this.#change(await readDiskIdentities(this.paths, this.#records));
   }
 
   /** Adds a checkpoint, replacing an older one with the same key. Returns the replaced tags. */
@@ -163,7 +182,7 @@ export class CheckpointStore {
     if (tags.length === 0) return;
     await this.markInUse();
     await this.remove(tags);
-    await removeSnapshots(this.paths.disk, tags, signal);
+    await removeSnapshots(this.disks, tags, signal);
     await this.markUnused();
   }
 

@@ -9,7 +9,7 @@ import { statIfThere } from "../host/files.js";
 import { describeExit, runProgram } from "../host/programs.js";
 import { checkImage, imageInfo } from "../machine/disk.js";
 import type { DiskSnapshot } from "../machine/disk.js";
-import { readRecords } from "./records.js";
+import { diskPaths, readRecords } from "./records.js";
 import type {
   Checkpoint,
   FailedCheckpoint,
@@ -43,11 +43,20 @@ export async function readIdentity(path: string): Promise<FileIdentity> {
 export const isSameFile = (one: FileIdentity, other: FileIdentity): boolean =>
   one.ino === other.ino && one.size === other.size && one.mtimeNs === other.mtimeNs;
 
+/** Returns the identities of all disks that hold the checkpoints, as the records store them. */
+export async function readDiskIdentities(
+  paths: WorkPaths,
+  records: Pick<CheckpointRecords, "machine">,
+): Promise<Required<Pick<CheckpointRecords, "disk" | "disks">>> {
+  const [disk = null, ...disks] = await Promise.all(diskPaths(paths, records).map(readIdentity));
+  return { disk, disks };
+}
+
 async function missingFile(
   paths: WorkPaths,
   records: CheckpointRecords,
 ): Promise<string | undefined> {
-  const needed = [paths.disk, paths.base, paths.seed, paths.keys];
+  const needed = [...diskPaths(paths, records), paths.base, paths.seed, paths.keys];
   if (records.machine.firmwareCode !== undefined) needed.push(paths.firmwareVariables);
   for (const path of needed) if (!(await statIfThere(path))) return path;
   return undefined;
@@ -63,30 +72,53 @@ async function findDamage(
   if (!isSameFile(records.base, await readIdentity(paths.base))) {
     return "its base was modified";
   }
-  if (records.disk && !isSameFile(records.disk, await readIdentity(paths.disk))) {
-    return "it was modified after the last run";
-  }
-  return undefined;
+  if (!records.disk) return undefined;
+  const now = await readDiskIdentities(paths, records);
+  const [known, found] = [records, now].map(({ disk, disks = [] }) => [disk, ...disks]);
+  const isChanged = (found ?? []).some((file, index) => {
+    const before = known?.[index];
+    return !file || !before || !isSameFile(before, file);
+  });
+  return isChanged ? "it was modified after the last run" : undefined;
 }
 
-/** Checks the disk itself and returns its snapshots. */
+/**
+ * Checks a disk and returns its snapshots.
+ * @param base backing file of the disk; undefined for a disk without one.
+ */
 async function inspectDisk(
-  paths: WorkPaths,
+  path: string,
+  base: string | undefined,
   signal: AbortSignal,
 ): Promise<{ snapshots: readonly DiskSnapshot[] } | { damage: string }> {
   try {
-    const info = await imageInfo(paths.disk, signal);
-    const ours = info.format === "qcow2" && info.backingFile === paths.base && !info.dataFile;
+    const info = await imageInfo(path, signal);
+    const ours = info.format === "qcow2" && info.backingFile === base && !info.dataFile;
     if (!ours) return { damage: "it is not the disk that vmbuild created" };
-    const check = await retryWhileLocked(() => checkImage(paths.disk, signal), signal);
+    const check = await retryWhileLocked(() => checkImage(path, signal), signal);
     if (check.corruptions > 0)
       return { damage: `qemu-img found ${check.corruptions} errors in it` };
-    if (check.leaks > 0) await repairLeaks(paths.disk, signal);
+    if (check.leaks > 0) await repairLeaks(path, signal);
     return { snapshots: info.snapshots };
   } catch (error) {
     signal.throwIfAborted();
     return { damage: `qemu-img cannot read it: ${messageOf(error)}` };
   }
+}
+
+/** Checks all disks and returns the snapshots of each. */
+async function inspectDisks(
+  paths: WorkPaths,
+  records: CheckpointRecords,
+  signal: AbortSignal,
+): Promise<{ disks: (readonly DiskSnapshot[])[] } | { damage: string }> {
+  const disks: (readonly DiskSnapshot[])[] = [];
+  for (const [index, path] of diskPaths(paths, records).entries()) {
+    const inspected = await inspectDisk(path, index === 0 ? paths.base : undefined, signal);
+    if ("damage" in inspected) return inspected;
+    disks.push(inspected.snapshots);
+  }
+  return { disks };
 }
 
 /** Time within which QEMU releases its disk after vmbuild was killed. Milliseconds. */
@@ -118,13 +150,27 @@ type RecordedSnapshot = Pick<
   "tag" | "memoryBytes" | "date" | "synced"
 >;
 
-/** Returns whether the disk contains exactly the recorded snapshot. */
-function isInDisk(snapshot: RecordedSnapshot, snapshots: readonly DiskSnapshot[]): boolean {
+/** Returns whether a disk contains exactly the recorded snapshot, of memory and devices or without. */
+function isInDisk(
+  { tag, date }: RecordedSnapshot,
+  snapshots: readonly DiskSnapshot[],
+  memoryBytes: number,
+): boolean {
   return snapshots.some(
-    ({ tag, vmStateSize, date }) =>
-      tag === snapshot.tag &&
-      vmStateSize === snapshot.memoryBytes &&
-      Math.floor(date.getTime() / 1000) === snapshot.date,
+    (found) =>
+      found.tag === tag &&
+      found.vmStateSize === memoryBytes &&
+      Math.floor(found.date.getTime() / 1000) === date,
+  );
+}
+
+/** Returns whether all disks contain the recorded snapshot; memory and devices are in the first. */
+function isInDisks(
+  snapshot: RecordedSnapshot,
+  disks: readonly (readonly DiskSnapshot[])[],
+): boolean {
+  return disks.every((snapshots, index) =>
+    isInDisk(snapshot, snapshots, index === 0 ? snapshot.memoryBytes : 0),
   );
 }
 
@@ -150,20 +196,21 @@ export async function readTrusted(
     nothingTrusted(`The working disk's ${count} checkpoints cannot be used: ${why}`);
   const damage = await findDamage(paths, records);
   if (damage !== undefined) return lost(damage);
-  const inspected = await inspectDisk(paths, signal);
+  const inspected = await inspectDisks(paths, records, signal);
   if ("damage" in inspected) return lost(inspected.damage);
 
-  const { snapshots } = inspected;
+  const { disks } = inspected;
   // After a reboot of the host, data that was not synced may be lost.
   const restarted = records.hostBoot !== (await hostBootId());
   const isUsable = (snapshot: RecordedSnapshot): boolean =>
-    isInDisk(snapshot, snapshots) && !(restarted && !snapshot.synced);
+    isInDisks(snapshot, disks) && !(restarted && !snapshot.synced);
   const checkpoints = records.checkpoints.filter(isUsable);
   const failed = records.failed && isUsable(records.failed) ? records.failed : undefined;
   const { failed: _old, ...rest } = records;
   const usable: CheckpointRecords = { ...rest, checkpoints, ...(failed ? { failed } : {}) };
   const known = new Set([...checkpoints, ...(failed ? [failed] : [])].map(({ tag }) => tag));
-  const orphans = snapshots.map(({ tag }) => tag).filter((tag) => !known.has(tag));
+  const tags = new Set(disks.flat().map(({ tag }) => tag));
+  const orphans = [...tags].filter((tag) => !known.has(tag));
   const fewer = count - checkpoints.length;
   const losses =
     fewer > 0 ? [`${fewer} of ${count} checkpoints are incomplete and are not used`] : [];
@@ -171,23 +218,35 @@ export async function readTrusted(
 }
 
 /**
- * Removes snapshots from a disk that no machine uses.
+ * Removes snapshots from disks that no machine uses. A killed run may have left one in some of the
+ * disks only.
+ * @param disks paths of the disks.
  * @throws {VmbuildError} CHECKPOINT_UNUSABLE when qemu-img fails.
  */
 export async function removeSnapshots(
-  disk: string,
+  disks: readonly string[],
   tags: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (const tag of tags) {
-    const result = await runProgram("qemu-img", ["snapshot", "-d", tag, disk], { signal });
-    if (result.exitCode === 0) continue;
-    throw new VmbuildError(
-      "CHECKPOINT_UNUSABLE",
-      `qemu-img cannot remove ${tag}: ${describeExit(result)}`,
-      {
-        lines: result.lastLines,
-      },
-    );
+  const isSingle = disks.length === 1;
+  for (const disk of disks) {
+    const found = isSingle ? tags : await tagsIn(disk, tags, signal);
+    for (const tag of found) await removeSnapshot(disk, tag, signal);
   }
+}
+
+/** Returns those of the tags that a disk contains. */
+async function tagsIn(disk: string, tags: readonly string[], signal: AbortSignal) {
+  const { snapshots } = await imageInfo(disk, signal);
+  return tags.filter((tag) => snapshots.some((snapshot) => snapshot.tag === tag));
+}
+
+async function removeSnapshot(disk: string, tag: string, signal: AbortSignal): Promise<void> {
+  const result = await runProgram("qemu-img", ["snapshot", "-d", tag, disk], { signal });
+  if (result.exitCode === 0) return;
+  throw new VmbuildError(
+    "CHECKPOINT_UNUSABLE",
+    `qemu-img cannot remove ${tag}: ${describeExit(result)}`,
+    { lines: result.lastLines },
+  );
 }

@@ -79,13 +79,14 @@ export async function boot(
   const context = parseContext(flags.context, process.env);
   const forwards = (flags.forward ?? []).map(parseForward);
   const template = await loadFromFlags(name, flags);
-  const { path: image, arch } = await findArtifact(template, flags.output);
+  const { path: image, arch, disks } = await findArtifact(template, flags.output);
   const console = await requireOptionFile("--console", flags.console, image);
   const bus = createBus(template.name, new Secrets(), [await output.createSink()]);
   const { accelerator } = template.machine;
   return interruptible(async (signal) => {
     await using booted = await bootImage({
       image,
+      disks,
       machine: planImageMachine(template, arch),
       accelerator,
       forwards,

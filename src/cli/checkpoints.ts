@@ -95,7 +95,8 @@ async function list(nameOrPath: string, flags: CheckpointsFlags): Promise<number
   const output = createOutput();
   const verdict = await checkValidity(nameOrPath, flags, output);
   const rows = rowsOf(verdict);
-  const size = await sizeOnDisk(buildPaths(verdict.name).disk);
+  const { disk, disks } = buildPaths(verdict.name);
+  const size = (await sizeOnDisk(disk)) + (await sizeOnDisk(disks));
   if (flags.json) {
     output.printJson({ name: verdict.name, diskSize: size, checkpoints: rows });
     return 0;

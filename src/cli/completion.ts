@@ -18,7 +18,7 @@ const FILE_OPTIONS = new Set([
   "dir",
   "base",
   "input",
-  ...["console", "junit", "ca", "image"],
+  ...["console", "junit", "ca", "image", "sshConfig", "leaseFile"],
 ]);
 const TEMPLATE_ARGUMENT = /^template/;
 

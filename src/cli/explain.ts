@@ -2,25 +2,18 @@
  * Implements `vmbuild run --explain`: shows which steps would be restored, which would run, and
  * what changed.
  */
+import { findArtifact } from "../builds/find-artifact.js";
+import type { GraphNode } from "../graph/graph.js";
 import type { RunPreview } from "../run/checkpoints/preview.js";
 import type { BuildOptions } from "../run/context.js";
 import type { Style } from "../events/sinks/style.js";
 import type { Template } from "../template/load.js";
 import { interruptible } from "./interrupt.js";
 import { previewRun } from "./preview.js";
-import type { TemplateFlags } from "./options.js";
 import type { Output } from "./output.js";
+import type { Builds } from "./run-builds.js";
+import { resumeOptions } from "./run-options.js";
 import { alignRows } from "./table.js";
-
-/** Flags of `run` that apply here. */
-export interface ExplainFlags extends TemplateFlags {
-  readonly force?: boolean;
-  readonly checkpoints: boolean;
-  readonly output?: string;
-  readonly offline?: boolean;
-  readonly check?: boolean;
-  readonly json?: boolean;
-}
 
 /** Returns the preview as one object with the same facts as the text. */
 function reportOf(
@@ -78,33 +71,64 @@ function render(report: Report, style: Style): string[] {
   return [style.bold(verdict), ...alignRows(rows), ...start];
 }
 
-/** Runs the command; returns the exit code. */
-export async function explain(
-  templates: readonly Template[],
-  flags: ExplainFlags,
-  resumeOptions: (template: Template) => Promise<Pick<BuildOptions, "from" | "until">>,
+/** Returns the report of a template whose base is built first, so that all steps run. */
+function reportAfterBase({ template, base }: GraphNode): Report {
+  const reason = `its base ${base?.name ?? ""} is built first`;
+  return {
+    name: template.name,
+    upToDate: false,
+    image: null,
+    start: "boot",
+    kept: 0,
+    steps: template.steps.map(({ name }, index) => ({
+      index: index + 1,
+      step: name,
+      kept: false,
+      reason: index === 0 ? reason : "an earlier step runs",
+    })),
+  };
+}
+
+/** Determines what a run of the node would do. */
+async function explainNode(
+  node: GraphNode,
+  { flags, folderOf }: Builds,
   output: Output,
-): Promise<number> {
-  const reports: Report[] = [];
-  for (const template of templates) {
-    const { from, until } = await resumeOptions(template);
-    const more: Partial<BuildOptions> = {
-      force: flags.force ?? false,
-      checkpoints: flags.checkpoints,
-      offline: flags.offline ?? false,
-      check: flags.check ?? false,
-      outputDirectory: flags.output,
-      from,
-      until,
-    };
-    const preview = await interruptible((signal) =>
-      previewRun(template, flags, output, { ...more, signal }),
-    );
-    reports.push(reportOf(template, preview, until));
+): Promise<Report> {
+  const { template, base, isNamed } = node;
+  const { from, until } = isNamed ? await resumeOptions(template, flags) : {};
+  const own = isNamed ? { force: flags.force ?? false, checkpoints: flags.checkpoints } : {};
+  const more: Partial<BuildOptions> = {
+    ...own,
+    offline: flags.offline ?? false,
+    check: flags.check ?? false,
+    outputDirectory: folderOf(node),
+    from,
+    until,
+    ...(base ? { findArtifact: () => findArtifact(base.template, folderOf(base)) } : {}),
+  };
+  const preview = await interruptible((signal) =>
+    previewRun(template, flags, output, { ...more, signal }),
+  );
+  return reportOf(template, preview, until);
+}
+
+/** Explains all builds, each after its base; returns the exit code. */
+export async function explain(builds: Builds, output: Output): Promise<number> {
+  const reports = new Map<GraphNode, Report>();
+  for (const node of builds.nodes) {
+    const base = node.base && reports.get(node.base);
+    const isBlocked = base !== undefined && !base.upToDate;
+    const own = isBlocked ? reportAfterBase(node) : await explainNode(node, builds, output);
+    reports.set(node, own);
   }
-  if (flags.json) output.printJson(reports.length === 1 ? reports[0] : { results: reports });
+  const all = [...reports.values()];
+  if (builds.flags.json) output.printJson(all.length === 1 ? all[0] : { results: all });
   else {
-    const texts = reports.map((report) => render(report, output.stdoutStyle).join("\n"));
+    const style = output.stdoutStyle;
+    const titleOf = ({ name }: Report): string[] =>
+      all.length > 1 ? [style.bold(`${name}:`)] : [];
+    const texts = all.map((one) => [...titleOf(one), ...render(one, style)].join("\n"));
     output.print(texts.join("\n\n"));
   }
   return 0;

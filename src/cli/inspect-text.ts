@@ -1,5 +1,6 @@
 /** Formats an inspection as text. */
-import type { CheckInspection, Inspection, StepInspection } from "../inspect/inspect.js";
+import type { CheckInspection, DiskInspection, Inspection } from "../inspect/inspect.js";
+import type { StepInspection } from "../inspect/steps.js";
 import type { SourceInspection } from "../inspect/sources.js";
 import type { Style } from "../events/sinks/style.js";
 import { cleanText } from "../events/sinks/text.js";
@@ -29,6 +30,32 @@ function inputLines(inputs: readonly SourceInspection[], style: Style): string[]
   return inputs.flatMap((input) => [cleanText(input.name), ...indent(sourceLines(input, style))]);
 }
 
+const diskSize = (size: number | undefined): string =>
+  size === undefined ? "the base's own size" : formatBytes(size);
+
+function diskText({ name, bus, size, from, published }: DiskInspection): string {
+  const parts = [
+    ...(size === undefined ? [] : [formatBytes(size)]),
+    bus,
+    ...(from === undefined ? [] : [`from ${from}`]),
+    ...(published ? ["published"] : []),
+  ];
+  return cleanText(`${name}: ${parts.join(", ")}`);
+}
+
+function firmwareText({ firmware, secureBoot, uefiFiles }: Inspection["machine"]): string {
+  const code = uefiFiles === undefined ? "" : ` (${shortPath(uefiFiles.code)})`;
+  return cleanText(`${firmware}${code}${secureBoot ? ", secure boot" : ""}`);
+}
+
+function networkTexts({ network, networks }: Inspection["machine"]): string[] {
+  const cards = networks?.map(({ kind, model, mac, bridge }) =>
+    [kind, bridge, model, mac].filter((text) => text !== undefined).join(" "),
+  );
+  if (cards) return cards;
+  return [network === "isolated" ? "isolated (no connections out of the guest)" : network];
+}
+
 function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[] {
   const { asked, shown, problem } = accelerator;
   const how =
@@ -39,16 +66,14 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
     ["arch", `${machine.arch} (${machine.machineType})`],
     ["cpus", `${machine.cpus} (${machine.cpuModel})`],
     ["memory", formatBytes(machine.memory)],
-    ["disk", `${formatBytes(machine.disk)} (${machine.diskBus})`],
+    ["disk", `${diskSize(machine.disk)} (${machine.diskBus})`],
+    ...machine.disks.map((disk) => ["", diskText(disk)]),
     ["accelerator", how],
     ...(problem === undefined ? [] : [["", cleanText(problem)]]),
-    ["firmware", machine.firmware],
-    [
-      "network",
-      machine.network === "isolated"
-        ? "isolated (no connections out of the guest)"
-        : machine.network,
-    ],
+    ["firmware", firmwareText(machine)],
+    ...(machine.tpm ? [["tpm", "2.0"]] : []),
+    ...(machine.display === undefined ? [] : [["display", machine.display]]),
+    ...networkTexts(machine).map((text, index) => [index === 0 ? "network" : "", text]),
     ["ssh", `${ssh.user}, within ${formatDuration(ssh.timeoutMs)}`],
     ["way in", cleanText(seed.way)],
   ]);
@@ -78,6 +103,7 @@ function stepLines(step: StepInspection, index: number, style: Style): string[] 
   const environment = Object.keys(step.environment);
   const rows = [
     ...(environment.length > 0 ? [["environment", environment.join(", ")]] : []),
+    ...(step.skipIf === undefined ? [] : [["skipIf", step.skipIf]]),
     ...step.actions.map(({ type, summary }) => [type, summary]),
     ...step.verify.map((command) => ["verify", command]),
   ];
@@ -109,6 +135,25 @@ function acceptanceLines({ acceptance }: Inspection, style: Style): string[] {
 function imageText({ format, subformat, compression, pack }: ImagePlan): string {
   const settings = [format, subformat, compression === "none" ? undefined : compression, pack];
   return settings.filter((text) => text !== undefined).join(", ");
+}
+
+/** Titles of the groups of a Packer template's options. */
+const PACKER_TITLES = {
+  mapped: "Packer: converted",
+  nothing: "Packer: not needed",
+  refused: "Packer: not possible",
+} as const;
+
+function packerLines({ packer }: Inspection, style: Style): string[] {
+  if (!packer) return [];
+  return Object.entries(PACKER_TITLES).flatMap(([group, title]) => {
+    const entries = packer[group as keyof typeof PACKER_TITLES];
+    const rows = entries.map(({ option, text, place }) => [
+      `${cleanText(option)} ${style.dim(`(${cleanText(place)})`)}`,
+      cleanText(text),
+    ]);
+    return section(title, alignRows(rows), style);
+  });
 }
 
 /** Returns all lines, without a final newline. */
@@ -146,6 +191,7 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
       output.files.map(shortPath),
       style,
     ),
+    ...packerLines(inspection, style),
     ...(inspection.seal ? [] : ["", style.yellow('The image is not sealed: "seal" is false.')]),
   ];
 }

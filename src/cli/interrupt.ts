@@ -14,13 +14,19 @@ const KINDS = {
 /**
  * Runs a function with a signal that aborts on Ctrl-C or SIGTERM. QEMU and all other children end
  * with this process, so that a second signal leaves nothing behind either.
+ * @param options `hangup`: whether SIGHUP, which the end of a terminal sends, aborts too; otherwise
+ *   it is ignored.
  */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  { hangup = true }: { readonly hangup?: boolean } = {},
+): Promise<T> {
   const controller = new AbortController();
   // Each running program adds a listener, and a command may run many at once, so this is not a
   // leak.
   setMaxListeners(0, controller.signal);
   const onSignal = (name: NodeJS.Signals): void => {
+    if (name === "SIGHUP" && !hangup) return;
     const kind = KINDS[name as keyof typeof KINDS];
     const error = new VmbuildError(kind.code, kind.message);
     if (controller.signal.aborted) process.exit(error.exitCode);

@@ -1,12 +1,18 @@
 /** Implements `vmbuild list`: lists the builds of this host and the results of their last runs. */
-import { sizeOfBuild, summarizeBuilds } from "../builds/records.js";
+import { setTimeout as delay } from "node:timers/promises";
+import { endOverdueRuns } from "../builds/overdue.js";
+import { isInProgress, sizeOfBuild, summarizeBuilds } from "../builds/records.js";
 import type { BuildSummary } from "../builds/records.js";
 import type { RunRecord } from "../builds/workspace.js";
+import type { VmbuildError } from "../errors.js";
+import { encodeJsonLine } from "../events/sinks/ndjson.js";
 import type { Paint, Style } from "../events/sinks/style.js";
 import { sizeOnDisk, statIfThere } from "../host/files.js";
 import { formatBytes, formatDuration } from "../host/format.js";
 import { listAppliances } from "../template/find.js";
+import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
+import type { Output } from "./output.js";
 import { shortPath } from "./short-path.js";
 import { alignRows } from "./table.js";
 
@@ -16,6 +22,7 @@ export interface ListFlags {
   readonly names?: boolean;
   readonly templates?: boolean;
   readonly appliances?: string;
+  readonly watch?: boolean;
 }
 
 /** Line of the list. Sizes are bytes, durations milliseconds. */
@@ -33,6 +40,10 @@ interface Row {
   readonly artifactSize: number;
   readonly stateSize: number;
   readonly template: string | null;
+  /** Process of a run in progress. */
+  readonly pid: number | null;
+  /** Deadline of the lease of a run in progress. */
+  readonly expiresAt: string | null;
 }
 
 function durationOf(run: RunRecord): number | null {
@@ -59,6 +70,8 @@ async function rowOf(build: BuildSummary): Promise<Row> {
     artifactSize: there ? await sizeOnDisk(artifact) : 0,
     stateSize: await sizeOfBuild(build),
     template: last?.template ?? null,
+    pid: last && isInProgress(last) ? last.pid : null,
+    expiresAt: last && isInProgress(last) ? (last.expiresAt ?? null) : null,
   };
 }
 
@@ -82,7 +95,9 @@ function stateOf({ state, outcome }: Row, style: Style): string {
     interrupted: style.yellow,
     never: style.dim,
   };
-  return paints[state](state) + (state === "failed" && outcome !== null ? ` ${outcome}` : "");
+  const isExpired = state === "interrupted" && outcome === "LEASE_EXPIRED";
+  const isShown = outcome !== null && (state === "failed" || isExpired);
+  return paints[state](state) + (isShown ? ` ${outcome}` : "");
 }
 
 function cellsOf(row: Row, style: Style): string[] {
@@ -106,6 +121,76 @@ async function printNames(flags: ListFlags): Promise<void> {
   if (names.length > 0) output.print(names.join("\n"));
 }
 
+/** Returns the table of builds, with a column for leases where a run has one. */
+function tableOf(rows: readonly Row[], style: Style): string {
+  const isLeased = rows.some(({ expiresAt }) => expiresAt !== null);
+  const names = ["NAME", "VERSION", "LAST RUN", "WHEN", "TOOK", "IMAGE", "WORK"];
+  const head = [...names, ...(isLeased ? ["EXPIRES"] : [])].map(style.dim);
+  const cells = rows.map((row) => [...cellsOf(row, style), ...(isLeased ? [expiryOf(row)] : [])]);
+  const artifacts = rows.flatMap((row) =>
+    row.artifact === null ? [] : [[row.name, shortPath(row.artifact)]],
+  );
+  const table = alignRows([head, ...cells]).join("\n");
+  return artifacts.length > 0 ? `${table}\n\n${alignRows(artifacts).join("\n")}` : table;
+}
+
+function expiryOf({ expiresAt }: Row): string {
+  if (expiresAt === null) return "";
+  const left = Date.parse(expiresAt) - Date.now();
+  return left <= 0 ? "now" : `in ${formatDuration(Math.ceil(left / 1000) * 1000)}`;
+}
+
+/** Reads the present state of all builds. Runs whose deadline has passed are ended first. */
+async function readRows(output: Output): Promise<Row[]> {
+  for (const { name, runId } of await endOverdueRuns()) {
+    output.log(`note: the lease of the run ${runId} of ${name} had expired; the run is over`);
+  }
+  return Promise.all((await summarizeBuilds()).map(rowOf));
+}
+
+/** Interval of `--watch`. Milliseconds. */
+const WATCH_INTERVAL_MS = 2000;
+const NO_BUILDS = "No builds on this host. To create one: vmbuild init NAME";
+
+/**
+ * Shows the list again whenever it has changed: in place on a terminal, else below the last one.
+ */
+async function watch({ json }: ListFlags, output: Output, signal: AbortSignal): Promise<void> {
+  const { createLogUpdate } = await import("log-update");
+  const redraw = process.stdout.isTTY && !json ? createLogUpdate(process.stdout) : undefined;
+  const print = (text: string): void => (redraw ? redraw(text) : output.print(text));
+  let shown = "";
+  try {
+    for (;;) {
+      const rows = await readRows(output);
+      const text = json
+        ? encodeJsonLine({ builds: rows })
+        : rows.length === 0
+          ? NO_BUILDS
+          : tableOf(rows, output.stdoutStyle);
+      if (text !== shown) print(text);
+      shown = text;
+      await delay(WATCH_INTERVAL_MS, undefined, { signal });
+    }
+  } finally {
+    redraw?.done();
+  }
+}
+
+/** Runs `--watch` until Ctrl-C, or until the reader of stdout is gone; returns the exit code. */
+function watchUntilEnd(flags: ListFlags, output: Output): Promise<number> {
+  return interruptible(async (interrupted) => {
+    const signal = AbortSignal.any([interrupted, output.stdoutGone]);
+    try {
+      await watch(flags, output, signal);
+      return 0;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return interrupted.aborted ? (interrupted.reason as VmbuildError).exitCode : 0;
+    }
+  });
+}
+
 /** Runs the command; returns the exit code. */
 export async function list(flags: ListFlags): Promise<number> {
   if (flags.names || flags.templates) {
@@ -113,22 +198,10 @@ export async function list(flags: ListFlags): Promise<number> {
     return 0;
   }
   const output = createOutput();
-  const rows = await Promise.all((await summarizeBuilds()).map(rowOf));
-  if (flags.json) {
-    output.printJson({ builds: rows });
-    return 0;
-  }
-  if (rows.length === 0) {
-    output.log("No builds on this host. To create one: vmbuild init NAME");
-    return 0;
-  }
-  const style = output.stdoutStyle;
-  const head = ["NAME", "VERSION", "LAST RUN", "WHEN", "TOOK", "IMAGE", "WORK"].map(style.dim);
-  const table = alignRows([head, ...rows.map((row) => cellsOf(row, style))]);
-  const artifacts = rows.flatMap((row) =>
-    row.artifact === null ? [] : [[row.name, shortPath(row.artifact)]],
-  );
-  output.print(table.join("\n"));
-  if (artifacts.length > 0) output.print(`\n${alignRows(artifacts).join("\n")}`);
+  if (flags.watch) return watchUntilEnd(flags, output);
+  const rows = await readRows(output);
+  if (flags.json) output.printJson({ builds: rows });
+  else if (rows.length === 0) output.log(NO_BUILDS);
+  else output.print(tableOf(rows, output.stdoutStyle));
   return 0;
 }

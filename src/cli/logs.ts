@@ -7,11 +7,12 @@ import type { FoundRun } from "../builds/records.js";
 import { VmbuildError } from "../errors.js";
 import { createPlainSink } from "../events/sinks/plain.js";
 import { cleanText } from "../events/sinks/text.js";
-import type { RunEvent, Sink } from "../events/types.js";
+import type { Sink } from "../events/types.js";
 import { readLines } from "./follow.js";
 import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
+import { parseEvent } from "./parse-event.js";
 
 /** Flags of the command. */
 export interface LogsFlags {
@@ -41,16 +42,8 @@ async function chooseFile(found: FoundRun, flags: LogsFlags): Promise<string> {
 
 /** Renders an event as `vmbuild run` does on a plain stream. An incomplete last line is ignored. */
 function showEvent(sink: Sink, line: string): void {
-  let event: unknown;
-  try {
-    event = JSON.parse(line);
-  } catch {
-    // The run was killed while it wrote this line.
-    return;
-  }
-  if (typeof event === "object" && event !== null && "type" in event) {
-    sink.handle(event as RunEvent);
-  }
+  const event = parseEvent(line);
+  if (event) sink.handle(event);
 }
 
 /** Returns the function for each line, and the function for the end. */

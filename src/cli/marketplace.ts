@@ -1,24 +1,32 @@
 /**
- * Implements `vmbuild marketplace`: completes an appliance's entry for OpenNebula's community
- * marketplace.
+ * Implements `vmbuild marketplace`: completes an appliance's entry for OpenNebula's marketplace,
+ * with the files beside it in the community's repository.
  */
 import { randomUUID } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
-import { composeEntry } from "../marketplace/entry.js";
 import { findArtifact } from "../builds/find-artifact.js";
-import { VmbuildError } from "../errors.js";
+import { VmbuildError, messageOf } from "../errors.js";
+import { statIfThere } from "../host/files.js";
+import { writeCommunityFiles } from "../marketplace/community-folder.js";
+import type { CommunityFile } from "../marketplace/community-folder.js";
+import { composeEntry } from "../marketplace/entry.js";
+import { checkEntries } from "./marketplace-check.js";
 import { requireOptionFile, writeOptionFile } from "./option-file.js";
 import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
+import type { Output } from "./output.js";
 
 /** Flags of the command. */
 export interface MarketplaceFlags extends TemplateFlags, OutputFlags {
-  readonly url: string;
+  readonly url?: string;
   /** `true` generates a new one. */
   readonly uuid?: string | true;
   readonly output?: string;
   readonly image?: string;
+  readonly entryOnly?: boolean;
+  /** Files and folders to check, in place of writing an entry. */
+  readonly check?: string[];
   readonly json?: boolean;
 }
 
@@ -43,22 +51,77 @@ function parseUuid(flag: string | true | undefined): string | undefined {
   throw new VmbuildError("USAGE", `--uuid ${flag} is not a UUID`);
 }
 
-/** Runs the command; returns the exit code. */
-export async function marketplace(name: string, flags: MarketplaceFlags): Promise<number> {
+/** Writes the other files of the community's repository, where the entry is a file in a folder. */
+async function writeOthers(
+  entryPath: string,
+  source: string,
+  facts: { name: string; entry: unknown },
+): Promise<CommunityFile[]> {
+  const isFile = (await statIfThere(entryPath))?.isFile() ?? false;
+  if (!isFile || /^\/(dev|proc)\//.test(entryPath)) return [];
+  const folder = dirname(entryPath);
+  try {
+    return await writeCommunityFiles(source, folder, facts);
+  } catch (cause) {
+    const message = `The files beside the entry cannot be written to ${folder}: ${messageOf(cause)}`;
+    throw new VmbuildError("HOST_OUTPUT", message, { cause });
+  }
+}
+
+function report(
+  output: Output,
+  warnings: readonly string[],
+  files: readonly CommunityFile[],
+): void {
+  for (const warning of warnings) output.log(`warning: ${warning}`);
+  for (const { path, state } of files) {
+    if (state === "kept") output.log(`note: ${path} was kept; vmbuild did not write it`);
+  }
+}
+
+async function writeEntry(name: string, flags: MarketplaceFlags, url: string): Promise<number> {
   const output = createOutput(flags);
   const template = await loadFromFlags(name, flags);
   const { path: image, manifest } = await findArtifact(template, flags.image);
-  const url = parseUrl(flags.url, basename(image));
+  const address = parseUrl(url, basename(image));
   const uuid = parseUuid(flags.uuid);
-  const text = await composeEntry(join(template.folder, DEVELOPMENT_NAME), { manifest, url });
+  const source = join(template.folder, DEVELOPMENT_NAME);
+  const entry = await composeEntry(source, { manifest, url: address, uuid });
   const filename = uuid === undefined ? DEVELOPMENT_NAME : `${uuid}.yaml`;
   const path = resolve(flags.output ?? join(dirname(image), filename));
   await requireOptionFile("--output", path, image);
-  await writeOptionFile("--output", path, text);
-  if (flags.json) output.printJson({ path, url, ...(uuid === undefined ? {} : { uuid }) });
+  await writeOptionFile("--output", path, entry.text);
+  const facts = { name: template.name, entry: entry.value };
+  const files = flags.entryOnly ? [] : await writeOthers(path, template.folder, facts);
+  report(output, entry.warnings, files);
+  const { warnings } = entry;
+  const withUuid = uuid === undefined ? {} : { uuid };
+  if (flags.json) output.printJson({ path, url: address, ...withUuid, files, warnings });
   else output.print(path);
   if (flags.uuid === true) {
     output.log(`Use the same UUID for the next version: --uuid ${uuid}`);
   }
   return 0;
+}
+
+/** Runs the command; returns the exit code. */
+export async function marketplace(
+  name: string | undefined,
+  flags: MarketplaceFlags,
+): Promise<number> {
+  if (flags.check !== undefined) {
+    if (name === undefined) return checkEntries(flags.check, flags);
+    throw new VmbuildError("USAGE", `--check writes no entry, and takes no template: ${name}`);
+  }
+  if (name === undefined) {
+    throw new VmbuildError("USAGE", "The name of a template is missing", {
+      hint: "Name a template, or check entries with --check FILE.",
+    });
+  }
+  if (flags.url === undefined) {
+    throw new VmbuildError("USAGE", "The required option '--url <url>' is missing", {
+      hint: "Give the image's public address: --url https://images.example.org/",
+    });
+  }
+  return writeEntry(name, flags, flags.url);
 }

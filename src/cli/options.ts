@@ -6,6 +6,7 @@ import { VmbuildError } from "../errors.js";
 import { currentFolder } from "../host/current-folder.js";
 import type { Template } from "../template/load.js";
 import type { Override } from "../template/overrides.js";
+import { parseAssignments } from "./assignments.js";
 import { addGroup } from "./commands/option-group.js";
 import { COLOR_CHOICES, LOG_FORMATS } from "./output-options.js";
 
@@ -24,7 +25,9 @@ export function parseCount(value: string): number {
 const templateOptions = () =>
   new Command()
     .option("--var <name=value>", "set a variable (repeatable)", collect)
-    .option("--var-file <file>", "set variables from a JSON file (repeatable)", collect)
+    .option("--var-file <file>", "set variables from a file (repeatable)", collect)
+    .option("--only <source>", "build only these sources of a Packer template", collect)
+    .option("--except <source>", "leave out these sources of a Packer template", collect)
     .option("--input <name=path>", "use a local file or folder for an input (repeatable)", collect)
     .option("--set <path=value>", "replace a value: --set machine.memory=8G (repeatable)", collect)
     .option("--base <base>", "use another base: bootstrap:SUITE, or the path of an image")
@@ -69,17 +72,6 @@ export function addOutputOptions<A extends unknown[], O extends OptionValues>(
   return addGroup(command, outputOptions());
 }
 
-/** Converts `NAME=VALUE` options to a record. */
-function parsePairs(flag: string, pairs: readonly string[] = []): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair): [string, string] => {
-      const at = pair.indexOf("=");
-      if (at < 1) throw new VmbuildError("USAGE", `${flag} ${pair}: use NAME=VALUE`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
-}
-
 /** Parses `--base`: a suite to bootstrap, or a file. */
 function parseBase(text: string, resolvePath: (path: string) => string): unknown {
   const suite = /^bootstrap:(.+)$/.exec(text)?.[1];
@@ -110,22 +102,106 @@ async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
   return [...fromSet, ...given.map(([source, path, value]) => ({ source, path, value }))];
 }
 
+/** Returns what a user gives besides the template; errors are reported before a file is read. */
+async function givenValues(flags: TemplateFlags) {
+  return {
+    overrides: await overridesOf(flags),
+    variables: parseAssignments("--var", flags.var),
+    variableFiles: flags.varFile ?? [],
+    inputs: Object.fromEntries(parseAssignments("--input", flags.input)),
+  };
+}
+
+/** Returns the folder in which the names of templates are searched; absolute. */
+const appliancesOf = ({ appliances }: TemplateFlags): string | undefined =>
+  appliances && resolve(appliances);
+
+function refuseSelection(name: string, { only, except }: TemplateFlags): void {
+  const [option] = [only && "--only", except && "--except"].filter((flag) => flag !== undefined);
+  if (option === undefined) return;
+  throw new VmbuildError("USAGE", `${option}: ${name} is not a Packer template, and has one image`);
+}
+
+/** Settings of {@link loadAllFromFlags}. */
+interface LoadAllOptions {
+  /** Loads parts of Packer templates that vmbuild cannot follow, to show them. */
+  readonly allowsRefused?: boolean;
+  /** Ignores values that the template does not declare. */
+  readonly ignoreUndeclared?: boolean;
+}
+
 /**
- * Finds and loads a template with the values of the command's flags.
+ * Finds and loads a template with the values of the command's flags: all images of a Packer
+ * template, or the one of a template of vmbuild.
+ * @throws {VmbuildError} USAGE, TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, VARIABLE_INVALID.
+ */
+export async function loadAllFromFlags(
+  name: string,
+  flags: TemplateFlags,
+  { allowsRefused = false, ignoreUndeclared = false }: LoadAllOptions = {},
+): Promise<Template[]> {
+  const { findTemplate } = await import("../template/find.js");
+  const { loadTemplate } = await import("../template/load.js");
+  const { findPackerTemplate } = await import("../packer/detect.js");
+  const { variables, variableFiles, overrides, inputs } = await givenValues(flags);
+  // An absolute path needs no current folder, which may have been removed.
+  const here = currentFolder() ?? (isAbsolute(name) ? "/" : process.cwd());
+  const packer = await findPackerTemplate(name, here);
+  if (packer !== undefined) {
+    const { loadPackerImages } = await import("../packer/images.js");
+    const { only, except } = flags;
+    const load = { overrides, inputs };
+    return loadPackerImages(packer, {
+      variables,
+      variableFiles,
+      only,
+      except,
+      load,
+      allowsRefused,
+    });
+  }
+  refuseSelection(name, flags);
+  const places = { currentFolder: here, appliances: flags.appliances };
+  const given = { overrides, variables: Object.fromEntries(variables), variableFiles, inputs };
+  const options = { ...given, appliances: appliancesOf(flags), ignoreUndeclared };
+  return [await loadTemplate(await findTemplate(name, places), options)];
+}
+
+/**
+ * Finds and loads the template of one image with the values of the command's flags.
  * @throws {VmbuildError} USAGE, TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, VARIABLE_INVALID.
  */
 export async function loadFromFlags(name: string, flags: TemplateFlags): Promise<Template> {
-  const { findTemplate } = await import("../template/find.js");
+  const [template, ...others] = await loadAllFromFlags(name, flags);
+  if (template && others.length === 0) return template;
+  const names = [template, ...others].flatMap((one) => one?.name ?? []);
+  throw new VmbuildError("USAGE", `${name} has several images: ${names.join(", ")}`, {
+    hint: "Choose one with --only.",
+  });
+}
+
+/**
+ * Finds and loads the template that is the base of another one. Values of variables and inputs
+ * apply where it declares them, and so does `--accel`; other flags describe the other template.
+ * @param reference name or path, as the other template names it.
+ * @throws {VmbuildError} as {@link loadFromFlags}.
+ */
+export async function loadBase(
+  reference: string,
+  from: Pick<Template, "folder">,
+  flags: TemplateFlags,
+): Promise<Template> {
+  const { findTemplateFrom } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
-  // Errors in the command line are reported before any file is searched for.
-  const options = {
-    overrides: await overridesOf(flags),
-    variables: parsePairs("--var", flags.var),
-    variableFiles: flags.varFile ?? [],
-    inputs: parsePairs("--input", flags.input),
-  };
-  // An absolute path needs no current folder, which may have been removed.
-  const here = currentFolder() ?? (isAbsolute(name) ? "/" : process.cwd());
-  const places = { currentFolder: here, appliances: flags.appliances };
-  return loadTemplate(await findTemplate(name, places), options);
+  const { set: _set, base: _base, cpus: _cpus, memory: _memory, disk: _disk, ...shared } = flags;
+  const { variables, ...given } = await givenValues(shared);
+  const { folder } = from;
+  const places = { folder, currentFolder: currentFolder() ?? folder, appliances: flags.appliances };
+  const path = await findTemplateFrom(reference, places);
+  return loadTemplate(path, {
+    ...given,
+    variables: Object.fromEntries(variables),
+    appliances: appliancesOf(flags),
+    ignoreUndeclared: true,
+  });
 }

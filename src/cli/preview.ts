@@ -10,12 +10,18 @@ import { findArtifact } from "./find-artifact.js";
 import type { TemplateFlags } from "./options.js";
 import type { Output } from "./output.js";
 
-/** Determines what a run would do. Warnings go to stderr. */
+/**
+ * Determines what a run would do. Warnings go to stderr.
+ * @param more options of the run. `readOnly`: do not change the data of the build.
+ */
 export async function previewRun(
   template: Template,
   flags: TemplateFlags,
   output: Output,
-  more: Partial<BuildOptions> & Pick<BuildOptions, "signal">,
+  {
+    readOnly = false,
+    ...more
+  }: Partial<BuildOptions> & Pick<BuildOptions, "signal"> & { readonly readOnly?: boolean },
 ): Promise<RunPreview> {
   const secrets = new Secrets();
   for (const secret of template.secrets) secrets.add(secret);
@@ -28,11 +34,11 @@ export async function previewRun(
     template,
     bus,
     secrets,
-    findArtifact: (name) => findArtifact(name, flags),
+    findArtifact: (name) => findArtifact(name, flags, template),
     ...more,
   };
   try {
-    return await createRunPreview(options);
+    return await createRunPreview(options, { readOnly });
   } finally {
     await bus.close();
   }

@@ -1,6 +1,7 @@
 /** Implements `vmbuild prune`: removes files that builds left on this host. */
 import { prune as pruneHost } from "../builds/prune/prune.js";
 import type { Removal } from "../builds/prune/prune.js";
+import { endOverdueRuns } from "../builds/overdue.js";
 import { VmbuildError } from "../errors.js";
 import { cleanText } from "../events/sinks/text.js";
 import { parseDuration, parseSize } from "../fields.js";
@@ -53,6 +54,7 @@ export async function prune(flags: PruneFlags): Promise<number> {
     dryRun,
   };
   const removed: Removal[] = [];
+  if (!dryRun) await endOverdueRuns();
   const busy = await interruptible((signal) =>
     pruneHost({ ...limits, signal }, (removal) => removed.push(removal)),
   );

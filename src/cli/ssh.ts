@@ -6,6 +6,7 @@ import { sendRelease } from "../builds/control-client.js";
 import { connectOnce, AttemptFailure } from "../guest/connection.js";
 import type { Connection, SshTarget } from "../guest/connection.js";
 import { buildTarget } from "../guest/build-target.js";
+import { isRecordName } from "../provision/host-spec.js";
 import { hostKeyOf, loginOf } from "../run/access.js";
 import { loadKeys } from "../seed/keys.js";
 import { STAGE_HINTS } from "../guest/readiness.js";
@@ -31,6 +32,11 @@ export async function ssh(
   words: readonly string[],
   flags: SshFlags,
 ): Promise<number> {
+  if (name !== undefined && isRecordName(name)) {
+    throw new VmbuildError("USAGE", `${name} is a machine that vmbuild provisions, not a build`, {
+      hint: `Log in with ssh; \`vmbuild logs ${name}\` shows what was done there.`,
+    });
+  }
   const running = await findRunning(name);
   if (!running || flags.step !== undefined) {
     return openSavedState(name ?? running?.record.name ?? "", words, flags);

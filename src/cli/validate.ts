@@ -8,7 +8,7 @@ import { wrapText } from "../events/sinks/text.js";
 import type { Template } from "../template/load.js";
 import { findArtifact } from "./find-artifact.js";
 import { interruptible } from "./interrupt.js";
-import { loadFromFlags } from "./options.js";
+import { loadAllFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
@@ -31,9 +31,9 @@ interface Outcome {
 
 const NO_FINDINGS: Findings = { problems: [], warnings: [], notes: [] };
 
-async function artifactOf(name: string, flags: TemplateFlags) {
+async function artifactOf(name: string, flags: TemplateFlags, from: Template) {
   try {
-    return await findArtifact(name, flags);
+    return await findArtifact(name, flags, from);
   } catch (error) {
     if (error instanceof VmbuildError && error.code === "INPUT_MISSING") return undefined;
     throw error;
@@ -48,24 +48,36 @@ function masked(findings: Findings, template: Template): Findings {
   return secrets.maskAll({ problems, warnings, notes });
 }
 
-async function validateOne(
+async function checkOne(
   name: string,
-  flags: ValidateFlags,
-  signal: AbortSignal,
+  template: Template,
+  { flags, signal }: { flags: ValidateFlags; signal: AbortSignal },
 ): Promise<Outcome> {
-  let template: Template;
-  try {
-    template = await loadFromFlags(name, flags);
-  } catch (thrown) {
-    return { name, findings: NO_FINDINGS, error: asVmbuildError(thrown) };
-  }
   const found = await checkTemplate(template, {
     signal,
-    findArtifact: (appliance) => artifactOf(appliance, flags),
+    findArtifact: (appliance) => artifactOf(appliance, flags, template),
   });
   const findings = masked(found, template);
   const error = invalidError(template, findings.problems);
   return { name, template, findings, ...(error ? { error } : {}) };
+}
+
+/** Checks a template of one image, or all images of a Packer template. */
+async function validateOne(
+  name: string,
+  flags: ValidateFlags,
+  signal: AbortSignal,
+): Promise<Outcome[]> {
+  let templates: readonly Template[];
+  try {
+    templates = await loadAllFromFlags(name, flags);
+  } catch (thrown) {
+    return [{ name, findings: NO_FINDINGS, error: asVmbuildError(thrown) }];
+  }
+  const outcomes: Outcome[] = [];
+  for (const template of templates)
+    outcomes.push(await checkOne(name, template, { flags, signal }));
+  return outcomes;
 }
 
 function jsonOf({ name, template, findings, error }: Outcome): unknown {
@@ -91,7 +103,10 @@ function show({ template, findings, error }: Outcome, output: Output): void {
   else if (template) {
     const { steps, inputSpecs } = template;
     const counts = [countOf(steps.length, "step"), countOf(inputSpecs.size, "input")].join(", ");
-    output.print(`${shortPath(template.path)}: ${output.stdoutStyle.green("valid")} (${counts})`);
+    const image = template.packer ? `: ${template.name}` : "";
+    output.print(
+      `${shortPath(template.path)}${image}: ${output.stdoutStyle.green("valid")} (${counts})`,
+    );
   }
 }
 
@@ -101,9 +116,10 @@ export async function validate(names: readonly string[], flags: ValidateFlags): 
   const outcomes: Outcome[] = [];
   await interruptible(async (signal) => {
     for (const name of names) {
-      const outcome = await validateOne(name, flags, signal);
-      outcomes.push(outcome);
-      if (!flags.json) show(outcome, output);
+      for (const outcome of await validateOne(name, flags, signal)) {
+        outcomes.push(outcome);
+        if (!flags.json) show(outcome, output);
+      }
     }
   });
   if (flags.json) {

@@ -13,6 +13,7 @@ import { interruptible } from "./interrupt.js";
 import { requireOptionFile } from "./option-file.js";
 import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
+import { secretFromEnvironment } from "./secret-option.js";
 
 /** Flags of the command. */
 export interface VerifyFlags extends TemplateFlags, OutputFlags, ReportFlags {
@@ -44,14 +45,6 @@ function parseEndpoint(text: string, scheme: string): URL {
   return url;
 }
 
-/** Reads a secret from the environment, so that it does not appear in an argument list. */
-function fromEnvironment(flag: string, name: string | undefined): string | undefined {
-  if (name === undefined) return undefined;
-  const value = process.env[name];
-  if (value !== undefined && value !== "") return value;
-  throw new VmbuildError("USAGE", `${flag}: the environment variable ${name} is not set`);
-}
-
 async function trustFrom(flags: VerifyFlags, endpoint: URL): Promise<Trust> {
   const { insecure, ca, fingerprint } = flags;
   if (endpoint.protocol === "http:" && (ca !== undefined || fingerprint !== undefined)) {
@@ -78,8 +71,8 @@ export async function verify(name: string, flags: VerifyFlags): Promise<number> 
   }
   await requireOptionFile("--junit", flags.junit);
   const secret = {
-    password: fromEnvironment("--password-env", flags.passwordEnv),
-    token: fromEnvironment("--token-env", flags.tokenEnv),
+    password: secretFromEnvironment("--password-env", flags.passwordEnv),
+    token: secretFromEnvironment("--token-env", flags.tokenEnv),
   };
   const trust = await trustFrom(flags, endpoint);
   const secrets = new Secrets();

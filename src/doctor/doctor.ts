@@ -8,6 +8,7 @@ import { programsFor } from "../requirements/programs.js";
 import type { Check } from "./check.js";
 import {
   checkBaseHost,
+  checkBridges,
   checkFirmware,
   checkMemory,
   checkNode,
@@ -46,19 +47,21 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
     required: accelerator === "kvm",
   };
   const required = template !== undefined;
-  const wantsUefi = template === undefined || machine?.firmware === "uefi";
-  const [programs, kvm, group, memory, space, folders, firmware, forBases] = await Promise.all([
-    checkPrograms(template && programsFor(template), signal),
-    accelerator === "tcg" ? undefined : checkKvm(requirement, signal),
-    accelerator === "tcg" ? undefined : checkKvmGroup(),
-    checkMemory(machine?.memory ?? DEFAULTS.memory, required),
-    checkSpace(),
-    checkFolders(),
-    wantsUefi ? checkFirmware(arch, required) : undefined,
-    Promise.all(baseNeeds.map((needs) => checkBaseHost(needs, { arch, required }, signal))),
-  ]);
+  const wanted = template ? planMachine(template) : { arch, firmware: "uefi" as const };
+  const [programs, kvm, group, memory, space, folders, firmware, bridges, forBases] =
+    await Promise.all([
+      checkPrograms(template && programsFor(template), signal),
+      accelerator === "tcg" ? undefined : checkKvm(requirement, signal),
+      accelerator === "tcg" ? undefined : checkKvmGroup(),
+      checkMemory(machine?.memory ?? DEFAULTS.memory, required),
+      checkSpace(),
+      checkFolders(),
+      checkFirmware(wanted, required),
+      template ? checkBridges(planMachine(template)) : undefined,
+      Promise.all(baseNeeds.map((needs) => checkBaseHost(needs, { arch, required }, signal))),
+    ]);
   signal.throwIfAborted();
   const all = [checkNode(), checkSshBinding(), ...programs, kvm, group, memory, ...space];
-  const more = [...folders, ...checkNetwork(), firmware, ...forBases];
+  const more = [...folders, ...checkNetwork(), firmware, bridges, ...forBases];
   return [...all, ...more].filter((check) => check !== undefined);
 }

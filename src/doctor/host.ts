@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { HostRequirements } from "../base/kind.js";
-import { VmbuildError } from "../errors.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
 import { freeSpace } from "../host/files.js";
 import { unwritable, writeProblem } from "./folders.js";
 import { formatBytes, formatSizes } from "../host/format.js";
@@ -10,6 +10,8 @@ import { hostPaths } from "../host/paths.js";
 import { architectureNamed } from "../machine/architectures/registry.js";
 import type { ArchitectureName } from "../machine/architectures/registry.js";
 import { findUefi } from "../machine/firmware.js";
+import type { FirmwareNeeds } from "../machine/firmware.js";
+import { requireBridges } from "../requirements/bridges.js";
 import { availableMemory, findProgram, WORK_DISK_SPACE } from "../requirements/host.js";
 import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
@@ -90,15 +92,41 @@ export async function checkSpace(): Promise<Check[]> {
   ];
 }
 
-/** Checks the firmware for `"firmware": "uefi"`. */
-export async function checkFirmware(arch: ArchitectureName, required: boolean): Promise<Check> {
-  const firmware = await findUefi(arch);
+/** Checks the UEFI firmware for a machine, where it needs one. */
+export async function checkFirmware(
+  machine: FirmwareNeeds,
+  required: boolean,
+): Promise<Check | undefined> {
+  if (machine.firmware === "bios") return undefined;
+  const firmware = await findUefi(machine);
   if (firmware) return ok("uefi firmware", firmware.code);
+  const own = machine.uefiFiles;
   return unmet("uefi firmware", required, {
-    found: "not installed",
+    found: own ? `${own.code} or ${own.variables} does not exist` : "not installed",
     cost: 'machines with "firmware": "uefi" cannot be started',
-    fix: `sudo apt-get install ${architectureNamed(arch).uefi.package}`,
+    fix: own
+      ? "correct machine.firmware"
+      : `sudo apt-get install ${architectureNamed(machine.arch).uefi.package}`,
   });
+}
+
+/** Checks the bridges that a machine needs; undefined where it needs none. */
+export async function checkBridges(
+  machine: Parameters<typeof requireBridges>[0],
+): Promise<Check | undefined> {
+  const names = (machine.networks ?? []).flatMap(({ bridge }) => bridge ?? []);
+  if (names.length === 0) return undefined;
+  try {
+    await requireBridges(machine);
+    return ok("bridges", names.join(", "));
+  } catch (thrown) {
+    const { message, hint } = asVmbuildError(thrown);
+    return unmet("bridges", true, {
+      found: message,
+      cost: "the machine cannot be connected to its bridge",
+      fix: hint,
+    });
+  }
 }
 
 /** Checks what creating bases of a kind needs besides its programs. */

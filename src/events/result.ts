@@ -2,6 +2,7 @@
  * Defines the result of a finished run: `result` in `run.finished`, and the object that `--json`
  * prints.
  */
+import type { SkipReason } from "./types.js";
 
 /** Finished image. Sizes are bytes; checksums are hexadecimal, by algorithm. */
 export interface ArtifactReport {
@@ -33,14 +34,44 @@ export interface RunResult {
     readonly name: string;
     readonly durationMs: number;
     readonly restored?: boolean;
+    /** Reason for which the step's actions were skipped. */
+    readonly skipped?: SkipReason;
   }[];
   readonly warnings: readonly string[];
   /** Suggestions for using the image: one command or sentence each. */
   readonly hints?: readonly string[];
 }
 
-/** Parts of a {@link RunResult} that are displayed, as far as they are present. */
+/** Result of provisioning one machine. Paths are absolute, durations milliseconds. */
+export interface ProvisionResult {
+  /** Name of the template. */
+  readonly name: string;
+  readonly version: string;
+  /** The machine, as the user named it. */
+  readonly host: string;
+  /** True where only the checks ran. */
+  readonly verifyOnly: boolean;
+  readonly runFolder: string;
+  /** Folder with the files that steps have downloaded; absent where there are none. */
+  readonly outputs?: string;
+  /** Steps that ran, in order. */
+  readonly steps: readonly {
+    readonly name: string;
+    readonly durationMs: number;
+    /** Reason for which the step's actions were skipped. */
+    readonly skipped?: SkipReason;
+  }[];
+  readonly warnings: readonly string[];
+}
+
+/** Parts of a result that are displayed, as far as they are present. */
 export interface ShownResult {
+  /** Machine that was provisioned; undefined for a build. */
+  readonly host: string | undefined;
+  /** True where only the checks of a machine ran. */
+  readonly verifyOnly: boolean;
+  /** Folder with the files that the steps of a provisioned machine have downloaded. */
+  readonly outputs: string | undefined;
   readonly upToDate: boolean;
   readonly until: string | undefined;
   readonly artifact: Partial<ArtifactReport>;
@@ -55,6 +86,9 @@ export function readResult(value: unknown): ShownResult {
   const result = asRecord(value);
   const others = Array.isArray(result["otherArtifacts"]) ? result["otherArtifacts"] : [];
   return {
+    host: asText(result["host"]),
+    verifyOnly: result["verifyOnly"] === true,
+    outputs: asText(result["outputs"]),
     upToDate: result["upToDate"] === true,
     until: asText(result["until"]),
     artifact: readArtifact(result["artifact"]),

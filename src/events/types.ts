@@ -36,6 +36,9 @@ export const STOP_METHODS = ["ssh", "acpi", "quit", "kill"] as const;
 /** Method that stopped a machine. */
 export type StopMethod = (typeof STOP_METHODS)[number];
 
+/** What showed that the actions of a step were not needed. */
+export type SkipReason = "skipIf" | "verify";
+
 /** Error as it appears in events and in `--json`. */
 export interface ErrorReport {
   readonly code: ErrorCode;
@@ -81,6 +84,15 @@ export type EventBody =
       step: string;
       index: number;
       total: number;
+    }
+  | {
+      /** The step's actions were not needed: its `skipIf` succeeded, or all its checks did. */
+      type: "step.skipped";
+      step: string;
+      index: number;
+      total: number;
+      durationMs: number;
+      reason: SkipReason;
     }
   | { type: "step.retried"; step: string; attempt: number; of: number; reason: string }
   | { type: "action.started"; step: string; action: string; index: number; summary: string }

@@ -3,10 +3,10 @@ import { publicBlob } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { SshTarget } from "./connection.js";
 import { buildHostKey } from "./host-key.js";
-import type { LoginKey } from "./login.js";
+import type { PrivateKey } from "./login.js";
 
 /** Returns the build's client key for a login. */
-export function buildKey(keys: BuildKeys): LoginKey {
+export function buildKey(keys: BuildKeys): PrivateKey {
   return { name: "the build's key", private: keys.client.private };
 }
 

@@ -1,8 +1,9 @@
 /** Makes one attempt to connect over SSH and reports the stage that it reached. */
 import { connect } from "node:net";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { NodeSSH } from "node-ssh";
-import type { Client } from "ssh2";
+import type { Client, ServerHostKeyAlgorithm } from "ssh2";
 import { VmbuildError, messageOf } from "../errors.js";
 import type { HostKeyVerifier } from "./host-key.js";
 import { authMethods } from "./login.js";
@@ -16,8 +17,15 @@ export type Stage = (typeof STAGES)[number];
 
 /** Address, login and expected host key of an SSH connection. */
 export interface SshTarget {
-  /** Port on 127.0.0.1. */
+  /** Port on 127.0.0.1; where `open` is given, the server's own port. */
   readonly port: number;
+  /**
+   * Opens a stream to a server elsewhere.
+   * @throws {AttemptFailure} when it cannot be opened.
+   */
+  readonly open?: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
+  /** Algorithms of host keys to ask for, the preferred ones first; ssh2's own unless given. */
+  readonly hostKeyAlgorithms?: readonly ServerHostKeyAlgorithm[] | undefined;
   readonly login: Login;
   readonly hostKey: HostKeyVerifier;
 }
@@ -87,7 +95,8 @@ export async function connectOnce(
   bannerMs: number,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const socket = await openSocket(target.port);
+  const { open, hostKeyAlgorithms } = target;
+  const socket: Duplex = await (open ? open(signal) : openSocket(target.port));
   if (signal.aborted) socket.destroy();
   signal.throwIfAborted();
   const onAbort = (): void => void socket.destroy();
@@ -113,6 +122,7 @@ export async function connectOnce(
       username: target.login.user,
       authHandler: authMethods(target.login, (reason) => giveUp("authentication", reason)),
       readyTimeout: 0,
+      ...(hostKeyAlgorithms ? { algorithms: { serverHostKey: [...hostKeyAlgorithms] } } : {}),
       keepaliveInterval: KEEPALIVE_INTERVAL_MS,
       keepaliveCountMax: KEEPALIVE_COUNT,
       hostVerifier: (key: Buffer) => {

@@ -45,6 +45,8 @@ export interface GuestOptions {
   readonly privilege?: Privilege;
   /** What is known of the guest from an earlier run. */
   readonly capabilities?: Capabilities | undefined;
+  /** True for a machine that goes on after the run: scripts of a cancelled run are ended there. */
+  readonly outlivesRun?: boolean;
   /** Number of machine resets so far, as reported by QEMU. */
   readonly resets?: () => number;
   /** Folder for scratch files on the host. */
@@ -93,8 +95,8 @@ export class Guest {
 
   /** Runs a script to its end. A non-zero exit code is a result, not an error. */
   run(script: Omit<GuestScript, "signal" | "privilege">): Promise<ScriptEnd> {
-    const { signal, privilege } = this.#options;
-    return runScript(this.#connection, { ...script, signal, privilege });
+    const { signal, privilege, outlivesRun: endOnAbort } = this.#options;
+    return runScript(this.#connection, { ...script, signal, privilege, endOnAbort });
   }
 
   /**

@@ -1,13 +1,25 @@
 /** Describes how the build logs in to a guest, and offers its credentials to the SSH server. */
 import type { AnyAuthMethod, KeyboardInteractiveCallback, Prompt } from "ssh2";
+import { SingleKeyAgent } from "./agent.js";
+import type { AgentIdentity } from "./agent.js";
 
 /** Private key of a login. */
-export interface LoginKey {
+export interface PrivateKey {
   /** Name in messages: `the build's key`. */
   readonly name: string;
   /** In OpenSSH's format. */
   readonly private: string;
 }
+
+/** Key that only an SSH agent can use. */
+export interface AgentKey {
+  /** Name in messages: `the agent's key me@laptop`. */
+  readonly name: string;
+  readonly agent: AgentIdentity;
+}
+
+/** Key of a login. */
+export type LoginKey = PrivateKey | AgentKey;
 
 /** User and credentials of a login. */
 export interface Login {
@@ -60,9 +72,11 @@ function promptHandler(password: string, report: ReportPrompt) {
  */
 export function authMethods(login: Login, report: ReportPrompt): AnyAuthMethod[] {
   const { user: username, keys, password } = login;
-  const byKey = keys.map((key): AnyAuthMethod => ({
-    ...{ type: "publickey", username, key: key.private },
-  }));
+  const byKey = keys.map((key): AnyAuthMethod =>
+    "agent" in key
+      ? { type: "agent", username, agent: new SingleKeyAgent(key.agent) }
+      : { type: "publickey", username, key: key.private },
+  );
   if (password === undefined) return byKey;
   return [
     ...byKey,

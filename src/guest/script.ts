@@ -26,6 +26,11 @@ export interface GuestScript extends WrappedScript {
   /** How the script becomes root; by default the login user is root. */
   readonly privilege?: Privilege;
   readonly signal: AbortSignal;
+  /**
+   * Ends the script's processes when the signal aborts, for a machine that goes on after the run.
+   * The machine of a build is about to end itself.
+   */
+  readonly endOnAbort?: boolean | undefined;
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
   /**
    * Called with the states of a line that the script overwrites, such as a progress bar; `onLine`
@@ -51,7 +56,10 @@ interface Session {
 }
 
 /** Limits and callbacks of a session. */
-type SessionLimits = Pick<GuestScript, "timeoutMs" | "privilege" | "signal" | "onLine" | "onState">;
+type SessionLimits = Pick<
+  GuestScript,
+  "timeoutMs" | "privilege" | "signal" | "endOnAbort" | "onLine" | "onState"
+>;
 
 /** Time for the guest to end a session that exceeded its time limit. Milliseconds. */
 const KILL_DEADLINE_MS = 20_000;
@@ -147,6 +155,11 @@ async function runSession(
       await deadline.over;
       return { exitCode: null, signal: null, timedOut: true };
     }
+    const mustEnd = limits.endOnAbort === true && limits.signal.aborted;
+    if (mustEnd && answer.pid !== undefined && !connection.lost.aborted) {
+      const { signal } = new AbortController();
+      await endSession(connection, answer.pid, session, { ...limits, signal });
+    }
     throw error;
   } finally {
     finished.abort();
@@ -159,7 +172,8 @@ async function runSession(
  * Runs a script to its end or to its deadline.
  * @throws {VmbuildError} STEP_FAILED when the guest does not have the interpreter, the user or the
  *   working directory; GUEST_LOST when the connection was lost first; the signal's reason when it
- *   aborted, in which case the machine is about to end and its processes with it.
+ *   aborted, in which case the processes of the script end with the machine, or at once with
+ *   `endOnAbort`.
  */
 export async function runScript(connection: Connection, script: GuestScript): Promise<ScriptEnd> {
   const marker = new OutputMarker();

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { VmbuildError, messageOf } from "../errors.js";
 import { makePrivateFolder, writeFileAtomic } from "../host/files.js";
+import { keyType } from "../seed/public-key.js";
 import { AttemptFailure, connectOnce } from "./connection.js";
 import type { LoginKey } from "./login.js";
 import type { SshTarget } from "./connection.js";
@@ -17,8 +18,13 @@ export interface SshFiles {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** Path of the private key, with mode 0600 and without a passphrase. */
+  /**
+   * Path of the private key, with mode 0600 and without a passphrase; of the public key where an
+   * agent has the private one.
+   */
   readonly key: string;
+  /** Path of that agent's socket. */
+  readonly agent?: string | undefined;
   /** Path of a `known_hosts` file with the guest's host key only. */
   readonly knownHosts: string;
   /** How that user becomes root. */
@@ -28,7 +34,7 @@ export interface SshFiles {
 /** Server and credentials of a login that succeeded. */
 interface AcceptedLogin {
   readonly target: SshTarget;
-  readonly privateKey: string;
+  readonly key: LoginKey;
   /** Blob of the host key that the server presented. */
   readonly hostKey: Buffer;
 }
@@ -60,7 +66,7 @@ async function tryLogin(
   };
   const connection = await connectOnce({ ...target, login, hostKey: verifier }, BANNER_MS, signal);
   connection.close();
-  return { target, privateKey: key.private, hostKey };
+  return { target, key, hostKey };
 }
 
 /**
@@ -93,30 +99,33 @@ async function findLogin(
   });
 }
 
-/** Returns the type of a host key, which is the first string of its blob (RFC 4253, 6.6). */
-function keyTypeOf(blob: Buffer): string {
-  return blob.subarray(4, 4 + blob.readUInt32BE(0)).toString("latin1");
+/** Returns the content of the file that ssh gets with `-i` for a key. */
+function keyFileOf(key: LoginKey): string {
+  if ("private" in key) return `${key.private.trimEnd()}\n`;
+  const { publicKey } = key.agent;
+  return `${keyType(publicKey)} ${publicKey.toString("base64")}\n`;
 }
 
 /**
- * Writes a private key that the guest accepts now, and its host key, to the run's private folder,
+ * Writes a key that the guest accepts now, and its host key, to the run's private folder,
  * which is removed when the run ends. The paths are the same each time.
  * @throws {VmbuildError} GUEST_AUTH when no server of the guest accepts a key, with the answer of
  *   each.
  */
 export async function writeSshFiles(guest: Guest): Promise<SshFiles> {
-  const { target, privateKey, hostKey } = await findLogin(guest.servers, guest.signal);
+  const { target, key: accepted, hostKey } = await findLogin(guest.servers, guest.signal);
   const folder = join(guest.scratchFolder, "ssh");
   await makePrivateFolder(folder);
   const [key, knownHosts] = [join(folder, "key"), join(folder, "known_hosts")];
   const { port } = target;
   // OpenSSH writes the address without brackets for its own port (sshd(8), "SSH_KNOWN_HOSTS").
   const address = port === 22 ? HOST : `[${HOST}]:${port}`;
-  const line = `${address} ${keyTypeOf(hostKey)} ${hostKey.toString("base64")}\n`;
-  await writeFileAtomic(key, `${privateKey.trimEnd()}\n`, 0o600);
+  const line = `${address} ${keyType(hostKey)} ${hostKey.toString("base64")}\n`;
+  await writeFileAtomic(key, keyFileOf(accepted), 0o600);
   await writeFileAtomic(knownHosts, line, 0o600);
   const { user } = target.login;
-  return { host: HOST, port, user, key, knownHosts, privilege: guest.privilege };
+  const agent = "agent" in accepted ? accepted.agent.socket : undefined;
+  return { host: HOST, port, user, key, agent, knownHosts, privilege: guest.privilege };
 }
 
 /** Returns the environment variables that describe a login to commands of this host. */
@@ -127,5 +136,6 @@ export function sshEnvironment(files: SshFiles): Record<string, string> {
     VMBUILD_SSH_USER: files.user,
     VMBUILD_SSH_KEY: files.key,
     VMBUILD_SSH_KNOWN_HOSTS: files.knownHosts,
+    ...(files.agent === undefined ? {} : { SSH_AUTH_SOCK: files.agent }),
   };
 }

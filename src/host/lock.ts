@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
+import { statIfThere } from "./files.js";
 import { Tail } from "./lines.js";
 import { missingProgramError } from "./programs.js";
 
@@ -73,10 +74,17 @@ async function acquire(
   return { release, [Symbol.asyncDispose]: release };
 }
 
-/** Creates the lock file, so that an unwritable folder is reported with the kernel's own error. */
-async function makeLockFile(path: string): Promise<void> {
+/**
+ * Creates the lock file, so that an unwritable folder is reported with the kernel's own error.
+ * @returns its inode.
+ */
+async function makeLockFile(path: string): Promise<number> {
   const handle = await open(path, "a", 0o600);
-  await handle.close();
+  try {
+    return (await handle.stat()).ino;
+  } finally {
+    await handle.close();
+  }
 }
 
 /**
@@ -85,9 +93,14 @@ async function makeLockFile(path: string): Promise<void> {
  * took the lock, for messages.
  */
 export async function tryLock(path: string): Promise<HeldLock | undefined> {
-  await makeLockFile(path);
+  const file = await makeLockFile(path);
   const lock = await acquire(path, ["--timeout", "0.5"]);
   try {
+    if (lock && (await statIfThere(path))?.ino !== file) {
+      // The previous holder has removed the file with its folder, and another one may be there.
+      await lock.release();
+      return undefined;
+    }
     if (lock) await writeFile(path, `${process.pid}\n`, { mode: 0o600 });
     return lock;
   } catch (error) {
@@ -114,6 +127,13 @@ export async function tryLockFolder(path: string): Promise<HeldLock | "taken" | 
 /** Waits for the lock on `path` until it is free or the signal aborts. */
 export async function waitForLock(path: string, signal?: AbortSignal): Promise<HeldLock> {
   await makeLockFile(path);
+  const lock = await acquire(path, [], signal);
+  if (!lock) throw new Error(`flock ${path} timed out`);
+  return lock;
+}
+
+/** Waits for the lock on an existing folder until it is free or the signal aborts. */
+export async function waitForFolder(path: string, signal: AbortSignal): Promise<HeldLock> {
   const lock = await acquire(path, [], signal);
   if (!lock) throw new Error(`flock ${path} timed out`);
   return lock;

@@ -31,6 +31,9 @@ export function hostPaths(): HostPaths {
   };
 }
 
+/** Endings of a TPM's control socket and of its state, which are named after their run. */
+export const TPM_ENDINGS = [".tpm", ".tpmstate"] as const;
+
 /**
  * Longest folder for sockets: the path of a unix socket has at most 107 bytes, of which the run's
  * name and the extension need 27.

@@ -20,6 +20,7 @@ export const PROGRAMS = {
   },
   "qemu-img": { package: "qemu-utils", purpose: "creates and compresses disk images" },
   "qemu-io": { package: "qemu-utils", purpose: "overwrites traces of the build in free blocks" },
+  swtpm: { package: "swtpm", purpose: "emulates the TPM of a machine" },
   xorriso: { package: "xorriso", purpose: "creates the seed disk" },
   setpriv: { package: "util-linux", purpose: "terminates QEMU when vmbuild is killed" },
   flock: { package: "util-linux", purpose: "locks builds against concurrent runs" },
@@ -51,6 +52,10 @@ export const PROGRAMS = {
     purpose: "installs the roles and collections of playbooks",
   },
   ssh: { package: "openssh-client", purpose: "connects programs of the host to the guest" },
+  "ssh-keygen": {
+    package: "openssh-client",
+    purpose: "looks up the host keys of machines to provision in known_hosts",
+  },
   bash: {
     package: "bash",
     purpose: "checks scripts, runs commands of the host, and opens the files of compressed images",

@@ -8,10 +8,10 @@ import type { BuildKeys } from "../seed/keys.js";
 import { buildTarget } from "../guest/build-target.js";
 import { LearnedHostKey } from "../guest/host-key.js";
 import { waitUntilReady } from "../guest/readiness.js";
-import { GUEST_MAC } from "../machine/argv.js";
 import { readConsoleTail } from "../machine/console.js";
 import { launchMachine } from "../machine/machine.js";
 import type { Forward } from "../machine/machine.js";
+import { guestMac } from "../machine/networks.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { isPortFree } from "../machine/ports.js";
 import type { MachineFiles, MachineShape } from "../machine/shape.js";
@@ -21,6 +21,9 @@ import { CONTEXT_MEDIA, NOCLOUD_MEDIA, attachSeed } from "../seed/media.js";
 import type { AttachedSeed } from "../seed/media.js";
 import { writeSeed } from "../seed/nocloud.js";
 import { hostnameOf } from "../seed/hostname.js";
+
+/** Folder with the overlays of the image's further disks, below that of the image's overlay. */
+export const DISKS_FOLDER = "disks";
 
 /** Options of one start. */
 export interface StartOptions {
@@ -103,7 +106,7 @@ export async function startImage(
   const context =
     options.context &&
     contextVariables(
-      { hostname: hostnameOf(shape.name), mac: GUEST_MAC, publicKey: keys.client.public },
+      { hostname: hostnameOf(shape.name), mac: guestMac(shape), publicKey: keys.client.public },
       options.context,
     );
   const console = options.console ?? join(folder, "console.log");
@@ -115,6 +118,7 @@ export async function startImage(
     files: {
       ...disks,
       disk: join(folder, "disk.qcow2"),
+      disksFolder: join(folder, DISKS_FOLDER),
       console,
       ...(guestAddress === undefined ? {} : { guestAddress }),
       ...(overlay.firmware ? { firmware: overlay.firmware } : {}),

@@ -31,6 +31,8 @@ export interface TestImageOptions {
   readonly image: string;
   /** Architecture for which the image was built; `machine.arch` unless given. */
   readonly arch?: ArchitectureName;
+  /** Paths of the images of further disks, by name. */
+  readonly disks: ReadonlyMap<string, string>;
   /** Replaces the template's value. Bytes. */
   readonly memory?: number | undefined;
   readonly cpus?: number | undefined;
@@ -122,6 +124,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
   const machine = planImageMachine(template, options.arch ?? template.machine.arch);
   await using overlay: ImageOverlay = await openOverlay({
     image,
+    disks: options.disks,
     machine: {
       ...machine,
       memory: options.memory ?? boot.memory ?? machine.memory,

@@ -35,9 +35,14 @@ export function parseChecksum(text: string): Checksum {
   });
 }
 
-/** Returns the checksum with the path of a local checksum file made absolute. */
-export function anchorChecksum(text: string, folder: string): string {
+/** Returns the checksum with the relative path of a local checksum file replaced. */
+export function moveChecksum(text: string, move: (path: string) => string): string {
   const path = /^file:(.+)$/is.exec(text)?.[1];
   if (path === undefined || isUrl(path) || isAbsolute(path)) return text;
-  return `file:${resolve(folder, path)}`;
+  return `file:${move(path)}`;
+}
+
+/** Returns the checksum with the path of a local checksum file made absolute. */
+export function anchorChecksum(text: string, folder: string): string {
+  return moveChecksum(text, (path) => resolve(folder, path));
 }

@@ -7,7 +7,7 @@ import { pathInput } from "./kinds/path.js";
 import { urlInput } from "./kinds/url.js";
 
 /** All kinds, in the order of the template reference. */
-const INPUT_KINDS = [urlInput, gitInput, ociInput, pathInput] as const;
+export const INPUT_KINDS = [urlInput, gitInput, ociInput, pathInput] as const;
 
 const forms = INPUT_KINDS.map(({ form }) => form);
 

@@ -4,11 +4,11 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { checksum } from "../fields.js";
+import { checksum, hostPath } from "../fields.js";
 import type { ProgramName } from "../host/programs.js";
 import { baseNameOf } from "./address.js";
 import { addressProblem } from "./address-problem.js";
-import { anchorChecksum, isUrl } from "./checksum.js";
+import { anchorChecksum, isUrl, moveChecksum } from "./checksum.js";
 import type { LocalFile } from "./kind.js";
 import { unpackPrograms } from "./unpack.js";
 
@@ -20,21 +20,24 @@ const address = z
     if (message) context.addIssue({ code: "custom", message });
   });
 
-const requiredChecksum = z
-  .string({
-    error: (issue) =>
-      issue.input === undefined
-        ? 'a download requires a checksum; use "none" to accept an unverified download'
-        : undefined,
-  })
-  .pipe(checksum)
-  .superRefine((text, context) => {
-    const sums = /^file:(.+)$/is.exec(text)?.[1];
-    const message = sums !== undefined && isUrl(sums) ? addressProblem(sums) : undefined;
-    if (message)
-      context.addIssue({ code: "custom", message: `the checksum file's URL ${message}` });
-  })
-  .describe(checksum.description ?? "");
+const requiredChecksum = hostPath(
+  z
+    .string({
+      error: (issue) =>
+        issue.input === undefined
+          ? 'a download requires a checksum; use "none" to accept an unverified download'
+          : undefined,
+    })
+    .pipe(checksum)
+    .superRefine((text, context) => {
+      const sums = /^file:(.+)$/is.exec(text)?.[1];
+      const message = sums !== undefined && isUrl(sums) ? addressProblem(sums) : undefined;
+      if (message)
+        context.addIssue({ code: "custom", message: `the checksum file's URL ${message}` });
+    })
+    .describe(checksum.description ?? ""),
+  { change: moveChecksum },
+);
 
 const signature = z
   .strictObject({
@@ -43,11 +46,13 @@ const signature = z
       .describe(
         "URL of the detached signature of the checksum file; omit it if the checksum file is clear-signed",
       ),
-    keyring: z
-      .string()
-      .describe(
-        "path of a file with the trusted public keys, binary or ASCII-armored; empty: no verification",
-      ),
+    keyring: hostPath(
+      z
+        .string()
+        .describe(
+          "path of a file with the trusted public keys, binary or ASCII-armored; empty: no verification",
+        ),
+    ),
   })
   .describe('OpenPGP signature of the checksum file; requires a "file:" checksum');
 

@@ -8,19 +8,19 @@ import { VmbuildError } from "../errors.js";
 import { Secrets } from "../events/secrets.js";
 import { likelyRuntimeFolder } from "../host/paths.js";
 import { decideAccelerator, foreignProblem } from "../machine/accelerator.js";
-import { architectureNamed } from "../machine/architectures/registry.js";
 import { qemuArguments } from "../machine/argv.js";
-import { findUefi } from "../machine/firmware.js";
+import { findUefi, uefiCandidates } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
-import { describeAction } from "../steps/registry.js";
-import { summarizeCommands } from "../steps/run.js";
-import type { HostCommands } from "../template/host-commands.js";
 import type { Template } from "../template/load.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
 import { completeShape } from "../machine/shape.js";
-import { planMachine, planOutput } from "../requirements/plan.js";
+import { inspectHostCommands, inspectSteps } from "./steps.js";
+import type { CommandsInspection, StepInspection } from "./steps.js";
+import { inspectPacker } from "./packer.js";
+import type { PackerInspection } from "./packer.js";
+import { packageNames, planMachine, planOutput } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import { previewSeed } from "../requirements/seed.js";
 import type { Seed } from "../seed/kind.js";
@@ -42,18 +42,15 @@ export interface AcceleratorInspection {
   readonly problem?: string;
 }
 
-/** Step as a run would perform it. Durations are milliseconds. */
-export interface StepInspection {
+/** Disk beside the root disk. */
+export interface DiskInspection {
   readonly name: string;
-  readonly timeoutMs: number;
-  readonly retries: number;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly actions: readonly {
-    readonly type: string;
-    readonly summary: string;
-    readonly timeoutMs: number;
-  }[];
-  readonly verify: readonly string[];
+  readonly bus: string;
+  /** Bytes; undefined for the size of its image. */
+  readonly size?: number | undefined;
+  /** Path of its image, as the template names it. */
+  readonly from?: string | undefined;
+  readonly published: boolean;
 }
 
 /** Acceptance check. */
@@ -70,12 +67,6 @@ export interface SeedInspection extends Omit<Template["seed"], "kind"> {
   readonly way: string;
 }
 
-/** Commands of the host. */
-interface CommandsInspection {
-  readonly summary: string;
-  readonly timeoutMs: number;
-}
-
 /** Result of an inspection. Paths are absolute, sizes bytes. */
 export interface Inspection {
   readonly name: string;
@@ -89,7 +80,11 @@ export interface Inspection {
   }[];
   readonly base: SourceInspection;
   readonly inputs: readonly SourceInspection[];
-  readonly machine: Omit<MachineShape, "extraArguments"> & { readonly disk: number };
+  readonly machine: Omit<MachineShape, "extraArguments" | "disks"> & {
+    /** Undefined where the disk has the base's own size. */
+    readonly disk: number | undefined;
+    readonly disks: readonly DiskInspection[];
+  };
   readonly accelerator: AcceleratorInspection;
   readonly ssh: { readonly user: string; readonly timeoutMs: number };
   readonly seed: SeedInspection;
@@ -101,11 +96,13 @@ export interface Inspection {
   };
   readonly steps: readonly StepInspection[];
   readonly seal: boolean;
-  /** Checks of `vmbuild test`: all of them once, and again in each further round. */
+  /** What became of each option of a Packer template. */
+  readonly packer?: PackerInspection;
   /** Commands of the host that change the disk of the stopped machine. */
   readonly post: readonly CommandsInspection[];
   /** Commands of the host that run when the image is published. */
   readonly after: readonly CommandsInspection[];
+  /** Checks of `vmbuild test`: all of them once, and again in each further round. */
   readonly acceptance?: {
     readonly checks: readonly CheckInspection[];
     readonly rounds: readonly {
@@ -168,39 +165,34 @@ async function argumentList(
   { media }: Seed,
 ): Promise<string[]> {
   const build = buildPaths(template.name);
-  const uefi = shape.firmware === "uefi" ? await findUefi(shape.arch) : undefined;
-  const { code } = uefi ?? architectureNamed(shape.arch).uefi.candidates[0];
+  const uefi =
+    shape.firmware === "uefi" ? ((await findUefi(shape)) ?? uefiCandidates(shape)[0]) : undefined;
+  const runtime = await likelyRuntimeFolder();
   const files = {
     disk: build.disk,
+    disksFolder: build.disks,
+    tpmSocket: join(runtime, `${RUN_ID}.tpm`),
     ...attachSeed(media, build.seed),
     console: runPaths(build, RUN_ID).console,
-    qmpSocket: join(await likelyRuntimeFolder(), `${RUN_ID}.qmp`),
+    qmpSocket: join(runtime, `${RUN_ID}.qmp`),
     sshPort: ANY_PORT,
     guestSshPort: template.ssh.port,
-    ...(shape.firmware === "uefi"
-      ? { firmware: { code, variables: build.firmwareVariables } }
-      : {}),
+    ...(uefi ? { firmware: { code: uefi.code, variables: build.firmwareVariables } } : {}),
   };
   return qemuArguments(shape, files);
 }
 
-function inspectSteps({ steps }: Template): StepInspection[] {
-  return steps.map(({ name, timeout, retries, environment, actions, verify }) => ({
-    name,
-    timeoutMs: timeout,
-    retries,
-    environment,
-    actions: actions.map((action) => ({
-      type: action.type.name,
-      summary: describeAction(action),
-      timeoutMs: action.timeoutMs ?? timeout,
-    })),
-    verify,
-  }));
-}
-
-function inspectHostCommands(list: readonly HostCommands[]): CommandsInspection[] {
-  return list.map(({ run, timeout }) => ({ summary: summarizeCommands(run), timeoutMs: timeout }));
+function inspectMachine(
+  { machine: { disk, skipResize, disks } }: Template,
+  shape: Omit<MachineShape, "extraArguments">,
+): Inspection["machine"] {
+  return {
+    ...shape,
+    disk: skipResize ? undefined : disk,
+    disks: disks.map(({ name, bus, size, from, publish }) => {
+      return { name, bus, size, from, published: publish !== false };
+    }),
+  };
 }
 
 function inspectAcceptance({ acceptance }: Template): Pick<Inspection, "acceptance"> {
@@ -221,7 +213,8 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
     path,
     ...plan.checksums.map((algorithm) => checksumPath(path, algorithm)),
   ]);
-  const files = [...images, join(plan.folder, MANIFEST_NAME), ...companions];
+  const own = [MANIFEST_NAME, ...packageNames(plan)].map((name) => join(plan.folder, name));
+  const files = [...images, ...own, ...companions];
   const { folder, format, compression } = plan;
   return { folder, format, compression, images: plan.images, files };
 }
@@ -253,7 +246,7 @@ export async function inspectTemplate(
     })),
     base: await inspectBase(template),
     inputs: await inspectInputs(template),
-    machine: { ...shape, disk: template.machine.disk },
+    machine: inspectMachine(template, shape),
     accelerator,
     ssh: { user: template.ssh.user, timeoutMs: template.ssh.timeout },
     seed: {
@@ -270,6 +263,7 @@ export async function inspectTemplate(
     seal: template.seal,
     post: inspectHostCommands(template.post),
     after: inspectHostCommands(template.after),
+    ...(template.packer && { packer: inspectPacker(template.packer) }),
     ...inspectAcceptance(template),
     output: inspectOutput(template, options.outputDirectory),
   });

@@ -1,6 +1,6 @@
 /** Defines the schema of `base.install`: an installer, its files, and its end. */
 import { z } from "zod";
-import { diskSize, durationOr } from "../fields.js";
+import { diskSize, durationOr, hostPath } from "../fields.js";
 import { refuseUnusedSignature, urlSourceFields } from "../inputs/url-source.js";
 
 /** Default values. Milliseconds. */
@@ -28,7 +28,7 @@ const source = z.union(
       .describe("file that is downloaded"),
     z
       .strictObject({
-        path: z.string().min(1).describe("path of a file, relative to the template"),
+        path: hostPath(z.string().min(1).describe("path of a file, relative to the template")),
       })
       .describe("file on this host"),
   ],
@@ -57,7 +57,7 @@ const files = z.record(
   fileName,
   z.union(
     [
-      z.string().min(1).describe("path of a file, relative to the template"),
+      hostPath(z.string().min(1).describe("path of a file, relative to the template")),
       z.strictObject({ content: z.string().describe("content of the file") }),
     ],
     { error: "a file is a path, or {content}" },
@@ -133,7 +133,10 @@ const fields = z.strictObject({
     .describe("size of the disk that is installed to; `machine.disk` if omitted"),
   http: z
     .strictObject({
-      folders: z.array(z.string().min(1)).default([]).describe("folders to serve as they are"),
+      folders: z
+        .array(hostPath(z.string().min(1)))
+        .default([])
+        .describe("folders to serve as they are"),
       files: files.default({}).describe("files to serve; references in text files are filled in"),
     })
     .optional()

@@ -1,17 +1,16 @@
 /** Builds QEMU's argument list as a pure function of the machine's shape and files. */
 import type { Architecture, Board } from "./architectures/architecture.js";
 import { architectureNamed } from "./architectures/registry.js";
-import { SCSI_CONTROLLER, diskBus } from "./disk-bus.js";
+import { SCSI_CONTROLLER } from "./disk-bus.js";
+import { displayArguments } from "./display.js";
+import { writableDisks } from "./extra-disks.js";
+import type { WritableDisks } from "./extra-disks.js";
+import { networkArguments, usesBridge } from "./networks.js";
+import { tpmArguments } from "./tpm-arguments.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 
 /** Id of the slot for disks that are plugged in while the guest runs. */
 export const PAYLOAD_SLOT = "payload-slot";
-
-/**
- * MAC address of the guest's network card, the same at every start, so that DHCP leases and
- * interface names do not change.
- */
-export const GUEST_MAC = "52:54:00:76:6d:62";
 
 const blockdev = (options: Record<string, unknown>): string[] => [
   "-blockdev",
@@ -24,6 +23,12 @@ const escapeCommas = (value: string): string => value.replaceAll(",", ",,");
 function accelerator(shape: MachineShape): string[] {
   const accel = shape.accelerator === "kvm" ? ["-enable-kvm"] : ["-accel", "tcg,thread=multi"];
   return [...accel, "-cpu", shape.cpuModel];
+}
+
+/** Returns the value of `-machine`. */
+function machineOf(board: Board, { machineType, secureBoot }: MachineShape): string {
+  const forSecureBoot = secureBoot ? (board.secureBoot?.options ?? []) : [];
+  return [machineType, "graphics=off", ...board.options, ...forSecureBoot].join(",");
 }
 
 /** A kernel of {@link handed} replaces firmware that QEMU starts like one. */
@@ -39,23 +44,14 @@ const readOnlyNode = (name: string, filename: string): string[] =>
     file: { driver: "file", filename, "read-only": true },
   });
 
-function disks(shape: MachineShape, files: MachineFiles): string[] {
-  // Flushes are ignored: the disk of a build need not survive a crash of the host, and package
-  // managers sync so often that flushing would cost minutes. The image is synced when it is
-  // converted.
-  const main = blockdev({
-    driver: "qcow2",
-    "node-name": "disk",
-    discard: "unmap",
-    "detect-zeroes": "unmap",
-    cache: { "no-flush": true },
-    file: { driver: "file", filename: files.disk, discard: "unmap", cache: { "no-flush": true } },
-  });
+/** Returns the arguments for all disks and CD drives. */
+function drives(board: Board, shape: MachineShape, files: MachineFiles): string[] {
+  const writable = writableDisks(shape, files, board.drivePorts);
   const readOnly = files.readOnlyDisks.flatMap((filename, index) => [
     ...readOnlyNode(`ro${index}`, filename),
     ...["-device", `virtio-blk-pci,drive=ro${index}`],
   ]);
-  return [...main, ...diskBus(shape.diskBus).arguments("drive=disk,bootindex=1"), ...readOnly];
+  return [...writable.arguments, ...readOnly, ...cds(board, files, writable)];
 }
 
 /**
@@ -63,23 +59,20 @@ function disks(shape: MachineShape, files: MachineFiles): string[] {
  * have a driver for it, but none for AHCI. Also where the machine type has no SATA.
  */
 function cds(
-  shape: MachineShape,
-  board: Board,
+  { drivePorts }: Board,
   { cds: filenames = [], cdBus }: MachineFiles,
+  { ports, hasScsi }: WritableDisks,
 ): string[] {
   if (filenames.length === 0) return [];
-  const ideDrive = cdBus === "sata" ? board.ideDrive : undefined;
-  const first = shape.diskBus === "sata" ? 1 : 0;
+  const sata = cdBus === "sata" ? drivePorts : undefined;
   const device = (place: number): string =>
-    ideDrive ? `ide-cd,${ideDrive(first + place)}` : "scsi-cd,bus=scsi.0";
+    sata ? `ide-cd,${sata.propertiesOf(ports + place)}` : "scsi-cd,bus=scsi.0";
   // After the disk, so that an empty disk leads to the CD and an installed system does not.
-  const drives = filenames.flatMap((filename, index) => [
+  const all = filenames.flatMap((filename, index) => [
     ...readOnlyNode(`cd${index}`, filename),
     ...["-device", `${device(index)},drive=cd${index},bootindex=${index + 2}`],
   ]);
-  const hasController = ideDrive !== undefined || shape.diskBus === "scsi";
-  const controller = hasController ? [] : SCSI_CONTROLLER;
-  return [...controller, ...drives];
+  return [...(sata !== undefined || hasScsi ? [] : SCSI_CONTROLLER), ...all];
 }
 
 function floppy({ floppyController }: Board, { floppy: content }: MachineFiles): string[] {
@@ -113,36 +106,6 @@ function handed(given: MachineFiles): string[] {
   return [...(boot ?? []), ...files, ...smbios];
 }
 
-function screen(board: Board, { hasScreen, endsAtRestart }: MachineFiles): string[] {
-  return [
-    // VNC without an address listens nowhere; it can be opened while the machine runs.
-    ...(hasScreen ? board.screen : []),
-    ...(endsAtRestart ? ["-action", "reboot=shutdown"] : []),
-  ];
-}
-
-/**
- * PCI slot of the network card, the same in every machine. Installed systems know their interface by
- * a name with its slot (enp0s16: systemd.net-naming-scheme(7)), and the installer's machine has
- * other devices than those that start the system later.
- */
-const NETWORK_SLOT = "0x10";
-
-function network(shape: MachineShape, files: MachineFiles): string[] {
-  const forwards = (files.forwards ?? [])
-    .map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`)
-    .join("");
-  const restrict = shape.network === "isolated" ? "restrict=on," : "";
-  // slirp forwards ports to the first address that its DHCP server hands out.
-  const start = files.guestAddress === undefined ? "" : `dhcpstart=${files.guestAddress},`;
-  return [
-    "-netdev",
-    `user,id=net,${restrict}${start}hostfwd=tcp:127.0.0.1:${files.sshPort}-:${files.guestSshPort ?? 22}${forwards}`,
-    // No option ROM: iPXE would only delay the boot from disk.
-    ...["-device", `virtio-net-pci,netdev=net,mac=${GUEST_MAC},romfile=,addr=${NETWORK_SLOT}`],
-  ];
-}
-
 /**
  * Returns the arguments for a PCI Express root port, into which devices can be plugged at run time,
  * where the machine type needs one.
@@ -162,10 +125,11 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
   return [
     ...["-name", `guest=${escapeCommas(shape.name)},debug-threads=on`],
     ...["-nodefaults", "-no-user-config"],
-    ...["-sandbox", SANDBOX],
+    // QEMU starts a setuid program to connect to a bridge, which the filter prevents.
+    ...(usesBridge(shape) ? [] : ["-sandbox", SANDBOX]),
     // Without graphics, firmware writes to the serial console, so a disk that does not boot is
     // reported there.
-    ...["-machine", [shape.machineType, "graphics=off", ...board.options].join(",")],
+    ...["-machine", machineOf(board, shape)],
     ...accelerator(shape),
     ...["-smp", String(shape.cpus)],
     ...["-m", `${Math.ceil(shape.memory / 2 ** 20)}M`],
@@ -176,12 +140,14 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
     ...["-chardev", `file,id=console,path=${escapeCommas(files.console)}`],
     ...["-serial", "chardev:console"],
     ...firmware(architecture, files),
-    ...disks(shape, files),
-    ...cds(shape, board, files),
+    ...(shape.secureBoot ? (board.secureBoot?.arguments ?? []) : []),
+    ...drives(board, shape, files),
     ...floppy(board, files),
     ...handed(files),
-    ...screen(board, files),
-    ...network(shape, files),
+    ...displayArguments(board, shape, files),
+    ...(files.endsAtRestart ? ["-action", "reboot=shutdown"] : []),
+    ...networkArguments(shape, files),
+    ...tpmArguments(board, shape, files),
     ...payloadSlot(board),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom"],
     ...["-device", "virtio-rng-pci,rng=rng"],

@@ -1,21 +1,23 @@
 /** Starts QEMU and manages its process, control socket and exit. */
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { VmbuildError, systemCode } from "../errors.js";
+import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
-import { LineSplitter, Tail } from "../host/lines.js";
-import { withParentDeathSignal, missingProgramError } from "../host/programs.js";
+import { missingProgramError } from "../host/programs.js";
 import { architectureNamed } from "./architectures/registry.js";
 import { qemuArguments } from "./argv.js";
+import { writableNodes } from "./extra-disks.js";
 import { findFreePort } from "./ports.js";
+import { startProcess } from "./process.js";
+import type { Process } from "./process.js";
 import { listenForQmp } from "./qmp.js";
 import type { Qmp, QmpEvent } from "./qmp.js";
 import { firmwareTimeout, watchRestarts } from "./restart-watch.js";
 import type { RestartWatchOptions } from "./restart-watch.js";
 import type { MachineEnd, RunningMachine } from "./running-machine.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
+import { startTpm } from "./tpm.js";
+import type { Tpm } from "./tpm.js";
 import { flushTranslationsOnReset } from "./translation-cache.js";
 
 /** A port of the guest, and the port of 127.0.0.1 that leads to it: any free one unless given. */
@@ -27,7 +29,7 @@ export interface Forward {
 /** Inputs of {@link launchMachine}. Paths are absolute. */
 export interface LaunchOptions {
   readonly shape: MachineShape;
-  readonly files: Omit<MachineFiles, "qmpSocket" | "sshPort" | "forwards">;
+  readonly files: Omit<MachineFiles, "qmpSocket" | "sshPort" | "forwards" | "tpmSocket">;
   /** A short, private folder for the control socket, and a name that no other run has. */
   readonly runtimeFolder: string;
   readonly runId: string;
@@ -49,50 +51,6 @@ export interface LaunchOptions {
 const BIND_ATTEMPTS = 5;
 const COULD_NOT_BIND = /Could not set up host forwarding rule/;
 const CONNECT_DEADLINE_MS = 15_000;
-
-interface Process {
-  readonly child: ChildProcess;
-  readonly ended: Promise<MachineEnd>;
-  readonly listeners: Set<(event: QmpEvent) => void>;
-}
-
-function startProcess(
-  binary: string,
-  args: readonly string[],
-  log: string,
-  listeners: Process["listeners"],
-): Process {
-  const tail = new Tail(20);
-  let byGuest = false;
-  const [file, wrapped] = withParentDeathSignal(binary, args);
-  // QEMU runs in a session of its own, so that Ctrl-C in the terminal reaches only vmbuild, which
-  // then stops the machine.
-  const child = spawn(file, wrapped, { stdio: ["ignore", "pipe", "pipe"], detached: true });
-  const logStream = createWriteStream(log, { flags: "a", mode: 0o600 });
-  // A full disk must not end the build here. QEMU's last lines are kept in memory anyway.
-  logStream.on("error", () => {});
-  const splitter = new LineSplitter((line) => tail.push(line));
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on("data", (chunk: Buffer) => {
-      splitter.write(chunk);
-      logStream.write(chunk);
-    });
-  }
-  const ended = new Promise<MachineEnd>((resolve, reject) => {
-    child.once("error", (error) => {
-      reject(systemCode(error) === "ENOENT" ? missingProgramError(file, error) : error);
-    });
-    child.once("close", (exitCode, signal) => {
-      splitter.end();
-      logStream.end();
-      resolve({ exitCode, signal, byGuest, lastLines: tail.lines });
-    });
-  });
-  listeners.add(({ event, data }) => {
-    if (event === "SHUTDOWN") byGuest = data["guest"] === true;
-  });
-  return { child, ended, listeners };
-}
 
 function describeEnd(end: MachineEnd): string {
   if (end.signal) return `was terminated by ${end.signal}`;
@@ -135,7 +93,32 @@ function noSpaceError(): VmbuildError {
   );
 }
 
+/** Starts the machine, and its TPM first. The TPM ends with the machine. */
 async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port taken"> {
+  const tpm = options.shape.tpm ? await startTpm(options) : undefined;
+  try {
+    const machine = await startQemu(options, tpm);
+    if (machine === "port taken") await tpm?.stop();
+    return machine;
+  } catch (error) {
+    await tpm?.stop();
+    throw error;
+  }
+}
+
+/** Waits for the end of QEMU, and then ends its TPM. */
+async function endWithTpm(ended: Promise<MachineEnd>, tpm: Tpm | undefined): Promise<MachineEnd> {
+  try {
+    return await ended;
+  } finally {
+    await tpm?.stop();
+  }
+}
+
+async function startQemu(
+  options: LaunchOptions,
+  tpm: Tpm | undefined,
+): Promise<RunningMachine | "port taken"> {
   const { shape, emit } = options;
   const sshPort = await findFreePort();
   const qmpSocket = join(options.runtimeFolder, `${options.runId}.qmp`);
@@ -143,14 +126,17 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
   for (const { guest, host } of options.forwards ?? []) {
     forwards.push({ guest, host: host ?? (await findFreePort()) });
   }
-  const all = qemuArguments(shape, { ...options.files, qmpSocket, sshPort, forwards });
+  const files = { ...options.files, ...(tpm ? { tpmSocket: tpm.socket } : {}) };
+  const all = qemuArguments(shape, { ...files, qmpSocket, sshPort, forwards });
   const args = options.paused ? [...all, "-S"] : all;
   const listeners: Process["listeners"] = new Set();
   await using listener = await listenForQmp(qmpSocket, (event) => {
     for (const notify of listeners) notify(event);
   });
-  const process = startProcess(shape.binary, args, options.log, listeners);
-  const { child, ended } = process;
+  const started = startProcess(shape.binary, args, options.log, listeners);
+  const ended = endWithTpm(started.ended, tpm);
+  const process = { ...started, ended };
+  const { child } = process;
 
   const giveUp = AbortSignal.any([options.signal, AbortSignal.timeout(CONNECT_DEADLINE_MS)]);
   const cancelled = new Promise<never>((_, reject) => {
@@ -182,6 +168,7 @@ async function startOnce(options: LaunchOptions): Promise<RunningMachine | "port
     ports: new Map(forwards.map(({ guest, host }) => [guest, host])),
     args,
     hasPowerButton: architectureNamed(shape.arch).boardOf(shape.machineType).hasPowerButton,
+    disks: writableNodes(shape),
     qmp: first,
     process,
     watch: { console: options.files.console, emit, timeoutMs: firmwareTimeoutMs },
@@ -198,6 +185,7 @@ interface MachineParts {
   readonly ports: ReadonlyMap<number, number>;
   readonly args: readonly string[];
   readonly hasPowerButton: boolean;
+  readonly disks: readonly string[];
   readonly qmp: Qmp;
   readonly process: Process;
   readonly watch: RestartWatchOptions;
@@ -209,6 +197,7 @@ class Machine implements RunningMachine {
   readonly ports: ReadonlyMap<number, number>;
   readonly arguments: readonly string[];
   readonly hasPowerButton: boolean;
+  readonly disks: readonly string[];
   readonly qmp: Qmp;
   readonly ended: Promise<MachineEnd>;
   readonly #death = new AbortController();
@@ -218,12 +207,14 @@ class Machine implements RunningMachine {
   #endExpected = false;
   #resets = 0;
 
-  constructor({ pid, sshPort, ports, args, hasPowerButton, qmp, process, watch }: MachineParts) {
+  constructor(parts: MachineParts) {
+    const { pid, sshPort, ports, args, hasPowerButton, disks, qmp, process, watch } = parts;
     this.pid = pid;
     this.sshPort = sshPort;
     this.ports = ports;
     this.arguments = args;
     this.hasPowerButton = hasPowerButton;
+    this.disks = disks;
     this.qmp = qmp;
     this.#child = process.child;
     this.#listeners = process.listeners;

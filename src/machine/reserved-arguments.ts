@@ -76,8 +76,37 @@ const checkCpus: Check = (value) => {
 
 const checkFlash: Check = (value) =>
   propertiesOf(value).get("if") === "pflash"
-    ? 'it would replace the firmware; set machine.firmware to "uefi"'
+    ? 'it would replace the firmware; set machine.firmware to "uefi", or to its files'
     : undefined;
+
+/** Interfaces of `-drive` for disks that a guest sees at once; `none` only names one. */
+const DISK_INTERFACES = ["virtio", "ide", "scsi"];
+
+const MORE_DISKS =
+  "a checkpoint would not include the disk; describe it in machine.disks, whose disks are saved and can be published";
+
+/** Refuses a further disk that the guest could write to. The default interface is `ide`. */
+const checkDisk: Check = (value) => {
+  const properties = propertiesOf(value);
+  const isFixed =
+    properties.get("media") === "cdrom" ||
+    ["on", "yes", "true", ""].includes(properties.get("readonly") ?? "off");
+  const isDisk = DISK_INTERFACES.includes(properties.get("if") ?? "ide");
+  return isDisk && !isFixed && value !== "" ? MORE_DISKS : undefined;
+};
+
+/** Prefix of the further names that vmbuild gives to devices, disks and networks. */
+const OWN_PREFIX = "vmb-";
+
+/** Refuses a property with a name of vmbuild's. */
+const ownName =
+  (property: string): Check =>
+  (value) => {
+    const name = read(value).get(property);
+    return name?.startsWith(OWN_PREFIX)
+      ? `names that begin with ${OWN_PREFIX} are vmbuild's own; choose another name`
+      : undefined;
+  };
 
 const stopsBuild = (why: string): Check => {
   const message = `${why}, so the build could not go on`;
@@ -98,21 +127,39 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ["enable-kvm", field("machine.accelerator")],
   ["no-kvm", field("machine.accelerator")],
   ["bios", field("machine.firmware")],
-  ["drive", firstOf(checkFlash, taken("id", ["disk"]))],
-  ["blockdev", taken("node-name", ["disk", "ro0", "ro1", "cd0", "cd1", "floppy"])],
+  ["drive", firstOf(checkFlash, taken("id", ["disk"]), checkDisk)],
+  ...["hda", "hdb", "hdc", "hdd"].map((name): [string, Check] => [name, () => MORE_DISKS]),
+  [
+    "blockdev",
+    firstOf(
+      taken("node-name", ["disk", "ro0", "ro1", "cd0", "cd1", "floppy"]),
+      ownName("node-name"),
+    ),
+  ],
   [
     "netdev",
-    taken("id", ["net"], "the network is set by machine.network, and another one needs another id"),
+    firstOf(
+      taken(
+        "id",
+        ["net"],
+        "the network is set by machine.network, and further ones by machine.networks",
+      ),
+      ownName("id"),
+    ),
   ],
   [
     "device",
     firstOf(
       taken("id", DEVICES),
       taken("netdev", ["net"]),
+      ownName("netdev"),
+      ownName("drive"),
+      ownName("tpmdev"),
       taken("drive", ["disk"], "it is the build's own disk"),
     ),
   ],
-  ["chardev", taken("id", ["qmp", "console"])],
+  ["chardev", firstOf(taken("id", ["qmp", "console"]), ownName("id"))],
+  ["tpmdev", ownName("id")],
   ["object", taken("id", ["rng"])],
   ["daemonize", stopsBuild("QEMU would leave the process that vmbuild watches")],
   ["S", stopsBuild("QEMU would not start the guest")],

@@ -20,6 +20,8 @@ export interface RunningMachine extends AsyncDisposable {
   readonly arguments: readonly string[];
   /** True when QMP's `system_powerdown` reaches the guest. */
   readonly hasPowerButton: boolean;
+  /** Node names of the disks that the guest writes to, the root disk first. */
+  readonly disks: readonly string[];
   readonly qmp: Qmp;
   /** Aborts with MACHINE_DIED when QEMU exits unexpectedly. */
   readonly death: AbortSignal;

@@ -7,6 +7,9 @@ import {
 } from "./architectures/registry.js";
 import type { ArchitectureName } from "./architectures/registry.js";
 import { DISK_BUSES } from "./disk-bus.js";
+import { DISPLAYS } from "./display.js";
+import { extraDiskSchema } from "./extra-disks.js";
+import { networkCardSchema } from "./networks.js";
 
 /** How the guest's instructions are executed. */
 export type Accelerator = "kvm" | "tcg";
@@ -31,10 +34,22 @@ export const machineShapeSchema = z
     /** QEMU's machine type, such as `q35` or `pc`. */
     machineType: z.string(),
     firmware: z.enum(["bios", "uefi"]),
+    /** UEFI files of the template, in place of the host's. Absolute paths. */
+    uefiFiles: z.object({ code: z.string(), variables: z.string() }).readonly().optional(),
+    /** True when the firmware starts only signed boot loaders. */
+    secureBoot: z.boolean().optional(),
+    /** True when the machine has a TPM. */
+    tpm: z.boolean().optional(),
+    /** Graphics card, where the machine has one. */
+    display: z.enum(DISPLAYS).optional(),
     /** Bus of the disk. Records of earlier versions have none. */
     diskBus: z.enum(DISK_BUSES).default("virtio"),
-    /** `isolated` cuts the guest off from everything but the build. */
+    /** Disks beside the root disk. */
+    disks: z.array(extraDiskSchema).readonly().optional(),
+    /** Network of the build; `isolated` cuts the guest off from everything but the build. */
     network: z.enum(["user", "isolated"]),
+    /** All network cards, that of the build among them; one with the defaults unless given. */
+    networks: z.array(networkCardSchema).readonly().optional(),
     /** Appended to QEMU's argument list as they are. */
     extraArguments: z.array(z.string()).readonly(),
   })
@@ -53,6 +68,10 @@ export interface MachinePlan extends Omit<MachineShape, "accelerator" | "cpuMode
 export interface MachineFiles {
   /** qcow2 disk that the guest writes to. */
   readonly disk: string;
+  /** Folder with the qcow2 files of the machine's further disks. */
+  readonly disksFolder?: string;
+  /** Control socket of the machine's TPM. */
+  readonly tpmSocket?: string;
   /** Read-only disks in raw format, such as the seed. */
   readonly readOnlyDisks: readonly string[];
   /** ISO images that the guest sees as CDs. */

@@ -1,16 +1,15 @@
 /**
- * Saves, loads and deletes snapshots of a running machine in its own disk through QMP's snapshot
+ * Saves, loads and deletes snapshots of a running machine in its own disks through QMP's snapshot
  * jobs (qapi/migration.json in QEMU's sources, since 6.0). A snapshot holds memory, devices and
- * disk together. Only the guest's disk takes part: read-only disks do not change, and UEFI
- * variables are part of the memory.
+ * disks together: memory and devices in the root disk, and the content of each disk in itself. Only
+ * the disks that the guest writes to take part: read-only disks do not change, and UEFI variables
+ * are part of the memory, as the TPM is of the devices.
  */
 import { randomBytes } from "node:crypto";
 import { VmbuildError } from "../errors.js";
 import { reportsDiskFull } from "../host/faults.js";
+import { ROOT_NODE } from "./extra-disks.js";
 import type { RunningMachine } from "./running-machine.js";
-
-/** Node name of the guest's disk in `argv.ts`. */
-const DISK_NODE = "disk";
 
 type JobKind = "snapshot-save" | "snapshot-load" | "snapshot-delete";
 
@@ -50,7 +49,7 @@ async function runJob(
   const ended = waitForJob(machine, id);
   // Whichever of the two fails first is thrown; this prevents an unhandled rejection of the other.
   ended.catch(() => {});
-  await machine.qmp.execute(kind, { "job-id": id, tag, devices: [DISK_NODE], ...extra });
+  await machine.qmp.execute(kind, { "job-id": id, tag, devices: machine.disks, ...extra });
   await ended;
   const jobs = await machine.qmp.execute<JobInfo[]>("query-jobs");
   await machine.qmp.execute("job-dismiss", { id });
@@ -91,9 +90,9 @@ export interface SnapshotInfo {
  * @throws {VmbuildError} HOST_SPACE when the disk is full, MACHINE_QMP otherwise.
  */
 export async function saveSnapshot(machine: RunningMachine, tag: string): Promise<SnapshotInfo> {
-  await runJob(machine, "snapshot-save", tag, { vmstate: DISK_NODE });
+  await runJob(machine, "snapshot-save", tag, { vmstate: ROOT_NODE });
   const nodes = await machine.qmp.execute<BlockNode[]>("query-named-block-nodes", { flat: true });
-  const disk = nodes.find((node) => node["node-name"] === DISK_NODE);
+  const disk = nodes.find((node) => node["node-name"] === ROOT_NODE);
   const saved = disk?.image.snapshots?.find(({ name }) => name === tag);
   if (!saved) throw new VmbuildError("MACHINE_QMP", `The disk has no snapshot ${tag}`);
   return { memoryBytes: saved["vm-state-size"], date: saved["date-sec"] };
@@ -104,7 +103,7 @@ export async function saveSnapshot(machine: RunningMachine, tag: string): Promis
  * @throws {VmbuildError} MACHINE_QMP when the snapshot is damaged or does not fit this machine.
  */
 export function loadSnapshot(machine: RunningMachine, tag: string): Promise<void> {
-  return runJob(machine, "snapshot-load", tag, { vmstate: DISK_NODE });
+  return runJob(machine, "snapshot-load", tag, { vmstate: ROOT_NODE });
 }
 
 /** Deletes a snapshot and frees its blocks. */

@@ -1,20 +1,30 @@
-/** Fills in the values of the finished image in its marketplace entry, and validates the result. */
+/** Fills in the values of the finished image in its marketplace entry, and checks the result. */
 import { readFile } from "node:fs/promises";
-import { isNode, LineCounter, parseDocument } from "yaml";
-import type { Document } from "yaml";
 import { startableFile } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { VmbuildError, messageOf } from "../errors.js";
-import { formatPath } from "../template/document.js";
 import type { JsonPath } from "../template/document.js";
-import { problemsOf } from "../template/problems.js";
-import { entrySchema } from "./entry-schema.js";
+import { checkEntry, typeNameOf } from "./check.js";
+import { EntryDocument } from "./document.js";
+import { ENTRY_TYPES } from "./entry-types.js";
+import type { Finding } from "./findings.js";
 
 /** Image of the entry. */
 export interface PublishedImage {
   readonly manifest: Manifest;
   /** Address from which the image is downloaded. */
   readonly url: string;
+  /** UUID by which the entry is named. */
+  readonly uuid?: string | undefined;
+}
+
+/** Entry with all values. */
+export interface ComposedEntry {
+  readonly text: string;
+  /** The entry as plain values. */
+  readonly value: unknown;
+  /** Problems that OpenNebula accepts, with file, line and column. */
+  readonly warnings: readonly string[];
 }
 
 /** Matches a placeholder for a value that is still missing. */
@@ -24,13 +34,30 @@ function invalid(path: string, problem: string, lines: readonly string[], cause?
   return new VmbuildError("MARKETPLACE_INVALID", `${path} ${problem}`, { lines, cause });
 }
 
+/**
+ * Reads the file of an entry.
+ * @throws {VmbuildError} MARKETPLACE_INVALID when it cannot be read.
+ */
+export async function readEntry(path: string): Promise<EntryDocument> {
+  try {
+    return new EntryDocument(path, await readFile(path, "utf8"));
+  } catch (cause) {
+    throw invalid(path, "cannot be read", [messageOf(cause)], cause);
+  }
+}
+
 /** Returns the values of an image by their place in the entry. */
-function valuesOf({ manifest, url }: PublishedImage, index: number): [JsonPath, unknown][] {
-  const file = startableFile(manifest);
-  const at = (...rest: string[]): JsonPath => ["images", index, ...rest];
-  const values: [JsonPath, unknown][] = [
+function valuesOf(document: EntryDocument, { manifest, url }: PublishedImage) {
+  const general: [JsonPath, unknown][] = [
     [["version"], manifest.version],
     [["creation_time"], Math.floor(Date.parse(manifest.created) / 1000)],
+  ];
+  if (!hasImage(document)) return general;
+  const file = startableFile(manifest);
+  const index = imageIndex(document);
+  const at = (...rest: string[]): JsonPath => ["images", index, ...rest];
+  const values: [JsonPath, unknown][] = [
+    ...general,
     [at("url"), url],
     [at("size"), file?.virtualSize],
     [at("checksum", "md5"), file?.checksums.md5],
@@ -44,25 +71,16 @@ function valuesOf({ manifest, url }: PublishedImage, index: number): [JsonPath, 
   });
 }
 
-/** Returns the index of the entry's image that is the operating system's disk, or the only one. */
-function imageIndex(document: Document): number {
-  const images: unknown = document.toJS();
-  const list = (images as { images?: unknown } | null)?.images;
-  if (!Array.isArray(list)) return 0;
-  const index = list.findIndex((image) => (image as { type?: unknown } | null)?.type === "OS");
-  return Math.max(0, index);
+function hasImage(document: EntryDocument): boolean {
+  return ENTRY_TYPES.get(typeNameOf(document))?.hasImage ?? false;
 }
 
-function placer(path: string, document: Document, lines: LineCounter) {
-  return ({ path: place, message }: { path: JsonPath; message: string }): string => {
-    for (let length = place.length; length >= 0; length--) {
-      const node = document.getIn(place.slice(0, length), true);
-      if (!isNode(node) || !node.range) continue;
-      const { line, col } = lines.linePos(node.range[0]);
-      return `${path}:${line}:${col}: ${formatPath(place)}: ${message}`;
-    }
-    return `${path}: ${formatPath(place)}: ${message}`;
-  };
+/** Returns the index of the entry's image that is the operating system's disk, or the only one. */
+function imageIndex(document: EntryDocument): number {
+  const images: unknown = (document.value as { images?: unknown } | null)?.images;
+  if (!Array.isArray(images)) return 0;
+  const index = images.findIndex((image) => (image as { type?: unknown } | null)?.type === "OS");
+  return Math.max(0, index);
 }
 
 function* textsIn(value: unknown, path: JsonPath = []): Generator<[JsonPath, string]> {
@@ -73,60 +91,64 @@ function* textsIn(value: unknown, path: JsonPath = []): Generator<[JsonPath, str
   }
 }
 
-/** Requires that the image has the format and the architecture that the entry states. */
-function imageProblems(value: unknown, { manifest }: PublishedImage) {
-  const stated = (value ?? {}) as Readonly<Record<string, unknown>>;
+/** Names that OpenNebula accepts for the architecture of an image, besides its own. */
+const ARCHITECTURE_NAMES: Readonly<Record<string, readonly string[]>> = {
+  x86_64: ["amd64", "all"],
+  aarch64: ["arm64", "all"],
+  riscv64: ["all"],
+};
+
+/** Requires that the entry states the image's own format, architecture and name. */
+function* mismatches(document: EntryDocument, image: PublishedImage): Generator<Finding> {
+  const level = "error";
+  const { manifest } = image;
   const facts = { format: startableFile(manifest)?.format, "os-arch": manifest.arch };
-  return Object.entries(facts).flatMap(([key, fact]) => {
-    const found = stated[key];
-    if (found === undefined || fact === undefined || found === fact) return [];
-    return [{ path: [key], message: `is ${JSON.stringify(found)}, while the image is ${fact}` }];
-  });
+  for (const [key, fact] of hasImage(document) ? Object.entries(facts) : []) {
+    const stated = document.textAt([key]);
+    if (stated === undefined || fact === undefined) continue;
+    if (stated !== fact && !ARCHITECTURE_NAMES[fact]?.includes(stated)) {
+      yield { level, path: [key], message: `is "${stated}", while the image is ${fact}` };
+    }
+  }
+  const id = document.textAt(["id"]);
+  if (image.uuid !== undefined && id !== undefined && id.toLowerCase() !== image.uuid) {
+    yield { level, path: ["id"], message: `is ${id}, while --uuid is ${image.uuid}` };
+  }
+  for (const [path, text] of textsIn(document.value)) {
+    if (PLACEHOLDER.test(text)) yield { level, path, message: "contains a placeholder" };
+  }
 }
 
 /**
- * Returns the entry's text with all values filled in. Comments, order and style are preserved.
+ * Fills in the entry of an image and checks it. Comments, order and style are preserved.
  * @param path the appliance's own `marketplace.yaml`.
- * @throws {VmbuildError} MARKETPLACE_INVALID with every problem; ARTIFACT_INVALID when the
- *   manifest lacks a checksum or a size.
+ * @throws {VmbuildError} MARKETPLACE_INVALID with every problem that breaks the appliance in
+ *   OpenNebula; ARTIFACT_INVALID when the manifest lacks a checksum or a size.
  */
-export async function composeEntry(path: string, image: PublishedImage): Promise<string> {
-  let source: string;
-  try {
-    source = await readFile(path, "utf8");
-  } catch (cause) {
-    throw invalid(path, "cannot be read", [messageOf(cause)], cause);
-  }
-  const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines });
-  if (document.errors.length > 0) {
-    throw invalid(
-      path,
-      "is not YAML",
-      document.errors.map(({ message }) => message),
-    );
-  }
-  for (const [place, value] of valuesOf(image, imageIndex(document))) {
+export async function composeEntry(path: string, image: PublishedImage): Promise<ComposedEntry> {
+  const document = await readEntry(path);
+  const isReadable = document.syntax.length === 0 && typeof document.value === "object";
+  for (const [place, value] of isReadable ? valuesOf(document, image) : []) {
     try {
-      document.setIn(place, value);
+      document.document.setIn(place, value);
     } catch (cause) {
-      // A list or a mapping is missing in the path, which the schema reports.
+      // A list or a mapping is missing in the path, which the check reports.
       void cause;
     }
   }
-  const value: unknown = document.toJS();
-  const problems = [
-    ...problemsOf(entrySchema.safeParse(value, { reportInput: true }).error?.issues ?? []),
-    ...imageProblems(value, image),
-    ...[...textsIn(value)]
-      .filter(([, text]) => PLACEHOLDER.test(text))
-      .map(([place]) => ({ path: place, message: "contains a placeholder" })),
-  ];
-  if (problems.length > 0) {
-    const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
-    throw invalid(path, `has ${count}`, problems.map(placer(path, document, lines)));
+  const findings = [...checkEntry(document), ...(isReadable ? mismatches(document, image) : [])];
+  const lines = (level: Finding["level"]): string[] =>
+    findings.filter((one) => one.level === level).map((one) => document.format(one));
+  const errors = lines("error");
+  if (errors.length > 0) {
+    const count = errors.length === 1 ? "a problem" : `${errors.length} problems`;
+    throw invalid(path, `has ${count}`, errors);
   }
-  // Lists and {…} keep their style, so that a diff shows only the filled-in values.
+  return { text: textOf(document), value: document.value, warnings: lines("warning") };
+}
+
+/** Lists and {…} keep their style, so that a diff shows only the filled-in values. */
+function textOf({ document, source }: EntryDocument): string {
   const indentSeq = !/^[\w-]+:[ \t]*\n(?:#.*\n|\n)*- /m.test(source);
   const flowCollectionPadding = !/: \{[^\s}]/.test(source);
   return document.toString({ lineWidth: 0, indentSeq, flowCollectionPadding });

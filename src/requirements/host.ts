@@ -13,6 +13,7 @@ import type { UefiFirmware } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { QemuVersion } from "../machine/qemu-version.js";
 import type { Template } from "../template/load.js";
+import { requireBridges } from "./bridges.js";
 import { planMachine } from "./plan.js";
 import { programsFor } from "./programs.js";
 
@@ -49,8 +50,12 @@ export async function availableMemory(): Promise<number> {
   return kibibytes === undefined ? totalmem() : Number(kibibytes) * 1024;
 }
 
-async function requirePrograms(template: Template): Promise<void> {
-  for (const name of programsFor(template)) {
+/**
+ * Requires that programs are installed.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING for the first that is not.
+ */
+export async function requirePrograms(names: readonly string[]): Promise<void> {
+  for (const name of names) {
     if (!(await findProgram(name))) throw missingProgramError(name);
   }
 }
@@ -72,7 +77,8 @@ async function requireMemory(memory: number): Promise<void> {
 /**
  * Checks that this host can run the build.
  * @param folders `state`: folder of the build's data.
- * @throws {VmbuildError} HOST_PROGRAM_MISSING, HOST_KVM_UNUSABLE, HOST_MEMORY, HOST_SPACE.
+ * @throws {VmbuildError} HOST_PROGRAM_MISSING, HOST_KVM_UNUSABLE, HOST_MEMORY, HOST_SPACE,
+ *   HOST_UNSUPPORTED; INPUT_MISSING for a missing firmware file.
  */
 export async function checkHost(
   template: Template,
@@ -80,13 +86,15 @@ export async function checkHost(
   signal: AbortSignal,
 ): Promise<HostFacts> {
   const { machine } = template;
-  await requirePrograms(template);
+  const plan = planMachine(template);
+  await requirePrograms(programsFor(template));
+  await requireBridges(plan);
   await requireMemory(machine.memory);
   await requireSpace(join(folders.state, "disk"), WORK_DISK_SPACE, "The build's working disk");
   const [qemu, decided, uefi] = await Promise.all([
     qemuVersion(machine.binary, signal),
-    decideAccelerator(machine.accelerator, planMachine(template), signal),
-    machine.firmware === "uefi" ? requireUefi(machine.arch) : undefined,
+    decideAccelerator(machine.accelerator, plan, signal),
+    requireUefi(plan),
   ]);
   return { qemu, uefi, ...decided };
 }

@@ -20,7 +20,7 @@ async function resolveFolder(path: string): Promise<string> {
 
 /** Returns the files that the template reads: path and description. */
 function filesRead(template: Template): [string, string][] {
-  const { folder, base, seed, ssh, steps, inputSpecs } = template;
+  const { folder, base, machine, seed, ssh, steps, inputSpecs } = template;
   const inputs = [...inputSpecs].flatMap(([name, spec]): [string, string][] =>
     spec.kind === "path" ? [[spec.path, `the input "${name}"`]] : [],
   );
@@ -31,12 +31,24 @@ function filesRead(template: Template): [string, string][] {
         .map(({ path }): [string, string] => [path, `a file that the step "${name}" reads`]),
     ),
   );
+  const disks = machine.disks.flatMap(({ name, from }): [string, string][] =>
+    from === undefined ? [] : [[resolve(folder, from), `the image of the disk "${name}"`]],
+  );
+  const firmware =
+    typeof machine.firmware === "string" ? [] : [machine.firmware.code, machine.firmware.variables];
   const others = seedFiles(seed, { folder, user: ssh.user });
   return [
     [template.path, "the template itself"],
+    ...template.files
+      .slice(1)
+      .map(({ path }): [string, string] => [path, "a template that it extends"]),
     ...("path" in base ? [[resolve(folder, base.path), "its own base"] as [string, string]] : []),
     ...inputs,
-    ...others.map(({ path }): [string, string] => [path, "a file of the seed"]),
+    ...disks,
+    ...firmware.map((path): [string, string] => [resolve(folder, path), "a file of the firmware"]),
+    ...others.flatMap(({ path }): [string, string][] =>
+      path === undefined ? [] : [[path, "a file of the seed"]],
+    ),
     ...read,
   ];
 }

@@ -2,13 +2,18 @@
 import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
-import { imageFilename } from "../artifact/names.js";
+import { PACKAGES_NAME, SBOM_NAME, imageFilename } from "../artifact/names.js";
 import type { Pack } from "../artifact/packs.js";
 import { formatNamed } from "../artifact/registry.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
 import { architectureNamed } from "../machine/architectures/registry.js";
 import type { ArchitectureName } from "../machine/architectures/registry.js";
+import { diskBus } from "../machine/disk-bus.js";
+import type { DiskBusName } from "../machine/disk-bus.js";
 import type { MachinePlan } from "../machine/shape.js";
+import { buildCardIndex, defaultMac } from "../machine/networks.js";
+import type { NetworkCard } from "../machine/networks.js";
+import { publishedDisks } from "../template/devices-schema.js";
 import type { Template } from "../template/load.js";
 
 /** Planned image of the artifact. The path is absolute. */
@@ -21,21 +26,30 @@ export interface ImagePlan {
   readonly compression: Compression;
   /** Program that compresses the whole file. */
   readonly pack?: Pack;
+  /** Disk in the image, where it is not the root disk. */
+  readonly disk?: string;
 }
 
 /** Planned files of the artifact. Its own fields are those of the first image. */
 export interface OutputPlan extends ImagePlan {
   /** Absolute. */
   readonly folder: string;
-  /** All images, the first of which is that of `output` itself. */
+  /** All images, the first of which is that of `output` itself; those of further disks come last. */
   readonly images: readonly ImagePlan[];
   readonly reproducible: boolean;
   readonly checksums: readonly Algorithm[];
+  /** Whether the packages of the guest are listed beside the images. */
+  readonly packages: boolean;
 }
 
 /** Returns the file names of all images. */
 export function imageNames({ images }: Pick<OutputPlan, "images">): string[] {
   return images.map(({ filename }) => filename);
+}
+
+/** Returns the names of the lists of packages, where the output has them. */
+export function packageNames({ packages }: Pick<OutputPlan, "packages">): string[] {
+  return packages ? [PACKAGES_NAME, SBOM_NAME] : [];
 }
 
 function planImage(
@@ -60,23 +74,63 @@ function planImage(
 export function planOutput(template: Template, directory?: string): OutputPlan {
   const { output } = template;
   const folder = resolve(directory ?? output.directory);
-  const { reproducible, checksums } = output;
+  const { reproducible, checksums, packages } = output;
   const first = planImage(template, output, folder);
   const others = output.formats.map((further) => planImage(template, further, folder));
-  return { folder, ...first, images: [first, ...others], reproducible, checksums };
+  const disks = publishedDisks(template).map(({ name, output: image }) => ({
+    ...planImage(template, image, folder),
+    disk: name,
+  }));
+  const images = [first, ...others, ...disks];
+  return { folder, ...first, images, reproducible, checksums, packages };
 }
 
 /**
- * Returns the paths that belong to a build and not to a project in the same folder: the template and
- * its output folder. Absolute.
+ * Returns the paths that belong to a build and not to a project in the same folder: the files
+ * of the template and its output folder. Absolute.
  */
-export function buildPathsOf({ path, output }: Template): string[] {
-  return [path, resolve(output.directory)];
+export function buildPathsOf({ files, output }: Template): string[] {
+  return [...files.map(({ path }) => path), resolve(output.directory)];
+}
+
+/** Returns the network cards of a machine; undefined where a template lists none. */
+function planNetworks({ networks }: Template["machine"]): readonly NetworkCard[] | undefined {
+  return networks?.map(({ kind, model, mac, bridge }, index) => ({
+    kind,
+    model,
+    mac: mac ?? defaultMac(index),
+    ...(bridge === undefined ? {} : { bridge }),
+  }));
+}
+
+/** Returns the fields of a machine that most templates do not set. */
+function planDevices({ machine, folder }: Template): Partial<MachinePlan> {
+  const { firmware, secureBoot, tpm, display, disks } = machine;
+  const networks = planNetworks(machine);
+  const uefiFiles =
+    typeof firmware === "string"
+      ? undefined
+      : { code: resolve(folder, firmware.code), variables: resolve(folder, firmware.variables) };
+  return {
+    ...(uefiFiles ? { uefiFiles } : {}),
+    ...(secureBoot ? { secureBoot } : {}),
+    ...(tpm ? { tpm } : {}),
+    ...(display === "none" ? {} : { display }),
+    ...(disks.length > 0 ? { disks: disks.map(({ name, bus }) => ({ name, bus })) } : {}),
+    ...(networks ? { networks } : {}),
+  };
+}
+
+/** Returns the network of the build: that of the card through which it reaches the guest. */
+function buildNetworkOf({ network, networks }: Template["machine"]): MachinePlan["network"] {
+  const kind = networks?.[buildCardIndex(networks)]?.kind ?? network;
+  return kind === "isolated" ? "isolated" : "user";
 }
 
 /** Returns the machine that a template describes; `completeShape` adds the accelerator. */
 export function planMachine(template: Template): MachinePlan {
   const { machine } = template;
+  const { firmware } = machine;
   return {
     name: `vmbuild-${template.name}`,
     arch: machine.arch,
@@ -85,10 +139,11 @@ export function planMachine(template: Template): MachinePlan {
     memory: machine.memory,
     cpuModel: machine.cpu,
     machineType: machine.type,
-    firmware: machine.firmware,
+    firmware: typeof firmware === "string" ? firmware : "uefi",
     diskBus: machine.diskBus,
-    network: machine.network,
+    network: buildNetworkOf(machine),
     extraArguments: machine.arguments,
+    ...planDevices(template),
   };
 }
 
@@ -100,7 +155,19 @@ export function planMachine(template: Template): MachinePlan {
 export function planImageMachine(template: Template, arch: ArchitectureName): MachinePlan {
   const plan = planMachine(template);
   if (arch === plan.arch) return plan;
-  const { binary, machineType, firmwares } = architectureNamed(arch);
-  const own = { arch, binary, machineType, firmware: firmwares[0], cpuModel: undefined };
-  return { ...plan, ...own, diskBus: "virtio", extraArguments: [] };
+  const architecture = architectureNamed(arch);
+  const { binary, machineType, firmwares } = architecture;
+  const { drivePorts, displays, secureBoot } = architecture.boardOf(machineType);
+  const { uefiFiles: _files, secureBoot: wantsSecureBoot, display, disks, ...rest } = plan;
+  const busOf = (bus: DiskBusName): DiskBusName =>
+    diskBus(bus).takesPort && !drivePorts ? "virtio" : bus;
+  return {
+    ...rest,
+    ...{ arch, binary, machineType, firmware: firmwares[0], cpuModel: undefined },
+    ...(wantsSecureBoot && secureBoot ? { secureBoot: true, firmware: "uefi" } : {}),
+    ...(display === undefined || display === "none" || !displays[display] ? {} : { display }),
+    ...(disks ? { disks: disks.map(({ name, bus }) => ({ name, bus: busOf(bus) })) } : {}),
+    diskBus: busOf(plan.diskBus),
+    extraArguments: [],
+  };
 }

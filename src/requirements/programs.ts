@@ -4,6 +4,7 @@ import { formatNamed } from "../artifact/registry.js";
 import { baseKindOf } from "../base/registry.js";
 import type { ProgramName } from "../host/programs.js";
 import { inputKindOf } from "../inputs/registry.js";
+import { publishedDisks } from "../template/devices-schema.js";
 import type { Template } from "../template/load.js";
 
 /**
@@ -26,20 +27,33 @@ export function commonPrograms({
   ];
 }
 
+/** Returns the programs that fetch a template's inputs and run these steps. */
+export function programsOfSteps({
+  inputSpecs,
+  steps,
+}: Pick<Template, "inputSpecs" | "steps">): ProgramName[] {
+  const names = [...inputSpecs.values()].flatMap((spec) => inputKindOf(spec).programs(spec));
+  for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
+    names.push(...type.programs(value as never));
+  }
+  return names;
+}
+
 /** Returns the names of all programs that a run of the template may start, QEMU first. */
 export function programsFor(template: Template): string[] {
-  const { base, folder: templateFolder, machine, inputSpecs, steps, seal, checkpoints } = template;
+  const { base, folder: templateFolder, machine, seal, checkpoints } = template;
   const names: string[] = [
     machine.binary,
     ...commonPrograms({ seal, checkpoints: checkpoints !== false }),
     ...baseKindOf(base).programs(base, { templateFolder, arch: machine.arch }),
   ];
-  for (const spec of inputSpecs.values()) names.push(...inputKindOf(spec).programs(spec));
   for (const { format, pack } of [template.output, ...template.output.formats]) {
     names.push(...formatNamed(format).programs, ...programsOfPack(pack));
   }
-  for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
-    names.push(...type.programs(value as never));
+  names.push(...programsOfSteps(template));
+  if (machine.tpm) names.push("swtpm");
+  for (const { output } of publishedDisks(template)) {
+    names.push(...formatNamed(output.format).programs, ...programsOfPack(output.pack));
   }
   if (template.post.length + template.after.length > 0) names.push("bash");
   return [...new Set(names)];

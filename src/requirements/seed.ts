@@ -3,12 +3,13 @@ import type { FoundImage } from "../base/kind.js";
 import { baseKindOf } from "../base/registry.js";
 import { VmbuildError } from "../errors.js";
 import { architectureNamed } from "../machine/architectures/registry.js";
-import { GUEST_MAC } from "../machine/argv.js";
+import { guestMac } from "../machine/networks.js";
 import { credentialsSeed, takesCredentials } from "../seed/credentials.js";
 import type { Seed } from "../seed/kind.js";
 import { hasSeedContent, isSeedUnset, seedOf, seedProblems } from "../seed/registry.js";
 import type { Template } from "../template/load.js";
 import { baseLetsIn, hasOwnCredentials } from "./login.js";
+import { planMachine } from "./plan.js";
 
 /** Facts about a base that decide how the build gets in. */
 type SeededBase = Pick<FoundImage, "system" | "key" | "isComplete">;
@@ -33,7 +34,8 @@ export function planSeed(template: Template, { system, key }: SeededBase): Seed 
   }
   const { folder, ssh, seed } = template;
   const isOpen = baseLetsIn(ssh, key);
-  return seedOf(seed, { folder, user: ssh.user, hasOwnCredentials: isOpen, mac: GUEST_MAC });
+  const mac = guestMac(planMachine(template));
+  return seedOf(seed, { folder, user: ssh.user, hasOwnCredentials: isOpen, mac });
 }
 
 /**

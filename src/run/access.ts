@@ -7,7 +7,7 @@ import type { Guest } from "../guest/guest.js";
 import type { SshTarget } from "../guest/connection.js";
 import { LearnedHostKey, buildHostKey, givenHostKey } from "../guest/host-key.js";
 import type { HostKeyVerifier } from "../guest/host-key.js";
-import type { Login, LoginKey } from "../guest/login.js";
+import type { Login, PrivateKey } from "../guest/login.js";
 import type { Emit } from "../events/types.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import { baseLetsIn } from "../requirements/login.js";
@@ -39,11 +39,11 @@ export interface SshAccess {
 export function keysOfBase(
   { privateKey }: Partial<LoginPlan>,
   base: KeyPair | undefined,
-): LoginKey[] {
+): PrivateKey[] {
   return [
     { name: "the key of the installed base", private: base?.private },
     { name: "the key of ssh.privateKey", private: privateKey },
-  ].filter((key): key is LoginKey => key.private !== undefined);
+  ].filter((key): key is PrivateKey => key.private !== undefined);
 }
 
 /** Returns the login with the build's key, that of an installed base, and the template's credentials. */

@@ -57,6 +57,7 @@ export async function bootMachine(
       shape,
       files: {
         disk: work.disk,
+        disksFolder: work.disks,
         ...attachSeed(prepared.seed.media, work.seed),
         console: run.console,
         guestSshPort: template.ssh.port,

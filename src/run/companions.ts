@@ -3,7 +3,7 @@ import { lstat, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { folderError } from "../artifact/failures.js";
-import { MANIFEST_NAME, readManifest } from "../artifact/manifest.js";
+import { MANIFEST_NAME, packageFiles, readManifest } from "../artifact/manifest.js";
 import { systemCode } from "../errors.js";
 import { writeFileAtomic } from "../host/files.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
@@ -34,7 +34,8 @@ async function readRecord(path: string): Promise<string[]> {
 async function createdPaths(context: ContextWith<"workspace" | "output">): Promise<Set<string>> {
   const { folder } = context.output;
   const manifest = await readManifest(join(folder, MANIFEST_NAME)).catch(() => undefined); // There is no manifest.
-  const published = (manifest?.companions ?? []).map((name) => join(folder, name));
+  const names = manifest ? [...(manifest.companions ?? []), ...packageFiles(manifest)] : [];
+  const published = names.map((name) => join(folder, name));
   const last = (await readPublishedRecord(context.workspace.build.published))?.files ?? [];
   const paths = last.map(({ path }) => path);
   return new Set([...published, ...paths, ...(await readRecord(recordPath(context)))]);
@@ -51,15 +52,16 @@ async function entryType(path: string): Promise<"folder" | "other" | undefined> 
 }
 
 /**
- * Makes room for the files that steps have created. Files created by this build are replaced later.
+ * Makes room for the files that steps have created, and for further ones. Files created by this build are replaced later.
  * Anything else is renamed to `NAME.before-RUN`, with a warning, so that no data is lost.
  * @throws {VmbuildError} OUTPUT_UNWRITABLE when one cannot be renamed.
  */
 export async function moveConflictingFiles(
   context: ContextWith<"workspace" | "output" | "emit">,
+  further: readonly string[] = [],
 ): Promise<void> {
   const { workspace, output, emit } = context;
-  const names = await readdir(workspace.run.outputs);
+  const names = [...(await readdir(workspace.run.outputs)), ...further];
   if (names.length === 0) return;
   const created = await createdPaths(context);
   for (const name of names) {

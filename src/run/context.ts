@@ -9,6 +9,7 @@ import type { Emit, Phase } from "../events/types.js";
 import type { Template } from "../template/load.js";
 import type { Meter } from "./meter.js";
 import type { Breakpoint } from "./pause.js";
+import type { LeaseOptions } from "../builds/lease.js";
 import type { OutputPlan } from "../requirements/plan.js";
 import type { Workspace } from "../builds/workspace.js";
 
@@ -41,6 +42,10 @@ export interface BuildOptions {
   /** Verify the checksums of an image that seems up to date. */
   readonly check?: boolean;
   readonly waitForEnter?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Ends the run at a deadline, or when nothing holds it any more. */
+  readonly lease?: LeaseOptions | undefined;
+  /** Id of the run, such as `20260214-170400-3f9a1c`; one is made up unless given. */
+  readonly runId?: string | undefined;
   /** Finds another template's artifact, for a base that is one. */
   readonly findArtifact: (appliance: string) => Promise<ApplianceImage>;
 }
@@ -53,12 +58,17 @@ export interface PhaseOptions<T> {
   readonly own?: boolean;
 }
 
-/** Context of one run. */
-export interface RunContext {
-  readonly options: BuildOptions;
+/** Options that runs on a machine of vmbuild and on an existing machine have in common. */
+export type CommonOptions = Pick<
+  BuildOptions,
+  "template" | "bus" | "secrets" | "signal" | "offline"
+>;
+
+/** Context of a run, on a machine of vmbuild or on an existing one. */
+export interface CommonContext {
+  readonly options: CommonOptions;
   readonly template: Template;
   readonly workspace: Workspace;
-  readonly output: OutputPlan;
   readonly emit: Emit;
   /** Warnings so far, for the result. */
   readonly warnings: string[];
@@ -74,19 +84,39 @@ export interface RunContext {
   wait<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** Context of a build's run. */
+export interface RunContext extends CommonContext {
+  readonly options: BuildOptions;
+  readonly output: OutputPlan;
+}
+
+/** Same as {@link ContextWith}, of a run on any machine. */
+export type CommonWith<K extends keyof CommonContext> = Pick<CommonContext, K>;
+
 /** Selected fields of a run's context, for functions that use only a few. */
 export type ContextWith<K extends keyof RunContext> = Pick<RunContext, K>;
 
-/** Inputs of {@link createContext}. */
-interface ContextParts {
-  readonly options: BuildOptions;
+/** Inputs of {@link createCommonContext}. */
+interface CommonParts {
+  readonly options: CommonOptions;
   readonly workspace: Workspace;
-  readonly output: OutputPlan;
   readonly meter: Meter;
 }
 
+/** Inputs of {@link createContext}. */
+interface ContextParts extends CommonParts {
+  readonly options: BuildOptions;
+  readonly output: OutputPlan;
+}
+
+/** Creates the context of a build's run. */
+export function createContext(parts: ContextParts): RunContext {
+  const { options, output } = parts;
+  return { ...createCommonContext(parts), options, output };
+}
+
 /** Creates the context of a run. Its `emit` also collects warnings. */
-export function createContext({ options, workspace, output, meter }: ContextParts): RunContext {
+export function createCommonContext({ options, workspace, meter }: CommonParts): CommonContext {
   const { signal, template } = options;
   const warnings: string[] = [];
   const emit: Emit = (event) => {
@@ -110,7 +140,7 @@ export function createContext({ options, workspace, output, meter }: ContextPart
       throw error;
     }
   };
-  return { options, template, workspace, output, emit, warnings, phase, wait };
+  return { options, template, workspace, emit, warnings, phase, wait };
 }
 
 /**

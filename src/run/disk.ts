@@ -1,4 +1,7 @@
-/** Creates a new working disk: an overlay on the base, and the seed with the build's keys. */
+/**
+ * Creates a new working disk: an overlay on the base, the further disks of the machine, and the seed
+ * with the build's keys.
+ */
 import { rm } from "node:fs/promises";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError } from "../errors.js";
@@ -8,6 +11,7 @@ import type { BuildKeys } from "../seed/keys.js";
 import { createOverlay } from "../machine/disk.js";
 import { copyVariables } from "../machine/firmware.js";
 import type { RunContext } from "./context.js";
+import { createDisks } from "./extra-disks.js";
 import type { Prepared } from "./prepare.js";
 
 async function prepareSeed(context: RunContext, { base, seed }: Prepared): Promise<BuildKeys> {
@@ -28,7 +32,7 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
   const { base, host, baseIdentity } = prepared;
   const { template, workspace, options } = context;
   const { disk: path, base: pin, firmwareVariables } = workspace.work;
-  const size = template.machine.disk;
+  const { disk, skipResize } = template.machine;
   await context.phase("disk", async () => {
     const backing = await pinBase(base.path, pin);
     if (!isSameFile(await readIdentity(base.path), baseIdentity)) {
@@ -40,8 +44,10 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
         },
       );
     }
-    const overlay = { path, backing, backingFormat: base.format, size };
-    await createOverlay({ ...overlay, signal: options.signal });
+    const overlay = { path, backing, backingFormat: base.format };
+    const size = skipResize ? {} : { size: disk };
+    await createOverlay({ ...overlay, ...size, signal: options.signal });
+    await createDisks(context, prepared.disks);
     if (host.uefi) {
       const { variablesTemplate } = host.uefi;
       const own = base.firmwareVariables ?? variablesTemplate;
@@ -51,7 +57,7 @@ async function prepareOverlay(context: RunContext, prepared: Prepared): Promise<
 }
 
 /**
- * Creates disk, seed and keys, replacing existing ones.
+ * Creates disks, seed and keys, replacing existing ones.
  * @throws {VmbuildError} BASE_INVALID, BASE_TOO_LARGE, HOST_SPACE, TEMPLATE_INVALID.
  */
 export async function prepareDisk(context: RunContext, prepared: Prepared): Promise<BuildKeys> {

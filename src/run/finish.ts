@@ -4,12 +4,18 @@ import { basename, isAbsolute, join } from "node:path";
 import { requireCompanionNames, stageCompanions } from "../artifact/companions.js";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
 import type { Digests } from "../artifact/digest.js";
-import { MANIFEST_NAME, MANIFEST_VERSION, formatManifest } from "../artifact/manifest.js";
+import {
+  MANIFEST_NAME,
+  MANIFEST_VERSION,
+  formatManifest,
+  packageFiles,
+} from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { requireOwnFolder } from "../artifact/output-owner.js";
 import type { Base } from "../base/base.js";
 import type { RunResult } from "../events/result.js";
 import type { Guest } from "../guest/guest.js";
+import type { GuestPackages } from "../packages/list.js";
 import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { Seed } from "../seed/kind.js";
@@ -18,10 +24,12 @@ import { relativeToCurrent } from "../host/current-folder.js";
 import { imageNames } from "../requirements/plan.js";
 import { scrubDisk } from "../machine/scrub.js";
 import { DEFAULT_STOP_DEADLINES, stopMachine } from "../machine/stop.js";
+import type { Template } from "../template/load.js";
 import { vmbuildVersion } from "../version.js";
 import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
 import { makeImages, openStaging } from "./images.js";
+import { listPackages, stagePackages } from "./packages.js";
 import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
 import { runPost } from "./post.js";
@@ -29,18 +37,26 @@ import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
 
-/** Removes the build's keys and identity from the guest, and trims its file systems. */
+/**
+ * Removes the build's keys and identity from the guest, and trims its file systems.
+ * @returns the packages of the guest, which are listed before; undefined where there is no list.
+ */
 export async function seal(
-  context: ContextWith<"template" | "emit" | "phase">,
+  context: ContextWith<"template" | "emit" | "phase" | "output">,
   seed: Seed,
   guest: Guest,
   keys: BuildKeys,
-): Promise<void> {
+): Promise<GuestPackages | undefined> {
   const { template, emit } = context;
-  await context.phase("seal", async () => {
-    if (!template.seal) return trimGuest(guest);
+  return context.phase("seal", async () => {
+    const packages = await listPackages(context, guest);
+    if (!template.seal) {
+      await trimGuest(guest);
+      return packages;
+    }
     const { warnings } = await sealGuest(guest, keys, seed.sealScript(keys));
     for (const warning of warnings) emit({ type: "warning", ...warning });
+    return packages;
   });
 }
 
@@ -62,24 +78,30 @@ export async function shutDown(
   );
 }
 
-/** Overwrites traces of the build in free blocks of the disk. */
+/** Overwrites traces of the build in free blocks of the disks. */
 export async function scrub(
   context: ContextWith<"template" | "options" | "phase">,
   stopped: StoppedMachine,
 ): Promise<void> {
   const { template, options } = context;
   if (!template.seal) return;
-  await context.phase(
-    "seal",
-    () => scrubDisk(stopped.disk, tracesOf(stopped.keys), options.signal),
-    { detail: (count) => `${count} matches overwritten in free blocks` },
-  );
+  const scrubAll = async (): Promise<number> => {
+    let count = 0;
+    for (const disk of [stopped.disk, ...stopped.disks.values()]) {
+      count += await scrubDisk(disk, tracesOf(stopped.keys), options.signal);
+    }
+    return count;
+  };
+  await context.phase("seal", scrubAll, {
+    detail: (count) => `${count} matches overwritten in free blocks`,
+  });
 }
 
 interface FinishedArtifact {
   readonly images: readonly FinishedImage[];
   /** Names of the files that steps created beside the images. */
   readonly companions: readonly string[];
+  readonly packages: Manifest["packages"];
 }
 
 /** Data from which the artifact is created. */
@@ -88,6 +110,8 @@ export interface ArtifactSource {
   readonly steps: readonly StepRecord[];
   /** Steps whose checkpoint was modified with `vmbuild ssh --save` before later steps ran. */
   readonly changedByHand: readonly string[];
+  /** Packages of the guest, where they were listed. */
+  readonly packages?: GuestPackages | undefined;
 }
 
 /**
@@ -97,6 +121,15 @@ export interface ArtifactSource {
 function pathForManifest(path: string): string {
   const shown = relativeToCurrent(path);
   return shown.startsWith("..") || isAbsolute(shown) ? basename(path) : shown;
+}
+
+function describeFiles({ files: [own, ...parents] }: Template): Manifest["template"] {
+  const describe = ({ path, digest }: Template["files"][number]) => ({
+    path: pathForManifest(path),
+    digest: `sha256:${digest}`,
+  });
+  const inherited = parents.map(describe);
+  return { ...describe(own), ...(inherited.length > 0 ? { parents: inherited } : {}) };
 }
 
 function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["base"] {
@@ -112,7 +145,7 @@ function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["bas
 function createManifest(
   context: RunContext,
   prepared: Prepared,
-  { images, companions }: FinishedArtifact,
+  { images, companions, packages }: FinishedArtifact,
   { steps, changedByHand }: ArtifactSource,
 ): Manifest {
   const { template } = context;
@@ -122,7 +155,7 @@ function createManifest(
     name: template.name,
     version: template.version,
     created: new Date().toISOString(),
-    template: { path: pathForManifest(template.path), digest: `sha256:${template.digest}` },
+    template: describeFiles(template),
     base: describeBase(base),
     inputs: inputs.map(({ name, origin, digest, commit }) => ({
       name,
@@ -141,11 +174,13 @@ function createManifest(
       ...(plan.subformat === undefined ? {} : { subformat: plan.subformat }),
       compression: plan.compression,
       ...(plan.pack === undefined ? {} : { pack: plan.pack }),
+      ...(plan.disk === undefined ? {} : { disk: plan.disk }),
       size,
       virtualSize,
       checksums,
     })),
     ...(companions.length > 0 ? { companions: [...companions] } : {}),
+    ...(packages ? { packages } : {}),
     steps: steps.map(({ name, durationMs, restored }) => ({
       name,
       durationMs: Math.round(durationMs),
@@ -193,23 +228,25 @@ export async function makeArtifact(
 ): Promise<RunResult> {
   const { output, workspace } = context;
   const disk = await runPost(context, source.stopped);
-  await requireCompanionNames(workspace.run.outputs, imageNames(output));
+  await requireCompanionNames(workspace.run.outputs, imageNames(output), output);
   await using staging = await openStaging(context);
-  const images = await makeImages(context, disk, staging);
+  const { disks } = source.stopped;
+  const images = await makeImages(context, { disk, disks }, staging);
   const publish = async (): Promise<RunResult> => {
     const companions = await stageCompanions(workspace.run.outputs, staging);
+    const packages = await stagePackages(context, staging, source.packages, images);
     for (const { plan, checksums } of images) {
       for (const [algorithm, hex] of Object.entries(checksums) as [keyof Digests, string][]) {
         const name = checksumPath(plan.filename, algorithm);
         await staging.write(name, "checksums", formatChecksum(hex, plan.filename));
       }
     }
-    const finished = { images, companions };
+    const finished = { images, companions, packages };
     const manifest = formatManifest(createManifest(context, prepared, finished, source));
     await staging.write(MANIFEST_NAME, "manifest", manifest);
     // Another program may have written a manifest meanwhile.
     await requireOwnFolder(outputTarget(context));
-    await moveConflictingFiles(context);
+    await moveConflictingFiles(context, packageFiles({ packages }));
     await staging.publish();
     return composeResult(context, finished, source.steps);
   };

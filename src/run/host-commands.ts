@@ -1,4 +1,5 @@
 /** Runs the commands of a template's section of host commands. */
+import { resolve } from "node:path";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { runHostScript } from "../steps/host-script.js";
 import { summarizeCommands } from "../steps/run.js";
@@ -18,7 +19,7 @@ export interface HostCommandsInput {
 }
 
 /**
- * Runs the commands of a section in order, in the template's folder.
+ * Runs the commands of a section in order, each in its folder.
  * @throws {VmbuildError} `code` with the last lines; HOST_PROGRAM_MISSING; the reason of a
  *   cancellation.
  */
@@ -27,7 +28,7 @@ export async function runHostCommands(
   { section, values, code, consequence }: HostCommandsInput,
 ): Promise<void> {
   const { signal } = options;
-  for (const [index, { run, environment, timeout }] of template[section].entries()) {
+  for (const [index, { run, cwd = ".", environment, timeout }] of template[section].entries()) {
     const what = `${section} ${index + 1}: ${summarizeCommands(run)}`;
     emit({ type: "note", message: what });
     const own = Object.entries(environment).map(([name, value]): [string, string] => [
@@ -38,7 +39,7 @@ export async function runHostCommands(
       await runHostScript({
         what,
         commands: run.map((command) => fillIn(command, values)),
-        cwd: template.folder,
+        cwd: resolve(template.folder, cwd),
         environment: { ...variablesOf(values), ...Object.fromEntries(own) },
         timeoutMs: timeout,
         signal,

@@ -1,7 +1,7 @@
 /** Records the image that a run has published. */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { MANIFEST_NAME } from "../artifact/manifest.js";
+import { MANIFEST_NAME, packageFiles, readManifest } from "../artifact/manifest.js";
 import type { ArtifactReport, RunResult } from "../events/result.js";
 import { digestOutputs, imageKey, writePublishedRecord } from "./checkpoints/published.js";
 import type { PublishedImage } from "./checkpoints/published.js";
@@ -25,7 +25,8 @@ export async function recordImage(
   await rm(published, { force: true });
   const { artifact, otherArtifacts = [], manifest, steps } = result;
   if (key === undefined || !artifact || manifest === undefined) return;
-  const names = await readdir(workspace.run.outputs);
+  const companions = await readdir(workspace.run.outputs);
+  const names = [...companions, ...packageFiles(await readManifest(manifest))];
   const artifacts = [artifact, ...otherArtifacts];
   const sums = artifacts.flatMap(({ path, checksums }) =>
     Object.keys(checksums).map((algorithm) => `${path}.${algorithm}`),

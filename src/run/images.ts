@@ -9,7 +9,7 @@ import type { Digests } from "../artifact/digest.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { Staging, removeAbandoned } from "../artifact/publish.js";
 import { makeFolder } from "../host/files.js";
-import { imageNames } from "../requirements/plan.js";
+import { imageNames, packageNames, planMachine } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import type { ContextWith } from "./context.js";
 
@@ -29,36 +29,57 @@ export async function openStaging({
   const sums = filenames.flatMap((filename) =>
     ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm)),
   );
-  const companions = await readdir(workspace.run.outputs);
+  const companions = [...(await readdir(workspace.run.outputs)), ...packageNames(output)];
   const names = [...filenames, ...sums, MANIFEST_NAME, ...companions];
   await removeAbandoned(names.map((name) => join(output.folder, name)));
   return new Staging(output.folder);
 }
 
+/** Paths of the disks of a stopped machine; the further ones by name. */
+interface SourceDisks {
+  readonly disk: string;
+  readonly disks: ReadonlyMap<string, string>;
+}
+
+/** Returns the conversions of each disk, in the order of the images. */
+function byDisk<T extends { readonly source: string }>(conversions: readonly T[]): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const one of conversions) {
+    groups.set(one.source, [...(groups.get(one.source) ?? []), one]);
+  }
+  return [...groups.values()];
+}
+
 /**
  * Writes all images under temporary names, and computes their checksums.
- * @param disk path of the stopped machine's disk.
  * @throws {VmbuildError} ARTIFACT_CONVERT, ARTIFACT_SPACE, ARTIFACT_DIGEST.
  */
 export async function makeImages(
   context: ContextWith<"emit" | "output" | "options" | "template" | "phase">,
-  disk: string,
+  disks: SourceDisks,
   staging: Staging,
 ): Promise<FinishedImage[]> {
   const { emit, output, options, template } = context;
   const { signal } = options;
-  const { cpus, memory, firmware } = template.machine;
+  const { cpus, memory } = template.machine;
+  const { firmware } = planMachine(template);
   const { name, version } = template;
   const conversions = output.images.map((plan) => ({
     ...plan,
-    source: disk,
+    source: (plan.disk === undefined ? undefined : disks.disks.get(plan.disk)) ?? disks.disk,
     destination: staging.reserve(plan.filename, "image"),
     reproducible: output.reproducible,
     machine: { name, version, cpus, memory, firmware },
     emit,
     signal,
   }));
-  const images = await context.phase("compact", () => compactAll(conversions));
+  const compactDisks = async (): Promise<CompactedImage[]> => {
+    const done: CompactedImage[] = [];
+    // The images of further disks are the last ones, so the order stays that of the plan.
+    for (const group of byDisk(conversions)) done.push(...(await compactAll(group)));
+    return done;
+  };
+  const images = await context.phase("compact", compactDisks);
   const digest = async (): Promise<FinishedImage[]> => {
     const finished: FinishedImage[] = [];
     for (const [index, plan] of output.images.entries()) {

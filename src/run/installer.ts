@@ -129,7 +129,8 @@ export function installerContext(
   host: () => Promise<HostFacts>,
 ): InstallerContext {
   const { template, workspace } = context;
-  const machine = planMachine(template);
+  // An installer must not take a further disk for the system's.
+  const machine = { ...planMachine(template), disks: [] };
   return {
     references: referencesOf(template),
     machine,

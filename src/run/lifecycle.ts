@@ -5,11 +5,12 @@
 import type { Control } from "../builds/control.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
+import { extraDiskPath } from "../machine/extra-disks.js";
 import type { RunningMachine } from "../machine/running-machine.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import { CheckpointSaver } from "./checkpoints/save.js";
-import type { RunContext } from "./context.js";
+import type { ContextWith, RunContext } from "./context.js";
 import type { Prepared } from "./prepare.js";
 
 /** Inputs of `startMachine`. */
@@ -43,27 +44,39 @@ export interface ReadyMachine extends DisposableMachine {
   readonly restored: readonly Checkpoint[];
 }
 
+/** Parts of a run that determine the disks of its machine. */
+type DiskContext = ContextWith<"template" | "workspace">;
+
 /** Machine that has stopped. */
 export class StoppedMachine {
   /** Path of the working disk, which is no longer in use. */
   readonly disk: string;
+  /** Paths of the machine's further disks, by name. */
+  readonly disks: ReadonlyMap<string, string>;
   /** Keys of the build. Their traces may still be in free blocks of the disk. */
   readonly keys: BuildKeys;
 
-  private constructor(disk: string, keys: BuildKeys) {
-    this.disk = disk;
+  private constructor({ template, workspace }: DiskContext, keys: BuildKeys) {
+    const { work } = workspace;
+    this.disk = work.disk;
+    this.disks = new Map(
+      template.machine.disks.map(({ name }) => [name, extraDiskPath(work.disks, name)]),
+    );
     this.keys = keys;
   }
 
-  /** Describes a disk that no machine has used. */
-  static neverStarted(disk: string, keys: BuildKeys): StoppedMachine {
-    return new StoppedMachine(disk, keys);
+  /** Describes disks that no machine has used. */
+  static neverStarted(context: DiskContext, keys: BuildKeys): StoppedMachine {
+    return new StoppedMachine(context, keys);
   }
 
   /** Waits until QEMU has exited. */
-  static async from({ machine, keys }: ReadyMachine, disk: string): Promise<StoppedMachine> {
+  static async from(
+    { machine, keys }: ReadyMachine,
+    context: DiskContext,
+  ): Promise<StoppedMachine> {
     await machine.ended;
-    return new StoppedMachine(disk, keys);
+    return new StoppedMachine(context, keys);
   }
 }
 

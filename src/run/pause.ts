@@ -1,4 +1,5 @@
 /** Pauses a run at the user's request, with the machine running, until it is released. */
+import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import type { Control } from "../builds/control.js";
 
@@ -6,6 +7,11 @@ import type { Control } from "../builds/control.js";
 export interface Breakpoint {
   readonly when: "before" | "after";
   readonly step: string;
+}
+
+/** Returns whether a run was cancelled because its lease expired. */
+export function hasExpired({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof VmbuildError && reason.code === "LEASE_EXPIRED";
 }
 
 /** Inputs of {@link pause}. */

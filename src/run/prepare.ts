@@ -8,8 +8,10 @@ import type { FileIdentity } from "../checkpoints/records.js";
 import { readIdentity } from "../checkpoints/trust.js";
 import type { InstallerContext } from "../base/kind.js";
 import { installerContext } from "./installer.js";
+import { planDisks } from "./extra-disks.js";
+import type { PlannedDisk } from "./extra-disks.js";
 import { runInParallel } from "./context.js";
-import type { RunContext } from "./context.js";
+import type { CommonContext, RunContext } from "./context.js";
 import { checkHost } from "../requirements/host.js";
 import type { HostFacts } from "../requirements/host.js";
 import { planLogin } from "../requirements/login.js";
@@ -23,6 +25,8 @@ export interface Prepared {
   readonly login: LoginPlan;
   readonly inputs: readonly ResolvedInput[];
   readonly base: Base;
+  /** Disks beside the root disk. */
+  readonly disks: readonly PlannedDisk[];
   readonly seed: Seed;
   /** Identity of the base's file when its digest was computed. */
   readonly baseIdentity: FileIdentity;
@@ -44,7 +48,14 @@ async function prepareHost(context: RunContext, signal: AbortSignal): Promise<Ho
   return host;
 }
 
-async function prepareInputs(context: RunContext, signal: AbortSignal): Promise<ResolvedInput[]> {
+/**
+ * Fetches the template's inputs, or takes them from the cache.
+ * @throws {VmbuildError} INPUT_…; the reason of a cancellation.
+ */
+export async function prepareInputs(
+  context: CommonContext,
+  signal: AbortSignal,
+): Promise<ResolvedInput[]> {
   const { emit, template, options } = context;
   if (template.inputSpecs.size === 0) return [];
   const inputContext = { emit, signal, offline: options.offline ?? false };
@@ -79,7 +90,7 @@ async function prepareBase(
   const base = await context.phase("base", () => resolveBase(template.base, baseContext), {
     detail: ({ origin }) => origin,
   });
-  requireFit(base, template.machine.disk);
+  if (!template.machine.skipResize) requireFit(base, template.machine.disk);
   return base;
 }
 
@@ -121,5 +132,7 @@ export async function prepare(
   );
   requireWayIn(context.template, base);
   const seed = planSeed(context.template, base);
-  return { host, login, inputs, base, seed, baseIdentity: await readIdentity(base.path) };
+  const disks = await context.wait(() => planDisks(context.template, context.options.signal));
+  const baseIdentity = await readIdentity(base.path);
+  return { host, login, inputs, base, disks, seed, baseIdentity };
 }

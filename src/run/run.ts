@@ -1,29 +1,30 @@
 /** Runs a build from the template to the published artifact. */
+import { setMaxListeners } from "node:events";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { readIdentity, isSameFile } from "../checkpoints/trust.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
 import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
-import { runtimeFolder } from "../host/paths.js";
 import { proxyPasswords } from "../host/proxy.js";
 import { quitMachine } from "../machine/stop.js";
+import type { GuestPackages } from "../packages/list.js";
 import { reportSeed, requireSources } from "../validate/validate.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
 import type { CheckpointSaver } from "./checkpoints/save.js";
 import { runAfter } from "./after.js";
+import { recordInPackerManifest } from "./packer-manifest.js";
 import { findRootCause } from "./root-cause.js";
 import { createContext } from "./context.js";
 import type { BuildOptions, RunContext, ContextWith } from "./context.js";
-import { openControl } from "../builds/control.js";
 import type { Control } from "../builds/control.js";
 import { makeArtifact, scrub, seal, shutDown } from "./finish.js";
 import { Meter } from "./meter.js";
-import { pause } from "./pause.js";
+import { hasExpired, pause } from "./pause.js";
 import { planOutput } from "../requirements/plan.js";
 import { needsNoMachine } from "../requirements/seed.js";
 import { claimOutput, claimOutputEarly } from "./output.js";
+import { openRunControl } from "./remote.js";
 import { prepare } from "./prepare.js";
 import type { Prepared } from "./prepare.js";
 import { runSteps } from "./steps.js";
@@ -32,9 +33,11 @@ import { connectMachine, startMachine } from "./start.js";
 import { StoppedMachine } from "./lifecycle.js";
 import type { StartInput } from "./lifecycle.js";
 import { recordImage } from "./image-record.js";
+import { recordFailure, updateRecord } from "./record.js";
 import { upToDateResult, stoppedResult } from "./result.js";
 import { withoutMachine } from "./without-machine.js";
 import { removeObsolete, restoreLastCheckpoint } from "./work-disk.js";
+import { endOverdueRun } from "../builds/overdue.js";
 import { SEAL_STEP, openWorkspace } from "../builds/workspace.js";
 import type { Workspace } from "../builds/workspace.js";
 
@@ -45,9 +48,14 @@ export type { BuildOptions } from "./context.js";
  * @returns the result, which is also in the `run.finished` event.
  * @throws {VmbuildError} the error that ended the run, which is also in the `run.failed` event.
  */
-export async function build(options: BuildOptions): Promise<RunResult> {
+export async function build(given: BuildOptions): Promise<RunResult> {
   const meter = new Meter();
-  const { template, bus, secrets } = options;
+  const ending = new AbortController();
+  const signal = AbortSignal.any([given.signal, ending.signal]);
+  // Each running program adds a listener.
+  setMaxListeners(0, signal);
+  const options: BuildOptions = { ...given, signal };
+  const { template, bus, secrets, runId } = options;
   for (const secret of [...template.secrets, ...proxyPasswords()]) secrets.add(secret);
   const once = options.checkpoints === false || template.checkpoints === false;
   const reportFailure = (thrown: unknown): never => {
@@ -56,10 +64,11 @@ export async function build(options: BuildOptions): Promise<RunResult> {
     bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
     throw error;
   };
-  await using workspace = await openWorkspace(template, { once }).catch(reportFailure);
+  await endOverdueRun(template.name).catch(reportFailure);
+  await using workspace = await openWorkspace(template, { once, runId }).catch(reportFailure);
   const context = await beginRun(options, workspace, meter).catch(reportFailure);
   try {
-    const result = await runBuild(context);
+    const result = await runBuild(context, (error) => ending.abort(error));
     await recordSuccess(context, meter, result);
     return result;
   } catch (thrown) {
@@ -81,9 +90,12 @@ async function beginRun(
   return context;
 }
 
-async function runBuild(context: RunContext): Promise<RunResult> {
+async function runBuild(
+  context: RunContext,
+  end: (error: VmbuildError) => void,
+): Promise<RunResult> {
   const { options } = context;
-  await using control = await openRunControl(context);
+  await using control = await openRunControl({ context, end });
   await using earlyClaim = await claimOutputEarly(context);
   const prepared = await prepare(context, control);
   const plan = await planRun(context, prepared, options);
@@ -100,30 +112,19 @@ async function runBuild(context: RunContext): Promise<RunResult> {
     await removeObsolete(context, plan);
     const start = { context, prepared, plan, control };
     const runGuest = needsNoMachine(context.template, prepared.base) ? withoutMachine : runMachine;
-    const { stopped, records, key } = await runGuest(start);
+    const { stopped, records, key, packages }: MachineResult = await runGuest(start);
     if (options.until !== undefined) return stoppedResult(context, records);
     await scrub(context, stopped);
     const { changedByHand } = plan.decision;
-    const source = { stopped, steps: records, changedByHand };
+    const source = { stopped, steps: records, changedByHand, packages };
     const result = await makeArtifact(context, prepared, source);
     await recordImage(context, result, key);
     await prepareNextRun(context, () => restoreLastCheckpoint(context, plan));
+    await recordInPackerManifest(context, result);
     await runAfter(context, result);
     return result;
   } finally {
     await prepareNextRun(context, () => plan.store.markUnused());
-  }
-}
-
-/** Opens the control socket of the run, and records its path for other processes. */
-async function openRunControl({ workspace }: ContextWith<"workspace">): Promise<Control> {
-  const control = await openControl(join(await runtimeFolder(), `${workspace.runId}.ctl`));
-  try {
-    await workspace.update({ control: control.path });
-    return control;
-  } catch (error) {
-    await control[Symbol.asyncDispose]();
-    throw error;
   }
 }
 
@@ -144,6 +145,8 @@ async function prepareNextRun(
 /** Results of the part of a run that has a machine. */
 interface MachineResult extends StepsResult {
   readonly stopped: StoppedMachine;
+  /** Packages of the guest; undefined where they were not listed. */
+  readonly packages?: GuestPackages | undefined;
 }
 
 /** Runs the part of a run that has a machine: from its start to its end. */
@@ -159,8 +162,9 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     const ready = await connectMachine(start, started);
     const { guest, keys } = ready;
     const steps = await runSteps({ context, plan, ready, signal, pause: pauseNow });
+    let packages: GuestPackages | undefined;
     if (options.until === undefined) {
-      await seal(context, prepared.seed, guest, keys).catch(async (error: unknown) => {
+      packages = await seal(context, prepared.seed, guest, keys).catch(async (error: unknown) => {
         await workspace.update({ failedStep: SEAL_STEP });
         throw error;
       });
@@ -172,16 +176,27 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     await context.wait(async () => saver?.finish());
     if (!isSameFile(await readIdentity(workspace.work.base), baseInUse))
       throw baseChangedError(prepared);
-    return { ...steps, stopped: await StoppedMachine.from(ready, workspace.work.disk) };
+    const stopped = await StoppedMachine.from(ready, context);
+    return { ...steps, stopped, packages };
   } catch (thrown) {
     const error = await findRootCause(thrown, machine);
     if (options.onError === "pause" && !signal.aborted)
       await pauseOnError(context, error, pauseNow);
-    if (!signal.aborted) await saveFailedStep(context, saver, error);
+    // A run whose lease expired keeps its machine for `vmbuild ssh`, as one that failed does.
+    const isKept = !signal.aborted || (hasExpired(options.signal) && !machine.death.aborted);
+    if (isKept) await saveFailedStep(context, saver, error);
     if (!machine.death.aborted) await context.wait(() => quitMachine(machine, emit));
     await saver?.finish();
-    throw error;
+    throw hasExpired(options.signal) ? expiryError(options.signal, error) : error;
   }
+}
+
+/** Returns the error of an expired lease, with the error on which the run was paused meanwhile. */
+function expiryError({ reason }: AbortSignal, thrown: unknown): unknown {
+  if (thrown === reason) return reason;
+  const { code, message, lines } = asVmbuildError(thrown);
+  const options = { lines: [`${code}: ${message}`, ...lines], cause: thrown };
+  return new VmbuildError("LEASE_EXPIRED", asVmbuildError(reason).message, options);
 }
 
 /**
@@ -258,30 +273,4 @@ async function recordSuccess(
   const artifact = result.artifact?.path;
   await updateRecord(workspace, { state: "done", ...(artifact === undefined ? {} : { artifact }) });
   emit({ type: "run.finished", durationMs: meter.totalMs, ownMs: meter.ownMs, result });
-}
-
-async function recordFailure(
-  { workspace, emit }: ContextWith<"workspace" | "emit">,
-  meter: Meter,
-  error: VmbuildError,
-): Promise<VmbuildError> {
-  await updateRecord(workspace, { state: "failed", outcome: error.code }).catch(
-    (thrown: unknown) => {
-      // The run may have failed because this disk is full or was removed.
-      emit({
-        type: "note",
-        message: `The run's record could not be written: ${asVmbuildError(thrown).message}`,
-      });
-    },
-  );
-  emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
-  return error;
-}
-
-async function updateRecord(
-  workspace: Workspace,
-  end: { state: "done" | "failed"; outcome?: string; artifact?: string },
-): Promise<void> {
-  const endedAt = new Date().toISOString();
-  await workspace.update({ ...end, endedAt, machine: undefined, control: undefined });
 }

@@ -4,7 +4,7 @@ import { messageOf } from "../errors.js";
 import { buildPathsOf } from "../requirements/plan.js";
 import { createLineFile } from "../host/line-file.js";
 import type { LineFile } from "../host/line-file.js";
-import type { ContextWith } from "./context.js";
+import type { CommonWith } from "./context.js";
 
 /**
  * Returns the name of a step's log.
@@ -16,7 +16,7 @@ function stepLogName(index: number, name: string): string {
 
 /** Opens a step's log. Secrets are masked; a write error is reported as a warning. */
 export function openStepLog(
-  { workspace, options, emit }: ContextWith<"workspace" | "options" | "emit">,
+  { workspace, options, emit }: CommonWith<"workspace" | "options" | "emit">,
   index: number,
   name: string,
 ): LineFile {
@@ -32,7 +32,7 @@ export function openStepLog(
  * @param index counted from 1.
  */
 export function stepLocation(
-  { template, workspace }: ContextWith<"template" | "workspace">,
+  { template, workspace }: CommonWith<"template" | "workspace">,
   index: number,
 ) {
   return {

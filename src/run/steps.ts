@@ -3,12 +3,15 @@ import { requireCompanionNames } from "../artifact/companions.js";
 import type { Checkpoint } from "../checkpoints/records.js";
 import type { Guest } from "../guest/guest.js";
 import { imageNames } from "../requirements/plan.js";
+import type { SkipReason } from "../events/types.js";
 import { runStep } from "../steps/step.js";
+import type { StepEnd } from "../steps/step.js";
 import type { Step } from "../steps/schema.js";
 import { GuestChecker } from "./after-step.js";
 import { CheckpointRecorder } from "./checkpoints/recorder.js";
 import type { RunPlan } from "./checkpoints/plan.js";
 import type { RunContext, ContextWith } from "./context.js";
+import { hasExpired } from "./pause.js";
 import type { Breakpoint } from "./pause.js";
 import type { ReadyMachine } from "./lifecycle.js";
 import { openStepLog, stepLocation } from "./step-log.js";
@@ -19,6 +22,8 @@ export interface StepRecord {
   readonly durationMs: number;
   /** Restored from a checkpoint. */
   readonly restored?: boolean;
+  /** Reason for which its actions were skipped. */
+  readonly skipped?: SkipReason;
 }
 
 /** Results of the steps. */
@@ -52,7 +57,7 @@ interface StepRun {
   readonly hostChanged: () => Promise<void>;
 }
 
-async function runLoggedStep(stepRun: StepRun): Promise<number> {
+async function runLoggedStep(stepRun: StepRun): Promise<StepEnd> {
   const { context, step, index, guest, signal, hostChanged } = stepRun;
   const { workspace, emit } = context;
   const log = openStepLog(context, index, step.name);
@@ -61,8 +66,8 @@ async function runLoggedStep(stepRun: StepRun): Promise<number> {
     const ended = await context.wait(() =>
       runStep(step, { guest, emit, signal, log, hostChanged, ...location }),
     );
-    await requireCompanionNames(workspace.run.outputs, imageNames(context.output));
-    return ended.durationMs;
+    await requireCompanionNames(workspace.run.outputs, imageNames(context.output), context.output);
+    return ended;
   } catch (error) {
     await workspace.update({ failedStep: step.name });
     throw error;
@@ -98,6 +103,11 @@ function cachedRecord(
   return { name: step.name, durationMs: checkpoint?.stepMs ?? 0, restored: true };
 }
 
+/** Returns the record of a step that succeeded in this run. */
+export function stepRecord({ name }: Step, { durationMs, skipped }: StepEnd): StepRecord {
+  return { name, durationMs, ...(skipped === undefined ? {} : { skipped }) };
+}
+
 /** Inputs of {@link runSteps}. */
 export interface StepsInput {
   readonly context: RunContext;
@@ -120,7 +130,7 @@ export async function runSteps({
   signal,
   pause,
 }: StepsInput): Promise<StepsResult> {
-  const { template, options } = context;
+  const { template, options, workspace } = context;
   const { guest, from, restored } = ready;
   const recorder = new CheckpointRecorder(plan, ready);
   const checker = new GuestChecker(context.emit);
@@ -132,16 +142,22 @@ export async function runSteps({
     } else {
       const pauseAt = async (when: Breakpoint["when"]): Promise<void> => {
         if (!isBreakpoint(context, when, step)) return;
-        await context.wait(() => pause(`${when} step ${step.name}`));
+        await context
+          .wait(() => pause(`${when} step ${step.name}`))
+          .catch(async (error: unknown) => {
+            // The paused machine is kept in the state in which the user left it.
+            if (hasExpired(options.signal)) await workspace.update({ failedStep: step.name });
+            throw error;
+          });
       };
       await pauseAt("before");
       const hostChanged = (): Promise<void> => recorder.beforeStep(context, step);
       await hostChanged();
-      const durationMs = await runLoggedStep({ context, step, index, guest, signal, hostChanged });
-      records.push({ name: step.name, durationMs });
+      const end = await runLoggedStep({ context, step, index, guest, signal, hostChanged });
+      records.push(stepRecord(step, end));
       await context.wait(() => checkGuestAfter(context, checker, step, guest));
       await context.wait(() =>
-        recorder.afterStep(context, { step, index, stepMs: durationMs, guest }),
+        recorder.afterStep(context, { step, index, stepMs: end.durationMs, guest }),
       );
       await pauseAt("after");
     }

@@ -1,4 +1,4 @@
-/** Makes the artifact of a base that needs no boot: an installed system that no step changes. */
+/** Makes the artifact of a base that needs no boot: a finished system that no step changes. */
 import { prepareDisk } from "./disk.js";
 import { StoppedMachine } from "./lifecycle.js";
 import type { StartInput } from "./lifecycle.js";
@@ -11,8 +11,8 @@ export async function withoutMachine({
   plan,
 }: StartInput): Promise<StepsResult & { readonly stopped: StoppedMachine }> {
   const keys = await prepareDisk(context, prepared);
-  const message = "No step changes the installed system, and it is not sealed: it is not booted";
+  const message = "No step changes the system, and it is not sealed: it is not booted";
   context.emit({ type: "note", message });
-  const stopped = StoppedMachine.neverStarted(context.workspace.work.disk, keys);
+  const stopped = StoppedMachine.neverStarted(context, keys);
   return { records: [], key: plan.decision.keys[0], stopped };
 }

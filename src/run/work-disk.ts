@@ -21,11 +21,13 @@ export async function restoreLastCheckpoint(
     await store.clear();
     return removeWorkDisk(context);
   }
-  const args = ["snapshot", "-q", "-a", last.tag, store.paths.disk];
-  const result = await context.wait(() => runProgram("qemu-img", args, { signal }));
-  if (result.exitCode === 0) return;
-  const message = `Obsolete data could not be removed from the working disk: qemu-img: ${describeExit(result)}`;
-  emit({ type: "note", message });
+  for (const disk of store.disks) {
+    const args = ["snapshot", "-q", "-a", last.tag, disk];
+    const result = await context.wait(() => runProgram("qemu-img", args, { signal }));
+    if (result.exitCode === 0) continue;
+    const message = `Obsolete data could not be removed from the working disk: qemu-img: ${describeExit(result)}`;
+    emit({ type: "note", message });
+  }
 }
 
 /** Removes a working disk without checkpoints, unless `--keep-work` is given. */
@@ -35,7 +37,7 @@ async function removeWorkDisk({
 }: ContextWith<"workspace" | "options">): Promise<void> {
   if (options.keepWork) return;
   const { build, work } = workspace;
-  const paths = [work.disk, work.base, work.seed, work.firmwareVariables, work.keys];
+  const paths = [work.disk, work.disks, work.base, work.seed, work.firmwareVariables, work.keys];
   for (const path of paths) await rm(path, { recursive: true, force: true });
   if (work === build.once) await rm(work.folder, { recursive: true, force: true });
 }

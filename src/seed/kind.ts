@@ -69,8 +69,8 @@ export const SEAL_WARNING = "vmbuild-seal-warning";
 export interface SeedFile {
   /** Key in `seed`. */
   readonly key: string;
-  /** Absolute. */
-  readonly path: string;
+  /** Absolute; undefined for a file whose content is in the template. */
+  readonly path: string | undefined;
   /**
    * Reviews the content. The messages of the remarks begin with the name.
    * @param name the name in messages.

@@ -13,13 +13,16 @@ import { hasUnusableHostKeys } from "./review.js";
 import { parseCloudConfig, readUserData } from "./user-data.js";
 import type { UserData } from "./user-data.js";
 
+/** File of a seed: its absolute path, or its content. */
+export type SeedFileSource = string | { readonly content: string };
+
 /** What a template says about its seed. Paths are absolute. */
 export interface SeedPlan {
   /** User that logs in with the build's key. */
   readonly user: string;
   /** User-data of the template. With it, all of cloud-init's modules run. */
-  readonly userData?: string | undefined;
-  readonly networkConfig?: string | undefined;
+  readonly userData?: SeedFileSource | undefined;
+  readonly networkConfig?: SeedFileSource | undefined;
 }
 
 /** Content of one seed. */
@@ -62,7 +65,12 @@ function accessConfig({ keys, user }: SeedOptions): Record<string, unknown> {
   return { disable_root: false, ssh_pwauth: false, ...users, ...hostKeysOf(keys) };
 }
 
-async function readTemplateFile(path: string): Promise<Buffer> {
+/**
+ * Reads a file of a seed.
+ * @throws {VmbuildError} TEMPLATE_INVALID if it cannot be read.
+ */
+export async function readSeedFile(path: SeedFileSource): Promise<Buffer> {
+  if (typeof path !== "string") return Buffer.from(path.content);
   try {
     return await readFile(path);
   } catch (cause) {
@@ -85,7 +93,7 @@ function mergeConfig(own: Record<string, unknown>, build: Record<string, unknown
 
 /** Returns the user-data of a template that has none: one cloud-config by vmbuild. */
 async function minimalUserData(options: SeedOptions): Promise<string> {
-  const minimal = parseCloudConfig((await readTemplateFile(MINIMAL)).toString("utf8"), MINIMAL);
+  const minimal = parseCloudConfig((await readSeedFile(MINIMAL)).toString("utf8"), MINIMAL);
   const config = mergeConfig(minimal, accessConfig(options));
   return HEADER + stringify(config, { lineWidth: 0 });
 }
@@ -133,8 +141,11 @@ function joinedUserData(options: SeedOptions, userData: UserData): Buffer {
  * @throws {VmbuildError} TEMPLATE_INVALID for a file that cannot be read or that cloud-init would
  *   ignore completely.
  */
-export async function loadUserData(path: string, name: string = path): Promise<UserData> {
-  return readUserData(await readTemplateFile(path), name);
+export async function loadUserData(
+  file: SeedFileSource,
+  name: string = typeof file === "string" ? file : "seed.userData",
+): Promise<UserData> {
+  return readUserData(await readSeedFile(file), name);
 }
 
 /** Composes the files of a seed. */
@@ -150,9 +161,7 @@ export async function composeSeed(options: SeedOptions): Promise<SeedFiles> {
         ? await minimalUserData(options)
         : joinedUserData(options, await loadUserData(userData)),
     "meta-data": stringify(metaData),
-    ...(networkConfig === undefined
-      ? {}
-      : { "network-config": await readTemplateFile(networkConfig) }),
+    ...(networkConfig === undefined ? {} : { "network-config": await readSeedFile(networkConfig) }),
   };
 }
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import ssh2 from "ssh2";
 
 /** Returns the type of a key blob, such as `ssh-ed25519`. */
-function keyType(blob: Buffer): string {
+export function keyType(blob: Buffer): string {
   const length = blob.length < 4 ? 0 : blob.readUInt32BE(0);
   return blob.subarray(4, 4 + length).toString("latin1");
 }

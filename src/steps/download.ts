@@ -2,7 +2,7 @@ import { lstat, mkdir } from "node:fs/promises";
 import { basename, join, normalize, resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError, systemCode } from "../errors.js";
-import { guestPath } from "../fields.js";
+import { guestPath, hostPath } from "../fields.js";
 import { makeFolder, statIfThere } from "../host/files.js";
 import { defineAction } from "./action.js";
 import type { ActionContext } from "./action.js";
@@ -24,16 +24,18 @@ const schema = z
         "destination below the output folder, where it appears together with the image; a file is " +
           "placed into the folder if this ends in a slash. Exclusive with `hostPath`",
       ),
-    hostPath: z
-      .string()
-      .min(1)
-      .refine((path) => !path.includes("\0"), "a path has no NUL byte")
-      .optional()
-      .describe(
-        "destination on the host, absolute or relative to the template. Existing files are not " +
-          "removed. A file is placed into the folder if this ends in a slash; the contents of a " +
-          "folder are placed into this folder. Exclusive with `to`",
-      ),
+    hostPath: hostPath(
+      z
+        .string()
+        .min(1)
+        .refine((path) => !path.includes("\0"), "a path has no NUL byte")
+        .optional()
+        .describe(
+          "destination on the host, absolute or relative to the template. Existing files are not " +
+            "removed. A file is placed into the folder if this ends in a slash; the contents of a " +
+            "folder are placed into this folder. Exclusive with `to`",
+        ),
+    ),
     overwrite: z
       .boolean()
       .default(false)

@@ -1,4 +1,6 @@
 /** Runs commands on the host as one bash script. */
+import { VmbuildError } from "../errors.js";
+import { statIfThere } from "../host/files.js";
 import { runProgram } from "../host/programs.js";
 import { Tail } from "../host/lines.js";
 import { commandError } from "./run-in-guest.js";
@@ -20,6 +22,17 @@ export interface HostScript {
 }
 
 /**
+ * Requires the folder in which commands run; without it, starting them would fail as if bash were
+ * missing.
+ */
+async function requireFolder(path: string): Promise<void> {
+  if ((await statIfThere(path))?.isDirectory()) return;
+  throw new VmbuildError("STEP_FAILED", `The commands cannot run in ${path}: it is not a folder`, {
+    hint: "Correct the path in `cwd`, or create the folder in an earlier action.",
+  });
+}
+
+/**
  * Reads the whole script from standard input, so that it does not appear in an argument list, and
  * runs it with empty standard input: a command that reads input must not consume the rest of the
  * script.
@@ -37,6 +50,7 @@ export async function runHostScript(script: HostScript): Promise<void> {
   const tail = new Tail();
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
+    await requireFolder(script.cwd);
     const result = await runProgram("bash", ["-eo", "pipefail", "-c", READ_AND_RUN], {
       input: `${script.commands.join("\n")}\n`,
       cwd: script.cwd,

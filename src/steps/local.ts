@@ -1,6 +1,7 @@
+import { resolve } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../errors.js";
-import { commands } from "../fields.js";
+import { commands, hostFolder } from "../fields.js";
 import type { Guest } from "../guest/guest.js";
 import { sshEnvironment, writeSshFiles } from "../guest/ssh-files.js";
 import { defineAction } from "./action.js";
@@ -18,6 +19,7 @@ const usesSsh = (list: readonly string[]): boolean =>
 const schema = z
   .strictObject({
     local: commands,
+    cwd: hostFolder,
     cache: z
       .boolean()
       .optional()
@@ -35,7 +37,7 @@ const schema = z
     context.addIssue({ code: "custom", path: ["cache"], message });
   })
   .describe(
-    "runs commands on the host, in the template's folder, as one bash script with `set -eo pipefail` and empty standard input",
+    "runs commands on the host as one bash script with `set -eo pipefail` and empty standard input",
   );
 
 /**
@@ -63,7 +65,7 @@ async function loginVariables(
 export const local = defineAction<z.infer<typeof schema>>({
   name: "local",
   summary:
-    "Runs commands on the host, in the template's folder, as one script with empty standard input. VMBUILD_SSH_HOST, VMBUILD_SSH_PORT, VMBUILD_SSH_USER, VMBUILD_SSH_KEY and VMBUILD_SSH_KNOWN_HOSTS describe a login to the guest. Files that it writes to the folder in VMBUILD_OUTPUT appear in the output folder together with the image. The action ends when the script exits; output of its background processes is read until none arrives for 1 second, for at most 15 seconds.",
+    "Runs commands on the host, in the folder of the template's file unless `cwd` is given, as one script with empty standard input. VMBUILD_SSH_HOST, VMBUILD_SSH_PORT, VMBUILD_SSH_USER, VMBUILD_SSH_KEY and VMBUILD_SSH_KNOWN_HOSTS describe a login to the guest. Files that it writes to the folder in VMBUILD_OUTPUT appear in the output folder together with the image. The action ends when the script exits; output of its background processes is read until none arrives for 1 second, for at most 15 seconds.",
   example: '{ "local": "make -C ../../site dist" }',
   schema,
   describe: (action) => summarizeCommands(action.local),
@@ -79,7 +81,7 @@ export const local = defineAction<z.infer<typeof schema>>({
     await runHostScript({
       what: `local: ${summarizeCommands(action.local)}`,
       commands: action.local,
-      cwd: context.templateFolder,
+      cwd: resolve(context.templateFolder, action.cwd ?? "."),
       environment: { ...context.environment, ...login, VMBUILD_OUTPUT: context.outputFolder },
       timeoutMs: context.timeoutMs,
       signal: context.signal,

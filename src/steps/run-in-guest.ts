@@ -112,7 +112,8 @@ export async function runInGuest(context: ActionContext, script: ActionScript): 
     // An earlier action may have created the script, so that it could not be checked before.
     throw new VmbuildError("STEP_FAILED", `${script.what} ${LINE_ENDING_PROBLEMS.windows}`);
   }
-  if (script.expectReboot === true) return runUntilReboot(context, script);
+  const { expectReboot = false } = script;
+  if (expectReboot !== false) return runUntilReboot(context, script, expectReboot === "maybe");
   const mayEnd = SHUTDOWN_COMMANDS.test(String(script.content));
   try {
     await runToEnd(context, script, mayEnd);
@@ -175,23 +176,34 @@ function unlessLost<T>(work: Promise<T>): Promise<T | undefined> {
 /**
  * Runs a script that restarts the guest, and waits for the new boot. A script that fails without
  * restarting the guest fails at once.
+ * @param isOptional the script may also leave the guest running.
  */
-async function runUntilReboot(context: ActionContext, script: ActionScript): Promise<void> {
+async function runUntilReboot(
+  context: ActionContext,
+  script: ActionScript,
+  isOptional: boolean,
+): Promise<void> {
   const { guest, timeoutMs } = context;
   const tail = new Tail();
   const restarted = await guest.expectRestart();
   const started = performance.now();
   const end = await unlessLost(runWithOutput(context, script, tail));
   if (end?.timedOut) throw failureOf(context, script, end, tail);
-  if (end && !isAccepted(end.exitCode, script) && !SHUTDOWN_SIGNALS.has(end.signal)) {
+  const hasFailed = end !== undefined && !isAccepted(end.exitCode, script);
+  if (end && ((hasFailed && !SHUTDOWN_SIGNALS.has(end.signal)) || isOptional)) {
     const state = await unlessLost(guest.systemState());
-    if (state && !state.pendingShutdown) throw failureOf(context, script, end, tail);
+    if (state && !state.pendingShutdown) {
+      if (hasFailed) throw failureOf(context, script, end, tail);
+      if (isOptional) return;
+    }
   }
   try {
     await restarted(Math.max(1, timeoutMs - (performance.now() - started)));
   } catch (thrown) {
     context.signal.throwIfAborted();
     const error = asVmbuildError(thrown);
+    // The connection was lost for another reason, and the same boot answers again.
+    if (isOptional && error.code === "STEP_FAILED") return;
     throw new VmbuildError(error.code, `${script.what}: ${error.message}`, {
       cause: error,
       lines: error.lines.length > 0 ? error.lines : tail.lines,

@@ -11,6 +11,21 @@ export const stepSchema = z
   .strictObject({
     name: identifier.describe("name of the step, for logs and for options such as --break"),
     description: z.string().optional().describe("purpose of the step"),
+    skipIf: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "command in the guest; if it succeeds, the step's actions are skipped, and only its checks run",
+      ),
+    before: z
+      .string()
+      .optional()
+      .describe("name of the step before which this one is placed, instead of at the end"),
+    after: z
+      .string()
+      .optional()
+      .describe("name of the step after which this one is placed, instead of at the end"),
     actions: z.array(actionSchema).prefault([]).describe("actions, in order"),
     environment: environment.prefault({}),
     timeout: durationOr(DEFAULT_TIMEOUT_MS).describe("time limit for each action of the step"),

@@ -51,11 +51,11 @@ export const scriptOptions = {
     .meta({ default: DEFAULT_EXIT_CODES })
     .describe("exit codes with which the script succeeds"),
   expectReboot: z
-    .boolean()
+    .union([z.boolean(), z.literal("maybe")], { error: 'is true, false or "maybe"' })
     .optional()
     .meta({ default: false })
     .describe(
-      "true: the script restarts the guest by itself; the action ends when the guest answers after its restart, and fails if it does not restart",
+      'true: the script restarts the guest by itself; the action ends when the guest answers after its restart, and fails if it does not restart. "maybe": it may do so; a guest that neither restarts nor is about to goes on',
     ),
 };
 
@@ -65,7 +65,7 @@ export interface ScriptOptions {
   readonly cwd?: string | undefined;
   readonly user?: string | undefined;
   readonly exitCodes?: readonly number[] | undefined;
-  readonly expectReboot?: boolean | undefined;
+  readonly expectReboot?: boolean | "maybe" | undefined;
 }
 
 /** Returns whether a script with this exit code has succeeded. */
@@ -85,6 +85,7 @@ export function describeOptions(options: ScriptOptions): string {
     ...(cwd === undefined ? [] : [`in ${cwd}`]),
     ...(exitCodes === undefined ? [] : [`exit codes ${exitCodes.join(", ")}`]),
     ...(expectReboot === true ? ["restarts the guest"] : []),
+    ...(expectReboot === "maybe" ? ["may restart the guest"] : []),
   ];
   return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }

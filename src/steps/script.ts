@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { z } from "zod";
+import { hostPath } from "../fields.js";
 import { defineAction } from "./action.js";
 import { interpreterOf } from "./interpreter.js";
 import { runInGuest } from "./run-in-guest.js";
@@ -8,7 +9,9 @@ import { describeOptions, scriptOptions } from "./script-options.js";
 
 const schema = z
   .strictObject({
-    script: z.string().min(1).describe("path of the script on the host, relative to the template"),
+    script: hostPath(
+      z.string().min(1).describe("path of the script on the host, relative to the template"),
+    ),
     arguments: z.array(z.string()).default([]).describe("arguments for the script"),
     ...scriptOptions,
     interpreter: scriptOptions.interpreter.describe(

@@ -17,6 +17,8 @@ export interface StepContext {
   readonly outputFolder: string;
   /** Paths beside the template that are not part of a project: the template, the output folder. */
   readonly buildPaths?: readonly string[];
+  /** Skip the actions of a step whose checks all succeed before. */
+  readonly skipSatisfied?: boolean;
   /** Called after each action on the host, which may have changed files that the step reads. */
   readonly hostChanged?: () => Promise<void>;
   /** Log of the step: its path, and a function that writes a line. */

@@ -1,10 +1,12 @@
 /** Runs one step: its actions in order, then its checks, with the retries of the template. */
 import { VmbuildError, asVmbuildError, messageOf } from "../errors.js";
+import type { SkipReason } from "../events/types.js";
 import type { Guest } from "../guest/guest.js";
 import type { Step } from "./schema.js";
 import type { ActionContext } from "./action.js";
 import { describeAction } from "./registry.js";
 import type { ParsedAction } from "./registry.js";
+import { findSkipReason } from "./skip.js";
 import type { StepContext } from "./step-context.js";
 import { verifyStep } from "./verify.js";
 
@@ -113,38 +115,80 @@ async function runOnce(step: Step, context: StepContext): Promise<string | undef
   return results.length === 0 ? undefined : results.join("; ");
 }
 
+/** Runs the actions and checks until they succeed or no attempt is left; returns the results. */
+async function runRepeatedly(step: Step, context: StepContext): Promise<string | undefined> {
+  const { emit, log, signal } = context;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runOnce(step, context);
+    } catch (error) {
+      if (attempt > step.retries || !isRetryable(error) || signal.aborted) throw error;
+      const reason = messageOf(error);
+      log.write(`# failed: ${reason}`);
+      const next = { attempt: attempt + 1, of: step.retries + 1 };
+      emit({ type: "step.retried", step: step.name, ...next, reason });
+    }
+  }
+}
+
+/** End of a step that succeeded. */
+export interface StepEnd {
+  /** Milliseconds. */
+  readonly durationMs: number;
+  /** Reason for which its actions were skipped; undefined where they ran. */
+  readonly skipped?: SkipReason | undefined;
+}
+
 /**
- * Runs a step to its end.
+ * Runs a step to its end. Its actions are skipped where they are not needed.
  * @throws {VmbuildError} STEP_FAILED, STEP_TIMEOUT or VERIFY_FAILED after the last attempt, with
  *   the step, action, command, exit code, last lines and log; GUEST_LOST and MACHINE_DIED at once.
  */
-export async function runStep(step: Step, context: StepContext): Promise<{ durationMs: number }> {
-  const { emit, index, total } = context;
+export async function runStep(step: Step, context: StepContext): Promise<StepEnd> {
+  const { emit, index, total, log } = context;
+  const place = { step: step.name, index, total };
+  const started = performance.now();
+  const passed = (): number => performance.now() - started;
+  emit({ type: "step.started", ...place });
+  try {
+    const skipped = await findSkipReason(step, context);
+    if (skipped !== undefined) {
+      const durationMs = passed();
+      log.write(`# skipped: ${skipped}`);
+      emit({ type: "step.skipped", ...place, durationMs, reason: skipped });
+      return { durationMs, skipped };
+    }
+    const detail = await runRepeatedly(step, context);
+    const durationMs = passed();
+    const more = detail === undefined ? {} : { detail };
+    emit({ type: "step.finished", ...place, durationMs, ...more });
+    return { durationMs };
+  } catch (error) {
+    log.write(`# failed: ${messageOf(error)}`);
+    emit({ type: "step.failed", ...place, durationMs: passed() });
+    throw error;
+  }
+}
+
+/**
+ * Runs the checks of a step without its actions.
+ * @throws {VmbuildError} VERIFY_FAILED; GUEST_LOST; GUEST_SHELL.
+ */
+export async function checkStep(step: Step, context: StepContext): Promise<StepEnd> {
+  const { emit, index, total, log } = context;
   const place = { step: step.name, index, total };
   const started = performance.now();
   emit({ type: "step.started", ...place });
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const detail = await runOnce(step, context);
-      const durationMs = performance.now() - started;
-      const more = detail === undefined ? {} : { detail };
-      emit({ type: "step.finished", ...place, durationMs, ...more });
-      return { durationMs };
-    } catch (error) {
-      context.log.write(`# failed: ${messageOf(error)}`);
-      if (attempt > step.retries || !isRetryable(error) || context.signal.aborted) {
-        emit({ type: "step.failed", ...place, durationMs: performance.now() - started });
-        throw error;
-      }
-      const reason = messageOf(error);
-      emit({
-        type: "step.retried",
-        step: step.name,
-        attempt: attempt + 1,
-        of: step.retries + 1,
-        reason,
-      });
-    }
+  try {
+    await verifyStep(step, context);
+    const durationMs = performance.now() - started;
+    const more = step.verify.length === 0 ? { detail: "no checks" } : {};
+    emit({ type: "step.finished", ...place, durationMs, ...more });
+    return { durationMs };
+  } catch (error) {
+    log.write(`# failed: ${messageOf(error)}`);
+    emit({ type: "step.failed", ...place, durationMs: performance.now() - started });
+    throw error;
   }
 }
 

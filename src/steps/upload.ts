@@ -2,15 +2,14 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError } from "../errors.js";
-import { fileMode, guestPath, ownerField } from "../fields.js";
+import { fileMode, guestPath, hostPath, ownerField } from "../fields.js";
 import { defineAction } from "./action.js";
 
 const schema = z
   .strictObject({
-    upload: z
-      .string()
-      .min(1)
-      .describe("path of a file or folder on the host, relative to the template"),
+    upload: hostPath(
+      z.string().min(1).describe("path of a file or folder on the host, relative to the template"),
+    ),
     to: guestPath.describe(
       "destination in the guest: for a file, its path, or a folder if it ends in a slash; for a " +
         "folder, the folder that receives its contents",

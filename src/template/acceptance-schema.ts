@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { checkSchema, port, schemeOf } from "../acceptance/check-schema.js";
 import type { Check } from "../acceptance/check-schema.js";
-import { durationOr, memorySize } from "../fields.js";
+import { durationOr, hostPath, memorySize } from "../fields.js";
 import { CONTEXT_NAME } from "../seed/context.js";
 
 /** Default time limit for the first login to the guest. Milliseconds. */
@@ -46,7 +46,7 @@ const endpointSchema = z
       .boolean()
       .default(false)
       .describe("accept any certificate, such as a self-signed one, in `vmbuild test`"),
-    ca: z.string().optional().describe("path of a PEM file of trusted certificates"),
+    ca: hostPath(z.string().optional().describe("path of a PEM file of trusted certificates")),
     serverName: z.string().optional().describe("host name that the certificate must be valid for"),
   })
   .describe("server that HTTP checks connect to");

@@ -37,8 +37,20 @@ export function formatPath(path: JsonPath): string {
   return text === "" ? "(the whole document)" : text;
 }
 
+/** Document that a template is loaded from. */
+export interface TemplateDocument {
+  /** Name for messages. */
+  readonly file: string;
+  /** Content as plain values. */
+  readonly value: unknown;
+  /** Formats a problem with its place. */
+  format(problem: Problem): string;
+  /** Returns the line and column of a problem's value, counted from 1. */
+  positionOf(problem: Problem): { readonly line: number; readonly column: number };
+}
+
 /** Parsed document. Comments and trailing commas are accepted. */
-export class JsonDocument {
+export class JsonDocument implements TemplateDocument {
   readonly file: string;
   readonly text: string;
   readonly syntaxProblems: readonly Problem[];
@@ -75,10 +87,15 @@ export class JsonDocument {
     const place = formatPath(problem.path);
     const where = problem.offset === undefined ? `${place}: ` : "";
     if (problem.source) return `${problem.source}: ${where}${problem.message}`;
+    const { line, column } = this.positionOf(problem);
+    return `${this.file}:${line}:${column}: ${where}${problem.message}`;
+  }
+
+  /** Returns the line and column of a problem's value, counted from 1. */
+  positionOf(problem: Problem): { readonly line: number; readonly column: number } {
     const offset = problem.offset ?? this.#offsetOf(problem);
     const before = this.text.slice(0, offset).split("\n");
-    const column = (before.at(-1)?.length ?? 0) + 1;
-    return `${this.file}:${before.length}:${column}: ${where}${problem.message}`;
+    return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
   }
 
   /** Returns the offset of the value, or of the nearest existing value around it. */

@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { VmbuildError, systemCode } from "../errors.js";
+import { isTemplatePath } from "../fields.js";
 import { statIfThere } from "../host/files.js";
 
 /** Folders in which names are searched. */
@@ -46,8 +47,26 @@ export async function listAppliances(places: SearchPaths): Promise<Map<string, s
   return found;
 }
 
-/** Returns whether the text is a file rather than a name. */
-const looksLikePath = (text: string): boolean => text.includes("/") || /\.jsonc?$/.test(text);
+/** Folders in which a template looks for another one. */
+export interface ReferencePlaces extends SearchPaths {
+  /** Folder of the template that names the other one; absolute. */
+  readonly folder: string;
+}
+
+/**
+ * Returns the absolute path of a template that another template names. A path is relative to that
+ * template. A name is searched in `appliances/` of its folder and the parents of that, then as
+ * {@link findTemplate} does.
+ * @throws {VmbuildError} TEMPLATE_NOT_FOUND, which lists the available names.
+ */
+export async function findTemplateFrom(text: string, places: ReferencePlaces): Promise<string> {
+  const { folder, currentFolder } = places;
+  const appliances = places.appliances && resolve(currentFolder, places.appliances);
+  const from = { currentFolder: folder, appliances };
+  if (isTemplatePath(text)) return findTemplate(text, from);
+  const near = await listAppliances(from);
+  return near.get(text) ?? findTemplate(text, places);
+}
 
 /**
  * Returns the absolute path of a template. A path is used as given. A file name that does not exist
@@ -57,7 +76,7 @@ const looksLikePath = (text: string): boolean => text.includes("/") || /\.jsonc?
 export async function findTemplate(text: string, places: SearchPaths): Promise<string> {
   const direct = resolve(places.currentFolder, text);
   const status = await statIfThere(direct);
-  if (looksLikePath(text) && status?.isFile()) return direct;
+  if (isTemplatePath(text) && status?.isFile()) return direct;
   const inside = join(direct, `${basename(direct)}.json`);
   if (status?.isDirectory() && (await statIfThere(inside))?.isFile()) return inside;
   const appliances = await listAppliances(places);

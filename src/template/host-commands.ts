@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../artifact/digest.js";
 import type { Algorithm } from "../artifact/digest.js";
-import { commands, durationOr, environment } from "../fields.js";
+import { commands, durationOr, environment, hostFolder } from "../fields.js";
 
 /** Default time limit: one hour, in milliseconds. */
 const DEFAULT_TIMEOUT_MS = 60 * 60_000;
@@ -50,8 +50,9 @@ export function lateReferenceMessage(reference: string): string {
 const item = z
   .strictObject({
     run: commands.describe(
-      "command, or list of commands that run on the host, in the template's folder, as one bash script with `set -eo pipefail` and empty standard input",
+      "command, or list of commands that run on the host as one bash script with `set -eo pipefail` and empty standard input",
     ),
+    cwd: hostFolder,
     environment: environment.prefault({}),
     timeout: durationOr(DEFAULT_TIMEOUT_MS).describe("time limit for the commands"),
   })

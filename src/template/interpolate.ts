@@ -22,12 +22,13 @@ const REFERENCE = /\$?\$\{([^{}]*)\}/g;
 const REFERENCE_NAME = /^(?:name|version|(?:var|input)\..*)$/;
 
 /**
- * Keys that contain shell text: those of actions, a step's `verify`, and the `run` of an acceptance
- * check.
+ * Keys that contain shell text: those of actions, a step's `verify` and `skipIf`, and the `run` of
+ * an acceptance check.
  */
 export const SHELL_KEYS: ReadonlySet<string> = new Set([
   "run",
   "verify",
+  "skipIf",
   ...ACTIONS.flatMap(({ shellKeys }) => shellKeys),
 ]);
 

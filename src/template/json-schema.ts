@@ -1,22 +1,9 @@
 /** Generates the template's JSON Schema (draft 2020-12) for editors and for the reference. */
 import { z } from "zod";
 import { ACTIONS, ACTION_SCHEMAS, actionSchema } from "../steps/registry.js";
+import type { JsonSchema } from "./json-schema-type.js";
+import { completeSchema, partialProperties } from "./partial-schema.js";
 import { templateSchema } from "./schema.js";
-
-/** JSON Schema, with the keywords that are used here. */
-export interface JsonSchema {
-  readonly [key: string]: unknown;
-  readonly type?: string | readonly string[];
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly pattern?: string;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly items?: JsonSchema;
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly anyOf?: readonly JsonSchema[];
-}
 
 /**
  * Schema of a reference such as `${var.cpus}`, which may replace a number, a boolean or an
@@ -96,16 +83,28 @@ function mapValues<T>(record: Readonly<Record<string, T>>, map: (value: T) => T)
 export function templateJsonSchema(): JsonSchema {
   const plain = plainTemplateSchema();
   const { variables, ...rest } = plain.properties ?? {};
-  const { properties, ...whole } = withReferences({ ...plain, properties: rest });
+  const strict = withReferences({ ...plain, properties: rest });
+  // Declarations of variables cannot contain references, so they are not changed.
+  const properties = { ...strict.properties, ...(variables ? { variables } : {}) };
+  const { required: _required, properties: _properties, ...whole } = strict;
+  const partial = partialProperties(properties);
   const actions = ACTIONS.map(({ name }) => withReferences(actionJsonSchema(name)));
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "vmbuild template",
     description: "Template for `vmbuild run`. Comments and trailing commas are allowed.",
     ...whole,
-    // Declarations of variables cannot contain references, so they are not changed.
-    properties: { ...properties, ...(variables ? { variables } : {}) },
+    properties: partial.properties,
+    anyOf: [
+      {
+        description: "template that extends another one, which provides what is missing",
+        required: ["extends"],
+      },
+      { $ref: "#/$defs/complete" },
+    ],
     $defs: {
+      complete: completeSchema(properties),
+      ...partial.items,
       action: {
         description: "action of a step; the key that names its kind is required",
         anyOf: ACTIONS.map(({ name }) => ({ $ref: `#/$defs/action-${name}` })),

@@ -1,14 +1,19 @@
 /** Loads and validates a template. All problems are reported at once, each with its place. */
-import { dirname } from "node:path";
-import { VmbuildError } from "../errors.js";
-import { relativeToCurrent } from "../host/current-folder.js";
+import { completeBase } from "../base/registry.js";
 import type { InputSpec } from "../inputs/inputs.js";
-import { JsonDocument, valueAt } from "./document.js";
-import type { Problem } from "./document.js";
-import { gatherValues, readTextFile } from "./variable-sources.js";
+import { composeFiles, composeTemplate } from "./compose.js";
+import type { Composition } from "./compose.js";
+import type { ConvertedOption } from "./converted-option.js";
+import { valueAt } from "./document.js";
+import type { JsonPath, Problem, TemplateDocument } from "./document.js";
+import { invalidTemplate } from "./extends.js";
+import { anchorOf, originFinder, problemFormatter } from "./origin.js";
+import type { Origin } from "./origin.js";
+import type { TemplateFile } from "./placed.js";
+import { gatherValues } from "./variable-sources.js";
 import type { ValueSources } from "./variable-sources.js";
 import { seedSecrets } from "../seed/registry.js";
-import { applyOverride, overrideAt } from "./overrides.js";
+import { applyOverride } from "./overrides.js";
 import type { Override } from "./overrides.js";
 import { problemsOf } from "./problems.js";
 import { interpretOverrides } from "./override-values.js";
@@ -25,6 +30,10 @@ export interface LoadOptions extends ValueSources {
   readonly overrides?: readonly Override[];
   /** Values of `--input NAME=PATH`. */
   readonly inputs?: Readonly<Record<string, string>>;
+  /** Value of `--appliances DIR`: the folder in which the names of parents are searched. */
+  readonly appliances?: string | undefined;
+  /** Ignore values for variables and inputs that the template does not declare. */
+  readonly ignoreUndeclared?: boolean;
 }
 
 /** Validated template with its variables filled in. */
@@ -33,9 +42,17 @@ export interface Template extends TemplateValues {
   readonly path: string;
   /** Folder to which its paths are relative; absolute. */
   readonly folder: string;
-  /** SHA-256 of the file, in hexadecimal. */
+  /** SHA-256 of its own file, in hexadecimal. */
   readonly digest: string;
+  /** Files of which it consists: its own, then that of its parent, and so on. */
+  readonly files: readonly [TemplateFile, ...TemplateFile[]];
+  /** Returns the place from which the value at a path came. */
+  readonly originOf: (path: JsonPath) => Origin;
+  /** Template as in its files, before variables, without `extends`. */
+  readonly source: unknown;
   readonly values: ReadonlyMap<string, VariableValue>;
+  /** What became of the options of the Packer template that it was made from. */
+  readonly packer?: readonly ConvertedOption[];
   /** Values of sensitive variables. */
   readonly secrets: readonly string[];
   /** Source of each input in this run. */
@@ -76,50 +93,49 @@ function usesAny(text: unknown, variables: readonly string[]): boolean {
   return typeof text === "string" && variables.some((name) => text.includes(`\${var.${name}}`));
 }
 
-async function openDocument(path: string): Promise<{ document: JsonDocument; digest: string }> {
-  const { text, digest } = await readTextFile(path, "The template", "TEMPLATE_INVALID");
-  const shown = relativeToCurrent(path);
-  const document = new JsonDocument(shown.startsWith("..") ? path : shown, text);
-  const lines = document.syntaxProblems.map((problem) => document.format(problem));
-  if (lines.length > 0) throw invalid(document, "TEMPLATE_INVALID", lines);
-  return { document, digest };
+/** Returns the values of declared variables only, where others are ignored. */
+function declaredOnly<T>(
+  given: ReadonlyMap<string, T>,
+  declared: readonly string[],
+  { ignoreUndeclared }: LoadOptions,
+): ReadonlyMap<string, T> {
+  if (ignoreUndeclared !== true) return given;
+  return new Map([...given].filter(([name]) => declared.includes(name)));
 }
 
-/**
- * Returns a function that formats problems and names the option that a value came from, if it is
- * not from the file.
- */
-function problemFormatter(document: JsonDocument, overrides: readonly Override[]) {
-  return (problem: Problem): string => {
-    const source = problem.source ?? overrideAt(overrides, problem.path)?.source;
-    return document.format(source === undefined ? problem : { ...problem, source });
-  };
-}
-
-function invalid(
-  document: JsonDocument,
-  code: "TEMPLATE_INVALID" | "VARIABLE_INVALID",
-  lines: readonly string[],
-): VmbuildError {
-  const count = lines.length === 1 ? "a problem" : `${lines.length} problems`;
-  return new VmbuildError(code, `${document.file} has ${count}`, { lines });
+/** Returns the values of `--input`; those of declared inputs only, where others are ignored. */
+function inputsFor(raw: unknown, { inputs = {}, ignoreUndeclared }: LoadOptions) {
+  if (ignoreUndeclared !== true) return inputs;
+  const declared = valueAt(raw, ["inputs"]);
+  return Object.fromEntries(
+    Object.entries(inputs).filter(([name]) => isObject(declared) && Object.hasOwn(declared, name)),
+  );
 }
 
 /** Fills in overrides and variables, and returns the template with all problems. */
 async function interpret(
-  document: JsonDocument,
-  folder: string,
+  composition: Composition,
   overrides: readonly Override[],
   options: LoadOptions,
 ) {
-  const { inputs = {}, environment = process.env } = options;
-  const raw = overrides.reduce<unknown>(applyOverride, document.value);
+  const { environment = process.env } = options;
+  const raw = overrides.reduce<unknown>(applyOverride, composition.value);
   const { declarations, problems } = readDeclarations(raw);
   const declared = Object.keys(declarations);
-  const variables = resolveVariables(declarations, await gatherValues(declared, options));
+  const given = await gatherValues(declared, options);
+  const variables = resolveVariables(declarations, declaredOnly(given, declared, options));
   const { values } = variables;
+  const anchor = anchorOf(composition, overrides);
+  const inputs = inputsFor(raw, options);
   const settled = isObject(raw)
-    ? resolveReferences(raw, { folder, declared, values, inputs, environment })
+    ? resolveReferences(raw, {
+        folder: composition.folder,
+        declared,
+        values,
+        inputs,
+        environment,
+        anchor,
+      })
     : { value: raw, inputSpecs: new Map<string, InputSpec>(), problems: [] };
   const parsed = templateSchema.safeParse(settled.value, { reportInput: true });
   const problemsBefore = [...problems, ...settled.problems];
@@ -132,36 +148,65 @@ async function interpret(
  *   TEMPLATE_NOT_FOUND when it cannot be read; USAGE for an override of a place that cannot exist.
  */
 export async function loadTemplate(path: string, options: LoadOptions = {}): Promise<Template> {
-  const { document, digest } = await openDocument(path);
-  const folder = dirname(path);
+  return loadComposition(await composeTemplate(path, options.appliances), options);
+}
+
+/**
+ * Loads a template from a document.
+ * @param file where it is from: its path, the folder of its paths, and its SHA-256.
+ * @throws {VmbuildError} as {@link loadTemplate}.
+ */
+export async function loadDocument(
+  document: TemplateDocument,
+  { path, folder, digest }: Pick<Template, "path" | "folder" | "digest">,
+  options: LoadOptions = {},
+): Promise<Template> {
+  return loadComposition(composeFiles([{ path, digest, document }], folder), options);
+}
+
+async function loadComposition(composition: Composition, options: LoadOptions): Promise<Template> {
   const overrides = await interpretOverrides(
-    document.value,
+    composition.value,
     options.overrides ?? [],
     async (readings) => {
-      const { parsed } = await interpret(document, folder, readings, options);
+      const { parsed } = await interpret(composition, readings, options);
       return parsed.error?.issues ?? [];
     },
   );
-  const describeProblem = problemFormatter(document, overrides);
+  const describeProblem = problemFormatter(composition, overrides);
   const { raw, declarations, declared, variables, settled, parsed, problemsBefore } =
-    await interpret(document, folder, overrides, options);
+    await interpret(composition, overrides, options);
   const { values } = variables;
+  const { files, folder } = composition;
   const unset = declared.filter((name) => !values.has(name));
   const found = problemsOf(parsed.error?.issues ?? []).filter(
     ({ path }) => !usesAny(valueAt(raw, path), unset),
   );
   const sensitive = declared.filter((name) => declarations[name]?.sensitive);
   const exposed = secretsInArguments(raw, sensitive);
-  const lines = [...problemsBefore, ...exposed, ...found].map(describeProblem);
+  const ownLines = [...problemsBefore, ...exposed, ...found].map(describeProblem);
+  const lines = [...composition.problems, ...ownLines];
   const variableLines = variables.problems.map(({ source, message }) => `${source}: ${message}`);
   if (!parsed.success || lines.length + variableLines.length > 0) {
     const code = lines.length > 0 ? "TEMPLATE_INVALID" : "VARIABLE_INVALID";
-    throw invalid(document, code, [...lines, ...variableLines]);
+    throw invalidTemplate(files[0].document, code, [...lines, ...variableLines]);
   }
   const { seed, ssh } = parsed.data;
   const secrets = sensitive.map((name) => String(values.get(name) ?? ""));
   secrets.push(...seedSecrets(seed).map(({ text }) => text));
   if (ssh.password !== undefined) secrets.push(ssh.password);
-  const { inputSpecs } = settled;
-  return { ...parsed.data, path, folder, digest, values, secrets, inputSpecs, describeProblem };
+  return {
+    ...parsed.data,
+    base: completeBase(parsed.data.base, parsed.data.machine),
+    path: files[0].path,
+    folder,
+    digest: files[0].digest,
+    files,
+    originOf: originFinder(composition, overrides),
+    source: raw,
+    values,
+    secrets,
+    inputSpecs: settled.inputSpecs,
+    describeProblem,
+  };
 }

@@ -1,13 +1,14 @@
 /** Completes a template's `machine` with what depends on its architecture, and checks it. */
 import { formatNamed } from "../artifact/registry.js";
 import type { ImageFormat } from "../artifact/registry.js";
-import type { Firmware } from "../machine/architectures/architecture.js";
+import type { Display, Firmware } from "../machine/architectures/architecture.js";
 import {
   ARCHITECTURES,
   DEFAULT_ARCHITECTURE,
   architectureNamed,
 } from "../machine/architectures/registry.js";
 import type { ArchitectureName } from "../machine/architectures/registry.js";
+import { diskBus } from "../machine/disk-bus.js";
 import type { DiskBusName } from "../machine/disk-bus.js";
 import type { JsonPath } from "./document.js";
 
@@ -15,7 +16,7 @@ import type { JsonPath } from "./document.js";
 interface ArchitectureFields {
   readonly arch: ArchitectureName;
   readonly type?: string | undefined;
-  readonly firmware?: Firmware | undefined;
+  readonly firmware?: Firmware | { readonly code: string; readonly variables: string } | undefined;
   readonly binary?: string | undefined;
 }
 
@@ -49,26 +50,61 @@ export function withArchitecture<M extends ArchitectureFields>(machine: M) {
 /** Part of a template's machine whose values depend on each other. */
 type CheckedMachine = ReturnType<typeof withArchitecture<ArchitectureFields>> & {
   readonly diskBus: DiskBusName;
+  readonly disks: readonly { readonly bus: DiskBusName }[];
+  readonly secureBoot: boolean;
+  readonly display: Display | "none";
 };
 
-/** Returns each value that machines of the architecture cannot have. */
-export function machineProblems(machine: CheckedMachine): { path: JsonPath; message: string }[] {
-  const { arch, type, firmware, diskBus } = machine;
+interface Problem {
+  /** Relative to `machine`. */
+  readonly path: JsonPath;
+  readonly message: string;
+}
+
+function firmwareProblems({ arch, firmware, type, secureBoot }: CheckedMachine): Problem[] {
   const architecture = architectureNamed(arch);
-  const { firmwares } = architecture;
-  const problem = (key: string, message: string) => ({ path: ["machine", key], message });
-  return [
-    ...(firmwares.includes(firmware)
-      ? []
-      : [
-          problem("firmware", `machines with arch ${arch} have ${firmwares.join(" or ")} firmware`),
-        ]),
-    ...(diskBus !== "sata" || architecture.boardOf(type).ideDrive
-      ? []
-      : [
-          problem("diskBus", `the machine type ${type} has no SATA controller; use virtio or scsi`),
-        ]),
+  const { firmwares, uefi, machineType } = architecture;
+  const kind = typeof firmware === "string" ? firmware : "uefi";
+  const problem = (key: string, message: string) => [{ path: [key], message }];
+  if (!firmwares.includes(kind)) {
+    const message = `machines with arch ${arch} have ${firmwares.join(" or ")} firmware`;
+    return problem("firmware", message);
+  }
+  if (kind !== firmware && !uefi.takesFiles) {
+    const message = `machines with arch ${arch} start this host's ${uefi.name}; use "uefi"`;
+    return problem("firmware", message);
+  }
+  if (!secureBoot) return [];
+  if (!uefi.secureBootCandidates) {
+    const message = `machines with arch ${arch} have no secure boot: ${uefi.name} comes without keys`;
+    return problem("secureBoot", message);
+  }
+  if (kind === "bios") {
+    return problem("secureBoot", 'secure boot needs UEFI; set machine.firmware to "uefi"');
+  }
+  if (architecture.boardOf(type).secureBoot) return [];
+  const message = `secure boot needs the machine type ${machineType}; machine.type is ${type}`;
+  return problem("secureBoot", message);
+}
+
+function boardProblems({ arch, type, diskBus: root, disks, display }: CheckedMachine): Problem[] {
+  const { drivePorts, displays } = architectureNamed(arch).boardOf(type);
+  const places = [
+    { path: ["diskBus"], bus: root },
+    ...disks.map(({ bus }, index) => ({ path: ["disks", index, "bus"], bus })),
   ];
+  const sata = places.filter(({ bus }) => diskBus(bus).takesPort && !drivePorts);
+  const message = `the machine type ${type} has no SATA controller; use virtio or scsi`;
+  const problems: Problem[] = sata.map(({ path }) => ({ path, message }));
+  if (display === "none" || displays[display]) return problems;
+  const others = Object.keys(displays).join(" or ");
+  const text = `the machine type ${type} of ${arch} has no graphics card ${display}; use ${others}`;
+  return [...problems, { path: ["display"], message: text }];
+}
+
+/** Returns each value that machines of the architecture cannot have. */
+export function machineProblems(machine: CheckedMachine): Problem[] {
+  return [...firmwareProblems(machine), ...boardProblems(machine)];
 }
 
 /** Returns each image whose format cannot describe machines of the architecture. */

@@ -1,14 +1,17 @@
 /** Finds names in a template that would give two files of its artifact the same name. */
 import { companionProblem, filenameProblem, imageFilename, sameName } from "../artifact/names.js";
-import type { NamedImage } from "../artifact/names.js";
+import type { NamedImage, ReservedNames } from "../artifact/names.js";
 import type { Step } from "../steps/schema.js";
+import { publishedDisks } from "./devices-schema.js";
 import { formatPath } from "./document.js";
 import type { JsonPath } from "./document.js";
 
 /** Template with the names of its images and of the files that its steps create. */
 type NamedTemplate = Omit<NamedImage, "output"> & {
-  readonly output: NamedImage["output"] & { readonly formats: readonly NamedImage["output"][] };
+  readonly output: NamedImage["output"] &
+    ReservedNames & { readonly formats: readonly NamedImage["output"][] };
   readonly steps: readonly Step[];
+  readonly machine: Parameters<typeof publishedDisks>[0]["machine"];
 };
 
 interface Problem {
@@ -17,13 +20,20 @@ interface Problem {
 }
 
 /** Returns the image names, each with the place of its settings and of what determines the name. */
-function imageNames({ name, version, output }: NamedTemplate) {
+function imageNames(template: NamedTemplate) {
+  const { name, version, output } = template;
   const images: [JsonPath, NamedImage["output"]][] = [
     [["output"], output],
     ...output.formats.map((image, index): [JsonPath, NamedImage["output"]] => [
       ["output", "formats", index],
       image,
     ]),
+    ...publishedDisks(template).map(
+      ({ index, output: image }): [JsonPath, NamedImage["output"]] => [
+        ["machine", "disks", index, "publish"],
+        image,
+      ],
+    ),
   ];
   return images.map(([place, image]) => ({
     place,
@@ -52,7 +62,7 @@ export function outputNameProblems(template: NamedTemplate): Problem[] {
   for (const [step, { actions }] of template.steps.entries()) {
     for (const [index, { type, value }] of actions.entries()) {
       for (const { to } of type.outputs(value as never)) {
-        const wrong = companionProblem(to, filenames);
+        const wrong = companionProblem(to, filenames, template.output);
         if (wrong === undefined) continue;
         problems.push({ path: ["steps", step, "actions", index, "to"], message: wrong });
       }

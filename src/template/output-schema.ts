@@ -6,6 +6,7 @@ import { imageFilename } from "../artifact/names.js";
 import { PACKS } from "../artifact/packs.js";
 import { COMPRESSIONS, IMAGE_FORMATS, SUBFORMATS, formatNamed } from "../artifact/registry.js";
 import { sizeText } from "../sizes.js";
+import { packerManifestSchema } from "./packer-manifest-schema.js";
 import type { JsonPath } from "./document.js";
 
 /** Format of an image where a template does not name one. */
@@ -45,7 +46,7 @@ interface ImageSettings {
 }
 
 /** Reports settings that the format does not support. */
-function checkImage(image: ImageSettings, context: z.core.$RefinementCtx): void {
+export function checkImage(image: ImageSettings, context: z.core.$RefinementCtx): void {
   const { compressions, subformats, packable } = formatNamed(image.format);
   const refuse = (key: string, message: string): void => {
     context.addIssue({ code: "custom", path: [key], message });
@@ -71,18 +72,18 @@ function checkImage(image: ImageSettings, context: z.core.$RefinementCtx): void 
   }
 }
 
-const furtherImage = z
-  .strictObject({
-    format: z.enum(IMAGE_FORMATS).describe("image format"),
-    filename: fileName
-      .optional()
-      .describe("file name of the image; NAME-VERSION and the format's extension unless given"),
-    compression: z.enum(COMPRESSIONS).optional().describe("as output.compression"),
-    subformat: imageSettings.subformat.describe("as output.subformat"),
-    pack: imageSettings.pack.describe("as output.pack"),
-  })
-  .superRefine(checkImage)
-  .describe("further image");
+/** Fields of an image beside the first one. */
+export const imageFields = {
+  format: z.enum(IMAGE_FORMATS).describe("image format"),
+  filename: fileName
+    .optional()
+    .describe("file name of the image; NAME-VERSION and the format's extension unless given"),
+  compression: z.enum(COMPRESSIONS).optional().describe("as output.compression"),
+  subformat: imageSettings.subformat.describe("as output.subformat"),
+  pack: imageSettings.pack.describe("as output.pack"),
+};
+
+const furtherImage = z.strictObject(imageFields).superRefine(checkImage).describe("further image");
 
 /** Schema of `output`. */
 export const outputSchema = z
@@ -126,24 +127,53 @@ export const outputSchema = z
       .boolean()
       .default(false)
       .describe("write identical bytes for identical disks; conversion takes longer"),
+    packages: z
+      .boolean()
+      .default(true)
+      .describe(
+        "list the packages of the guest beside the image: packages.txt, and sbom.cdx.json, a " +
+          "software bill of materials (CycloneDX)",
+      ),
     checksums: z
       .array(z.enum(ALGORITHMS))
       .default(["sha256", "md5"])
       .describe("checksum files to write beside each image, one per algorithm"),
+    packerManifest: packerManifestSchema.optional(),
   })
   .superRefine(checkImage)
   .describe("artifact: the images, their checksums and their manifest");
 
-/** Returns each image whose format cannot hold a disk of the size, in bytes. */
+/** Sizes of a machine's disks in bytes, and the images of those that are published. */
+interface DiskSizes {
+  readonly disk: number;
+  readonly disks: readonly {
+    readonly size?: number | undefined;
+    readonly publish: boolean | ImageSettings;
+  }[];
+}
+
+/** Describes why a format cannot hold a disk of the size, in bytes; undefined where it can. */
+function limitProblem(format: ImageSettings["format"], size: number, field: string) {
+  const { largestDisk } = formatNamed(format);
+  if (largestDisk === undefined || size <= largestDisk) return undefined;
+  return `a ${format} image holds a disk of at most ${sizeText(largestDisk)}; ${field} is ${sizeText(size)}`;
+}
+
+/** Returns each image whose format cannot hold its disk. */
 export function diskLimitProblems(
   output: ImageSettings & { readonly formats: readonly ImageSettings[] },
-  disk: number,
+  { disk, disks }: DiskSizes,
 ): { path: JsonPath; message: string }[] {
-  return [output, ...output.formats].flatMap(({ format }, index) => {
-    const { largestDisk } = formatNamed(format);
-    if (largestDisk === undefined || disk <= largestDisk) return [];
-    const message = `a ${format} image holds a disk of at most ${sizeText(largestDisk)}; machine.disk is ${sizeText(disk)}`;
+  const images = [output, ...output.formats].map(({ format }, index) => {
     const place = index === 0 ? ["output"] : ["output", "formats", index - 1];
-    return [{ path: [...place, "format"], message }];
+    return { path: [...place, "format"], message: limitProblem(format, disk, "machine.disk") };
   });
+  const others = disks.map(({ size, publish }, index) => {
+    const limit = typeof publish === "object" && size !== undefined;
+    const message = limit ? limitProblem(publish.format, size, "its size") : undefined;
+    return { path: ["machine", "disks", index, "publish", "format"], message };
+  });
+  return [...images, ...others].flatMap(({ path, message }) =>
+    message === undefined ? [] : [{ path, message }],
+  );
 }

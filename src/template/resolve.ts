@@ -19,6 +19,11 @@ export interface ResolveContext {
   /** Values of `--input NAME=PATH`. */
   readonly inputs: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /**
+   * Replaces the paths of a value without references that are relative to the file of a parent;
+   * without it, all are relative to `folder`.
+   */
+  readonly anchor?: ((value: RawObject) => RawObject) | undefined;
 }
 
 /** Template without references. */
@@ -35,6 +40,8 @@ type RawObject = Readonly<Record<string, unknown>>;
 export function isObject(value: unknown): value is RawObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+const unchanged = (value: RawObject): RawObject => value;
 
 const field = (value: unknown, key: string): unknown =>
   isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
@@ -68,11 +75,11 @@ function plainReferences(raw: RawObject, context: ResolveContext): References {
 function readInputs(
   raw: RawObject,
   references: References,
-  { folder, inputs, environment }: ResolveContext,
+  { folder, inputs, environment, anchor = unchanged }: ResolveContext,
 ): Map<string, InputSpec> {
   const specs = new Map<string, InputSpec>();
   const settled = interpolate(field(raw, "inputs") ?? {}, ["inputs"], references, []);
-  for (const [name, value] of Object.entries(settled ?? {})) {
+  for (const [name, value] of Object.entries(anchor({ inputs: settled })["inputs"] ?? {})) {
     const parsed = inputSchema.safeParse(value);
     if (!parsed.success) continue;
     const override = inputs[name];
@@ -112,7 +119,8 @@ export function resolveReferences(raw: RawObject, context: ResolveContext): Reso
   };
   const problems: Problem[] = [];
   const { variables, ...rest } = withDefaultDirectory(raw);
-  const settled = interpolate(rest, [], { ...plain, input }, problems) as RawObject;
+  const { anchor = unchanged } = context;
+  const settled = anchor(interpolate(rest, [], { ...plain, input }, problems) as RawObject);
   return {
     value: variables === undefined ? settled : { ...settled, variables },
     inputSpecs,

@@ -12,6 +12,13 @@ import { seedProblems, seedSchema } from "../seed/registry.js";
 import { stepSchema } from "../steps/schema.js";
 import { afterSchema, missingChecksums, postSchema } from "./host-commands.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
+import {
+  deviceProblems,
+  disksSchema,
+  displaySchema,
+  firmwareSchema,
+  networksSchema,
+} from "./devices-schema.js";
 import { collidingDownloads } from "./downloads.js";
 import {
   MACHINE_DEFAULTS,
@@ -73,6 +80,10 @@ const machineSchema = z
     disk: sizeOr(diskSize, DEFAULTS.disk).describe(
       "virtual size of the disk; at least the virtual size of the base",
     ),
+    skipResize: z
+      .boolean()
+      .default(false)
+      .describe("leave the disk at the base's own size, whatever disk says"),
     diskBus: z
       .enum(DISK_BUSES)
       .default("virtio")
@@ -94,15 +105,24 @@ const machineSchema = z
       .optional()
       .meta({ default: MACHINE_DEFAULTS.type })
       .describe(`QEMU machine type; by default ${othersText((one) => one.machineType)}`),
-    firmware: z
-      .enum(["bios", "uefi"])
-      .optional()
-      .meta({ default: MACHINE_DEFAULTS.firmware })
-      .describe(`guest firmware; ${othersText((one) => one.firmwares.join(" or "))}`),
+    firmware: firmwareSchema,
+    secureBoot: z
+      .boolean()
+      .default(false)
+      .describe(
+        "start only boot loaders that Microsoft has signed (UEFI secure boot; not riscv64); a bootstrapped base gets such a loader",
+      ),
+    tpm: z
+      .boolean()
+      .default(false)
+      .describe("give the machine a TPM 2.0 (swtpm); checkpoints include it, images do not"),
+    display: displaySchema,
+    disks: disksSchema,
     network: z
       .enum(["user", "isolated"])
       .default("user")
       .describe("user: NAT through the host; isolated: no connections out of the guest"),
+    networks: networksSchema,
     arguments: z
       .array(z.string())
       .superRefine((args, context) => {
@@ -121,6 +141,11 @@ const machineSchema = z
       .describe("QEMU executable: a name on PATH, or a path; by default that of `arch`"),
   })
   .transform(withArchitecture)
+  .superRefine((machine, context) => {
+    for (const { path, message } of [...machineProblems(machine), ...deviceProblems(machine)]) {
+      context.addIssue({ code: "custom", path: [...path], message });
+    }
+  })
   .describe("virtual machine that the build runs in");
 
 const checkpointsSchema = z
@@ -142,6 +167,12 @@ const checkpointsSchema = z
 export const templateSchema = z
   .strictObject({
     $schema: z.string().optional().describe("URL or path of the JSON Schema, for editors; ignored"),
+    extends: z
+      .string()
+      .optional()
+      .describe(
+        "path of another template, relative to this one, or its name: the values that this template does not set are taken from it",
+      ),
     name: identifier.describe("name of the build; also part of folder and file names"),
     version: z
       .string()
@@ -167,7 +198,12 @@ export const templateSchema = z
     machine: machineSchema.prefault({}),
     ssh: sshSchema.prefault({}),
     seed: seedSchema.prefault({}),
-    steps: z.array(stepSchema).prefault([]).describe("steps that run in the guest, in order"),
+    steps: z
+      .array(stepSchema)
+      .prefault([])
+      .describe(
+        "steps that run in the guest, in order; or an object with the steps by name, of which `null` removes one of a parent",
+      ),
     checkpoints: checkpointsSchema,
     seal: z
       .boolean()
@@ -212,8 +248,7 @@ export const templateSchema = z
     }
     const outputProblems = [
       ...outputNameProblems(template),
-      ...diskLimitProblems(template.output, template.machine.disk),
-      ...machineProblems(template.machine),
+      ...diskLimitProblems(template.output, template.machine),
       ...formatProblems(template.output, template.machine.arch),
       ...collidingDownloads(template.steps),
     ];

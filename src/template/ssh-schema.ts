@@ -1,6 +1,6 @@
 /** Defines the schema of a template's `ssh` section. */
 import { z } from "zod";
-import { durationOr } from "../fields.js";
+import { durationOr, hostPath } from "../fields.js";
 import { hostKeyFingerprint } from "../seed/public-key.js";
 
 /** Default values of the section. */
@@ -28,13 +28,15 @@ export const sshSchema = z
         "password of that user, for a base that accepts it; also answers keyboard-interactive " +
           "prompts. Use a sensitive variable",
       ),
-    privateKey: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        "path of a private key that the base accepts; relative to the template, without passphrase",
-      ),
+    privateKey: hostPath(
+      z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "path of a private key that the base accepts; relative to the template, without passphrase",
+        ),
+    ),
     hostKey: z
       .string()
       .refine((text) => hostKeyFingerprint(text) !== undefined, {

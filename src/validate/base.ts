@@ -53,8 +53,8 @@ async function checkImage(collector: Collector, file: BaseFile, fit: boolean): P
 }
 
 function checkFit(collector: Collector, virtualSize: number): void {
-  const { disk } = collector.template.machine;
-  if (disk >= virtualSize) return;
+  const { disk, skipResize } = collector.template.machine;
+  if (skipResize || disk >= virtualSize) return;
   const [own, needed] = formatSizes(disk, virtualSize);
   collector.problem(["machine", "disk"], `${own} cannot hold the base, which has ${needed}`);
 }

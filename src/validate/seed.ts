@@ -23,9 +23,10 @@ const firstLine = (text: string): string => text.split("\n")[0] ?? "";
 
 async function checkSeedFile(collector: Collector, { key, path, review }: SeedFile): Promise<void> {
   const place = ["seed", key];
-  if (!(await checkFile(collector, place, path, "file"))) return;
+  if (path !== undefined && !(await checkFile(collector, place, path, "file"))) return;
+  const name = path === undefined ? `seed.${key}` : displayPath(path);
   try {
-    for (const { level, message } of await review(displayPath(path))) {
+    for (const { level, message } of await review(name)) {
       if (level === "problem") collector.problem(place, message);
       else if (level === "warning") collector.warning(place, message);
       else collector.note(message);

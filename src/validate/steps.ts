@@ -25,11 +25,8 @@ export async function checkSteps(collector: Collector): Promise<void> {
     ...actions
       .filter((action) => action.step === index)
       .flatMap((one) => checksOf(collector.template, one)),
-    ...step.verify.map((text, number): Check => {
-      const place = ["steps", index, "verify", number];
-      const checked = { key: [], text, parts: [text], interpreter: ["/bin/sh"] };
-      return (own) => checkText(own, place, checked);
-    }),
+    ...(step.skipIf === undefined ? [] : [commandCheck(["steps", index, "skipIf"], step.skipIf)]),
+    ...step.verify.map((text, number) => commandCheck(["steps", index, "verify", number], text)),
   ]);
   for (let at = 0; at < checks.length; at += CONCURRENCY) {
     collector.signal.throwIfAborted();
@@ -40,6 +37,12 @@ export async function checkSteps(collector: Collector): Promise<void> {
     });
     for (const own of await Promise.all(batch)) collector.add(own);
   }
+}
+
+/** Returns the check of a command that the guest's /bin/sh runs. */
+function commandCheck(place: JsonPath, text: string): Check {
+  const checked = { key: [], text, parts: [text], interpreter: ["/bin/sh"] };
+  return (collector) => checkText(collector, place, checked);
 }
 
 /** Checks a shell text of the template. */

@@ -7,6 +7,7 @@ import { checkBase } from "./base.js";
 import type { CheckOptions } from "./check-options.js";
 import { Collector } from "./findings.js";
 import type { Findings } from "./findings.js";
+import { checkDevices } from "./devices.js";
 import { checkHostCommands } from "./host-commands.js";
 import { checkInputs } from "./inputs.js";
 import { checkOutput } from "./output.js";
@@ -25,6 +26,7 @@ export async function checkTemplate(template: Template, options: CheckOptions): 
   const collector = new Collector(template, options.signal);
   await checkBase(collector, options.findArtifact);
   await checkInputs(collector);
+  await checkDevices(collector);
   await checkLogin(collector);
   await checkSeed(collector);
   await checkSteps(collector);

@@ -58,6 +58,16 @@ printf %s "$APP_PASSWORD" >/run/app.password
 printf %s "\${APP_NOTE:-}" >/run/app.note
 `;
 
+/**
+ * cloud-init reads CONTEXT disks too. By default it would not let root log in, and its other modules
+ * take most of the time that an emulated guest needs to boot.
+ */
+const CLOUD_CONFIG = `disable_root: false
+cloud_init_modules: [set_hostname, users-groups, ssh]
+cloud_config_modules: []
+cloud_final_modules: []
+`;
+
 const unit = (...lines: string[]): string => `${lines.join("\n")}\n`;
 const NOTE = `it's "$(touch /run/obeyed)" \\ \`id\`\n$HOME ü`;
 
@@ -172,8 +182,7 @@ beforeAll(async () => {
             write: "/etc/systemd/system/broken.service",
             content: unit("[Service]", "Type=oneshot", "ExecStart=/bin/false"),
           },
-          // cloud-init reads CONTEXT disks too; by default it would not let root log in.
-          { write: "/etc/cloud/cloud.cfg.d/99-root.cfg", content: "disable_root: false\n" },
+          { write: "/etc/cloud/cloud.cfg.d/99-test.cfg", content: CLOUD_CONFIG },
           { run: "systemctl enable app" },
         ],
         verify: ["python3 -c 'import ast; ast.parse(open(\"/opt/app.py\").read())'"],

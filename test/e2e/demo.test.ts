@@ -3,7 +3,9 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readFile, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { z } from "zod";
+import { parsePackages } from "../../src/packages/list.js";
 import { readPublished } from "../../src/artifact/published.js";
 import { loadKeys, tracesOf } from "../../src/seed/keys.js";
 import type { BuildKeys } from "../../src/seed/keys.js";
@@ -49,6 +51,8 @@ it("writes the image, its checksums, its downloads, and a manifest", async () =>
     `${NAME}.sha256`,
     "index.html",
     "manifest.json",
+    "packages.txt",
+    "sbom.cdx.json",
   ]);
   const manifest = await readPublished(sandbox.output);
   expect(manifest).toMatchObject({ name: "demo", version: "1.0.0", accelerator: "tcg" });
@@ -61,6 +65,20 @@ it("writes the image, its checksums, its downloads, and a manifest", async () =>
   expect(await readFile(join(sandbox.output, "index.html"), "utf8")).toContain(
     "Hello from vmbuild",
   );
+});
+
+it("lists the packages of the guest, and describes them as an SBOM", async () => {
+  const read = (name: string): Promise<string> => readFile(join(sandbox.output, name), "utf8");
+  const packages = parsePackages(await read("packages.txt"));
+  expect(packages.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(["bash", "nginx-light", "openssh-server"]),
+  );
+  const { packages: described } = await readPublished(sandbox.output);
+  expect(described?.count).toBe(packages.length);
+  const sbom = await read("sbom.cdx.json");
+  const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
+  expect(await validator.validate(sbom)).toBeNull();
+  expect(sbom).toMatch(/"pkg:deb\/debian\/nginx-light@[^?"]+\?arch=(all|amd64)&distro=debian-12/);
 });
 
 it("writes checksums that the usual programs accept, and an intact image", () => {

@@ -106,3 +106,46 @@ it("retries the failed step from the checkpoint before it", async () => {
   const again = await sandbox.build(template, "--retry", "--var", "good=yes").ended;
   expect(again.exitCode).toBe(2);
 });
+
+it("keeps the machine of a detached run whose lease expires in a step", async () => {
+  const leased = await sandbox.template({
+    ...{ name: "leased", seal: false, output: { compression: "none" } },
+    variables: { wait: { default: "yes" } },
+    steps: [
+      {
+        name: "long",
+        actions: [
+          {
+            run: [
+              "echo in-memory >/dev/shm/trace",
+              "echo ready",
+              '[ "${var.wait}" = no ] || sleep 98765',
+            ],
+          },
+        ],
+      },
+    ],
+  });
+  const output = join(sandbox.folder, "leased");
+  const detached = ["run", leased, "--output", output, "--detach"];
+  const begun = await sandbox.vmbuild(...detached, "--ttl", "1h");
+  requireDone(begun);
+  const view = sandbox.start("attach", begun.stdout.trim(), "--log-format", "plain");
+  await view.until(/\| ready/);
+  requireDone(await sandbox.vmbuild("renew", "leased", "1s"));
+  const { exitCode, stderr } = await view.ended;
+  expect(exitCode).toBe(124);
+  expect(stderr).toContain("machine saved as it failed");
+  expect(stderr).toContain("vmbuild ssh leased");
+  expect((await sandbox.vmbuild("wait", "leased")).exitCode).toBe(124);
+  expect(await processesOf(sandbox.folder)).toEqual([]);
+  const inspected = await sandbox.vmbuild("ssh", "leased", "--", "cat /dev/shm/trace");
+  expect(inspected.stdout).toBe("in-memory\n");
+
+  // The next run goes on with that step, and its image is printed to whoever is attached.
+  requireDone(await sandbox.vmbuild(...detached, "--retry", "--var", "wait=no"));
+  const last = await sandbox.start("attach", "leased", "--from", "now").ended;
+  requireDone(last);
+  expect(last.stdout).toBe(`${join(output, "leased-0.0.0.qcow2")}\n`);
+  expect((await sandbox.vmbuild("wait", "leased")).exitCode).toBe(0);
+});

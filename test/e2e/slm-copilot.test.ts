@@ -98,7 +98,7 @@ it("refuses a framework that lacks a file, before any machine starts", async () 
   );
   expect(exitCode).toBe(2);
   expect(stderr).toMatch(
-    /slm-copilot\.json:\d+:\d+: steps\[3\]\.actions\[4\]\.upload: .*\/net-99-report-ready does not exist/,
+    /one-apps\/base\.json:\d+:\d+: steps\[3\]\.actions\[4\]\.upload: .*\/net-99-report-ready does not exist/,
   );
   expect(stderr).not.toContain("SSH port");
 });

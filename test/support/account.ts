@@ -44,6 +44,8 @@ export interface Account extends AsyncDisposable {
   readonly home: string;
   /** Folder with the server's /etc. */
   readonly etc: string;
+  /** Port of the server on 127.0.0.1. */
+  readonly port: number;
   /** Connects once as the user, with these credentials. */
   connect(credentials: Partial<Login>): Promise<Connection>;
 }
@@ -117,6 +119,7 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
   return {
     home,
     etc,
+    port,
     async connect(credentials) {
       const login = { user: USER, keys: [], ...credentials };
       const connection = await connectOnce({ port, login, hostKey }, 10_000, signal);

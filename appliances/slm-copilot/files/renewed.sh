@@ -1,3 +1,3 @@
 #!/bin/sh
-# Run by certbot when it has renewed the certificate.
+# Called by certbot after the certificate was renewed.
 exec systemctl reload nginx.service

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Where things lie, how the log reads, and files that change only when they differ.
-# shellcheck disable=SC2034 # The other parts read them.
+# Paths, log messages, and a function that writes a file only if its content differs.
+# shellcheck disable=SC2034 # Used by the other files.
 
 SLM_HOME=/opt/slm-copilot
 SLM_ETC=/etc/slm-copilot
@@ -19,18 +19,18 @@ slm_die() {
   exit 1
 }
 
-# The command is not shown as it was run: a secret could be in it.
+# Reports a failed command by its line only, because its arguments may contain a secret.
 slm_failed() { slm_error "$1 failed in ${FUNCNAME[1]:-?}, line $2, with exit code $3"; }
 
-# Strict mode for the subshell of one stage.
+# Enables strict mode in the subshell of a stage.
 slm_strict() {
   set -eEuo pipefail
   shopt -s inherit_errexit
   local stage=$1
-  # shellcheck disable=SC2064 # The stage is known now.
+  # shellcheck disable=SC2064 # Expanded now on purpose.
   trap "slm_failed $stage \"\$LINENO\" \"\$?\"" ERR
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C.UTF-8
-  # A debugger's trace would show secrets.
+  # A trace would show secrets.
   set +x
   rm -rf "$SLM_SCRATCH"
   install -d -m 0700 -o root -g root "$SLM_SCRATCH"
@@ -38,8 +38,8 @@ slm_strict() {
   install -d -m 0700 -o root -g root "$SLM_ETC" "$SLM_ETC/tls" "$SLM_RUN"
 }
 
-# Writes standard input to a file through a temporary name; SLM_CHANGED says whether that changed
-# anything.
+# Writes standard input to a file through a temporary name. Sets SLM_CHANGED to whether the file
+# changed.
 # args: path mode owner:group
 slm_put() {
   local path=$1 mode=$2 owner=$3 new
@@ -57,7 +57,7 @@ slm_put() {
   SLM_CHANGED=true
 }
 
-# Puts a link in place of whatever is there, in one step.
+# Replaces a path with a symbolic link atomically.
 # args: target path
 slm_link() {
   ln -sfn "$1" "$2.new"

@@ -1,20 +1,20 @@
 # shellcheck shell=bash
-# one-context's own file of variables, made right for whoever reads it after this service.
+# Corrects one-context's own file of variables for the programs that read it after this service.
 
 SLM_ONE_ENV=/run/one-context/one_env
 
-# one-context writes this file for `onegate` and for net-99-report-ready, which source it. It puts
-# each value between double quotes and escapes nothing (v6.10.0-3 to v7.2.1): a password with a `"`
-# would keep OpenNebula from ever hearing that the machine is ready, $(…) in one would be obeyed.
-# Written anew from the context itself, as the shell quotes it; the token is not part of that.
+# `onegate` and net-99-report-ready source this file. one-context encloses values in double quotes
+# without escaping them (v6.10.0-3 to v7.2.1): with a `"` in a password the machine would never be
+# reported as ready, and $(…) would be executed. The file is written again from the context, quoted
+# by the shell. The token is not part of the context and is copied.
 slm_mend_environment() {
   local token text
   [[ -s $SLM_ONE_ENV && -s ${CONTEXT_FILE:-} ]] || return 0
   token=$(head -n 1 "$SLM_ONE_ENV")
-  # Any other form is not known here, and may well be right.
+  # A line of another form may be correct, and is left unchanged.
   [[ $token =~ ^export\ TOKENTXT=\"[A-Za-z0-9+/=._-]*\"$ ]] || return 0
-  # Nothing but the context: the environment also has what systemd and one-context put there.
-  # shellcheck disable=SC2016 # For the other shell.
+  # Starts from an empty environment, because that of systemd and one-context has other variables.
+  # shellcheck disable=SC2016 # Expanded by the inner shell.
   if ! text=$(env -i sh -c 'unset OLDPWD PWD; set -a; . "$1"; export -p' - "$CONTEXT_FILE" 2>/dev/null); then
     slm_warn "$SLM_ONE_ENV is as one-context wrote it: the context cannot be read"
     return 0

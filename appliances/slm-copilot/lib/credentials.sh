@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Who may use the API: the user copilot with a password, or anybody with the key as a bearer token.
+# Access to the API: by the password of the user copilot, or by the API key as a bearer token.
 
 SLM_KEPT_PASSWORD=$SLM_ETC/password
 SLM_WEB_SECRETS=/etc/nginx/slm-copilot
 
-# Sets SLM_PASSWORD: given, or made at the first boot and kept.
+# Sets SLM_PASSWORD to the given password, or to one that is generated at the first boot.
 slm_decide_password() {
   [[ -z $SLM_PASSWORD ]] || return 0
   if [[ ! -s $SLM_KEPT_PASSWORD ]]; then
-    # 24 of 62 characters: 142 bits. Read whole, so that nothing ends on a closed pipe.
+    # 24 of 62 characters have 142 bits. A fixed amount is read, so that no program fails.
     local random
     random=$(head -c 512 /dev/urandom | base64 -w 0 | tr -d '+/=')
     printf '%s\n' "${random:0:24}" | slm_put "$SLM_KEPT_PASSWORD" 0600 root:root
@@ -17,12 +17,12 @@ slm_decide_password() {
   SLM_PASSWORD=$(<"$SLM_KEPT_PASSWORD")
 }
 
-# Sets SLM_API_KEY: given, or the password, so that a new password shuts out the old key too.
+# Sets SLM_API_KEY to the given key, or to the password, so that both change together.
 slm_decide_api_key() {
   [[ -n $SLM_API_KEY ]] || SLM_API_KEY=$SLM_PASSWORD
 }
 
-# Whether the password file already has this password: a new salt each time would be a change.
+# Succeeds if the password file already contains the password. A new salt would change the file.
 slm_is_same_password() {
   local line salt
   [[ -s $SLM_WEB_SECRETS/htpasswd ]] || return 1
@@ -32,7 +32,7 @@ slm_is_same_password() {
   [[ $line == "$SLM_LOGIN:$(printf '%s\n' "$SLM_PASSWORD" | openssl passwd -6 -salt "$salt" -stdin)" ]]
 }
 
-# A text as a regular expression that matches it alone: each byte by its code.
+# Prints a regular expression that matches only this text, with each byte as a hexadecimal escape.
 slm_as_pattern() {
   printf %s "$1" | od -An -v -tx1 | tr -d '\n' | sed -E 's/ ([0-9a-f]{2})/\\x\1/g'
 }
@@ -40,7 +40,7 @@ slm_as_pattern() {
 slm_configure_credentials() {
   slm_decide_password
   slm_decide_api_key
-  # nginx' workers read the password file at each request; its master alone reads the key.
+  # nginx's workers read the password file at each request; only its master process reads the key.
   install -d -m 0750 -o root -g www-data "$SLM_WEB_SECRETS"
   if ! slm_is_same_password; then
     printf '%s\n' "$SLM_PASSWORD" | openssl passwd -6 -stdin | sed "s/^/$SLM_LOGIN:/" |
@@ -49,7 +49,7 @@ slm_configure_credentials() {
   fi
   chown root:www-data "$SLM_WEB_SECRETS/htpasswd"
   chmod 0640 "$SLM_WEB_SECRETS/htpasswd"
-  # A regular expression, since nginx compares plain texts of a map without regard to case.
+  # nginx compares plain texts in a map case-insensitively, so a regular expression is used.
   slm_put "$SLM_WEB_SECRETS/key.conf" 0600 root:root <<END
 map \$http_authorization \$slm_realm {
   default "SLM-Copilot";

@@ -5,8 +5,8 @@ SLM_MODEL=devstral-small-2
 SLM_MODEL_PATH=$SLM_HOME/models/$SLM_MODEL_FILE
 SLM_ENGINE=http://127.0.0.1:8080
 SLM_ENGINE_ENV=$SLM_ETC/local-ai.env
-# What one token of context takes in memory: 40 layers, 8 key-value heads of 128, two bytes each,
-# once for keys and once for values.
+# Memory for one token of context: 40 layers, 8 key-value heads of dimension 128, two bytes each,
+# for keys and values. Bytes.
 SLM_BYTES_PER_TOKEN=$((2 * 40 * 8 * 128 * 2))
 
 slm_create_user() {
@@ -24,7 +24,7 @@ slm_install_engine() {
   chmod 0755 "$engine"
   if [[ ! -e $backends/llama-cpp ]]; then
     slm_say 'Installing the llama-cpp backend'
-    # The same path that the unit gives to `run`: each command has a default of its own.
+    # The unit passes the same path to `run`; the commands have different defaults.
     if [[ -d $given ]]; then
       "$engine" backends install "$given" llama-cpp --backends-path "$backends"
     else
@@ -38,7 +38,7 @@ slm_install_engine() {
   find "$backends" -name run.sh -exec chmod 0755 {} +
   slm_put /etc/systemd/system/local-ai.service 0644 root:root <"$SLM_FILES/local-ai.service"
   systemctl daemon-reload
-  # It starts by itself from the second boot on: before that there is no configuration.
+  # Starts at boot from the second boot on; before, its configuration does not exist.
   systemctl enable local-ai.service
 }
 
@@ -49,10 +49,10 @@ slm_install_model() {
   chmod 0644 "$SLM_MODEL_PATH"
 }
 
-# The context that fits into memory beside the model and 1 GiB for everything else.
+# Prints the context size that fits into memory together with the model and 1 GiB for the system.
 slm_fitting_context() {
   local memory model room size
-  # Multiplied here: mawk writes large products with an exponent.
+  # The shell multiplies, because mawk prints large products with an exponent.
   memory=$(($(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo) * 1024))
   model=$(stat -c %s "$SLM_MODEL_PATH")
   room=$(((memory - model - (1 << 30)) / SLM_BYTES_PER_TOKEN))
@@ -65,7 +65,7 @@ slm_fitting_context() {
   echo 2048
 }
 
-# Both files; SLM_CHANGED says whether one of them is another than before.
+# Writes both configuration files. Sets SLM_CHANGED to whether one of them changed.
 # args: threads context
 slm_put_engine_files() {
   local changed
@@ -88,7 +88,7 @@ options:
   - use_jinja:true
 END
   changed=$SLM_CHANGED
-  # What never changes is in the unit.
+  # Settings that never change are in the unit.
   slm_put "$SLM_ENGINE_ENV" 0600 root:root <<END
 LOCALAI_THREADS=$1
 LOCALAI_CONTEXT_SIZE=$2
@@ -122,7 +122,7 @@ slm_start_engine() {
 
 # args: reason
 slm_engine_failed() {
-  # Whatever state it is in, the next attempt begins with a new one.
+  # The next attempt restarts the engine, whatever its state is.
   touch "$SLM_RUN/restart-engine"
   slm_error "$1; LocalAI's last lines:"
   journalctl --unit local-ai.service --lines 40 --no-pager --output cat >&2 || true
@@ -134,7 +134,7 @@ slm_wait_until_ready() {
   local deadline=$((SECONDS + 10#$1)) status restarts
   slm_say 'Waiting for LocalAI'
   while :; do
-    # It answers 200 with no body, or 503 while it loads: only the status tells.
+    # The endpoint answers 200 without a body, or 503 while the model is loaded.
     status=$(curl --silent --output /dev/null --max-time 10 --write-out '%{http_code}' "$SLM_ENGINE/readyz" || true)
     [[ $status != 200 ]] || return 0
     restarts=$(systemctl show --property NRestarts --value local-ai.service)
@@ -148,8 +148,8 @@ slm_wait_until_ready() {
   done
 }
 
-# One real completion; everything before it can look well while the model does not work.
-# args: what, then curl's own
+# Requests a completion, which is the only proof that the model works.
+# args: description, then arguments for curl
 slm_complete() {
   local what=$1 answer
   shift
@@ -164,7 +164,7 @@ slm_complete() {
     slm_engine_failed "$what: the completion has no text: ${answer:0:500}"
 }
 
-# Runs the very unit that instances run, and ends the build when the model does not answer.
+# Tests the model with the unit that instances use. Fails the build if the model does not answer.
 slm_prewarm() {
   slm_say 'Trying the model with one completion'
   slm_put_engine_files "$(nproc)" 2048

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Packages, and the large files where nobody has put them into place.
+# Installs packages, and downloads large files that are missing.
 #
-# vmbuild puts engine, backend and model there, fetched and checked on the host. Without it they
-# are fetched from here, with retries, resumed, and checked before they get their names.
+# vmbuild downloads and verifies the engine, its backend and the model on the host, and uploads
+# them. Without vmbuild they are downloaded here, with retries and resumption, and verified.
 
 SLM_ENGINE_VERSION=${SLM_ENGINE_VERSION:-v3.11.0}
 SLM_ENGINE_URL=${SLM_ENGINE_URL:-https://github.com/mudler/LocalAI/releases/download/$SLM_ENGINE_VERSION}
@@ -17,11 +17,11 @@ slm_install_packages() {
   ((${#missing[@]} > 0)) || return 0
   slm_say "Installing packages: ${missing[*]}"
   apt-get update -q
-  # The framework's umask is 0077, and what packages install by script must be readable.
+  # The framework's umask is 0077, but files that packages create by script must be readable.
   (umask 0022 && apt-get install -qy --no-install-recommends -o Acquire::Retries=3 "${missing[@]}")
 }
 
-# A file over HTTP: resumed, tried again, checked, and only then under its name.
+# Downloads a file with retries and resumption, and renames it once it is verified.
 # args: url path sha256
 slm_fetch() {
   local url=$1 path=$2 sha256=$3
@@ -37,7 +37,7 @@ slm_fetch() {
   mv -f "$path.part" "$path"
 }
 
-# A small text, such as a file of checksums.
+# Downloads a small text, such as a checksum file, to standard output.
 slm_fetch_text() { curl --fail --location --silent --show-error --retry 5 --retry-all-errors "$1"; }
 
 slm_fetch_engine() {
@@ -47,7 +47,7 @@ slm_fetch_engine() {
   slm_fetch "$SLM_ENGINE_URL/$file" "$1" "$sha256"
 }
 
-# The model's repository keeps it in Git LFS: the pointer in its place has the SHA-256.
+# Downloads the model. Its SHA-256 comes from the Git LFS pointer in the repository.
 slm_fetch_model() {
   local pointer sha256
   pointer=$(slm_fetch_text "$SLM_MODEL_URL/raw/main/$SLM_MODEL_FILE")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the owner needs to know: /etc/one-appliance/config for root, and a greeting without secrets.
+# Reports to the owner: /etc/one-appliance/config for root, and a login message without secrets.
 
 SLM_REPORT=${ONE_SERVICE_REPORT:-/etc/one-appliance/config}
 SLM_GREETING=/etc/motd.d/slm-copilot
@@ -16,7 +16,7 @@ slm_host() {
   echo "${address:-127.0.0.1}"
 }
 
-# What is known to whoever gave it is not repeated.
+# Prints a reference to the variable if the value was given in the context, otherwise the value.
 # args: variable name, value
 slm_shown() {
   if [[ -n ${!1:-} ]]; then echo "as given in $1"; else echo "$2"; fi

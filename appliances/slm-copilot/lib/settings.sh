@@ -1,5 +1,6 @@
-# shellcheck shell=bash disable=SC2034 # The other parts read them.
-# The context's variables, checked. A wrong one is named, its value never: it may be a secret.
+# shellcheck shell=bash disable=SC2034 # Used by the other files.
+# Reads and validates the context's variables. Errors name the variable but not its value, which may
+# be a secret.
 
 slm_read_settings() {
   slm_problems=()
@@ -41,7 +42,7 @@ slm_problem() { slm_problems+=("$1 $2"); }
 # args: name value lowest highest
 slm_check_number() {
   [[ -n $2 ]] || return 0
-  # Ten digits at most, so that bash can count them; 10# so that 010 is no octal eight.
+  # At most ten digits, which bash can calculate with. 10# prevents that 010 is read as octal.
   if [[ ! $2 =~ ^[0-9]{1,10}$ ]] || ((10#$2 < $3 || 10#$2 > $4)); then
     slm_problem "$1" "must be a whole number from $3 to $4"
   fi
@@ -53,14 +54,14 @@ slm_check_form() {
   [[ $2 =~ $3 ]] || slm_problem "$1" "is not $4"
 }
 
-# What can travel in an HTTP header and in a password file.
+# Accepts values that are valid in an HTTP header and in a password file.
 # args: name value
 slm_check_secret() {
   [[ -n $2 ]] || return 0
   if [[ $2 =~ [[:cntrl:]] ]]; then
     slm_problem "$1" 'has a line break or another control character in it'
   fi
-  # OpenSSL hashes no more than 256 bytes.
+  # OpenSSL hashes at most 256 bytes.
   if (($(printf %s "$2" | wc -c) > 250)); then slm_problem "$1" 'is longer than 250 bytes'; fi
   if ((${#2} < 8)); then slm_warn "$1 has fewer than 8 characters"; fi
 }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# The certificate: the given one, else Let's Encrypt's, else one signed by itself. Whatever goes
-# wrong with one of the first two, the service stays up with the next, and the report says so.
+# The certificate: the given one, otherwise one from Let's Encrypt, otherwise a self-signed one. If
+# one of the first two cannot be used, the service runs with the next, and the report says why.
 
 SLM_TLS=$SLM_ETC/tls
 SLM_ACME_NAME=slm-copilot
 SLM_ACME_LIVE=/etc/letsencrypt/live/$SLM_ACME_NAME
 SLM_WEBROOT=/var/www/slm-copilot
-# Why the certificate is not the wanted one; for the report.
+# Reason why a less preferred certificate is used; for the report.
 SLM_TLS_PROBLEM=$SLM_RUN/tls-problem
 
 slm_tls_problem() {
@@ -14,7 +14,7 @@ slm_tls_problem() {
   printf '%s\n' "$1" >"$SLM_TLS_PROBLEM"
 }
 
-# args: directory or name of the pair: NAME.crt and NAME.key
+# args: certificate, key, description
 slm_use_certificate() {
   if [[ $(readlink "$SLM_TLS/server.crt" 2>/dev/null) != "$1" ]]; then
     slm_link "$2" "$SLM_TLS/server.key"
@@ -24,7 +24,7 @@ slm_use_certificate() {
   printf '%s\n' "$3" >"$SLM_RUN/tls-kind"
 }
 
-# The names and addresses that this machine has now, as a subjectAltName.
+# Prints this machine's present names and addresses as a subjectAltName.
 slm_own_names() {
   local name address
   {
@@ -38,7 +38,8 @@ slm_own_names() {
   } | awk '!seen[$0]++' | paste -sd ,
 }
 
-# Made once, and again when the names change or the end comes near: clients may pin it.
+# Creates the self-signed certificate. It is retained, because clients may pin it, until the names
+# change or it expires within 30 days.
 slm_make_selfsigned() {
   local names crt=$SLM_TLS/selfsigned.crt key=$SLM_TLS/selfsigned.key
   names=$(slm_own_names)
@@ -57,7 +58,7 @@ slm_make_selfsigned() {
   slm_say "A certificate was made for $names"
 }
 
-# PEM from standard input, or base64 of it, as OpenNebula's user inputs have it.
+# Reads PEM, or PEM in base64 as OpenNebula's user inputs provide it, and prints PEM.
 slm_as_pem() {
   local text
   text=$(cat)
@@ -67,7 +68,7 @@ slm_as_pem() {
   printf '%s\n' "${text//$'\r'/}"
 }
 
-# Prints what is wrong with the given certificate; nothing when it can be used.
+# Prints why the given certificate cannot be used; nothing if it can.
 slm_given_problem() {
   local crt=$SLM_SCRATCH/given.crt key=$SLM_SCRATCH/given.key
   if [[ -z $SLM_TLS_CERT ]]; then echo 'ONEAPP_COPILOT_TLS_KEY is given without ONEAPP_COPILOT_TLS_CERT'
@@ -82,7 +83,7 @@ slm_given_problem() {
   fi
 }
 
-# Succeeds when a certificate is given and can be used.
+# Installs the given certificate. Fails if none is given or it cannot be used.
 slm_take_given() {
   [[ -n $SLM_TLS_CERT || -n $SLM_TLS_KEY ]] || return 1
   slm_as_pem <<<"$SLM_TLS_CERT" >"$SLM_SCRATCH/given.crt"
@@ -97,7 +98,7 @@ slm_take_given() {
   slm_put "$SLM_TLS/given.crt" 0644 root:root <"$SLM_SCRATCH/given.crt"
 }
 
-# Succeeds when an earlier boot got a certificate for this domain that still holds.
+# Succeeds if an earlier boot obtained a certificate for this domain that is still valid.
 slm_has_acme() {
   [[ -n $SLM_DOMAIN && -s $SLM_ACME_LIVE/fullchain.pem && -s $SLM_ACME_LIVE/privkey.pem ]] || return 1
   openssl x509 -in "$SLM_ACME_LIVE/fullchain.pem" -noout -checkend 0 >/dev/null &&
@@ -116,7 +117,7 @@ slm_configure_tls() {
   fi
 }
 
-# Asks for a certificate once nginx can answer the challenge. Its failure is no failure of ours.
+# Requests a certificate once nginx can answer the challenge. A failure does not fail the boot.
 slm_obtain_certificate() {
   [[ -n $SLM_DOMAIN && $(<"$SLM_RUN/tls-kind") != 'the given one' ]] || return 0
   local options=(--email "$SLM_ACME_EMAIL")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# nginx: TLS, who may come in, CORS, and streams as they come.
+# nginx: TLS, access control, CORS, and unbuffered streams.
 
 SLM_SITE=/etc/nginx/sites-enabled/slm-copilot
 
@@ -15,16 +15,16 @@ slm_install_web() {
   slm_put /etc/systemd/system/one-context-local.service.d/slm-copilot.conf 0644 root:root \
     <"$SLM_FILES/one-context-local.service.conf"
   systemctl daemon-reload
-  # Each boot's context comes first: until that is read, an old password would still open the door,
-  # and a new one not yet.
+  # nginx must not start at boot before the context is read: until then it would accept an old
+  # password and reject a new one.
   systemctl disable --now nginx.service
 }
 
 slm_configure_web() {
   local site=/etc/nginx/sites-available/slm-copilot filter=cat
-  # A kernel without IPv6 cannot listen on it, and nginx would not start.
+  # Without IPv6 in the kernel, nginx would fail to start.
   if [[ ! -e /proc/net/if_inet6 ]]; then filter='sed /\[::\]/d'; fi
-  # shellcheck disable=SC2086 # Words, on purpose.
+  # shellcheck disable=SC2086 # Split into words on purpose.
   $filter "$SLM_FILES/site.conf" | slm_put "$site" 0644 root:root
   slm_put /etc/nginx/slm-copilot/cors.conf 0644 root:root <"$SLM_FILES/cors.conf"
   slm_link "$site" "$SLM_SITE"
@@ -33,18 +33,19 @@ slm_configure_web() {
 }
 
 slm_start_web() {
-  # A reload lets answers that are under way come to their end.
+  # A reload lets requests in progress finish.
   systemctl reload-or-restart nginx.service
 }
 
-# A boot whose context is refused changes nothing: what was configured before is served. Called at
-# the end of every stage, when the status still tells whether it came to its end.
+# Starts nginx with the previous configuration if the context was refused. Called at the end of
+# every stage, while the status still shows whether the stage was completed.
 slm_serve_as_before() {
   [[ $(cat "$ONE_SERVICE_STATUS" 2>/dev/null) == configure_started && -e $SLM_SITE ]] || return 0
   systemctl is-active --quiet nginx.service || systemctl start nginx.service || true
 }
 
-# The way a client takes, with the password in a file: arguments can be read by every process.
+# Requests a completion through nginx, as a client does. The password is passed in a file, because
+# every process can read arguments.
 slm_ask_through_web() {
   printf 'Authorization: Basic %s\n' "$(printf '%s:%s' "$SLM_LOGIN" "$SLM_PASSWORD" | base64 -w 0)" \
     >"$SLM_SCRATCH/header"

@@ -100,7 +100,7 @@ export async function bootstrapBase(
     await makeTree({ ...job, spec, architecture, emulation, sources: file, out });
     const copied = join(out, ".vmbuild-out");
     const raw = join(workFolder, "disk.raw");
-    const disk = { ...job, out: copied, raw };
+    const disk = { ...job, out: copied, raw, secureBoot: spec.secureBoot === true };
     await makeDisk(disk);
     emitProgress(spec.suite, emit, 96);
     await convertDisk(disk, destination);

@@ -21,8 +21,13 @@ export interface DiskJob {
   readonly rights: Rights;
   /** Root file system. */
   readonly tree: string;
-  /** Folder with GRUB's images: that for UEFI, and core.img and boot.img for a BIOS. */
+  /**
+   * Folder with GRUB's images: the boot loader for UEFI with what it loads under secure boot, and
+   * core.img and boot.img for a BIOS.
+   */
   readonly out: string;
+  /** The boot loader for UEFI is the shim, which loads a signed GRUB. */
+  readonly secureBoot: boolean;
   /** Raw image to write. */
   readonly raw: string;
   readonly emit: Emit;
@@ -85,7 +90,9 @@ async function fillRoot(job: DiskJob): Promise<void> {
   ]);
 }
 
-/** Creates the EFI system partition with GRUB at the path that UEFI uses by default. */
+/**
+ * Creates the EFI system partition with the boot loader at the path that UEFI uses by default.
+ */
 async function fillEsp(job: DiskJob): Promise<void> {
   const { esp, espSerial } = job.layout;
   await runOrThrow(job, "mkfs.vfat", [
@@ -104,9 +111,18 @@ async function fillEsp(job: DiskJob): Promise<void> {
   ]);
   const image = `${job.raw}@@${esp.offset}`;
   await runOrThrow(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
-  const { efiLoader } = job.port;
+  const { efiLoader, signedLoaders } = job.port;
   const loader = join(job.out, efiLoader);
   await runOrThrow(job, "mcopy", ["-i", image, loader, `::/EFI/BOOT/${efiLoader}`]);
+  if (!job.secureBoot || !signedLoaders) return;
+  await runOrThrow(job, "mmd", ["-i", image, "::/EFI/debian"]);
+  const places = [
+    ...Object.keys(signedLoaders.beside).map((name) => [name, `::/EFI/BOOT/${name}`] as const),
+    ["grub.cfg", "::/EFI/debian/grub.cfg"] as const,
+  ];
+  for (const [name, path] of places) {
+    await runOrThrow(job, "mcopy", ["-i", image, join(job.out, name), path]);
+  }
 }
 
 /** Writes the raw image: partition table, file systems, boot loaders. */

@@ -123,12 +123,30 @@ export function writeFilesScript(layout: Layout, architecture: GuestArchitecture
 }
 
 /**
+ * Returns the commands that provide the signed shim and GRUB for secure boot; undefined without it.
+ * The signed GRUB reads `/EFI/debian/grub.cfg` of the EFI partition.
+ */
+function signedLoader(port: DebianPort, secureBoot: boolean): string | undefined {
+  const { efiLoader, signedLoaders } = port;
+  if (!secureBoot || !signedLoaders) return undefined;
+  const files = Object.entries({ [efiLoader]: signedLoaders.shim, ...signedLoaders.beside });
+  return [
+    ...files.map(([name, path]) => `cp ${path} ${OUTPUT_FOLDER}/${name}`),
+    `{ cat ${OUTPUT_FOLDER}/early.cfg; echo 'configfile $prefix/grub.cfg'; } > ${OUTPUT_FOLDER}/grub.cfg`,
+  ].join("\n");
+}
+
+/**
  * Returns the script that creates initramfs, boot loader and facts for the host. It is run by `sh
  * -e` inside the tree.
  */
-export function finishScript(layout: Layout, architecture: GuestArchitecture): string {
+export function finishScript(
+  layout: Layout,
+  architecture: GuestArchitecture,
+  { secureBoot = false } = {},
+): string {
   const { debian } = architecture;
-  const { biosPlatform, efiPlatform } = debian;
+  const { biosPlatform, efiPlatform, efiLoader } = debian;
   const early = [`search.fs_uuid ${layout.rootUuid} root`, "set prefix=($root)/boot/grub", ""].join(
     "\n",
   );
@@ -157,7 +175,7 @@ for platform in ${platforms.join(" ")}; do
   mkdir -p /boot/grub/$platform
   cp /usr/lib/grub/$platform/*.mod /usr/lib/grub/$platform/*.lst /boot/grub/$platform/
 done
-${[...forBios, mkimage(efiPlatform, debian.efiLoader)].join("\n")}
+${[...forBios, signedLoader(debian, secureBoot) ?? mkimage(efiPlatform, efiLoader)].join("\n")}
 dpkg-query -W -f '\${Package}=\${Version}\\n' > ${OUTPUT_FOLDER}/packages
 printf %s "$kernel" > ${OUTPUT_FOLDER}/kernel
 systemctl --quiet enable systemd-networkd.service systemd-resolved.service

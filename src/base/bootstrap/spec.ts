@@ -15,6 +15,8 @@ export interface BootstrapSpec {
   readonly arch?: ArchitectureName | undefined;
   /** Virtual size of the image in bytes; by default {@link DEFAULT_SIZE}. */
   readonly size?: number | undefined;
+  /** The base starts under UEFI secure boot. */
+  readonly secureBoot?: boolean | undefined;
 }
 
 /**
@@ -69,6 +71,7 @@ export interface BootstrapKey {
   readonly packages: readonly string[];
   /** Virtual size in bytes. */
   readonly size: number;
+  readonly secureBoot?: true;
 }
 
 /** Code names and symbolic names of releases. */
@@ -87,8 +90,10 @@ export function debianPortOf({ arch = DEFAULT_ARCHITECTURE.name }: BootstrapSpec
 
 /** Returns the packages to install: the essential ones and the template's, sorted and unique. */
 export function allPackages(spec: BootstrapSpec): string[] {
-  const { packages } = debianPortOf(spec);
-  return [...new Set([...ESSENTIAL_PACKAGES, ...packages, ...spec.packages])].toSorted();
+  const { packages, signedLoaders } = debianPortOf(spec);
+  const loaders = spec.secureBoot ? (signedLoaders?.packages ?? []) : [];
+  const all = [...ESSENTIAL_PACKAGES, ...packages, ...loaders, ...spec.packages];
+  return [...new Set(all)].toSorted();
 }
 
 /**
@@ -113,6 +118,12 @@ export function checkSpec(spec: BootstrapSpec): void {
       "Use plain package names, without version or suite.",
     );
   }
+  if (spec.secureBoot && !debianPortOf(spec).signedLoaders) {
+    throw invalid(
+      `Debian has no signed boot loaders for ${spec.arch}`,
+      "Build without secureBoot, which this architecture does not have.",
+    );
+  }
   const size = spec.size ?? DEFAULT_SIZE;
   if (!Number.isSafeInteger(size) || size < SMALLEST_SIZE) {
     throw invalid(
@@ -131,6 +142,7 @@ export function describeBootstrap(spec: BootstrapSpec): BootstrapKey {
     suite: spec.suite,
     packages: allPackages(spec),
     size: spec.size ?? DEFAULT_SIZE,
+    ...(spec.secureBoot ? { secureBoot: true } : {}),
   };
 }
 

@@ -47,11 +47,12 @@ const APT_OPTIONS = [
 ];
 
 /** Returns the scripts of the hooks as variables: mmdebstrap prints its arguments repeatedly. */
-function hookScripts({ layout, architecture, emulation }: TreeJob): Record<string, string> {
+function hookScripts(job: TreeJob): Record<string, string> {
+  const { layout, architecture, emulation, spec } = job;
   const { registration } = emulation ?? {};
   return {
     VMBUILD_WRITE_FILES: writeFilesScript(layout, architecture),
-    VMBUILD_FINISH: finishScript(layout, architecture),
+    VMBUILD_FINISH: finishScript(layout, architecture, { secureBoot: spec.secureBoot === true }),
     VMBUILD_TIDY: cleanUpScript(),
     ...(registration === undefined ? {} : { VMBUILD_BINFMT: registration }),
   };

@@ -1,11 +1,25 @@
 import { z } from "zod";
 import { VmbuildError, asVmbuildError } from "../../errors.js";
+import { hostPath, isTemplatePath } from "../../fields.js";
 import type { ArchitectureName } from "../../machine/architectures/registry.js";
 import { defineBaseKind } from "../kind.js";
 import type { ApplianceImage } from "../kind.js";
 
+/** Keeps the path of a folder different from a name. */
+const withDot = (path: string): string => (path.includes("/") ? path : `./${path}`);
+
 const schema = z
-  .strictObject({ appliance: z.string().min(1).describe("name or path of another template") })
+  .strictObject({
+    appliance: hostPath(
+      z
+        .string()
+        .min(1)
+        .describe(
+          "name of another template, or the path of its file, relative to this template; it is built first",
+        ),
+      { change: (text, move) => (isTemplatePath(text) ? withDot(move(text)) : text) },
+    ),
+  })
   .describe("finished image of another template");
 
 /** Returns what is wrong with an image for another architecture than the machine's. */
@@ -24,6 +38,7 @@ export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
   form: "{appliance}",
   schema,
   mayUseOtherFiles: true,
+  template: ({ appliance }) => appliance,
   async resolve({ appliance }, context) {
     const artifact = await context.findArtifact(appliance);
     const problem = archProblem(appliance, artifact, context.installer.machine.arch);
@@ -32,7 +47,7 @@ export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
       throw new VmbuildError("BASE_INVALID", problem, { hint });
     }
     const { path, digest } = artifact;
-    return { path, origin: appliance, digest: digest && `sha256:${digest}` };
+    return { path, origin: appliance, digest: digest && `sha256:${digest}`, isComplete: true };
   },
   programs: () => [],
   async check({ appliance }, context) {

@@ -30,6 +30,12 @@ const schema = z
         size: sizeOr(diskSize, DEFAULT_SIZE).describe(
           "virtual size of the base, which the build extends to `machine.disk`",
         ),
+        secureBoot: z
+          .boolean()
+          .default(false)
+          .describe(
+            "install boot loaders that are signed for UEFI secure boot; machine.secureBoot implies it",
+          ),
       })
       .describe("Debian base that is created on this host"),
   })
@@ -78,6 +84,9 @@ export const bootstrapBase = defineBaseKind<Definition>({
     );
     return { path, origin: bootstrap.suite, digest: `sha256:${digest}`, system };
   },
+  complete: ({ bootstrap }, { secureBoot }) => ({
+    bootstrap: { ...bootstrap, secureBoot: bootstrap.secureBoot || secureBoot },
+  }),
   programs: () => BOOTSTRAP_PROGRAMS,
   check: (base, context) => Promise.resolve(check(base, context)),
   system: ({ bootstrap }, { arch }) => cachedSystem(bootstrapSpec(bootstrap, arch)),

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { z } from "zod";
+import { hostPath } from "../../fields.js";
 import type { PathSpec } from "../../inputs/kinds/path.js";
 import { unpackPrograms } from "../../inputs/unpack.js";
 import { inspectFromInput, resolveFromInput } from "../from-input.js";
@@ -7,10 +8,12 @@ import { defineBaseKind } from "../kind.js";
 
 const schema = z
   .strictObject({
-    path: z
-      .string()
-      .min(1)
-      .describe("path of a disk image, compressed or not, relative to the template"),
+    path: hostPath(
+      z
+        .string()
+        .min(1)
+        .describe("path of a disk image, compressed or not, relative to the template"),
+    ),
   })
   .describe("disk image on this host");
 

@@ -96,6 +96,7 @@ async function pruneWork(
   const going = [
     paths.checkpoints,
     paths.disk,
+    paths.disks,
     paths.base,
     paths.seed,
     paths.firmwareVariables,
@@ -124,7 +125,7 @@ async function pruneSockets(options: PruneOptions, report: Report): Promise<void
     throw error;
   });
   if (folder === undefined) return;
-  const sockets = (await readdir(folder)).filter((name) => /\.(qmp|ctl)$/.test(name));
+  const sockets = (await readdir(folder)).filter((name) => /\.(qmp|ctl|tpm|tpmstate)$/.test(name));
   const builds = await summarizeBuilds();
   const live = builds.flatMap(({ runs }) => runs.filter(isInProgress)).map(({ runId }) => runId);
   for (const name of sockets) {

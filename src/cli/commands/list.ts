@@ -6,6 +6,7 @@ export const list: DefineCommand = (setExitCode) =>
   new Command("list")
     .description("list the builds on this host and the results of their last runs")
     .option("--json", "print the list as one JSON object")
+    .option("-w, --watch", "show the list again whenever it changes, until Ctrl-C")
     .option("--names", "print only the builds' names")
     .option("--templates", "print the names of templates that can be run from this folder")
     .option("--appliances <dir>", "look for --templates in this folder")
@@ -16,6 +17,7 @@ IMAGE is the size of the newest artifact, WORK the size of logs and working disk
 
 Examples:
   vmbuild list
+  vmbuild list --watch
   vmbuild list --json | jq -r '.builds[] | select(.state == "failed").name'`,
     )
     .action(async (flags) => {

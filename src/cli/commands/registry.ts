@@ -2,41 +2,61 @@
  * Lists every command in the order of the help. To add one, add a file in this folder and a line in
  * this list.
  */
+import { attach } from "./attach.js";
 import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
+import { diff } from "./diff.js";
+import { destroy } from "./destroy.js";
 import { doctor } from "./doctor.js";
+import { graph } from "./graph.js";
+import { importCommand } from "./import.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
 import { list } from "./list.js";
 import { logs } from "./logs.js";
 import { marketplace } from "./marketplace.js";
+import { provision } from "./provision.js";
 import { prune } from "./prune.js";
+import { publish } from "./publish.js";
+import { renew } from "./renew.js";
 import { run } from "./run.js";
 import { schema } from "./schema.js";
 import { screen } from "./screen.js";
 import { ssh } from "./ssh.js";
+import { stop } from "./stop.js";
 import { test } from "./test.js";
 import { validate } from "./validate.js";
 import { verify } from "./verify.js";
+import { wait } from "./wait.js";
 
 export const COMMANDS: readonly DefineCommand[] = [
   run,
+  attach,
+  wait,
+  stop,
+  renew,
   ssh,
   screen,
   checkpoints,
   boot,
   test,
   verify,
+  provision,
   marketplace,
+  publish,
+  diff,
   validate,
   inspect,
+  graph,
+  importCommand,
   init,
   doctor,
   list,
   logs,
   prune,
+  destroy,
   schema,
   completion,
 ];

@@ -1,12 +1,14 @@
 /** Defines the `run` command. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions, collect, parseCount } from "../options.js";
+import { addLeaseOptions } from "./lease-options.js";
 import type { DefineCommand } from "./define.js";
 
 export const run: DefineCommand = (setExitCode) => {
   const command = new Command("run")
     .description("build the images of one or more templates")
-    .argument("<template...>", "paths of templates, or names under appliances/")
+    .argument("[template...]", "paths of templates, or names under appliances/")
+    .option("--all", "build all templates under appliances/")
     .option("--output <dir>", "write the image to this folder; with several templates, to DIR/NAME")
     .addOption(
       new Option("--on-error <what>", "on failure, end the run or leave the machine running")
@@ -16,6 +18,7 @@ export const run: DefineCommand = (setExitCode) => {
     .option("--break <place>", "pause at before:STEP or after:STEP (repeatable)", collect)
     .option("--debug", "pause after every step")
     .option("--parallel <n>", "build this many templates at the same time", parseCount, 1)
+    .option("--no-bases", "use the images of other templates as they are; do not build them first")
     .option("--force", "ignore checkpoints; rebuild from the base image")
     .option("--from <step>", "rerun from this step")
     .option("--retry", "rerun from the step that failed in the last run")
@@ -25,18 +28,27 @@ export const run: DefineCommand = (setExitCode) => {
     .option("--check", "verify the checksums of an image that is up to date")
     .option("--offline", "use cached inputs without asking servers for newer ones")
     .option("--keep-work", "keep the working disk, the seed and the keys")
+    .option("--detach", "run in the background, and print the id of the run")
+    .addOption(new Option("--detached-run <id>").hideHelp())
     .option("--json", "print the result as one JSON object");
-  return addOutputOptions(addTemplateOptions(command))
+  return addOutputOptions(addLeaseOptions(addTemplateOptions(command)))
     .addHelpText(
       "after",
       `
+A base that is the image of another template is built first, when it is missing or out of date.
+--var, --var-file, --input and --accel apply to such bases as well, other options only to the
+templates that are named. Templates that depend on one that fails are not built; all others are.
+
 Examples:
   vmbuild run demo
   vmbuild run slm-copilot.json --accel tcg --memory 4G
   vmbuild run demo --break after:packages        then look inside: vmbuild ssh demo
   vmbuild run demo --retry                       rerun the step that failed
   vmbuild run demo --explain                     show what would run, and what changed
-  vmbuild run debian-12 debian-13 --parallel 2 --json`,
+  vmbuild run demo --detach --ttl 4h             run in the background, for four hours at most
+  vmbuild run debian-12 debian-13 --parallel 2 --json
+  vmbuild run --all --parallel 2                 all templates, each after its base
+  vmbuild run debian.pkr.hcl                     build the images of a Packer template`,
     )
     .action(async (names, flags) => {
       const work = await import("../run.js");

@@ -55,6 +55,10 @@ const EVENTS: { readonly [T in Type]: Entry<T> } = {
     fields: stepFields,
     when: "A step is skipped, since a checkpoint holds what it did.",
   },
+  "step.skipped": {
+    fields: { ...stepFields, durationMs: false, reason: false },
+    when: "The actions of a step were not needed. `reason` is `skipIf` (the step's command succeeded) or `verify` (all its checks succeeded, with `vmbuild provision --skip-satisfied`).",
+  },
   "step.retried": {
     fields: { step: false, attempt: false, of: false, reason: false },
     when: "A step starts again.",

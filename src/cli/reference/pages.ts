@@ -3,6 +3,7 @@ import { templateSchemaText } from "../../template/json-schema.js";
 import { cliPage } from "./cli.js";
 import { errorsPage } from "./errors.js";
 import { eventsPage } from "./events.js";
+import { fromPackerPage } from "./from-packer.js";
 import { templatePage } from "./template.js";
 
 /** Returns the content of each file by its path. */
@@ -13,5 +14,6 @@ export function generatedFiles(): Map<string, string> {
     ["docs/errors.md", errorsPage()],
     ["docs/cli.md", cliPage()],
     ["docs/events.md", eventsPage()],
+    ["docs/from-packer.md", fromPackerPage()],
   ]);
 }

@@ -1,7 +1,7 @@
 /** Renders docs/template.md from the template's schema and the actions. */
 import { ACTIONS } from "../../steps/registry.js";
 import { actionJsonSchema, plainTemplateSchema } from "../../template/json-schema.js";
-import type { JsonSchema } from "../../template/json-schema.js";
+import type { JsonSchema } from "../../template/json-schema-type.js";
 import { SHELL_KEYS } from "../../template/interpolate.js";
 import { cell, code, GENERATED, table } from "./markdown.js";
 
@@ -89,8 +89,9 @@ function actionSection(name: string, summary: string, example: string): string[]
 }
 
 const INTRODUCTION = `A template is a JSON file; comments and trailing commas are allowed. Unknown keys are errors. All
-errors are listed at once with file, line and column. Paths are relative to the template, except
-\`output.directory\`, which is relative to the current folder.
+errors are listed at once with file, line and column. Paths are relative to the file in which they
+stand, except \`output.directory\`, which is relative to the current folder. A template can extend
+another one ([composition](composition.md)).
 
 **Sizes** are strings such as \`"512M"\`, \`"16G"\` or \`"1.5T"\` (powers of 1024), or a number of bytes.
 **Durations** are strings such as \`"90s"\`, \`"30m"\` or \`"1h30m"\`.

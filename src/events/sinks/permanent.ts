@@ -4,6 +4,7 @@ import type { RunEvent } from "../types.js";
 import { formatElapsed } from "./clock.js";
 import { entryLine, indentOf, phaseTitle } from "./frame.js";
 import type { Layout } from "./frame.js";
+import { describeSkip } from "./skipped.js";
 import type { Paint } from "./style.js";
 import { cleanText, wrapText } from "./text.js";
 import type { LiveRun } from "./view.js";
@@ -40,6 +41,15 @@ export function permanentLines(event: RunEvent, run: LiveRun, layout: Layout): s
           mark: [marks.done, style.dim],
           duration: "cached",
           title: [stepTitle(event), style.dim],
+        }),
+      ];
+    case "step.skipped":
+      return [
+        entryLine(layout, {
+          mark: [marks.done, style.dim],
+          duration: took(event),
+          title: [stepTitle(event), style.dim],
+          detail: describeSkip(event.reason),
         }),
       ];
     case "step.failed":

@@ -6,6 +6,7 @@ import type { RunEvent, Sink } from "../types.js";
 import { formatClock } from "./clock.js";
 import { TaskProgress, isTaskEnd } from "./progress.js";
 import type { ProgressEvent } from "./progress.js";
+import { describeSkip } from "./skipped.js";
 import { createStyle } from "./style.js";
 import type { Style } from "./style.js";
 import { cleanText } from "./text.js";
@@ -95,6 +96,10 @@ function linesOf(event: RunEvent, style: Style): string[] {
       return [style.red(`${stepTitle(event)} failed ${took(event.durationMs)}`)];
     case "step.kept":
       return [`${stepTitle(event)} cached`];
+    case "step.skipped":
+      return [
+        `${stepTitle(event)} skipped ${took(event.durationMs)}: ${describeSkip(event.reason)}`,
+      ];
     case "checkpoint.saved": {
       const { memoryBytes, diskBytes } = event;
       const sizes = `${formatBytes(memoryBytes)} memory, ${formatBytes(diskBytes)} disk`;

@@ -4,6 +4,7 @@ import { readResult } from "../result.js";
 import type { ShownResult } from "../result.js";
 import type { ErrorReport, RunEvent, Sink } from "../types.js";
 import { renderFailure } from "./failure.js";
+import { describeSkip } from "./skipped.js";
 import { createStyle } from "./style.js";
 import type { Style } from "./style.js";
 import { cleanText, displayWidth, padText, wrapText } from "./text.js";
@@ -113,6 +114,11 @@ function recordEvent(facts: RunFacts, event: RunEvent): void {
       facts.steps.push({ name: event.step, time: formatDuration(event.durationMs), note });
       break;
     }
+    case "step.skipped": {
+      const time = formatDuration(event.durationMs);
+      facts.steps.push({ name: event.step, time, note: describeSkip(event.reason) });
+      break;
+    }
     case "step.kept":
       facts.steps.push({ name: event.step, time: "cached", note: "" });
       break;
@@ -156,6 +162,16 @@ function noteCheckpoint(facts: RunFacts, event: CheckpointSaved): void {
   if (row && step !== "") row.note = row.note === "" ? cost : `${cost}; ${row.note}`;
 }
 
+/** Describes what a run that succeeded has done, after its name. */
+function headlineOf(result: ShownResult, took: string, style: Style): string {
+  const { upToDate, until, host, verifyOnly } = result;
+  if (upToDate) return `is up to date ${style.dim(`(checked in ${took})`)}`;
+  if (host !== undefined)
+    return style.green(`${verifyOnly ? "verified" : "provisioned"} in ${took}`);
+  if (until === undefined) return style.green(`built in ${took}`);
+  return style.green(`stopped after ${cleanText(until)}, as asked, in ${took}`);
+}
+
 function successLines(
   facts: RunFacts,
   end: { durationMs: number; ownMs: number; result: ShownResult },
@@ -163,12 +179,7 @@ function successLines(
 ): string[] {
   const title = style.bold(cleanText(`${facts.name} ${facts.version}`.trim()));
   const took = formatDuration(end.durationMs);
-  const { upToDate, until } = end.result;
-  const headline = upToDate
-    ? `${title} is up to date ${style.dim(`(checked in ${took})`)}`
-    : until === undefined
-      ? `${title} ${style.green(`built in ${took}`)}`
-      : `${title} ${style.green(`stopped after ${cleanText(until)}, as asked, in ${took}`)}`;
+  const headline = `${title} ${headlineOf(end.result, took, style)}`;
   const times = end.result.upToDate ? [] : ["", ...timeTable(facts, style)];
   const own = `vmbuild's own share: ${(end.ownMs / 1000).toFixed(1)}s`;
   const image = artifactLines(facts, end.result, style);
@@ -225,6 +236,7 @@ function artifactLines(facts: RunFacts, result: ShownResult, style: Style): stri
   const rows: Row[] = [
     ...[result.artifact, ...result.otherArtifacts].flatMap((one) => imageRows(one, style)),
     ...(result.manifest === undefined ? [] : [["manifest", result.manifest] as [string, string]]),
+    ...(result.outputs === undefined ? [] : [["outputs", result.outputs] as [string, string]]),
     ["run", result.runFolder ?? facts.runFolder],
   ];
   return rows

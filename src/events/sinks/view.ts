@@ -78,6 +78,7 @@ export function applyEvent(run: LiveRun, event: RunEvent): void {
       };
       break;
     case "step.finished":
+    case "step.skipped":
       run.step = undefined;
       endActivity(run);
       break;

@@ -1,17 +1,26 @@
 import { resolve } from "node:path";
 import { z } from "zod";
+import { hostPath } from "../../fields.js";
 import { displayUrl } from "../address.js";
 import { isUrl } from "../checksum.js";
 import { gitEntry, resolveGit } from "../git-input.js";
 import type { GitSpec } from "../git-input.js";
 import { commonInputFields, defineInputKind } from "../kind.js";
 
+/** Returns whether the address is a relative path of a local repository, as opposed to host:path. */
+const isRelativePath = (git: string): boolean => !isUrl(git) && /^\.{1,2}\//.test(git);
+
+const withDot = (path: string): string => (/^\.{0,2}\//.test(path) ? path : `./${path}`);
+
 const schema = z
   .strictObject({
-    git: z
-      .string()
-      .regex(/^[^-\s]\S*$/, "not a valid address of a git repository")
-      .describe("URL or path of the repository"),
+    git: hostPath(
+      z
+        .string()
+        .regex(/^[^-\s]\S*$/, "not a valid address of a git repository")
+        .describe("URL, or path of the repository that begins with ./, ../ or /"),
+      { change: (text, move) => (isRelativePath(text) ? withDot(move(text)) : text) },
+    ),
     ref: z
       .string()
       .regex(/^[^-\s:*?[\\^~+][^\s:*?[\\^~]*$/, "a ref is a tag, a branch, or a commit ID")
@@ -29,9 +38,7 @@ export const gitInput = defineInputKind<z.infer<typeof schema>, GitSpec>({
   isLocal: false,
   digestIsStable: false,
   toSpec({ git, ref, submodules }, folder) {
-    // A relative path of a local repository, as opposed to host:path.
-    const isPath = !isUrl(git) && /^\.{1,2}\//.test(git);
-    const url = isPath ? resolve(folder, git) : git;
+    const url = isRelativePath(git) ? resolve(folder, git) : git;
     return { kind: "git", url, ref, ...(submodules ? { submodules } : {}) };
   },
   location: (spec, cacheFolder) => gitEntry(spec, cacheFolder).tree,

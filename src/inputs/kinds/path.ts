@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { hostPath } from "../../fields.js";
 import { VmbuildError, messageOf, systemCode } from "../../errors.js";
 import type { FullContext } from "../context.js";
 import { commonInputFields, defineInputKind } from "../kind.js";
@@ -18,7 +19,9 @@ export interface PathSpec {
 
 const schema = z
   .strictObject({
-    path: z.string().min(1).describe("path of a file or folder, relative to the template"),
+    path: hostPath(
+      z.string().min(1).describe("path of a file or folder, relative to the template"),
+    ),
     ...commonInputFields,
   })
   .describe("file or folder on this host");

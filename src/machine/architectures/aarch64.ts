@@ -66,6 +66,14 @@ export const aarch64: Architecture<"aarch64"> = {
         variablesTemplate: "/usr/share/qemu/aavmf-aarch64-vars.bin",
       },
     ],
+    // Debian and Ubuntu. Other distributions have no such variable store.
+    secureBootCandidates: [
+      {
+        code: "/usr/share/AAVMF/AAVMF_CODE.ms.fd",
+        variablesTemplate: "/usr/share/AAVMF/AAVMF_VARS.ms.fd",
+      },
+    ],
+    takesFiles: true,
     package: "qemu-efi-aarch64",
     hint: "Debian and Ubuntu: apt-get install qemu-efi-aarch64. Fedora: dnf install edk2-aarch64.",
     arguments: flashArguments,
@@ -77,6 +85,14 @@ export const aarch64: Architecture<"aarch64"> = {
     packages: ["grub-efi-arm64-bin", "linux-image-cloud-arm64"],
     efiPlatform: "arm64-efi",
     efiLoader: "BOOTAA64.EFI",
+    signedLoaders: {
+      packages: ["grub-efi-arm64-signed", "shim-signed"],
+      shim: "/usr/lib/shim/shimaa64.efi.signed",
+      beside: {
+        "mmaa64.efi": "/usr/lib/shim/mmaa64.efi.signed",
+        "grubaa64.efi": "/usr/lib/grub/arm64-efi-signed/grubaa64.efi.signed",
+      },
+    },
     // UEFI's console is the serial line.
     grubTerminals: ["console"],
     rootPartitionType: "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
@@ -91,6 +107,8 @@ export const aarch64: Architecture<"aarch64"> = {
     const isOpen = /^virt(?:-|$)/.test(machineType) && !machineType.includes("gic-version");
     // The newest interrupt controller that the accelerator supports: version 2 is limited to eight
     // CPUs, and some hosts have no other.
-    return { ...VIRT_BOARD, options: isOpen ? ["gic-version=max"] : [] };
+    const options = isOpen ? ["gic-version=max"] : [];
+    // Arm has no system management mode, so the kernel can write to the keys.
+    return { ...VIRT_BOARD, options, secureBoot: { options: [], arguments: [] } };
   },
 };

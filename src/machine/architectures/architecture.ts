@@ -10,19 +10,40 @@ export interface Board {
   readonly options: readonly string[];
   /** True where a disk can be plugged only into a PCI Express root port. */
   readonly needsRootPort: boolean;
-  /**
-   * Returns the properties of an IDE or SATA drive by its number, from 0. Undefined where the
-   * machine type has no controller for such drives.
-   */
-  readonly ideDrive?: (index: number) => string;
+  /** Undefined where the machine type has no controller for SATA or IDE drives. */
+  readonly drivePorts?: DrivePorts;
   /** Arguments for a controller of floppy disks; undefined where there can be none. */
   readonly floppyController?: readonly string[];
-  /** Arguments for a graphics card with the id `screen`, and for a keyboard where it lacks one. */
-  readonly screen: readonly string[];
+  /** QEMU's device for each graphics card that the machine type can have. */
+  readonly displays: Readonly<Partial<Record<Display, string>>>;
+  /** Graphics card that firmware and installers can use. */
+  readonly defaultDisplay: Display;
+  /** Arguments for a keyboard, where the machine type has none of its own. */
+  readonly keyboard: readonly string[];
+  /** Undefined where the machine type does not support UEFI secure boot. */
+  readonly secureBoot?: SecureBootSetup;
+  /** QEMU's device for a TPM. */
+  readonly tpmDevice: string;
   /** True where the guest finds an SMBIOS table with strings for systemd. */
   readonly hasSmbios: boolean;
   /** True where QMP's `system_powerdown` reaches the guest. */
   readonly hasPowerButton: boolean;
+}
+
+/** SATA or IDE ports of a machine type. */
+export interface DrivePorts {
+  /** Number of drives. */
+  readonly count: number;
+  /** Returns the properties by which a drive is connected to a port; the first port is 0. */
+  propertiesOf(port: number): string;
+}
+
+/** What UEFI secure boot adds to QEMU's arguments. */
+export interface SecureBootSetup {
+  /** Options of `-machine`. */
+  readonly options: readonly string[];
+  /** Further arguments. */
+  readonly arguments: readonly string[];
 }
 
 /** UEFI firmware on this host, as packages of distributions install it. */
@@ -37,13 +58,29 @@ export interface UefiSupport {
   /** Name in messages, such as `OVMF`. */
   readonly name: string;
   /** Files to look for, in this order. */
-  readonly candidates: readonly [UefiCandidate, ...UefiCandidate[]];
+  readonly candidates: readonly UefiCandidate[];
+  /**
+   * Files with support for secure boot, and with Microsoft's keys. Undefined where there is no such
+   * firmware.
+   */
+  readonly secureBootCandidates?: readonly UefiCandidate[];
+  /** True where a template can bring its own files. */
+  readonly takesFiles: boolean;
   /** Debian package that contains the first candidate. */
   readonly package: string;
   /** How to install it on the common distributions. */
   readonly hint: string;
   /** Returns the arguments that load it. Paths are absolute. */
   arguments(firmware: { readonly code: string; readonly variables: string }): string[];
+}
+
+/** Boot loaders that Microsoft (shim) and Debian (GRUB) have signed. */
+export interface SignedLoaders {
+  readonly packages: readonly string[];
+  /** Absolute path of the shim, which UEFI starts as {@link DebianPort.efiLoader}. */
+  readonly shim: string;
+  /** Absolute paths of what the shim loads, by the names for which it looks in its own folder. */
+  readonly beside: Readonly<Record<string, string>>;
 }
 
 /** Names and packages in Debian, for bases that are created from packages. */
@@ -56,6 +93,8 @@ export interface DebianPort {
   readonly efiPlatform: string;
   /** Name by which UEFI finds a boot loader on its own (UEFI specification, 3.5.1.1). */
   readonly efiLoader: string;
+  /** Undefined where Debian has no signed boot loaders. */
+  readonly signedLoaders?: SignedLoaders;
   /** GRUB's platform for a BIOS; undefined where there is none. */
   readonly biosPlatform?: string;
   /** GRUB's terminals, in the order of `terminal_output`. */
@@ -104,6 +143,9 @@ export interface Architecture<N extends string = string> {
 /** Kind of firmware in a template. */
 export type Firmware = "bios" | "uefi";
 
+/** Graphics card in a template. */
+export type Display = "std" | "virtio";
+
 /** Returns the arguments that load UEFI code and variables from two flash devices. */
 export function flashArguments(firmware: {
   readonly code: string;
@@ -123,11 +165,13 @@ export const VIRT_BOARD: Board = {
   options: [],
   // Its PCI Express root bus has no hotplug.
   needsRootPort: true,
-  // Firmware and installers have drivers for both; libvirt chooses them, too.
-  screen: [
-    ...["-device", "virtio-gpu-pci,id=screen", "-vnc", "none"],
-    ...["-device", "qemu-xhci,id=usb", "-device", "usb-kbd,bus=usb.0"],
-  ],
+  // Firmware and installers have drivers for this card and keyboard; libvirt chooses them, too. The
+  // firmware has none for VGA, whose memory KVM on Arm cannot show reliably.
+  displays: { virtio: "virtio-gpu-pci" },
+  defaultDisplay: "virtio",
+  keyboard: ["-device", "qemu-xhci,id=usb", "-device", "usb-kbd,bus=usb.0"],
+  // It has no TPM with the interface of the PC Client Platform TPM Profile.
+  tpmDevice: "tpm-tis-device",
   hasSmbios: false,
   hasPowerButton: true,
 };

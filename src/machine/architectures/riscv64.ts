@@ -37,6 +37,8 @@ export const riscv64: Architecture<"riscv64"> = {
       { code: "/usr/lib/u-boot/qemu-riscv64_smode/uboot.elf" },
       { code: "/usr/share/uboot/qemu-riscv64_smode/u-boot.bin" },
     ],
+    // U-Boot is started like a kernel, and UEFI from flash memory needs QEMU 8.1.
+    takesFiles: false,
     package: "u-boot-qemu",
     hint: "Debian and Ubuntu: apt-get install u-boot-qemu opensbi. Fedora: dnf install uboot-images-riscv64.",
     arguments: ({ code }) => ["-kernel", code],

@@ -22,26 +22,41 @@ function probeImage(): Buffer {
   return image;
 }
 
-const SCREEN = ["-device", "VGA,id=screen", "-vnc", "none"];
-
-const Q35: Board = {
+const PC: Board = {
   options: [],
-  needsRootPort: true,
-  // Six SATA ports.
-  ideDrive: (index) => `bus=ide.${index}`,
-  floppyController: ["-device", "isa-fdc"],
-  screen: SCREEN,
+  needsRootPort: false,
+  drivePorts: {
+    // Two IDE channels for two drives each.
+    count: 4,
+    propertiesOf: (port) =>
+      `bus=ide.${Math.floor(port / 2)}${port === 0 ? "" : `,unit=${port % 2}`}`,
+  },
+  // It has a controller of its own.
+  floppyController: [],
+  displays: { std: "VGA", virtio: "virtio-vga" },
+  defaultDisplay: "std",
+  keyboard: [],
+  // The interface of the PC Client Platform TPM Profile.
+  tpmDevice: "tpm-crb",
   hasSmbios: true,
   hasPowerButton: true,
 };
 
-const PC: Board = {
-  ...Q35,
-  needsRootPort: false,
-  // Two IDE channels for two drives each.
-  ideDrive: (index) => `bus=ide.${Math.floor(index / 2)},unit=${index % 2}`,
-  // It has a controller of its own.
-  floppyController: [],
+const Q35: Board = {
+  ...PC,
+  needsRootPort: true,
+  drivePorts: { count: 6, propertiesOf: (port) => `bus=ide.${port}` },
+  floppyController: ["-device", "isa-fdc"],
+  // The firmware protects its variable store from the guest's kernel with system management mode
+  // (SMM), which pc does not have: the flash memory accepts writes only in SMM. No suspend to RAM:
+  // OVMF's resume code with SMM is 32-bit only.
+  secureBoot: {
+    options: ["smm=on"],
+    arguments: [
+      ...["-global", "driver=cfi.pflash01,property=secure,value=on"],
+      ...["-global", "ICH9-LPC.disable_s3=1"],
+    ],
+  },
 };
 
 /** Machine types with an SMBIOS table. */
@@ -84,6 +99,31 @@ export const x8664: Architecture<"x86_64"> = {
         variablesTemplate: "/usr/share/qemu/ovmf-x86_64-vars.bin",
       },
     ],
+    // With SMM. Debian and Ubuntu (4M, then the older 2M), Fedora and relatives, openSUSE. Arch has
+    // no such variable store.
+    secureBootCandidates: [
+      {
+        code: "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+        variablesTemplate: "/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
+      },
+      {
+        code: "/usr/share/OVMF/OVMF_CODE.secboot.fd",
+        variablesTemplate: "/usr/share/OVMF/OVMF_VARS.ms.fd",
+      },
+      {
+        code: "/usr/share/OVMF/OVMF_CODE.secboot.fd",
+        variablesTemplate: "/usr/share/OVMF/OVMF_VARS.secboot.fd",
+      },
+      {
+        code: "/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd",
+        variablesTemplate: "/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd",
+      },
+      {
+        code: "/usr/share/qemu/ovmf-x86_64-smm-ms-code.bin",
+        variablesTemplate: "/usr/share/qemu/ovmf-x86_64-smm-ms-vars.bin",
+      },
+    ],
+    takesFiles: true,
     package: "ovmf",
     hint: "Debian and Ubuntu: apt-get install ovmf. Fedora: dnf install edk2-ovmf.",
     arguments: flashArguments,
@@ -96,6 +136,14 @@ export const x8664: Architecture<"x86_64"> = {
     packages: ["grub-efi-amd64-bin", "grub-pc-bin", "linux-image-cloud-amd64"],
     efiPlatform: "x86_64-efi",
     efiLoader: "BOOTX64.EFI",
+    signedLoaders: {
+      packages: ["grub-efi-amd64-signed", "shim-signed"],
+      shim: "/usr/lib/shim/shimx64.efi.signed",
+      beside: {
+        "mmx64.efi": "/usr/lib/shim/mmx64.efi.signed",
+        "grubx64.efi": "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed",
+      },
+    },
     biosPlatform: "i386-pc",
     // SeaBIOS does not write to the serial line, so GRUB does it by itself.
     grubTerminals: ["console", "serial"],

@@ -21,6 +21,7 @@ import { isOutsideProject } from "../../steps/project-files.js";
 import type { Template } from "../../template/load.js";
 import type { Step } from "../../steps/schema.js";
 import { buildPathsOf, planMachine } from "../../requirements/plan.js";
+import { describeDisks } from "../extra-disks.js";
 import type { Prepared } from "../prepare.js";
 
 /** Version of the manifests. Raised when older checkpoints can no longer replace new ones. */
@@ -49,6 +50,8 @@ function normalizedArguments(
 ): string[] {
   const files = {
     disk: "/disk",
+    disksFolder: "/disks",
+    tpmSocket: "/tpm",
     ...attachSeed(seed.media, "/seed"),
     qmpSocket: "/qmp",
     console: "/console",
@@ -71,6 +74,22 @@ function describeOtherFiles({ base }: Prepared): Manifest {
     digest,
   ]);
   return Object.fromEntries(entries) as Manifest;
+}
+
+/** Describes the size of the root disk. */
+function describeDisk({ machine: { disk, skipResize } }: Template): string {
+  return skipResize ? "the base's own size" : `${disk / 2 ** 20} MiB`;
+}
+
+/** Describes the devices that most machines do not have. */
+function describeDevices({ secureBoot, tpm, display, disks, networks }: MachineShape): Manifest {
+  return {
+    ...(secureBoot ? { "machine.secureBoot": "true" } : {}),
+    ...(tpm ? { "machine.tpm": "true" } : {}),
+    ...(display === undefined ? {} : { "machine.display": display }),
+    ...(disks ? { "machine.disks": JSON.stringify(disks) } : {}),
+    ...(networks ? { "machine.networks": JSON.stringify(networks) } : {}),
+  };
 }
 
 /**
@@ -97,11 +116,13 @@ export async function rootManifest(
     ...(shape.accelerator === "kvm" ? { "the host's CPU": await hostCpu() } : {}),
     "machine.cpus": String(shape.cpus),
     "machine.memory": `${shape.memory / 2 ** 20} MiB`,
-    "machine.disk": `${template.machine.disk / 2 ** 20} MiB`,
+    "machine.disk": describeDisk(template),
     "machine.type": shape.machineType,
     "machine.firmware": shape.firmware,
     "machine.diskBus": shape.diskBus,
     "machine.network": shape.network,
+    ...describeDevices(shape),
+    ...describeDisks(prepared.disks),
     "machine.arguments": JSON.stringify(shape.extraArguments),
     "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, prepared, template.ssh.port)))}`,
     ...(uefi ? { "UEFI code": `sha256:${await digestOf(uefi.code, { signal })}` } : {}),
@@ -208,6 +229,7 @@ export async function stepManifest(step: Step, describer: StepDescriber): Promis
   for (const [name, value] of Object.entries(step.environment)) {
     manifest[`environment ${name}`] = redact(value);
   }
+  if (step.skipIf !== undefined) manifest["skipIf"] = redact(step.skipIf);
   for (const [position, action] of step.actions.entries()) {
     Object.assign(manifest, actionManifest(action, position + 1, describer));
     for (const source of action.type.sources(action.value as never, template.folder)) {

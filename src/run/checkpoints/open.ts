@@ -111,6 +111,7 @@ async function launch(
     shape: machine.shape,
     files: {
       disk: paths.disk,
+      disksFolder: paths.disks,
       ...attachSeed(machine.media, paths.seed),
       console: join(folder, "console.log"),
       guestSshPort: machine.sshPort,
@@ -135,7 +136,7 @@ async function saveChanges(
 ): Promise<void> {
   const tag = makeTag();
   const { memoryBytes, date } = await saveSnapshot(machine, tag);
-  const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
+  const { exitCode } = await runProgram("sync", ["--data", ...store.disks], { signal });
   const synced = exitCode === 0;
   const saved = { tag, memoryBytes, date, synced };
   if ("reason" in checkpoint) await store.setFailed({ ...checkpoint, ...saved });

@@ -55,7 +55,9 @@ function preventsCheckpoints(template: Template): string | undefined {
   if (argumentsNameFiles(template)) {
     return "machine.arguments name files, which a checkpoint does not include";
   }
-  return diskBus(template.machine.diskBus).unsavable;
+  const { diskBus: root, disks } = template.machine;
+  const buses = [root, ...disks.map(({ bus }) => bus)];
+  return buses.map((bus) => diskBus(bus).unsavable).find((reason) => reason !== undefined);
 }
 
 function limitsOf(context: ContextWith<"template" | "options">): RetentionLimits | undefined {
@@ -66,9 +68,14 @@ function limitsOf(context: ContextWith<"template" | "options">): RetentionLimits
   return { count: checkpoints.keep, size: checkpoints.size };
 }
 
-async function openStore(context: RunContext, usable: boolean): Promise<CheckpointStore> {
+async function openStore(
+  context: RunContext,
+  usable: boolean,
+  readOnly: boolean,
+): Promise<CheckpointStore> {
   const { workspace, options, emit } = context;
   if (!usable) return CheckpointStore.empty(workspace.work);
+  if (readOnly) return CheckpointStore.recorded(workspace.work);
   const { store, found } = await context.wait(() =>
     CheckpointStore.open(workspace.work, options.signal),
   );
@@ -105,19 +112,21 @@ async function restoreOutputs(
 /**
  * Finds the usable checkpoints and decides where the run starts. Local actions of cached steps run
  * here; they may change what later steps use, so that fewer steps are cached.
- * @param resume `preview`: only decide; do not run local actions.
+ * @param resume `preview`: only decide; do not run local actions. `readOnly`: in addition, do not
+ *   change the data of the build.
  */
 export async function planRun(
   context: RunContext,
   prepared: Prepared,
-  resume: ResumeOptions & { readonly preview?: boolean } = {},
+  resume: ResumeOptions & { readonly preview?: boolean; readonly readOnly?: boolean } = {},
 ): Promise<RunPlan> {
   const { template, workspace, options } = context;
   const { signal } = options;
   const limits = limitsOf(context);
-  const store = await openStore(context, limits !== undefined);
+  const { readOnly = false } = resume;
+  const store = await openStore(context, limits !== undefined, readOnly);
   const texts = new StoredTexts(workspace.build.texts);
-  const storeText = limits ? texts.store : undefined;
+  const storeText = limits && !readOnly ? texts.store : undefined;
   const describer = await createStepDescriber(template, prepared.inputs, storeText, signal);
   const describeAndDecide = async (): Promise<{ chain: ManifestChain; decision: Decision }> => {
     const chain = await describeChain(prepared, describer);

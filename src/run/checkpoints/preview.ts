@@ -1,6 +1,7 @@
 /** Previews a run: which steps would be cached and which would run. */
 import { requireOwnFolder } from "../../artifact/output-owner.js";
-import { tryLock } from "../../host/lock.js";
+import { isLocked, tryLock } from "../../host/lock.js";
+import type { HeldLock } from "../../host/lock.js";
 import { createContext } from "../context.js";
 import type { BuildOptions, RunContext } from "../context.js";
 import { Meter } from "../meter.js";
@@ -8,8 +9,8 @@ import { planOutput } from "../../requirements/plan.js";
 import { outputTarget } from "../output.js";
 import { prepare } from "../prepare.js";
 import { buildPaths, lockError, runPaths } from "../../builds/workspace.js";
-import type { Workspace } from "../../builds/workspace.js";
-import { makePrivateFolder } from "../../host/files.js";
+import type { BuildPaths, Workspace } from "../../builds/workspace.js";
+import { makePrivateFolder, statIfThere } from "../../host/files.js";
 import { hasSharedCheckpoint } from "./shared.js";
 import { planRun } from "./plan.js";
 import type { RunPlan } from "./plan.js";
@@ -37,23 +38,46 @@ function readOnlyWorkspace(name: string, once: boolean): Workspace {
 }
 
 /**
+ * Takes the build's lock, so that its data does not change. Read-only, it only checks that no run
+ * is in progress, so that none is kept from starting.
+ * @throws {VmbuildError} BUILD_LOCKED while a run is in progress.
+ */
+async function holdBuild(
+  name: string,
+  build: BuildPaths,
+  readOnly: boolean,
+): Promise<HeldLock | undefined> {
+  if (readOnly) {
+    const isThere = (await statIfThere(build.lock)) !== undefined;
+    if (isThere && (await isLocked(build.lock))) throw await lockError(name, build.lock);
+    return undefined;
+  }
+  await makePrivateFolder(build.folder);
+  const lock = await tryLock(build.lock);
+  if (!lock) throw await lockError(name, build.lock);
+  return lock;
+}
+
+/**
  * Fetches what a run would fetch, and makes the same decisions.
+ * @param settings `readOnly`: do not change the data of the build either.
  * @throws {VmbuildError} BUILD_LOCKED while a run is in progress; any error that ends a run
  *   before its machine starts.
  */
-export async function createRunPreview(options: BuildOptions): Promise<RunPreview> {
+export async function createRunPreview(
+  options: BuildOptions,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): Promise<RunPreview> {
   const { template } = options;
   const once = options.checkpoints === false || template.checkpoints === false;
   const workspace = readOnlyWorkspace(template.name, once);
   const { build } = workspace;
-  await makePrivateFolder(build.folder);
-  await using lock = await tryLock(build.lock);
-  if (!lock) throw await lockError(template.name, build.lock);
+  await using _lock = await holdBuild(template.name, build, readOnly);
   const output = planOutput(template, options.outputDirectory);
   const context: RunContext = createContext({ options, workspace, output, meter: new Meter() });
   if (options.until === undefined) await requireOwnFolder(outputTarget(context));
   const prepared = await prepare(context, undefined);
-  const plan = await planRun(context, prepared, { ...options, preview: true });
+  const plan = await planRun(context, prepared, { ...options, preview: true, readOnly });
   const [key = ""] = plan.decision.keys;
   return {
     plan,

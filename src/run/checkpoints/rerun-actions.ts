@@ -11,13 +11,21 @@ import { openStepLog, stepLocation } from "../step-log.js";
 /** Side on which an action runs: the host or the guest. */
 type ActionSide = ActionType["runsOn"];
 
-function mustRerun({ type, value }: ParsedAction, side: ActionSide): boolean {
-  return type.runsOn === side && type.rerunsWhenRestored(value as never);
+/**
+ * Returns whether an action of a cached step runs again. In a step with `skipIf` none does: the guest
+ * decided whether they run, and what they created is part of the checkpoint.
+ */
+function mustRerun(
+  { skipIf }: Pick<Step, "skipIf">,
+  { type, value }: ParsedAction,
+  side: ActionSide,
+): boolean {
+  return skipIf === undefined && type.runsOn === side && type.rerunsWhenRestored(value as never);
 }
 
 /** Returns whether a cached step has actions that must run on the host. */
 export function hasHostActions(step: Step): boolean {
-  return step.actions.some((action) => mustRerun(action, "host"));
+  return step.actions.some((action) => mustRerun(step, action, "host"));
 }
 
 /** Reruns a step's actions in the guest; without a guest, those on the host. */
@@ -32,7 +40,7 @@ async function rerun(
   const log = openStepLog(context, index, step.name);
   try {
     for (const [position, action] of step.actions.entries()) {
-      if (!mustRerun(action, side)) continue;
+      if (!mustRerun(step, action, side)) continue;
       const location = { ...stepLocation(context, index), log };
       const { signal } = options;
       await context.wait(() => rerunAction(step, position, { ...location, guest, emit, signal }));

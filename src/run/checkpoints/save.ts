@@ -78,9 +78,9 @@ export class CheckpointSaver {
     this.#currentKeys = new Set(options.currentKeys);
   }
 
-  /** Measures the disk, so that the growth during the next step is known. */
+  /** Measures the disks, so that the growth during the next step is known. */
   async measureDisk(): Promise<void> {
-    this.#diskBefore = await sizeOnDisk(this.#options.store.paths.disk);
+    this.#diskBefore = await this.#disksSize();
   }
 
   /** Saves a checkpoint after a step. A failure is reported as a warning. */
@@ -90,7 +90,7 @@ export class CheckpointSaver {
     try {
       this.#currentKeys.add(saved.key);
       const diskBytes = await this.#diskGrowth();
-      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
+      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest, signal);
       await this.#saveOutputs(tag);
       const durationMs = performance.now() - started;
       const now = new Date().toISOString();
@@ -112,19 +112,22 @@ export class CheckpointSaver {
       emit({ type: "checkpoint.saved", step, index, durationMs, memoryBytes, diskBytes });
       await this.#removeCheckpoints(replaced);
       await this.#enforceLimits();
-      this.#sync(tag);
+      this.#sync(tag, signal);
     } catch (thrown) {
       signal.throwIfAborted();
       await this.#reportUnsaved(saved.step, asVmbuildError(thrown));
     }
   }
 
-  /** Saves a checkpoint of a failed step, replacing an earlier one. */
+  /**
+   * Saves a checkpoint of a failed step, replacing an earlier one. A run that is cancelled because
+   * its lease expired saves one too.
+   */
   async saveFailed(step: string, error: VmbuildError, guest?: Guest): Promise<void> {
-    const { store, emit } = this.#options;
+    const { store, emit, machine } = this.#options;
     const started = performance.now();
     try {
-      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest);
+      const { tag, memoryBytes, date } = await this.#saveSnapshot(guest, machine.death);
       const createdAt = new Date().toISOString();
       const reason = `${error.code}: ${error.message}`;
       const failed = {
@@ -140,8 +143,8 @@ export class CheckpointSaver {
       const before = await store.setFailed(failed);
       const durationMs = performance.now() - started;
       emit({ type: "checkpoint.failed", step, durationMs, memoryBytes });
-      if (before !== undefined) await deleteSnapshot(this.#options.machine, before);
-      this.#sync(tag);
+      if (before !== undefined) await deleteSnapshot(machine, before);
+      this.#sync(tag, machine.death);
     } catch (thrown) {
       await this.#reportUnsaved(step, asVmbuildError(thrown));
     }
@@ -154,16 +157,24 @@ export class CheckpointSaver {
     this.#finished.abort();
   }
 
-  /** Returns the bytes by which the disk has grown since the last checkpoint. */
+  /** Returns the space that all disks take on the host's disk. Bytes. */
+  async #disksSize(): Promise<number> {
+    const sizes = await Promise.all(this.#options.store.disks.map(sizeOnDisk));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Returns the bytes by which the disks have grown since the last checkpoint. */
   async #diskGrowth(): Promise<number> {
-    const { store } = this.#options;
-    const size = await sizeOnDisk(store.paths.disk);
+    const size = await this.#disksSize();
     return this.#diskBefore === undefined ? 0 : Math.max(0, size - this.#diskBefore);
   }
 
-  async #saveSnapshot(guest: Guest | undefined): Promise<SnapshotInfo & { readonly tag: string }> {
-    const { machine, store, signal } = this.#options;
-    const { folder, disk } = store.paths;
+  async #saveSnapshot(
+    guest: Guest | undefined,
+    signal: AbortSignal,
+  ): Promise<SnapshotInfo & { readonly tag: string }> {
+    const { machine, store } = this.#options;
+    const { folder } = store.paths;
     await this.#requireSpace();
     if (guest && (await pageCacheBytes(machine)) > DROP_CACHE_ABOVE) {
       await dropPageCache(guest);
@@ -176,7 +187,7 @@ export class CheckpointSaver {
       () => saveSnapshot(machine, tag),
     );
     this.#memoryEstimate = saved.memoryBytes;
-    this.#diskBefore = await sizeOnDisk(disk);
+    this.#diskBefore = await this.#disksSize();
     return { tag, ...saved };
   }
 
@@ -221,12 +232,12 @@ export class CheckpointSaver {
   }
 
   /** Starts `sync` in the background. A power failure before its end loses the checkpoint. */
-  #sync(tag: string): void {
+  #sync(tag: string, cancelled: AbortSignal): void {
     const { store } = this.#options;
     this.#syncing = this.#syncing
       .then(async () => {
-        const signal = AbortSignal.any([this.#options.signal, this.#finished.signal]);
-        const { exitCode } = await runProgram("sync", ["--data", store.paths.disk], { signal });
+        const signal = AbortSignal.any([cancelled, this.#finished.signal]);
+        const { exitCode } = await runProgram("sync", ["--data", ...store.disks], { signal });
         if (exitCode === 0) await store.update(tag, { synced: true });
       })
       // The record then still says that the checkpoint is not synced.

@@ -6,9 +6,14 @@ import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { copyFile, constants } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Checkpoint, WorkPaths } from "../../checkpoints/records.js";
-import { readRecords, workPaths, writeRecords } from "../../checkpoints/records.js";
+import { diskPaths, readRecords, workPaths, writeRecords } from "../../checkpoints/records.js";
 import type { CheckpointRecords } from "../../checkpoints/records.js";
-import { hostBootId, readIdentity, readTrusted } from "../../checkpoints/trust.js";
+import {
+  hostBootId,
+  readDiskIdentities,
+  readIdentity,
+  readTrusted,
+} from "../../checkpoints/trust.js";
 import { messageOf, systemCode } from "../../errors.js";
 import { makePrivateFolder, markUsed, statIfThere, temporaryBeside } from "../../host/files.js";
 import { waitForLock } from "../../host/lock.js";
@@ -28,9 +33,18 @@ function sharedFolder(key: string): string {
  */
 const lockPath = (folder: string): string => join(folder, "lock");
 
-/** Copies a disk; blocks are shared where the file system supports it. */
-function copyDisk(from: string, to: string): Promise<void> {
-  return copyFile(from, to, constants.COPYFILE_FICLONE);
+/** Copies the disks of a machine; blocks are shared where the file system supports it. */
+async function copyDisks(
+  from: WorkPaths,
+  to: WorkPaths,
+  records: Pick<CheckpointRecords, "machine">,
+): Promise<void> {
+  await rm(to.disks, { recursive: true, force: true });
+  const targets = diskPaths(to, records);
+  if (targets.length > 1) await makePrivateFolder(to.disks);
+  for (const [index, source] of diskPaths(from, records).entries()) {
+    await copyFile(source, targets[index] ?? "", constants.COPYFILE_FICLONE);
+  }
 }
 
 async function copyWorkFiles(from: WorkPaths, to: WorkPaths): Promise<void> {
@@ -60,12 +74,12 @@ export async function shareCheckpoint(
   try {
     await mkdir(temporary, { mode: 0o700 });
     await copyWorkFiles(work, shared);
-    await whilePaused(machine, () => copyDisk(work.disk, shared.disk));
+    await whilePaused(machine, () => copyDisks(work, shared, records));
     const { failed: _failed, ...rest } = records;
     await writeRecords(shared, {
       ...rest,
       base: await readIdentity(shared.base),
-      disk: await readIdentity(shared.disk),
+      ...(await readDiskIdentities(shared, records)),
       hostBoot: await hostBootId(),
       checkpoints: [checkpoint],
     });
@@ -105,7 +119,7 @@ export async function copySharedCheckpoint(
     }
     await rm(work.keys, { recursive: true, force: true });
     await copyWorkFiles(shared, work);
-    await copyDisk(shared.disk, work.disk);
+    await copyDisks(shared, work, records);
     await markUsed(folder);
     return { records: { ...records, checkpoints: [checkpoint] } };
   } catch (error) {

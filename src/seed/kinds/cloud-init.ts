@@ -2,34 +2,55 @@
 import { createHash, randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { hostPath } from "../../fields.js";
 import { defineSeedKind } from "../kind.js";
 import type { SeedContext, SeedFile } from "../kind.js";
 import { SUDO_RULE } from "../login-hook.js";
 import { NOCLOUD_MEDIA } from "../media.js";
 import { reviewNetworkConfig } from "../network-config.js";
-import { composeSeed, loadUserData, writeSeed } from "../nocloud.js";
-import type { SeedPlan } from "../nocloud.js";
+import { composeSeed, loadUserData, readSeedFile, writeSeed } from "../nocloud.js";
+import type { SeedFileSource, SeedPlan } from "../nocloud.js";
 import { reviewUserData } from "../review.js";
 
 /** Rule for users that cloud-init's configuration creates (cloudinit/distros/__init__.py). */
 const CLOUD_INIT_RULE = "/etc/sudoers.d/90-cloud-init-users";
 
-const fields = {
-  userData: z
-    .string()
+/** Returns the field of a file that is given by its path or its content. */
+function fileField(description: string) {
+  return z
+    .union(
+      [
+        hostPath(z.string()),
+        z.strictObject({ content: z.string().describe("content of the file") }),
+      ],
+      { error: "a file of the seed is a path, or {content}" },
+    )
     .optional()
-    .describe(
-      "cloud-init: path of a user-data file in any format that cloud-init accepts, passed on " +
-        "unchanged; all of cloud-init's modules then run, and the build waits for them",
-    ),
-  networkConfig: z.string().optional().describe("cloud-init: path of a network-config file"),
+    .describe(description);
+}
+
+const fields = {
+  userData: fileField(
+    "cloud-init: path of a user-data file in any format that cloud-init accepts, passed on " +
+      "unchanged; all of cloud-init's modules then run, and the build waits for them. Or its " +
+      "content, as { content }",
+  ),
+  networkConfig: fileField(
+    "cloud-init: path of a network-config file, or its content, as { content }",
+  ),
 };
 
 type Settings = z.infer<z.ZodObject<typeof fields>>;
 
-function planFiles(settings: Settings, { folder, user }: SeedContext): SeedPlan {
-  const inFolder = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : resolve(folder, path);
+const pathOf = (source: SeedFileSource): string | undefined =>
+  typeof source === "string" ? source : undefined;
+
+function planFiles(
+  settings: Settings,
+  { folder, user }: Pick<SeedContext, "folder" | "user">,
+): SeedPlan {
+  const inFolder = (file: Settings["userData"]): SeedFileSource | undefined =>
+    typeof file === "string" ? resolve(folder, file) : file;
   return {
     user,
     userData: inFolder(settings.userData),
@@ -50,6 +71,11 @@ async function describeFiles(plan: SeedPlan): Promise<Record<string, string>> {
   );
 }
 
+function wayOf({ userData }: Settings): string {
+  if (userData === undefined) return "with vmbuild's own configuration only";
+  return typeof userData === "string" ? userData : "with the template's user-data";
+}
+
 /** NoCloud disk, which any base with cloud-init reads. */
 export const cloudInitSeed = defineSeedKind({
   name: "cloud-init",
@@ -59,18 +85,21 @@ export const cloudInitSeed = defineSeedKind({
   secrets: () => [],
   files({ userData, networkConfig }, { folder, user }) {
     const files: SeedFile[] = [];
-    if (userData !== undefined) {
-      const path = resolve(folder, userData);
+    const plan = planFiles({ userData, networkConfig }, { folder, user });
+    if (plan.userData !== undefined) {
+      const source = plan.userData;
       const review: SeedFile["review"] = async (name) =>
-        reviewUserData(await loadUserData(path, name), user).map(({ level, message }) => ({
+        reviewUserData(await loadUserData(source, name), user).map(({ level, message }) => ({
           level,
           message: `${name}: ${message}`,
         }));
-      files.push({ key: "userData", path, review });
+      files.push({ key: "userData", path: pathOf(source), review });
     }
-    if (networkConfig !== undefined) {
-      const path = resolve(folder, networkConfig);
-      files.push({ key: "networkConfig", path, review: (name) => reviewNetworkConfig(path, name) });
+    if (plan.networkConfig !== undefined) {
+      const source = plan.networkConfig;
+      const review: SeedFile["review"] = async (name) =>
+        reviewNetworkConfig(await readSeedFile(source), name);
+      files.push({ key: "networkConfig", path: pathOf(source), review });
     }
     return files;
   },
@@ -78,7 +107,7 @@ export const cloudInitSeed = defineSeedKind({
     const plan = planFiles(settings, context);
     const hasOwnRule = plan.userData !== undefined || context.hasOwnCredentials;
     return {
-      way: `cloud-init, ${settings.userData ?? "with vmbuild's own configuration only"}`,
+      way: `cloud-init, ${wayOf(settings)}`,
       media: NOCLOUD_MEDIA,
       givesHostKey: true,
       waitsFor: plan.userData === undefined ? undefined : "cloud-init",

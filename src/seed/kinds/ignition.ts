@@ -2,18 +2,21 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { hostPath } from "../../fields.js";
 import { writeFileAtomic } from "../../host/files.js";
 import { IGNITION_NAMES, ignitionConfig, readIgnitionConfig } from "../ignition.js";
 import { SEAL_WARNING, defineSeedKind } from "../kind.js";
 import { SUDO_RULE } from "../login-hook.js";
 
 const fields = {
-  config: z
-    .string()
-    .optional()
-    .describe(
-      "ignition: path of an Ignition configuration of version 3 (JSON), which applies as well",
-    ),
+  config: hostPath(
+    z
+      .string()
+      .optional()
+      .describe(
+        "ignition: path of an Ignition configuration of version 3 (JSON), which applies as well",
+      ),
+  ),
 };
 
 /** User of both systems, which may run all commands with sudo. */

@@ -19,8 +19,8 @@ function optionPath(path: string): string {
 }
 
 /**
- * Returns the options of ssh: nothing of the user's own configuration and agent counts, and only the
- * guest's host key is accepted.
+ * Returns the options of ssh: nothing of the user's own configuration counts, the agent only where
+ * it has the key, and only the guest's host key is accepted.
  * @param controlFolder folder for the socket of a shared connection; undefined for one connection
  *   for each task.
  */
@@ -36,7 +36,7 @@ function sshOptions(files: SshFiles, controlFolder: string | undefined): string[
         ];
   const options = [
     "IdentitiesOnly=yes",
-    "IdentityAgent=none",
+    `IdentityAgent=${files.agent === undefined ? "none" : optionPath(files.agent)}`,
     `UserKnownHostsFile=${optionPath(files.knownHosts)}`,
     "GlobalKnownHostsFile=/dev/null",
     "StrictHostKeyChecking=yes",

@@ -1,11 +1,11 @@
 /** Defines the fields of the action `ansible`. */
 import { dirname, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
-import { environment } from "../../fields.js";
+import { environment, hostPath } from "../../fields.js";
 import { isInside } from "../project-files.js";
 
 /** Path of a file or folder of the host. */
-const hostPath = z.string().min(1);
+const path = hostPath(z.string().min(1));
 
 /** Name of a host in the inventory. */
 const hostName = z
@@ -49,7 +49,7 @@ function isInProject(playbook: string, folder: string | undefined): boolean {
 /** Schema of the action. */
 export const ansibleSchema = z
   .strictObject({
-    ansible: hostPath.describe("path of the playbook on the host, relative to the template"),
+    ansible: path.describe("path of the playbook on the host, relative to the template"),
     in: z
       .enum(["host", "guest"])
       .default("host")
@@ -57,13 +57,13 @@ export const ansibleSchema = z
         '"host": Ansible runs on this host and connects to the guest over SSH; "guest": the ' +
           "playbook's folder is uploaded, and the guest's own Ansible runs it",
       ),
-    folder: hostPath
+    folder: path
       .optional()
       .describe(
         "project folder: contains the playbook, is Ansible's current folder, where it looks for " +
           "ansible.cfg, and all its files count for the checkpoint; if omitted, the playbook's folder",
       ),
-    config: hostPath
+    config: path
       .optional()
       .describe("path of an ansible.cfg; if omitted, Ansible looks for it in the project folder"),
     hostAlias: hostName.default("default").describe("name of the guest in the inventory"),
@@ -75,7 +75,7 @@ export const ansibleSchema = z
       .array(groupName)
       .default([])
       .describe("groups of the inventory without a host, which the playbook mentions"),
-    inventory: hostPath
+    inventory: path
       .optional()
       .describe(
         "folder whose group_vars and host_vars apply; hosts that it lists are not used. Those " +
@@ -89,17 +89,17 @@ export const ansibleSchema = z
           "file, so that a sensitive variable appears in no argument list",
       ),
     extraVarsFiles: z
-      .array(hostPath)
+      .array(path)
       .default([])
       .describe("YAML or JSON files of such variables; extraVars take precedence"),
-    requirements: hostPath
+    requirements: path
       .optional()
       .describe(
         "requirements file whose roles and collections ansible-galaxy installs, once for each " +
           "content of the file and version of Ansible",
       ),
     rolesPath: z
-      .array(hostPath)
+      .array(path)
       .default([])
       .describe("folders of roles, searched after the folder roles beside the playbook"),
     limit: z.string().min(1).optional().describe("pattern of hosts that the plays are limited to"),

@@ -266,6 +266,7 @@ describe("the image of another template", () => {
     const { exitCode, stderr } = await home.run(
       "run",
       "u.json",
+      "--no-bases",
       "--accel",
       "tcg",
       "--memory",

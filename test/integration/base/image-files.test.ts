@@ -291,7 +291,7 @@ describe("a base that lies on other files", () => {
       const seed = planSeed(template, {});
       return rootManifest(
         template,
-        { host, login: { user: "root" }, inputs: [], base, seed, baseIdentity },
+        { host, login: { user: "root" }, inputs: [], base, disks: [], seed, baseIdentity },
         signal,
       );
     };

@@ -1,13 +1,18 @@
 /** Which checkpoints of a real qcow2 image are trusted after changes between two runs. */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readRecords, workPaths, writeRecords } from "../../../src/checkpoints/records.js";
 import type { Checkpoint, CheckpointRecords, WorkPaths } from "../../../src/checkpoints/records.js";
-import { hostBootId, readIdentity, readTrusted } from "../../../src/checkpoints/trust.js";
+import {
+  hostBootId,
+  readIdentity,
+  readTrusted,
+  removeSnapshots,
+} from "../../../src/checkpoints/trust.js";
 import { createOverlay, imageInfo } from "../../../src/machine/disk.js";
 import type { DiskSnapshot } from "../../../src/machine/disk.js";
 import { SMALL_SHAPE } from "../../support/machine.js";
@@ -145,3 +150,77 @@ it("waits for a dying machine that still locks the disk", async () => {
   holder.stdin.end();
   expect(await reading).toMatchObject({ steps: ["step-0", "step-1"], losses: [] });
 });
+
+describe("a machine with a further disk", () => {
+  let data: string;
+
+  /** Returns what a run finds, with the identities of both disks in the records. */
+  async function foundWithDisk(change: Partial<CheckpointRecords> = {}) {
+    const disks = [{ name: "data", bus: "virtio" as const }];
+    const machine = { ...records.machine, shape: { ...records.machine.shape, disks } };
+    return found({ machine, disks: [await readIdentity(data)], ...change });
+  }
+
+  beforeEach(async () => {
+    data = join(paths.disks, "data.qcow2");
+    await mkdir(paths.disks);
+    await execa("qemu-img", ["create", "-q", "-f", "qcow2", data, "64M"]);
+    // QEMU gives the snapshots of all disks the same time; qemu-img takes the present one.
+    for (const tag of ["vmb-0", "vmb-1"]) await execa("qemu-img", ["snapshot", "-c", tag, data]);
+    const { snapshots } = await imageInfo(data, signal);
+    const dates = snapshots.map(({ date }) => Math.floor(date.getTime() / 1000));
+    const last = Math.max(...dates, ...records.checkpoints.map(({ date }) => date));
+    await setSnapshotDates(paths.disk, last);
+    await setSnapshotDates(data, last);
+    records = {
+      ...records,
+      disk: await readIdentity(paths.disk),
+      checkpoints: records.checkpoints.map((one) => ({ ...one, date: last })),
+    };
+  });
+
+  it("is trusted when both disks have the snapshots", async () => {
+    const all = { steps: ["step-0", "step-1"], losses: [], orphans: [] };
+    expect(await foundWithDisk()).toEqual(all);
+  });
+
+  it("loses a checkpoint that one disk lacks", async () => {
+    await execa("qemu-img", ["snapshot", "-d", "vmb-1", data]);
+    const rest = { steps: ["step-0"], orphans: ["vmb-1"] };
+    expect(await foundWithDisk()).toMatchObject(rest);
+    await removeSnapshots([paths.disk, data], ["vmb-1"], signal);
+    expect(await foundWithDisk({ disk: null })).toMatchObject({ ...rest, orphans: [] });
+  });
+
+  it("is not trusted when the further disk was changed or removed", async () => {
+    const before = [await readIdentity(data)];
+    await execa("qemu-io", ["-f", "qcow2", "-c", "write -q -P 9 0 64k", data]);
+    const changed = await foundWithDisk({ disks: before });
+    expect(changed.losses[0]).toContain("it was modified after the last run");
+    await rm(data);
+    const machine = { ...records.machine.shape, disks: [{ name: "data", bus: "virtio" as const }] };
+    const gone = await found({ machine: { ...records.machine, shape: machine }, disks: before });
+    expect(gone.losses[0]).toContain("data.qcow2 was removed");
+  });
+});
+
+/**
+ * Sets the time of all snapshots in a qcow2 image (QEMU's docs/interop/qcow2.txt: the table's offset
+ * at byte 64 of the header; in each entry, the seconds at byte 16).
+ */
+async function setSnapshotDates(path: string, seconds: number): Promise<void> {
+  await using file = await open(path, "r+");
+  const header = Buffer.alloc(72);
+  await file.read(header, 0, header.length, 0);
+  const count = header.readUInt32BE(60);
+  let at = Number(header.readBigUInt64BE(64));
+  for (let entry = 0; entry < count; entry++) {
+    const fields = Buffer.alloc(40);
+    await file.read(fields, 0, fields.length, at);
+    const date = Buffer.alloc(4);
+    date.writeUInt32BE(seconds);
+    await file.write(date, 0, date.length, at + 16);
+    const length = 40 + fields.readUInt16BE(12) + fields.readUInt16BE(14) + fields.readUInt32BE(36);
+    at += Math.ceil(length / 8) * 8;
+  }
+}

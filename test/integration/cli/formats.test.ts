@@ -33,6 +33,7 @@ it("inspect lists every image with its checksum files", async () => {
     ...["output/t/t-0.0.0.vmdk", "output/t/t-0.0.0.vmdk.sha256", "output/t/t-0.0.0.vmdk.md5"],
     ...["output/t/t-0.0.0.raw.xz", "output/t/t-0.0.0.raw.xz.sha256"],
     ...["output/t/t-0.0.0.raw.xz.md5", "output/t/manifest.json"],
+    ...["output/t/packages.txt", "output/t/sbom.cdx.json"],
   ]);
 });
 

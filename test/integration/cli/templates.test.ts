@@ -159,6 +159,7 @@ describe("vmbuild validate", () => {
               { local: "make thing" },
               { upload: "thing", to: "/x" },
             ],
+            skipIf: "if true",
             verify: ["true )"],
           },
         ],
@@ -183,6 +184,7 @@ describe("vmbuild validate", () => {
       "steps[0].actions[5].run: sh: 3: ",
       "steps[0].actions[7].content: bash: line 2: syntax error",
       "steps[0].actions[8].upload: nothing does not exist",
+      "steps[0].skipIf: sh: 2: ",
       "steps[0].verify[0]: sh: 1: ",
       "warning: steps[0].actions[2].script: plain does not begin with #!",
       "note: other.xyz: /usr/bin/env frobnicate has no syntax check",
@@ -191,7 +193,7 @@ describe("vmbuild validate", () => {
     ]) {
       expect(text).toContain(line);
     }
-    expect(text).toContain("error: t.json has 11 problems [TEMPLATE_INVALID]");
+    expect(text).toContain("error: t.json has 12 problems [TEMPLATE_INVALID]");
   });
 
   it("reports several templates as one object, and never a secret", async () => {
@@ -283,9 +285,10 @@ describe("vmbuild inspect", () => {
     }
     expect(machine).toMatchObject({ disk: 50 * 2 ** 30, memory: 16 * 2 ** 30 });
     expect(output.files).toEqual(
-      ["t-0.0.0.qcow2", "t-0.0.0.qcow2.sha256", "t-0.0.0.qcow2.md5", "manifest.json"].map((name) =>
-        join(home.folder, "output", "t", name),
-      ),
+      [
+        ...["t-0.0.0.qcow2", "t-0.0.0.qcow2.sha256", "t-0.0.0.qcow2.md5"],
+        ...["manifest.json", "packages.txt", "sbom.cdx.json"],
+      ].map((name) => join(home.folder, "output", "t", name)),
     );
   });
 

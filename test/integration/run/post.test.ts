@@ -65,6 +65,15 @@ describe("commands on the stopped disk", () => {
     expect(await qemuIo(path, "read -q -P 0x62 65536 512")).toBe(true);
   });
 
+  it("run in the template's folder, or in cwd, which must exist", async () => {
+    await mkdir(join(folder, "sub"));
+    const here = (path: string): string => `test "$(pwd -P)" = "$(cd ${path} && pwd -P)"`;
+    await run({ run: here(folder) }, { cwd: "sub", run: here(join(folder, "sub")) });
+    const error = await errorOf(run({ cwd: "none", run: "true" }));
+    expect(error).toMatchObject({ code: "POST_FAILED" });
+    expect(error.message).toContain(`cannot run in ${join(folder, "none")}: it is not a folder`);
+  });
+
   it("are not needed", async () => {
     expect(await run()).toBe(disk);
   });

@@ -40,6 +40,33 @@ async function run(
 /** Asks the guest, which answers where its connection works. */
 const answer = (): Promise<string[]> => server.guest.ask("echo here", "A test");
 
+describe("a script that may restart the guest", () => {
+  const MAYBE = { expectReboot: "maybe" };
+
+  it("has succeeded without a restart", async () => {
+    await run("echo done", undefined, 60_000, MAYBE);
+    expect(lines).toEqual(["done"]);
+  });
+
+  it("has succeeded when the guest answers after the connection was lost", async () => {
+    await run("echo ready; exec sleep 600", () => server.restart(), 60_000, MAYBE);
+    expect(await answer()).toEqual(["here"]);
+  });
+
+  it("has succeeded when only the connection was lost", async () => {
+    const lose = async (): Promise<void> => {
+      for (const pid of await server.sshd.sessions()) process.kill(pid, "SIGKILL");
+    };
+    await run("echo ready; exec sleep 600", lose, 3000, MAYBE);
+    expect(await answer()).toEqual(["here"]);
+  });
+
+  it("has failed with an exit code that is not accepted", async () => {
+    const error = await errorOf(run("exit 3", undefined, 60_000, MAYBE));
+    expect(error.code).toBe("STEP_FAILED");
+  });
+});
+
 describe("a script that is expected to restart the guest", () => {
   it("has succeeded when the guest answers after the connection was lost", async () => {
     await run('echo "$0"; echo ready; exec sleep 600', () => server.restart());

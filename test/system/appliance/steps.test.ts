@@ -3,12 +3,12 @@
  * its step, and fails after the matching sabotage.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parse } from "jsonc-parser";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { composeTemplate } from "../../../src/template/compose.js";
 import { createBareTree, deliver, runService } from "../../support/appliance.js";
 import type { Tree } from "../../support/tree.js";
 
@@ -16,11 +16,8 @@ const actionSchema = z.object({ run: z.array(z.string()).optional() });
 const stepsSchema = z.array(
   z.object({ name: z.string(), actions: z.array(actionSchema), verify: z.array(z.string()) }),
 );
-const { steps } = z.object({ steps: stepsSchema }).parse(
-  parse(readFileSync("appliances/slm-copilot/slm-copilot.json", "utf8"), [], {
-    allowTrailingComma: true,
-  }),
-);
+const template = await composeTemplate(resolve("appliances/slm-copilot/slm-copilot.json"));
+const { steps } = z.object({ steps: stepsSchema }).parse(template.value);
 
 let tree: Tree;
 beforeAll(async () => {

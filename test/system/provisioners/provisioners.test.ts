@@ -73,8 +73,8 @@ describe("82-configure-context.sh", () => {
   });
 
   it.each([
-    ["is missing", "rm", "there is no hook"],
-    ["is empty", "truncate -s 0", "there is no hook"],
+    ["is missing", "rm", "does not exist or is empty"],
+    ["is empty", "truncate -s 0", "does not exist or is empty"],
     ["is no script", "sed -i 1d", "is not a script"],
   ])("refuses where a hook %s, and installs none", async (_, spoil, words) => {
     await tree.ask(
@@ -101,9 +101,9 @@ describe("80-install-context.sh", () => {
   const run = (source = "") => tree.run(`/provisioners/80-install-context.sh ${source}`);
 
   it.each([
-    ["nothing is there", "true", "there is no /context"],
+    ["nothing is there", "true", "/context does not exist"],
     ["the folder is empty", "mkdir /context", "/context is empty"],
-    ["it holds two files", "touch /context/{a,b}", "/context holds 2 files"],
+    ["it holds two files", "touch /context/{a,b}", "/context contains 2 files"],
     [
       "it is something else",
       "rm /context/b; echo x >/context/a",
@@ -138,7 +138,7 @@ describe("90-cleanup.sh", () => {
   const run = (args = "", variables = {}) =>
     tree.run(`/provisioners/90-cleanup.sh ${args}`, variables);
   const NAMES =
-    "purge packages cloud-init context policy host-keys authorized-keys machine-id random-seed histories tmp logs root-password";
+    "purge packages package-lists cloud-init context policy host-keys authorized-keys machine-id random-seed histories tmp logs root-password";
 
   it("lists its operations, and refuses others", async () => {
     const { output } = await run("--list");
@@ -147,12 +147,17 @@ describe("90-cleanup.sh", () => {
       "swap",
       "free-space",
     ]);
-    expect((await run("nonsense")).output).toContain("no operation nonsense");
+    expect((await run("nonsense")).output).toContain("unknown operation nonsense");
     expect((await run("", { CLEANUP_SKIP: "nonsense" })).exitCode).toBe(1);
   });
 
   it.each([
-    ["packages", "touch /var/lib/apt/lists/mirror_Packages", "/var/lib/apt/lists/mirror_Packages"],
+    ["packages", "touch /var/cache/apt/archives/x.deb", "/var/cache/apt/archives/x.deb"],
+    [
+      "package-lists",
+      "touch /var/lib/apt/lists/mirror_Packages",
+      "/var/lib/apt/lists/mirror_Packages",
+    ],
     ["cloud-init", "mkdir -p /var/lib/cloud/instances/i-1", "/var/lib/cloud/instances/i-1"],
     ["context", "mkdir -p /context", "/context"],
     ["policy", "touch /usr/sbin/policy-rc.d", "policy-rc.d"],

@@ -2,7 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { formatManifest, readManifest } from "../../../src/artifact/manifest.js";
+import {
+  diskFiles,
+  formatManifest,
+  readManifest,
+  startableFile,
+} from "../../../src/artifact/manifest.js";
 import { exampleManifest } from "./example.js";
 
 let folder: string;
@@ -68,4 +73,22 @@ describe("manifest.json", () => {
       ],
     });
   });
+});
+
+it("tells the image from those of further disks", () => {
+  const { files, ...rest } = exampleManifest();
+  const [image] = files;
+  if (!image) throw new Error("there is one");
+  const of = (name: string, more: object) => ({ ...image, name, ...more });
+  const disks = [
+    of("demo-data.qcow2", { disk: "data" }),
+    of("demo-raw.raw.xz", { disk: "raw", format: "raw", pack: "xz" }),
+  ];
+  const packed = of("demo.vmdk.xz", { format: "vmdk", pack: "xz" });
+  expect(startableFile({ ...rest, files: [packed, ...disks] })).toBeUndefined();
+  expect(startableFile({ ...rest, files: [packed, image, ...disks] })?.name).toBe("demo.qcow2");
+  // No machine can use a packed file.
+  expect(diskFiles({ files: [image, ...disks] })).toEqual([
+    { disk: "data", name: "demo-data.qcow2" },
+  ]);
 });

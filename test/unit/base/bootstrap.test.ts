@@ -13,7 +13,10 @@ import {
 import { followStages } from "../../../src/base/bootstrap/stages.js";
 import { mmdebstrapArguments } from "../../../src/base/bootstrap/tree.js";
 import { VmbuildError } from "../../../src/errors.js";
-import { DEFAULT_ARCHITECTURE } from "../../../src/machine/architectures/registry.js";
+import {
+  DEFAULT_ARCHITECTURE,
+  architectureNamed,
+} from "../../../src/machine/architectures/registry.js";
 import type { EventBody } from "../../../src/events/types.js";
 
 const SPEC = { suite: "bookworm", packages: ["curl"] };
@@ -45,6 +48,14 @@ describe("the names in a bootstrap", () => {
     expect(() => checkSpec({ suite, packages })).toThrow(VmbuildError);
   });
 
+  it("refuses signed boot loaders that Debian does not have", () => {
+    const spec = { ...SPEC, suite: "trixie", secureBoot: true };
+    expect(() => checkSpec({ ...spec, arch: "riscv64" })).toThrow(
+      "Debian has no signed boot loaders for riscv64",
+    );
+    expect(() => checkSpec({ ...spec, arch: "aarch64" })).not.toThrow();
+  });
+
   it("reports the invalid name", () => {
     expect(() => checkSpec({ suite: "bookworm", packages: ["curl", "a b"] })).toThrow('"a b"');
   });
@@ -58,6 +69,7 @@ describe("a bootstrap's key", () => {
   });
 
   it.each([
+    ["signed boot loaders", { ...SPEC, secureBoot: true }],
     ["suite", { ...SPEC, suite: "trixie" }],
     ["packages", { ...SPEC, packages: ["curl", "jq"] }],
     ["size", { ...SPEC, size: 2 ** 33 }],
@@ -205,6 +217,19 @@ describe("mmdebstrap's part", () => {
     expect(finishScript(job.layout, job.architecture)).toContain(
       `root=UUID=${job.layout.rootUuid}`,
     );
+  });
+
+  it.each([
+    ["x86_64", "shimx64.efi.signed", "BOOTX64.EFI", "x86_64-efi-signed/grubx64.efi.signed"],
+    ["aarch64", "shimaa64.efi.signed", "BOOTAA64.EFI", "arm64-efi-signed/grubaa64.efi.signed"],
+  ] as const)("gives %s the signed loaders for secure boot", (arch, shim, loader, grub) => {
+    const script = finishScript(job.layout, architectureNamed(arch), { secureBoot: true });
+    expect(script).toContain(`cp /usr/lib/shim/${shim} /.vmbuild-out/${loader}`);
+    expect(script).toContain(`cp /usr/lib/grub/${grub} /.vmbuild-out/`);
+    expect(script).not.toMatch(/grub-mkimage -O \S+-efi/);
+    const spec = { ...SPEC, arch, secureBoot: true };
+    expect(allPackages(spec)).toContain("shim-signed");
+    expect(allPackages({ ...SPEC, arch })).not.toContain("shim-signed");
   });
 
   it.each([

@@ -65,7 +65,7 @@ describe("each completion", () => {
     const script = completionScript(shell, root);
     for (const command of root.commands) {
       expect(script).toContain(command.name());
-      for (const { long } of command.options) {
+      for (const { long } of command.options.filter(({ hidden }) => !hidden)) {
         expect(script).toContain(shell === "fish" ? `-l ${long?.slice(2)}` : long);
       }
     }

@@ -6,6 +6,7 @@ import { decideAccelerator } from "../../../src/machine/accelerator.js";
 import { ARCHITECTURES, hostArchitecture } from "../../../src/machine/architectures/registry.js";
 import type { ArchitectureName } from "../../../src/machine/architectures/registry.js";
 import { qemuArguments } from "../../../src/machine/argv.js";
+import { uefiCandidates } from "../../../src/machine/firmware.js";
 import { completeShape } from "../../../src/machine/shape.js";
 import type { MachineFiles } from "../../../src/machine/shape.js";
 import { planImageMachine, planMachine } from "../../../src/requirements/plan.js";
@@ -59,6 +60,22 @@ describe("machine.arch", () => {
     [{ arch: "arm64" }, 'expected one of "x86_64", "aarch64", "riscv64"'],
     [{ arch: "aarch64", firmware: "bios" }, "machines with arch aarch64 have uefi firmware"],
     [{ arch: "aarch64", diskBus: "sata" }, "the machine type virt has no SATA controller"],
+    [
+      { arch: "aarch64", disks: [{ name: "data", size: "1G", bus: "sata" }] },
+      "machine.disks[0].bus: the machine type virt has no SATA controller",
+    ],
+    [
+      { arch: "aarch64", display: "std" },
+      "machine.display: the machine type virt of aarch64 has no graphics card std; use virtio",
+    ],
+    [
+      { arch: "riscv64", secureBoot: true },
+      "machine.secureBoot: machines with arch riscv64 have no secure boot",
+    ],
+    [
+      { arch: "riscv64", firmware: { code: "CODE.fd", variables: "VARS.fd" } },
+      "machine.firmware: machines with arch riscv64 start this host's U-Boot",
+    ],
   ])("refuses %j", async (machine, message) => {
     await expect(withMachine(machine)).rejects.toMatchObject({
       code: "TEMPLATE_INVALID",
@@ -86,6 +103,23 @@ describe("QEMU's arguments", () => {
     expect(args).toContain("if=pflash,format=raw,unit=0,readonly=on,file=/o/code,,1.fd");
     expect(args).toContain("if=pflash,format=raw,unit=1,file=/b/vars.fd");
     expect(args).toContain("pcie-root-port,id=payload-slot");
+  });
+
+  it("for aarch64 have secure boot without system management mode", async () => {
+    const args = await argumentsOf({ arch: "aarch64", secureBoot: true });
+    expect(args).toContain("-machine virt,graphics=off,gic-version=max ");
+    expect(args).not.toMatch(/smm|-global/);
+    expect(uefiCandidates({ arch: "aarch64", secureBoot: true })).toEqual([
+      {
+        code: "/usr/share/AAVMF/AAVMF_CODE.ms.fd",
+        variablesTemplate: "/usr/share/AAVMF/AAVMF_VARS.ms.fd",
+      },
+    ]);
+  });
+
+  it.each(["aarch64", "riscv64"])("for %s have a TPM that the machine type has", async (arch) => {
+    const args = await argumentsOf({ arch, tpm: true }, { tpmSocket: "/r/x.tpm" });
+    expect(args).toContain("-device tpm-tis-device,tpmdev=vmb-tpm0");
   });
 
   it("do not replace an interrupt controller that the template chooses", async () => {
@@ -139,6 +173,23 @@ describe("the machine of a finished image", () => {
       ...{ arch: "aarch64", binary: "qemu-system-aarch64", machineType: "virt", cpus: 3 },
       ...{ firmware: "uefi", cpuModel: undefined, extraArguments: [] },
     });
+  });
+
+  it("keeps the devices that the other architecture has, too", async () => {
+    const shared = {
+      ...{ tpm: true, networks: [{ model: "e1000" }], diskBus: "sata", display: "std" },
+      disks: [{ name: "data", size: "1G", bus: "scsi" }],
+      ...{ secureBoot: true, firmware: { code: "CODE.fd", variables: "VARS.fd" } },
+    };
+    const template = await withMachine(shared);
+    const image = planImageMachine(template, "aarch64");
+    expect(image).toMatchObject({
+      ...{ tpm: true, diskBus: "virtio", disks: [{ name: "data", bus: "scsi" }] },
+      ...{ networks: [{ model: "e1000" }], firmware: "uefi", secureBoot: true },
+    });
+    expect(Object.keys(image)).not.toEqual(expect.arrayContaining(["uefiFiles"]));
+    expect(Object.keys(image)).not.toEqual(expect.arrayContaining(["display"]));
+    expect(planImageMachine(template, "riscv64").secureBoot).toBeUndefined();
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { qemuArguments } from "../../../src/machine/argv.js";
 import { reservedArguments } from "../../../src/machine/reserved-arguments.js";
+import type { MachineShape } from "../../../src/machine/shape.js";
 import { errorOf } from "../../support/inputs.js";
 import { load, templateText } from "../template/support.js";
 import { SMALL_SHAPE } from "../../support/machine.js";
@@ -25,6 +26,14 @@ describe("arguments that collide with vmbuild's own", () => {
     ["-bios OVMF.fd", "machine.firmware"],
     ["-drive if=pflash,format=raw,file=OVMF_CODE.fd", 'machine.firmware to "uefi"'],
     ["-drive file=x.qcow2,id=disk,if=none", "id=disk"],
+    ["-drive file=other.qcow2,if=virtio,format=qcow2", "describe it in machine.disks"],
+    ["-drive file=other.qcow2", "describe it in machine.disks"],
+    ["-drive file=a,,readonly=on.qcow2,if=scsi", "describe it in machine.disks"],
+    ["-hdb other.qcow2", "describe it in machine.disks"],
+    ["-blockdev driver=raw,node-name=vmb-disk-data", "names that begin with vmb-"],
+    ["-device virtio-blk-pci,drive=vmb-disk-data", "names that begin with vmb-"],
+    ["-netdev user,id=vmb-net1", "names that begin with vmb-"],
+    ["-tpmdev emulator,id=vmb-tpm0,chardev=x", "names that begin with vmb-"],
     ["-blockdev driver=raw,node-name=disk", "node-name=disk"],
     ["-netdev user,id=net,hostfwd=tcp::8080-:80", "machine.network"],
     ['-netdev {"type":"user","id":"net"}', "machine.network"],
@@ -46,7 +55,9 @@ describe("arguments that collide with vmbuild's own", () => {
     "-machine smm=on,usb=off",
     "-M hpet=off",
     "-kernel vmlinuz -initrd initrd.img -append root=/dev/vda",
-    "-drive file=other.qcow2,if=virtio,format=qcow2",
+    "-drive file=cd.iso,media=cdrom",
+    "-drive file=drivers.img,if=virtio,format=raw,readonly=on",
+    "-cdrom cd.iso",
     "-drive file=a,,id=disk.qcow2,if=none,id=data -device virtio-blk-pci,drive=data",
     "-netdev user,id=lan -device virtio-net-pci,netdev=lan",
     "-device virtio-gpu-pci -vnc none -serial null -nographic",
@@ -69,11 +80,22 @@ describe("arguments that collide with vmbuild's own", () => {
 });
 
 it("knows the ids that are in vmbuild's own arguments", () => {
-  const args = qemuArguments(SMALL_SHAPE, {
-    ...{ disk: "/d", readOnlyDisks: ["/r"], cds: ["/c"], hasScreen: true },
-    ...{ qmpSocket: "/q", console: "/c", sshPort: 1, floppy: { folder: "/f" } },
-  });
-  const named = ["-device", "-netdev", "-chardev", "-object", "-blockdev"];
+  const devices: Partial<MachineShape> = {
+    tpm: true,
+    disks: [{ name: "data", bus: "virtio" }],
+    networks: [
+      { kind: "user", model: "virtio-net-pci", mac: "52:54:00:00:00:01" },
+      { kind: "isolated", model: "e1000", mac: "52:54:00:00:00:02" },
+    ],
+  };
+  const args = qemuArguments(
+    { ...SMALL_SHAPE, ...devices },
+    {
+      ...{ disk: "/d", readOnlyDisks: ["/r"], cds: ["/c"], hasScreen: true },
+      ...{ qmpSocket: "/q", console: "/c", sshPort: 1, floppy: { folder: "/f" } },
+    },
+  );
+  const named = ["-device", "-netdev", "-chardev", "-object", "-blockdev", "-tpmdev"];
   for (const [index, option] of args.entries()) {
     const value = args[index + 1] ?? "";
     if (!named.includes(option) || !/\bid=|node-name/.test(value)) continue;

@@ -1,6 +1,6 @@
 /** Section `seed` of a template: its kinds and their fields. */
 import { describe, expect, it } from "vitest";
-import { GUEST_MAC } from "../../../src/machine/argv.js";
+import { defaultMac } from "../../../src/machine/networks.js";
 import { createRedact } from "../../../src/checkpoints/secrets.js";
 import { planSeed } from "../../../src/requirements/seed.js";
 import { load, loadError, templateText } from "../template/support.js";
@@ -108,7 +108,7 @@ describe("a CONTEXT disk", () => {
       seed: "CONTEXT disk",
       "seed context USERNAME": "app",
       "seed context SET_HOSTNAME": "vmbuild-guest",
-      "seed context ETH0_MAC": GUEST_MAC,
+      "seed context ETH0_MAC": defaultMac(0),
       "seed context ONEAPP_N": "3",
       "seed context SSH_PUBLIC_KEY": "",
     });

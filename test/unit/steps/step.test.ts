@@ -164,3 +164,59 @@ describe("runStep", () => {
     expect(error.lines).toContain("printed by ready");
   });
 });
+
+describe("skipIf", () => {
+  it("skips the actions when it succeeds, and runs the checks", async () => {
+    const { run, scripts, events } = sandbox(() => OK);
+    const end = await run({ skipIf: "is-there", actions: [{ run: "one" }], verify: ["check"] });
+    expect(end).toMatchObject({ skipped: "skipIf" });
+    expect(scripts).toEqual(["is-there", "check"]);
+    expect(events.at(-1)).toMatchObject({ type: "step.skipped", step: "it", reason: "skipIf" });
+  });
+
+  it("runs the actions when it fails, and does not ask again before a retry", async () => {
+    const { run, scripts } = sandbox((script, attempt) =>
+      script === "one" && attempt === 2 ? OK : ends(1),
+    );
+    const end = await run({ skipIf: "is-there", actions: [{ run: "one" }], retries: 1 });
+    expect(end.skipped).toBeUndefined();
+    expect(scripts).toEqual(["is-there", "one", "one"]);
+  });
+
+  it("fails the step when it succeeds and a check fails", async () => {
+    const { run, events } = sandbox((script) => (script === "check" ? ends(1) : OK));
+    const step = { skipIf: "is-there", actions: [{ run: "one" }], verify: ["check"], retries: 3 };
+    await expect(errorOf(run(step))).resolves.toMatchObject({ code: "VERIFY_FAILED" });
+    expect(events.map(({ type }) => type).slice(-1)).toEqual(["step.failed"]);
+  });
+
+  it("fails the step when it does not end", async () => {
+    const { run } = sandbox(() => ends(null, { timedOut: true }));
+    await expect(errorOf(run({ skipIf: "sleep 1d" }))).resolves.toMatchObject({
+      code: "STEP_TIMEOUT",
+      details: { step: "it" },
+    });
+  });
+});
+
+describe("skipSatisfied", () => {
+  it("skips the actions of a step whose checks succeed, without their events", async () => {
+    const { context, events, scripts } = sandbox(() => OK);
+    const step = stepSchema.parse({ name: "it", actions: [{ run: "one" }], verify: ["check"] });
+    const end = await runStep(step, { ...context, skipSatisfied: true });
+    expect(end).toMatchObject({ skipped: "verify" });
+    expect(scripts).toEqual(["check"]);
+    expect(events.map(({ type }) => type)).toEqual(["step.started", "step.skipped"]);
+  });
+
+  it("runs a step without checks, and one whose checks fail", async () => {
+    const { context, scripts } = sandbox((script, attempt) =>
+      script === "check" && attempt === 1 ? ends(1) : OK,
+    );
+    const options = { ...context, skipSatisfied: true };
+    await runStep(stepSchema.parse({ name: "it", actions: [{ run: "one" }] }), options);
+    const checked = stepSchema.parse({ name: "it", actions: [{ run: "two" }], verify: ["check"] });
+    await runStep(checked, options);
+    expect(scripts).toEqual(["one", "check", "two", "check"]);
+  });
+});

@@ -7,7 +7,7 @@ import { planOutput } from "../../../src/requirements/plan.js";
 import { ACTION_SCHEMAS, actionSchema } from "../../../src/steps/registry.js";
 import { isAccepted } from "../../../src/steps/script-options.js";
 import { jsonSchemaOf, plainTemplateSchema } from "../../../src/template/json-schema.js";
-import type { JsonSchema } from "../../../src/template/json-schema.js";
+import type { JsonSchema } from "../../../src/template/json-schema-type.js";
 import { templateSchema } from "../../../src/template/schema.js";
 import { load, templateText } from "./support.js";
 
@@ -82,6 +82,9 @@ describe("documented defaults", () => {
       folder: written.folder,
       path: written.path,
       digest: written.digest,
+      files: written.files,
+      source: written.source,
+      originOf: written.originOf,
       describeProblem: written.describeProblem,
       output: { ...omitted.output, filename: "demo-1.qcow2", compression: "zstd" },
     });

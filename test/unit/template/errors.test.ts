@@ -53,7 +53,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
     lines: [
       ['"four"', "machine.cpus: expected a number, found a string"],
       ['"lots"', 'machine.memory: "lots" is not a valid size; use for example "16G" or "512M"'],
-      ['"efi"', 'machine.firmware: expected one of "bios", "uefi"'],
+      ['"efi"', 'machine.firmware: expected "bios", "uefi", or the files {code, variables}'],
       [
         '"30"',
         'ssh.timeout: "30" is not a valid duration; use for example "90s", "30m" or "1h30m"',

@@ -37,6 +37,7 @@ describe("references", () => {
               { wait: "test ${Z}" },
               { local: "echo ${W}" },
             ],
+            skipIf: "test ${U} = ${var.word}",
             verify: ["test ${#x} = ${var.count}"],
           },
         ],
@@ -49,6 +50,7 @@ describe("references", () => {
       { wait: "test ${Z}" },
       { local: ["echo ${W}"] },
     ]);
+    expect(step?.skipIf).toBe("test ${U} = w");
     expect(step?.verify).toEqual(["test ${#x} = 3"]);
   });
 

@@ -33,15 +33,34 @@ describe("the JSON Schema", () => {
   });
 
   it("accepts a reference where a number or a keyword is expected", () => {
-    const { cpus } = schema.properties?.["machine"]?.properties ?? {};
-    expect(cpus).toMatchObject({
-      anyOf: [{ type: "integer", minimum: 1 }, { $ref: "#/$defs/reference" }],
-    });
+    const [machine] = schema.properties?.["machine"]?.anyOf ?? [];
+    const { cpus } = machine?.properties ?? {};
+    const number = [{ type: "integer", minimum: 1 }, { $ref: "#/$defs/reference" }];
+    expect(cpus).toMatchObject({ anyOf: [...number, { type: "null" }] });
     const { pattern } = definitions["reference"] as { pattern: string };
     const reference = new RegExp(pattern, "u");
     expect(reference.test("${var.cpus}")).toBe(true);
     expect(reference.test("x-${name}")).toBe(true);
     expect(reference.test("${HOME}")).toBe(false);
+  });
+
+  it("lets a template that extends another leave out, place and remove", () => {
+    const { complete, steps } = definitions as Record<string, Json>;
+    expect(schema.anyOf).toMatchObject([{ required: ["extends"] }, { $ref: "#/$defs/complete" }]);
+    expect(schema.required).toBeUndefined();
+    const base = schema.properties?.["base"]?.anyOf ?? [];
+    expect(base.map(({ required }) => required)).toEqual(base.map(() => undefined));
+    expect(complete).toMatchObject({
+      properties: { base: { anyOf: expect.any(Array) as unknown } },
+    });
+    expect(steps?.["properties"]).toMatchObject({ before: {}, after: {} });
+    expect(schema.properties?.["steps"]).toMatchObject({
+      anyOf: [
+        { type: "array" },
+        { additionalProperties: { anyOf: [{ $ref: "#/$defs/steps" }, { type: "null" }] } },
+        { type: "null" },
+      ],
+    });
   });
 
   it("describes every key, since that is what editors show", () => {

@@ -112,7 +112,7 @@ describe("--set", () => {
     ["seal=1", "--set seal: seal: expected a boolean, found a number"],
     [
       "machine.firmware=1",
-      '--set machine.firmware: machine.firmware: expected one of "bios", "uefi"',
+      '--set machine.firmware: machine.firmware: expected "bios", "uefi", or the files {code, variables}',
     ],
   ])("says of %s what is wrong", async (text, line) => {
     const options = { overrides: [parseOverride(text)] };

@@ -24,6 +24,40 @@ async function manifestOf(step: Record<string, unknown>, more: Record<string, un
   return stepManifest(first, describer);
 }
 
+/** Returns the manifest of a template's only step, with the files of several templates. */
+async function manifestIn(name: string, templates: Readonly<Record<string, object>>) {
+  const folder = await makeFolder();
+  const files = { "lib/files/x": "x\n", "a.sh": "#!/bin/sh\n", "play/site.yml": "[]\n" };
+  for (const [path, content] of Object.entries({ ...files, ...templates })) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    const text = typeof content === "string" ? content : JSON.stringify(content);
+    await writeFile(join(folder, path), text, { mode: 0o644 });
+  }
+  const template = await loadTemplate(join(folder, name), { environment: {} });
+  const [first] = template.steps;
+  if (!first) throw new Error("the template has a step");
+  return stepManifest(first, await createStepDescriber(template, [], undefined, signal));
+}
+
+it("is the same where a step is moved to a parent", async () => {
+  const base = { bootstrap: { suite: "bookworm" } };
+  const stepAt = (root: string): object => ({
+    name: "only",
+    actions: [
+      { script: `${root}/a.sh` },
+      { upload: `${root}/lib/files/`, to: "/x" },
+      { ansible: `${root}/play/site.yml`, folder: `${root}/play` },
+      { run: "echo ${name}" },
+    ],
+  });
+  const own = { "t/t.json": { name: "t", base, steps: [stepAt("..")] } };
+  const moved = {
+    "lib/parts/p.json": { name: "p", base, steps: [stepAt("../..")] },
+    "t/t.json": { extends: "../lib/parts/p.json", name: "t" },
+  };
+  expect(await manifestIn("t/t.json", moved)).toEqual(await manifestIn("t/t.json", own));
+});
+
 describe("stepManifest", () => {
   const run = { actions: [{ run: "true" }] };
 
@@ -83,6 +117,7 @@ describe("stepManifest", () => {
     ["an action", { actions: [{ run: "false" }] }],
     ["a further action", { actions: [{ run: "true" }, { run: "true" }] }],
     ["a check", { ...run, verify: ["true"] }],
+    ["the command that skips it", { ...run, skipIf: "true" }],
     ["a variable of the environment", { ...run, environment: { A: "" } }],
   ])("changes with %s", async (_, step) => {
     expect(await manifestOf(step)).not.toEqual(await manifestOf(run));
@@ -92,6 +127,7 @@ describe("stepManifest", () => {
     const step = {
       environment: { TOKEN: "${var.token}" },
       actions: [{ run: "echo ${var.token}" }],
+      skipIf: "test -n ${var.token}",
       verify: ["test ${var.token}"],
     };
     const withToken = (value: string) =>
@@ -103,7 +139,7 @@ describe("stepManifest", () => {
     ];
     expect(JSON.stringify(one)).not.toContain("opensesame");
     expect(one).toEqual(same);
-    for (const name of ["environment TOKEN", "action 1 run", "verify 1"]) {
+    for (const name of ["environment TOKEN", "action 1 run", "skipIf", "verify 1"]) {
       expect(one[name]).not.toBe(other[name]);
     }
   });

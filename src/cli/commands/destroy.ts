@@ -1,0 +1,26 @@
+/** Defines the `destroy` command. */
+import { Command, Option } from "@commander-js/extra-typings";
+import type { DefineCommand } from "./define.js";
+
+export const destroy: DefineCommand = (setExitCode) =>
+  new Command("destroy")
+    .description("end a build's run, and remove its working disk, checkpoints, keys and logs")
+    .argument("<name>", "the build")
+    .addOption(
+      new Option("--keep-artifact", "keep the finished image (the default)").conflicts("all"),
+    )
+    .option("--all", "remove the finished image too, with the files beside it")
+    .option("--json", "print what was removed as one JSON object")
+    .addHelpText(
+      "after",
+      `
+A build that does not exist is not an error. Shared caches are left to vmbuild prune.
+
+Examples:
+  vmbuild destroy demo
+  vmbuild destroy demo --all`,
+    )
+    .action(async (name, flags) => {
+      const work = await import("../destroy.js");
+      setExitCode(await work.destroy(name, flags));
+    });

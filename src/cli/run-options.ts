@@ -1,0 +1,109 @@
+/** Interprets the flags of `vmbuild run` for a template. */
+import { failedStepOf } from "../builds/records.js";
+import { VmbuildError } from "../errors.js";
+import type { BuildOptions } from "../run/context.js";
+import type { Breakpoint } from "../run/pause.js";
+import type { Template } from "../template/load.js";
+import type { LeaseFlags } from "./commands/lease-options.js";
+import type { OutputFlags, TemplateFlags } from "./options.js";
+
+/** Flags of the command. */
+export interface RunFlags extends TemplateFlags, OutputFlags, LeaseFlags {
+  readonly output?: string;
+  readonly onError: "fail" | "pause";
+  readonly break?: string[];
+  readonly debug?: boolean;
+  readonly parallel: number;
+  readonly offline?: boolean;
+  readonly keepWork?: boolean;
+  readonly force?: boolean;
+  /** False with `--no-checkpoints`. */
+  readonly checkpoints: boolean;
+  readonly from?: string;
+  readonly until?: string;
+  readonly retry?: boolean;
+  readonly check?: boolean;
+  readonly explain?: boolean;
+  /** All templates of the folder of appliances. */
+  readonly all?: boolean;
+  /** False with `--no-bases`: the images of other templates are used as they are. */
+  readonly bases: boolean;
+  readonly json?: boolean;
+  readonly detach?: boolean;
+  /** Id of the run in the process that `--detach` starts. */
+  readonly detachedRun?: string;
+}
+
+/**
+ * Parses `--break`.
+ * @throws {VmbuildError} USAGE when the template has no such step.
+ */
+export function parseBreakpoint(text: string, template: Template): Breakpoint {
+  const match = /^(before|after):(.+)$/.exec(text);
+  const [, when, step] = match ?? [];
+  const names = template.steps.map(({ name }) => name);
+  if ((when === "before" || when === "after") && step !== undefined && names.includes(step)) {
+    return { when, step };
+  }
+  throw new VmbuildError("USAGE", `--break ${text}: use before:STEP or after:STEP`, {
+    hint: `The steps of ${template.name} are ${names.join(", ")}.`,
+  });
+}
+
+/**
+ * Requires that the step of a flag exists.
+ * @throws {VmbuildError} USAGE when the template has no such step.
+ */
+function requireStep(flag: string, step: string | undefined, template: Template) {
+  const names = template.steps.map(({ name }) => name);
+  if (step === undefined || names.includes(step)) return step;
+  throw new VmbuildError("USAGE", `${flag} ${step}: ${template.name} has no such step`, {
+    hint: `Its steps are ${names.join(", ")}.`,
+  });
+}
+
+/** Returns the first step to run: the named one, or the one in which the last run failed. */
+async function firstStep(template: Template, flags: RunFlags): Promise<string | undefined> {
+  if (flags.from !== undefined) return requireStep("--from", flags.from, template);
+  if (!flags.retry) return undefined;
+  const step = await failedStepOf(template.name);
+  return requireStep("--retry of step", step, template);
+}
+
+/**
+ * Returns the steps at which a run begins and stops.
+ * @throws {VmbuildError} USAGE when the template has no such step.
+ */
+export async function resumeOptions(
+  template: Template,
+  flags: RunFlags,
+): Promise<Pick<BuildOptions, "from" | "until">> {
+  const until = requireStep("--until", flags.until, template);
+  return { from: await firstStep(template, flags), until };
+}
+
+/**
+ * Rejects flags that contradict each other.
+ * @param count number of templates.
+ * @throws {VmbuildError} USAGE.
+ */
+export function rejectConflictingFlags(flags: RunFlags, count: number): void {
+  const { force, from, retry, checkpoints, output, detach, explain } = flags;
+  if (output === "") throw new VmbuildError("USAGE", "--output: the folder path is empty");
+  if (detach && explain) {
+    throw new VmbuildError("USAGE", "--detach and --explain are mutually exclusive");
+  }
+  if (detach && count > 1) {
+    throw new VmbuildError("USAGE", "--detach starts one build", {
+      hint: "Run the command once for each template: each run has a process and an id of its own.",
+    });
+  }
+  const given = [
+    ...(force ? ["--force"] : []),
+    ...(from === undefined ? [] : ["--from"]),
+    ...(retry ? ["--retry"] : []),
+    ...(checkpoints ? [] : ["--no-checkpoints"]),
+  ];
+  if (given.length < 2 || (given.length === 2 && force && !checkpoints)) return;
+  throw new VmbuildError("USAGE", `${given.join(" and ")} are mutually exclusive`);
+}

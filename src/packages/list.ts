@@ -1,0 +1,147 @@
+/** Lists the packages of a guest: the question to the guest, its answer, and `packages.txt`. */
+import { markedLines } from "../host/lines.js";
+import type { PackageType } from "./versions.js";
+
+/** Installed package. */
+export interface InstalledPackage {
+  readonly type: PackageType;
+  readonly name: string;
+  /** With the epoch where it is not 0: `1:2.3-4`. */
+  readonly version: string;
+  /** As the package manager names it: `amd64`, `all`, `x86_64`, `noarch`. */
+  readonly arch: string;
+  /** Source package, where it differs: its name, and its version where that differs too. */
+  readonly source?: { readonly name: string; readonly version?: string };
+  readonly summary?: string;
+  /** Who maintains or distributes the package. */
+  readonly supplier?: string;
+  /** License as the package states it; rpm only. */
+  readonly license?: string;
+}
+
+/** Content of a guest. */
+export interface GuestPackages {
+  /** Values of `/etc/os-release`. */
+  readonly os: Readonly<Record<string, string>>;
+  /** Sorted by name, architecture and version. */
+  readonly packages: readonly InstalledPackage[];
+}
+
+const MARKS = { os: "vmbuild-os", deb: "vmbuild-deb", rpm: "vmbuild-rpm" } as const;
+const DEB_FIELDS = [
+  ...["${Status}", "${Package}", "${Version}", "${Architecture}"],
+  ...["${source:Package}", "${source:Version}", "${Maintainer}", "${binary:Summary}"],
+];
+const RPM_FIELDS = [
+  ...["%{NAME}", "%{EPOCHNUM}", "%{VERSION}", "%{RELEASE}", "%{ARCH}"],
+  ...["%{SOURCERPM}", "%{LICENSE}", "%{VENDOR}", "%{SUMMARY}"],
+];
+
+/**
+ * Shell code that prints the packages of a guest. Its output is read by {@link readPackages}. A
+ * guest without dpkg and rpm prints none.
+ */
+export const LIST_PACKAGES = [
+  "export LC_ALL=C",
+  `{ cat /etc/os-release || cat /usr/lib/os-release; } 2>/dev/null | sed 's/^/${MARKS.os} /'`,
+  "if command -v dpkg-query >/dev/null; then",
+  `dpkg-query -W -f '${MARKS.deb} ${DEB_FIELDS.join("\\t")}\\n' || exit`,
+  "fi",
+  "if command -v rpm >/dev/null; then",
+  `rpm -qa --qf '${MARKS.rpm} ${RPM_FIELDS.join("\\t")}\\n' || exit`,
+  "fi",
+].join("\n");
+
+/** Returns a field, or undefined where it is empty or rpm's `(none)`. */
+function present(text: string | undefined): string | undefined {
+  const trimmed = text?.trim() ?? "";
+  return trimmed === "" || trimmed === "(none)" ? undefined : trimmed;
+}
+
+/** Returns an object without the values that are undefined. */
+function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+/** Reads a line of dpkg-query; undefined for a package of which only configuration is left. */
+function readDeb(line: string): InstalledPackage | undefined {
+  const [status, name, version, arch, source, sourceVersion, maintainer, summary] =
+    line.split("\t");
+  if (!status?.endsWith(" installed") || !name || !version) return undefined;
+  const ofSource = present(source);
+  const differs = ofSource !== undefined && (ofSource !== name || sourceVersion !== version);
+  const other = present(sourceVersion);
+  return {
+    ...{ type: "deb", name, version, arch: present(arch) ?? "all" },
+    ...(differs
+      ? { source: { name: ofSource, ...(other && other !== version ? { version: other } : {}) } }
+      : {}),
+    ...(defined({ supplier: present(maintainer), summary: present(summary) }) as object),
+  };
+}
+
+/** Reads a line of rpm; undefined for a key of signatures, which rpm lists as a package. */
+function readRpm(line: string): InstalledPackage | undefined {
+  const [name, epoch, version, release, arch, source, license, vendor, summary] = line.split("\t");
+  if (!name || !version || name === "gpg-pubkey") return undefined;
+  const prefix = present(epoch) === undefined || epoch === "0" ? "" : `${epoch}:`;
+  const parts = /^(.+)-([^-]+-[^-]+)\.(?:no)?src\.rpm$/.exec(present(source) ?? "");
+  const differs = parts?.[1] !== undefined && parts[1] !== name;
+  return {
+    ...{ type: "rpm", name, version: `${prefix}${version}-${release}` },
+    arch: present(arch) ?? "noarch",
+    ...(differs ? { source: { name: parts[1] ?? "", version: parts[2] ?? "" } } : {}),
+    ...(defined({
+      supplier: present(vendor),
+      summary: present(summary),
+      license: present(license),
+    }) as object),
+  };
+}
+
+const order = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
+
+function byName(one: InstalledPackage, other: InstalledPackage): number {
+  return (
+    order(one.name, other.name) || order(one.arch, other.arch) || order(one.version, other.version)
+  );
+}
+
+/** Reads the values of an os-release file (os-release(5)). */
+function readOsRelease(lines: readonly string[]): Record<string, string> {
+  const values = lines.flatMap((line): [string, string][] => {
+    const [, key, text = ""] = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line.trim()) ?? [];
+    if (key === undefined) return [];
+    const quoted = /^(["'])(.*)\1$/.exec(text);
+    return [[key, (quoted?.[2] ?? text).replaceAll(/\\(["'$`\\])/g, "$1")]];
+  });
+  return Object.fromEntries(values);
+}
+
+/** Reads the output of {@link LIST_PACKAGES}. */
+export function readPackages(lines: readonly string[]): GuestPackages {
+  const deb = markedLines(lines, MARKS.deb).map(readDeb);
+  const rpm = markedLines(lines, MARKS.rpm).map(readRpm);
+  const packages = [...deb, ...rpm].filter((one) => one !== undefined).toSorted(byName);
+  return { os: readOsRelease(markedLines(lines, MARKS.os)), packages };
+}
+
+/** Package as `packages.txt` contains it. */
+export type ListedPackage = Pick<InstalledPackage, "type" | "name" | "version" | "arch">;
+
+/** Formats `packages.txt`: name, version, architecture and type, with a tab between them. */
+export function formatPackages(packages: readonly ListedPackage[]): string {
+  return packages
+    .map(({ name, version, arch, type }) => `${[name, version, arch, type].join("\t")}\n`)
+    .join("");
+}
+
+/** Parses `packages.txt`. Lines of another form are left out. */
+export function parsePackages(text: string): ListedPackage[] {
+  return text.split("\n").flatMap((line): ListedPackage[] => {
+    const [name, version, arch, type] = line.split("\t");
+    if (!name || !version || !arch) return [];
+    return [{ name, version, arch, type: type === "rpm" ? "rpm" : "deb" }];
+  });
+}

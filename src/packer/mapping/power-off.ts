@@ -1,0 +1,56 @@
+/** Reads `shutdown_command`: what it does besides powering off. */
+import { withoutSu, withoutSudo } from "./privilege.js";
+import { joinCommands, splitCommands, splitWords } from "./shell-words.js";
+import type { ShellCommand } from "./shell-words.js";
+
+/** Meaning of a command that ends a build. */
+export interface Shutdown {
+  /** Shell code that runs before the guest powers off; empty for a plain shutdown. */
+  readonly before: string;
+  /** That code runs as root. */
+  readonly asRoot: boolean;
+  /** Whether the command contains a program that powers off. */
+  readonly powersOff: boolean;
+}
+
+const POWER_OFF =
+  /^(?:\/(?:usr\/)?s?bin\/)?(?:shutdown|poweroff|halt|init\s+0|telinit\s+0|systemctl\s+(?:--\S+\s+)*(?:poweroff|halt)|openrc-shutdown)\b(?!.*(?:\s-r\b|reboot))/;
+
+/** Commands without an effect on the image. */
+const HARMLESS = /^(?:sync|exit(?:\s+\d+)?|true|sleep\s+\S+|nohup|logout)$/;
+
+function readOne(command: ShellCommand): { rest: ShellCommand[]; asRoot: boolean; off: boolean } {
+  const words = splitWords(command.text);
+  const privileged = withoutSudo(words) ?? withoutSu(words);
+  const inner = privileged?.words ?? words;
+  const text = privileged ? inner.join(" ") : command.text;
+  if (POWER_OFF.test(text)) return { rest: [], asRoot: false, off: true };
+  const at = inner.findIndex((word) => /^-[a-z]*c$/.test(word));
+  const isShell = /(?:^|\/)(?:ba|da|z)?sh$/.test(inner[0] ?? "") && at > 0;
+  const isSu = privileged !== undefined && inner.length === 1 && /\s/.test(inner[0] ?? "");
+  if (isShell || isSu) {
+    const nested = readShutdown((isSu ? inner[0] : inner[at + 1]) ?? "");
+    const rest = nested.before === "" ? [] : [{ joint: command.joint, text: nested.before }];
+    return { rest, asRoot: privileged !== undefined || nested.asRoot, off: nested.powersOff };
+  }
+  if (HARMLESS.test(text)) return { rest: [], asRoot: false, off: false };
+  return { rest: [command], asRoot: false, off: false };
+}
+
+/** Reads a command. */
+export function readShutdown(command: string): Shutdown {
+  const commands = splitCommands(command.replaceAll(/\s+&\s*$/g, ""));
+  const rest: ShellCommand[] = [];
+  let asRoot = false;
+  let powersOff = false;
+  for (const [index, one] of commands.entries()) {
+    // `echo password | sudo -S …`: vmbuild needs no password.
+    if (commands[index + 1]?.joint === "|" && /^(?:echo|printf)\b/.test(one.text)) continue;
+    const joint = one.joint === "|" ? (commands[index - 1]?.joint ?? "") : one.joint;
+    const read = readOne({ ...one, joint });
+    rest.push(...read.rest);
+    asRoot ||= read.asRoot;
+    powersOff ||= read.off;
+  }
+  return { before: joinCommands(rest), asRoot, powersOff };
+}

@@ -1,0 +1,147 @@
+/** Converts an installation from an ISO image. */
+import type { BlockReader } from "../block.js";
+import { refuseLeftover } from "../block.js";
+import { resultPath } from "../context.js";
+import type { ImageContext } from "../context.js";
+import { durationText } from "../durations.js";
+import { filesOf } from "../host-files.js";
+import { isPlainObject, textOf } from "../plain.js";
+import type { Plain, PlainObject } from "../plain.js";
+import { cdFiles } from "../seeds/find.js";
+import type { MediumFiles } from "../seeds/made-media.js";
+import type { ArgumentFacts } from "./argument-facts.js";
+
+/** Packer's defaults. */
+const CD_LABEL = "packer";
+
+/** References that vmbuild fills in where a file of an installer has them. */
+const FILE_REFERENCE = /\$?\$\{(?:var\.[A-Za-z_]\w*|ssh\.publicKey|name|version)\}/g;
+
+/**
+ * Returns the content of an installer's file as vmbuild reads it: it fills in references twice, in
+ * the template and in the file.
+ */
+function fileContent(text: string): string {
+  return text.replace(FILE_REFERENCE, (whole) => (whole.startsWith("$$") ? `$${whole}` : whole));
+}
+
+/** Returns the keys that are typed, one list for both options. */
+export function bootCommand(reader: BlockReader): { option: string; keys: string[] } {
+  if (reader.has("boot_command")) {
+    refuseLeftover(reader, "boot_command", reader.texts("boot_command"));
+    const keys = reader.jsonTexts("boot_command").filter((text) => text !== "");
+    return { option: "boot_command", keys };
+  }
+  const steps = reader.json("boot_steps");
+  const keys = (Array.isArray(steps) ? steps : []).flatMap((step) => {
+    const text = textOf(Array.isArray(step) ? step[0] : step) ?? "";
+    return text === "" ? [] : [text];
+  });
+  refuseLeftover(reader, "boot_steps", keys);
+  return { option: "boot_steps", keys };
+}
+
+function setKeys(reader: BlockReader, { draft }: ImageContext, path: readonly string[]): void {
+  const { option, keys } = bootCommand(reader);
+  if (keys.length === 0) return;
+  draft.set([...path, "bootCommand"], keys, reader.origin(option));
+  const wait = reader.jsonText("boot_wait");
+  if (wait !== undefined && wait !== "") {
+    draft.set([...path, "bootWait"], durationText(wait), reader.origin("boot_wait"));
+  }
+  const interval = reader.jsonText("boot_key_interval");
+  if (interval !== undefined && interval !== "") {
+    draft.set([...path, "keyInterval"], durationText(interval), reader.origin("boot_key_interval"));
+  }
+}
+
+/** Returns files of a medium as a template has them. */
+function installFiles(files: MediumFiles, context: ImageContext): PlainObject {
+  const { cwd } = context.template;
+  return Object.fromEntries(
+    [...files].map(([name, file]): [string, Plain] => {
+      if ("content" in file) return [name, { content: fileContent(file.content) }];
+      const shown = file.path.startsWith(`${cwd}/`) ? file.path.slice(cwd.length + 1) : file.path;
+      return [name, resultPath(context, shown)];
+    }),
+  );
+}
+
+function contentFiles(value: Plain | undefined): [string, { content: string }][] {
+  if (!isPlainObject(value)) return [];
+  return Object.entries(value).map(([name, text]) => [
+    name.replace(/^\/+/, ""),
+    { content: textOf(text) ?? "" },
+  ]);
+}
+
+async function setMedia(reader: BlockReader, context: ImageContext, path: readonly string[]) {
+  const { draft } = context;
+  const media = [...path, "media"];
+  const cd = await cdFiles(reader, context, "shell");
+  if (cd.size > 0) {
+    const label = reader.jsonText("cd_label") || CD_LABEL;
+    const origin = reader.origin(reader.has("cd_content") ? "cd_content" : "cd_files");
+    draft.add(media, { label, files: installFiles(cd, context) }, origin);
+  }
+  const flat = await filesOf(reader.texts("floppy_files"), context.template.cwd);
+  const deep = await filesOf(reader.texts("floppy_dirs"), context.template.cwd);
+  const floppy: MediumFiles = new Map<string, { path: string } | { content: string }>([
+    ...flat.map(({ name, path: at }) => [name.split("/").at(-1) ?? name, { path: at }] as const),
+    ...deep.map(({ name, path: at }) => [name, { path: at }] as const),
+    ...contentFiles(reader.json("floppy_content", "shell")),
+  ]);
+  if (floppy.size === 0) return;
+  const label = reader.jsonText("floppy_label");
+  const medium = {
+    floppy: true,
+    ...(label !== undefined && label !== "" && { label }),
+    files: installFiles(floppy, context),
+  };
+  draft.add(media, medium, reader.origin("floppy_files"));
+}
+
+function setServer(reader: BlockReader, context: ImageContext, path: readonly string[]): void {
+  const { draft } = context;
+  const folder = reader.text("http_directory");
+  if (folder !== undefined && folder !== "") {
+    const kept = reader.jsonText("http_directory") ?? folder;
+    const at = [...path, "http", "folders"];
+    draft.set(at, [resultPath(context, folder, kept)], reader.origin("http_directory"));
+  }
+  const files = contentFiles(reader.json("http_content", "shell"));
+  if (files.length === 0) return;
+  const content = installFiles(new Map(files), context);
+  draft.set([...path, "http", "files"], content, reader.origin("http_content"));
+}
+
+/** Sets `base.install`. */
+export async function convertInstall(
+  reader: BlockReader,
+  facts: ArgumentFacts,
+  context: ImageContext & { readonly iso: PlainObject },
+): Promise<void> {
+  const { draft, iso } = context;
+  const path = ["base", "install"];
+  draft.set([...path, "iso"], iso, reader.origin("iso_url"));
+  for (const key of ["kernel", "initrd"] as const) {
+    const file = facts[key];
+    if (file === undefined) continue;
+    draft.set([...path, key], { path: resultPath(context, file) }, reader.origin("qemuargs"));
+  }
+  if (facts.commandLine !== undefined) {
+    draft.set([...path, "commandLine"], facts.commandLine, reader.origin("qemuargs"));
+  }
+  await setMedia(reader, context, path);
+  if (/virtio-scsi/.test(reader.text("cdrom_interface") ?? "")) {
+    draft.set([...path, "cdBus"], "virtio-scsi", reader.origin("cdrom_interface"));
+  }
+  setServer(reader, context, path);
+  setKeys(reader, context, path);
+  const isSilent = reader.text("communicator") === "none";
+  draft.set([...path, "end"], isSilent ? "poweroff" : "ssh", reader.origin("communicator"));
+  const limit = reader.jsonText(isSilent ? "shutdown_timeout" : "ssh_timeout");
+  const older = isSilent ? undefined : reader.jsonText("ssh_wait_timeout");
+  const timeout = durationText(limit ?? older ?? "5m");
+  draft.set([...path, "timeout"], timeout, reader.origin("ssh_timeout"));
+}

@@ -1,0 +1,92 @@
+/** Options of the qemu builder that describe the machine and its disk. */
+import { isUnset, mapped, nothing, oneOf, refused } from "../rules.js";
+import type { RuleTable } from "../rules.js";
+import { FEATURES, UNSUPPORTED } from "../features.js";
+import { isPlainObject, shownValue, textOf } from "../plain.js";
+import type { Plain } from "../plain.js";
+
+const DISPLAY = "vmbuild shows no window: see `vmbuild screen NAME`, and `--vnc` for a VNC viewer";
+
+/** Arguments of `qemu-img convert` that change the speed only. */
+const HARMLESS_CONVERT = /^(?:-c|-p|-W|-q|-m|\d+|-o|preallocation=\w+|compression_type=\w+)$/;
+
+/** Returns whether the arguments for qemu-img leave the content of the image as it is. */
+function isHarmlessImg(value: Plain): boolean {
+  const first = Array.isArray(value) ? value[0] : value;
+  if (!isPlainObject(first)) return isUnset(value);
+  const convert = first["convert"];
+  const words = Array.isArray(convert) ? convert.map((word) => textOf(word) ?? "") : [];
+  return words.every((word) => HARMLESS_CONVERT.test(word));
+}
+
+/** Rules of the machine. */
+export const MACHINE_RULES: RuleTable = {
+  accelerator: mapped(
+    "machine.accelerator; auto where it is not set, tcg for none",
+    oneOf(
+      ["kvm", "tcg", "none"],
+      "vmbuild runs on Linux with kvm or tcg; set one of them, or leave it out",
+    ),
+  ),
+  cpus: mapped("machine.cpus"),
+  sockets: mapped("machine.cpus, and -smp in machine.arguments"),
+  cores: mapped("machine.cpus, and -smp in machine.arguments"),
+  threads: mapped("machine.cpus, and -smp in machine.arguments"),
+  memory: mapped("machine.memory"),
+  machine_type: mapped("machine.type"),
+  cpu_model: mapped("machine.cpu"),
+  qemu_binary: mapped("machine.binary"),
+  qemuargs: mapped("the fields that the arguments mean; the others are machine.arguments"),
+  efi_boot: mapped("machine.firmware"),
+  efi_firmware_code: mapped("machine.firmware"),
+  efi_firmware_vars: mapped("machine.firmware"),
+  efi_drop_efivars: nothing("the UEFI variables are never part of the output"),
+  firmware: mapped("machine.firmware"),
+  use_pflash: mapped("machine.firmware"),
+  disk_interface: mapped(
+    "machine.diskBus",
+    oneOf(
+      ["virtio", "virtio-scsi", "ide", "sata"],
+      "vmbuild has no such disk; use virtio, virtio-scsi or sata",
+    ),
+  ),
+  disk_size: mapped("machine.disk"),
+  skip_resize_disk: mapped("machine.disk, of the size of the base"),
+  disk_additional_size: FEATURES.disks
+    ? mapped("machine.disks")
+    : refused(UNSUPPORTED.disks, isUnset),
+  disk_cache: nothing("vmbuild chooses how the build's own disk is cached"),
+  disk_discard: nothing("the build's disk always takes discards, so that the image is small"),
+  disk_detect_zeroes: nothing("zeroes are left out when the image is compacted"),
+  net_device: mapped("the network card", (value) =>
+    FEATURES.networks || isUnset(value) || isVirtioNet(shownValue(value))
+      ? undefined
+      : UNSUPPORTED.networks,
+  ),
+  net_bridge: FEATURES.networks ? mapped("machine.networks") : refused(UNSUPPORTED.networks),
+  vtpm: FEATURES.tpm ? mapped("machine.tpm") : refused(UNSUPPORTED.tpm),
+  use_tpm1: refused("vmbuild's TPM has version 2.0; remove use_tpm1"),
+  tpm_device_type: nothing("vmbuild chooses the device of the machine type"),
+  headless: nothing(DISPLAY),
+  display: nothing(DISPLAY),
+  use_default_display: nothing(DISPLAY),
+  vga: nothing(DISPLAY),
+  vnc_bind_address: nothing(DISPLAY),
+  vnc_use_password: nothing(DISPLAY),
+  vnc_password: nothing(DISPLAY),
+  vnc_port_min: nothing(DISPLAY),
+  vnc_port_max: nothing(DISPLAY),
+  disable_vnc: nothing(DISPLAY),
+  qmp_enable: nothing("vmbuild controls QEMU over a QMP socket of its own"),
+  qmp_socket_path: nothing("vmbuild controls QEMU over a QMP socket of its own"),
+  run_once: nothing("it has no effect in Packer either"),
+  qemu_img_args: refused(
+    "vmbuild writes the image itself; run qemu-img in `post` or `after`",
+    isHarmlessImg,
+  ),
+};
+
+/** Returns whether a network card is the one that vmbuild uses. */
+export function isVirtioNet(device: string): boolean {
+  return /^virtio-net(?:-pci|-device|-ccw)?(?:-non-transitional|-transitional)?$/.test(device);
+}

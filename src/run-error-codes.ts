@@ -1,0 +1,33 @@
+/** Error codes of a run as a process: its end from outside, and its lease. */
+import type { ErrorEntry } from "./exit-codes.js";
+
+/** Part of the table in `error-codes.ts`. */
+export const RUN_ERRORS = {
+  RUN_IN_PROGRESS: {
+    exit: 3,
+    meaning: "A run did not end in the time that it was given.",
+    remedy: "Follow it with `vmbuild attach RUN`, or end it with `vmbuild stop RUN --force`.",
+  },
+  LEASE_EXPIRED: {
+    exit: 124,
+    meaning: "The lease of the run expired: its deadline passed, or its last holder was gone.",
+    remedy:
+      "`vmbuild ssh NAME` opens the machine as it was; `vmbuild run NAME --retry` continues with a new lease.",
+  },
+  INTERRUPTED: {
+    exit: 130,
+    meaning: "The run was interrupted (Ctrl-C).",
+    remedy: "Run the command again.",
+  },
+  TERMINATED: {
+    exit: 143,
+    meaning: "The run was terminated (SIGTERM, or `vmbuild stop`).",
+    remedy: "Run the command again.",
+  },
+  RUN_KILLED: {
+    exit: 143,
+    meaning: "The process of a run was killed, so that the run has no result of its own.",
+    remedy:
+      "Check whether the host ran out of memory, then run `vmbuild run NAME` again: it resumes.",
+  },
+} as const satisfies Record<string, ErrorEntry>;

@@ -1,0 +1,59 @@
+/** Lists the packages of the guest, and writes the list and the SBOM beside the image. */
+import { PACKAGES_NAME, SBOM_NAME } from "../artifact/names.js";
+import type { Manifest } from "../artifact/manifest.js";
+import type { Staging } from "../artifact/publish.js";
+import { VmbuildError } from "../errors.js";
+import type { Guest } from "../guest/guest.js";
+import { LIST_PACKAGES, formatPackages, readPackages } from "../packages/list.js";
+import type { GuestPackages } from "../packages/list.js";
+import { formatSbom } from "../packages/sbom.js";
+import { vmbuildVersion } from "../version.js";
+import type { ContextWith } from "./context.js";
+import type { FinishedImage } from "./images.js";
+
+/** Time limit for the list; an emulated guest takes seconds. Milliseconds. */
+const DEADLINE_MS = 300_000;
+
+/**
+ * Lists the packages of a guest; undefined where the output does not have them. A guest that has no
+ * list does not fail the run.
+ */
+export async function listPackages(
+  { output, emit }: ContextWith<"output" | "emit">,
+  guest: Guest,
+): Promise<GuestPackages | undefined> {
+  if (!output.packages) return undefined;
+  try {
+    const lines = await guest.ask(LIST_PACKAGES, "Listing the packages", DEADLINE_MS);
+    const found = readPackages(lines);
+    if (found.packages.length > 0) return found;
+    const message = `The guest has no packages of dpkg or rpm: there is no ${PACKAGES_NAME}`;
+    emit({ type: "note", message });
+  } catch (error) {
+    if (!(error instanceof VmbuildError) || error.code !== "STEP_FAILED") throw error;
+    const [line] = error.lines.slice(-1);
+    const message = `There is no ${PACKAGES_NAME}: ${error.message}`;
+    emit({ type: "warning", message: line === undefined ? message : `${message}: ${line}` });
+  }
+  return undefined;
+}
+
+/**
+ * Writes the files under temporary names.
+ * @returns what the manifest says about them.
+ */
+export async function stagePackages(
+  { template }: ContextWith<"template">,
+  staging: Staging,
+  packages: GuestPackages | undefined,
+  [image]: readonly FinishedImage[],
+): Promise<Manifest["packages"]> {
+  if (!packages) return undefined;
+  const { name, version } = template;
+  const created = new Date().toISOString();
+  const checksums = image?.checksums ?? {};
+  const described = { name, version, created, checksums, tool: vmbuildVersion() };
+  await staging.write(PACKAGES_NAME, "companion", formatPackages(packages.packages));
+  await staging.write(SBOM_NAME, "companion", formatSbom(packages, described));
+  return { count: packages.packages.length, list: PACKAGES_NAME, sbom: SBOM_NAME };
+}

@@ -1,0 +1,77 @@
+/** Post-processors and the parts of a template that they become. */
+import { describe, expect, it } from "vitest";
+import { IMAGE, convertSource, refusedOf } from "../../../support/packer.js";
+
+async function madeBy(blocks: string) {
+  const image = await convertSource(IMAGE, blocks);
+  return { ...image.template, refused: refusedOf(image) } as Record<string, unknown>;
+}
+
+describe("post-processors", () => {
+  it("write Packer's manifest", async () => {
+    const made = await madeBy(
+      'post-processor "manifest" {\n strip_path = true\n custom_data = { b = "2", a = "1" }\n}',
+    );
+    expect(made["output"]).toMatchObject({
+      packerManifest: {
+        file: "packer-manifest.json",
+        buildName: "debian",
+        builderType: "qemu",
+        stripPath: true,
+        customData: { a: "1", b: "2" },
+      },
+    });
+  });
+
+  it("write checksum files", async () => {
+    const made = await madeBy(
+      'post-processor "checksum" {\n checksum_types = ["sha1", "sha384"]\n output = "out/{{.BuildName}}.{{.ChecksumType}}"\n}',
+    );
+    expect(made["output"]).toMatchObject({ checksums: ["sha256", "md5", "sha1"] });
+    expect(made["after"]).toEqual([
+      {
+        run: [
+          "mkdir -p out",
+          `printf '%s\\t%s\\n' "\${image.sha1}" "\${image.name}" >out/debian.sha1`,
+          `printf '%s\\t%s\\n' "$(sha384sum <"$VMBUILD_IMAGE_PATH" | cut -d ' ' -f 1)" "\${image.name}" >out/debian.sha384`,
+        ],
+      },
+    ]);
+  });
+
+  it.each([
+    [
+      "x.tar.gz",
+      'tar -C "$(dirname "$VMBUILD_IMAGE_PATH")" -caf x.tar.gz "$(basename "$VMBUILD_IMAGE_PATH")"',
+    ],
+    ["x.gz", 'gzip -c "$VMBUILD_IMAGE_PATH" >x.gz'],
+    ["x.zip", 'rm -f x.zip && zip -j x.zip "$VMBUILD_IMAGE_PATH"'],
+  ])("compress to %s", async (output, command) => {
+    const made = await madeBy(`post-processor "compress" { output = "${output}" }`);
+    expect(made["after"]).toEqual([{ run: ["mkdir -p .", command] }]);
+  });
+
+  it("make a box, and run commands once", async () => {
+    const made = await madeBy(
+      'post-processor "vagrant" { output = "boxes/x.box" }\npost-processor "shell-local" { inline = ["ls"] }',
+    );
+    expect(made["output"]).toMatchObject({
+      formats: [{ format: "vagrant-libvirt", filename: "x.box" }],
+    });
+    expect(made["after"]).toEqual([
+      {
+        run: [
+          '[ "$VMBUILD_IMAGE_FORMAT" = vagrant-libvirt ] || exit 0',
+          "mkdir -p boxes",
+          'cp --reflink=auto "$VMBUILD_IMAGE_PATH" boxes/x.box',
+        ],
+      },
+      { run: ['[ "$VMBUILD_IMAGE_FORMAT" = qcow2 ] || exit 0', "ls"] },
+    ]);
+  });
+
+  it("are refused where they publish the image", async () => {
+    const made = await madeBy('post-processor "vagrant-cloud" { box_tag = "a/b" }');
+    expect(String(made["refused"])).toContain("post-processor vagrant-cloud: ");
+  });
+});
