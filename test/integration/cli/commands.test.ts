@@ -13,7 +13,7 @@ describe("the command line", () => {
   it.each([
     [["vlidate"], "unknown command 'vlidate'", "Did you mean validate?"],
     [["validate", "x", "--jsn"], "validate: unknown option '--jsn'", "Did you mean --json?"],
-    [["run"], "run: missing required argument 'template'", "See vmbuild run --help."],
+    [["run"], "No template is given", "Name one or more templates, or use --all."],
     [["run", "x", "--accel", "warp"], "Allowed choices are kvm, tcg, auto.", "See vmbuild run"],
     [["run", "x", "--cpus", "0"], "It must be a whole number of at least 1.", "See vmbuild run"],
     [["inspect", "x", "--var", "novalue"], "--var novalue: use NAME=VALUE", "--help"],

@@ -206,14 +206,14 @@ describe.runIf(nobody)("a user without an entry in the password database", () =>
     }
   });
 
-  it("gets an error for the lock of root's build", async () => {
+  it("gets an error for the folder of root's build", async () => {
     await home.run("run", "far.json", "--offline");
     const state = join(home.folder, "..", "state");
     for (const path of [state, join(state, "vmbuild"), home.builds, join(home.builds, "far")]) {
       await chmod(path, 0o755);
     }
     const { exitCode, stderr } = await run({ XDG_STATE_HOME: state }, "run", "far.json");
-    expect(stderr).toContain(`${state}/vmbuild/builds/far/lock cannot be used`);
+    expect(stderr).toContain(`${state}/vmbuild/builds/far/runs cannot be used`);
     expect(exitCode).toBe(3);
   });
 });

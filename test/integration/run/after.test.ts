@@ -119,7 +119,7 @@ describe("references to the image", () => {
     [{ post: [{ run: "echo ${image.path}" }] }, '${image.path} has a value only in "after"'],
     [{ after: [{ run: "echo ${disk.path}" }] }, '${disk.path} has a value only in "post"'],
     [{ machine: { cpu: "${image.path}" } }, '${image.path} has a value only in "after"'],
-    [{ after: [{ run: "x", cwd: "/" }] }, "cwd"],
+    [{ after: [{ run: "x", user: "root" }] }, "user"],
   ])("%j", async (template, message) => {
     expect(await lineOf(template)).toContain(message);
   });
