@@ -73,8 +73,10 @@ service_bootstrap() (
   slm_read_settings
   slm_decide_password
   slm_write_report 'starting (if it stays so: /var/log/one-appliance/bootstrap.log)'
-  slm_start_web
+  # The engine comes first: nginx.service wants it, and an engine that nginx started with the previous
+  # configuration could answer before it is restarted.
   slm_start_engine
+  slm_start_web
   slm_obtain_certificate
   slm_wait_until_ready "$SLM_READY_TIMEOUT"
   slm_ask_through_web

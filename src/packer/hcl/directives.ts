@@ -9,21 +9,22 @@ interface Sequence {
   readonly trimAfter: boolean;
 }
 
+/** Content of an interpolation or a directive. */
+export type SequenceContent =
+  | { readonly kind: "interpolation"; readonly expression: Expression }
+  | { readonly kind: "if"; readonly condition: Expression }
+  | { readonly kind: "else" | "endif" | "endfor" }
+  | {
+      readonly kind: "for";
+      readonly keyName: string | undefined;
+      readonly valueName: string;
+      readonly collection: Expression;
+    };
+
 /** Part of a text before directives are nested. A literal ends at the end of its line. */
 export type FlatPart =
   | { readonly kind: "text"; readonly text: string; readonly start: number; readonly end: number }
-  | (Sequence &
-      (
-        | { readonly kind: "interpolation"; readonly expression: Expression }
-        | { readonly kind: "if"; readonly condition: Expression }
-        | { readonly kind: "else" | "endif" | "endfor" }
-        | {
-            readonly kind: "for";
-            readonly keyName: string | undefined;
-            readonly valueName: string;
-            readonly collection: Expression;
-          }
-      ));
+  | (Sequence & SequenceContent);
 
 /** Nests the parts between directives. Literals that follow each other become one. */
 export function buildParts(reader: Reader, flat: readonly FlatPart[]): TemplatePart[] {

@@ -3,7 +3,7 @@ import type { Reader, Token } from "./reader.js";
 import { readEscape } from "./escapes.js";
 import { describeToken } from "./reader.js";
 import { buildParts } from "./directives.js";
-import type { FlatPart } from "./directives.js";
+import type { FlatPart, SequenceContent } from "./directives.js";
 import type { Expression, TemplatePart } from "./syntax.js";
 
 /** Parses an expression; given by the caller, because texts and expressions contain each other. */
@@ -183,22 +183,11 @@ function close({ reader }: TextSource, start: number): boolean {
   );
 }
 
-type Content =
-  | { readonly kind: "interpolation"; readonly expression: Expression }
-  | { readonly kind: "if"; readonly condition: Expression }
-  | { readonly kind: "else" | "endif" | "endfor" }
-  | {
-      readonly kind: "for";
-      readonly keyName: string | undefined;
-      readonly valueName: string;
-      readonly collection: Expression;
-    };
-
-function readInterpolation({ reader, parse }: TextSource): Content {
+function readInterpolation({ reader, parse }: TextSource): SequenceContent {
   return { kind: "interpolation", expression: parse(reader) };
 }
 
-function readDirective({ reader, parse }: TextSource, start: number): Content {
+function readDirective({ reader, parse }: TextSource, start: number): SequenceContent {
   const token = reader.take();
   if (token.kind === "identifier") {
     switch (token.text) {

@@ -2,9 +2,9 @@
 import type { Algorithms } from "ssh2";
 import { VmbuildError } from "../../errors.js";
 import { shellQuote } from "../../host/programs.js";
-import { fingerprintOf, keyTypeOf } from "./known-hosts.js";
 import type { KnownKey } from "./known-hosts.js";
 import type { SshAddress } from "./address.js";
+import { describeKey, keyType } from "../../seed/public-key.js";
 
 type HostKeyAlgorithm = Extract<Algorithms["serverHostKey"], readonly unknown[]>[number];
 
@@ -36,8 +36,8 @@ export function refuseHostKey(
   { host, port }: SshAddress,
 ): VmbuildError | undefined {
   const key = blob.toString("base64");
-  const type = keyTypeOf(blob);
-  const shown = `${type} ${fingerprintOf(blob)}`;
+  const type = keyType(blob);
+  const shown = describeKey(blob);
   const server = port === 22 ? host : `${host}, port ${port}`;
   const revoked = known.find((one) => one.isRevoked && one.key === key);
   if (revoked) {

@@ -1,5 +1,5 @@
 /** Reads the host keys that the user accepted (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). */
-import { createHash, createHmac } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { readIfThere } from "../../host/files.js";
@@ -64,15 +64,4 @@ export async function knownKeysOf(host: string, port: number): Promise<KnownKey[
   const files = knownHostsFiles();
   const texts = await Promise.all(files.map((file) => readIfThere(file)));
   return texts.flatMap((text, index) => parseKnownHosts(text ?? "", files[index] ?? "", name));
-}
-
-/** Returns the fingerprint of a key's blob, as ssh-keygen prints it. */
-export function fingerprintOf(blob: Buffer): string {
-  const hash = createHash("sha256").update(blob).digest("base64").replace(/=+$/, "");
-  return `SHA256:${hash}`;
-}
-
-/** Returns the type of a key, which is the first string of its blob (RFC 4253, 6.6). */
-export function keyTypeOf(blob: Buffer): string {
-  return blob.length < 4 ? "" : blob.subarray(4, 4 + blob.readUInt32BE(0)).toString("latin1");
 }
