@@ -75,6 +75,16 @@ export default defineConfig({
         },
       },
       {
+        // Bases and guests of another architecture than the host's, emulated twice: while the base
+        // is created, and in the machine. Run by name: `make test PROJECTS=foreign`.
+        test: {
+          name: "foreign",
+          include: ["test/foreign/**/*.test.ts"],
+          testTimeout: 1_800_000,
+          hookTimeout: 3_600_000,
+        },
+      },
+      {
         // What `npm pack` makes of dist/, which has to be up to date.
         test: {
           name: "package",

@@ -67,8 +67,7 @@ export async function openSetup(
   const { machine } = template;
   const { accelerator } = await decideAccelerator(
     settings.accelerator,
-    machine.binary,
-    undefined,
+    planMachine(template),
     signal,
   );
   const base = await resolveBase(template.base, {

@@ -4,6 +4,7 @@
  */
 import type { Emit } from "../events/types.js";
 import type { ProgramName } from "../host/programs.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 
 /** Machine in which the image was built, for formats that describe a machine beside the disk. */
 export interface MachineFacts {
@@ -64,6 +65,8 @@ export interface OutputFormat<N extends string = string, C extends string = stri
   readonly startable: boolean;
   /** True when the file is a disk image, which can be compressed as a whole (`output.pack`). */
   readonly packable: boolean;
+  /** Architectures of the machines that the format describes; undefined for a disk alone. */
+  readonly architectures?: readonly ArchitectureName[];
   /** Largest disk that the format can hold, in bytes; undefined where it has no practical limit. */
   readonly largestDisk?: number;
   /** Programs of the host that a conversion runs. */

@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
+import { ARCHITECTURE_NAMES } from "../machine/architectures/registry.js";
 import { ALGORITHMS } from "./digest.js";
 import { PACKS } from "./packs.js";
 import { COMPRESSIONS, isStartable } from "./registry.js";
@@ -78,6 +79,10 @@ export const manifestSchema = z.object({
   vmbuild: z.object({ version: z.string() }),
   qemu: z.object({ version: z.string() }),
   accelerator: z.string(),
+  arch: z
+    .enum(ARCHITECTURE_NAMES)
+    .optional()
+    .describe("architecture of the guest; x86_64 in manifests without it"),
   host: z.object({ arch: z.string(), os: z.string() }).optional(),
   files: z.array(file).min(1),
   companions: z

@@ -1,6 +1,8 @@
 /** Caches bootstrapped bases, which all builds with the same key share. */
 import { z } from "zod";
 import type { Emit } from "../events/types.js";
+import { DEFAULT_ARCHITECTURE } from "../machine/architectures/registry.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 import { hashFile } from "../inputs/digest.js";
 import { bootstrapBase, bootstrapKey, describeBootstrap } from "./bootstrap/bootstrap.js";
 import type { BootstrapSpec } from "./bootstrap/bootstrap.js";
@@ -35,16 +37,20 @@ export function systemOf(packages: readonly string[]): BaseSystem | undefined {
 }
 
 /** Converts the definition in a template to a spec. */
-export function bootstrapSpec(definition: {
-  suite: string;
-  packages: readonly string[];
-  size?: number | undefined;
-  secureBoot?: boolean | undefined;
-}): BootstrapSpec {
+export function bootstrapSpec(
+  definition: {
+    suite: string;
+    packages: readonly string[];
+    size?: number | undefined;
+    secureBoot?: boolean | undefined;
+  },
+  arch?: ArchitectureName,
+): BootstrapSpec {
   const { suite, packages, size, secureBoot } = definition;
   return {
     suite,
     packages,
+    arch,
     ...(size === undefined ? {} : { size }),
     ...(secureBoot ? { secureBoot } : {}),
   };
@@ -71,7 +77,8 @@ export async function resolveBootstrap(
     name: nameOf(spec),
     signal,
     async make(target, workFolder) {
-      const message = `Creating a ${spec.suite} base from packages; it will be cached`;
+      const { suite, arch = DEFAULT_ARCHITECTURE.name } = spec;
+      const message = `Creating a ${suite} base for ${arch} from packages; it will be cached`;
       emit({ type: "note", message });
       const facts = await bootstrapBase(spec, target, { emit, signal, workFolder });
       const { sha256: digest } = await hashFile(target, [], signal);

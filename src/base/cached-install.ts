@@ -11,6 +11,7 @@ import { hashFile } from "../inputs/digest.js";
 import { install } from "../install/install.js";
 import type { InstallPlan } from "../install/install.js";
 import { digestFiles } from "../install/files.js";
+import { DEFAULT_ARCHITECTURE } from "../machine/architectures/registry.js";
 import type { MachinePlan } from "../machine/shape.js";
 import { loadKeyPair, makeBaseKey, saveKeyPair } from "../seed/keys.js";
 import { cachedImagePath, getCachedImage } from "./cached-image.js";
@@ -41,7 +42,8 @@ async function identityOf(
     await digestOf(uefiFiles.variables, { signal }),
   ];
   // Fields without a value do not become part of the JSON.
-  const devices = { uefiFiles: digests, secureBoot, tpm, display, networks };
+  const arch = machine.arch === DEFAULT_ARCHITECTURE.name ? undefined : machine.arch;
+  const devices = { arch, uefiFiles: digests, secureBoot, tpm, display, networks };
   const common = { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments };
   return { ...common, disk, ...devices };
 }

@@ -9,6 +9,7 @@ import type { LocalFile, SourceFacts } from "../inputs/kind.js";
 import type { TemplateReferences } from "../install/references.js";
 import type { KeyPair } from "../seed/keys.js";
 import type { InstallerMachine } from "../install/run-installer.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 import type { UefiFirmware } from "../machine/firmware.js";
 import type { MachinePlan } from "../machine/shape.js";
 
@@ -20,9 +21,26 @@ export interface BaseContext {
   readonly templateFolder: string;
   /** Size of the machine's disk in bytes; limits how much is unpacked. */
   readonly disk?: number;
-  /** Returns path and digest of another template's finished artifact. */
-  readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
+  /** Finds another template's finished artifact. */
+  readonly findArtifact: (appliance: string) => Promise<ApplianceImage>;
   readonly installer: InstallerContext;
+}
+
+/** Finished artifact of another template. */
+export interface ApplianceImage {
+  /** Absolute. */
+  readonly path: string;
+  /** SHA-256 in hexadecimal, where it is known. */
+  readonly digest?: string;
+  /** Architecture of its guest, where it is known. */
+  readonly arch?: ArchitectureName;
+}
+
+/** Facts of a template on which its base depends besides the definition. */
+export interface BaseSetting {
+  /** Absolute. */
+  readonly templateFolder: string;
+  readonly arch: ArchitectureName;
 }
 
 /** What a base needs that is created in a machine. */
@@ -74,11 +92,11 @@ export interface FoundImage {
 export interface BaseCheckContext {
   readonly templateFolder: string;
   readonly references: TemplateReferences;
-  readonly machine: Pick<MachinePlan, "network">;
+  readonly machine: Pick<MachinePlan, "network" | "arch" | "machineType">;
   /**
    * Returns undefined where the artifact is not built yet. Throws when there is no such template.
    */
-  readonly findArtifact: (appliance: string) => Promise<{ path: string } | undefined>;
+  readonly findArtifact: (appliance: string) => Promise<ApplianceImage | undefined>;
 }
 
 /** Checks that `validate` performs. */
@@ -106,10 +124,10 @@ export interface HostRequirements {
     readonly name: string;
     readonly program: ProgramName;
     /**
-     * Describes the prerequisite.
+     * Describes the prerequisite, for bases of an architecture.
      * @throws {VmbuildError} with a hint, where it is not met.
      */
-    probe(signal: AbortSignal): Promise<string>;
+    probe(arch: ArchitectureName, signal: AbortSignal): Promise<string>;
   };
 }
 
@@ -135,16 +153,16 @@ export interface BaseKind<D> {
   /** Fetches or creates the image, or finds it in the cache. */
   resolve(definition: D, context: BaseContext): Promise<FoundImage>;
   /** Returns the programs of the host that resolving may run. */
-  programs(definition: D, templateFolder: string): readonly ProgramName[];
+  programs(definition: D, setting: BaseSetting): readonly ProgramName[];
   /** Returns the checks for `validate`. */
   check(definition: D, context: BaseCheckContext): Promise<BaseCheck>;
   /**
    * Returns facts about the system without creating the image; undefined where the image does not
    * exist yet. Kinds whose systems are not known do not have this function.
    */
-  system?(definition: D): Promise<BaseSystem | undefined>;
+  system?(definition: D, setting: BaseSetting): Promise<BaseSystem | undefined>;
   /** Describes the base for `vmbuild inspect`. */
-  inspect(definition: D, templateFolder: string): SourceFacts;
+  inspect(definition: D, setting: BaseSetting): SourceFacts;
 }
 
 /** Defines a kind of base, with its types inferred. */

@@ -6,6 +6,8 @@ import { readOwner } from "../artifact/output-owner.js";
 import { readPublished } from "../artifact/published.js";
 import { IMAGE_FORMATS, isStartable } from "../artifact/registry.js";
 import { VmbuildError, asVmbuildError } from "../errors.js";
+import { DEFAULT_ARCHITECTURE } from "../machine/architectures/registry.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 import { planOutput } from "../requirements/plan.js";
 import type { Template } from "../template/load.js";
 
@@ -15,6 +17,8 @@ export interface FoundArtifact {
   readonly path: string;
   /** SHA-256 in hexadecimal, if the manifest has it. */
   readonly digest?: string;
+  /** Architecture of the guest. */
+  readonly arch: ArchitectureName;
   /** Absolute paths of the images of further disks, by the names of the disks. */
   readonly disks: ReadonlyMap<string, string>;
   readonly manifest: Manifest;
@@ -80,6 +84,7 @@ export async function findArtifact(template: Template, directory?: string): Prom
   }
   const digest = file.checksums.sha256;
   const path = join(folder, file.name);
+  const { arch = DEFAULT_ARCHITECTURE.name } = manifest;
   const disks = new Map(diskFiles(manifest).map(({ disk, name }) => [disk, join(folder, name)]));
-  return { path, disks, manifest, ...(digest === undefined ? {} : { digest }) };
+  return { path, arch, disks, manifest, ...(digest === undefined ? {} : { digest }) };
 }

@@ -4,7 +4,7 @@ import { watch } from "node:fs/promises";
 import { bootImage } from "../image/boot.js";
 import type { BootedImage } from "../image/boot.js";
 import { findArtifact } from "../builds/find-artifact.js";
-import { planMachine } from "../requirements/plan.js";
+import { planImageMachine } from "../requirements/plan.js";
 import { VmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";
@@ -79,7 +79,7 @@ export async function boot(
   const context = parseContext(flags.context, process.env);
   const forwards = (flags.forward ?? []).map(parseForward);
   const template = await loadFromFlags(name, flags);
-  const { path: image, disks } = await findArtifact(template, flags.output);
+  const { path: image, arch, disks } = await findArtifact(template, flags.output);
   const console = await requireOptionFile("--console", flags.console, image);
   const bus = createBus(template.name, new Secrets(), [await output.createSink()]);
   const { accelerator } = template.machine;
@@ -87,7 +87,7 @@ export async function boot(
     await using booted = await bootImage({
       image,
       disks,
-      machine: planMachine(template),
+      machine: planImageMachine(template, arch),
       accelerator,
       forwards,
       context,

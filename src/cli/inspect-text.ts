@@ -63,6 +63,7 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
       ? asked
       : `${asked}: ${problem === undefined ? "kvm if it works (shown below), else tcg" : shown}`;
   return alignRows([
+    ["arch", `${machine.arch} (${machine.machineType})`],
     ["cpus", `${machine.cpus} (${machine.cpuModel})`],
     ["memory", formatBytes(machine.memory)],
     ["disk", `${diskSize(machine.disk)} (${machine.diskBus})`],

@@ -27,7 +27,7 @@ export async function test(name: string, flags: TestFlags): Promise<number> {
   const context = parseContext(flags.context, process.env);
   const template = await loadFromFlags(name, flags);
   const { title = `${template.name} ${template.version}` } = requireAcceptance(template);
-  const { path: image, disks } = await findArtifact(template, flags.output);
+  const { path: image, arch, disks } = await findArtifact(template, flags.output);
   await requireOptionFile("--junit", flags.junit, image);
   const console = await requireOptionFile("--console", flags.console, image);
   const secrets = new Secrets();
@@ -40,6 +40,7 @@ export async function test(name: string, flags: TestFlags): Promise<number> {
       testImage({
         template,
         image,
+        arch,
         disks,
         // Only values given in this call override those of the acceptance section.
         memory: flags.memory === undefined ? undefined : template.machine.memory,

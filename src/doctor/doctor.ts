@@ -2,6 +2,7 @@
 import { BASE_KINDS, baseKindOf } from "../base/registry.js";
 import type { Template } from "../template/load.js";
 import { DEFAULTS } from "../template/schema.js";
+import { DEFAULT_ARCHITECTURE } from "../machine/architectures/registry.js";
 import { planMachine } from "../requirements/plan.js";
 import { programsFor } from "../requirements/programs.js";
 import type { Check } from "./check.js";
@@ -37,14 +38,16 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
   const machine = template?.machine;
   const accelerator = machine?.accelerator ?? job.accelerator ?? "kvm";
   const bases = template ? [baseKindOf(template.base)] : BASE_KINDS;
+  const arch = machine?.arch ?? DEFAULT_ARCHITECTURE.name;
   const baseNeeds = bases.flatMap(({ host }) => (host ? [host] : []));
   const requirement = {
-    binary: machine?.binary ?? "qemu-system-x86_64",
-    cpuModel: machine?.cpu,
+    machine: template
+      ? planMachine(template)
+      : { arch, binary: DEFAULT_ARCHITECTURE.binary, cpuModel: undefined },
     required: accelerator === "kvm",
   };
   const required = template !== undefined;
-  const wanted = template ? planMachine(template) : { firmware: "uefi" as const };
+  const wanted = template ? planMachine(template) : { arch, firmware: "uefi" as const };
   const [programs, kvm, group, memory, space, folders, firmware, bridges, forBases] =
     await Promise.all([
       checkPrograms(template && programsFor(template), signal),
@@ -55,7 +58,7 @@ export async function examineHost(job: Job, signal: AbortSignal): Promise<Check[
       checkFolders(),
       checkFirmware(wanted, required),
       template ? checkBridges(planMachine(template)) : undefined,
-      Promise.all(baseNeeds.map((needs) => checkBaseHost(needs, required, signal))),
+      Promise.all(baseNeeds.map((needs) => checkBaseHost(needs, { arch, required }, signal))),
     ]);
   signal.throwIfAborted();
   const all = [checkNode(), checkSshBinding(), ...programs, kvm, group, memory, ...space];

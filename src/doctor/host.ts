@@ -7,6 +7,8 @@ import { freeSpace } from "../host/files.js";
 import { unwritable, writeProblem } from "./folders.js";
 import { formatBytes, formatSizes } from "../host/format.js";
 import { hostPaths } from "../host/paths.js";
+import { architectureNamed } from "../machine/architectures/registry.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 import { findUefi } from "../machine/firmware.js";
 import type { FirmwareNeeds } from "../machine/firmware.js";
 import { requireBridges } from "../requirements/bridges.js";
@@ -102,7 +104,9 @@ export async function checkFirmware(
   return unmet("uefi firmware", required, {
     found: own ? `${own.code} or ${own.variables} does not exist` : "not installed",
     cost: 'machines with "firmware": "uefi" cannot be started',
-    fix: own ? "correct machine.firmware" : "sudo apt-get install ovmf",
+    fix: own
+      ? "correct machine.firmware"
+      : `sudo apt-get install ${architectureNamed(machine.arch).uefi.package}`,
   });
 }
 
@@ -128,14 +132,14 @@ export async function checkBridges(
 /** Checks what creating bases of a kind needs besides its programs. */
 export async function checkBaseHost(
   { prerequisite, cost }: HostRequirements,
-  required: boolean,
+  { arch, required }: { readonly arch: ArchitectureName; readonly required: boolean },
   signal: AbortSignal,
 ): Promise<Check | undefined> {
   const { name, program } = prerequisite;
   // A missing program is reported by its own check.
   if (!(await findProgram(program))) return undefined;
   try {
-    return ok(name, await prerequisite.probe(signal));
+    return ok(name, await prerequisite.probe(arch, signal));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof VmbuildError)) throw error;

@@ -2,6 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { findKvmProblem } from "../machine/accelerator.js";
+import type { ProbedMachine } from "../machine/accelerator.js";
 import { defaultCpuModel } from "../machine/shape.js";
 import { asVmbuildError, systemCode } from "../errors.js";
 import { findProgram } from "../requirements/host.js";
@@ -10,8 +11,7 @@ import type { Check } from "./check.js";
 
 /** Requirements for KVM. */
 export interface KvmRequirement {
-  readonly binary: string;
-  readonly cpuModel: string | undefined;
+  readonly machine: ProbedMachine;
   /** True when the job cannot run without KVM. */
   readonly required: boolean;
 }
@@ -21,13 +21,13 @@ const COST =
 
 /** Runs a very small guest, as a build does before its own; takes three seconds at most. */
 export async function checkKvm(requirement: KvmRequirement, signal: AbortSignal): Promise<Check> {
-  const { binary, cpuModel, required } = requirement;
+  const { machine, required } = requirement;
+  const { arch, binary, cpuModel: model = defaultCpuModel("kvm", arch) } = machine;
   if (!(await findProgram(binary))) {
     const found = `not tested: ${binary} is not installed`;
     return unmet("kvm", required, { found, cost: COST, fix: "install QEMU first" });
   }
-  const model = cpuModel ?? defaultCpuModel("kvm");
-  const problem = await findKvmProblem(binary, model, signal).catch((error: unknown) => {
+  const problem = await findKvmProblem(machine, signal).catch((error: unknown) => {
     signal.throwIfAborted();
     return asVmbuildError(error);
   });

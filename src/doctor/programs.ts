@@ -3,6 +3,7 @@ import { BASE_KINDS } from "../base/registry.js";
 import { asVmbuildError } from "../errors.js";
 import { PROGRAMS, runProgram } from "../host/programs.js";
 import type { ProgramName } from "../host/programs.js";
+import { DEFAULT_ARCHITECTURE } from "../machine/architectures/registry.js";
 import { OLDEST_QEMU, parseQemuVersion } from "../machine/qemu-version.js";
 import { findProgram } from "../requirements/host.js";
 import { commonPrograms } from "../requirements/programs.js";
@@ -11,7 +12,7 @@ import type { Check } from "./check.js";
 
 /** Programs that every run needs, regardless of its template. */
 const ALWAYS: readonly string[] = [
-  "qemu-system-x86_64",
+  DEFAULT_ARCHITECTURE.binary,
   ...commonPrograms({ seal: true, checkpoints: true }),
 ];
 

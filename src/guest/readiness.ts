@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { formatDuration } from "../host/format.js";
+import { ARCHITECTURES } from "../machine/architectures/registry.js";
 import { AttemptFailure, connectOnce } from "./connection.js";
 import type { Connection, SshTarget, Stage } from "./connection.js";
 import { describeLogin } from "./login.js";
@@ -64,7 +65,7 @@ const CONSOLE_CHECK_MS = 2000;
 /** Console lines of a guest that can never become ready. */
 const FATAL_PATTERNS = [
   /Kernel panic - not syncing/,
-  /No bootable device/,
+  ...ARCHITECTURES.flatMap(({ bootFailures }): readonly RegExp[] => bootFailures),
   /BdsDxe: No bootable option or device was found/,
   // UEFI firmware ends up here when there is nothing else to boot and no startup.nsh.
   /^Shell>/,

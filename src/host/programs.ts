@@ -13,6 +13,11 @@ import { closeWhenSilent } from "./silence.js";
 /** Purpose of each external program, and the Debian package that contains it. */
 export const PROGRAMS = {
   "qemu-system-x86_64": { package: "qemu-system-x86", purpose: "runs the machine" },
+  "qemu-system-aarch64": { package: "qemu-system-arm", purpose: "runs machines with arch aarch64" },
+  "qemu-system-riscv64": {
+    package: "qemu-system-misc",
+    purpose: "runs machines with arch riscv64",
+  },
   "qemu-img": { package: "qemu-utils", purpose: "creates and compresses disk images" },
   "qemu-io": { package: "qemu-utils", purpose: "overwrites traces of the build in free blocks" },
   swtpm: { package: "swtpm", purpose: "emulates the TPM of a machine" },

@@ -60,14 +60,14 @@ async function openDisks(
  */
 export async function openOverlay(options: OverlayOptions): Promise<ImageOverlay> {
   const { image, emit, signal } = options;
-  const { binary, cpuModel } = options.machine;
+  const { binary } = options.machine;
   const runtime = await runtimeFolder();
   const folder = await mkdtemp(join(runtime, "boot-"));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     const [, decided, info] = await Promise.all([
       qemuVersion(binary, signal),
-      decideAccelerator(options.accelerator, binary, cpuModel, signal),
+      decideAccelerator(options.accelerator, options.machine, signal),
       readImageFiles(image, { mayUseOtherFiles: true, signal }),
     ]);
     if (decided.fallback) {

@@ -10,6 +10,7 @@ import type { Secrets } from "../events/secrets.js";
 import type { Emit } from "../events/types.js";
 import { Guest } from "../guest/guest.js";
 import { findFatalLine } from "../guest/readiness.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
 import { readConsoleTail } from "../machine/console.js";
 import { stopMachine } from "../machine/stop.js";
 import type { ContextVariables } from "../seed/context.js";
@@ -19,7 +20,7 @@ import { guestPort, requireAcceptance, trustOf } from "./acceptance.js";
 import { openOverlay } from "./overlay.js";
 import type { ImageOverlay } from "./overlay.js";
 import type { BootedImage } from "./start.js";
-import { planMachine } from "../requirements/plan.js";
+import { planImageMachine } from "../requirements/plan.js";
 import { RoundContexts } from "./test-context.js";
 import { failRound, portsOf, roundsOf } from "./rounds.js";
 
@@ -28,6 +29,8 @@ export interface TestImageOptions {
   readonly template: Template;
   /** Path of the finished image. */
   readonly image: string;
+  /** Architecture for which the image was built; `machine.arch` unless given. */
+  readonly arch?: ArchitectureName;
   /** Paths of the images of further disks, by name. */
   readonly disks: ReadonlyMap<string, string>;
   /** Replaces the template's value. Bytes. */
@@ -118,7 +121,7 @@ export async function testImage(options: TestImageOptions): Promise<AcceptanceRe
   const rounds = roundsOf(section);
   const started = performance.now();
   const results: RoundResult[] = [];
-  const machine = planMachine(template);
+  const machine = planImageMachine(template, options.arch ?? template.machine.arch);
   await using overlay: ImageOverlay = await openOverlay({
     image,
     disks: options.disks,

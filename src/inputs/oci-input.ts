@@ -22,11 +22,18 @@ export interface OciSpec {
   readonly kind: "oci";
   /** Reference in the form that {@link parseReference} accepts. */
   readonly image: string;
+  /** `linux/` and OCI's name of an architecture; {@link DEFAULT_PLATFORM} unless given. */
+  readonly platform?: string;
 }
+
+/** Platform of an input that names none, whatever the host. */
+export const DEFAULT_PLATFORM = "linux/amd64";
 
 /** Returns the paths of the files, their metadata and their lock. Pure; all paths are absolute. */
 export function ociEntry(spec: OciSpec, cacheFolder: string): TreeEntry {
-  return treeEntry(`oci:${spec.image}`, cacheFolder);
+  const { image, platform = DEFAULT_PLATFORM } = spec;
+  const suffix = platform === DEFAULT_PLATFORM ? "" : ` ${platform}`;
+  return treeEntry(`oci:${image}${suffix}`, cacheFolder);
 }
 
 /** Unpacks the layer. tar itself refuses to write outside the folder. */
@@ -97,7 +104,7 @@ export async function resolveOci(
   }
   return await withAgent(async (agent) => {
     const registry = openRegistry(image, agent, context);
-    const layer = await registry.onlyLayer();
+    const layer = await registry.onlyLayer(spec.platform ?? DEFAULT_PLATFORM);
     const hex = layer.digest.replace(/^sha256:/, "");
     if (known?.commit === hex) return asResolved(known, true);
     const archive = await fetchLayer(name, registry, layer, context);

@@ -21,10 +21,11 @@ export interface Layer {
 /** Client for one image in a registry. */
 export interface Registry {
   /**
-   * Returns the single layer of the image.
+   * Returns the single layer of the image, of that for a platform where there are several.
+   * @param platform such as `linux/amd64`.
    * @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD.
    */
-  onlyLayer(): Promise<Layer>;
+  onlyLayer(platform: string): Promise<Layer>;
   blobAddress(digest: string): string;
   /** Returns the Authorization header, if the registry asked for one. */
   authorization(): string | undefined;
@@ -52,7 +53,6 @@ const KINDS = [
 ].join(", ");
 
 const MAX_BYTES = 4 * 2 ** 20;
-const PLATFORM = { os: "linux", architecture: "amd64" };
 
 /**
  * Converts a challenge `Bearer realm="https://…",service="…",scope="…"` to the address of a token.
@@ -196,16 +196,15 @@ export function openRegistry(
   return {
     blobAddress: (of) => `${root}/blobs/${of}`,
     authorization: () => authorization,
-    async onlyLayer() {
+    async onlyLayer(wanted) {
       const name = `${image.registry}/${image.repository}`;
       let body = await manifest(image.reference);
       const index = indexSchema.safeParse(parse(z.unknown(), body, `${root}/manifests`));
       if (index.success) {
         const fitting = index.data.manifests.find(
-          ({ platform }) =>
-            platform?.os === PLATFORM.os && platform.architecture === PLATFORM.architecture,
+          ({ platform }) => platform && `${platform.os}/${platform.architecture}` === wanted,
         );
-        if (!fitting) throw new VmbuildError("INPUT_OCI", `${name} has no image for linux/amd64`);
+        if (!fitting) throw new VmbuildError("INPUT_OCI", `${name} has no image for ${wanted}`);
         body = await manifest(fitting.digest);
       }
       const { layers } = parse(manifestSchema, body, `${root}/manifests`);

@@ -7,9 +7,9 @@ import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { VmbuildError } from "../errors.js";
 import { Secrets } from "../events/secrets.js";
 import { likelyRuntimeFolder } from "../host/paths.js";
-import { decideAccelerator } from "../machine/accelerator.js";
+import { decideAccelerator, foreignProblem } from "../machine/accelerator.js";
 import { qemuArguments } from "../machine/argv.js";
-import { findUefi } from "../machine/firmware.js";
+import { findUefi, uefiCandidates } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
 import type { Template } from "../template/load.js";
@@ -140,12 +140,20 @@ async function installedVersion(binary: string, signal: AbortSignal) {
 }
 
 async function inspectAccelerator(
-  { machine }: Template,
+  template: Template,
   { probe, signal }: InspectOptions,
 ): Promise<AcceleratorInspection> {
-  const { accelerator: asked, binary, cpu } = machine;
-  if (!probe) return { asked, shown: asked === "tcg" ? "tcg" : "kvm" };
-  const decided = await decideAccelerator(asked === "tcg" ? "tcg" : "auto", binary, cpu, signal);
+  const { accelerator: asked } = template.machine;
+  const foreign = asked === "tcg" ? undefined : foreignProblem(planMachine(template));
+  if (!probe || foreign) {
+    const shown = asked === "tcg" || (asked === "auto" && foreign) ? "tcg" : "kvm";
+    return { asked, shown, ...(foreign ? { problem: foreign.message } : {}) };
+  }
+  const decided = await decideAccelerator(
+    asked === "tcg" ? "tcg" : "auto",
+    planMachine(template),
+    signal,
+  );
   const problem = decided.fallback?.message;
   const shown = asked === "kvm" ? "kvm" : decided.accelerator;
   return { asked, shown, ...(problem === undefined ? {} : { problem }) };
@@ -157,8 +165,8 @@ async function argumentList(
   { media }: Seed,
 ): Promise<string[]> {
   const build = buildPaths(template.name);
-  const uefi = shape.firmware === "uefi" ? await findUefi(shape) : undefined;
-  const code = uefi?.code ?? shape.uefiFiles?.code ?? "/usr/share/OVMF/OVMF_CODE_4M.fd";
+  const uefi =
+    shape.firmware === "uefi" ? ((await findUefi(shape)) ?? uefiCandidates(shape)[0]) : undefined;
   const runtime = await likelyRuntimeFolder();
   const files = {
     disk: build.disk,
@@ -169,9 +177,7 @@ async function argumentList(
     qmpSocket: join(runtime, `${RUN_ID}.qmp`),
     sshPort: ANY_PORT,
     guestSshPort: template.ssh.port,
-    ...(shape.firmware === "uefi"
-      ? { firmware: { code, variables: build.firmwareVariables } }
-      : {}),
+    ...(uefi ? { firmware: { code: uefi.code, variables: build.firmwareVariables } } : {}),
   };
   return qemuArguments(shape, files);
 }

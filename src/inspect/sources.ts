@@ -50,9 +50,10 @@ function inspectSpec(name: string, spec: InputSpec): Promise<SourceInspection> {
 }
 
 /** Describes the base. */
-export function inspectBase({ base, folder }: Template): Promise<SourceInspection> {
+export function inspectBase({ base, folder, machine }: Template): Promise<SourceInspection> {
   const kind = baseKindOf(base);
-  return inspectFacts("base", kind.name, kind.inspect(base, folder));
+  const setting = { templateFolder: folder, arch: machine.arch };
+  return inspectFacts("base", kind.name, kind.inspect(base, setting));
 }
 
 /** Describes the inputs in the order of the template. */

@@ -6,8 +6,9 @@ import { access, constants } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
 import { readCachedProblem, cacheProblem } from "./kvm-problem-cache.js";
 import { probeGuest } from "./kvm-probe.js";
+import { architectureNamed, hostArchitecture } from "./architectures/registry.js";
 import { defaultCpuModel } from "./shape.js";
-import type { Accelerator } from "./shape.js";
+import type { Accelerator, MachinePlan } from "./shape.js";
 
 const KVM = "/dev/kvm";
 
@@ -25,6 +26,20 @@ export interface DecidedAccelerator {
 
 const TCG =
   "or use emulation, which is slow: --accel tcg (or --accel auto, which selects it if KVM does not work)";
+
+/** Part of a machine on which it depends whether KVM can run it. */
+export type ProbedMachine = Pick<MachinePlan, "arch" | "binary" | "cpuModel">;
+
+/** Returns the problem of a guest whose instructions this host's processor does not execute. */
+export function foreignProblem({ arch }: ProbedMachine): VmbuildError | undefined {
+  const host = hostArchitecture();
+  if (host?.name === arch) return undefined;
+  return new VmbuildError(
+    "HOST_KVM_UNUSABLE",
+    `KVM was requested, but this host is ${host?.name ?? process.arch}: KVM cannot run a guest with machine.arch ${arch}`,
+    { hint: `Use a host of that architecture, ${TCG}.` },
+  );
+}
 
 async function deviceProblem(): Promise<VmbuildError | undefined> {
   try {
@@ -51,17 +66,20 @@ async function deviceProblem(): Promise<VmbuildError | undefined> {
 }
 
 /**
- * Returns the reason why KVM cannot be used on this host, or undefined when a test guest with this
- * CPU model ran. Takes a twentieth of a second when KVM works, and three seconds when guests hang.
+ * Returns the reason why KVM cannot run a machine on this host, or undefined when a test guest with
+ * its CPU model ran. Takes a twentieth of a second when KVM works, and three seconds when guests hang.
  */
 export async function findKvmProblem(
-  binary: string,
-  cpuModel: string,
+  machine: ProbedMachine,
   signal?: AbortSignal,
 ): Promise<VmbuildError | undefined> {
-  const device = await deviceProblem();
-  if (device) return device;
-  const probe = await probeGuest(binary, cpuModel, signal);
+  const missing = foreignProblem(machine) ?? (await deviceProblem());
+  if (missing) return missing;
+  const { arch, binary, cpuModel = defaultCpuModel("kvm", arch) } = machine;
+  const probe = await probeGuest(
+    { guest: architectureNamed(arch).probe, binary, cpuModel },
+    signal,
+  );
   if (probe.usable) return undefined;
   return new VmbuildError(
     "HOST_KVM_UNUSABLE",
@@ -77,21 +95,19 @@ export async function findKvmProblem(
 
 /**
  * Resolves the requested accelerator.
- * @param cpuModel the template's CPU model, if it sets one.
  * @throws {VmbuildError} HOST_KVM_UNUSABLE when `kvm` was requested and does not work.
  */
 export async function decideAccelerator(
   choice: AcceleratorChoice,
-  binary: string,
-  cpuModel: string | undefined,
+  machine: ProbedMachine,
   signal?: AbortSignal,
 ): Promise<DecidedAccelerator> {
   if (choice === "tcg") return { accelerator: "tcg" };
-  const model = cpuModel ?? defaultCpuModel("kvm");
+  const { arch, binary, cpuModel: model = defaultCpuModel("kvm", arch) } = machine;
   // A user who requests `kvm` may just have fixed it, so it is tested again; `auto` uses the cached
   // result.
   const cached = choice === "auto" ? await readCachedProblem(binary, model) : undefined;
-  const problem = cached ?? (await findKvmProblem(binary, model, signal));
+  const problem = cached ?? (await findKvmProblem(machine, signal));
   if (!problem) return { accelerator: "kvm" };
   if (choice === "kvm") throw problem;
   await cacheProblem(binary, model, problem);

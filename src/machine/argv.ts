@@ -1,10 +1,11 @@
 /** Builds QEMU's argument list as a pure function of the machine's shape and files. */
-import { SCSI_CONTROLLER, sataPort } from "./disk-bus.js";
+import type { Architecture, Board } from "./architectures/architecture.js";
+import { architectureNamed } from "./architectures/registry.js";
+import { SCSI_CONTROLLER } from "./disk-bus.js";
 import { displayArguments } from "./display.js";
 import { writableDisks } from "./extra-disks.js";
 import type { WritableDisks } from "./extra-disks.js";
 import { networkArguments, usesBridge } from "./networks.js";
-import { secureBootArguments, secureBootMachine } from "./secure-boot.js";
 import { tpmArguments } from "./tpm-arguments.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 
@@ -24,13 +25,15 @@ function accelerator(shape: MachineShape): string[] {
   return [...accel, "-cpu", shape.cpuModel];
 }
 
-function firmware(files: MachineFiles): string[] {
-  if (!files.firmware) return [];
-  const { code, variables } = files.firmware;
-  return [
-    ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${escapeCommas(code)}`],
-    ...["-drive", `if=pflash,format=raw,unit=1,file=${escapeCommas(variables)}`],
-  ];
+/** Returns the value of `-machine`. */
+function machineOf(board: Board, { machineType, secureBoot }: MachineShape): string {
+  const forSecureBoot = secureBoot ? (board.secureBoot?.options ?? []) : [];
+  return [machineType, "graphics=off", ...board.options, ...forSecureBoot].join(",");
+}
+
+/** A kernel of {@link handed} replaces firmware that QEMU starts like one. */
+function firmware({ uefi }: Architecture, files: MachineFiles): string[] {
+  return files.firmware ? uefi.arguments(files.firmware) : [];
 }
 
 const readOnlyNode = (name: string, filename: string): string[] =>
@@ -42,45 +45,43 @@ const readOnlyNode = (name: string, filename: string): string[] =>
   });
 
 /** Returns the arguments for all disks and CD drives. */
-function drives(shape: MachineShape, files: MachineFiles): string[] {
-  const writable = writableDisks(shape, files);
+function drives(board: Board, shape: MachineShape, files: MachineFiles): string[] {
+  const writable = writableDisks(shape, files, board.drivePorts);
   const readOnly = files.readOnlyDisks.flatMap((filename, index) => [
     ...readOnlyNode(`ro${index}`, filename),
     ...["-device", `virtio-blk-pci,drive=ro${index}`],
   ]);
-  return [...writable.arguments, ...readOnly, ...cds(shape, files, writable)];
+  return [...writable.arguments, ...readOnly, ...cds(board, files, writable)];
 }
 
 /**
  * Returns the arguments for CD drives. On virtio-scsi unless the files say otherwise: cloud kernels
- * have a driver for it, but none for AHCI.
+ * have a driver for it, but none for AHCI. Also where the machine type has no SATA.
  */
 function cds(
-  shape: MachineShape,
+  { drivePorts }: Board,
   { cds: filenames = [], cdBus }: MachineFiles,
   { ports, hasScsi }: WritableDisks,
 ): string[] {
   if (filenames.length === 0) return [];
-  const isQ35 = shape.machineType.includes("q35");
+  const sata = cdBus === "sata" ? drivePorts : undefined;
   const device = (place: number): string =>
-    cdBus === "sata" ? `ide-cd,${sataPort({ port: ports + place, isQ35 })}` : "scsi-cd,bus=scsi.0";
+    sata ? `ide-cd,${sata.propertiesOf(ports + place)}` : "scsi-cd,bus=scsi.0";
   // After the disk, so that an empty disk leads to the CD and an installed system does not.
   const all = filenames.flatMap((filename, index) => [
     ...readOnlyNode(`cd${index}`, filename),
     ...["-device", `${device(index)},drive=cd${index},bootindex=${index + 2}`],
   ]);
-  return [...(cdBus === "sata" || hasScsi ? [] : SCSI_CONTROLLER), ...all];
+  return [...(sata !== undefined || hasScsi ? [] : SCSI_CONTROLLER), ...all];
 }
 
-function floppy(shape: MachineShape, { floppy: content }: MachineFiles): string[] {
-  if (content === undefined) return [];
+function floppy({ floppyController }: Board, { floppy: content }: MachineFiles): string[] {
+  if (content === undefined || floppyController === undefined) return [];
   const { folder: dir, label } = content;
-  // The machine type pc has a floppy controller of its own.
-  const controller = shape.machineType.includes("q35") ? ["-device", "isa-fdc"] : [];
   const options = { driver: "vvfat", "node-name": "floppy", "read-only": true, floppy: true, dir };
   return [
     ...blockdev(label === undefined ? options : { ...options, label }),
-    ...controller,
+    ...floppyController,
     ...["-device", "floppy,drive=floppy"],
   ];
 }
@@ -106,11 +107,11 @@ function handed(given: MachineFiles): string[] {
 }
 
 /**
- * Returns the arguments for a PCI Express root port, into which devices can be plugged at run time.
- * The machine type `pc` needs no port.
+ * Returns the arguments for a PCI Express root port, into which devices can be plugged at run time,
+ * where the machine type needs one.
  */
-function payloadSlot(shape: MachineShape): string[] {
-  if (!shape.machineType.includes("q35")) return [];
+function payloadSlot({ needsRootPort }: Board): string[] {
+  if (!needsRootPort) return [];
   return ["-device", `pcie-root-port,id=${PAYLOAD_SLOT},chassis=1,slot=1`];
 }
 
@@ -119,6 +120,8 @@ const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 /** Returns the whole argument list, without the program's name. */
 export function qemuArguments(shape: MachineShape, files: MachineFiles): string[] {
+  const architecture = architectureNamed(shape.arch);
+  const board = architecture.boardOf(shape.machineType);
   return [
     ...["-name", `guest=${escapeCommas(shape.name)},debug-threads=on`],
     ...["-nodefaults", "-no-user-config"],
@@ -126,7 +129,7 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
     ...(usesBridge(shape) ? [] : ["-sandbox", SANDBOX]),
     // Without graphics, firmware writes to the serial console, so a disk that does not boot is
     // reported there.
-    ...["-machine", `${shape.machineType},graphics=off${secureBootMachine(shape)}`],
+    ...["-machine", machineOf(board, shape)],
     ...accelerator(shape),
     ...["-smp", String(shape.cpus)],
     ...["-m", `${Math.ceil(shape.memory / 2 ** 20)}M`],
@@ -136,16 +139,16 @@ export function qemuArguments(shape: MachineShape, files: MachineFiles): string[
     ...["-mon", "chardev=qmp,mode=control"],
     ...["-chardev", `file,id=console,path=${escapeCommas(files.console)}`],
     ...["-serial", "chardev:console"],
-    ...firmware(files),
-    ...secureBootArguments(shape),
-    ...drives(shape, files),
-    ...floppy(shape, files),
+    ...firmware(architecture, files),
+    ...(shape.secureBoot ? (board.secureBoot?.arguments ?? []) : []),
+    ...drives(board, shape, files),
+    ...floppy(board, files),
     ...handed(files),
-    ...displayArguments(shape, files),
+    ...displayArguments(board, shape, files),
     ...(files.endsAtRestart ? ["-action", "reboot=shutdown"] : []),
     ...networkArguments(shape, files),
-    ...tpmArguments(shape, files),
-    ...payloadSlot(shape),
+    ...tpmArguments(board, shape, files),
+    ...payloadSlot(board),
     ...["-object", "rng-random,id=rng,filename=/dev/urandom"],
     ...["-device", "virtio-rng-pci,rng=rng"],
     ...["-device", "virtio-balloon-pci,id=balloon,free-page-reporting=on"],

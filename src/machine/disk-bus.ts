@@ -1,11 +1,13 @@
 /** Lists the buses on which a machine can have its disks. */
 
+import type { DrivePorts } from "./architectures/architecture.js";
+
 /** Place of a disk among the drives of a machine. */
 interface DiskPlace {
   /** Number of SATA or IDE drives before this one. */
   readonly port: number;
-  /** True for the machine type q35, which has an AHCI controller; `pc` has an IDE controller. */
-  readonly isQ35: boolean;
+  /** Ports of the machine type. */
+  readonly ports: DrivePorts | undefined;
 }
 
 /** Bus of a machine's disk. */
@@ -28,18 +30,10 @@ interface DiskBus {
 /** Controller that CDs use, too. */
 export const SCSI_CONTROLLER = ["-device", "virtio-scsi-pci,id=scsi"];
 
-/**
- * Returns the properties by which a drive is connected to a SATA or IDE port: q35 has six SATA
- * ports; pc has two IDE channels for two drives each.
- */
-export function sataPort({ port, isQ35 }: DiskPlace): string {
-  if (isQ35) return `bus=ide.${port}`;
-  return `bus=ide.${Math.floor(port / 2)}${port === 0 ? "" : `,unit=${port % 2}`}`;
-}
-
-/** Returns the number of SATA or IDE drives that a machine type supports. */
-export function sataPorts(isQ35: boolean): number {
-  return isQ35 ? 6 : 4;
+/** Returns the properties by which a drive is connected to a SATA or IDE port. */
+function sataPort({ port, ports }: DiskPlace): string {
+  if (!ports) throw new Error("the machine type has no SATA or IDE controller");
+  return ports.propertiesOf(port);
 }
 
 const BUSES = {

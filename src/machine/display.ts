@@ -1,24 +1,26 @@
 /** Lists the graphics cards that a machine can have. */
-/** QEMU's device for each graphics card that a template can choose; `none` has no device. */
-const DEVICES = { none: undefined, std: "VGA", virtio: "virtio-vga" } as const;
+import type { Board, Display } from "./architectures/architecture.js";
 
-/** Names of the graphics cards, the default first. */
-export const DISPLAYS = Object.keys(DEVICES) as [keyof typeof DEVICES, ...(keyof typeof DEVICES)[]];
+/** Names of the graphics cards, the default first; `none` has no device. */
+export const DISPLAYS = ["none", "std", "virtio"] as const satisfies readonly (Display | "none")[];
 
 /** Part of a machine's shape that describes its graphics card. */
 interface DisplayShape {
-  readonly display?: keyof typeof DEVICES | undefined;
+  readonly display?: (typeof DISPLAYS)[number] | undefined;
 }
 
 /**
- * Returns QEMU's arguments for the screen: the machine's own graphics card, or a standard one where
- * the files ask for a screen.
+ * Returns QEMU's arguments for the screen: the machine's own graphics card, or that for installers
+ * where the files ask for a screen.
  */
 export function displayArguments(
+  { displays, defaultDisplay, keyboard }: Board,
   { display = "none" }: DisplayShape,
   { hasScreen = false }: { readonly hasScreen?: boolean },
 ): string[] {
-  const device = DEVICES[display] ?? (hasScreen ? DEVICES.std : undefined);
+  const wanted = display === "none" ? (hasScreen ? defaultDisplay : undefined) : display;
+  const device = wanted && displays[wanted];
+  if (device === undefined) return [];
   // VNC without an address listens nowhere; it can be opened while the machine runs.
-  return device === undefined ? [] : ["-device", `${device},id=screen`, "-vnc", "none"];
+  return ["-device", `${device},id=screen`, "-vnc", "none", ...keyboard];
 }

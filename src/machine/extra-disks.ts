@@ -1,6 +1,7 @@
 /** Describes the disks that a machine has beside its root disk, and returns QEMU's arguments for all. */
 import { join } from "node:path";
 import { z } from "zod";
+import type { DrivePorts } from "./architectures/architecture.js";
 import { DISK_BUSES, diskBus } from "./disk-bus.js";
 import type { DiskBusName } from "./disk-bus.js";
 
@@ -35,7 +36,6 @@ export type ExtraDisk = z.infer<typeof extraDiskSchema>;
 
 /** Part of a machine's shape that describes its disks. */
 interface DiskShape {
-  readonly machineType: string;
   /** Bus of the root disk. */
   readonly diskBus: DiskBusName;
   readonly disks?: readonly ExtraDisk[] | undefined;
@@ -86,9 +86,15 @@ export interface WritableDisks {
   readonly hasScsi: boolean;
 }
 
-/** Returns QEMU's arguments for the disks that the guest writes to: the root disk, then the others. */
-export function writableDisks(shape: DiskShape, files: DiskFiles): WritableDisks {
-  const isQ35 = shape.machineType.includes("q35");
+/**
+ * Returns QEMU's arguments for the disks that the guest writes to: the root disk, then the others.
+ * @param drivePorts SATA or IDE ports of the machine type.
+ */
+export function writableDisks(
+  shape: DiskShape,
+  files: DiskFiles,
+  drivePorts: DrivePorts | undefined,
+): WritableDisks {
   const folder = files.disksFolder ?? "/";
   const all = [
     { bus: diskBus(shape.diskBus), filename: files.disk, serial: undefined },
@@ -110,7 +116,7 @@ export function writableDisks(shape: DiskShape, files: DiskFiles): WritableDisks
       `drive=${node}`,
       ...(index === 0 ? ["bootindex=1"] : []),
     ].join(",");
-    const device = bus.device(properties, { port: ports, isQ35 });
+    const device = bus.device(properties, { port: ports, ports: drivePorts });
     if (bus.takesPort) ports++;
     return [...writableNode(node, filename), ...controller, "-device", device];
   });

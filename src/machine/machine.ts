@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { missingProgramError } from "../host/programs.js";
+import { architectureNamed } from "./architectures/registry.js";
 import { qemuArguments } from "./argv.js";
 import { writableNodes } from "./extra-disks.js";
 import { findFreePort } from "./ports.js";
@@ -166,6 +167,7 @@ async function startQemu(
     sshPort,
     ports: new Map(forwards.map(({ guest, host }) => [guest, host])),
     args,
+    hasPowerButton: architectureNamed(shape.arch).boardOf(shape.machineType).hasPowerButton,
     disks: writableNodes(shape),
     qmp: first,
     process,
@@ -182,6 +184,7 @@ interface MachineParts {
   readonly sshPort: number;
   readonly ports: ReadonlyMap<number, number>;
   readonly args: readonly string[];
+  readonly hasPowerButton: boolean;
   readonly disks: readonly string[];
   readonly qmp: Qmp;
   readonly process: Process;
@@ -193,6 +196,7 @@ class Machine implements RunningMachine {
   readonly sshPort: number;
   readonly ports: ReadonlyMap<number, number>;
   readonly arguments: readonly string[];
+  readonly hasPowerButton: boolean;
   readonly disks: readonly string[];
   readonly qmp: Qmp;
   readonly ended: Promise<MachineEnd>;
@@ -203,11 +207,13 @@ class Machine implements RunningMachine {
   #endExpected = false;
   #resets = 0;
 
-  constructor({ pid, sshPort, ports, args, disks, qmp, process, watch }: MachineParts) {
+  constructor(parts: MachineParts) {
+    const { pid, sshPort, ports, args, hasPowerButton, disks, qmp, process, watch } = parts;
     this.pid = pid;
     this.sshPort = sshPort;
     this.ports = ports;
     this.arguments = args;
+    this.hasPowerButton = hasPowerButton;
     this.disks = disks;
     this.qmp = qmp;
     this.#child = process.child;

@@ -114,7 +114,7 @@ const stopsBuild = (why: string): Check => {
 };
 
 /** Ids that vmbuild gives to devices (argv.ts, hotplug.ts). */
-const DEVICES = ["scsi", "screen", "payload-slot", "balloon"];
+const DEVICES = ["scsi", "screen", "usb", "payload-slot", "balloon"];
 
 /** Checks of QEMU's options, by their names without the dash. */
 const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([

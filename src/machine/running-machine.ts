@@ -18,6 +18,8 @@ export interface RunningMachine extends AsyncDisposable {
   /** Ports of 127.0.0.1 by the port of the guest that each leads to; port 22 is `sshPort`. */
   readonly ports: ReadonlyMap<number, number>;
   readonly arguments: readonly string[];
+  /** True when QMP's `system_powerdown` reaches the guest. */
+  readonly hasPowerButton: boolean;
   /** Node names of the disks that the guest writes to, the root disk first. */
   readonly disks: readonly string[];
   readonly qmp: Qmp;

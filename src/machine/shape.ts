@@ -1,5 +1,11 @@
 /** Description of a machine: its shape, and the files and ports of one start of it. */
 import { z } from "zod";
+import {
+  ARCHITECTURE_NAMES,
+  DEFAULT_ARCHITECTURE,
+  architectureNamed,
+} from "./architectures/registry.js";
+import type { ArchitectureName } from "./architectures/registry.js";
 import { DISK_BUSES } from "./disk-bus.js";
 import { DISPLAYS } from "./display.js";
 import { extraDiskSchema } from "./extra-disks.js";
@@ -16,6 +22,8 @@ export const machineShapeSchema = z
   .object({
     /** The build's name; shown by `ps`. */
     name: z.string(),
+    /** Architecture of the guest. Records of earlier versions have none. */
+    arch: z.enum(ARCHITECTURE_NAMES).default(DEFAULT_ARCHITECTURE.name),
     /** The QEMU program: a name on PATH or an absolute path. */
     binary: z.string(),
     cpus: z.number(),
@@ -68,7 +76,10 @@ export interface MachineFiles {
   readonly readOnlyDisks: readonly string[];
   /** ISO images that the guest sees as CDs. */
   readonly cds?: readonly string[];
-  /** Controller of the CDs: `virtio-scsi` unless given. Installers expect `sata`. */
+  /**
+   * Controller of the CDs: `virtio-scsi` unless given, and on machine types that have no SATA.
+   * Installers expect `sata`.
+   */
   readonly cdBus?: "virtio-scsi" | "sata";
   /** Folder whose files the guest sees on a read-only floppy disk. */
   readonly floppy?: { readonly folder: string; readonly label?: string };
@@ -106,19 +117,19 @@ export interface DirectKernel {
   readonly commandLine: string;
 }
 
-/**
- * CPU model for emulation: x86-64-v2, which current distributions require, and no more. With `max`,
- * a guest uses wide vectors and five-level page tables, which are slower to emulate (a Debian guest
- * took 15 % longer to reach SSH).
- */
-const TCG_CPU_MODEL = "qemu64,ssse3=on,sse4.1=on,sse4.2=on,popcnt=on,cx16=on,lahf-lm=on";
-
 /** Returns the default CPU model: the host's under KVM, one that is fast to emulate otherwise. */
-export function defaultCpuModel(accelerator: Accelerator): string {
-  return accelerator === "kvm" ? "host" : TCG_CPU_MODEL;
+export function defaultCpuModel(
+  accelerator: Accelerator,
+  arch: ArchitectureName = DEFAULT_ARCHITECTURE.name,
+): string {
+  return architectureNamed(arch).cpuModels[accelerator];
 }
 
 /** Completes a machine with its accelerator. */
 export function completeShape(plan: MachinePlan, accelerator: Accelerator): MachineShape {
-  return { ...plan, accelerator, cpuModel: plan.cpuModel ?? defaultCpuModel(accelerator) };
+  return {
+    ...plan,
+    accelerator,
+    cpuModel: plan.cpuModel ?? defaultCpuModel(accelerator, plan.arch),
+  };
 }

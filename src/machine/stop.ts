@@ -81,7 +81,9 @@ export async function stopMachine(
   const quit = () => machine.qmp.execute("quit");
   const strategies: StopStrategy[] = [
     ...(poweroff ? [{ method: "ssh" as const, deadline: deadlines.guest, request: poweroff }] : []),
-    { method: "acpi", deadline: deadlines.guest, request: powerdown },
+    ...(machine.hasPowerButton
+      ? [{ method: "acpi" as const, deadline: deadlines.guest, request: powerdown }]
+      : []),
     { method: "quit", deadline: deadlines.quit, request: quit },
   ];
   const stopped = (method: StopMethod): StopResult => {

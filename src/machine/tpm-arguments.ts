@@ -1,21 +1,18 @@
 /** Returns QEMU's arguments for a TPM. */
+import type { Board } from "./architectures/architecture.js";
 import type { MachineFiles, MachineShape } from "./shape.js";
 
-/**
- * Devices by the machine type. x86 has the interface of the PC Client Platform TPM Profile; the
- * machine type `virt` of Arm only has a memory-mapped TIS.
- */
-function deviceFor({ machineType }: MachineShape): string {
-  return machineType.startsWith("virt") ? "tpm-tis-device" : "tpm-crb";
-}
-
 /** Returns the arguments that connect the machine to its TPM; none where it has no TPM. */
-export function tpmArguments(shape: MachineShape, { tpmSocket }: MachineFiles): string[] {
-  if (!shape.tpm) return [];
+export function tpmArguments(
+  { tpmDevice }: Board,
+  { tpm }: Pick<MachineShape, "tpm">,
+  { tpmSocket }: MachineFiles,
+): string[] {
+  if (!tpm) return [];
   const path = (tpmSocket ?? "/tpm").replaceAll(",", ",,");
   return [
     ...["-chardev", `socket,id=vmb-tpm,path=${path}`],
     ...["-tpmdev", "emulator,id=vmb-tpm0,chardev=vmb-tpm"],
-    ...["-device", `${deviceFor(shape)},tpmdev=vmb-tpm0`],
+    ...["-device", `${tpmDevice},tpmdev=vmb-tpm0`],
   ];
 }

@@ -91,13 +91,24 @@ function* textsIn(value: unknown, path: JsonPath = []): Generator<[JsonPath, str
   }
 }
 
-/** Requires that the entry states the image's own format and name. */
+/** Names that OpenNebula accepts for the architecture of an image, besides its own. */
+const ARCHITECTURE_NAMES: Readonly<Record<string, readonly string[]>> = {
+  x86_64: ["amd64", "all"],
+  aarch64: ["arm64", "all"],
+  riscv64: ["all"],
+};
+
+/** Requires that the entry states the image's own format, architecture and name. */
 function* mismatches(document: EntryDocument, image: PublishedImage): Generator<Finding> {
   const level = "error";
-  const format = startableFile(image.manifest)?.format;
-  const stated = document.textAt(["format"]);
-  if (hasImage(document) && stated !== undefined && stated !== format) {
-    yield { level, path: ["format"], message: `is "${stated}", while the image is ${format}` };
+  const { manifest } = image;
+  const facts = { format: startableFile(manifest)?.format, "os-arch": manifest.arch };
+  for (const [key, fact] of hasImage(document) ? Object.entries(facts) : []) {
+    const stated = document.textAt([key]);
+    if (stated === undefined || fact === undefined) continue;
+    if (stated !== fact && !ARCHITECTURE_NAMES[fact]?.includes(stated)) {
+      yield { level, path: [key], message: `is "${stated}", while the image is ${fact}` };
+    }
   }
   const id = document.textAt(["id"]);
   if (image.uuid !== undefined && id !== undefined && id.toLowerCase() !== image.uuid) {

@@ -58,9 +58,23 @@ function requireCompression({ format, compression }: Form, fallback: ImageFormat
   throw new VmbuildError("USAGE", message);
 }
 
+/** Requires that a format can describe the guest, as an OVA describes a whole machine. */
+function requireArchitecture({ format }: Form, { manifest }: PublishedArtifact): void {
+  const { arch } = manifest;
+  const { architectures } = format ? formatNamed(format) : {};
+  if (arch === undefined || architectures?.includes(arch) !== false) return;
+  const described = architectures.join(" or ");
+  const message = `--format ${format}: the format describes a machine with arch ${described}, but ${manifest.name} is for ${arch}`;
+  throw new VmbuildError("USAGE", message);
+}
+
+/** Returns the images of the root disk. */
+const rootFiles = ({ manifest }: PublishedArtifact): readonly ManifestFile[] =>
+  manifest.files.filter(({ disk }) => disk === undefined);
+
 /** Returns the file that is published as it is; undefined when one has to be converted. */
 export function presentFile(artifact: PublishedArtifact, form: Form): ManifestFile | undefined {
-  const { files } = artifact.manifest;
+  const files = rootFiles(artifact);
   const isAsBuilt = form.format === undefined && form.compression === undefined;
   if (isAsBuilt) return startableFile(artifact.manifest) ?? files[0];
   // With only a compression, the format is that of the first image.
@@ -79,8 +93,11 @@ async function present({ folder }: PublishedArtifact, file: ManifestFile, contex
 }
 
 /** Returns the qcow2 image of an artifact, from which other formats are converted. */
-function convertible({ manifest }: PublishedArtifact): ManifestFile {
-  const found = manifest.files.find((file) => file.format === "qcow2" && file.pack === undefined);
+function convertible(artifact: PublishedArtifact): ManifestFile {
+  const { manifest } = artifact;
+  const found = rootFiles(artifact).find(
+    ({ format, pack }) => format === "qcow2" && pack === undefined,
+  );
   if (found) return found;
   throw new VmbuildError("INPUT_MISSING", `${manifest.name} has no qcow2 image to convert`, {
     hint: "Add the requested format to output.formats in the template, and build the image again.",
@@ -116,14 +133,15 @@ async function convert(artifact: Publishable, form: Form, context: SourceContext
 
 /**
  * Returns the file to publish. A conversion is written to a temporary file beside the artifact.
- * @throws {VmbuildError} USAGE for a compression that the format does not have, INPUT_MISSING when
- *   nothing can be converted, ARTIFACT_SPACE and ARTIFACT_CONVERT.
+ * @throws {VmbuildError} USAGE for a compression that the format does not have, and for a format
+ *   that cannot describe the guest; INPUT_MISSING when nothing can be converted, ARTIFACT_SPACE and ARTIFACT_CONVERT.
  */
 export async function openSource(
   artifact: Publishable,
   form: Form,
   context: SourceContext,
 ): Promise<SourceFile> {
+  requireArchitecture(form, artifact);
   requireCompression(form, (artifact.manifest.files[0]?.format ?? "qcow2") as ImageFormat);
   const file = presentFile(artifact, form);
   return file ? present(artifact, file, context) : convert(artifact, form, context);

@@ -93,7 +93,7 @@ export async function checkHost(
   await requireSpace(join(folders.state, "disk"), WORK_DISK_SPACE, "The build's working disk");
   const [qemu, decided, uefi] = await Promise.all([
     qemuVersion(machine.binary, signal),
-    decideAccelerator(machine.accelerator, machine.binary, machine.cpu, signal),
+    decideAccelerator(machine.accelerator, plan, signal),
     requireUefi(plan),
   ]);
   return { qemu, uefi, ...decided };

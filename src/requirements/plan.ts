@@ -6,6 +6,10 @@ import { PACKAGES_NAME, SBOM_NAME, imageFilename } from "../artifact/names.js";
 import type { Pack } from "../artifact/packs.js";
 import { formatNamed } from "../artifact/registry.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
+import { architectureNamed } from "../machine/architectures/registry.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
+import { diskBus } from "../machine/disk-bus.js";
+import type { DiskBusName } from "../machine/disk-bus.js";
 import type { MachinePlan } from "../machine/shape.js";
 import { buildCardIndex, defaultMac } from "../machine/networks.js";
 import type { NetworkCard } from "../machine/networks.js";
@@ -129,6 +133,7 @@ export function planMachine(template: Template): MachinePlan {
   const { firmware } = machine;
   return {
     name: `vmbuild-${template.name}`,
+    arch: machine.arch,
     binary: machine.binary,
     cpus: machine.cpus,
     memory: machine.memory,
@@ -139,5 +144,30 @@ export function planMachine(template: Template): MachinePlan {
     network: buildNetworkOf(machine),
     extraArguments: machine.arguments,
     ...planDevices(template),
+  };
+}
+
+/**
+ * Returns the machine for a finished image of the template, which may have been built for another
+ * architecture than the template's with `--set`. Values that only fit the template's architecture
+ * are replaced by the defaults of the image's.
+ */
+export function planImageMachine(template: Template, arch: ArchitectureName): MachinePlan {
+  const plan = planMachine(template);
+  if (arch === plan.arch) return plan;
+  const architecture = architectureNamed(arch);
+  const { binary, machineType, firmwares } = architecture;
+  const { drivePorts, displays, secureBoot } = architecture.boardOf(machineType);
+  const { uefiFiles: _files, secureBoot: wantsSecureBoot, display, disks, ...rest } = plan;
+  const busOf = (bus: DiskBusName): DiskBusName =>
+    diskBus(bus).takesPort && !drivePorts ? "virtio" : bus;
+  return {
+    ...rest,
+    ...{ arch, binary, machineType, firmware: firmwares[0], cpuModel: undefined },
+    ...(wantsSecureBoot && secureBoot ? { secureBoot: true, firmware: "uefi" } : {}),
+    ...(display === undefined || display === "none" || !displays[display] ? {} : { display }),
+    ...(disks ? { disks: disks.map(({ name, bus }) => ({ name, bus: busOf(bus) })) } : {}),
+    diskBus: busOf(plan.diskBus),
+    extraArguments: [],
   };
 }

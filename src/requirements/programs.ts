@@ -41,11 +41,11 @@ export function programsOfSteps({
 
 /** Returns the names of all programs that a run of the template may start, QEMU first. */
 export function programsFor(template: Template): string[] {
-  const { base, folder, machine, seal, checkpoints } = template;
+  const { base, folder: templateFolder, machine, seal, checkpoints } = template;
   const names: string[] = [
     machine.binary,
     ...commonPrograms({ seal, checkpoints: checkpoints !== false }),
-    ...baseKindOf(base).programs(base, folder),
+    ...baseKindOf(base).programs(base, { templateFolder, arch: machine.arch }),
   ];
   for (const { format, pack } of [template.output, ...template.output.formats]) {
     names.push(...formatNamed(format).programs, ...programsOfPack(pack));

@@ -2,6 +2,7 @@
 import type { FoundImage } from "../base/kind.js";
 import { baseKindOf } from "../base/registry.js";
 import { VmbuildError } from "../errors.js";
+import { architectureNamed } from "../machine/architectures/registry.js";
 import { guestMac } from "../machine/networks.js";
 import { credentialsSeed, takesCredentials } from "../seed/credentials.js";
 import type { Seed } from "../seed/kind.js";
@@ -13,16 +14,13 @@ import { planMachine } from "./plan.js";
 /** Facts about a base that decide how the build gets in. */
 type SeededBase = Pick<FoundImage, "system" | "key" | "isComplete">;
 
-/** Machine types with an SMBIOS table. */
-const HAS_SMBIOS = /^(pc|q35)\b|-(i440fx|q35)-/;
-
 /** Returns whether nothing in the template needs a seed of a certain kind. */
 function leavesSeedOpen({ seed, ssh, machine }: Template): boolean {
   return (
     isSeedUnset(seed) &&
     ssh.user === "root" &&
     !hasOwnCredentials(ssh) &&
-    HAS_SMBIOS.test(machine.type)
+    architectureNamed(machine.arch).boardOf(machine.type).hasSmbios
   );
 }
 
@@ -76,9 +74,9 @@ export function requireWayIn(template: Template, base: SeededBase): void {
 export async function previewSeed(
   template: Template,
 ): Promise<{ readonly seed: Seed; readonly isOpen: boolean }> {
-  const { base } = template;
+  const { base, folder: templateFolder, machine } = template;
   const kind = baseKindOf(base);
-  const system = await kind.system?.(base);
+  const system = await kind.system?.(base, { templateFolder, arch: machine.arch });
   const isOpen = kind.system !== undefined && system === undefined && leavesSeedOpen(template);
   return { seed: planSeed(template, { system }), isOpen };
 }

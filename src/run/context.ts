@@ -2,6 +2,7 @@
  * Defines the context that the parts of a run share: options, events, cancellation, time
  * measurement.
  */
+import type { ApplianceImage } from "../base/kind.js";
 import type { Bus } from "../events/bus.js";
 import type { Secrets } from "../events/secrets.js";
 import type { Emit, Phase } from "../events/types.js";
@@ -46,7 +47,7 @@ export interface BuildOptions {
   /** Id of the run, such as `20260214-170400-3f9a1c`; one is made up unless given. */
   readonly runId?: string | undefined;
   /** Finds another template's artifact, for a base that is one. */
-  readonly findArtifact: (appliance: string) => Promise<{ path: string; digest?: string }>;
+  readonly findArtifact: (appliance: string) => Promise<ApplianceImage>;
 }
 
 /** Options of {@link RunContext.phase}. */

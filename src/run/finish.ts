@@ -166,6 +166,7 @@ function createManifest(
     vmbuild: { version: vmbuildVersion() },
     qemu: { version: host.qemu.text },
     accelerator: host.accelerator,
+    arch: template.machine.arch,
     host: { arch: arch(), os: `Linux ${release()}` },
     files: images.map(({ plan, size, virtualSize, checksums }) => ({
       name: plan.filename,

@@ -3,12 +3,15 @@ import { z } from "zod";
 import { imageFilename } from "../artifact/names.js";
 import { IMAGE_FORMATS, formatNamed } from "../artifact/registry.js";
 import { diskSize } from "../fields.js";
-import { DISK_BUSES, diskBus, sataPorts } from "../machine/disk-bus.js";
+import { architectureNamed } from "../machine/architectures/registry.js";
+import type { ArchitectureName } from "../machine/architectures/registry.js";
+import { DISK_BUSES, diskBus } from "../machine/disk-bus.js";
 import type { DiskBusName } from "../machine/disk-bus.js";
 import { DISPLAYS } from "../machine/display.js";
 import { diskName } from "../machine/extra-disks.js";
 import { NETWORK_KINDS, NETWORK_MODELS, buildCardIndex, defaultMac } from "../machine/networks.js";
 import type { JsonPath } from "./document.js";
+import { MACHINE_DEFAULTS, othersText } from "./machine-schema.js";
 import { checkImage, imageFields } from "./output-schema.js";
 
 /** Largest number of further disks, and of network cards: the machine's PCI slots are limited. */
@@ -133,26 +136,28 @@ export const firmwareSchema = z
     ],
     { error: 'expected "bios", "uefi", or the files {code, variables}' },
   )
-  .default("bios")
-  .describe("guest firmware: bios, uefi (this host's OVMF), or the files of a UEFI firmware");
+  .optional()
+  .meta({ default: MACHINE_DEFAULTS.firmware })
+  .describe(
+    `guest firmware: bios, uefi (that of this host), or the files of a UEFI firmware; ${othersText((one) => one.firmwares.join(" or "))}`,
+  );
 
 /** Schema of `machine.display`. */
 export const displaySchema = z
   .enum(DISPLAYS)
   .default("none")
   .describe(
-    "graphics card: none, std (VGA) or virtio; installers have a standard one in any case. No machine has a sound card",
+    "graphics card: none, std (VGA; x86_64 only) or virtio; installers have one in any case. No machine has a sound card",
   );
 
 /** Fields of `machine` that depend on each other. */
 interface Devices {
+  readonly arch: ArchitectureName;
   readonly type: string;
   readonly diskBus: DiskBusName;
   readonly disks: readonly z.infer<typeof diskSchema>[];
   readonly network: string;
   readonly networks?: readonly z.infer<typeof networkSchema>[] | undefined;
-  readonly firmware: z.infer<typeof firmwareSchema>;
-  readonly secureBoot: boolean;
 }
 
 interface Problem {
@@ -166,12 +171,14 @@ function repeated(values: readonly string[]): [index: number, value: string][] {
   return [...values.entries()].filter(([index, value]) => values.indexOf(value) < index);
 }
 
-function diskProblems({ type, diskBus: root, disks }: Devices): Problem[] {
+function diskProblems({ arch, type, diskBus: root, disks }: Devices): Problem[] {
   const names = repeated(disks.map(({ name }) => name)).map(([index, name]) => ({
     path: ["disks", index, "name"],
     message: `the name "${name}" is used by another disk`,
   }));
-  const most = sataPorts(type.includes("q35"));
+  const { drivePorts } = architectureNamed(arch).boardOf(type);
+  if (!drivePorts) return names;
+  const { count: most } = drivePorts;
   const count = [root, ...disks.map(({ bus }) => bus)].filter((bus) => diskBus(bus).takesPort);
   if (count.length <= most) return names;
   const message = `a machine of the type ${type} has ports for ${most} SATA disks, not for ${count.length}`;
@@ -196,19 +203,9 @@ function networkProblems({ network, networks }: Devices): Problem[] {
   return problems;
 }
 
-function secureBootProblems({ secureBoot, firmware, type }: Devices): Problem[] {
-  if (!secureBoot) return [];
-  const path = ["secureBoot"];
-  if (firmware === "bios") {
-    return [{ path, message: 'secure boot needs UEFI; set machine.firmware to "uefi"' }];
-  }
-  if (type.includes("q35")) return [];
-  return [{ path, message: `secure boot needs the machine type q35; machine.type is ${type}` }];
-}
-
 /** Returns the problems of fields of `machine` that depend on each other. */
 export function deviceProblems(machine: Devices): Problem[] {
-  return [...diskProblems(machine), ...networkProblems(machine), ...secureBootProblems(machine)];
+  return [...diskProblems(machine), ...networkProblems(machine)];
 }
 
 /** Disk that is published, and the settings of its image. */

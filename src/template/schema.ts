@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
 import { diskSize, durationOr, identifier, limitSize, memorySize, sizeOr } from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
+import { ARCHITECTURE_NAMES } from "../machine/architectures/registry.js";
 import { DISK_BUSES } from "../machine/disk-bus.js";
 import { reservedArguments } from "../machine/reserved-arguments.js";
 import { seedProblems, seedSchema } from "../seed/registry.js";
@@ -19,6 +20,13 @@ import {
   networksSchema,
 } from "./devices-schema.js";
 import { collidingDownloads } from "./downloads.js";
+import {
+  MACHINE_DEFAULTS,
+  formatProblems,
+  machineProblems,
+  othersText,
+  withArchitecture,
+} from "./machine-schema.js";
 import { outputNameProblems } from "./output-names.js";
 import { diskLimitProblems, outputSchema } from "./output-schema.js";
 import { sshSchema } from "./ssh-schema.js";
@@ -31,7 +39,6 @@ export const DEFAULTS = {
   cpus: 4,
   memory: 16 * GIB,
   disk: 50 * GIB,
-  machineType: "q35",
   shutdownTimeoutMs: 2 * MINUTE_MS,
 } as const;
 
@@ -62,6 +69,12 @@ export const variableSchema = z
 
 const machineSchema = z
   .strictObject({
+    arch: z
+      .enum(ARCHITECTURE_NAMES)
+      .default(MACHINE_DEFAULTS.arch)
+      .describe(
+        "architecture of the guest, the same on every host; another than the host's needs emulation",
+      ),
     cpus: z.int().min(1).max(255).default(DEFAULTS.cpus).describe("number of virtual CPUs"),
     memory: sizeOr(memorySize, DEFAULTS.memory).describe("guest RAM"),
     disk: sizeOr(diskSize, DEFAULTS.disk).describe(
@@ -84,14 +97,20 @@ const machineSchema = z
     cpu: z
       .string()
       .optional()
-      .describe("QEMU CPU model; if omitted, host with KVM and x86-64-v2 with emulation"),
-    type: z.string().default(DEFAULTS.machineType).describe("QEMU machine type"),
+      .describe(
+        "QEMU CPU model; if omitted, host with KVM, and with emulation the oldest that current distributions require: x86-64-v2, Armv8.0, RV64GC",
+      ),
+    type: z
+      .string()
+      .optional()
+      .meta({ default: MACHINE_DEFAULTS.type })
+      .describe(`QEMU machine type; by default ${othersText((one) => one.machineType)}`),
     firmware: firmwareSchema,
     secureBoot: z
       .boolean()
       .default(false)
       .describe(
-        "start only boot loaders that Microsoft has signed (UEFI secure boot); a bootstrapped base gets such a loader",
+        "start only boot loaders that Microsoft has signed (UEFI secure boot; not riscv64); a bootstrapped base gets such a loader",
       ),
     tpm: z
       .boolean()
@@ -117,11 +136,13 @@ const machineSchema = z
       ),
     binary: z
       .string()
-      .default("qemu-system-x86_64")
-      .describe("QEMU executable: a name on PATH, or a path"),
+      .optional()
+      .meta({ default: MACHINE_DEFAULTS.binary })
+      .describe("QEMU executable: a name on PATH, or a path; by default that of `arch`"),
   })
+  .transform(withArchitecture)
   .superRefine((machine, context) => {
-    for (const { path, message } of deviceProblems(machine)) {
+    for (const { path, message } of [...machineProblems(machine), ...deviceProblems(machine)]) {
       context.addIssue({ code: "custom", path: [...path], message });
     }
   })
@@ -228,6 +249,7 @@ export const templateSchema = z
     const outputProblems = [
       ...outputNameProblems(template),
       ...diskLimitProblems(template.output, template.machine),
+      ...formatProblems(template.output, template.machine.arch),
       ...collidingDownloads(template.steps),
     ];
     for (const { path, message } of outputProblems) {

@@ -26,7 +26,7 @@ export async function checkBase(
   if (virtualSize !== undefined) checkFit(collector, virtualSize);
   const allThere = await checkFiles(collector, ["base"], files);
   if (image !== undefined && (await statIfThere(image))) {
-    const { origin, path } = kind.inspect(base, templateFolder);
+    const { origin, path } = kind.inspect(base, { templateFolder, arch: machine.arch });
     const file = {
       path: image,
       origin: origin === path ? displayPath(image) : origin,

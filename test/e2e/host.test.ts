@@ -8,6 +8,7 @@ import type { Sandbox } from "../support/e2e.js";
 import { createSandbox, processesOf } from "../support/e2e.js";
 import { startFileServer } from "../support/http-server.js";
 import { sha256Of } from "../support/inputs.js";
+import { SMALL_SHAPE } from "../support/machine.js";
 
 let sandbox: Sandbox;
 beforeEach(async () => {
@@ -74,7 +75,7 @@ describe("a machine that does not start", () => {
   });
 
   it("fails within seconds where KVM is required but not available", async (context) => {
-    const problem = await findKvmProblem("qemu-system-x86_64", "host");
+    const problem = await findKvmProblem({ ...SMALL_SHAPE, cpuModel: "host" });
     if (!problem) context.skip("KVM works here");
     const template = await sandbox.template({ name: "no-kvm" });
     const { exitCode, stderr } = await sandbox.build(template, "--accel", "kvm").ended;

@@ -89,24 +89,38 @@ export async function addProgram(program: string, root: string): Promise<void> {
   }
 }
 
+/** Busybox of this host, whose programs are those of the guest's own busybox. */
+const BUSYBOX = "/bin/busybox";
+
 async function addBusybox(root: string): Promise<void> {
-  const busybox = "/bin/busybox";
-  const { stdout } = await execa(busybox, ["--list-full"]);
+  const { stdout } = await execa(BUSYBOX, ["--list-full"]);
   for (const folder of ["bin", "sbin", "usr/bin", "usr/sbin"]) {
     await mkdir(join(root, folder), { recursive: true });
   }
-  await copyFile(busybox, join(root, "bin/busybox"));
   for (const path of stdout.split("\n").filter((name) => name !== "bin/busybox")) {
     await mkdir(join(root, dirname(path)), { recursive: true });
     await symlink("/bin/busybox", join(root, path));
   }
 }
 
-/** Makes the root file system of the guest in an empty folder. `password` is that of root. */
-export async function makeBusyboxRoot(root: string, password: string): Promise<void> {
+/** Adds the programs of this host. */
+async function addPrograms(root: string): Promise<void> {
+  await addProgram(BUSYBOX, root);
+  await addProgram("/usr/sbin/dropbear", root);
+}
+
+/**
+ * Makes the root file system of the guest in an empty folder. `password` is that of root.
+ * @param programs adds busybox and dropbear; those of this host unless given.
+ */
+export async function makeBusyboxRoot(
+  root: string,
+  password: string,
+  programs: (root: string) => Promise<void> = addPrograms,
+): Promise<void> {
   for (const name of FOLDERS) await mkdir(join(root, name), { recursive: true });
   await addBusybox(root);
-  await addProgram("/usr/sbin/dropbear", root);
+  await programs(root);
   const { stdout: hash } = await execa("openssl", ["passwd", "-6", "-stdin"], { input: password });
   for (const [name, content, mode] of files(hash)) {
     await writeFile(join(root, name), content);
@@ -126,6 +140,16 @@ export async function runInRoot(
   return stdout.split("\n").filter((line) => line !== "");
 }
 
+/** Moves a root file system to a disk image in a folder, and returns its path. */
+export async function makeDisk(root: string, folder: string): Promise<string> {
+  const disk = join(folder, "small.raw");
+  const make = ["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-d", root, disk, DISK_SIZE];
+  // Files belong to root in the guest, whoever runs the test.
+  await execa("unshare", ["--map-root-user", ...make]);
+  await rm(root, { recursive: true });
+  return disk;
+}
+
 /**
  * Makes the guest.
  * @param folder empty folder for its files.
@@ -136,11 +160,7 @@ export async function makeBusyboxGuest(folder: string, password: string): Promis
   await makeBusyboxRoot(root, password);
   const base = bootstrapLocation(bootstrapSpec({ suite: "bookworm", packages: [] }));
   const { kernel, initrd } = await extractBoot(base, folder);
-  const disk = join(folder, "small.raw");
-  const make = ["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-d", root, disk, DISK_SIZE];
-  // Files belong to root in the guest, whoever runs the test.
-  await execa("unshare", ["--map-root-user", ...make]);
-  await rm(root, { recursive: true });
+  const disk = await makeDisk(root, folder);
   const commandLine = "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet";
   return { disk, arguments: ["-kernel", kernel, "-initrd", initrd, "-append", commandLine] };
 }

@@ -9,6 +9,7 @@ import type { RunningMachine } from "../../src/machine/running-machine.js";
 /** Machine of tests, which differ from it in single properties. It starts at once. */
 export const SMALL_SHAPE: MachineShape = {
   name: "small",
+  arch: "x86_64",
   binary: "qemu-system-x86_64",
   cpus: 1,
   memory: 64 * 2 ** 20,

@@ -21,6 +21,8 @@ export const ova: OutputFormat<"ova", "none"> = {
   compressions: ["none"],
   subformats: [],
   startable: false,
+  // VMware and VirtualBox, which read it, run PCs.
+  architectures: ["x86_64"],
   packable: false,
   programs: vmdk.programs,
   density: () => ({ file: "compressed", scratch: "compressed" }),

@@ -51,6 +51,8 @@ export const vagrantLibvirt: OutputFormat<"vagrant-libvirt", "none"> = {
   compressions: ["none"],
   subformats: [],
   startable: false,
+  // The Vagrantfile has no machine type, for which libvirt chooses that of a PC.
+  architectures: ["x86_64"],
   packable: false,
   programs: [...qcow2.programs, ...programsOfPack("gz")],
   density: () => ({ file: "compressed", scratch: "plain" }),

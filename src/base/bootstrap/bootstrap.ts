@@ -1,12 +1,13 @@
 /** Creates a base from Debian packages: `{"bootstrap": {"suite", "packages"}}`. */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import { requireSpace } from "../../host/files.js";
 import type { ProgramName } from "../../host/programs.js";
+import { DEFAULT_ARCHITECTURE, architectureNamed } from "../../machine/architectures/registry.js";
 import { convertDisk, makeDisk } from "./disk.js";
 import { planDisk } from "./layout.js";
+import { findEmulation } from "./emulation.js";
 import { findRights } from "./namespace.js";
 import { makeScratch, removeAbandonedScratch } from "./scratch.js";
 import type { Source } from "./sources.js";
@@ -72,14 +73,10 @@ export async function bootstrapBase(
 ): Promise<BootstrapFacts> {
   const { emit, signal, workFolder } = context;
   checkSpec(spec);
-  if (process.arch !== "x64") {
-    throw new VmbuildError(
-      "HOST_UNSUPPORTED",
-      "Bases can be created from packages on amd64 hosts only",
-    );
-  }
   await requireSpace(destination, SPACE_IMAGE, "a bootstrapped base");
   const rights = await findRights(signal);
+  const architecture = architectureNamed(spec.arch ?? DEFAULT_ARCHITECTURE.name);
+  const emulation = await findEmulation(architecture, rights, signal);
   await removeAbandonedScratch(rights, emit);
   const sources = await hostSources(spec.suite, workFolder, signal);
   if (sources.length === 0) {
@@ -94,12 +91,13 @@ export async function bootstrapBase(
   const scratch = await makeScratch(rights, workFolder);
   try {
     await requireSpace(scratch.tree, SPACE_TREE, "a bootstrapped base");
-    const job = { layout, rights, emit, signal, tree: scratch.tree };
+    const { tree } = scratch;
+    const job = { layout, port: architecture.debian, rights, emit, signal, tree };
     const file = sources.length === 0 ? undefined : join(out, "host.sources");
     if (file !== undefined) {
       await writeFile(file, formatSources(sources, await archiveKeyring()));
     }
-    await makeTree({ ...job, spec, sources: file, out });
+    await makeTree({ ...job, spec, architecture, emulation, sources: file, out });
     const copied = join(out, ".vmbuild-out");
     const raw = join(workFolder, "disk.raw");
     const disk = { ...job, out: copied, raw, secureBoot: spec.secureBoot === true };

@@ -5,6 +5,7 @@ import { open, readFile, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
+import type { DebianPort } from "../../machine/architectures/architecture.js";
 import { publish, temporaryBeside } from "../../host/files.js";
 import type { RunOptions, RunResult } from "../../host/programs.js";
 import { describeExit, runProgram } from "../../host/programs.js";
@@ -16,12 +17,16 @@ import type { Rights } from "./namespace.js";
 /** Inputs and outputs of the disk image. Paths are absolute. */
 export interface DiskJob {
   readonly layout: Layout;
+  readonly port: DebianPort;
   readonly rights: Rights;
   /** Root file system. */
   readonly tree: string;
-  /** Folder with core.img, boot.img and BOOTX64.EFI, and with what that loads under secure boot. */
+  /**
+   * Folder with GRUB's images: the boot loader for UEFI with what it loads under secure boot, and
+   * core.img and boot.img for a BIOS.
+   */
   readonly out: string;
-  /** BOOTX64.EFI is the shim, which loads a signed GRUB. */
+  /** The boot loader for UEFI is the shim, which loads a signed GRUB. */
   readonly secureBoot: boolean;
   /** Raw image to write. */
   readonly raw: string;
@@ -85,13 +90,6 @@ async function fillRoot(job: DiskJob): Promise<void> {
   ]);
 }
 
-/** Paths in the EFI system partition of what the shim loads, by the names of the files. */
-const SHIM_LOADS = {
-  "grubx64.efi": "::/EFI/BOOT/grubx64.efi",
-  "mmx64.efi": "::/EFI/BOOT/mmx64.efi",
-  "grub.cfg": "::/EFI/debian/grub.cfg",
-} as const;
-
 /**
  * Creates the EFI system partition with the boot loader at the path that UEFI uses by default.
  */
@@ -113,11 +111,16 @@ async function fillEsp(job: DiskJob): Promise<void> {
   ]);
   const image = `${job.raw}@@${esp.offset}`;
   await runOrThrow(job, "mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
-  const loader = join(job.out, "BOOTX64.EFI");
-  await runOrThrow(job, "mcopy", ["-i", image, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
-  if (!job.secureBoot) return;
+  const { efiLoader, signedLoaders } = job.port;
+  const loader = join(job.out, efiLoader);
+  await runOrThrow(job, "mcopy", ["-i", image, loader, `::/EFI/BOOT/${efiLoader}`]);
+  if (!job.secureBoot || !signedLoaders) return;
   await runOrThrow(job, "mmd", ["-i", image, "::/EFI/debian"]);
-  for (const [name, path] of Object.entries(SHIM_LOADS)) {
+  const places = [
+    ...Object.keys(signedLoaders.beside).map((name) => [name, `::/EFI/BOOT/${name}`] as const),
+    ["grub.cfg", "::/EFI/debian/grub.cfg"] as const,
+  ];
+  for (const [name, path] of places) {
     await runOrThrow(job, "mcopy", ["-i", image, join(job.out, name), path]);
   }
 }
@@ -133,9 +136,11 @@ export async function makeDisk(job: DiskJob): Promise<void> {
     await runOrThrow(job, "sfdisk", sfdisk, { input: job.layout.sfdisk });
     await fillEsp(job);
     await fillRoot(job);
+    const { biosBoot } = job.layout;
+    if (biosBoot === undefined) return;
     const boot = await readFile(join(job.out, "boot.img"));
     const core = await readFile(join(job.out, "core.img"));
-    await embedGrub(file, job.layout.biosBoot, boot, core);
+    await embedGrub(file, biosBoot, boot, core);
   } finally {
     await file.close();
   }

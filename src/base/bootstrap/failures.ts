@@ -25,6 +25,11 @@ const FAILURES: readonly {
     hint: "Check the name of the suite; bookworm and trixie are known to work.",
   },
   {
+    pattern: /doesn't support architecture '([^']+)'/,
+    message: (suite, subject) => `${suite} has no packages for ${subject}`,
+    hint: "Use a release that has: riscv64 is part of Debian from trixie on.",
+  },
+  {
     pattern: /Unable to locate package (\S+)/,
     message: (suite, subject) => `${suite} has no package ${subject}`,
     hint: "Check the names in base.bootstrap.packages.",
@@ -55,4 +60,4 @@ export function explainFailure(
 }
 
 /** Lines that contain apt's errors. The end of the output may contain only their consequences. */
-export const ERROR_LINE = /^(E|W|Err):|Unable to|Could not|error:/;
+export const ERROR_LINE = /^(E|W|Err):|doesn't support architecture|Unable to|Could not|error:/;

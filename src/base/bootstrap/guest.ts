@@ -3,19 +3,33 @@
  * for them.
  */
 import { shellQuote } from "../../host/programs.js";
+import type { Architecture, DebianPort } from "../../machine/architectures/architecture.js";
 import type { Layout } from "./layout.js";
 
 /**
  * Kernel arguments. The last `console=` becomes /dev/console: the serial line, which the console
  * log records.
  */
-const KERNEL_ARGUMENTS = "console=tty0 console=ttyS0,115200";
+const kernelArguments = ({ console }: GuestArchitecture): string =>
+  `console=tty0 console=${console},115200`;
+
+/** What the files of a base need to know of its architecture. */
+export type GuestArchitecture = Pick<Architecture, "console" | "debian">;
+
+/** Sets up GRUB's serial terminal, where it uses it. */
+const SERIAL_COMMAND = "serial --unit=0 --speed=115200";
+
+const usesSerial = ({ grubTerminals }: DebianPort): boolean => grubTerminals.includes("serial");
 
 /** Folder in the tree with results for the host, until they are copied out. */
 export const OUTPUT_FOLDER = "/.vmbuild-out";
 
 /** Returns the files of the image by path. Their mode is 0644. */
-export function guestFiles(layout: Layout): Record<string, string> {
+export function guestFiles(
+  layout: Layout,
+  architecture: GuestArchitecture,
+): Record<string, string> {
+  const { debian } = architecture;
   return {
     "/etc/fstab": [
       `UUID=${layout.rootUuid} / ext4 errors=remount-ro 0 1`,
@@ -39,9 +53,9 @@ export function guestFiles(layout: Layout): Record<string, string> {
       "GRUB_TIMEOUT=0",
       "GRUB_DISTRIBUTOR=Debian",
       'GRUB_CMDLINE_LINUX_DEFAULT=""',
-      `GRUB_CMDLINE_LINUX="${KERNEL_ARGUMENTS}"`,
-      'GRUB_TERMINAL="console serial"',
-      'GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"',
+      `GRUB_CMDLINE_LINUX="${kernelArguments(architecture)}"`,
+      `GRUB_TERMINAL="${debian.grubTerminals.join(" ")}"`,
+      ...(usesSerial(debian) ? [`GRUB_SERIAL_COMMAND="${SERIAL_COMMAND}"`] : []),
       "GRUB_DISABLE_OS_PROBER=true",
       "",
     ].join("\n"),
@@ -69,22 +83,27 @@ export function guestFiles(layout: Layout): Record<string, string> {
   };
 }
 
-/** GRUB modules in core.img and BOOTX64.EFI that are needed to read the menu from ext4 on GPT. */
+/** GRUB modules in its images that are needed to read the menu from ext4 on GPT. */
 const MODULES = [
   ...["part_gpt", "part_msdos", "ext2", "search", "search_fs_uuid", "normal", "configfile"],
   ...["linux", "echo", "test", "minicmd", "serial", "terminal", "gzio", "reboot", "halt"],
-].join(" ");
+];
+
+/** Returns the modules for one architecture. */
+const modulesFor = (port: DebianPort): string =>
+  MODULES.filter((name) => name !== "serial" || usesSerial(port)).join(" ");
 
 /** Returns the first menu; `update-grub` in the guest replaces it by a longer one. */
-function grubMenu(layout: Layout): string {
+function grubMenu(layout: Layout, architecture: GuestArchitecture): string {
+  const { debian } = architecture;
   return [
     "set default=0",
     "set timeout=0",
-    "serial --unit=0 --speed=115200",
-    "terminal_output console serial",
+    ...(usesSerial(debian) ? [SERIAL_COMMAND] : []),
+    `terminal_output ${debian.grubTerminals.join(" ")}`,
     `search --no-floppy --fs-uuid --set=root ${layout.rootUuid}`,
     "menuentry 'Debian GNU/Linux' {",
-    `  linux /boot/vmlinuz-@KERNEL@ root=UUID=${layout.rootUuid} ro ${KERNEL_ARGUMENTS}`,
+    `  linux /boot/@IMAGE@ root=UUID=${layout.rootUuid} ro ${kernelArguments(architecture)}`,
     "  initrd /boot/initrd.img-@KERNEL@",
     "}",
     "",
@@ -95,8 +114,8 @@ function grubMenu(layout: Layout): string {
  * Returns the script that writes the files. It is run by `sh -e` outside the tree, with the tree's
  * path as $1.
  */
-export function writeFilesScript(layout: Layout): string {
-  const writes = Object.entries(guestFiles(layout)).map(
+export function writeFilesScript(layout: Layout, architecture: GuestArchitecture): string {
+  const writes = Object.entries(guestFiles(layout, architecture)).map(
     ([path, content]) =>
       `printf %s ${shellQuote(content)} | install -D -m 0644 /dev/stdin "$1"${path}`,
   );
@@ -104,42 +123,59 @@ export function writeFilesScript(layout: Layout): string {
 }
 
 /**
- * Returns the commands that provide the boot loader for UEFI: GRUB with its modules, or the signed
- * shim and GRUB for secure boot. The signed GRUB reads `/EFI/debian/grub.cfg` of the EFI partition.
+ * Returns the commands that provide the signed shim and GRUB for secure boot; undefined without it.
+ * The signed GRUB reads `/EFI/debian/grub.cfg` of the EFI partition.
  */
-function uefiLoader(secureBoot: boolean): string {
-  if (!secureBoot) {
-    return `grub-mkimage -O x86_64-efi -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/BOOTX64.EFI ${MODULES}`;
-  }
-  return `cp /usr/lib/shim/shimx64.efi.signed ${OUTPUT_FOLDER}/BOOTX64.EFI
-cp /usr/lib/shim/mmx64.efi.signed ${OUTPUT_FOLDER}/mmx64.efi
-cp /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed ${OUTPUT_FOLDER}/grubx64.efi
-{ cat ${OUTPUT_FOLDER}/early.cfg; echo 'configfile $prefix/grub.cfg'; } > ${OUTPUT_FOLDER}/grub.cfg`;
+function signedLoader(port: DebianPort, secureBoot: boolean): string | undefined {
+  const { efiLoader, signedLoaders } = port;
+  if (!secureBoot || !signedLoaders) return undefined;
+  const files = Object.entries({ [efiLoader]: signedLoaders.shim, ...signedLoaders.beside });
+  return [
+    ...files.map(([name, path]) => `cp ${path} ${OUTPUT_FOLDER}/${name}`),
+    `{ cat ${OUTPUT_FOLDER}/early.cfg; echo 'configfile $prefix/grub.cfg'; } > ${OUTPUT_FOLDER}/grub.cfg`,
+  ].join("\n");
 }
 
 /**
  * Returns the script that creates initramfs, boot loader and facts for the host. It is run by `sh
  * -e` inside the tree.
  */
-export function finishScript(layout: Layout, { secureBoot = false } = {}): string {
+export function finishScript(
+  layout: Layout,
+  architecture: GuestArchitecture,
+  { secureBoot = false } = {},
+): string {
+  const { debian } = architecture;
+  const { biosPlatform, efiPlatform, efiLoader } = debian;
   const early = [`search.fs_uuid ${layout.rootUuid} root`, "set prefix=($root)/boot/grub", ""].join(
     "\n",
   );
-  return `kernel=$(ls /boot | sed -n 's/^vmlinuz-//p' | sort -V | tail -n 1)
+  const platforms = [...(biosPlatform === undefined ? [] : [biosPlatform]), efiPlatform];
+  const all = modulesFor(debian);
+  const mkimage = (platform: string, output: string, modules = all): string =>
+    `grub-mkimage -O ${platform} -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/${output} ${modules}`;
+  const forBios =
+    biosPlatform === undefined
+      ? []
+      : [
+          mkimage(biosPlatform, "core.img", `biosdisk ${all}`),
+          `cp /usr/lib/grub/${biosPlatform}/boot.img ${OUTPUT_FOLDER}/boot.img`,
+        ];
+  // Kernels that are not compressed are called vmlinux.
+  return `kernel=$(ls /boot | sed -n 's/^vmlinu[xz]-//p' | sort -V | tail -n 1)
 test -n "$kernel"
+image=$(cd /boot && ls vmlinu[xz]-"$kernel")
 unset INITRD
 update-initramfs -c -k "$kernel"
 mkdir -p ${OUTPUT_FOLDER} /boot/grub /boot/efi
 printf %s ${shellQuote(early)} > ${OUTPUT_FOLDER}/early.cfg
-printf %s ${shellQuote(grubMenu(layout))} | sed "s/@KERNEL@/$kernel/g" > /boot/grub/grub.cfg
+printf %s ${shellQuote(grubMenu(layout, architecture))} | sed "s/@KERNEL@/$kernel/g; s/@IMAGE@/$image/g" > /boot/grub/grub.cfg
 chmod 0600 /boot/grub/grub.cfg
-for platform in i386-pc x86_64-efi; do
+for platform in ${platforms.join(" ")}; do
   mkdir -p /boot/grub/$platform
   cp /usr/lib/grub/$platform/*.mod /usr/lib/grub/$platform/*.lst /boot/grub/$platform/
 done
-grub-mkimage -O i386-pc -c ${OUTPUT_FOLDER}/early.cfg -p /boot/grub -o ${OUTPUT_FOLDER}/core.img biosdisk ${MODULES}
-cp /usr/lib/grub/i386-pc/boot.img ${OUTPUT_FOLDER}/boot.img
-${uefiLoader(secureBoot)}
+${[...forBios, signedLoader(debian, secureBoot) ?? mkimage(efiPlatform, efiLoader)].join("\n")}
 dpkg-query -W -f '\${Package}=\${Version}\\n' > ${OUTPUT_FOLDER}/packages
 printf %s "$kernel" > ${OUTPUT_FOLDER}/kernel
 systemctl --quiet enable systemd-networkd.service systemd-resolved.service

@@ -1,6 +1,6 @@
 /** Plans the partitions of the disk. Units are bytes unless a name says sectors. */
 import type { BootstrapSpec } from "./spec.js";
-import { DEFAULT_SIZE, derivedUuid } from "./spec.js";
+import { DEFAULT_SIZE, debianPortOf, derivedUuid } from "./spec.js";
 
 /** Size of a sector for GPT and GRUB. Bytes. */
 export const SECTOR = 512;
@@ -15,8 +15,8 @@ export interface Extent {
 /** Layout of the disk. */
 export interface Layout {
   readonly size: number;
-  /** Partition of GRUB's core image for BIOS. */
-  readonly biosBoot: Extent;
+  /** Partition of GRUB's core image for BIOS; undefined where the architecture has none. */
+  readonly biosBoot: Extent | undefined;
   /** EFI system partition, FAT. */
   readonly esp: Extent;
   /** Root partition, ext4. It is the last one on the disk, so that growpart can extend it. */
@@ -33,7 +33,6 @@ export interface Layout {
 const TYPES = {
   biosBoot: "21686148-6449-6E6F-744E-656564454649",
   esp: "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
-  root: "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
 } as const;
 
 /** Entry of a partition in GPT. */
@@ -47,7 +46,8 @@ interface Partition {
 /** Plans the disk. The same spec always results in the same layout. */
 export function planDisk(spec: BootstrapSpec): Layout {
   const size = Math.ceil((spec.size ?? DEFAULT_SIZE) / MIB) * MIB;
-  const biosBoot = { offset: MIB, size: 3 * MIB };
+  const { biosPlatform, rootPartitionType } = debianPortOf(spec);
+  const biosBoot = biosPlatform === undefined ? undefined : { offset: MIB, size: 3 * MIB };
   const esp = { offset: 4 * MIB, size: 60 * MIB };
   // The last MiB contains GPT's backup.
   const root = { offset: 64 * MIB, size: size - 65 * MIB };
@@ -71,15 +71,19 @@ export function planDisk(spec: BootstrapSpec): Layout {
       "first-lba: 2048",
       "",
       line(1, root, {
-        type: TYPES.root,
+        type: rootPartitionType,
         uuid: derivedUuid(spec, "root partition"),
         name: "root",
       }),
-      line(14, biosBoot, {
-        type: TYPES.biosBoot,
-        uuid: derivedUuid(spec, "bios partition"),
-        name: "bios",
-      }),
+      ...(biosBoot
+        ? [
+            line(14, biosBoot, {
+              type: TYPES.biosBoot,
+              uuid: derivedUuid(spec, "bios partition"),
+              name: "bios",
+            }),
+          ]
+        : []),
       line(15, esp, { type: TYPES.esp, uuid: espPartitionUuid, name: "esp" }),
       "",
     ].join("\n"),

@@ -1,6 +1,9 @@
 /** Defines what a bootstrapped base consists of, and the key under which it is cached. Pure. */
 import { createHash } from "node:crypto";
 import { VmbuildError } from "../../errors.js";
+import type { DebianPort } from "../../machine/architectures/architecture.js";
+import { DEFAULT_ARCHITECTURE, architectureNamed } from "../../machine/architectures/registry.js";
+import type { ArchitectureName } from "../../machine/architectures/registry.js";
 
 /** Bootstrap as a template defines it. */
 export interface BootstrapSpec {
@@ -8,6 +11,8 @@ export interface BootstrapSpec {
   readonly suite: string;
   /** Packages in addition to the essential ones. */
   readonly packages: readonly string[];
+  /** Architecture of the guest; the default one unless given. */
+  readonly arch?: ArchitectureName | undefined;
   /** Virtual size of the image in bytes; by default {@link DEFAULT_SIZE}. */
   readonly size?: number | undefined;
   /** The base starts under UEFI secure boot. */
@@ -30,8 +35,8 @@ export const DEFAULT_SIZE = 3 * 2 ** 30;
 const SMALLEST_SIZE = 2 ** 31;
 
 /**
- * Packages of every base: kernel, boot loader, init, network, SSH and cloud-init. Only what an
- * image needs to boot and to be provisioned; the template adds the rest.
+ * Packages of every base besides kernel and boot loader: init, network, SSH and cloud-init. Only
+ * what an image needs to boot and to be provisioned; the template adds the rest.
  */
 const ESSENTIAL_PACKAGES: readonly string[] = [
   "ca-certificates",
@@ -40,13 +45,10 @@ const ESSENTIAL_PACKAGES: readonly string[] = [
   "dbus",
   "e2fsprogs",
   "fdisk",
-  "grub-efi-amd64-bin",
-  "grub-pc-bin",
   "grub2-common",
   "initramfs-tools",
   "iproute2",
   "iputils-ping",
-  "linux-image-cloud-amd64",
   "netbase",
   "openssh-server",
   "procps",
@@ -58,17 +60,12 @@ const ESSENTIAL_PACKAGES: readonly string[] = [
   "zstd",
 ];
 
-/**
- * Packages with the boot loaders that Microsoft (shim) and Debian (GRUB) have signed. The kernel of
- * every base is signed by Debian.
- */
-const SIGNED_LOADERS: readonly string[] = ["grub-efi-amd64-signed", "shim-signed"];
-
 /** Cache key in readable form. */
 export interface BootstrapKey {
   readonly kind: "bootstrap";
   readonly recipe: number;
-  readonly architecture: "amd64";
+  /** Debian's name of it. */
+  readonly architecture: string;
   readonly suite: string;
   /** Sorted and unique, including the essential ones. */
   readonly packages: readonly string[];
@@ -86,10 +83,17 @@ function invalid(message: string, hint: string): VmbuildError {
   return new VmbuildError("BASE_BOOTSTRAP", message, { hint });
 }
 
+/** Returns the names that Debian uses for the architecture of a spec. */
+export function debianPortOf({ arch = DEFAULT_ARCHITECTURE.name }: BootstrapSpec): DebianPort {
+  return architectureNamed(arch).debian;
+}
+
 /** Returns the packages to install: the essential ones and the template's, sorted and unique. */
 export function allPackages(spec: BootstrapSpec): string[] {
-  const loaders = spec.secureBoot ? SIGNED_LOADERS : [];
-  return [...new Set([...ESSENTIAL_PACKAGES, ...loaders, ...spec.packages])].toSorted();
+  const { packages, signedLoaders } = debianPortOf(spec);
+  const loaders = spec.secureBoot ? (signedLoaders?.packages ?? []) : [];
+  const all = [...ESSENTIAL_PACKAGES, ...packages, ...loaders, ...spec.packages];
+  return [...new Set(all)].toSorted();
 }
 
 /**
@@ -114,6 +118,12 @@ export function checkSpec(spec: BootstrapSpec): void {
       "Use plain package names, without version or suite.",
     );
   }
+  if (spec.secureBoot && !debianPortOf(spec).signedLoaders) {
+    throw invalid(
+      `Debian has no signed boot loaders for ${spec.arch}`,
+      "Build without secureBoot, which this architecture does not have.",
+    );
+  }
   const size = spec.size ?? DEFAULT_SIZE;
   if (!Number.isSafeInteger(size) || size < SMALLEST_SIZE) {
     throw invalid(
@@ -128,7 +138,7 @@ export function describeBootstrap(spec: BootstrapSpec): BootstrapKey {
   return {
     kind: "bootstrap",
     recipe: RECIPE,
-    architecture: "amd64",
+    architecture: debianPortOf(spec).name,
     suite: spec.suite,
     packages: allPackages(spec),
     size: spec.size ?? DEFAULT_SIZE,

@@ -4,7 +4,10 @@ import { VmbuildError } from "../../errors.js";
 import type { Emit } from "../../events/types.js";
 import { describeExit, shellQuote } from "../../host/programs.js";
 import { explainFailure, ERROR_LINE } from "./failures.js";
+import { EMULATION_HOOK, inRoom } from "./emulation.js";
+import type { Emulation } from "./emulation.js";
 import { finishScript, OUTPUT_FOLDER, cleanUpScript, writeFilesScript } from "./guest.js";
+import type { GuestArchitecture } from "./guest.js";
 import { followStages } from "./stages.js";
 import type { Layout } from "./layout.js";
 import type { Rights } from "./namespace.js";
@@ -16,6 +19,9 @@ import { runSupervised } from "./supervise.js";
 export interface TreeJob {
   readonly spec: BootstrapSpec;
   readonly layout: Layout;
+  readonly architecture: GuestArchitecture;
+  /** How programs of the tree run that this host's processor cannot; undefined for its own. */
+  readonly emulation: Emulation | undefined;
   readonly rights: Rights;
   /** Source list in deb822 format; undefined for mmdebstrap's default mirror. */
   readonly sources: string | undefined;
@@ -41,11 +47,14 @@ const APT_OPTIONS = [
 ];
 
 /** Returns the scripts of the hooks as variables: mmdebstrap prints its arguments repeatedly. */
-function hookScripts({ layout, spec }: Pick<TreeJob, "layout" | "spec">): Record<string, string> {
+function hookScripts(job: TreeJob): Record<string, string> {
+  const { layout, architecture, emulation, spec } = job;
+  const { registration } = emulation ?? {};
   return {
-    VMBUILD_WRITE_FILES: writeFilesScript(layout),
-    VMBUILD_FINISH: finishScript(layout, { secureBoot: spec.secureBoot === true }),
+    VMBUILD_WRITE_FILES: writeFilesScript(layout, architecture),
+    VMBUILD_FINISH: finishScript(layout, architecture, { secureBoot: spec.secureBoot === true }),
     VMBUILD_TIDY: cleanUpScript(),
+    ...(registration === undefined ? {} : { VMBUILD_BINFMT: registration }),
   };
 }
 
@@ -56,12 +65,15 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
     `--mode=${job.rights.mode}`,
     "--format=directory",
     "--variant=minbase",
-    "--architectures=amd64",
+    `--architectures=${job.architecture.debian.name}`,
     `--include=${allPackages(job.spec).join(",")}`,
     ...APT_OPTIONS.map((option) => `--aptopt=${option}`),
     // The sources name their keyring. mmdebstrap's search for one would leave a folder behind when
     // it is killed.
     ...(job.sources === undefined ? [] : ["--skip=check/signed-by"]),
+    // It has been checked, without the program arch-test.
+    ...(job.emulation === undefined ? [] : ["--skip=check/qemu"]),
+    ...(job.emulation?.registration === undefined ? [] : [`--setup-hook=${EMULATION_HOOK}`]),
     // After a crash the tree is discarded, so its files need not survive one.
     "--dpkgopt=force-unsafe-io",
     hook('sh -ec "$VMBUILD_WRITE_FILES" sh "$1"'),
@@ -81,7 +93,9 @@ export function mmdebstrapArguments(job: Omit<TreeJob, "emit" | "signal">): stri
 export async function makeTree(job: TreeJob): Promise<void> {
   const errorLines: string[] = [];
   const progress = followStages(job.spec.suite, job.emit);
-  const result = await runSupervised("mmdebstrap", mmdebstrapArguments(job), {
+  const command = ["mmdebstrap", ...mmdebstrapArguments(job)] as const;
+  const [program, ...args] = inRoom(command, job);
+  const result = await runSupervised(program, args, {
     signal: job.signal,
     // The finishing script creates the initramfs, so the kernel package must not create it as well.
     env: { ...hookScripts(job), INITRD: "No", TMPDIR: dirname(job.tree) },

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { asVmbuildError } from "../../errors.js";
 import { diskSize, sizeOr } from "../../fields.js";
 import { BOOTSTRAP_ONLY_PROGRAMS, BOOTSTRAP_PROGRAMS } from "../bootstrap/bootstrap.js";
+import { findEmulation } from "../bootstrap/emulation.js";
 import { findRights } from "../bootstrap/namespace.js";
 import { checkSpec, DEFAULT_SIZE } from "../bootstrap/spec.js";
 import {
@@ -10,8 +11,9 @@ import {
   cachedSystem,
   resolveBootstrap,
 } from "../cached-bootstrap.js";
+import { architectureNamed } from "../../machine/architectures/registry.js";
 import { defineBaseKind } from "../kind.js";
-import type { BaseCheck } from "../kind.js";
+import type { BaseCheck, BaseCheckContext } from "../kind.js";
 
 const schema = z
   .strictObject({
@@ -41,8 +43,8 @@ const schema = z
 
 type Definition = z.infer<typeof schema>;
 
-function check({ bootstrap }: Definition): BaseCheck {
-  const spec = bootstrapSpec(bootstrap);
+function check({ bootstrap }: Definition, { machine }: BaseCheckContext): BaseCheck {
+  const spec = bootstrapSpec(bootstrap, machine.arch);
   try {
     checkSpec(spec);
   } catch (thrown) {
@@ -63,25 +65,34 @@ export const bootstrapBase = defineBaseKind<Definition>({
     prerequisite: {
       name: "user namespaces",
       program: "mmdebstrap",
-      async probe(signal) {
-        const { mode, mapped } = await findRights(signal);
-        return mapped ? "usable" : `not needed by root (${mode})`;
+      async probe(arch, signal) {
+        const rights = await findRights(signal);
+        const { mode, mapped } = rights;
+        const usable = mapped ? "usable" : `not needed by root (${mode})`;
+        const emulation = await findEmulation(architectureNamed(arch), rights, signal);
+        if (!emulation) return usable;
+        const { registration } = emulation;
+        const by = registration === undefined ? "this host" : "each bootstrap";
+        return `${usable}; ${arch} programs run by emulation that ${by} registers`;
       },
     },
   },
   async resolve({ bootstrap }, context) {
-    const { path, digest, system } = await resolveBootstrap(bootstrapSpec(bootstrap), context);
+    const { path, digest, system } = await resolveBootstrap(
+      bootstrapSpec(bootstrap, context.installer.machine.arch),
+      context,
+    );
     return { path, origin: bootstrap.suite, digest: `sha256:${digest}`, system };
   },
   complete: ({ bootstrap }, { secureBoot }) => ({
     bootstrap: { ...bootstrap, secureBoot: bootstrap.secureBoot || secureBoot },
   }),
   programs: () => BOOTSTRAP_PROGRAMS,
-  check: (base) => Promise.resolve(check(base)),
-  system: ({ bootstrap }) => cachedSystem(bootstrapSpec(bootstrap)),
-  inspect: ({ bootstrap }) => ({
+  check: (base, context) => Promise.resolve(check(base, context)),
+  system: ({ bootstrap }, { arch }) => cachedSystem(bootstrapSpec(bootstrap, arch)),
+  inspect: ({ bootstrap }, { arch }) => ({
     origin: [bootstrap.suite, ...bootstrap.packages.map((name) => `+${name}`)].join(" "),
-    path: bootstrapLocation(bootstrapSpec(bootstrap)),
+    path: bootstrapLocation(bootstrapSpec(bootstrap, arch)),
     present: "cached",
     absent: "not cached: will be created, which takes minutes",
   }),

@@ -10,11 +10,12 @@ import { planInstall } from "../../install/install.js";
 import { sourceSpec, sourcesOf } from "../../install/media.js";
 import { INSTALL_REFERENCES, installSchema } from "../../install/schema.js";
 import type { InstallDefinition, InstallFiles } from "../../install/schema.js";
-import { asVmbuildError, messageOf } from "../../errors.js";
+import { VmbuildError, asVmbuildError, messageOf } from "../../errors.js";
+import { architectureNamed } from "../../machine/architectures/registry.js";
 import { statIfThere } from "../../host/files.js";
 import { resolveInstall } from "../cached-install.js";
 import { defineBaseKind } from "../kind.js";
-import type { BaseCheck, BaseCheckContext } from "../kind.js";
+import type { BaseCheck, BaseCheckContext, BaseSetting } from "../kind.js";
 
 const schema = z
   .strictObject({
@@ -97,12 +98,25 @@ async function referenceProblems(
   return problems;
 }
 
+/** Returns the problem of a floppy disk in a machine that has no controller for it. */
+function floppyProblems(
+  { media }: InstallDefinition,
+  { arch, machineType }: BaseCheckContext["machine"],
+): Problems {
+  if (architectureNamed(arch).boardOf(machineType).floppyController) return [];
+  const message = `the machine type ${machineType} of ${arch} has no floppy drive; use a CD`;
+  return media.flatMap((medium, index) =>
+    "floppy" in medium ? [{ key: ["install", "media", String(index)], message }] : [],
+  );
+}
+
 async function check({ install }: Definition, context: BaseCheckContext): Promise<BaseCheck> {
   const isCutOff = install.http !== undefined && context.machine.network === "isolated";
   const message = "an isolated guest cannot reach the HTTP server; see machine.network";
   return {
     problems: [
       ...(isCutOff ? [{ key: ["install", "http"], message }] : []),
+      ...floppyProblems(install, context.machine),
       ...typingProblems(install),
       ...(await referenceProblems(install, context)),
     ],
@@ -119,7 +133,7 @@ function originOf({ install }: Definition, folder: string): string {
   return "url" in source ? basename(source.url) : basename(inputLocation(spec));
 }
 
-function programs({ install }: Definition, folder: string): ProgramName[] {
+function programs({ install }: Definition, { templateFolder: folder }: BaseSetting): ProgramName[] {
   const sources = [...sourcesOf(install).values()].map((source) => sourceSpec(source, folder));
   return sources.flatMap((spec) => [...inputKindOf(spec).programs(spec)]);
 }
@@ -135,13 +149,16 @@ export const installBase = defineBaseKind<Definition>({
   references: INSTALL_REFERENCES,
   async resolve(base, context) {
     const { install } = base;
-    const { references } = context.installer;
+    const { references, machine } = context.installer;
+    const [problem] = floppyProblems(install, machine);
+    if (problem)
+      throw new VmbuildError("BASE_INSTALL", `base.${problem.key.join(".")}: ${problem.message}`);
     const plan = await planInstall(install, { ...context, references });
     return resolveInstall(plan, context, originOf(base, context.templateFolder));
   },
   programs,
   check,
-  inspect(base, folder) {
+  inspect(base, { templateFolder: folder }) {
     const description = "created by its installer, unless it is in the cache";
     return { origin: originOf(base, folder), present: description, absent: description };
   },

@@ -36,5 +36,5 @@ export const pathBase = defineBaseKind<Definition>({
     const { path } = specOf(base, templateFolder);
     return Promise.resolve({ files: [{ key: ["path"], path, kind: "file" }], image: path });
   },
-  inspect: (base, folder) => inspectFromInput(specOf(base, folder)),
+  inspect: (base, { templateFolder }) => inspectFromInput(specOf(base, templateFolder)),
 });

@@ -30,7 +30,8 @@ export const urlBase = defineBaseKind<Definition>({
   // artifact.
   mayUseOtherFiles: false,
   resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
-  programs: (base, folder) => urlPrograms({ ...specOf(base, folder), unpack: true }),
+  programs: (base, { templateFolder }) =>
+    urlPrograms({ ...specOf(base, templateFolder), unpack: true }),
   check(base, { templateFolder }) {
     const spec = specOf(base, templateFolder);
     const image = inputLocation(spec);
@@ -40,5 +41,5 @@ export const urlBase = defineBaseKind<Definition>({
       absent: "the base has not been downloaded yet",
     });
   },
-  inspect: (base, folder) => inspectFromInput(specOf(base, folder)),
+  inspect: (base, { templateFolder }) => inspectFromInput(specOf(base, templateFolder)),
 });

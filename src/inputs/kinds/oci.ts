@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { commonInputFields, defineInputKind } from "../kind.js";
-import { ociEntry, resolveOci } from "../oci-input.js";
+import { DEFAULT_PLATFORM, ociEntry, resolveOci } from "../oci-input.js";
 import type { OciSpec } from "../oci-input.js";
 import { parseReference } from "../oci-reference.js";
 
@@ -13,9 +13,14 @@ const schema = z
         "an OCI reference has the form REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:<hex>",
       )
       .describe("image reference: REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:<hex>"),
+    platform: z
+      .string()
+      .regex(/^linux\/[a-z0-9]+$/, "a platform has the form linux/ARCHITECTURE")
+      .default(DEFAULT_PLATFORM)
+      .describe("platform of the image where there are several, such as linux/arm64"),
     ...commonInputFields,
   })
-  .describe("files of an OCI image for linux/amd64 with a single layer");
+  .describe("files of an OCI image with a single layer");
 
 /** Input kind for the files of an OCI image. */
 export const ociInput = defineInputKind<z.infer<typeof schema>, OciSpec>({
@@ -24,7 +29,7 @@ export const ociInput = defineInputKind<z.infer<typeof schema>, OciSpec>({
   schema,
   isLocal: false,
   digestIsStable: false,
-  toSpec: ({ oci }) => ({ kind: "oci", image: oci }),
+  toSpec: ({ oci, platform }) => ({ kind: "oci", image: oci, platform }),
   location: (spec, cacheFolder) => ociEntry(spec, cacheFolder).tree,
   resolve: resolveOci,
   programs: () => ["tar"],

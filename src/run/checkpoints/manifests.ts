@@ -109,6 +109,7 @@ export async function rootManifest(
     base: await baseDigest(prepared, signal),
     ...describeOtherFiles(prepared),
     QEMU: host.qemu.text,
+    "machine.arch": shape.arch,
     "machine.binary": shape.binary,
     "machine.accelerator": shape.accelerator,
     "machine.cpu": shape.cpuModel,
@@ -125,7 +126,7 @@ export async function rootManifest(
     "machine.arguments": JSON.stringify(shape.extraArguments),
     "QEMU's arguments": `sha256:${hash(JSON.stringify(normalizedArguments(shape, prepared, template.ssh.port)))}`,
     ...(uefi ? { "UEFI code": `sha256:${await digestOf(uefi.code, { signal })}` } : {}),
-    ...(uefi
+    ...(uefi?.variablesTemplate
       ? { "UEFI variables": `sha256:${await digestOf(uefi.variablesTemplate, { signal })}` }
       : {}),
     "ssh.user": template.ssh.user,

@@ -23,8 +23,8 @@ function makeLayer(words: string): Buffer {
   return execFileSync("tar", ["-czf", "-", "-C", folder, "."]);
 }
 
-const fetchImage = (image: string, changes = {}) =>
-  resolveInput("backend", { kind: "oci", image }, sandbox.context(changes));
+const fetchImage = (image: string, changes = {}, more = {}) =>
+  resolveInput("backend", { kind: "oci", image, ...more }, sandbox.context(changes));
 
 it("fetches the files of the image for this platform, once", async () => {
   const layer = makeLayer("one");
@@ -56,6 +56,16 @@ it("detects that a tag has moved, and fetches a digest once", async () => {
   const before = server.requests.length;
   expect((await fetchImage(pinned)).fromCache).toBe(true);
   expect(server.requests.length).toBe(before);
+});
+
+it("fetches the files for another platform, and keeps both apart", async () => {
+  const { name } = serveImage(server, "team/backend:v1", [makeLayer("arm")], "arm64");
+  const arm = await fetchImage(name, {}, { platform: "linux/arm64" });
+  expect(readFileSync(join(arm.path, "lib/ld.so"), "utf8")).toBe("arm");
+  serveImage(server, "team/backend:v1", [makeLayer("pc")]);
+  const pc = await fetchImage(name);
+  expect(readFileSync(join(pc.path, "lib/ld.so"), "utf8")).toBe("pc");
+  expect(readFileSync(join(arm.path, "lib/ld.so"), "utf8")).toBe("arm");
 });
 
 it("gets a token where the registry requires one, and sends it to no other host", async () => {

@@ -8,6 +8,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { VmbuildError } from "../../../src/errors.js";
 import type { EventBody } from "../../../src/events/types.js";
+import {
+  ARCHITECTURES,
+  DEFAULT_ARCHITECTURE,
+} from "../../../src/machine/architectures/registry.js";
 import { plugReadOnlyDisk } from "../../../src/machine/hotplug.js";
 import { probeGuest } from "../../../src/machine/kvm-probe.js";
 import { launchMachine } from "../../../src/machine/machine.js";
@@ -220,13 +224,16 @@ describe("stopMachine", () => {
 });
 
 describe("probeGuest", () => {
-  it("runs its guest to the end under emulation", async () => {
-    const accelerator = ["-accel", "tcg"];
-    expect(await probeGuest(QEMU, "max", undefined, accelerator)).toMatchObject({ usable: true });
+  it.each(ARCHITECTURES)("runs the guest for $name to the end under emulation", async (one) => {
+    const probe = { guest: one.probe, binary: one.binary, cpuModel: one.cpuModels.tcg };
+    const found = await probeGuest(probe, undefined, ["-accel", "tcg"]);
+    expect(found).toMatchObject({ usable: true });
   });
 
   it("reports QEMU's error when it refuses", async () => {
-    const probe = await probeGuest(QEMU, "no-such-cpu", undefined, ["-accel", "tcg"]);
+    const { probe: guest } = DEFAULT_ARCHITECTURE;
+    const wrong = { guest, binary: QEMU, cpuModel: "no-such-cpu" };
+    const probe = await probeGuest(wrong, undefined, ["-accel", "tcg"]);
     expect(probe.usable).toBe(false);
     expect(probe.lastLines.join("\n")).toContain("no-such-cpu");
   });

@@ -74,7 +74,7 @@ describe("a bootstrapped base", () => {
     const file = await open(raw);
     await file.read(sector);
     await file.close();
-    expect(sector.readBigUInt64LE(0x5c)).toBe(BigInt(layout.biosBoot.offset / 512));
+    expect(sector.readBigUInt64LE(0x5c)).toBe(BigInt((layout.biosBoot?.offset ?? 0) / 512));
     const esp = ["-i", `${raw}@@${layout.esp.offset}`, "-b", "::/EFI/BOOT"];
     expect(await run("mdir", esp)).toContain("BOOTX64.EFI");
   });

@@ -13,6 +13,10 @@ import {
 import { followStages } from "../../../src/base/bootstrap/stages.js";
 import { mmdebstrapArguments } from "../../../src/base/bootstrap/tree.js";
 import { VmbuildError } from "../../../src/errors.js";
+import {
+  DEFAULT_ARCHITECTURE,
+  architectureNamed,
+} from "../../../src/machine/architectures/registry.js";
 import type { EventBody } from "../../../src/events/types.js";
 
 const SPEC = { suite: "bookworm", packages: ["curl"] };
@@ -42,6 +46,14 @@ describe("the names in a bootstrap", () => {
     ["bookworm", ["a,b"]],
   ])("refuses %j with %j", (suite, packages) => {
     expect(() => checkSpec({ suite, packages })).toThrow(VmbuildError);
+  });
+
+  it("refuses signed boot loaders that Debian does not have", () => {
+    const spec = { ...SPEC, suite: "trixie", secureBoot: true };
+    expect(() => checkSpec({ ...spec, arch: "riscv64" })).toThrow(
+      "Debian has no signed boot loaders for riscv64",
+    );
+    expect(() => checkSpec({ ...spec, arch: "aarch64" })).not.toThrow();
   });
 
   it("reports the invalid name", () => {
@@ -130,7 +142,8 @@ describe("the disk's plan", () => {
   const layout = planDisk(SPEC);
 
   it("separates partitions on whole MiB, and leaves room for GPT at both ends", () => {
-    const parts = [layout.biosBoot, layout.esp, layout.root];
+    const parts = [layout.biosBoot, layout.esp, layout.root].filter((part) => part !== undefined);
+    expect(parts).toHaveLength(3);
     let end = 2 ** 20;
     for (const part of parts) {
       expect(part.offset).toBeGreaterThanOrEqual(end);
@@ -177,6 +190,8 @@ describe("mmdebstrap's part", () => {
   const job = {
     spec: SPEC,
     layout: planDisk(SPEC),
+    architecture: DEFAULT_ARCHITECTURE,
+    emulation: undefined,
     rights: { mode: "unshare", mapped: true },
     sources: "/scratch/host.sources",
     tree: "/scratch/tree",
@@ -196,12 +211,30 @@ describe("mmdebstrap's part", () => {
   });
 
   it("writes a menu and file table for this very file system", () => {
-    expect(guestFiles(job.layout)["/etc/fstab"]).toContain(`UUID=${job.layout.rootUuid} / ext4`);
-    expect(finishScript(job.layout)).toContain(`root=UUID=${job.layout.rootUuid}`);
+    expect(guestFiles(job.layout, job.architecture)["/etc/fstab"]).toContain(
+      `UUID=${job.layout.rootUuid} / ext4`,
+    );
+    expect(finishScript(job.layout, job.architecture)).toContain(
+      `root=UUID=${job.layout.rootUuid}`,
+    );
+  });
+
+  it.each([
+    ["x86_64", "shimx64.efi.signed", "BOOTX64.EFI", "x86_64-efi-signed/grubx64.efi.signed"],
+    ["aarch64", "shimaa64.efi.signed", "BOOTAA64.EFI", "arm64-efi-signed/grubaa64.efi.signed"],
+  ] as const)("gives %s the signed loaders for secure boot", (arch, shim, loader, grub) => {
+    const script = finishScript(job.layout, architectureNamed(arch), { secureBoot: true });
+    expect(script).toContain(`cp /usr/lib/shim/${shim} /.vmbuild-out/${loader}`);
+    expect(script).toContain(`cp /usr/lib/grub/${grub} /.vmbuild-out/`);
+    expect(script).not.toMatch(/grub-mkimage -O \S+-efi/);
+    const spec = { ...SPEC, arch, secureBoot: true };
+    expect(allPackages(spec)).toContain("shim-signed");
+    expect(allPackages({ ...SPEC, arch })).not.toContain("shim-signed");
   });
 
   it.each([
     ["E: Unable to locate package no-such", "bookworm has no package no-such"],
+    ["N: Skipping acquire, as repository doesn't support architecture 'riscv64'", "for riscv64"],
     ["E: Package 'x' has no installation candidate", "bookworm has no package x"],
     ["E: The repository 'http://m x Release' does not have a Release file.", "has no suite"],
     ["NO_PUBKEY 0123456789ABCDEF", "cannot verify the signature"],

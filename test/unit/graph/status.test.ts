@@ -34,6 +34,7 @@ const node = (
   template: {
     name,
     folder: "/",
+    machine: { arch: "x86_64" },
     base: base ? { appliance: base.name } : definition,
   } as unknown as Template,
 });

@@ -8,6 +8,7 @@ const GIB = 2 ** 30;
 /** Default machine. */
 const kvm: MachineShape = {
   name: "vmbuild-demo",
+  arch: "x86_64",
   binary: "qemu-system-x86_64",
   cpus: 4,
   memory: 16 * GIB,

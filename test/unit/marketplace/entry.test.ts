@@ -24,6 +24,7 @@ const manifest: Manifest = {
   name: "small",
   version: "1.2.0",
   created: "2026-02-14T17:04:00.900Z",
+  arch: "x86_64",
   files: [file],
 };
 const url = "https://images.example.org/small-1.2.0.qcow2";
@@ -116,6 +117,7 @@ describe("composeEntry", () => {
   it.each([
     ["logo: small.png", "logo: PLACEHOLDER.png", "logo: contains a placeholder"],
     ["format: qcow2", "format: raw", 'format: is "raw", while the image is qcow2'],
+    ["x86_64", "aarch64", 'os-arch: is "aarch64", while the image is x86_64'],
     ["  cpu: '4'", "  cpu: 4", "opennebula_template.cpu: must be a string"],
     ['"6.10, 7.0"', "6.10", "opennebula_version: is read as the number 6.1, not as 6.10"],
     ["name: Small Copilot\n", "", "name: is missing"],

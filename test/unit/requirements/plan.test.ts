@@ -82,6 +82,7 @@ describe("planMachine", () => {
     const template = await load(templateText({ machine }));
     expect(completeShape(planMachine(template), "kvm")).toEqual({
       name: "vmbuild-demo",
+      arch: "x86_64",
       binary: "/opt/qemu",
       cpus: 3,
       memory: 2 * GIB,

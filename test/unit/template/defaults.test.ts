@@ -34,6 +34,7 @@ function fieldsWithDefaults(schema: z.ZodType, path: string): Field[] {
   }
   if (schema instanceof z.ZodArray) return fieldsWithDefaults(schema.element as z.ZodType, path);
   if (schema instanceof z.ZodRecord) return fieldsWithDefaults(schema.valueType as z.ZodType, path);
+  if (schema instanceof z.ZodPipe) return fieldsWithDefaults(schema.in as z.ZodType, path);
   if (
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodDefault ||
@@ -98,6 +99,7 @@ describe("defaults that are applied after parsing", () => {
       "local.cache",
       ...["run.exitCodes", "run.expectReboot", "run.shell", "run.user"],
       ...["script.exitCodes", "script.expectReboot", "script.user"],
+      ...["template.machine.binary", "template.machine.firmware", "template.machine.type"],
       "template.output.compression",
       "template.output.filename",
       "upload.owner",

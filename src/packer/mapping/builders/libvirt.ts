@@ -1,9 +1,12 @@
 /** Builder `libvirt`, as far as its options mean the same without libvirt. */
+import { DEFAULT_ARCHITECTURE } from "../../../machine/architectures/registry.js";
+import { findArchitecture } from "../architecture.js";
 import { BlockReader } from "../block.js";
 import type { BuilderKind } from "../builder.js";
 import { homeOf, resultPath } from "../context.js";
 import type { GuestLogin, ImageContext } from "../context.js";
 import { durationText } from "../durations.js";
+import { chooseUefi, replacedText } from "../firmware.js";
 import { LIBVIRT_RULES } from "../libvirt/rules.js";
 import { convertVolumes } from "../libvirt/volumes.js";
 import { textOf } from "../plain.js";
@@ -18,7 +21,8 @@ const CPU_MODES: Readonly<Record<string, string>> = {
   maximum: "max",
 };
 
-function setMachine(reader: BlockReader, { draft }: ImageContext): void {
+function setMachine(reader: BlockReader, context: ImageContext): void {
+  const { draft } = context;
   const set = (key: string, value: string | number | undefined, option: string): void => {
     if (value !== undefined && value !== "")
       draft.set(["machine", key], value, reader.origin(option));
@@ -29,8 +33,22 @@ function setMachine(reader: BlockReader, { draft }: ImageContext): void {
   set("accelerator", isEmulated ? "tcg" : "auto", "domain_type");
   set("cpu", CPU_MODES[reader.text("cpu_mode") ?? ""], "cpu_mode");
   set("type", reader.text("chipset"), "chipset");
-  const isUefi = ["loader_path", "nvram_template"].some((option) => reader.text(option));
-  set("firmware", isUefi ? "uefi" : undefined, "loader_path");
+  const arch = findArchitecture(reader.text("arch") ?? "");
+  if (arch !== DEFAULT_ARCHITECTURE.name) set("arch", arch, "arch");
+  setFirmware(reader, context);
+}
+
+function setFirmware(reader: BlockReader, context: ImageContext): void {
+  const { draft } = context;
+  const [code, variables] = [reader.text("loader_path"), reader.text("nvram_template")];
+  const isSecure = reader.flag("secure_boot");
+  if (!code && !variables && !isSecure) return;
+  const { firmware, secureBoot, replaced } = chooseUefi({ code, variables }, context);
+  const option = ["loader_path", "nvram_template", "secure_boot"].find((name) => reader.has(name));
+  const origin = reader.origin(option ?? "loader_path");
+  draft.set(["machine", "firmware"], firmware, origin);
+  if (secureBoot || isSecure) draft.set(["machine", "secureBoot"], true, origin);
+  if (replaced !== undefined) reader.say("loader_path", "mapped", replacedText(replaced));
 }
 
 /** Sets `ssh` from the nested block, whose options are those of every communicator. */

@@ -1,5 +1,6 @@
 /** Options of the builder of the libvirt plugin (github.com/thomasklein94/packer-plugin-libvirt). */
-import { FEATURES, UNSUPPORTED } from "../features.js";
+import { OTHER_ARCHITECTURE, findArchitecture } from "../architecture.js";
+import { shownValue } from "../plain.js";
 import { isUnset, mapped, nothing, oneOf, refused } from "../rules.js";
 import type { RuleTable } from "../rules.js";
 
@@ -34,13 +35,13 @@ export const LIBVIRT_RULES: RuleTable = {
     "machine.accelerator",
     oneOf(["kvm", "qemu"], "vmbuild knows the domain types kvm and qemu"),
   ),
-  arch: FEATURES.arch
-    ? mapped("machine.arch")
-    : mapped("x86_64", oneOf(["x86_64", "amd64"], UNSUPPORTED.arch)),
+  arch: mapped("machine.arch", (value) =>
+    isUnset(value) || findArchitecture(shownValue(value)) ? undefined : OTHER_ARCHITECTURE,
+  ),
   chipset: mapped("machine.type"),
   loader_path: mapped("machine.firmware"),
   loader_type: mapped("machine.firmware"),
-  secure_boot: FEATURES.secureBoot ? mapped("machine.secureBoot") : refused(UNSUPPORTED.secureBoot),
+  secure_boot: mapped("machine.secureBoot"),
   nvram_path: nothing("vmbuild keeps UEFI variables in the build's folder"),
   nvram_template: mapped("machine.firmware"),
 };

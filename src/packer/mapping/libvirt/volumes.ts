@@ -35,7 +35,24 @@ function seedOf(source: PlainObject): PlainObject {
   );
 }
 
-/** Sets `base`, `machine.disk` and `seed`; returns whether the template gives a seed. */
+/** Returns the size of a volume as a template has it; undefined where it has none. */
+function sizeOf(volume: PlainObject | undefined): string | undefined {
+  const size = textOf(volume?.["capacity"]) ?? textOf(volume?.["size"]) ?? "";
+  return size === "" ? undefined : size.replace(/i?b$/i, "");
+}
+
+/** Buses of disks by libvirt's names. Its default is virtio. */
+const BUSES: Readonly<Record<string, string>> = { scsi: "scsi", sata: "sata", ide: "sata" };
+
+/** Returns an empty volume as a disk of the machine; undefined for another one. */
+function emptyDisk(volume: PlainObject, number: number): PlainObject | undefined {
+  const size = sizeOf(volume);
+  if (size === undefined || volume["source"] !== undefined) return undefined;
+  const bus = BUSES[textOf(volume["bus"]) ?? ""];
+  return { name: `disk${number}`, size, ...(bus === undefined ? {} : { bus }) };
+}
+
+/** Sets `base`, `machine.disk`, `machine.disks` and `seed`; returns whether the template gives a seed. */
 export function convertVolumes(reader: BlockReader, { draft }: ImageContext): boolean {
   const volumes = listOf(reader.value("volume")).filter(isPlainObject);
   const alias = reader.text("artifact_volume_alias") || DEFAULT_ALIAS;
@@ -47,11 +64,10 @@ export function convertVolumes(reader: BlockReader, { draft }: ImageContext): bo
     const text = "the image's volume needs a source of the type external";
     reader.say("volume", "refused", text, true);
   }
-  const size = textOf(main?.["capacity"]) ?? textOf(main?.["size"]);
-  if (size !== undefined && size !== "") {
-    draft.set(["machine", "disk"], size.replace(/i?b$/i, ""), reader.origin("volume"));
-  }
+  const size = sizeOf(main);
+  if (size !== undefined) draft.set(["machine", "disk"], size, reader.origin("volume"));
   let hasSeed = false;
+  let disks = 0;
   for (const volume of volumes.filter((one) => one !== main)) {
     const other = inner(volume["source"]);
     const isSeed = other !== undefined && textOf(other["type"]) === "cloud-init";
@@ -59,8 +75,15 @@ export function convertVolumes(reader: BlockReader, { draft }: ImageContext): bo
     if (isSeed) {
       const seed = seedOf(other);
       if (Object.keys(seed).length > 0) draft.set(["seed"], seed, reader.origin("volume"));
+      continue;
+    }
+    const disk = emptyDisk(volume, disks + 1);
+    if (disk) {
+      disks++;
+      draft.add(["machine", "disks"], disk, reader.origin("volume"));
     } else if (base) {
-      const text = "besides the image's volume, only one of the type cloud-init is known";
+      const text =
+        "besides the image's volume, only empty ones and one of the type cloud-init are known";
       reader.say("volume", "refused", text);
     }
   }

@@ -18,7 +18,6 @@ export class ArgumentFacts {
   machineType: string | undefined;
   accelerator: string | undefined;
   isUefi = false;
-  isSecureBoot = false;
   firmwareCode: string | undefined;
   firmwareVariables: string | undefined;
   diskBus: string | undefined;
@@ -26,16 +25,16 @@ export class ArgumentFacts {
   hasTpm = false;
   /** Images of CDs. */
   readonly cds: string[] = [];
-  /** Disks besides the build's own. */
+  /** Disks, of which the build's own may be one. */
   readonly disks: DriveFact[] = [];
-  /** Whether an own `-drive` is the build's disk. */
-  replacesDisk = false;
   /** Address of a NoCloud seed: `http://…/`. */
   seedAddress: string | undefined;
   ignition: string | undefined;
   kernel: string | undefined;
   initrd: string | undefined;
   commandLine: string | undefined;
+  /** Remarks for the report. */
+  readonly notes: string[] = [];
   /** Arguments that are passed on. */
   readonly passedOn: string[] = [];
   /** Arguments that cannot be followed, with what to do. */

@@ -1,6 +1,6 @@
 /** Reads `qemuargs`: arguments become the facts that they state, and only the rest is passed on. */
-import { basename } from "node:path";
 import { reservedArguments } from "../../../machine/reserved-arguments.js";
+import { isUefiFile } from "../firmware.js";
 import { textOf } from "../plain.js";
 import type { Plain } from "../plain.js";
 import { ArgumentFacts, joinProperties, propertiesOf } from "./argument-facts.js";
@@ -65,21 +65,11 @@ const readAccelerator: Read = (value, facts) => {
   facts.accelerator = propertiesOf(value).get("") ?? propertiesOf(value).get("accel");
 };
 
-/** Returns whether a file is UEFI firmware, by its name. */
-export function isUefiFile(path: string): boolean {
-  return /ovmf|edk2|aavmf|uefi|efi|_code|_vars|code\.fd|vars\.fd/i.test(path);
-}
-
-/** Returns whether firmware has secure boot, by its name. */
-export function isSecureFile(path: string): boolean {
-  return /secboot|secure|\.ms\.|_ms\b|\.snakeoil/i.test(basename(path));
-}
-
 const readBios: Read = (value, facts, argument) => {
   if (isUefiFile(value)) {
     facts.isUefi = true;
     facts.firmwareCode = value;
-  } else if (!/bios/i.test(value)) {
+  } else if (!/bios|opensbi|\/fw_(?:jump|dynamic)/i.test(value)) {
     facts.refused.push({ argument, text: "vmbuild uses the host's own firmware; leave it out" });
   }
 };
@@ -105,7 +95,6 @@ function readFlash(file: string, facts: ArgumentFacts, properties: Map<string, s
     properties.get("unit") === "1" || (/vars/i.test(file) && !properties.has("readonly"));
   if (isVariables) facts.firmwareVariables = file;
   else facts.firmwareCode = file;
-  if (isSecureFile(file)) facts.isSecureBoot = true;
 }
 
 const readCdrom: Read = (value, facts) => {
@@ -169,6 +158,12 @@ const readFirmwareFile: Read = (value, facts, argument) => {
   } else passOn(value, facts, argument);
 };
 
+/** Machines of riscv64 start U-Boot like a kernel. */
+const readKernel: Read = (value, facts) => {
+  if (/u-?boot/i.test(value)) facts.isUefi = true;
+  else facts.kernel = value;
+};
+
 const readTpm: Read = (_value, facts) => {
   facts.hasTpm = true;
 };
@@ -205,7 +200,7 @@ const READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ["fw_cfg", readFirmwareFile],
   ["chardev", readChardev],
   ["tpmdev", readTpm],
-  ["kernel", (value, facts) => void (facts.kernel = value)],
+  ["kernel", readKernel],
   ["initrd", (value, facts) => void (facts.initrd = value)],
   ["append", (value, facts) => void (facts.commandLine = value)],
   ...[

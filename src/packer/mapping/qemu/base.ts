@@ -8,6 +8,7 @@ import { durationText } from "../durations.js";
 import { findSeed } from "../seeds/find.js";
 import type { FoundSeed } from "../seeds/find.js";
 import type { ArgumentFacts } from "./argument-facts.js";
+import { addImageDisks } from "./devices.js";
 import { imageSource } from "./image-source.js";
 import { bootCommand, convertInstall } from "./install.js";
 
@@ -147,6 +148,7 @@ export async function convertStart(
       reader.say("boot_wait", "nothing", "no keys are typed");
     }
   }
+  addImageDisks(reader, facts, { ...context, seedImage: seed?.image });
   const user = loginUser(reader);
   if (reader.text("communicator") === "none") {
     draft.set(["seal"], false, reader.origin("communicator"));

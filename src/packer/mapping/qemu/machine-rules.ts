@@ -1,7 +1,7 @@
 /** Options of the qemu builder that describe the machine and its disk. */
+import { NETWORK_MODELS } from "../../../machine/networks.js";
 import { isUnset, mapped, nothing, oneOf, refused } from "../rules.js";
 import type { RuleTable } from "../rules.js";
-import { FEATURES, UNSUPPORTED } from "../features.js";
 import { isPlainObject, shownValue, textOf } from "../plain.js";
 import type { Plain } from "../plain.js";
 
@@ -35,11 +35,11 @@ export const MACHINE_RULES: RuleTable = {
   memory: mapped("machine.memory"),
   machine_type: mapped("machine.type"),
   cpu_model: mapped("machine.cpu"),
-  qemu_binary: mapped("machine.binary"),
+  qemu_binary: mapped("machine.arch, and machine.binary for a program of one's own"),
   qemuargs: mapped("the fields that the arguments mean; the others are machine.arguments"),
   efi_boot: mapped("machine.firmware"),
   efi_firmware_code: mapped("machine.firmware"),
-  efi_firmware_vars: mapped("machine.firmware"),
+  efi_firmware_vars: mapped("machine.firmware, and machine.secureBoot for a store with keys"),
   efi_drop_efivars: nothing("the UEFI variables are never part of the output"),
   firmware: mapped("machine.firmware"),
   use_pflash: mapped("machine.firmware"),
@@ -51,20 +51,18 @@ export const MACHINE_RULES: RuleTable = {
     ),
   ),
   disk_size: mapped("machine.disk"),
-  skip_resize_disk: mapped("machine.disk, of the size of the base"),
-  disk_additional_size: FEATURES.disks
-    ? mapped("machine.disks")
-    : refused(UNSUPPORTED.disks, isUnset),
+  skip_resize_disk: mapped("machine.skipResize"),
+  disk_additional_size: mapped("machine.disks, which are published"),
   disk_cache: nothing("vmbuild chooses how the build's own disk is cached"),
   disk_discard: nothing("the build's disk always takes discards, so that the image is small"),
   disk_detect_zeroes: nothing("zeroes are left out when the image is compacted"),
-  net_device: mapped("the network card", (value) =>
-    FEATURES.networks || isUnset(value) || isVirtioNet(shownValue(value))
+  net_device: mapped("machine.networks, unless it is the virtio card with NAT", (value) =>
+    isUnset(value) || networkModel(shownValue(value)) !== undefined
       ? undefined
-      : UNSUPPORTED.networks,
+      : `${shownValue(value)} is no card that vmbuild has; use one of ${NETWORK_MODELS.join(", ")}`,
   ),
-  net_bridge: FEATURES.networks ? mapped("machine.networks") : refused(UNSUPPORTED.networks),
-  vtpm: FEATURES.tpm ? mapped("machine.tpm") : refused(UNSUPPORTED.tpm),
+  net_bridge: mapped("machine.networks, beside a card with NAT for the build itself"),
+  vtpm: mapped("machine.tpm"),
   use_tpm1: refused("vmbuild's TPM has version 2.0; remove use_tpm1"),
   tpm_device_type: nothing("vmbuild chooses the device of the machine type"),
   headless: nothing(DISPLAY),
@@ -86,7 +84,15 @@ export const MACHINE_RULES: RuleTable = {
   ),
 };
 
+/** Returns vmbuild's name of a network card; undefined for one that it does not have. */
+export function networkModel(device: string): string | undefined {
+  if (isVirtioNet(device)) return NETWORK_MODELS[0];
+  return NETWORK_MODELS.find((name) => name === device || device === `${name}-82540em`);
+}
+
 /** Returns whether a network card is the one that vmbuild uses. */
 export function isVirtioNet(device: string): boolean {
-  return /^virtio-net(?:-pci|-device|-ccw)?(?:-non-transitional|-transitional)?$/.test(device);
+  return /^virtio$|^virtio-net(?:-pci|-device|-ccw)?(?:-non-transitional|-transitional)?$/.test(
+    device,
+  );
 }

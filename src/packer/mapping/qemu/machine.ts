@@ -1,12 +1,15 @@
 /** Converts the options of the qemu builder that describe the machine. */
-import { basename } from "node:path";
+import {
+  DEFAULT_ARCHITECTURE,
+  architectureNamed,
+} from "../../../machine/architectures/registry.js";
+import { OTHER_ARCHITECTURE, architectureOf } from "../architecture.js";
 import type { BlockReader } from "../block.js";
-import { resultPath } from "../context.js";
 import type { ImageContext } from "../context.js";
-import { FEATURES, UNSUPPORTED } from "../features.js";
 import type { ArgumentFacts } from "./argument-facts.js";
-import { IGNORED_ARGUMENTS, isSecureFile, isUefiFile } from "./arguments.js";
-import { isVirtioNet } from "./machine-rules.js";
+import { IGNORED_ARGUMENTS } from "./arguments.js";
+import { addSizedDisks, setFirmware, setNetworks, setTpm } from "./devices.js";
+import { diskText } from "./disk-size.js";
 
 /** Packer's defaults. The memory is in megabytes. */
 const DEFAULTS = { memory: 512, disk: "40G", machineType: "pc", cpus: 1 } as const;
@@ -55,21 +58,17 @@ function setMemory(reader: BlockReader, facts: ArgumentFacts, { draft }: ImageCo
   draft.set(["machine", "memory"], facts.memory ?? own, origin);
 }
 
-/** Returns a size of Packer, in megabytes unless it has a unit, as a template has it. */
-function diskText(value: string, kept: string = value): string {
-  if (/^\d+$/.test(value)) return `${kept}M`;
-  return /b$/i.test(value)
-    ? value.replace(/b$/i, "")
-    : kept.toUpperCase() === value.toUpperCase()
-      ? value.toUpperCase()
-      : kept;
-}
-
 function setDisk(reader: BlockReader, facts: ArgumentFacts, { draft }: ImageContext): void {
   const value = reader.text("disk_size");
   const isSet = value !== undefined && value !== "" && value !== "0";
   const size = isSet ? diskText(value, reader.jsonText("disk_size")) : DEFAULTS.disk;
-  draft.set(["machine", "disk"], size, reader.origin("disk_size"));
+  const asksToKeep = reader.flag("skip_resize_disk");
+  const keepsSize = asksToKeep && reader.flag("disk_image");
+  if (keepsSize) draft.set(["machine", "skipResize"], true, reader.origin("skip_resize_disk"));
+  else if (asksToKeep) {
+    reader.say("skip_resize_disk", "nothing", "an installer's disk is created with its size");
+  }
+  if (isSet || !keepsSize) draft.set(["machine", "disk"], size, reader.origin("disk_size"));
   const bus = facts.diskBus ?? BUSES[reader.text("disk_interface") ?? ""];
   if (bus !== undefined && bus !== "virtio") {
     const option = facts.diskBus === undefined ? "disk_interface" : "qemuargs";
@@ -86,86 +85,26 @@ function setAccelerator(reader: BlockReader, facts: ArgumentFacts, { draft }: Im
   draft.set(["machine", "accelerator"], keeps ? kept : value, reader.origin("accelerator"));
 }
 
-/** Architecture by the end of QEMU's name. */
-const X86 = /^(?:x86_64|amd64)$/;
-
 function setProgram(reader: BlockReader, { draft }: ImageContext): void {
   const binary = reader.text("qemu_binary");
-  if (binary === undefined || binary === "qemu-system-x86_64") return;
-  const architecture = /qemu-system-([a-z0-9_]+)$/.exec(binary)?.[1];
-  if (architecture !== undefined && !X86.test(architecture)) {
-    if (!FEATURES.arch) return reader.say("qemu_binary", "refused", UNSUPPORTED.arch);
-    draft.set(["machine", "arch"], architecture, reader.origin("qemu_binary"));
-    if (basename(binary) === binary) return;
-  }
-  const kept = reader.jsonText("qemu_binary") ?? binary;
-  draft.set(["machine", "binary"], kept, reader.origin("qemu_binary"));
+  if (binary === undefined || binary === "") return;
+  const arch = architectureOf(binary);
+  if (arch === undefined) return reader.say("qemu_binary", "refused", OTHER_ARCHITECTURE);
+  const origin = reader.origin("qemu_binary");
+  if (arch !== DEFAULT_ARCHITECTURE.name) draft.set(["machine", "arch"], arch, origin);
+  if (binary === architectureNamed(arch).binary) return;
+  draft.set(["machine", "binary"], reader.jsonText("qemu_binary") ?? binary, origin);
 }
 
 function setModels(reader: BlockReader, facts: ArgumentFacts, { draft }: ImageContext): void {
-  const type = facts.machineType ?? reader.jsonText("machine_type") ?? DEFAULTS.machineType;
-  draft.set(["machine", "type"], type || DEFAULTS.machineType, reader.origin("machine_type"));
+  // Packer's default exists for PCs only.
+  const isPc = architectureOf(reader.text("qemu_binary")) === DEFAULT_ARCHITECTURE.name;
+  const named = facts.machineType ?? reader.jsonText("machine_type") ?? "";
+  const type = named || (isPc ? DEFAULTS.machineType : undefined);
+  if (type !== undefined) draft.set(["machine", "type"], type, reader.origin("machine_type"));
   const cpu = facts.cpu ?? reader.jsonText("cpu_model");
   if (cpu !== undefined && cpu !== "")
     draft.set(["machine", "cpu"], cpu, reader.origin("cpu_model"));
-}
-
-/** Sets the firmware. Its files are the host's own, unless the template's are supported. */
-function setFirmware(reader: BlockReader, facts: ArgumentFacts, context: ImageContext): void {
-  const { draft } = context;
-  const named = [
-    facts.firmwareCode,
-    reader.text("efi_firmware_code"),
-    reader.text("firmware"),
-  ].find((path) => path !== undefined && path !== "");
-  const single = reader.text("firmware") ?? "";
-  if (single !== "" && !isUefiFile(single)) {
-    const text = "vmbuild uses the host's own firmware; leave it out, or use efi_boot";
-    if (!/bios/i.test(single)) reader.say("firmware", "refused", text);
-    return;
-  }
-  const variables = facts.firmwareVariables ?? reader.text("efi_firmware_vars");
-  const isUefi = facts.isUefi || reader.flag("efi_boot") || (named ?? variables ?? "") !== "";
-  if (!isUefi) return;
-  const option = facts.isUefi ? "qemuargs" : reader.has("firmware") ? "firmware" : "efi_boot";
-  const isSecure =
-    facts.isSecureBoot || [named, variables].some((path) => isSecureFile(path ?? ""));
-  const isOwn = named !== undefined && !isSystemPath(named);
-  if (FEATURES.firmwareFiles && isOwn) {
-    const files = {
-      code: resultPath(context, named),
-      ...(variables && { variables: resultPath(context, variables) }),
-    };
-    draft.set(["machine", "firmware"], files, reader.origin(option));
-  } else draft.set(["machine", "firmware"], "uefi", reader.origin(option));
-  if (isSecure && FEATURES.secureBoot)
-    draft.set(["machine", "secureBoot"], true, reader.origin(option));
-  if (isSecure && !FEATURES.secureBoot)
-    reader.say(option, "mapped", "machine.firmware, without secure boot");
-}
-
-/** Returns whether a file belongs to the host's packages, which vmbuild finds by itself. */
-const isSystemPath = (path: string): boolean => /^\/(?:usr|opt|nix|run)\//.test(path);
-
-function setDevices(reader: BlockReader, facts: ArgumentFacts, { draft }: ImageContext): void {
-  const sizes = reader.texts("disk_additional_size");
-  if (sizes.length > 0) {
-    const disks = sizes.map((size) => ({ size: diskText(size) }));
-    draft.set(["machine", "disks"], disks, reader.origin("disk_additional_size"));
-  }
-  if (reader.flag("vtpm") || facts.hasTpm) {
-    const option = reader.flag("vtpm") ? "vtpm" : "qemuargs";
-    if (FEATURES.tpm) draft.set(["machine", "tpm"], true, reader.origin(option));
-    else reader.say(option, "refused", UNSUPPORTED.tpm);
-  }
-  const model = facts.networkModel ?? reader.text("net_device") ?? "";
-  const bridge = reader.text("net_bridge") ?? "";
-  if (bridge === "" && (model === "" || isVirtioNet(model))) return;
-  const option =
-    bridge === "" ? (facts.networkModel === undefined ? "net_device" : "qemuargs") : "net_bridge";
-  if (!FEATURES.networks) return reader.say(option, "refused", UNSUPPORTED.networks);
-  const network = { ...(model !== "" && { model }), ...(bridge !== "" && { bridge }) };
-  draft.set(["machine", "networks"], [network], reader.origin(option));
 }
 
 /** Sets `machine`. */
@@ -181,7 +120,9 @@ export function convertMachine(
   setModels(reader, facts, context);
   setProgram(reader, context);
   setFirmware(reader, facts, context);
-  setDevices(reader, facts, context);
+  addSizedDisks(reader, context);
+  setTpm(reader, facts, context);
+  setNetworks(reader, facts, context);
   reportArguments(reader, facts, context);
 }
 
@@ -196,6 +137,7 @@ function reportArguments(reader: BlockReader, facts: ArgumentFacts, { draft }: I
     draft.set(["machine", "arguments"], [...facts.passedOn], reader.origin("qemuargs"));
   }
   const [first] = facts.refused;
-  if (first) reader.say("qemuargs", "refused", `${first.argument}: ${first.text}`);
-  else reader.say("qemuargs", "mapped", `the fields that the arguments mean; ${IGNORED_ARGUMENTS}`);
+  if (first) return reader.say("qemuargs", "refused", `${first.argument}: ${first.text}`);
+  const texts = ["the fields that the arguments mean", ...facts.notes, IGNORED_ARGUMENTS];
+  reader.say("qemuargs", "mapped", texts.join("; "));
 }

@@ -18,6 +18,8 @@ export interface FoundSeed {
   readonly options: readonly string[];
   /** What it came from, for the report. */
   readonly text: string;
+  /** Image that contained it, as an argument of QEMU names it. */
+  readonly image?: string;
 }
 
 /** Files of a CD that options describe. */
@@ -162,7 +164,7 @@ export async function findSeed(
   }
   for (const image of [...facts.cds, ...facts.disks.map(({ file }) => file)]) {
     const found = await seedOfCd(image, context);
-    if (found) return found;
+    if (found) return { ...found, image };
   }
   if (facts.seedAddress !== undefined) return seedOfAddress(facts.seedAddress, reader, context);
   if (facts.ignition !== undefined) {

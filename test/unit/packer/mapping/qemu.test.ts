@@ -1,5 +1,6 @@
 /** Options of the qemu builder and the fields that they become. */
 import { describe, expect, it } from "vitest";
+import { templateSchema } from "../../../../src/template/schema.js";
 import { IMAGE, convert, convertSource, refusedOf, template } from "../../../support/packer.js";
 
 describe("a source that sets nothing", () => {
@@ -41,6 +42,33 @@ describe("the machine", () => {
     ['efi_firmware_code = "/usr/share/OVMF/OVMF_CODE.fd"', "firmware", "uefi"],
     ['firmware = "/usr/share/ovmf/OVMF.fd"', "firmware", "uefi"],
     ['qemu_binary = "/usr/libexec/qemu-kvm"', "binary", "/usr/libexec/qemu-kvm"],
+    ['qemu_binary = "qemu-system-aarch64"', "arch", "aarch64"],
+    ['qemu_binary = "/opt/qemu/bin/qemu-system-riscv64"', "arch", "riscv64"],
+    ['qemu_binary = "/opt/qemu-system-x86_64"', "binary", "/opt/qemu-system-x86_64"],
+    ["skip_resize_disk = true", "skipResize", true],
+    ["vtpm = true", "tpm", true],
+    ['net_device = "e1000"', "networks", [{ model: "e1000" }]],
+    ['net_bridge = "br0"', "networks", [{}, { kind: "bridge", bridge: "br0" }]],
+    [
+      'net_bridge = "br0"\n net_device = "e1000e"',
+      "networks",
+      [{ model: "e1000e" }, { kind: "bridge", bridge: "br0", model: "e1000e" }],
+    ],
+    [
+      'efi_firmware_code = "fw/CODE.fd"\n efi_firmware_vars = "fw/VARS.fd"',
+      "firmware",
+      { code: "fw/CODE.fd", variables: "fw/VARS.fd" },
+    ],
+    [
+      'efi_boot = true\n efi_firmware_vars = "VARS.fd"',
+      "firmware",
+      { code: "/usr/share/OVMF/OVMF_CODE.fd", variables: "VARS.fd" },
+    ],
+    [
+      'machine_type = "q35"\n efi_firmware_vars = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"',
+      "secureBoot",
+      true,
+    ],
   ])("maps %s", async (option, field, value) => {
     const image = await convertSource(`${IMAGE}\n${option}`);
     expect(image.template["machine"]).toMatchObject({ [field]: value });
@@ -57,6 +85,14 @@ describe("the machine", () => {
     [["-bios", "/usr/share/OVMF/OVMF.fd"], "firmware", "uefi"],
     [["-drive", "if=pflash,format=raw,readonly=on,file=OVMF_CODE.fd"], "firmware", "uefi"],
     [["-device", "virtio-scsi-pci"], "diskBus", "scsi"],
+    [["-device", "e1000,netdev=user.0"], "networks", [{ model: "e1000" }]],
+    [["-device", "tpm-tis,tpmdev=tpm0"], "tpm", true],
+    [["-hdb", "extra.qcow2"], "disks", [{ name: "image1", from: "extra.qcow2" }]],
+    [
+      ["-drive", "file=extra.img,if=ide,format=raw"],
+      "disks",
+      [{ name: "image1", from: "extra.img", bus: "sata" }],
+    ],
   ])("reads the argument %j", async (argument, field, value) => {
     const image = await convertSource(`${IMAGE}\nqemuargs = [${JSON.stringify(argument)}]`);
     expect(image.template["machine"]).toMatchObject({ [field]: value });
@@ -81,10 +117,134 @@ describe("the machine", () => {
     ['no_such_option = "x"', "no_such_option"],
     ['ssh_bastion_host = "jump"', "ssh_bastion_host"],
     ["use_tpm1 = true", "use_tpm1"],
+    ['qemu_binary = "qemu-system-s390x"', "qemu_binary"],
+    ['net_device = "ne2k_pci"', "net_device"],
+    ['qemuargs = [["-device", "ne2k_pci,netdev=user.0"]]', "qemuargs"],
     ['boot_command = ["root<enter>"]', "boot_command"],
   ])("refuses %s", async (option, name) => {
     const image = await convertSource(`${IMAGE}\n${option}`);
     expect(refusedOf(image).join()).toContain(`qemu.debian ${name}: `);
+  });
+});
+
+describe("the devices of the machine", () => {
+  const machineOf = async (options: string) =>
+    (await convertSource(`${IMAGE}\n${options}`)).template["machine"];
+
+  it("are published disks for additional sizes, beside the image", async () => {
+    const sizes = 'disk_additional_size = ["10G", "512"]';
+    expect(
+      await machineOf(`${sizes}\n vm_name = "web"\n disk_interface = "virtio-scsi"`),
+    ).toMatchObject({
+      disks: [
+        {
+          ...{ name: "disk1", size: "10G", bus: "scsi" },
+          publish: { filename: "web-1", format: "qcow2", compression: "none" },
+        },
+        { name: "disk2", size: "512M", publish: { filename: "web-2" } },
+      ],
+    });
+    expect(await machineOf(`${sizes}\n format = "raw"`)).toMatchObject({
+      disks: [{ publish: { filename: "packer-debian-1", format: "raw" } }, {}],
+    });
+  });
+
+  it("do not include the build's own disk, which Packer's arguments repeat", async () => {
+    const own = '["-drive", "file=output-debian/{{ .Name }},if=virtio"]';
+    const more = '["-drive", "file=more.qcow2,if=virtio"]';
+    expect(await machineOf(`qemuargs = [${own}]`)).not.toHaveProperty("disks");
+    expect(await machineOf(`qemuargs = [${own}, ${more}]`)).toMatchObject({
+      disks: [{ name: "image1", from: "more.qcow2" }],
+    });
+  });
+
+  it("are valid in vmbuild's template", async () => {
+    const { template: made } = await convertSource(`${IMAGE}
+      machine_type         = "q35"
+      efi_firmware_code    = "fw/CODE.secboot.fd"
+      efi_firmware_vars    = "fw/VARS.ms.fd"
+      vtpm                 = true
+      net_device           = "rtl8139"
+      net_bridge           = "br0"
+      disk_interface       = "sata"
+      disk_additional_size = ["1G"]
+      skip_resize_disk     = true
+      qemuargs             = [["-drive", "file=more.qcow2,if=virtio"]]
+    `);
+    expect(templateSchema.parse(made).machine).toMatchObject({
+      ...{ secureBoot: true, tpm: true, skipResize: true },
+      firmware: { code: "fw/CODE.secboot.fd", variables: "fw/VARS.ms.fd" },
+      networks: [{ kind: "user", model: "rtl8139" }, { kind: "bridge" }],
+      disks: [{ name: "disk1", bus: "sata" }, { name: "image1" }],
+    });
+  });
+
+  it("are those of the architecture of QEMU's program", async () => {
+    const machine = await machineOf('qemu_binary = "qemu-system-aarch64"\n efi_boot = true');
+    expect(machine).toMatchObject({ arch: "aarch64", firmware: "uefi" });
+    expect(machine).not.toHaveProperty("type");
+    expect(machine).not.toHaveProperty("binary");
+  });
+
+  it("have the host's UEFI where no variables belong to the code, which the report says", async () => {
+    const image = await convertSource(`${IMAGE}\n efi_firmware_code = "fw/CODE.fd"`);
+    expect(image.template["machine"]).toMatchObject({ firmware: "uefi" });
+    expect(image.template["machine"]).not.toHaveProperty("secureBoot");
+    const found = image.report.find(({ subject }) => subject.endsWith("efi_firmware_code"));
+    expect(found?.text).toContain("no variable store belongs to fw/CODE.fd");
+  });
+
+  it("have no secure boot with code that supports it, but without keys", async () => {
+    const files =
+      'efi_firmware_code = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"\n efi_firmware_vars = "/usr/share/OVMF/OVMF_VARS_4M.fd"';
+    const machine = await machineOf(files);
+    expect(machine).toMatchObject({ firmware: "uefi" });
+    expect(machine).not.toHaveProperty("secureBoot");
+  });
+
+  it("keep the size of the disk image only where there is one", async () => {
+    expect(await machineOf("skip_resize_disk = true")).not.toHaveProperty("disk");
+    const installed = await convertSource(`
+      iso_url = "https://one/x.iso"
+      iso_checksum = "none"
+      ssh_username = "root"
+      ssh_password = "secret"
+      skip_resize_disk = true
+    `);
+    expect(installed.template["machine"]).not.toHaveProperty("skipResize");
+    const found = installed.report.find(({ subject }) => subject.endsWith("skip_resize_disk"));
+    expect(found?.outcome).toBe("nothing");
+  });
+});
+
+describe("a source of libvirt", () => {
+  it("has the machine's architecture, firmware, secure boot and empty disks", async () => {
+    const [image] = await convert(`
+      source "libvirt" "debian" {
+        arch           = "aarch64"
+        loader_path    = "/usr/share/AAVMF/AAVMF_CODE.fd"
+        nvram_template = "/usr/share/AAVMF/AAVMF_VARS.fd"
+        secure_boot    = true
+        volume {
+          alias = "artifact"
+          capacity = "10G"
+          source {
+            type = "external"
+            urls = ["https://example.org/base.qcow2"]
+          }
+        }
+        volume {
+          capacity = "5GiB"
+          bus      = "scsi"
+        }
+      }
+      build { sources = ["source.libvirt.debian"] }
+    `);
+    expect(image?.template["machine"]).toMatchObject({
+      ...{ arch: "aarch64", firmware: "uefi", secureBoot: true, disk: "10G" },
+      disks: [{ name: "disk1", size: "5G", bus: "scsi" }],
+    });
+    expect(image && refusedOf(image)).toEqual([]);
   });
 });
 
