@@ -89,6 +89,10 @@ export const manifestSchema = z.object({
     .array(z.string())
     .optional()
     .describe("files and folders from steps, beside the image"),
+  facts: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("facts from steps, such as versions of what the image contains"),
   packages: z
     .object({
       count: z.int().nonnegative(),

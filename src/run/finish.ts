@@ -28,7 +28,9 @@ import type { Template } from "../template/load.js";
 import { vmbuildVersion } from "../version.js";
 import type { RunContext, ContextWith } from "./context.js";
 import { moveConflictingFiles } from "./companions.js";
+import { readFacts } from "./facts.js";
 import { makeImages, openStaging } from "./images.js";
+import type { Facts } from "../steps/facts.js";
 import { listPackages, stagePackages } from "./packages.js";
 import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
@@ -101,6 +103,8 @@ interface FinishedArtifact {
   readonly images: readonly FinishedImage[];
   /** Names of the files that steps created beside the images. */
   readonly companions: readonly string[];
+  /** Facts for the manifest. */
+  readonly facts: Facts;
   readonly packages: Manifest["packages"];
 }
 
@@ -145,7 +149,7 @@ function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["bas
 function createManifest(
   context: RunContext,
   prepared: Prepared,
-  { images, companions, packages }: FinishedArtifact,
+  { images, companions, facts, packages }: FinishedArtifact,
   { steps, changedByHand }: ArtifactSource,
 ): Manifest {
   const { template } = context;
@@ -180,6 +184,7 @@ function createManifest(
       checksums,
     })),
     ...(companions.length > 0 ? { companions: [...companions] } : {}),
+    ...(Object.keys(facts).length > 0 ? { facts } : {}),
     ...(packages ? { packages } : {}),
     steps: steps.map(({ name, durationMs, restored }) => ({
       name,
@@ -241,7 +246,8 @@ export async function makeArtifact(
         await staging.write(name, "checksums", formatChecksum(hex, plan.filename));
       }
     }
-    const finished = { images, companions, packages };
+    const facts = await readFacts(context);
+    const finished = { images, companions, facts, packages };
     const manifest = formatManifest(createManifest(context, prepared, finished, source));
     await staging.write(MANIFEST_NAME, "manifest", manifest);
     // Another program may have written a manifest meanwhile.

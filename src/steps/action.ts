@@ -99,6 +99,8 @@ export interface ActionType<T = unknown> {
    * advance.
    */
   outputs(action: T): readonly OutputClaim[];
+  /** Returns the paths below the output folder of files with facts for the manifest. */
+  factFiles(action: T): readonly string[];
   /**
    * Returns the absolute paths outside the output folder that the action creates, and creates again
    * if they are missing.
@@ -119,6 +121,7 @@ type OptionalFacts =
   | "shellTexts"
   | "rerunsWhenRestored"
   | "outputs"
+  | "factFiles"
   | "hostPaths"
   | "warnings";
 
@@ -139,6 +142,7 @@ export function defineAction<T>(
     shellTexts: none,
     rerunsWhenRestored: () => false,
     outputs: none,
+    factFiles: none,
     hostPaths: none,
     warnings: () => Promise.resolve([]),
     ...type,

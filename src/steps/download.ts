@@ -1,4 +1,4 @@
-import { lstat, mkdir } from "node:fs/promises";
+import { lstat, mkdir, readFile, stat } from "node:fs/promises";
 import { basename, join, normalize, resolve } from "node:path";
 import { z } from "zod";
 import { VmbuildError, systemCode } from "../errors.js";
@@ -6,6 +6,7 @@ import { guestPath, hostPath } from "../fields.js";
 import { makeFolder, statIfThere } from "../host/files.js";
 import { defineAction } from "./action.js";
 import type { ActionContext } from "./action.js";
+import { MAX_FACTS_BYTES, parseFacts } from "./facts.js";
 import { claimsCollide, outputPathOf, outputPathProblem } from "./output-path.js";
 import type { GuestPathKind, OutputClaim } from "./output-path.js";
 
@@ -40,6 +41,13 @@ const schema = z
       .boolean()
       .default(false)
       .describe("replace existing files at `hostPath`; if false, a file that differs is an error"),
+    facts: z
+      .boolean()
+      .default(false)
+      .describe(
+        "record the file's lines KEY=VALUE, such as versions, as `facts` in manifest.json; with " +
+          "`to` only",
+      ),
     cache: z
       .boolean()
       .default(false)
@@ -47,7 +55,7 @@ const schema = z
         "true: a run that skips this step uses the earlier download; false: it downloads again",
       ),
   })
-  .superRefine(({ to, hostPath, overwrite }, context) => {
+  .superRefine(({ to, hostPath, overwrite, facts }, context) => {
     const issue = (path: string[], message: string): void =>
       context.addIssue({ code: "custom", path, message });
     if (to === undefined && hostPath === undefined) {
@@ -56,6 +64,9 @@ const schema = z
       issue(["hostPath"], 'a download has either "to" or "hostPath", not both');
     } else if (overwrite && hostPath === undefined) {
       issue(["overwrite"], '"overwrite" is valid with "hostPath" only');
+    }
+    if (facts && to?.endsWith("/") !== false) {
+      issue(["facts"], '"facts" requires "to" with the name of a file');
     }
   })
   .describe("downloads a file or folder from the guest");
@@ -101,7 +112,24 @@ async function makeParents(outputFolder: string, path: string): Promise<void> {
   }
 }
 
-async function intoOutput(claim: OutputClaim, context: ActionContext): Promise<void> {
+/** Requires that a downloaded file has facts. */
+async function requireFacts(path: string, { download: from }: OutputClaim): Promise<void> {
+  const status = await stat(path);
+  const fault = (problem: string): VmbuildError =>
+    new VmbuildError("STEP_FAILED", `${from} has no facts: ${problem}`, {
+      hint: 'A file with "facts" consists of lines KEY=VALUE.',
+    });
+  if (!status.isFile()) throw fault("it is a folder");
+  if (status.size > MAX_FACTS_BYTES) throw fault(`it is larger than ${MAX_FACTS_BYTES} bytes`);
+  const parsed = parseFacts(await readFile(path, "utf8"));
+  if ("problem" in parsed) throw fault(parsed.problem);
+}
+
+async function intoOutput(
+  claim: OutputClaim,
+  facts: boolean,
+  context: ActionContext,
+): Promise<void> {
   // The schema rejects such paths, but a library user may have modified the template afterwards.
   const problem = outputPathProblem(claim.to);
   if (problem !== undefined) throw new VmbuildError("TEMPLATE_INVALID", `download.to: ${problem}`);
@@ -109,7 +137,9 @@ async function intoOutput(claim: OutputClaim, context: ActionContext): Promise<v
   requireUnclaimed(claim, kind, context);
   const path = outputPathOf(claim, kind);
   await makeParents(context.outputFolder, path);
-  await context.guest.download(claim.download, join(context.outputFolder, path), kind);
+  const destination = join(context.outputFolder, path);
+  await context.guest.download(claim.download, destination, kind);
+  if (facts) await requireFacts(destination, claim);
 }
 
 /** Resolves a path of the host against the template's folder. A slash at its end is kept. */
@@ -140,12 +170,13 @@ export const download = defineAction<Download>({
   describe: (action) => `${action.download} to ${action.to ?? action.hostPath ?? ""}`,
   rerunsWhenRestored: ({ cache }) => !cache,
   outputs: (action) => claimsOf(action),
+  factFiles: ({ to, facts }) => (facts && to !== undefined ? [normalize(to)] : []),
   hostPaths: ({ hostPath, cache }, templateFolder) =>
     hostPath === undefined || cache ? [] : [resolve(templateFolder, hostPath)],
   warnings: warningsOf,
   async run(action, context) {
     const [claim] = claimsOf(action);
-    if (claim) return intoOutput(claim, context);
+    if (claim) return intoOutput(claim, action.facts, context);
     const to = hostPathOf(context.templateFolder, action.hostPath ?? "");
     await context.guest.downloadToHost(action.download, to, action.overwrite);
   },

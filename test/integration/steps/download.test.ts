@@ -101,7 +101,13 @@ describe("a download into the output folder", () => {
   it("does not leave it when a library caller passes an invalid path", async () => {
     await writeFile(join(home, "kept"), "kept");
     for (const to of [home, "../home", "..", "."]) {
-      const action = { download: join(there, "tree"), to, overwrite: false, cache: false };
+      const action = {
+        download: join(there, "tree"),
+        to,
+        overwrite: false,
+        facts: false,
+        cache: false,
+      };
       const context = { guest, templateFolder: home, outputFolder: outputs } as ActionContext;
       const error = await errorOf(download.run(action, context));
       expect(error.code).toBe("TEMPLATE_INVALID");
@@ -116,6 +122,18 @@ describe("a download into the output folder", () => {
     expect(error).toMatchObject({ code: "STEP_FAILED" });
     expect(error.message).toContain("also the destination of /var/log/x.log");
     await run({ download: join(there, "motd"), to: "logs/" }, { otherDownloads });
+  });
+
+  it("requires facts to be lines KEY=VALUE, and names the line that is not", async () => {
+    const versions = join(there, "versions");
+    await writeFile(versions, "DEBIAN_VERSION=12.13\nPVE_VERSION=\n");
+    await run({ download: versions, to: "versions.txt", facts: true });
+    await writeFile(versions, "DEBIAN_VERSION=12.13\nnot a fact\n");
+    const error = await errorOf(run({ download: versions, to: "versions.txt", facts: true }));
+    expect(error.code).toBe("STEP_FAILED");
+    expect(error.message).toBe(`${versions} has no facts: line 2 is not of the form KEY=VALUE`);
+    const folder = { download: join(there, "tree"), to: "tree", facts: true };
+    expect((await errorOf(run(folder))).message).toContain("it is a folder");
   });
 
   it("reports what conflicts with a file", async () => {
