@@ -32,9 +32,12 @@ export interface ImportFlags {
   readonly force?: boolean;
 }
 
+/** Value of `--output` for standard output. */
+const STDOUT = "-";
+
 /** Returns the folder of the results. */
 function folderOf({ output }: ImportFlags): string {
-  if (output === undefined) return process.cwd();
+  if (output === undefined || output === STDOUT) return process.cwd();
   return output.endsWith("/") ? resolve(output) : dirname(resolve(output));
 }
 
@@ -44,7 +47,7 @@ function filesFor(images: readonly Conversion[], flags: ImportFlags): string[] {
   if (output === undefined || output.endsWith("/")) {
     return images.map(({ name }) => join(folderOf(flags), `${name}.json`));
   }
-  if (images.length === 1) return [resolve(output)];
+  if (images.length === 1) return [output === STDOUT ? STDOUT : resolve(output)];
   const names = images.map(({ id }) => id).join(", ");
   throw new VmbuildError("USAGE", `The template has ${images.length} images: ${names}`, {
     hint: "Give a folder, as in `-o templates/`, or choose one image with --only.",
@@ -135,14 +138,16 @@ export async function importTemplate(text: string, flags: ImportFlags): Promise<
     if (file === undefined) continue;
     const open = withoutGivenSecrets(image, template);
     const json = renderTemplate(open, { folder: process.cwd(), left: others });
-    await writeTemplate(file, json, flags.force ?? false);
-    report(open, { path: file, others, output });
-    const error = await check(file, json);
+    const isPrinted = file === STDOUT;
+    if (!isPrinted) await writeTemplate(file, json, flags.force ?? false);
+    const shown = isPrinted ? join(folderOf(flags), `${image.name}.json`) : file;
+    report(open, { path: shown, others, output });
+    const error = await check(shown, json);
     if (error) {
       output.printError(error);
       exitCode ||= error.exitCode;
     }
-    output.print(shortPath(file));
+    output.print(isPrinted ? json.trimEnd() : shortPath(file));
   }
   return exitCode;
 }

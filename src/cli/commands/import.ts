@@ -7,7 +7,7 @@ export const importCommand: DefineCommand = (setExitCode) =>
   new Command("import")
     .description("convert a Packer template to vmbuild's format")
     .argument("<path>", "a .pkr.hcl or .json file of Packer's, or a folder of them")
-    .option("-o, --output <file>", "write to this file, or to this folder with a slash")
+    .option("-o, --output <file>", "write to this file, a folder with a slash, or stdout (-)")
     .option("--var <name=value>", "set a variable (repeatable)", collect)
     .option("--var-file <file>", "set variables from a file (repeatable)", collect)
     .option("--only <source>", "convert only these sources (repeatable)", collect)

@@ -1,5 +1,5 @@
 /** Packer templates on the command line. */
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -92,6 +92,17 @@ describe("a Packer template", () => {
     expect(exitCode).toBe(0);
     const again = await home.run("import", "packer", "-o", "made/");
     expect([again.exitCode, again.stderr]).toEqual([2, expect.stringContaining("already exists")]);
+  });
+
+  it("is converted to standard output, without a file", async () => {
+    await write();
+    const args = ["import", "packer", "--only", "qemu.one", "-o", "-"];
+    const { exitCode, stdout, stderr } = await home.run(...args);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('"name": "one"');
+    expect(stderr).toContain("one.json: ");
+    expect(await readdir(home.folder)).not.toContain("one.json");
+    expect(await readdir(home.folder)).not.toContain("-");
   });
 
   it("has to be one image for commands that take one", async () => {
