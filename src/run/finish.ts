@@ -136,13 +136,20 @@ function describeFiles({ files: [own, ...parents] }: Template): Manifest["templa
   return { ...describe(own), ...(inherited.length > 0 ? { parents: inherited } : {}) };
 }
 
-function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["base"] {
+function describeUpstream({ upstream }: Pick<Base, "upstream">) {
+  return upstream ? { upstream: { ...upstream, digests: { ...upstream.digests } } } : {};
+}
+
+function describeBase(base: Base): Manifest["base"] {
+  const { kind, origin, digest, otherFiles } = base;
   const files = otherFiles.map((file) => ({ name: basename(file.path), digest: file.digest }));
   return {
     kind,
     origin,
     ...(digest === undefined ? {} : { digest }),
+    ...(base.sourceDigest === undefined ? {} : { source: base.sourceDigest }),
     ...(files.length > 0 ? { files } : {}),
+    ...describeUpstream(base),
   };
 }
 
@@ -161,11 +168,12 @@ function createManifest(
     created: new Date().toISOString(),
     template: describeFiles(template),
     base: describeBase(base),
-    inputs: inputs.map(({ name, origin, digest, commit }) => ({
+    inputs: inputs.map(({ name, origin, digest, commit, upstream }) => ({
       name,
       origin,
       ...(digest ? { digest: `${digest.algorithm}:${digest.hex}` } : {}),
       ...(commit ? { commit } : {}),
+      ...describeUpstream({ upstream }),
     })),
     vmbuild: { version: vmbuildVersion() },
     qemu: { version: host.qemu.text },
