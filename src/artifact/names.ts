@@ -20,6 +20,9 @@ const MAX_NAME_LENGTH = 255 - 15;
 export const PACKAGES_NAME = "packages.txt";
 export const SBOM_NAME = "sbom.cdx.json";
 
+/** Name of the file that tells whether an image is up to date. */
+export const CACHE_KEY_NAME = ".cache-key";
+
 /** Endings of copies of the manifest and the lists beside an image, as `publish --metadata` makes them. */
 export const METADATA_SUFFIXES = {
   manifest: ".manifest.json",
@@ -79,6 +82,7 @@ function ownNames(filenames: readonly string[], { packages }: ReservedNames): [s
   return [
     ...filenames.map((filename): [string, string] => [filename, "the image"]),
     [MANIFEST_NAME, "the manifest"],
+    [CACHE_KEY_NAME, "the key of the image"],
     ...(packages ? lists : []),
     ...filenames.flatMap((filename) =>
       ALGORITHMS.map((algorithm): [string, string] => [
@@ -102,6 +106,9 @@ function nameProblem(name: string, longest: number): string | undefined {
 export function filenameProblem(filename: string): string | undefined {
   if (sameName(filename, MANIFEST_NAME)) {
     return `the image cannot have the name "${filename}": ${MANIFEST_NAME} is reserved for the manifest`;
+  }
+  if (sameName(filename, CACHE_KEY_NAME)) {
+    return `the image cannot have the name "${filename}": ${CACHE_KEY_NAME} is reserved for its key`;
   }
   const list = [PACKAGES_NAME, SBOM_NAME].find((name) => sameName(filename, name));
   if (list !== undefined) {
