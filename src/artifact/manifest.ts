@@ -128,6 +128,13 @@ export const manifestSchema = z.object({
     })
     .optional()
     .describe("packages of the guest"),
+  provenance: z
+    .object({
+      statement: z.string().describe("name of the provenance beside the image"),
+      signature: z.string().optional().describe("name of its signature"),
+    })
+    .optional()
+    .describe("statement that says how the image was made"),
   steps: z.array(
     z.object({
       name: z.string(),
@@ -160,9 +167,14 @@ export function diskFiles({
   );
 }
 
-/** Returns the names of the lists of packages beside the image. */
-export function packageFiles({ packages }: Pick<Manifest, "packages">): string[] {
-  return packages ? [packages.list, packages.sbom] : [];
+/** Returns the names of the lists of packages and of the provenance beside the image. */
+export function describingFiles({
+  packages,
+  provenance,
+}: Pick<Manifest, "packages" | "provenance">): string[] {
+  const { statement, signature } = provenance ?? {};
+  const names = [packages?.list, packages?.sbom, statement, signature];
+  return names.filter((name) => name !== undefined);
 }
 
 /**

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { checksumPath } from "../artifact/checksum-files.js";
 import { ALGORITHMS } from "../artifact/digest.js";
-import { MANIFEST_NAME, packageFiles, readManifest } from "../artifact/manifest.js";
+import { MANIFEST_NAME, describingFiles, readManifest } from "../artifact/manifest.js";
 import { CACHE_KEY_NAME } from "../artifact/names.js";
 import { readOwner } from "../artifact/output-owner.js";
 import { VmbuildError, systemCode } from "../errors.js";
@@ -54,7 +54,7 @@ async function removeArtifact(folder: string): Promise<string[]> {
   const images = files.map(({ name }) => join(folder, name));
   const sums = images.flatMap((image) => ALGORITHMS.map((kind) => checksumPath(image, kind)));
   // A name that leads out of the folder is not one that vmbuild wrote.
-  const others = [...companions, ...packageFiles(manifest)].filter((one) =>
+  const others = [...companions, ...describingFiles(manifest)].filter((one) =>
     /^(?!\.{1,2}$)[^/\0]+$/.test(one),
   );
   const beside = [CACHE_KEY_NAME, ...others].map((one) => join(folder, one));

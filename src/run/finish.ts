@@ -8,7 +8,7 @@ import {
   MANIFEST_NAME,
   MANIFEST_VERSION,
   formatManifest,
-  packageFiles,
+  describingFiles,
 } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { requireOwnFolder } from "../artifact/output-owner.js";
@@ -35,6 +35,7 @@ import { listPackages, stagePackages } from "./packages.js";
 import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
 import { runPost } from "./post.js";
+import { stageProvenance } from "./provenance.js";
 import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
@@ -231,7 +232,7 @@ function composeResult(
 /**
  * Creates the artifact from a stopped machine's disk. Files appear under their final names only
  * when all are complete; an older artifact remains until then.
- * @throws {VmbuildError} POST_FAILED, OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
+ * @throws {VmbuildError} POST_FAILED, PROVENANCE_SIGN, OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
  *   ARTIFACT_DIGEST.
  */
 export async function makeArtifact(
@@ -256,11 +257,13 @@ export async function makeArtifact(
     }
     const facts = await readFacts(context);
     const finished = { images, companions, facts, packages };
-    const manifest = formatManifest(createManifest(context, prepared, finished, source));
-    await staging.write(MANIFEST_NAME, "manifest", manifest);
+    const manifest = createManifest(context, prepared, finished, source);
+    const provenance = await stageProvenance(context, staging, manifest);
+    const whole = provenance ? { ...manifest, provenance } : manifest;
+    await staging.write(MANIFEST_NAME, "manifest", formatManifest(whole));
     // Another program may have written a manifest meanwhile.
     await requireOwnFolder(outputTarget(context));
-    await moveConflictingFiles(context, packageFiles({ packages }));
+    await moveConflictingFiles(context, describingFiles(whole));
     await staging.publish();
     return composeResult(context, finished, source.steps);
   };

@@ -1,7 +1,7 @@
 /** Records the image that a run has published. */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { MANIFEST_NAME, packageFiles, readManifest } from "../artifact/manifest.js";
+import { MANIFEST_NAME, describingFiles, readManifest } from "../artifact/manifest.js";
 import { CACHE_KEY_NAME } from "../artifact/names.js";
 import type { ArtifactReport, RunResult } from "../events/result.js";
 import { writeCacheKey } from "./checkpoints/cache-key.js";
@@ -32,7 +32,7 @@ export async function recordImage(
     return;
   }
   const companions = await readdir(workspace.run.outputs);
-  const names = [...companions, ...packageFiles(await readManifest(manifest))];
+  const names = [...companions, ...describingFiles(await readManifest(manifest))];
   const artifacts = [artifact, ...otherArtifacts];
   const sums = artifacts.flatMap(({ path, checksums }) =>
     Object.keys(checksums).map((algorithm) => `${path}.${algorithm}`),

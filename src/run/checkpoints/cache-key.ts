@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { MANIFEST_NAME, packageFiles } from "../../artifact/manifest.js";
+import { MANIFEST_NAME, describingFiles } from "../../artifact/manifest.js";
 import type { Manifest, ManifestFile } from "../../artifact/manifest.js";
 import { CACHE_KEY_NAME } from "../../artifact/names.js";
 import { readPublished } from "../../artifact/published.js";
@@ -67,7 +67,7 @@ function filesOf(folder: string, manifest: Manifest): string[] {
     name,
     ...Object.keys(checksums).map((algorithm) => `${name}.${algorithm}`),
   ]);
-  const others = [MANIFEST_NAME, ...(manifest.companions ?? []), ...packageFiles(manifest)];
+  const others = [MANIFEST_NAME, ...(manifest.companions ?? []), ...describingFiles(manifest)];
   return [...images, ...others].map((name) => join(folder, name));
 }
 
