@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { MANIFEST_NAME, describingFiles } from "../../artifact/manifest.js";
+import { MANIFEST_NAME, describingFiles, readManifest } from "../../artifact/manifest.js";
 import type { Manifest, ManifestFile } from "../../artifact/manifest.js";
 import { CACHE_KEY_NAME } from "../../artifact/names.js";
 import { readPublished } from "../../artifact/published.js";
@@ -55,6 +55,19 @@ export async function readCacheKey(folder: string): Promise<CacheKey | undefined
   }
   const found = keySchema.safeParse(content).data;
   return found?.manifest === sha256(manifest) ? found : undefined;
+}
+
+/**
+ * Returns the absolute path of a template's image whose key is beside it; undefined where there is
+ * none.
+ * @param name of the template.
+ */
+export async function findKeyedImage(folder: string, name: string): Promise<string | undefined> {
+  if (!(await readCacheKey(folder))) return undefined;
+  // A manifest that is not valid describes no image.
+  const manifest = await readManifest(join(folder, MANIFEST_NAME)).catch(() => undefined);
+  const [image] = manifest?.name === name ? manifest.files : [];
+  return image && join(folder, image.name);
 }
 
 function artifactOf(folder: string, file: ManifestFile): PublishedImage["artifact"] {
