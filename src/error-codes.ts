@@ -267,6 +267,12 @@ export const ERRORS = {
     meaning: "A finished artifact is incomplete, or its manifest is invalid.",
     remedy: "Build the image again.",
   },
+  PROVENANCE_SIGN: {
+    exit: 9,
+    meaning: "The provenance of the image could not be signed.",
+    remedy:
+      "Check output.provenance.signingKey: an SSH private key without a passphrase, or a public key whose private key is in the SSH agent. No image was published.",
+  },
   PUBLISH_FAILED: {
     exit: 9,
     meaning: "A finished image could not be published to its target.",

@@ -10,6 +10,7 @@ export const EXIT_CODES = {
   7: "a step failed or timed out",
   8: "a check failed: verify, seal, acceptance test",
   9: "the artifact: conversion, checksums, space",
+  10: "something that an image is made of has a newer version (vmbuild outdated)",
   124: "the run's lease expired (--ttl, --lease-file, --lease-connection)",
   130: "interrupted (Ctrl-C)",
   143: "terminated (SIGTERM, vmbuild stop) or killed",

@@ -25,6 +25,19 @@ const digest = z
 const bytes = z.int().nonnegative().describe("bytes");
 const milliseconds = z.number().nonnegative().describe("milliseconds");
 
+const upstream = z
+  .object({
+    address: z.string().describe("address that it was downloaded from, without credentials"),
+    etag: z.string().optional(),
+    lastModified: z.string().optional(),
+    size: bytes,
+    digests: z
+      .record(z.string(), z.string().regex(/^[0-9a-f]+$/, "not lower-case hexadecimal"))
+      .describe("checksums of the download by algorithm, in lower-case hexadecimal"),
+  })
+  .optional()
+  .describe("version of the file on its server, for `vmbuild outdated`");
+
 const file = z.object({
   name: z
     .string()
@@ -63,10 +76,14 @@ export const manifestSchema = z.object({
     kind: z.string().min(1).describe("kind in the template: url, path, bootstrap or appliance"),
     origin: z.string().describe("address, path, suite or appliance"),
     digest: digest.optional(),
+    source: digest
+      .optional()
+      .describe("digest of the file that the base was unpacked or converted from, where it was"),
     files: z
       .array(z.object({ name: z.string(), digest }))
       .optional()
       .describe("backing files of the base"),
+    upstream,
   }),
   inputs: z.array(
     z.object({
@@ -74,6 +91,7 @@ export const manifestSchema = z.object({
       origin: z.string().describe("address or path"),
       digest: digest.optional(),
       commit: z.string().optional().describe("commit of a git tree"),
+      upstream,
     }),
   ),
   vmbuild: z.object({ version: z.string() }),
@@ -98,9 +116,25 @@ export const manifestSchema = z.object({
       count: z.int().nonnegative(),
       list: z.string().describe("name of the list beside the image"),
       sbom: z.string().describe("name of the software bill of materials beside the image"),
+      indexes: z
+        .array(
+          z.object({
+            release: z.string().describe("address of the folder with InRelease"),
+            packages: z.string().describe("path of the list of packages below it"),
+          }),
+        )
+        .optional()
+        .describe("lists of packages of apt's sources in the guest, for `vmbuild outdated`"),
     })
     .optional()
     .describe("packages of the guest"),
+  provenance: z
+    .object({
+      statement: z.string().describe("name of the provenance beside the image"),
+      signature: z.string().optional().describe("name of its signature"),
+    })
+    .optional()
+    .describe("statement that says how the image was made"),
   steps: z.array(
     z.object({
       name: z.string(),
@@ -133,9 +167,14 @@ export function diskFiles({
   );
 }
 
-/** Returns the names of the lists of packages beside the image. */
-export function packageFiles({ packages }: Pick<Manifest, "packages">): string[] {
-  return packages ? [packages.list, packages.sbom] : [];
+/** Returns the names of the lists of packages and of the provenance beside the image. */
+export function describingFiles({
+  packages,
+  provenance,
+}: Pick<Manifest, "packages" | "provenance">): string[] {
+  const { statement, signature } = provenance ?? {};
+  const names = [packages?.list, packages?.sbom, statement, signature];
+  return names.filter((name) => name !== undefined);
 }
 
 /**

@@ -20,17 +20,30 @@ const MAX_NAME_LENGTH = 255 - 15;
 export const PACKAGES_NAME = "packages.txt";
 export const SBOM_NAME = "sbom.cdx.json";
 
+/** Returns the names of the provenance of an image, and of its signature (slsa.dev/spec/v1.0). */
+export function provenanceNames(filename: string): [statement: string, signature: string] {
+  const statement = `${filename}.intoto.jsonl`;
+  return [statement, `${statement}.sig`];
+}
+
+/** Name of the file that tells whether an image is up to date. */
+export const CACHE_KEY_NAME = ".cache-key";
+
 /** Endings of copies of the manifest and the lists beside an image, as `publish --metadata` makes them. */
 export const METADATA_SUFFIXES = {
   manifest: ".manifest.json",
   packages: ".packages.txt",
   sbom: ".cdx.json",
+  provenance: ".intoto.jsonl",
+  signature: ".intoto.jsonl.sig",
 } as const;
 
 /** Settings of the output by which further names are reserved. */
 export interface ReservedNames {
   /** Whether the packages of the guest are listed. */
   readonly packages: boolean;
+  /** Set where the first image has a provenance. */
+  readonly provenance?: object | boolean | undefined;
 }
 
 const MAX_CHECKSUM_ENDING_LENGTH = Math.max(...ALGORITHMS.map((name) => name.length + 1));
@@ -70,7 +83,10 @@ export function sameName(one: string, other: string): boolean {
 }
 
 /** Returns the artifact's own names and their purposes, for every possible checksum. */
-function ownNames(filenames: readonly string[], { packages }: ReservedNames): [string, string][] {
+function ownNames(
+  filenames: readonly string[],
+  { packages, provenance = false }: ReservedNames,
+): [string, string][] {
   const purpose = "the list of packages, unless output.packages is false";
   const lists: [string, string][] = [
     [PACKAGES_NAME, purpose],
@@ -79,7 +95,11 @@ function ownNames(filenames: readonly string[], { packages }: ReservedNames): [s
   return [
     ...filenames.map((filename): [string, string] => [filename, "the image"]),
     [MANIFEST_NAME, "the manifest"],
+    [CACHE_KEY_NAME, "the key of the image"],
     ...(packages ? lists : []),
+    ...(provenance === false ? [] : filenames.slice(0, 1).flatMap(provenanceNames)).map(
+      (name): [string, string] => [name, "the provenance of the image"],
+    ),
     ...filenames.flatMap((filename) =>
       ALGORITHMS.map((algorithm): [string, string] => [
         checksumPath(filename, algorithm),
@@ -102,6 +122,9 @@ function nameProblem(name: string, longest: number): string | undefined {
 export function filenameProblem(filename: string): string | undefined {
   if (sameName(filename, MANIFEST_NAME)) {
     return `the image cannot have the name "${filename}": ${MANIFEST_NAME} is reserved for the manifest`;
+  }
+  if (sameName(filename, CACHE_KEY_NAME)) {
+    return `the image cannot have the name "${filename}": ${CACHE_KEY_NAME} is reserved for its key`;
   }
   const list = [PACKAGES_NAME, SBOM_NAME].find((name) => sameName(filename, name));
   if (list !== undefined) {

@@ -19,6 +19,8 @@ export interface Base extends FoundImage {
   readonly otherFiles: readonly UsedFile[];
   /** Name of the kind. */
   readonly kind: string;
+  /** Digest of the file that the image was unpacked or converted from, where it was. */
+  readonly sourceDigest?: string;
 }
 
 /**
@@ -33,11 +35,14 @@ export async function resolveBase(base: BaseDefinition, context: BaseContext): P
   const file = { ...found, isLocal: kind.mayUseOtherFiles };
   const { isConverted, digest = found.digest, path } = await ensureImage(file, context);
   const mayUseOtherFiles = kind.mayUseOtherFiles && !isConverted;
-  const image = await readBaseImage(path, { mayUseOtherFiles, signal: context.signal });
-  const { format, virtualSize } = image;
-  const whole = { ...found, path, digest, kind: kind.name, format, virtualSize, otherFiles: [] };
-  if (image.otherFiles.length === 0) return whole;
-  const merged = await flatten(image, context);
+  const read = await readBaseImage(path, { mayUseOtherFiles, signal: context.signal });
+  const { format, virtualSize } = read;
+  const isOther = found.digest !== undefined && found.digest !== digest;
+  const source = isOther ? { sourceDigest: found.digest } : {};
+  const image = { path, digest, kind: kind.name, format, virtualSize, otherFiles: [] };
+  const whole: Base = { ...found, ...source, ...image };
+  if (read.otherFiles.length === 0) return whole;
+  const merged = await flatten(read, context);
   const [own, ...otherFiles] = merged.files;
   return { ...whole, path: merged.path, format: "qcow2", digest: own?.digest, otherFiles };
 }

@@ -7,8 +7,8 @@ import type { BaseContext, FoundImage } from "./kind.js";
 
 /** Fetches the image. Throws like {@link resolveInput}. */
 export async function resolveFromInput(spec: InputSpec, context: BaseContext): Promise<FoundImage> {
-  const { path, origin, digest } = await resolveInput("base", spec, context);
-  return { path, origin, digest: digest && `${digest.algorithm}:${digest.hex}` };
+  const { path, origin, digest, upstream } = await resolveInput("base", spec, context);
+  return { path, origin, digest: digest && `${digest.algorithm}:${digest.hex}`, upstream };
 }
 
 /** Describes the input for `vmbuild inspect`. */

@@ -5,7 +5,9 @@
 import type { z } from "zod";
 import type { Emit } from "../events/types.js";
 import type { ProgramName } from "../host/programs.js";
+import type { InputSpec } from "../inputs/inputs.js";
 import type { LocalFile, SourceFacts } from "../inputs/kind.js";
+import type { Upstream } from "../inputs/spec.js";
 import type { TemplateReferences } from "../install/references.js";
 import type { KeyPair } from "../seed/keys.js";
 import type { InstallerMachine } from "../install/run-installer.js";
@@ -78,6 +80,8 @@ export interface FoundImage {
   readonly origin: string;
   /** `sha256:<hex>`, where it is known without reading the image again. */
   readonly digest: string | undefined;
+  /** Version on the server; downloads only. */
+  readonly upstream?: Upstream | undefined;
   /** Undefined where nothing is known about the system. */
   readonly system?: BaseSystem | undefined;
   /** Key pair that lets the build into the image. */
@@ -146,6 +150,11 @@ export interface BaseKind<D> {
   readonly mayLetBuildIn?: boolean;
   /** Returns the name or path of the template whose image the base is, where it is one. */
   template?(definition: D): string;
+  /**
+   * Returns the source that is compared with the image's manifest to find newer versions. Kinds
+   * whose images are created on this host do not have this function.
+   */
+  source?(definition: D, templateFolder: string): InputSpec;
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
   /** Returns the definition, completed with what the template's machine requires of a base. */

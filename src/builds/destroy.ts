@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { checksumPath } from "../artifact/checksum-files.js";
 import { ALGORITHMS } from "../artifact/digest.js";
-import { MANIFEST_NAME, readManifest } from "../artifact/manifest.js";
+import { MANIFEST_NAME, describingFiles, readManifest } from "../artifact/manifest.js";
+import { CACHE_KEY_NAME } from "../artifact/names.js";
 import { readOwner } from "../artifact/output-owner.js";
 import { VmbuildError, systemCode } from "../errors.js";
 import { identifier } from "../fields.js";
@@ -48,12 +49,16 @@ function publishedPaths(text: string): string[] {
 /** Removes the files that a manifest names, then the manifest, then the folder when it is empty. */
 async function removeArtifact(folder: string): Promise<string[]> {
   const manifestPath = join(folder, MANIFEST_NAME);
-  const { files, companions = [] } = await readManifest(manifestPath);
+  const manifest = await readManifest(manifestPath);
+  const { files, companions = [] } = manifest;
   const images = files.map(({ name }) => join(folder, name));
   const sums = images.flatMap((image) => ALGORITHMS.map((kind) => checksumPath(image, kind)));
   // A name that leads out of the folder is not one that vmbuild wrote.
-  const others = companions.filter((one) => /^(?!\.{1,2}$)[^/\0]+$/.test(one));
-  const paths = [...images, ...sums, ...others.map((one) => join(folder, one)), manifestPath];
+  const others = [...companions, ...describingFiles(manifest)].filter((one) =>
+    /^(?!\.{1,2}$)[^/\0]+$/.test(one),
+  );
+  const beside = [CACHE_KEY_NAME, ...others].map((one) => join(folder, one));
+  const paths = [...images, ...sums, ...beside, manifestPath];
   const removed: string[] = [];
   for (const path of paths) {
     if (!(await statIfThere(path))) continue;

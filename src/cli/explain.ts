@@ -12,7 +12,7 @@ import { interruptible } from "./interrupt.js";
 import { previewRun } from "./preview.js";
 import type { Output } from "./output.js";
 import type { Builds } from "./run-builds.js";
-import { resumeOptions } from "./run-options.js";
+import { maxAgeOf, resumeOptions } from "./run-options.js";
 import { alignRows } from "./table.js";
 
 /** Returns the preview as one object with the same facts as the text. */
@@ -97,7 +97,8 @@ async function explainNode(
 ): Promise<Report> {
   const { template, base, isNamed } = node;
   const { from, until } = isNamed ? await resumeOptions(template, flags) : {};
-  const own = isNamed ? { force: flags.force ?? false, checkpoints: flags.checkpoints } : {};
+  const { force = false, checkpoints } = flags;
+  const own = isNamed ? { force, checkpoints, maxAgeMs: maxAgeOf(flags) } : {};
   const more: Partial<BuildOptions> = {
     ...own,
     offline: flags.offline ?? false,

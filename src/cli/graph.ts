@@ -3,10 +3,11 @@ import { findArtifact } from "../builds/find-artifact.js";
 import type { Style } from "../events/sinks/style.js";
 import { cleanText } from "../events/sinks/text.js";
 import { renderDot } from "../graph/dot.js";
-import type { NodeState, NodeStatus } from "../graph/status.js";
+import type { NodeState, NodeStatus, Preview } from "../graph/status.js";
 import { statusOf } from "../graph/status.js";
 import { renderSvg } from "../graph/svg.js";
 import { treeRows } from "../graph/tree.js";
+import { planOutput } from "../requirements/plan.js";
 import { loadGraphOf, loadNamed } from "./graph-templates.js";
 import { interruptible } from "./interrupt.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
@@ -68,8 +69,8 @@ export async function graph(names: readonly string[], flags: GraphFlags): Promis
   const folderOf = outputFolders(nodes, flags);
   // A run repeats its warnings; here they would be in the way.
   const silent: Output = { ...output, log: () => {} };
-  const statuses = await interruptible((signal) =>
-    statusOf(nodes, (node) => {
+  const statuses = await interruptible((signal) => {
+    const preview: Preview = (node) => {
       const { template, base } = node;
       return previewRun(template, flags, silent, {
         signal,
@@ -78,8 +79,9 @@ export async function graph(names: readonly string[], flags: GraphFlags): Promis
         outputDirectory: folderOf(node),
         ...(base ? { findArtifact: () => findArtifact(base.template, folderOf(base)) } : {}),
       });
-    }),
-  );
+    };
+    return statusOf(nodes, preview, (node) => planOutput(node.template, folderOf(node)).folder);
+  });
   FORMATS[flags.format](statuses, output);
   return 0;
 }

@@ -23,7 +23,7 @@ import type { LeaseOptions } from "../builds/lease.js";
 import type { CallerReport } from "./detached.js";
 import { findArtifact } from "./find-artifact.js";
 import type { Output } from "./output.js";
-import { parseBreakpoint, resumeOptions } from "./run-options.js";
+import { maxAgeOf, parseBreakpoint, resumeOptions } from "./run-options.js";
 import type { RunFlags } from "./run-options.js";
 
 /** Result of a build that was started, with its duration in milliseconds. */
@@ -113,6 +113,7 @@ async function optionsOf(
     from,
     until,
     force: flags.force ?? false,
+    maxAgeMs: maxAgeOf(flags),
     checkpoints: flags.checkpoints,
     breakpoints: (flags.break ?? []).map((text) => parseBreakpoint(text, template)),
     pauseAfterEachStep: flags.debug ?? false,

@@ -1,6 +1,7 @@
 /** Interprets the flags of `vmbuild run` for a template. */
 import { failedStepOf } from "../builds/records.js";
 import { VmbuildError } from "../errors.js";
+import { parseDuration } from "../fields.js";
 import type { BuildOptions } from "../run/context.js";
 import type { Breakpoint } from "../run/pause.js";
 import type { Template } from "../template/load.js";
@@ -17,6 +18,7 @@ export interface RunFlags extends TemplateFlags, OutputFlags, LeaseFlags {
   readonly offline?: boolean;
   readonly keepWork?: boolean;
   readonly force?: boolean;
+  readonly maxAge?: string;
   /** False with `--no-checkpoints`. */
   readonly checkpoints: boolean;
   readonly from?: string;
@@ -47,6 +49,20 @@ export function parseBreakpoint(text: string, template: Template): Breakpoint {
   }
   throw new VmbuildError("USAGE", `--break ${text}: use before:STEP or after:STEP`, {
     hint: `The steps of ${template.name} are ${names.join(", ")}.`,
+  });
+}
+
+/**
+ * Parses `--max-age`.
+ * @returns milliseconds; undefined without the flag.
+ * @throws {VmbuildError} USAGE.
+ */
+export function maxAgeOf({ maxAge }: Pick<RunFlags, "maxAge">): number | undefined {
+  if (maxAge === undefined) return undefined;
+  const milliseconds = parseDuration(maxAge);
+  if (milliseconds !== undefined && milliseconds > 0) return milliseconds;
+  throw new VmbuildError("USAGE", `--max-age ${maxAge} is not a duration`, {
+    hint: "Use for example 7d, 12h or 1d12h.",
   });
 }
 
@@ -104,6 +120,10 @@ export function rejectConflictingFlags(flags: RunFlags, count: number): void {
     ...(retry ? ["--retry"] : []),
     ...(checkpoints ? [] : ["--no-checkpoints"]),
   ];
+  if (flags.maxAge !== undefined && (from !== undefined || retry)) {
+    const other = retry ? "--retry" : "--from";
+    throw new VmbuildError("USAGE", `--max-age and ${other} are mutually exclusive`);
+  }
   if (given.length < 2 || (given.length === 2 && force && !checkpoints)) return;
   throw new VmbuildError("USAGE", `${given.join(" and ")} are mutually exclusive`);
 }

@@ -15,7 +15,7 @@ import { leaseOf } from "./lease-options.js";
 import { wantsToAttach } from "./offer-attach.js";
 import { createOutput } from "./output.js";
 import { buildAll, outputFolders } from "./run-builds.js";
-import { parseBreakpoint, rejectConflictingFlags, resumeOptions } from "./run-options.js";
+import { maxAgeOf, parseBreakpoint, rejectConflictingFlags, resumeOptions } from "./run-options.js";
 import type { RunFlags } from "./run-options.js";
 import { firstError, report } from "./run-report.js";
 
@@ -88,6 +88,7 @@ async function runTemplates(
   const templates = await loadNamed(names, flags);
   requireDifferentNames(templates);
   rejectConflictingFlags(flags, templates.length);
+  maxAgeOf(flags);
   const nodes = flags.bases ? await loadGraphOf(templates, flags) : withoutBases(templates);
   const folderOf = outputFolders(nodes, flags);
   if (!flags.explain && flags.until === undefined) await requireDifferentFolders(nodes, folderOf);

@@ -2,6 +2,7 @@
 import { buildPaths } from "../builds/workspace.js";
 import { asVmbuildError } from "../errors.js";
 import { inspectBase } from "../inspect/sources.js";
+import { findKeyedImage } from "../run/checkpoints/cache-key.js";
 import type { RunPreview } from "../run/checkpoints/preview.js";
 import { readPublishedRecord } from "../run/checkpoints/published.js";
 import type { GraphNode } from "./graph.js";
@@ -19,20 +20,12 @@ export interface NodeStatus {
   readonly state: NodeState;
   /** Phrase that explains the state; empty for an image that is up to date. */
   readonly reason: string;
-  /** Absolute path of the image of the last run that built one. */
+  /** Absolute path of the image that the last run built, or of the one with a `.cache-key`. */
   readonly image: string | undefined;
 }
 
 /** Determines what a run would do; it must not fetch anything. */
 export type Preview = (node: GraphNode) => Promise<RunPreview>;
-
-/** Returns why a run would build a new image. */
-function reasonOf({ plan: { decision, alteration } }: RunPreview): string {
-  if (alteration !== undefined) return alteration;
-  const first = decision.steps.find(({ cached }) => !cached);
-  if (first) return `step ${first.index} (${first.step}): ${first.reason}`;
-  return "settings of the image changed";
-}
 
 type State = Omit<NodeStatus, "node" | "image">;
 
@@ -55,10 +48,8 @@ async function stateByPreview(node: GraphNode, preview: Preview): Promise<State>
     return { state: "unknown", reason: `its base ${source.origin} is ${source.state}` };
   }
   try {
-    const found = await preview(node);
-    return found.plan.upToDate
-      ? { state: "up to date", reason: "" }
-      : { state: "out of date", reason: reasonOf(found) };
+    const { upToDate, miss = "" } = (await preview(node)).plan;
+    return upToDate ? { state: "up to date", reason: "" } : { state: "out of date", reason: miss };
   } catch (thrown) {
     const { code, message } = asVmbuildError(thrown);
     if (code === "INTERRUPTED" || code === "TERMINATED") throw thrown;
@@ -70,22 +61,25 @@ async function stateByPreview(node: GraphNode, preview: Preview): Promise<State>
 /**
  * Determines the state of every image.
  * @param nodes each after its base.
+ * @param folderOf returns the absolute path of the output folder of a node.
  * @throws the reason of a cancellation.
  */
 export async function statusOf(
   nodes: readonly GraphNode[],
   preview: Preview,
+  folderOf: (node: GraphNode) => string,
 ): Promise<NodeStatus[]> {
   const pending = new Map<GraphNode, Promise<NodeStatus>>();
   const find = async (node: GraphNode): Promise<NodeStatus> => {
     const base = node.base && (await pending.get(node.base));
     const published = await readPublishedRecord(buildPaths(node.name).published);
-    if (!published) {
+    const image = published?.artifact.path ?? (await findKeyedImage(folderOf(node), node.name));
+    if (image === undefined) {
       const reason = "no run on this host has built it";
-      return { node, state: "not built", reason, image: undefined };
+      return { node, state: "not built", reason, image };
     }
     const state = stateByBase(base) ?? (await stateByPreview(node, preview));
-    return { node, ...state, image: published.artifact.path };
+    return { node, ...state, image };
   };
   for (const node of nodes) pending.set(node, find(node));
   return Promise.all(pending.values());

@@ -54,7 +54,7 @@ export const PROGRAMS = {
   ssh: { package: "openssh-client", purpose: "connects programs of the host to the guest" },
   "ssh-keygen": {
     package: "openssh-client",
-    purpose: "looks up the host keys of machines to provision in known_hosts",
+    purpose: "looks up host keys in known_hosts, and signs the provenance of images",
   },
   bash: {
     package: "bash",

@@ -8,10 +8,30 @@ import { AddressFailure, asAddressFailure } from "./failure.js";
 import { retrying } from "./retry.js";
 import { openSource } from "./source.js";
 
-/** Size limit; the checksum file of a large mirror has about 100 KB. */
+/** Size limit of most files; the checksum file of a large mirror has about 100 KB. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-async function attempt(address: string, agent: Dispatcher, context: FullContext): Promise<Buffer> {
+/** File to fetch. */
+export interface DocumentRequest {
+  readonly address: string;
+  /** Name for messages: `the checksum file`, `the signature`. */
+  readonly what: string;
+  /** Limit of its size in bytes; 16 MiB unless given. */
+  readonly maxBytes?: number;
+}
+
+/** Fetched file. */
+export interface FetchedDocument {
+  readonly content: Buffer;
+  /** Date of the last change, as the server states it. */
+  readonly lastModified: string | undefined;
+}
+
+async function attempt(
+  { address, what, maxBytes = MAX_BYTES }: DocumentRequest,
+  agent: Dispatcher,
+  context: FullContext,
+): Promise<FetchedDocument> {
   const { limits, signal } = context;
   const opened = await openSource(address, { from: 0 }, { agent, limits, signal });
   if (opened === "unchanged") throw new AddressFailure("no content", { retryable: false });
@@ -23,8 +43,8 @@ async function attempt(address: string, agent: Dispatcher, context: FullContext)
     for await (const chunk of opened.body) {
       chunks.push(chunk as Buffer);
       size += (chunk as Buffer).length;
-      if (size > MAX_BYTES) {
-        const message = `longer than ${formatBytes(MAX_BYTES)}: not a checksum file or signature`;
+      if (size > maxBytes) {
+        const message = `longer than ${formatBytes(maxBytes)}: it cannot be ${what}`;
         throw new AddressFailure(message, { retryable: false });
       }
     }
@@ -34,30 +54,27 @@ async function attempt(address: string, agent: Dispatcher, context: FullContext)
   } finally {
     opened.body.destroy();
   }
-  return Buffer.concat(chunks);
+  return { content: Buffer.concat(chunks), lastModified: opened.lastModified };
 }
 
 /**
- * Returns the content of a small file, with the same retries as downloads.
- * @param what name for messages: `the sums file`, `the signature`.
+ * Fetches a small file, with the same retries as downloads.
  * @throws {VmbuildError} INPUT_DOWNLOAD; the signal's own reason when it aborted.
  */
-export async function fetchSmall(
-  address: string,
-  what: string,
+export async function fetchDocument(
+  request: DocumentRequest,
   agent: Dispatcher,
   context: FullContext,
-): Promise<Buffer> {
+): Promise<FetchedDocument> {
+  const { address, what } = request;
   try {
-    return await retrying(
-      { label: what, attempt: () => attempt(address, agent, context) },
-      context,
-    );
+    const work = { label: what, attempt: () => attempt(request, agent, context) };
+    return await retrying(work, context);
   } catch (error) {
     if (!(error instanceof AddressFailure)) throw error;
     const message = `Could not download ${what} ${displayUrl(address)}: ${error.message}`;
     const hint =
-      error.hint ?? "Check the address and the network, or use cached files with --offline.";
+      error.hint ?? "Check the address and the network; a run can use cached files with --offline.";
     throw new VmbuildError("INPUT_DOWNLOAD", message, { cause: error, hint });
   }
 }

@@ -27,7 +27,8 @@ export interface GitSpec {
 }
 
 const ATTEMPTS = 3;
-const FULL_COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
+/** Full commit id. */
+export const FULL_COMMIT = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
 
 /** Returns the paths of the tree, its metadata and its lock. Pure; all paths are absolute. */
 export function gitEntry(spec: GitSpec, cacheFolder: string): TreeEntry {
@@ -36,14 +37,14 @@ export function gitEntry(spec: GitSpec, cacheFolder: string): TreeEntry {
 }
 
 /** Tree that is being resolved. */
-interface Job {
+export interface GitJob {
   readonly name: string;
   readonly spec: GitSpec;
   readonly context: FullContext;
   readonly network: GitOptions["network"];
 }
 
-function optionsFor({ context, network }: Job, cwd?: string): GitOptions {
+function optionsFor({ context, network }: GitJob, cwd?: string): GitOptions {
   return {
     signal: context.signal,
     allowFile: true,
@@ -55,7 +56,7 @@ function optionsFor({ context, network }: Job, cwd?: string): GitOptions {
 
 /** Runs git against the remote, and retries when the network fails. */
 async function runRemote(
-  { name, context }: Job,
+  { name, context }: GitJob,
   args: readonly string[],
   options: GitOptions,
 ): Promise<RunResult> {
@@ -77,7 +78,7 @@ async function runRemote(
 /**
  * Returns the commit that the remote's ref points to, by git's own precedence (gitrevisions(7)).
  */
-async function remoteCommit(job: Job): Promise<string | undefined> {
+export async function remoteCommit(job: GitJob): Promise<string | undefined> {
   const { spec } = job;
   const { onLine: _, ...options } = optionsFor(job);
   const args = ["ls-remote", "--", spec.url, spec.ref, `${spec.ref}^{}`];
@@ -95,7 +96,7 @@ async function remoteCommit(job: Job): Promise<string | undefined> {
 }
 
 /** Returns whether the cached commit is the requested one. */
-async function isCurrent(meta: TreeMeta, job: Job): Promise<boolean> {
+async function isCurrent(meta: TreeMeta, job: GitJob): Promise<boolean> {
   const { spec, context } = job;
   if (context.offline || meta.commit === spec.ref.toLowerCase()) return true;
   const commit = await remoteCommit(job);
@@ -105,7 +106,7 @@ async function isCurrent(meta: TreeMeta, job: Job): Promise<boolean> {
 }
 
 /** Fetches the commit into the empty repository in `folder`, and returns its id. */
-async function fetchCommit(job: Job, folder: string): Promise<string> {
+async function fetchCommit(job: GitJob, folder: string): Promise<string> {
   const { spec } = job;
   const options = optionsFor(job, folder);
   const quiet = { ...options, onLine: () => {} };
@@ -139,7 +140,7 @@ async function fetchCommit(job: Job, folder: string): Promise<string> {
   return commit;
 }
 
-async function fetchSubmodules(job: Job, folder: string): Promise<void> {
+async function fetchSubmodules(job: GitJob, folder: string): Promise<void> {
   const { spec } = job;
   // A remote tree must not be able to copy this host's own repositories into an image.
   const allowFile = spec.url.startsWith("/") || spec.url.startsWith("file:");
@@ -176,7 +177,7 @@ export async function resolveGit(
   const origin = displayUrl(spec.url);
   await using _lock = await lockEntry(entry, name, context);
   await using network = await gitNetwork(spec.url, entry.folder, context);
-  const job: Job = { name, spec, context, network: network.variables };
+  const job: GitJob = { name, spec, context, network: network.variables };
   const known = (await statIfThere(entry.tree)) ? await readTreeMeta(entry.meta) : undefined;
   if (known && (await isCurrent(known, job))) {
     return { name, path: entry.tree, origin, commit: known.commit, fromCache: true };

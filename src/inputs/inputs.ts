@@ -6,8 +6,10 @@ import { fillContext } from "./context.js";
 import type { InputContext } from "./context.js";
 import { inputKindOf } from "./registry.js";
 import type { InputSpec } from "./registry.js";
+import type { Freshness, KnownContent } from "./freshness.js";
 import type { ResolvedInput } from "./spec.js";
 
+export type { Freshness, KnownContent } from "./freshness.js";
 export type { InputContext } from "./context.js";
 export type { GitSpec } from "./git-input.js";
 export type { InputSpec } from "./registry.js";
@@ -40,4 +42,18 @@ export async function resolveInput(
   const input = await kind.resolve(name, spec, full);
   if (!kind.isLocal) await markUsed(dirname(input.path));
   return input;
+}
+
+/**
+ * Compares what a run would use now with the content that an image was made from. Nothing is
+ * downloaded to the cache.
+ * @throws {VmbuildError} the errors of {@link resolveInput}.
+ */
+export async function compareInput(
+  name: string,
+  spec: InputSpec,
+  known: KnownContent,
+  context: InputContext,
+): Promise<Freshness> {
+  return inputKindOf(spec).compare(name, spec, known, fillContext(context));
 }

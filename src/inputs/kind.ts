@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { ProgramName } from "../host/programs.js";
 import type { FullContext } from "./context.js";
+import type { Freshness, KnownContent } from "./freshness.js";
 import type { ResolvedInput } from "./spec.js";
 
 /** File of this host that a source refers to. */
@@ -57,6 +58,13 @@ export interface InputKind<D, S extends { readonly kind: string }> {
    * @param name the name in the template, for messages and progress.
    */
   resolve(name: string, spec: S, context: FullContext): Promise<ResolvedInput>;
+  /**
+   * Compares what a run would use now with the content that an image was made from. Nothing is
+   * downloaded to the cache.
+   * @param name the name in the template, for messages.
+   * @throws {VmbuildError} the errors of {@link resolve}.
+   */
+  compare(name: string, spec: S, known: KnownContent, context: FullContext): Promise<Freshness>;
   /** Returns the programs of the host that resolving the input may run. */
   programs(spec: S): readonly ProgramName[];
   /** Returns the files that must exist on this host before a run. */

@@ -9,6 +9,8 @@ import { lockEntry, readTreeMeta } from "./cache.js";
 import type { TreeMeta } from "./cache.js";
 import type { FullContext } from "./context.js";
 import { withAgent } from "./agent.js";
+import { compareDigest } from "./freshness.js";
+import type { Freshness, KnownContent } from "./freshness.js";
 import { parseReference } from "./oci-reference.js";
 import { openRegistry } from "./oci-registry.js";
 import type { Layer, Registry } from "./oci-registry.js";
@@ -34,6 +36,10 @@ export function ociEntry(spec: OciSpec, cacheFolder: string): TreeEntry {
   const { image, platform = DEFAULT_PLATFORM } = spec;
   const suffix = platform === DEFAULT_PLATFORM ? "" : ` ${platform}`;
   return treeEntry(`oci:${image}${suffix}`, cacheFolder);
+}
+
+function invalidReference({ image }: OciSpec): VmbuildError {
+  return new VmbuildError("INPUT_OCI", `${image} is not of the form REGISTRY/REPOSITORY:TAG`);
 }
 
 /** Unpacks the layer. tar itself refuses to write outside the folder. */
@@ -83,8 +89,7 @@ export async function resolveOci(
   context: FullContext,
 ): Promise<ResolvedInput> {
   const image = parseReference(spec.image);
-  if (!image)
-    throw new VmbuildError("INPUT_OCI", `${spec.image} is not of the form REGISTRY/REPOSITORY:TAG`);
+  if (!image) throw invalidReference(spec);
   const entry = ociEntry(spec, context.cacheFolder);
   const found = { name, path: entry.tree, origin: spec.image };
   const asResolved = ({ commit }: TreeMeta, fromCache: boolean): ResolvedInput => ({
@@ -114,4 +119,24 @@ export async function resolveOci(
     };
     return asResolved(await fillTree(entry, fill, context), false);
   });
+}
+
+/**
+ * Compares the layer of an image in its registry with the one that an image was made from.
+ * @throws {VmbuildError} INPUT_OCI, INPUT_DOWNLOAD; the signal's own reason when it aborted.
+ */
+export async function compareOci(
+  spec: OciSpec,
+  known: KnownContent,
+  context: FullContext,
+): Promise<Freshness> {
+  const image = parseReference(spec.image);
+  if (!image) throw invalidReference(spec);
+  const platform = spec.platform ?? DEFAULT_PLATFORM;
+  const { digest } = await withAgent((agent) =>
+    openRegistry(image, agent, context).onlyLayer(platform),
+  );
+  const [algorithm = "", hex = ""] = digest.split(":");
+  const reasons = { current: "its layer is the same", changed: "its layer differs" };
+  return compareDigest(algorithm, hex, known, reasons);
 }

@@ -1,5 +1,17 @@
 /** Defines the result of resolving an input of any kind. */
-import type { Sha256 } from "./digest.js";
+import type { Digests, Sha256 } from "./digest.js";
+
+/** Version of a downloaded file on its server. */
+export interface Upstream {
+  /** Address that it was downloaded from, possibly a mirror; without credentials. */
+  readonly address: string;
+  readonly etag?: string | undefined;
+  readonly lastModified?: string | undefined;
+  /** Bytes. */
+  readonly size: number;
+  /** Checksums of the download. */
+  readonly digests: Digests;
+}
 
 /** Resolved input. */
 export interface ResolvedInput {
@@ -15,6 +27,8 @@ export interface ResolvedInput {
   readonly digest?: Sha256;
   /** Full commit id of a git tree. */
   readonly commit?: string;
+  /** Version on the server; downloads only. */
+  readonly upstream?: Upstream;
   /** Size of the file at `path` in bytes; absent for folders. */
   readonly size?: number;
   /** True when nothing had to be fetched. */

@@ -21,13 +21,11 @@ import { hashFile } from "./digest.js";
 import { download } from "./download.js";
 import { decidingDigests, expectDigest, firstAlgorithms, matchesExpected } from "./expected.js";
 import type { Expected } from "./expected.js";
-import { fetchSmall } from "./fetch-small.js";
+import { expectedSums } from "./expected-sums.js";
 import { withAgent } from "./agent.js";
 import { PartFile } from "./part.js";
 import { createProgress } from "./progress.js";
-import { trustedText } from "./signed-sums.js";
 import type { ResolvedInput } from "./spec.js";
-import { findSum } from "./sums-file.js";
 import { unpack, unpackedPath } from "./unpack.js";
 import { signatureProblem } from "./url-source.js";
 import type { UrlSpec } from "./url-source.js";
@@ -77,36 +75,17 @@ async function asResolved(job: Job, meta: Meta, fromCache: boolean): Promise<Res
   const { name, spec, checksum, entry } = job;
   const path = spec.unpack ? unpackedPath(entry.file) : entry.file;
   const stamp = await stampOf(path);
+  const { address, etag, lastModified, size, digests } = meta;
   return {
     name,
     path,
     origin: displayUrl(spec.url),
-    digest: { algorithm: "sha256", hex: meta.digests.sha256 },
+    digest: { algorithm: "sha256", hex: digests.sha256 },
+    upstream: { address, etag, lastModified, size, digests },
     fromCache,
     ...(stamp ? { size: stamp.size } : {}),
     ...(checksum.kind === "none" ? { checksumNone: true } : {}),
   };
-}
-
-/** Returns the expected digests, from the template or from a checksum file. */
-async function expectedSums(job: Job, agent: Dispatcher): Promise<Expected | undefined> {
-  const { spec, checksum, context } = job;
-  if (checksum.kind === "digest") return expectDigest(checksum.digest);
-  if (checksum.kind === "none") return undefined;
-  const { url } = checksum;
-  const source = displayUrl(url);
-  const content = await fetchSmall(url, "the checksum file", agent, context);
-  const { signature } = spec;
-  const { text, signer } = await trustedText(
-    { content, source, url, signature },
-    (address) => fetchSmall(address, "the signature", agent, context),
-    context.signal,
-  );
-  const note = (message: string): void => context.emit({ type: "note", message });
-  if (signer !== undefined) note(`${source} is signed by ${signer}`);
-  const { expected, skipped } = findSum(text, baseNameOf(spec.url), source);
-  for (const line of skipped) note(`${source}: ${line}`);
-  return expected;
 }
 
 /**
@@ -205,7 +184,7 @@ async function resolveLocked(job: Job, agent: Dispatcher): Promise<ResolvedInput
       { hint: "Run the command once without --offline." },
     );
   }
-  const expected = await expectedSums(job, agent);
+  const { expected } = await expectedSums(job, agent);
   const cached = await inspectCached(job, expected);
   if (cached && expected) {
     if (matchesExpected(expected, cached.digests)) return finish(job, cached, true);

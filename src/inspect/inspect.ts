@@ -20,7 +20,7 @@ import { inspectHostCommands, inspectSteps } from "./steps.js";
 import type { CommandsInspection, StepInspection } from "./steps.js";
 import { inspectPacker } from "./packer.js";
 import type { PackerInspection } from "./packer.js";
-import { packageNames, planMachine, planOutput } from "../requirements/plan.js";
+import { describingNames, planMachine, planOutput } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import { previewSeed } from "../requirements/seed.js";
 import type { Seed } from "../seed/kind.js";
@@ -213,7 +213,7 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
     path,
     ...plan.checksums.map((algorithm) => checksumPath(path, algorithm)),
   ]);
-  const own = [MANIFEST_NAME, ...packageNames(plan)].map((name) => join(plan.folder, name));
+  const own = [MANIFEST_NAME, ...describingNames(plan)].map((name) => join(plan.folder, name));
   const files = [...images, ...own, ...companions];
   const { folder, format, compression } = plan;
   return { folder, format, compression, images: plan.images, files };

@@ -19,15 +19,27 @@ export interface InstalledPackage {
   readonly license?: string;
 }
 
+/** List of packages that apt of a guest reads, as `apt-get indextargets` names it. */
+export interface AptIndex {
+  /** Address of the folder with `InRelease`, without credentials, with a slash at the end. */
+  readonly release: string;
+  /** Path of the list below it, without compression: `main/binary-amd64/Packages`. */
+  readonly packages: string;
+}
+
 /** Content of a guest. */
 export interface GuestPackages {
   /** Values of `/etc/os-release`. */
   readonly os: Readonly<Record<string, string>>;
   /** Sorted by name, architecture and version. */
   readonly packages: readonly InstalledPackage[];
+  /** Lists of the sources of apt that are reached over HTTP. */
+  readonly indexes: readonly AptIndex[];
 }
 
-const MARKS = { os: "vmbuild-os", deb: "vmbuild-deb", rpm: "vmbuild-rpm" } as const;
+const MARKS = {
+  ...{ os: "vmbuild-os", deb: "vmbuild-deb", rpm: "vmbuild-rpm", index: "vmbuild-index" },
+} as const;
 const DEB_FIELDS = [
   ...["${Status}", "${Package}", "${Version}", "${Architecture}"],
   ...["${source:Package}", "${source:Version}", "${Maintainer}", "${binary:Summary}"],
@@ -46,6 +58,10 @@ export const LIST_PACKAGES = [
   `{ cat /etc/os-release || cat /usr/lib/os-release; } 2>/dev/null | sed 's/^/${MARKS.os} /'`,
   "if command -v dpkg-query >/dev/null; then",
   `dpkg-query -W -f '${MARKS.deb} ${DEB_FIELDS.join("\\t")}\\n' || exit`,
+  "fi",
+  // Versions of apt before 1.1 do not have this command.
+  "if command -v apt-get >/dev/null; then",
+  `apt-get indextargets --format '${MARKS.index} $(URI)\t$(METAKEY)' 'Identifier: Packages' 2>/dev/null || :`,
   "fi",
   "if command -v rpm >/dev/null; then",
   `rpm -qa --qf '${MARKS.rpm} ${RPM_FIELDS.join("\\t")}\\n' || exit`,
@@ -119,12 +135,25 @@ function readOsRelease(lines: readonly string[]): Record<string, string> {
   return Object.fromEntries(values);
 }
 
+/** Reads a line of apt; undefined for a source that is not reached over HTTP, such as a CD. */
+function readIndex(line: string): AptIndex | undefined {
+  const [address = "", packages = ""] = line.split("\t");
+  if (!/^https?:/.test(address) || !URL.canParse(address)) return undefined;
+  if (packages === "" || !address.endsWith(packages)) return undefined;
+  const url = new URL(address.slice(0, -packages.length));
+  [url.username, url.password] = ["", ""];
+  return { release: url.href, packages };
+}
+
 /** Reads the output of {@link LIST_PACKAGES}. */
 export function readPackages(lines: readonly string[]): GuestPackages {
   const deb = markedLines(lines, MARKS.deb).map(readDeb);
   const rpm = markedLines(lines, MARKS.rpm).map(readRpm);
   const packages = [...deb, ...rpm].filter((one) => one !== undefined).toSorted(byName);
-  return { os: readOsRelease(markedLines(lines, MARKS.os)), packages };
+  const indexes = markedLines(lines, MARKS.index)
+    .map(readIndex)
+    .filter((one) => one !== undefined);
+  return { os: readOsRelease(markedLines(lines, MARKS.os)), packages, indexes };
 }
 
 /** Package as `packages.txt` contains it. */

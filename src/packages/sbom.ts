@@ -86,7 +86,10 @@ function serialNumber(content: string): string {
 }
 
 /** Returns the document as text. */
-export function formatSbom({ os, packages }: GuestPackages, image: DescribedImage): string {
+export function formatSbom(
+  { os, packages }: Omit<GuestPackages, "indexes">,
+  image: DescribedImage,
+): string {
   const { name, version, created, checksums, tool } = image;
   const hashes = Object.entries(checksums).flatMap(([algorithm, content]) => {
     const alg = HASHES[algorithm];

@@ -6,6 +6,7 @@ import { join, posix } from "node:path";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
 import { digestFile } from "../artifact/digest.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
+import type { Manifest } from "../artifact/manifest.js";
 import { METADATA_SUFFIXES, PACKAGES_NAME, SBOM_NAME } from "../artifact/names.js";
 import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
@@ -110,19 +111,25 @@ async function placeText(store: Store, path: string, text: string): Promise<void
 }
 
 /**
- * Places copies of the manifest and of the lists of packages beside an image, where the artifact has
- * them and the target has others.
- * @param folder of the artifact.
+ * Places copies of the manifest, of the lists of packages and of the provenance beside an image,
+ * where the artifact has them and the target has others.
+ * @param artifact its provenance is left out where it does not describe the placed image.
  * @param path of the image in the store.
  */
-export async function placeMetadata(store: Store, folder: string, path: string): Promise<void> {
-  const files = [
+export async function placeMetadata(
+  store: Store,
+  { folder, provenance }: { readonly folder: string; readonly provenance: Manifest["provenance"] },
+  path: string,
+): Promise<void> {
+  const files: readonly [name: string | undefined, suffix: string][] = [
     [MANIFEST_NAME, METADATA_SUFFIXES.manifest],
     [PACKAGES_NAME, METADATA_SUFFIXES.packages],
     [SBOM_NAME, METADATA_SUFFIXES.sbom],
-  ] as const;
+    [provenance?.statement, METADATA_SUFFIXES.provenance],
+    [provenance?.signature, METADATA_SUFFIXES.signature],
+  ];
   for (const [name, suffix] of files) {
-    const text = await readIfThere(join(folder, name));
+    const text = name === undefined ? undefined : await readIfThere(join(folder, name));
     const at = `${path}${suffix}`;
     if (text === undefined) await store.remove(at);
     else if ((await store.readText(at)) !== text) await placeText(store, at, text);

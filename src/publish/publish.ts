@@ -56,7 +56,12 @@ async function publishOne(
   const { filename, size, sha256 } = source;
   const at = await placeOf(store, path, { name, version, filename });
   const outcome = await place(store, at, source, { emit, signal, dryRun });
-  if (options.metadata === true && !dryRun) await placeMetadata(store, image.folder, at);
+  if (options.metadata === true && !dryRun) {
+    // The provenance has the checksums of the files that were built, not those of a converted one.
+    const isAsBuilt = presentFile(image, options) !== undefined;
+    const provenance = isAsBuilt ? image.manifest.provenance : undefined;
+    await placeMetadata(store, { folder: image.folder, provenance }, at);
+  }
   return { name, address: store.address(at), size, sha256, outcome };
 }
 

@@ -2,8 +2,9 @@
 import { resolve } from "node:path";
 import type { Algorithm } from "../artifact/digest.js";
 import { compressionOf } from "../artifact/compact.js";
-import { PACKAGES_NAME, SBOM_NAME, imageFilename } from "../artifact/names.js";
+import { PACKAGES_NAME, SBOM_NAME, imageFilename, provenanceNames } from "../artifact/names.js";
 import type { Pack } from "../artifact/packs.js";
+import { DEFAULT_BUILDER } from "../artifact/provenance.js";
 import { formatNamed } from "../artifact/registry.js";
 import type { Compression, ImageFormat } from "../artifact/registry.js";
 import { architectureNamed } from "../machine/architectures/registry.js";
@@ -40,6 +41,28 @@ export interface OutputPlan extends ImagePlan {
   readonly checksums: readonly Algorithm[];
   /** Whether the packages of the guest are listed beside the images. */
   readonly packages: boolean;
+  /** Undefined where there is no provenance. */
+  readonly provenance: ProvenancePlan | undefined;
+}
+
+/** Planned provenance. */
+export interface ProvenancePlan {
+  /** URI. */
+  readonly builder: string;
+  /** Absolute path of the SSH key that signs it. */
+  readonly signingKey?: string;
+}
+
+function planProvenance({ output, folder }: Template): ProvenancePlan | undefined {
+  const { provenance } = output;
+  if (provenance === false) return undefined;
+  const given = provenance === true ? undefined : provenance;
+  const builder = given?.builder ?? DEFAULT_BUILDER;
+  const signingKey = given?.signingKey;
+  return {
+    builder,
+    ...(signingKey === undefined ? {} : { signingKey: resolve(folder, signingKey) }),
+  };
 }
 
 /** Returns the file names of all images. */
@@ -47,9 +70,18 @@ export function imageNames({ images }: Pick<OutputPlan, "images">): string[] {
   return images.map(({ filename }) => filename);
 }
 
-/** Returns the names of the lists of packages, where the output has them. */
-export function packageNames({ packages }: Pick<OutputPlan, "packages">): string[] {
-  return packages ? [PACKAGES_NAME, SBOM_NAME] : [];
+/** Returns the names of the files that describe the image: lists of packages and provenance. */
+export function describingNames({
+  packages,
+  provenance,
+  filename,
+}: Pick<OutputPlan, "packages" | "provenance" | "filename">): string[] {
+  const [statement, signature] = provenanceNames(filename);
+  const signed = provenance && provenance.signingKey !== undefined ? [signature] : [];
+  return [
+    ...(packages ? [PACKAGES_NAME, SBOM_NAME] : []),
+    ...(provenance ? [statement, ...signed] : []),
+  ];
 }
 
 function planImage(
@@ -82,7 +114,8 @@ export function planOutput(template: Template, directory?: string): OutputPlan {
     disk: name,
   }));
   const images = [first, ...others, ...disks];
-  return { folder, ...first, images, reproducible, checksums, packages };
+  const provenance = planProvenance(template);
+  return { folder, ...first, images, reproducible, checksums, packages, provenance };
 }
 
 /**

@@ -4,6 +4,7 @@ import { formatNamed } from "../artifact/registry.js";
 import { baseKindOf } from "../base/registry.js";
 import type { ProgramName } from "../host/programs.js";
 import { inputKindOf } from "../inputs/registry.js";
+import { planOutput } from "./plan.js";
 import { publishedDisks } from "../template/devices-schema.js";
 import type { Template } from "../template/load.js";
 
@@ -52,6 +53,7 @@ export function programsFor(template: Template): string[] {
   }
   names.push(...programsOfSteps(template));
   if (machine.tpm) names.push("swtpm");
+  if (planOutput(template).provenance?.signingKey !== undefined) names.push("ssh-keygen");
   for (const { output } of publishedDisks(template)) {
     names.push(...formatNamed(output.format).programs, ...programsOfPack(output.pack));
   }

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import type { RunResult } from "../events/result.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import type { HostCommands } from "../template/host-commands.js";
+import { writeCacheKey } from "./checkpoints/cache-key.js";
 import { readPublishedRecord, recordAfter } from "./checkpoints/published.js";
 import type { RunContext } from "./context.js";
 import { runHostCommands } from "./host-commands.js";
@@ -55,5 +56,6 @@ export async function runAfter(context: RunContext, result: RunResult): Promise<
       });
     }
   });
-  await recordAfter(published, key);
+  const record = await recordAfter(published, key);
+  if (record) await writeCacheKey(record);
 }

@@ -3,7 +3,7 @@ import { lstat, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { folderError } from "../artifact/failures.js";
-import { MANIFEST_NAME, packageFiles, readManifest } from "../artifact/manifest.js";
+import { MANIFEST_NAME, describingFiles, readManifest } from "../artifact/manifest.js";
 import { systemCode } from "../errors.js";
 import { writeFileAtomic } from "../host/files.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
@@ -34,7 +34,7 @@ async function readRecord(path: string): Promise<string[]> {
 async function createdPaths(context: ContextWith<"workspace" | "output">): Promise<Set<string>> {
   const { folder } = context.output;
   const manifest = await readManifest(join(folder, MANIFEST_NAME)).catch(() => undefined); // There is no manifest.
-  const names = manifest ? [...(manifest.companions ?? []), ...packageFiles(manifest)] : [];
+  const names = manifest ? [...(manifest.companions ?? []), ...describingFiles(manifest)] : [];
   const published = names.map((name) => join(folder, name));
   const last = (await readPublishedRecord(context.workspace.build.published))?.files ?? [];
   const paths = last.map(({ path }) => path);

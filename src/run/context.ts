@@ -33,6 +33,13 @@ export interface BuildOptions {
   readonly keepWork?: boolean;
   /** Ignore all checkpoints; rebuild from the base. */
   readonly force?: boolean;
+  /** Reason for `force`, in place of the option `--force`. */
+  readonly forcedBy?: string | undefined;
+  /**
+   * Rebuild from the base if the image, or a checkpoint that it would be made from, is older.
+   * Milliseconds.
+   */
+  readonly maxAgeMs?: number | undefined;
   /** `false`: checkpoints are neither used nor saved. */
   readonly checkpoints?: boolean;
   /** Rerun this step and all after it. */

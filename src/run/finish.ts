@@ -8,7 +8,7 @@ import {
   MANIFEST_NAME,
   MANIFEST_VERSION,
   formatManifest,
-  packageFiles,
+  describingFiles,
 } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { requireOwnFolder } from "../artifact/output-owner.js";
@@ -35,6 +35,7 @@ import { listPackages, stagePackages } from "./packages.js";
 import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
 import { runPost } from "./post.js";
+import { stageProvenance } from "./provenance.js";
 import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
@@ -136,13 +137,20 @@ function describeFiles({ files: [own, ...parents] }: Template): Manifest["templa
   return { ...describe(own), ...(inherited.length > 0 ? { parents: inherited } : {}) };
 }
 
-function describeBase({ kind, origin, digest, otherFiles }: Base): Manifest["base"] {
+function describeUpstream({ upstream }: Pick<Base, "upstream">) {
+  return upstream ? { upstream: { ...upstream, digests: { ...upstream.digests } } } : {};
+}
+
+function describeBase(base: Base): Manifest["base"] {
+  const { kind, origin, digest, otherFiles } = base;
   const files = otherFiles.map((file) => ({ name: basename(file.path), digest: file.digest }));
   return {
     kind,
     origin,
     ...(digest === undefined ? {} : { digest }),
+    ...(base.sourceDigest === undefined ? {} : { source: base.sourceDigest }),
     ...(files.length > 0 ? { files } : {}),
+    ...describeUpstream(base),
   };
 }
 
@@ -161,11 +169,12 @@ function createManifest(
     created: new Date().toISOString(),
     template: describeFiles(template),
     base: describeBase(base),
-    inputs: inputs.map(({ name, origin, digest, commit }) => ({
+    inputs: inputs.map(({ name, origin, digest, commit, upstream }) => ({
       name,
       origin,
       ...(digest ? { digest: `${digest.algorithm}:${digest.hex}` } : {}),
       ...(commit ? { commit } : {}),
+      ...describeUpstream({ upstream }),
     })),
     vmbuild: { version: vmbuildVersion() },
     qemu: { version: host.qemu.text },
@@ -223,7 +232,7 @@ function composeResult(
 /**
  * Creates the artifact from a stopped machine's disk. Files appear under their final names only
  * when all are complete; an older artifact remains until then.
- * @throws {VmbuildError} POST_FAILED, OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
+ * @throws {VmbuildError} POST_FAILED, PROVENANCE_SIGN, OUTPUT_TAKEN, ARTIFACT_NAMES, ARTIFACT_CONVERT, ARTIFACT_SPACE,
  *   ARTIFACT_DIGEST.
  */
 export async function makeArtifact(
@@ -248,11 +257,13 @@ export async function makeArtifact(
     }
     const facts = await readFacts(context);
     const finished = { images, companions, facts, packages };
-    const manifest = formatManifest(createManifest(context, prepared, finished, source));
-    await staging.write(MANIFEST_NAME, "manifest", manifest);
+    const manifest = createManifest(context, prepared, finished, source);
+    const provenance = await stageProvenance(context, staging, manifest);
+    const whole = provenance ? { ...manifest, provenance } : manifest;
+    await staging.write(MANIFEST_NAME, "manifest", formatManifest(whole));
     // Another program may have written a manifest meanwhile.
     await requireOwnFolder(outputTarget(context));
-    await moveConflictingFiles(context, packageFiles({ packages }));
+    await moveConflictingFiles(context, describingFiles(whole));
     await staging.publish();
     return composeResult(context, finished, source.steps);
   };

@@ -1,8 +1,10 @@
 /** Records the image that a run has published. */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { MANIFEST_NAME, packageFiles, readManifest } from "../artifact/manifest.js";
+import { MANIFEST_NAME, describingFiles, readManifest } from "../artifact/manifest.js";
+import { CACHE_KEY_NAME } from "../artifact/names.js";
 import type { ArtifactReport, RunResult } from "../events/result.js";
+import { writeCacheKey } from "./checkpoints/cache-key.js";
 import { digestOutputs, imageKey, writePublishedRecord } from "./checkpoints/published.js";
 import type { PublishedImage } from "./checkpoints/published.js";
 import type { RunContext } from "./context.js";
@@ -22,11 +24,15 @@ export async function recordImage(
 ): Promise<void> {
   const { workspace, template, output } = context;
   const { published } = workspace.build;
+  const cacheKey = join(output.folder, CACHE_KEY_NAME);
   await rm(published, { force: true });
   const { artifact, otherArtifacts = [], manifest, steps } = result;
-  if (key === undefined || !artifact || manifest === undefined) return;
+  if (key === undefined || !artifact || manifest === undefined) {
+    await rm(cacheKey, { force: true });
+    return;
+  }
   const companions = await readdir(workspace.run.outputs);
-  const names = [...companions, ...packageFiles(await readManifest(manifest))];
+  const names = [...companions, ...describingFiles(await readManifest(manifest))];
   const artifacts = [artifact, ...otherArtifacts];
   const sums = artifacts.flatMap(({ path, checksums }) =>
     Object.keys(checksums).map((algorithm) => `${path}.${algorithm}`),
@@ -46,4 +52,5 @@ export async function recordImage(
     steps: steps.map(({ name, durationMs }) => ({ name, durationMs })),
   };
   await writePublishedRecord(published, record, files);
+  await writeCacheKey(record);
 }

@@ -9,7 +9,7 @@ import type { Digests } from "../artifact/digest.js";
 import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { Staging, removeAbandoned } from "../artifact/publish.js";
 import { makeFolder } from "../host/files.js";
-import { imageNames, packageNames, planMachine } from "../requirements/plan.js";
+import { imageNames, describingNames, planMachine } from "../requirements/plan.js";
 import type { ImagePlan } from "../requirements/plan.js";
 import type { ContextWith } from "./context.js";
 
@@ -29,7 +29,7 @@ export async function openStaging({
   const sums = filenames.flatMap((filename) =>
     ALGORITHMS.map((algorithm) => checksumPath(filename, algorithm)),
   );
-  const companions = [...(await readdir(workspace.run.outputs)), ...packageNames(output)];
+  const companions = [...(await readdir(workspace.run.outputs)), ...describingNames(output)];
   const names = [...filenames, ...sums, MANIFEST_NAME, ...companions];
   await removeAbandoned(names.map((name) => join(output.folder, name)));
   return new Staging(output.folder);

@@ -4,6 +4,7 @@ import type { OutputFolderLock } from "../artifact/output-folder.js";
 import type { OutputTarget } from "../artifact/output-owner.js";
 import { requireNothingOverwritten } from "../requirements/overwritten.js";
 import { imageNames } from "../requirements/plan.js";
+import { readCacheKey } from "./checkpoints/cache-key.js";
 import { readPublishedRecord } from "./checkpoints/published.js";
 import type { RunContext, ContextWith } from "./context.js";
 
@@ -34,6 +35,7 @@ export async function claimOutput(
  */
 export async function claimOutputEarly(context: RunContext): Promise<OutputFolderLock | undefined> {
   const published = await readPublishedRecord(context.workspace.build.published);
-  const mayBeUpToDate = published?.artifact.path === context.output.path;
+  const isRecorded = published?.artifact.path === context.output.path;
+  const mayBeUpToDate = isRecorded || (await readCacheKey(context.output.folder)) !== undefined;
   return mayBeUpToDate ? undefined : claimOutput(context);
 }

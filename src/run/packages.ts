@@ -55,5 +55,9 @@ export async function stagePackages(
   const described = { name, version, created, checksums, tool: vmbuildVersion() };
   await staging.write(PACKAGES_NAME, "companion", formatPackages(packages.packages));
   await staging.write(SBOM_NAME, "companion", formatSbom(packages, described));
-  return { count: packages.packages.length, list: PACKAGES_NAME, sbom: SBOM_NAME };
+  const indexes = [...packages.indexes];
+  return {
+    ...{ count: packages.packages.length, list: PACKAGES_NAME, sbom: SBOM_NAME },
+    ...(indexes.length > 0 ? { indexes } : {}),
+  };
 }

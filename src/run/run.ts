@@ -10,6 +10,7 @@ import { proxyPasswords } from "../host/proxy.js";
 import { quitMachine } from "../machine/stop.js";
 import type { GuestPackages } from "../packages/list.js";
 import { reportSeed, requireSources } from "../validate/validate.js";
+import { applyMaxAge } from "./checkpoints/max-age.js";
 import { announcePlan, planRun, stepsToRun } from "./checkpoints/plan.js";
 import type { CheckpointSaver } from "./checkpoints/save.js";
 import { runAfter } from "./after.js";
@@ -54,16 +55,16 @@ export async function build(given: BuildOptions): Promise<RunResult> {
   const signal = AbortSignal.any([given.signal, ending.signal]);
   // Each running program adds a listener.
   setMaxListeners(0, signal);
-  const options: BuildOptions = { ...given, signal };
-  const { template, bus, secrets, runId } = options;
+  const { template, bus, secrets, runId } = given;
   for (const secret of [...template.secrets, ...proxyPasswords()]) secrets.add(secret);
-  const once = options.checkpoints === false || template.checkpoints === false;
+  const once = given.checkpoints === false || template.checkpoints === false;
   const reportFailure = (thrown: unknown): never => {
     // A run that cannot begin must end with the same event as any other.
     const error = asVmbuildError(thrown);
     bus.emit({ type: "run.failed", durationMs: meter.totalMs, error: reportError(error) });
     throw error;
   };
+  const options = await applyMaxAge({ ...given, signal }).catch(reportFailure);
   await endOverdueRun(template.name).catch(reportFailure);
   await using workspace = await openWorkspace(template, { once, runId }).catch(reportFailure);
   const context = await beginRun(options, workspace, meter).catch(reportFailure);

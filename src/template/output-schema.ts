@@ -7,6 +7,7 @@ import { PACKS } from "../artifact/packs.js";
 import { COMPRESSIONS, IMAGE_FORMATS, SUBFORMATS, formatNamed } from "../artifact/registry.js";
 import { sizeText } from "../sizes.js";
 import { packerManifestSchema } from "./packer-manifest-schema.js";
+import { provenanceSchema } from "./provenance-schema.js";
 import type { JsonPath } from "./document.js";
 
 /** Format of an image where a template does not name one. */
@@ -134,6 +135,7 @@ export const outputSchema = z
         "list the packages of the guest beside the image: packages.txt, and sbom.cdx.json, a " +
           "software bill of materials (CycloneDX)",
       ),
+    provenance: provenanceSchema,
     checksums: z
       .array(z.enum(ALGORITHMS))
       .default(["sha256", "md5"])

@@ -3,6 +3,7 @@ import { requireOwnFolder } from "../artifact/output-owner.js";
 import { asVmbuildError } from "../errors.js";
 import { imageNames, planOutput } from "../requirements/plan.js";
 import { findOverwritten } from "../requirements/overwritten.js";
+import { checkFile } from "./files.js";
 import type { Collector } from "./findings.js";
 
 /**
@@ -12,6 +13,10 @@ import type { Collector } from "./findings.js";
 export async function checkOutput(collector: Collector): Promise<void> {
   const { template } = collector;
   const plan = planOutput(template);
+  const key = plan.provenance?.signingKey;
+  if (key !== undefined) {
+    await checkFile(collector, ["output", "provenance", "signingKey"], key, "file");
+  }
   for (const message of await findOverwritten(template, plan)) {
     collector.problem(["output"], message);
   }

@@ -46,6 +46,7 @@ it("succeeds, and reports the image's path", async () => {
 
 it("writes the image, its checksums, its downloads, and a manifest", async () => {
   expect((await readdir(sandbox.output)).toSorted()).toEqual([
+    ".cache-key",
     NAME,
     `${NAME}.md5`,
     `${NAME}.sha256`,

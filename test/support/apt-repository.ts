@@ -76,10 +76,11 @@ async function createSigner(
   const gpg = ["--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback"];
   const identity = "vmbuild tests <vmbuild@example.com>";
   await execa("gpg", [...gpg, "--passphrase", "", "--quick-gen-key", identity, "ed25519", "sign"]);
-  const exported = await execa("gpg", [...gpg, "--export"], { encoding: "buffer" });
+  const options = { encoding: "buffer", stripFinalNewline: false } as const;
+  const exported = await execa("gpg", [...gpg, "--export"], options);
   const sign = async (text: string): Promise<string> => {
-    const options = [...gpg, "--passphrase", "", "--clearsign"];
-    return (await execa("gpg", options, { input: text })).stdout;
+    const args = [...gpg, "--passphrase", "", "--clearsign"];
+    return (await execa("gpg", args, { input: text })).stdout;
   };
   return { key: Buffer.from(exported.stdout), sign };
 }

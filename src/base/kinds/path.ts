@@ -30,6 +30,7 @@ export const pathBase = defineBaseKind<Definition>({
   form: "{path}",
   schema,
   mayUseOtherFiles: true,
+  source: specOf,
   resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
   programs: ({ path }) => unpackPrograms(path),
   check(base, { templateFolder }) {

@@ -29,6 +29,7 @@ export const urlBase = defineBaseKind<Definition>({
   // A download could otherwise refer to any file that the caller can read, and copy it into the
   // artifact.
   mayUseOtherFiles: false,
+  source: specOf,
   resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
   programs: (base, { templateFolder }) =>
     urlPrograms({ ...specOf(base, templateFolder), unpack: true }),

@@ -17,6 +17,7 @@ import { inspect } from "./inspect.js";
 import { list } from "./list.js";
 import { logs } from "./logs.js";
 import { marketplace } from "./marketplace.js";
+import { outdated } from "./outdated.js";
 import { provision } from "./provision.js";
 import { prune } from "./prune.js";
 import { publish } from "./publish.js";
@@ -50,6 +51,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   validate,
   inspect,
   graph,
+  outdated,
   importCommand,
   init,
   doctor,

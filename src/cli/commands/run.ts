@@ -20,6 +20,7 @@ export const run: DefineCommand = (setExitCode) => {
     .option("--parallel <n>", "build this many templates at the same time", parseCount, 1)
     .option("--no-bases", "use the images of other templates as they are; do not build them first")
     .option("--force", "ignore checkpoints; rebuild from the base image")
+    .option("--max-age <age>", "rebuild from the base image if the image is older: 7d, 12h")
     .option("--from <step>", "rerun from this step")
     .option("--retry", "rerun from the step that failed in the last run")
     .option("--until <step>", "stop after this step and save a checkpoint; make no image")
@@ -44,6 +45,7 @@ Examples:
   vmbuild run slm-copilot.json --accel tcg --memory 4G
   vmbuild run demo --break after:packages        then look inside: vmbuild ssh demo
   vmbuild run demo --retry                       rerun the step that failed
+  vmbuild run demo --max-age 7d                  rebuild an image that is a week old
   vmbuild run demo --explain                     show what would run, and what changed
   vmbuild run demo --detach --ttl 4h             run in the background, for four hours at most
   vmbuild run debian-12 debian-13 --parallel 2 --json

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { hostPath } from "../../fields.js";
 import { displayUrl } from "../address.js";
 import { isUrl } from "../checksum.js";
+import { compareGit } from "../git-freshness.js";
 import { gitEntry, resolveGit } from "../git-input.js";
 import type { GitSpec } from "../git-input.js";
 import { commonInputFields, defineInputKind } from "../kind.js";
@@ -43,6 +44,7 @@ export const gitInput = defineInputKind<z.infer<typeof schema>, GitSpec>({
   },
   location: (spec, cacheFolder) => gitEntry(spec, cacheFolder).tree,
   resolve: resolveGit,
+  compare: compareGit,
   programs: () => ["git"],
   files: ({ url }) => (url.startsWith("/") ? [{ key: ["git"], path: url, kind: "any" }] : []),
   inspect: ({ url, ref }, path) => ({

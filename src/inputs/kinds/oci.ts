@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { commonInputFields, defineInputKind } from "../kind.js";
-import { DEFAULT_PLATFORM, ociEntry, resolveOci } from "../oci-input.js";
+import { DEFAULT_PLATFORM, compareOci, ociEntry, resolveOci } from "../oci-input.js";
 import type { OciSpec } from "../oci-input.js";
 import { parseReference } from "../oci-reference.js";
 
@@ -32,6 +32,7 @@ export const ociInput = defineInputKind<z.infer<typeof schema>, OciSpec>({
   toSpec: ({ oci, platform }) => ({ kind: "oci", image: oci, platform }),
   location: (spec, cacheFolder) => ociEntry(spec, cacheFolder).tree,
   resolve: resolveOci,
+  compare: (_name, spec, known, context) => compareOci(spec, known, context),
   programs: () => ["tar"],
   files: () => [],
   inspect: ({ image }, path) => ({

@@ -5,6 +5,8 @@ import { z } from "zod";
 import { hostPath } from "../../fields.js";
 import { VmbuildError, messageOf, systemCode } from "../../errors.js";
 import type { FullContext } from "../context.js";
+import { compareDigest } from "../freshness.js";
+import type { Freshness, KnownContent } from "../freshness.js";
 import { commonInputFields, defineInputKind } from "../kind.js";
 import { createProgress } from "../progress.js";
 import { cachedDigest } from "../digest-cache.js";
@@ -63,6 +65,19 @@ async function resolveLocalPath(
   return { ...found, size, digest: { algorithm: "sha256", hex } };
 }
 
+/** Compares a file by its digest. Folders have none. */
+async function comparePath(
+  name: string,
+  spec: PathSpec,
+  known: KnownContent,
+  context: FullContext,
+): Promise<Freshness> {
+  const { digest } = await resolveLocalPath(name, spec, context);
+  if (!digest) return { state: "unknown", reason: "it is a folder of this host" };
+  const reasons = { current: "the file is the same", changed: "the file differs" };
+  return compareDigest(digest.algorithm, digest.hex, known, reasons);
+}
+
 /** Input kind for a file or folder of this host. */
 export const pathInput = defineInputKind<z.infer<typeof schema>, PathSpec>({
   name: "path",
@@ -74,6 +89,7 @@ export const pathInput = defineInputKind<z.infer<typeof schema>, PathSpec>({
   toSpec: ({ path }, folder) => ({ kind: "path", path: resolve(folder, path) }),
   location: ({ path }) => path,
   resolve: resolveLocalPath,
+  compare: comparePath,
   programs: () => [],
   files: ({ path }) => [{ key: [], path, kind: "any" }],
   inspect: ({ path }) => ({ origin: path, path, present: "present", absent: "MISSING" }),

@@ -3,6 +3,7 @@ import { displayUrl } from "../address.js";
 import { cacheEntry } from "../cache.js";
 import { commonInputFields, defineInputKind } from "../kind.js";
 import { unpackedPath } from "../unpack.js";
+import { compareUrl } from "../url-freshness.js";
 import { resolveUrl } from "../url-input.js";
 import {
   refuseUnusedSignature,
@@ -38,6 +39,7 @@ export const urlInput = defineInputKind<z.infer<typeof schema>, UrlSpec>({
     return spec.unpack ? unpackedPath(file) : file;
   },
   resolve: resolveUrl,
+  compare: (_name, spec, known, context) => compareUrl(spec, known, context),
   programs: urlPrograms,
   files: urlFiles,
   inspect: ({ url, checksum }, path) => ({

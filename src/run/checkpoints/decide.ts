@@ -13,6 +13,8 @@ import type { Step } from "../../steps/schema.js";
 export interface ResumeOptions {
   /** Use none; start from the base. */
   readonly force?: boolean;
+  /** Reason for `force`, in place of the option `--force`. */
+  readonly forcedBy?: string | undefined;
   /** Rerun this step and all after it. */
   readonly from?: string | undefined;
 }
@@ -101,7 +103,7 @@ interface ReuseLimit {
 }
 
 function reuseLimit(steps: readonly Step[], options: ResumeOptions): ReuseLimit {
-  if (options.force) return { count: -1, reason: "--force" };
+  if (options.force) return { count: -1, reason: options.forcedBy ?? "--force" };
   const uncached = steps.findIndex((step) => !step.cache);
   const from = steps.findIndex((step) => step.name === options.from);
   if (from !== -1 && (uncached === -1 || from <= uncached)) {

@@ -17,17 +17,14 @@ import type { StepDescriber } from "./manifests.js";
 import { decide, summarize } from "./decide.js";
 import type { ManifestChain, Decision, ResumeOptions } from "./decide.js";
 import { hasHostActions, rerunHostActions } from "./rerun-actions.js";
-import {
-  verifyChecksums,
-  digestOutputs,
-  findAlteration,
-  imageKey,
-  readPublishedRecord,
-} from "./published.js";
-import type { PublishedImage } from "./published.js";
+import { argumentsNameFiles, findUpToDateImage } from "./up-to-date.js";
+import type { ImageState } from "./up-to-date.js";
+
+/** Digits of a key that are shown. */
+const KEY_DIGITS = 12;
 
 /** Plan of a run. */
-export interface RunPlan {
+export interface RunPlan extends ImageState {
   readonly store: CheckpointStore;
   readonly texts: StoredTexts;
   readonly describer: StepDescriber;
@@ -35,19 +32,6 @@ export interface RunPlan {
   readonly decision: Decision;
   /** Undefined where no checkpoints are saved. */
   readonly limits: RetentionLimits | undefined;
-  /** Finished image, if it exists and nothing has changed. */
-  readonly upToDate: PublishedImage | undefined;
-  /** Reason why an existing image is rebuilt although the template has not changed. */
-  readonly alteration: string | undefined;
-}
-
-/**
- * Returns whether QEMU's additional arguments name files. A checkpoint does not include other
- * disks, and no key covers the content of such a file.
- */
-function argumentsNameFiles({ machine }: Template): boolean {
-  const names = /(^|,)(file|filename|path)(\.\w+)?=|"filename"|^-(drive|blockdev|hd[a-d]|cdrom)$/;
-  return machine.arguments.some((argument) => names.test(argument));
 }
 
 /** Returns why a template's machine cannot be saved; undefined where it can. */
@@ -152,47 +136,8 @@ export async function planRun(
         await restoreOutputs(context, store, decision.candidates[0]?.tag);
     }
   }
-  const { upToDate, alteration } = await findUpToDateImage(context, decision, resume);
-  return { store, texts, describer, chain, decision, limits, upToDate, alteration };
-}
-
-async function findUpToDateImage(
-  context: RunContext,
-  decision: Decision,
-  resume: ResumeOptions,
-): Promise<Pick<RunPlan, "upToDate" | "alteration">> {
-  const { template, output, options, workspace, emit } = context;
-  const { signal } = options;
-  const none = { upToDate: undefined, alteration: undefined };
-  const isRebuildForced =
-    resume.force === true || resume.from !== undefined || options.until !== undefined;
-  if (isRebuildForced || options.checkpoints === false) return none;
-  if (template.steps.some((step) => !step.cache) || argumentsNameFiles(template)) return none;
-  // The results of a local action are known after it has run, and only those of cached steps have.
-  if (template.steps.slice(decision.cachedSteps).some(hasHostActions)) return none;
-  const published = await readPublishedRecord(workspace.build.published);
-  if (published?.key !== imageKey(decision.finalKey, template, output)) return none;
-  const currentOutputs = template.steps.some(hasHostActions)
-    ? await digestOutputs(workspace.run.outputs, signal)
-    : published.outputs;
-  if (currentOutputs !== published.outputs) return none;
-  const alteration =
-    (await findAlteration(published)) ??
-    (await findMissingDownload(template)) ??
-    (options.check ? await verifyChecksums(published, { emit, signal }) : undefined);
-  return alteration === undefined
-    ? { upToDate: published, alteration }
-    : { upToDate: undefined, alteration };
-}
-
-/** Finds a file downloaded to the host that was removed since, and describes it in a phrase. */
-async function findMissingDownload({ steps, folder }: Template): Promise<string | undefined> {
-  for (const { type, value } of steps.flatMap(({ actions }) => actions)) {
-    for (const path of type.hostPaths(value as never, folder)) {
-      if (!(await statIfThere(path))) return `${path} was removed`;
-    }
-  }
-  return undefined;
+  const found = await findUpToDateImage(context, decision, resume);
+  return { store, texts, describer, chain, decision, limits, ...found };
 }
 
 /**
@@ -212,13 +157,17 @@ export function announcePlan(
   { emit, template }: ContextWith<"template" | "emit">,
   plan: RunPlan,
 ): void {
-  const { decision, alteration } = plan;
+  const { decision, upToDate, miss } = plan;
   const reason = preventsCheckpoints(template);
   if (reason !== undefined) {
     emit({ type: "note", message: `Checkpoints are disabled: ${reason}` });
   }
-  if (alteration !== undefined)
-    emit({ type: "note", message: `The image is rebuilt: ${alteration}` });
+  if (upToDate) {
+    const key = upToDate.key.slice(0, KEY_DIGITS);
+    const message = `Cache hit: nothing that ${upToDate.artifact.path} depends on has changed (key ${key})`;
+    emit({ type: "note", message });
+  }
+  if (miss !== undefined) emit({ type: "note", message: `Cache miss: ${miss}` });
   if (template.steps.length === 0 || plan.store.checkpoints.length === 0) return;
   emit({ type: "note", message: summarize(decision) });
   for (const step of decision.changedByHand) {

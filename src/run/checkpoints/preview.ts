@@ -11,6 +11,7 @@ import { prepare } from "../prepare.js";
 import { buildPaths, lockError, runPaths } from "../../builds/workspace.js";
 import type { BuildPaths, Workspace } from "../../builds/workspace.js";
 import { makePrivateFolder, statIfThere } from "../../host/files.js";
+import { applyMaxAge } from "./max-age.js";
 import { hasSharedCheckpoint } from "./shared.js";
 import { planRun } from "./plan.js";
 import type { RunPlan } from "./plan.js";
@@ -65,9 +66,10 @@ async function holdBuild(
  *   before its machine starts.
  */
 export async function createRunPreview(
-  options: BuildOptions,
+  given: BuildOptions,
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<RunPreview> {
+  const options = await applyMaxAge(given);
   const { template } = options;
   const once = options.checkpoints === false || template.checkpoints === false;
   const workspace = readOnlyWorkspace(template.name, once);

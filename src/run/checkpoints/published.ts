@@ -43,12 +43,26 @@ const publishedSchema = z.object({
 export type PublishedImage = z.infer<typeof publishedSchema>;
 
 /**
+ * Returns the settings of the output without paths of this host, so that the same image has the
+ * same key in another folder.
+ */
+function portable({ folder: _folder, path: _path, images, provenance, ...settings }: OutputPlan) {
+  return {
+    ...settings,
+    images: images.map(({ path: _imagePath, ...image }) => image),
+    ...(provenance
+      ? { builder: provenance.builder, isSigned: provenance.signingKey !== undefined }
+      : {}),
+  };
+}
+
+/**
  * Returns the key of the image: the key after the last step, with all settings that affect what
  * follows.
  */
 export function imageKey(lastKey: string, template: Template, output: OutputPlan): string {
   const { name, version, seal, post } = template;
-  const settings = [lastKey, name, version, seal, output, vmbuildVersion(), ...post];
+  const settings = [lastKey, name, version, seal, portable(output), vmbuildVersion(), ...post];
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
 }
 
@@ -72,27 +86,44 @@ async function statusOf(path: string) {
   return stat(path, { bigint: true }).catch(() => lstat(path, { bigint: true })); // The target may be missing.
 }
 
+/** Returns the size and time of each file. */
+export async function describeFiles(files: readonly string[]): Promise<PublishedImage["files"]> {
+  return Promise.all(
+    files.map(async (file) => {
+      const { size, mtimeNs } = await statusOf(file);
+      return { path: file, size: String(size), mtimeNs: String(mtimeNs) };
+    }),
+  );
+}
+
 /** Writes the record of a published image, with the size and time of each file. */
 export async function writePublishedRecord(
   path: string,
   published: Omit<PublishedImage, "version" | "files">,
   files: readonly string[],
 ): Promise<void> {
-  const known = await Promise.all(
-    files.map(async (file) => {
-      const { size, mtimeNs } = await statusOf(file);
-      return { path: file, size: String(size), mtimeNs: String(mtimeNs) };
-    }),
-  );
-  const record: PublishedImage = { version: 1, ...published, files: known };
+  const record: PublishedImage = { version: 1, ...published, files: await describeFiles(files) };
+  await writeRecord(path, record);
+}
+
+/** Writes a record as it is. */
+export async function writeRecord(path: string, record: PublishedImage): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(record, null, 1)}\n`, 0o600);
 }
 
-/** Records that the commands of `after` have run, where the image is recorded. */
-export async function recordAfter(path: string, after: string): Promise<void> {
+/**
+ * Records that the commands of `after` have run, where the image is recorded.
+ * @returns the record.
+ */
+export async function recordAfter(
+  path: string,
+  after: string,
+): Promise<PublishedImage | undefined> {
   const record = await readPublishedRecord(path);
-  if (!record) return;
-  await writeFileAtomic(path, `${JSON.stringify({ ...record, after }, null, 1)}\n`, 0o600);
+  if (!record) return undefined;
+  const changed = { ...record, after };
+  await writeRecord(path, changed);
+  return changed;
 }
 
 /** Describes in a phrase how a published file differs from its record; undefined when none does. */

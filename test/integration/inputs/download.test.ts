@@ -41,12 +41,15 @@ describe("a download", () => {
   it("is complete under its own name, at the announced path", async () => {
     const url = server.serve("/images/base%20image.qcow2", { content });
     const resolved = await resolveInput("base", spec(url), sandbox.context());
+    const size = content.length;
+    const sha256 = hexOf("sha256", content);
     expect(resolved).toEqual({
       name: "base",
       path: inputLocation(spec(url), sandbox.cacheFolder),
       origin: url,
-      digest: { algorithm: "sha256", hex: hexOf("sha256", content) },
-      size: content.length,
+      digest: { algorithm: "sha256", hex: sha256 },
+      upstream: { address: url, size, digests: { sha256 } },
+      size,
       fromCache: false,
     });
     expect(resolved.path).toMatch(/\/[0-9a-f]{20}\/base image\.qcow2$/);

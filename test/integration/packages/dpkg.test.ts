@@ -25,9 +25,9 @@ describe("compareVersions", () => {
 });
 
 describe("LIST_PACKAGES", () => {
-  it("lists what dpkg lists", async () => {
+  it("lists what dpkg lists, and the lists that apt reads", async () => {
     const { stdout } = await execa("sh", ["-c", LIST_PACKAGES]);
-    const { os, packages } = readPackages(stdout.split("\n"));
+    const { os, packages, indexes } = readPackages(stdout.split("\n"));
     const dpkg = await execa("dpkg-query", ["-W", "-f", "${db:Status-Status} ${Package}\\n"]);
     const names = dpkg.stdout
       .split("\n")
@@ -35,5 +35,9 @@ describe("LIST_PACKAGES", () => {
     expect(packages.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
     expect(os["ID"]).toBeDefined();
     expect(packages.find(({ name }) => name === "dpkg")).toMatchObject({ type: "deb" });
+    const { stdout: targets } = await execa("apt-get", ["indextargets", "--format", "$(URI)"]);
+    const addresses = indexes.map(({ release, packages: path }) => `${release}${path}`);
+    const lists = targets.split("\n").filter((line) => /^http.*\/Packages$/.test(line));
+    expect(addresses).toEqual(lists);
   });
 });

@@ -1,17 +1,20 @@
 /** States of images: what the records and previews of runs say, and what follows from a base. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { formatManifest } from "../../../src/artifact/manifest.js";
 import { buildPaths } from "../../../src/builds/workspace.js";
 import { VmbuildError } from "../../../src/errors.js";
 import type { GraphNode } from "../../../src/graph/graph.js";
 import { statusOf } from "../../../src/graph/status.js";
 import type { Preview } from "../../../src/graph/status.js";
 import { makePrivateFolder } from "../../../src/host/files.js";
+import { writeCacheKey } from "../../../src/run/checkpoints/cache-key.js";
 import type { RunPreview } from "../../../src/run/checkpoints/preview.js";
 import { writePublishedRecord } from "../../../src/run/checkpoints/published.js";
 import type { Template } from "../../../src/template/load.js";
+import { exampleManifest } from "../artifact/example.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -50,21 +53,24 @@ async function publish(...names: string[]): Promise<void> {
   }
 }
 
+/** Writes a manifest and its key, as another host has left them beside an image. */
+async function writeKeyedImage(name: string, owner: string): Promise<void> {
+  const manifest = join(folder, "output", name, "manifest.json");
+  await mkdir(dirname(manifest), { recursive: true });
+  await writeFile(manifest, formatManifest({ ...exampleManifest(), name: owner }));
+  await writeCacheKey({ key: "a".repeat(64), outputs: "", after: undefined, manifest });
+}
+
 type Plan = Partial<RunPreview["plan"]>;
 const previewOf = (plan: Plan): RunPreview => ({ plan, hasSharedGuest: false }) as RunPreview;
 const upToDate = previewOf({ upToDate: {} as never });
-const changed = previewOf({
-  decision: {
-    steps: [
-      { step: "a", index: 1, cached: true, reason: "" },
-      { step: "b", index: 2, cached: false, reason: "b.sh changed (1 line)" },
-    ],
-  } as never,
-});
+const changed = previewOf({ miss: "step 2 (b): b.sh changed (1 line)" });
+
+const folderOf = ({ name }: GraphNode): string => join(folder, "output", name);
 
 /** Returns name, state and reason of each node. */
 async function states(nodes: readonly GraphNode[], preview: Preview): Promise<string[][]> {
-  const found = await statusOf(nodes, preview);
+  const found = await statusOf(nodes, preview, folderOf);
   return found.map(({ node: { name }, state, reason }) => [name, state, reason]);
 }
 
@@ -91,19 +97,22 @@ describe("the state of an image", () => {
       ["child", "out of date", "step 2 (b): b.sh changed (1 line)"],
       ["grandchild", "out of date", "its base child is out of date"],
     ]);
-    const [first] = await statusOf([base], preview);
+    const [first] = await statusOf([base], preview, folderOf);
     expect(first?.image).toBe("/base.qcow2");
   });
 
-  it("is out of date where the image or its settings changed", async () => {
-    await publish("base");
-    const decision = { steps: [] } as never;
-    const removed = previewOf({ alteration: "x.qcow2 was removed", decision });
-    expect(await states([base], () => Promise.resolve(removed))).toEqual([
-      ["base", "out of date", "x.qcow2 was removed"],
+  it("is that of an image with a key beside it where this host has no record", async () => {
+    await writeKeyedImage("base", "base");
+    const [first] = await statusOf([base], () => Promise.resolve(upToDate), folderOf);
+    const image = join(folderOf(base), "demo.qcow2");
+    expect(first).toMatchObject({ state: "up to date", reason: "", image });
+    const other = previewOf({ miss: "the image beside .cache-key was made from something else" });
+    expect(await states([base], () => Promise.resolve(other))).toEqual([
+      ["base", "out of date", "the image beside .cache-key was made from something else"],
     ]);
-    expect(await states([base], () => Promise.resolve(previewOf({ decision })))).toEqual([
-      ["base", "out of date", "settings of the image changed"],
+    await writeKeyedImage("base", "another template");
+    expect(await states([base], () => Promise.resolve(upToDate))).toEqual([
+      ["base", "not built", "no run on this host has built it"],
     ]);
   });
 
@@ -126,7 +135,7 @@ describe("the state of an image", () => {
       ["child", "unknown", "the state of its base base is unknown"],
     ]);
     const stop = new VmbuildError("INTERRUPTED", "stop");
-    await expect(statusOf([base], fail(stop))).rejects.toBe(stop);
+    await expect(statusOf([base], fail(stop), folderOf)).rejects.toBe(stop);
   });
 
   it("is unknown where the base would have to be created", async () => {
