@@ -35,7 +35,7 @@ export type Outcome = { readonly durationMs: number } & (
 export type Outcomes = ReadonlyMap<string, NodeResult<Outcome>>;
 
 /** Returns a function that waits for Enter; undefined without a terminal. */
-function enterKeyWaiter(): ((signal: AbortSignal) => Promise<void>) | undefined {
+export function enterKeyWaiter(): ((signal: AbortSignal) => Promise<void>) | undefined {
   if (!process.stdin.isTTY) return undefined;
   return (signal) =>
     new Promise((resolve, reject) => {

@@ -68,19 +68,31 @@ export interface PackerImageOptions extends PackerLoadOptions {
   readonly allowsRefused?: boolean;
 }
 
+/** Image of a Packer template, as a template of vmbuild. */
+export interface PackerImage {
+  /** Identifier in Packer: `build.qemu.x`, `qemu.x`, or an older builder's name. */
+  readonly id: string;
+  readonly template: Template;
+}
+
+/** Images of a Packer template, and what else it describes. */
+export interface PackerImages extends Pick<ConvertedTemplate, "others" | "warnings"> {
+  readonly images: readonly PackerImage[];
+}
+
 /**
- * Loads all images of a Packer template.
+ * Loads all images of a Packer template with their identifiers.
  * @param path absolute path of a file or a folder.
  * @throws {VmbuildError} TEMPLATE_INVALID with all problems; TEMPLATE_NOT_FOUND.
  */
-export async function loadPackerImages(
+export async function loadPackerBuilds(
   path: string,
   { load, allowsRefused = false, ...options }: PackerImageOptions,
-): Promise<Template[]> {
-  const { template, images } = await convertPackerTemplate(path, options);
+): Promise<PackerImages> {
+  const { template, images, others, warnings } = await convertPackerTemplate(path, options);
   const [file = path] = template.files;
   if (!allowsRefused) for (const image of images) requireFollowed(image, file);
-  const loaded: Template[] = [];
+  const loaded: PackerImage[] = [];
   for (const image of images) {
     const text = JSON.stringify(image.template);
     const digest = createHash("sha256").update(text).digest("hex");
@@ -92,7 +104,20 @@ export async function loadPackerImages(
       { ...load, variables: {}, variableFiles: [], environment: {} },
     );
     const secrets = [...new Set([...one.secrets, ...template.secrets])];
-    loaded.push({ ...one, secrets, packer: image.report });
+    loaded.push({ id: image.id, template: { ...one, secrets, packer: image.report } });
   }
-  return loaded;
+  return { images: loaded, others, warnings };
+}
+
+/**
+ * Loads all images of a Packer template.
+ * @param path absolute path of a file or a folder.
+ * @throws {VmbuildError} TEMPLATE_INVALID with all problems; TEMPLATE_NOT_FOUND.
+ */
+export async function loadPackerImages(
+  path: string,
+  options: PackerImageOptions,
+): Promise<Template[]> {
+  const { images } = await loadPackerBuilds(path, options);
+  return images.map(({ template }) => template);
 }

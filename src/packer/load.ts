@@ -2,28 +2,29 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { FunctionHost } from "./functions/function.js";
-import { loadLegacy } from "./legacy/load-legacy.js";
+import { loadLegacy, readLegacySettings } from "./legacy/load-legacy.js";
 import { findTemplateFiles } from "./load/files.js";
 import type { TemplateFiles } from "./load/files.js";
-import { loadHcl } from "./load/load-hcl.js";
+import { loadHcl, readHclSettings } from "./load/load-hcl.js";
 import { Dependencies } from "./load/state.js";
-import type { PackerLoadOptions, PackerProblem, PackerReading, PackerTemplate } from "./model.js";
+import type { LoadState } from "./load/state.js";
+import type {
+  PackerLoadOptions,
+  PackerProblem,
+  PackerReading,
+  PackerSettings,
+  PackerTemplate,
+} from "./model.js";
 import { Problems, problemsError } from "./problems.js";
+import { PACKER_VERSION } from "./version.js";
 
-/**
- * Version that `packer.version` gives, and against which `required_version` can be checked: the
- * version of Packer that the reader follows.
- */
-const PACKER_VERSION = "1.14.0";
-
-/**
- * Reads a template and lists its problems. Throws TEMPLATE_NOT_FOUND if there is no template at the
- * path, and nothing else.
- */
-export function readPackerTemplate(path: string, options: PackerLoadOptions = {}): PackerReading {
+/** Finds the files of a template, and makes the state with which they are read. */
+function startReading(
+  path: string,
+  options: PackerLoadOptions,
+): { state: LoadState; files: TemplateFiles; readFiles: ReadonlySet<string> } {
   const cwd = resolve(options.cwd ?? process.cwd());
   const files = findTemplateFiles(path, cwd);
-  const problems = new Problems();
   const readFiles = new Set<string>();
   const host: FunctionHost = {
     folder: files.folder,
@@ -36,7 +37,35 @@ export function readPackerTemplate(path: string, options: PackerLoadOptions = {}
       return content;
     },
   };
-  const state = { problems, host, dependencies: new Dependencies() };
+  const state = { problems: new Problems(), host, dependencies: new Dependencies() };
+  return { state, files, readFiles };
+}
+
+/**
+ * Reads what a template requires, and checks its syntax. Expressions of sources and builds are not
+ * evaluated, and variables need no values. Throws TEMPLATE_NOT_FOUND if there is no template at the
+ * path, and nothing else.
+ */
+export function readPackerSettings(
+  path: string,
+  options: PackerLoadOptions = {},
+): { settings: PackerSettings } & Pick<PackerReading, "problems" | "warnings"> {
+  const { state, files } = startReading(path, options);
+  const settings =
+    files.syntax === "hcl"
+      ? readHclSettings(state, files, options.packerVersion ?? PACKER_VERSION)
+      : readLegacySettings(state, files);
+  const { problems } = state;
+  return { settings, problems: problems.problems(), warnings: problems.warnings() };
+}
+
+/**
+ * Reads a template and lists its problems. Throws TEMPLATE_NOT_FOUND if there is no template at the
+ * path, and nothing else.
+ */
+export function readPackerTemplate(path: string, options: PackerLoadOptions = {}): PackerReading {
+  const { state, files, readFiles } = startReading(path, options);
+  const { problems } = state;
   const packerVersion = options.packerVersion ?? PACKER_VERSION;
   const load = files.syntax === "hcl" ? loadHcl : loadLegacy;
   const template = load(state, files, { ...options, packerVersion });

@@ -166,6 +166,8 @@ export interface PackerTemplate {
   readonly readFiles: readonly string[];
   readonly packer: PackerSettings;
   readonly variables: readonly PackerVariable[];
+  /** Names of the variables that have no value. */
+  readonly unset: readonly string[];
   readonly locals: readonly PackerLocal[];
   /** `data` blocks. Their attributes are evaluated; nothing is fetched. */
   readonly dataSources: readonly PackerBlock[];
@@ -182,6 +184,8 @@ export interface PackerLoadOptions {
   readonly variables?: readonly (readonly [name: string, value: string])[] | undefined;
   /** `-var-file`, in order. */
   readonly variableFiles?: readonly string[] | undefined;
+  /** Warns of values in files of variables that the template does not declare; true by default. */
+  readonly warnUndeclared?: boolean | undefined;
   /** `-only` and `-except`: globs of source ids. */
   readonly only?: readonly string[] | undefined;
   readonly except?: readonly string[] | undefined;

@@ -8,6 +8,9 @@ import { execa } from "execa";
 /** Compiled command line. */
 export const CLI_MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
+/** Compiled command line that is called as `packer`. */
+const SHIM_MAIN = fileURLToPath(new URL("../../dist/cli/packer-shim/main.js", import.meta.url));
+
 /** Result of a command. */
 export interface CliResult {
   readonly exitCode: number | undefined;
@@ -25,6 +28,8 @@ export interface CliHome extends AsyncDisposable {
   readonly runtime: string;
   readonly env: Readonly<Record<string, string>>;
   run(...args: string[]): Promise<CliResult>;
+  /** Runs a command of `vmbuild-packer`, with further variables of the environment. */
+  packer(args: readonly string[], more?: Readonly<Record<string, string>>): Promise<CliResult>;
   /** Runs a command with a different environment. */
   runWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<CliResult>;
   /** Writes files and creates their folders. Values that are not strings become JSON. */
@@ -47,13 +52,10 @@ export async function makeCliHome(): Promise<CliHome> {
   const runIn = async (
     own: Readonly<Record<string, string>>,
     args: readonly string[],
+    main = CLI_MAIN,
   ): Promise<CliResult> => {
     const options = { cwd: at("work"), env: own, extendEnv: false, reject: false } as const;
-    const { exitCode, stdout, stderr } = await execa(
-      process.execPath,
-      [CLI_MAIN, ...args],
-      options,
-    );
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [main, ...args], options);
     return { exitCode, stdout, stderr };
   };
   return {
@@ -63,6 +65,7 @@ export async function makeCliHome(): Promise<CliHome> {
     runtime: join(root, "run", "vmbuild"),
     env,
     run: (...args) => runIn(env, args),
+    packer: (args, more = {}) => runIn({ ...env, ...more }, args, SHIM_MAIN),
     runWith: (own, ...args) => runIn(own, args),
     async write(files) {
       for (const [path, content] of Object.entries(files)) {

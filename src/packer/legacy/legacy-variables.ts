@@ -82,6 +82,13 @@ export class LegacyVariables implements LegacyUser {
 
   readonly isSensitive = (name: string): boolean => this.#sensitive.has(name);
 
+  /** Names of the variables that must be given and are not. */
+  get unset(): string[] {
+    return [...this.#variables.values()].flatMap(({ name, text }) =>
+      text === undefined ? [name] : [],
+    );
+  }
+
   /** Evaluates all variables; those that must be given and are not are reported. */
   evaluateAll(): PackerVariable[] {
     const { json } = this.#sources;

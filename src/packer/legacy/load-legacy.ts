@@ -13,6 +13,7 @@ import type {
   PackerBlock,
   PackerBuildSource,
   PackerLoadOptions,
+  PackerSettings,
   PackerTemplate,
 } from "../model.js";
 import { LegacyJson, readAttributes, readBlock, renderAt } from "./json-nodes.js";
@@ -35,26 +36,19 @@ const KEYS = [
 /** Nodes of a template by their keys. */
 type Sections = Partial<Record<(typeof KEYS)[number], Node>>;
 
+/** Sections of a template that has builders. */
+type LegacySections = Sections & { readonly builders: Node };
+
 /** Reads a template. Problems are added to the state; undefined if the file is no JSON object. */
 export function loadLegacy(
   state: LoadState,
   files: TemplateFiles,
   options: PackerLoadOptions & { packerVersion: string },
 ): Omit<PackerTemplate, "readFiles"> | undefined {
-  const [path = ""] = files.json;
+  const root = readRoot(state, files);
+  if (!root) return undefined;
+  const { json, sections } = root;
   const { problems, host } = state;
-  const file = readSource(path, host.cwd, problems);
-  const root = file && parseJson(file, problems);
-  if (!file || !root) return undefined;
-  const json = new LegacyJson(file, problems);
-  const sections = sectionsOf(json, root);
-  if (!sections.builders) {
-    problems.add('The template has no "builders", so it is not one of Packer\'s JSON templates.', {
-      ...json.span(root),
-      end: root.offset + 1,
-    });
-    return undefined;
-  }
   const data = {
     templateFolder: files.folder,
     cwd: host.cwd,
@@ -76,13 +70,11 @@ export function loadLegacy(
     syntax: "json",
     folder: files.folder,
     cwd: host.cwd,
-    files: [path],
+    files: files.json,
     variableFiles: user.files,
-    packer: {
-      requiredVersion: minimumVersion(sections["min_packer_version"]),
-      requiredPlugins: [],
-    },
+    packer: settingsOf(sections),
     variables,
+    unset: user.unset,
     locals: [],
     dataSources: [],
     sources: built.map(({ block }) => block),
@@ -96,6 +88,41 @@ export function loadLegacy(
     ],
     secrets: secretsOf(variables),
   };
+}
+
+/**
+ * Reads the settings of a template, and checks its JSON and its sections; nothing is evaluated. An
+ * older template requires no plugins.
+ */
+export function readLegacySettings(state: LoadState, files: TemplateFiles): PackerSettings {
+  const root = readRoot(state, files);
+  return settingsOf(root?.sections ?? {});
+}
+
+function settingsOf(sections: Sections): PackerSettings {
+  return {
+    requiredVersion: minimumVersion(sections["min_packer_version"]),
+    requiredPlugins: [],
+  };
+}
+
+/** Parses the file; undefined, with problems added, if it is no template. */
+function readRoot(
+  { problems, host }: LoadState,
+  { json: [path = ""] }: TemplateFiles,
+): { json: LegacyJson; sections: LegacySections } | undefined {
+  const file = readSource(path, host.cwd, problems);
+  const root = file && parseJson(file, problems);
+  if (!file || !root) return undefined;
+  const json = new LegacyJson(file, problems);
+  const sections = sectionsOf(json, root);
+  const { builders } = sections;
+  if (builders) return { json, sections: { ...sections, builders } };
+  problems.add('The template has no "builders", so it is not one of Packer\'s JSON templates.', {
+    ...json.span(root),
+    end: root.offset + 1,
+  });
+  return undefined;
 }
 
 function textOf(node: Node | undefined): string | undefined {

@@ -150,11 +150,14 @@ function listedSources(state: LoadState, { block, scope }: ScopedBlock): SourceU
   return uses ?? [];
 }
 
-/** Splits `qemu.x` or `source.qemu.x`; as in Packer, the first of three words can be any. */
+/**
+ * Splits `qemu.x` or `source.qemu.x`. As in Packer (`sourceRefFromString`), the first of three or
+ * more words can be any, such as `sources`, and a fourth one is ignored.
+ */
 function parseRef(ref: string, span: Span): { type: string; name: string; localName: string } {
   const words = ref.split(".");
   const [type, name] = words.length > 2 ? words.slice(1) : words;
-  if (!type || !name || words.length > 3) {
+  if (!type || !name) {
     throw new PackerFault(`"${ref}" is not a source, such as "source.qemu.name".`, span);
   }
   return { type, name, localName: name };

@@ -7,6 +7,7 @@ import type {
   PackerBlock,
   PackerBuild,
   PackerLoadOptions,
+  PackerSettings,
   PackerTemplate,
   PackerVariable,
   Value,
@@ -37,7 +38,11 @@ export function loadHcl(
   if (bodies.length === 0 && state.problems.count > 0) return undefined;
   checkTopLevel(state, bodies);
   const declared = declareVariables(state, bodies);
-  const { variables, files: variableFiles } = collectValues(state, {
+  const {
+    variables,
+    unset,
+    files: variableFiles,
+  } = collectValues(state, {
     declared,
     autoFiles: files.autoVariables,
     options,
@@ -63,11 +68,27 @@ export function loadHcl(
     variableFiles,
     packer: readSettings(state, bodies, scope),
     variables,
+    unset,
     locals: evaluatedLocals,
     dataSources: readDataSources(state, blocks),
     ...readBuilds(state, blocks, selection),
     secrets: secretsOf([...variables, ...evaluatedLocals]),
   };
+}
+
+/**
+ * Reads the settings of a template, and checks its syntax, its blocks and the declarations of its
+ * variables. Nothing else is evaluated, so variables need no values.
+ */
+export function readHclSettings(
+  state: LoadState,
+  files: TemplateFiles,
+  packerVersion: string,
+): PackerSettings {
+  const bodies = parseFiles(state, files);
+  checkTopLevel(state, bodies);
+  declareVariables(state, bodies);
+  return readSettings(state, bodies, makeScope(state, [["packer", packerRoot(packerVersion)]]));
 }
 
 function parseFiles(state: LoadState, { hcl, json }: TemplateFiles): Body[] {

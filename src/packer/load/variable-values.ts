@@ -31,6 +31,8 @@ interface Assignment {
 /** Variables with their values; those without a value are reported and missing. */
 export interface VariableValues {
   readonly variables: readonly PackerVariable[];
+  /** Names of the variables without a value. */
+  readonly unset: readonly string[];
   /** Absolute paths of the files of variables. */
   readonly files: readonly string[];
 }
@@ -53,7 +55,9 @@ export function collectValues(state: LoadState, sources: ValueSources): Variable
   const variables = [...sources.declared.values()].flatMap(
     (variable) => finish(state, variable, given.get(variable.name)) ?? [],
   );
-  return { variables, files };
+  const known = new Set(variables.map(({ name }) => name));
+  const unset = [...sources.declared.keys()].filter((name) => !known.has(name));
+  return { variables, unset, files };
 }
 
 function readEnvironment(
@@ -134,7 +138,7 @@ function assign(
 
 function readVariableFile(
   state: LoadState,
-  { declared }: ValueSources,
+  { declared, options }: ValueSources,
   { path, given }: { path: string; given: Map<string, Assignment> },
 ): void {
   const body = parseVariableFile(state, path);
@@ -146,27 +150,32 @@ function readVariableFile(
       );
       continue;
     }
-    assignFromFile(state, declared, { item, path, given });
+    const variable = declared.get(item.name.name);
+    if (variable) assignFromFile(state, variable, { item, path, given });
+    else if (options.warnUndeclared !== false) warnOfUndeclared(state, declared, item);
   }
 }
 
 function assignFromFile(
   state: LoadState,
-  declared: ReadonlyMap<string, DeclaredVariable>,
+  variable: DeclaredVariable,
   { item, path, given }: { item: Attribute; path: string; given: Map<string, Assignment> },
 ): void {
-  const variable = declared.get(item.name.name);
-  if (!variable) {
-    const similar = closest(item.name.name, [...declared.keys()]);
-    const hint = similar === undefined ? "" : ` Did you mean "${similar}"?`;
-    state.problems.warn(
-      `The variable "${item.name.name}" is not declared in the template, and ignored.${hint}`,
-      item.name.span,
-    );
-    return;
-  }
   const origin = { kind: "file", detail: path } as const;
   state.problems.attempt(() => assign(state, variable, { expression: item.value, origin, given }));
+}
+
+function warnOfUndeclared(
+  { problems }: LoadState,
+  declared: ReadonlyMap<string, DeclaredVariable>,
+  { name }: Attribute,
+): void {
+  const similar = closest(name.name, [...declared.keys()]);
+  const hint = similar === undefined ? "" : ` Did you mean "${similar}"?`;
+  problems.warn(
+    `The variable "${name.name}" is not declared in the template, and ignored.${hint}`,
+    name.span,
+  );
 }
 
 function parseVariableFile({ problems, host }: LoadState, path: string): Body | undefined {
