@@ -56,6 +56,7 @@ export const PROGRAMS = {
     package: "openssh-client",
     purpose: "looks up the host keys of machines to provision in known_hosts",
   },
+  logger: { package: "bsdutils", purpose: "sends events to the syslog socket of this host" },
   bash: {
     package: "bash",
     purpose: "checks scripts, runs commands of the host, and opens the files of compressed images",
