@@ -14,6 +14,11 @@ export const RUN_ERRORS = {
     remedy:
       "`vmbuild ssh NAME` opens the machine as it was; `vmbuild run NAME --retry` continues with a new lease.",
   },
+  SINK_FAILED: {
+    exit: 3,
+    meaning: "Events of a run could not be delivered to a sink.",
+    remedy: "Check the URL and the server of the sink, then run `vmbuild deliver NAME` again.",
+  },
   INTERRUPTED: {
     exit: 130,
     meaning: "The run was interrupted (Ctrl-C).",

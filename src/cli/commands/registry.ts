@@ -7,6 +7,7 @@ import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
+import { deliver } from "./deliver.js";
 import { diff } from "./diff.js";
 import { destroy } from "./destroy.js";
 import { doctor } from "./doctor.js";
@@ -55,6 +56,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   doctor,
   list,
   logs,
+  deliver,
   prune,
   destroy,
   schema,
