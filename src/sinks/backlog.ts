@@ -2,23 +2,9 @@
 import { ERRORS } from "../errors.js";
 import { EVENT_VERSION } from "../events/types.js";
 import type { RunEvent } from "../events/types.js";
-import type { SentEvent } from "./kind.js";
+import type { EarlierSpool, SentEvent } from "./kind.js";
 import { Spool } from "./spool.js";
 import type { SpoolOptions } from "./spool.js";
-
-/** Spool of an earlier run. */
-export interface EarlierSpool {
-  readonly folder: string;
-  readonly build: string;
-  readonly runId: string;
-  /** Set for a run whose process was killed, which could not report its end. */
-  readonly killed?: {
-    readonly code: "LEASE_EXPIRED" | "RUN_KILLED";
-    readonly runFolder: string;
-    /** Duration until it was found. Milliseconds. */
-    readonly durationMs: number;
-  };
-}
 
 /** Returns the event by which a killed run is told. */
 function endOf(run: EarlierSpool, { code, runFolder, durationMs }: Killed): RunEvent {

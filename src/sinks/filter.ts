@@ -6,7 +6,7 @@ import type { RunEvent } from "../events/types.js";
 const NEVER: ReadonlySet<RunEvent["type"]> = new Set(["output.state", "sink.finished"]);
 
 /** Returns whether a pattern such as `step.*` covers a type of event. */
-export function covers(pattern: string, type: string): boolean {
+function covers(pattern: string, type: string): boolean {
   if (pattern === "*" || pattern === type) return true;
   return pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1));
 }

@@ -2,7 +2,6 @@
 import { z } from "zod";
 import type { RunEvent } from "../events/types.js";
 import { durationOr } from "../fields.js";
-import type { EarlierSpool } from "./backlog.js";
 
 /** Event as sinks send it: with the run, and a number by which a receiver finds gaps and repeats. */
 export type SentEvent = RunEvent & {
@@ -18,6 +17,20 @@ export interface TemplatePlace {
   readonly file: string;
   /** Counted from 1. */
   readonly line: number;
+}
+
+/** Spool of an earlier run. */
+export interface EarlierSpool {
+  readonly folder: string;
+  readonly build: string;
+  readonly runId: string;
+  /** Set for a run whose process was killed, which could not report its end. */
+  readonly killed?: {
+    readonly code: "LEASE_EXPIRED" | "RUN_KILLED";
+    readonly runFolder: string;
+    /** Duration until it was found. Milliseconds. */
+    readonly durationMs: number;
+  };
 }
 
 /** What an open sink knows of its run. */

@@ -6,7 +6,7 @@ import { createBus } from "../../src/events/bus.js";
 import { Secrets } from "../../src/events/secrets.js";
 import type { EventBody, RunEvent } from "../../src/events/types.js";
 import { attachSinks } from "../../src/sinks/attach.js";
-import type { EarlierSpool } from "../../src/sinks/backlog.js";
+import type { EarlierSpool } from "../../src/sinks/kind.js";
 import { sinksSchema } from "../../src/sinks/registry.js";
 
 /** Run with sinks. */

@@ -2,7 +2,6 @@
 import { z } from "zod";
 import { durationOr, limitSize, sizeOr } from "../../fields.js";
 import { addressProblem } from "../../inputs/address-problem.js";
-import { displayUrl } from "../../inputs/address.js";
 import { withAgent } from "../../inputs/agent.js";
 import { openEarlier } from "../backlog.js";
 import { Delivery } from "../delivery.js";
@@ -34,16 +33,17 @@ const url = z
 const RESERVED_HEADERS =
   /^(host|connection|content-length|transfer-encoding|upgrade|expect|te|trailer|keep-alive)$/i;
 
+/** Values of headers (RFC 9110, section 5.5). */
+// eslint-disable-next-line no-control-regex -- control characters are the point here
+const HEADER_VALUE = /^[^\u0000-\u0008\u000a-\u001f\u007f]*$/;
+
 const headers = z
   .record(
     z
       .string()
       .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a valid name for a header")
       .refine((name) => !RESERVED_HEADERS.test(name), "vmbuild sets this header itself"),
-    // eslint-disable-next-line no-control-regex -- RFC 9110, section 5.5
-    z
-      .string()
-      .regex(/^[^\u0000-\u0008\u000a-\u001f\u007f]*$/, "a header contains no control characters"),
+    z.string().regex(HEADER_VALUE, "a header contains no control characters"),
   )
   .default({})
   .describe("headers of each request; values may come from sensitive variables");
@@ -117,7 +117,8 @@ export const webhook = defineSinkKind<Settings>({
     const { password } = new URL(webhook);
     return password === "" ? [] : [password, decodeURIComponent(password)];
   },
-  describe: ({ webhook }) => displayUrl(webhook),
+  // The path of such a URL is often a secret.
+  describe: ({ webhook }) => new URL(webhook).origin,
   async open(settings, context) {
     const { method, headers, body: template, batch, rate, timeout: timeoutMs } = settings;
     const address = new URL(settings.webhook);

@@ -72,7 +72,8 @@ export class TcpTransport implements Transport {
 
   #write(): void {
     const socket = this.#socket;
-    while (socket && this.#isConnected && this.#written < this.#waiting.length) {
+    if (!socket) return;
+    while (this.#isConnected && this.#written < this.#waiting.length) {
       const message = this.#waiting[this.#written++];
       if (message) socket.write(message, (error) => this.#confirm(socket, error));
     }

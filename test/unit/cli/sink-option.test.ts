@@ -21,16 +21,23 @@ describe("--sink", () => {
     expect(parsed(`file=${JSON.stringify(settings)}`)).toEqual([["sinks", "file"], settings]);
   });
 
-  it.each(["nothing=x", "nothing", "webhook", "webhook=", "hub=webhook", "file=", "{", "hub=[1]", ""])(
-    "refuses %s and shows the forms",
-    (text) => {
-      expect(() => parseSink(text)).toThrow(
-        expect.objectContaining({
-          code: "USAGE",
-          message: expect.stringContaining(`--sink ${text}`) as string,
-          hint: expect.stringContaining("webhook=https://") as string,
-        }) as Error,
-      );
-    },
-  );
+  it.each([
+    "nothing=x",
+    "nothing",
+    "webhook",
+    "webhook=",
+    "hub=webhook",
+    "file=",
+    "{",
+    "hub=[1]",
+    "",
+  ])("refuses %s and shows the forms", (text) => {
+    expect(() => parseSink(text)).toThrow(
+      expect.objectContaining({
+        code: "USAGE",
+        message: expect.stringContaining(`--sink ${text}`) as string,
+        hint: expect.stringContaining("webhook=https://") as string,
+      }) as Error,
+    );
+  });
 });
