@@ -22,9 +22,9 @@ const MAX_DRAIN_MS = 60_000;
 const url = z
   .string()
   .superRefine((value, context) => {
-    const problem = /^file:/i.test(value)
-      ? "does not begin with https:// or http://"
-      : addressProblem(value);
+    const problem = /^https?:/i.test(value)
+      ? addressProblem(value)
+      : "does not begin with https:// or http://";
     if (problem !== undefined) context.addIssue({ code: "custom", message: `the URL ${problem}` });
   })
   .describe("URL that events are sent to");

@@ -100,7 +100,7 @@ describe("sinks of a run", () => {
     const { exitCode, stdout, stderr } = await home.run("validate", "bad.json");
     expect(exitCode).toBe(2);
     const text = stdout + stderr;
-    expect(text).toContain("the URL does not begin with https://, http://");
+    expect(text).toContain("the URL does not begin with https:// or http://");
     expect(text).toContain("body and batch are mutually exclusive");
     expect(text).toContain("use udp://HOST[:PORT], tcp://HOST[:PORT] or unix:/PATH");
     expect(text).toContain('has a value only in the body of a webhook in "sinks"');
