@@ -3,6 +3,16 @@ import type { ErrorEntry } from "./exit-codes.js";
 
 /** Part of the table in `error-codes.ts`. */
 export const RUN_ERRORS = {
+  PROFILE_NOT_FOUND: {
+    exit: 2,
+    meaning: "No profile exists at the given path or under the given name.",
+    remedy: "Give the path of the JSON file, or the name of a file in a folder profiles/.",
+  },
+  PROFILE_INVALID: {
+    exit: 2,
+    meaning: "The profile has problems, each listed with its place.",
+    remedy: "Correct each listed problem; docs/profiles.md describes the fields.",
+  },
   RUN_IN_PROGRESS: {
     exit: 3,
     meaning: "A run did not end in the time that it was given.",

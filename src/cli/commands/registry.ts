@@ -7,6 +7,7 @@ import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
+import { create } from "./create.js";
 import { deliver } from "./deliver.js";
 import { diff } from "./diff.js";
 import { destroy } from "./destroy.js";
@@ -34,6 +35,7 @@ import { wait } from "./wait.js";
 
 export const COMMANDS: readonly DefineCommand[] = [
   run,
+  create,
   attach,
   wait,
   stop,
