@@ -3,6 +3,16 @@ import type { ErrorEntry } from "./exit-codes.js";
 
 /** Part of the table in `error-codes.ts`. */
 export const RUN_ERRORS = {
+  PROFILE_NOT_FOUND: {
+    exit: 2,
+    meaning: "No profile exists at the given path or under the given name.",
+    remedy: "Give the path of the JSON file, or the name of a file in a folder profiles/.",
+  },
+  PROFILE_INVALID: {
+    exit: 2,
+    meaning: "The profile has problems, each listed with its place.",
+    remedy: "Correct each listed problem; docs/profiles.md describes the fields.",
+  },
   RUN_IN_PROGRESS: {
     exit: 3,
     meaning: "A run did not end in the time that it was given.",
@@ -13,6 +23,11 @@ export const RUN_ERRORS = {
     meaning: "The lease of the run expired: its deadline passed, or its last holder was gone.",
     remedy:
       "`vmbuild ssh NAME` opens the machine as it was; `vmbuild run NAME --retry` continues with a new lease.",
+  },
+  SINK_FAILED: {
+    exit: 3,
+    meaning: "Events of a run could not be delivered to a sink.",
+    remedy: "Check the URL and the server of the sink, then run `vmbuild deliver NAME` again.",
   },
   INTERRUPTED: {
     exit: 130,

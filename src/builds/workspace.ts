@@ -42,6 +42,8 @@ export interface RunPaths {
   readonly screens: string;
   /** Files that actions create for the output folder; they are moved there with the artifact. */
   readonly outputs: string;
+  /** Events that wait for their delivery, in a folder for each sink. */
+  readonly sinks: string;
   readonly scratch: string;
 }
 
@@ -110,6 +112,7 @@ export function runPaths(build: BuildPaths, runId: string): RunPaths {
     steps: join(folder, "steps"),
     screens: join(folder, "screens"),
     outputs: join(folder, "outputs"),
+    sinks: join(folder, "sinks"),
     scratch: join(folder, "scratch"),
   };
 }

@@ -30,6 +30,7 @@ const templateOptions = () =>
     .option("--except <source>", "leave out these sources of a Packer template", collect)
     .option("--input <name=path>", "use a local file or folder for an input (repeatable)", collect)
     .option("--set <path=value>", "replace a value: --set machine.memory=8G (repeatable)", collect)
+    .option("--sink <sink>", "send events to webhook=URL, file=PATH, … (repeatable)", collect)
     .option("--base <base>", "use another base: bootstrap:SUITE, or the path of an image")
     .addOption(
       new Option("--accel <kind>", "set the accelerator").choices(["kvm", "tcg", "auto"] as const),
@@ -88,6 +89,12 @@ function parseBase(text: string, resolvePath: (path: string) => string): unknown
   return { path: resolvePath(text) };
 }
 
+async function sinksOf({ sink }: TemplateFlags): Promise<Override[]> {
+  if (!sink) return [];
+  const { parseSink } = await import("./sink-option.js");
+  return sink.map(parseSink);
+}
+
 async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
   const { parseOverride } = await import("../template/overrides.js");
   const direct: [string, (string | number)[], unknown][] = [
@@ -99,7 +106,8 @@ async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
   ];
   const given = direct.filter(([, , value]) => value !== undefined);
   const fromSet = (flags.set ?? []).map(parseOverride);
-  return [...fromSet, ...given.map(([source, path, value]) => ({ source, path, value }))];
+  const sinks = await sinksOf(flags);
+  return [...fromSet, ...sinks, ...given.map(([source, path, value]) => ({ source, path, value }))];
 }
 
 /** Returns what a user gives besides the template; errors are reported before a file is read. */
@@ -193,7 +201,8 @@ export async function loadBase(
 ): Promise<Template> {
   const { findTemplateFrom } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
-  const { set: _set, base: _base, cpus: _cpus, memory: _memory, disk: _disk, ...shared } = flags;
+  const { set: _set, base: _base, cpus: _cpus, memory: _memory, disk: _disk, ...rest } = flags;
+  const { sink: _sink, ...shared } = rest;
   const { variables, ...given } = await givenValues(shared);
   const { folder } = from;
   const places = { folder, currentFolder: currentFolder() ?? folder, appliances: flags.appliances };

@@ -7,7 +7,7 @@ import type { ProvisionResult } from "../events/result.js";
 import { Secrets } from "../events/secrets.js";
 import { createSummary } from "../events/sinks/summary.js";
 import type { Summary } from "../events/sinks/summary.js";
-import type { Sink } from "../events/types.js";
+import type { RunEvent, Sink } from "../events/types.js";
 import { parseDuration } from "../fields.js";
 import { formatDuration } from "../host/format.js";
 import { parseHostSpec, recordName } from "../provision/host-spec.js";
@@ -39,9 +39,11 @@ export interface ProvisionFlags extends TemplateFlags, OutputFlags {
 }
 
 /** Machine, and what came of it; without `end`, the command was interrupted before. */
-interface Outcome {
+export interface Outcome {
   readonly host: HostSpec;
   readonly end?: { readonly result: ProvisionResult } | { readonly error: VmbuildError };
+  /** Folder of the run; undefined when none began. */
+  readonly runFolder?: string | undefined;
   /** Milliseconds. */
   readonly durationMs: number;
 }
@@ -63,7 +65,11 @@ function parseHosts(template: Template, texts: readonly string[]): HostSpec[] {
   throw new VmbuildError("USAGE", `--host ${texts[twice]} names the same machine twice`);
 }
 
-function parseFlags(template: Template, flags: ProvisionFlags): Parsed {
+/**
+ * Parses the flags that name machines, steps and times.
+ * @throws {VmbuildError} USAGE.
+ */
+export function parseFlags(template: Template, flags: ProvisionFlags): Parsed {
   const waitMs = parseDuration(flags.wait);
   if (waitMs === undefined) {
     throw new VmbuildError("USAGE", `--wait ${flags.wait} is not a valid duration`, {
@@ -103,7 +109,12 @@ async function provisionOne(
   const summary = createSummary();
   // The view is shared by all machines and is closed by its creator.
   const shared: Sink = { handle: (event) => display.view.handle(event), close: () => {} };
-  const bus = createBus(recordName(template.name, host), secrets, [shared, summary]);
+  let runFolder: string | undefined;
+  const noteFolder = (event: RunEvent): void => {
+    if (event.type === "run.started") ({ runFolder } = event);
+  };
+  const begin: Sink = { handle: noteFolder, close: () => {} };
+  const bus = createBus(recordName(template.name, host), secrets, [shared, summary, begin]);
   const { steps, waitMs, password, configFile } = parsed;
   const { acceptNew, verifyOnly = false, skipSatisfied = false, offline = false } = flags;
   const login = { configFile, acceptNew, password };
@@ -111,9 +122,9 @@ async function provisionOne(
   const passed = (): number => performance.now() - started;
   try {
     const result = await provision({ template, host, bus, secrets, signal, ...login, ...how });
-    return { host, end: { result }, durationMs: passed() };
+    return { host, runFolder, end: { result }, durationMs: passed() };
   } catch (thrown) {
-    return { host, end: { error: asVmbuildError(thrown) }, durationMs: passed() };
+    return { host, runFolder, end: { error: asVmbuildError(thrown) }, durationMs: passed() };
   } finally {
     await bus.close();
     display.summaries.push(summary);
@@ -157,7 +168,7 @@ function printOutcomes(outcomes: readonly Outcome[], flags: ProvisionFlags, outp
  * Provisions all machines in the given order, at most `parallel` at a time. A failure does not stop
  * the others.
  */
-async function runAll(
+export async function runAll(
   template: Template,
   { flags, parsed, output }: { flags: ProvisionFlags; parsed: Parsed; output: Output },
   signal: AbortSignal,

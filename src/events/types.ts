@@ -149,6 +149,19 @@ export type EventBody =
   | { type: "checkpoint.failed"; step: string; durationMs: number; memoryBytes: number }
   | { type: "paused"; reason: string; release: string }
   | { type: "resumed" }
+  | {
+      /**
+       * Delivery of the run's events to a sink has ended. `waiting` counts the events that are kept
+       * for the next run, `lost` those that were given up; `reason` is the last problem.
+       */
+      type: "sink.finished";
+      sink: string;
+      kind: string;
+      delivered: number;
+      waiting: number;
+      lost: number;
+      reason?: string;
+    }
   | { type: "warning"; message: string; hint?: string }
   | { type: "note"; message: string };
 

@@ -56,6 +56,7 @@ export const PROGRAMS = {
     package: "openssh-client",
     purpose: "looks up host keys in known_hosts, and signs the provenance of images",
   },
+  logger: { package: "bsdutils", purpose: "sends events to the syslog socket of this host" },
   bash: {
     package: "bash",
     purpose: "checks scripts, runs commands of the host, and opens the files of compressed images",

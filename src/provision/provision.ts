@@ -16,6 +16,7 @@ import type { CommonContext } from "../run/context.js";
 import { Meter } from "../run/meter.js";
 import { prepareInputs } from "../run/prepare.js";
 import { recordFailure, updateRecord } from "../run/record.js";
+import { openSinks } from "../run/sinks.js";
 import type { Template } from "../template/load.js";
 import { requireSources } from "../validate/validate.js";
 import { findMachine } from "./connect.js";
@@ -153,6 +154,7 @@ export async function provision(options: ProvisionOptions): Promise<ProvisionRes
   await using workspace = await openWorkspace({ name, version, path }).catch(reportFailure);
   const context = createCommonContext({ options, workspace, meter });
   const { emit } = context;
+  await using _sinks = await openSinks(context);
   try {
     bus.attach(createFileSink(workspace.run.events));
     const { runId, run, tidied } = workspace;

@@ -31,6 +31,7 @@ import type { Prepared } from "./prepare.js";
 import { runSteps } from "./steps.js";
 import type { StepsResult } from "./steps.js";
 import { connectMachine, startMachine } from "./start.js";
+import { openSinks } from "./sinks.js";
 import { StoppedMachine } from "./lifecycle.js";
 import type { StartInput } from "./lifecycle.js";
 import { recordImage } from "./image-record.js";
@@ -68,6 +69,7 @@ export async function build(given: BuildOptions): Promise<RunResult> {
   await endOverdueRun(template.name).catch(reportFailure);
   await using workspace = await openWorkspace(template, { once, runId }).catch(reportFailure);
   const context = await beginRun(options, workspace, meter).catch(reportFailure);
+  await using _sinks = await openSinks(context);
   try {
     const result = await runBuild(context, (error) => ending.abort(error));
     await recordSuccess(context, meter, result);

@@ -4,6 +4,7 @@
  * shell; elsewhere it is an error.
  */
 import { BASE_REFERENCES } from "../base/registry.js";
+import { isSinkReference } from "../sinks/registry.js";
 import { ACTIONS } from "../steps/registry.js";
 import type { JsonPath, Problem } from "./document.js";
 import { hasValueIn, isLateReference, lateReferenceMessage } from "./host-commands.js";
@@ -67,6 +68,9 @@ function unknownMessage(reference: string, references: References): string {
     return `\${${reference}} has a value only while an installer runs; use it in base.install`;
   }
   if (isLateReference(reference)) return lateReferenceMessage(reference);
+  if (/^(event|text)\b/.test(reference)) {
+    return `\${${reference}} has a value only in the body of a webhook in "sinks"`;
+  }
   return (
     `\${${reference}} is not a valid reference; use \${var.…}, \${input.…}, \${name} and ` +
     `\${version}, or $\${ for a literal \${`
@@ -80,6 +84,8 @@ function replaceIn(
   problems: Problem[],
 ): string | number | boolean {
   const resolveOne = (whole: string, reference: string): string | number | boolean => {
+    // The values are known when an event is sent.
+    if (isSinkReference(path, reference)) return whole;
     // The values are known when the commands run.
     if (hasValueIn(path[0], reference)) return whole;
     if (whole.startsWith("$$")) return whole.slice(1);

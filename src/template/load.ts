@@ -12,6 +12,7 @@ import type { Origin } from "./origin.js";
 import type { TemplateFile } from "./placed.js";
 import { gatherValues } from "./variable-sources.js";
 import type { ValueSources } from "./variable-sources.js";
+import { sinkSecrets } from "../sinks/attach.js";
 import { seedSecrets } from "../seed/registry.js";
 import { applyOverride } from "./overrides.js";
 import type { Override } from "./overrides.js";
@@ -195,6 +196,7 @@ async function loadComposition(composition: Composition, options: LoadOptions): 
   const secrets = sensitive.map((name) => String(values.get(name) ?? ""));
   secrets.push(...seedSecrets(seed).map(({ text }) => text));
   if (ssh.password !== undefined) secrets.push(ssh.password);
+  secrets.push(...sinkSecrets(parsed.data.sinks));
   return {
     ...parsed.data,
     base: completeBase(parsed.data.base, parsed.data.machine),

@@ -9,6 +9,7 @@ import { ARCHITECTURE_NAMES } from "../machine/architectures/registry.js";
 import { DISK_BUSES } from "../machine/disk-bus.js";
 import { reservedArguments } from "../machine/reserved-arguments.js";
 import { seedProblems, seedSchema } from "../seed/registry.js";
+import { sinksSchema } from "../sinks/registry.js";
 import { stepSchema } from "../steps/schema.js";
 import { afterSchema, missingChecksums, postSchema } from "./host-commands.js";
 import { acceptanceSchema } from "./acceptance-schema.js";
@@ -223,6 +224,7 @@ export const templateSchema = z
     post: postSchema,
     after: afterSchema,
     acceptance: acceptanceSchema.optional(),
+    sinks: sinksSchema,
   })
   .superRefine((template, context) => {
     const seen = new Set<string>();

@@ -7,6 +7,8 @@ import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import type { DefineCommand } from "./define.js";
+import { create } from "./create.js";
+import { deliver } from "./deliver.js";
 import { diff } from "./diff.js";
 import { destroy } from "./destroy.js";
 import { doctor } from "./doctor.js";
@@ -34,6 +36,7 @@ import { wait } from "./wait.js";
 
 export const COMMANDS: readonly DefineCommand[] = [
   run,
+  create,
   attach,
   wait,
   stop,
@@ -57,6 +60,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   doctor,
   list,
   logs,
+  deliver,
   prune,
   destroy,
   schema,

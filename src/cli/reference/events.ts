@@ -24,11 +24,11 @@ const EVENTS: { readonly [T in Type]: Entry<T> } = {
   },
   "run.finished": {
     fields: { durationMs: false, ownMs: false, result: false },
-    when: "Last event of a run that succeeded. `result` is what `--json` prints; `ownMs` is vmbuild's own share of the time.",
+    when: "End of a run that succeeded; only `sink.finished` follows. `result` is what `--json` prints; `ownMs` is vmbuild's own share of the time.",
   },
   "run.failed": {
     fields: { durationMs: false, error: false },
-    when: "Last event of a run that failed. `error` has `code`, `exit`, `message`, `hint`, `lines` and `details` ([errors](errors.md)).",
+    when: "End of a run that failed; only `sink.finished` follows. `error` has `code`, `exit`, `message`, `hint`, `lines` and `details` ([errors](errors.md)).",
   },
   "phase.started": {
     fields: { phase: false, detail: true },
@@ -120,6 +120,13 @@ const EVENTS: { readonly [T in Type]: Entry<T> } = {
     when: "The run is paused; `release` says how to resume it.",
   },
   resumed: { fields: {}, when: "The run was resumed." },
+  "sink.finished": {
+    fields: {
+      ...{ sink: false, kind: false, delivered: false, waiting: false, lost: false },
+      reason: true,
+    },
+    when: "The delivery to a [sink](sinks.md) ended, after the end of the run. `waiting` counts the events that are kept for the next run, `lost` those that were given up.",
+  },
   warning: {
     fields: { message: false, hint: true },
     when: "Something needs attention; the summary repeats it.",

@@ -6,6 +6,7 @@ import type { RunEvent, Sink } from "../types.js";
 import { formatClock } from "./clock.js";
 import { TaskProgress, isTaskEnd } from "./progress.js";
 import type { ProgressEvent } from "./progress.js";
+import { describeDelivery } from "./delivery.js";
 import { describeSkip } from "./skipped.js";
 import { createStyle } from "./style.js";
 import type { Style } from "./style.js";
@@ -73,7 +74,7 @@ function outputLine(event: Extract<RunEvent, { type: "output" }>, style: Style):
 }
 
 /** Returns the lines for an event, without control characters and without the time. */
-function linesOf(event: RunEvent, style: Style): string[] {
+export function linesOf(event: RunEvent, style: Style): string[] {
   switch (event.type) {
     case "run.started":
       return [
@@ -140,6 +141,8 @@ function linesOf(event: RunEvent, style: Style): string[] {
       ];
     case "resumed":
       return ["resumed"];
+    case "sink.finished":
+      return describeDelivery(event).map(style.yellow);
     case "warning":
       return [
         style.yellow(`warning: ${cleanText(event.message)}`),

@@ -4,6 +4,7 @@ import { readResult } from "../result.js";
 import type { ShownResult } from "../result.js";
 import type { ErrorReport, RunEvent, Sink } from "../types.js";
 import { renderFailure } from "./failure.js";
+import { describeDelivery } from "./delivery.js";
 import { describeSkip } from "./skipped.js";
 import { createStyle } from "./style.js";
 import type { Style } from "./style.js";
@@ -50,6 +51,8 @@ interface RunFacts {
   /** Each distinct warning with its hint. */
   readonly warnings: Map<string, string | undefined>;
   unlistedWarnings: number;
+  /** Lines about sinks that did not get all events. */
+  readonly sinks: string[];
   end:
     | { readonly ok: true; durationMs: number; ownMs: number; result: ShownResult }
     | { readonly ok: false; durationMs: number; error: ErrorReport }
@@ -69,6 +72,7 @@ export function createSummary(): Summary {
     failedState: false,
     warnings: new Map(),
     unlistedWarnings: 0,
+    sinks: [],
     end: undefined,
   };
   return {
@@ -141,6 +145,9 @@ function recordEvent(facts: RunFacts, event: RunEvent): void {
       facts.end = { ok: true, durationMs, ownMs, result: readResult(event.result) };
       break;
     }
+    case "sink.finished":
+      facts.sinks.push(...describeDelivery(event));
+      break;
     case "run.failed":
       facts.end = { ok: false, durationMs: event.durationMs, error: event.error };
       break;
@@ -249,7 +256,7 @@ function artifactLines(facts: RunFacts, result: ShownResult, style: Style): stri
 
 /** Repeats the warnings, which have scrolled away in a long run. */
 function warningLines(facts: RunFacts, style: Style, columns: number): string[] {
-  if (facts.warnings.size === 0) return [];
+  if (facts.warnings.size + facts.sinks.length === 0) return [];
   const lines = [...facts.warnings].flatMap(([message, hint]) => [
     ...wrapText(`warning: ${cleanText(message)}`, columns - 2).map(style.yellow),
     ...(hint === undefined
@@ -257,5 +264,6 @@ function warningLines(facts: RunFacts, style: Style, columns: number): string[] 
       : wrapText(cleanText(hint), columns - 2).map((line) => style.dim(`  ${line}`))),
   ]);
   const more = facts.unlistedWarnings;
+  lines.push(...facts.sinks.flatMap((text) => wrapText(text, columns - 2)).map(style.yellow));
   return ["", ...lines, ...(more > 0 ? [style.yellow(`and ${more} more warnings`)] : []), ""];
 }
