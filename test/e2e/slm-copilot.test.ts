@@ -112,11 +112,12 @@ it("fails in the step that installs the service when it never becomes ready", as
   );
   expect(exitCode).toBe(7);
   expect(stderr).toContain('Step "service-install", action 1 (run)');
-  expect(stderr).toContain("LocalAI was not ready within 5 s (/readyz says 503)");
+  // A slow guest may not even have opened the port within 5 seconds.
+  expect(stderr).toMatch(/LocalAI was not ready within 5 s \(\/readyz says (503|000)\)/);
 }, 1_800_000);
 
 it("builds in eight steps, each with its post-conditions", async () => {
-  const built = await build(...(await serveInputs()), "--var", "readyTimeout=120");
+  const built = await build(...(await serveInputs()), "--var", "readyTimeout=600");
   // The steps before the failed one are cached.
   expect(built.stderr).toContain("after 2 cached steps");
   expect(built.stderr).toContain("slm-copilot 1.0.0 built in");
