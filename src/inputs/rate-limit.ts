@@ -1,7 +1,7 @@
 /** Recognizes refusals by which a server limits the rate of requests, as GitHub's does. */
 
 /** Longest wait: GitHub's limits are reset within an hour. */
-const MAX_WAIT_MS = 3_600_000;
+export const MAX_WAIT_MS = 3_600_000;
 
 /**
  * Returns the milliseconds to wait when a response says that a rate limit is reached; undefined for

@@ -28,7 +28,12 @@ export interface ServerAsset {
 
 /** Fault in the answer to one request. */
 export type GithubFault =
-  | { readonly kind: "status"; readonly status: number; readonly headers?: Record<string, string>; readonly message?: string }
+  | {
+      readonly kind: "status";
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly message?: string;
+    }
   /** Reads this many bytes of an upload and closes the connection. */
   | { readonly kind: "cut-upload"; readonly after: number }
   /** Reads this many bytes of an upload, and then nothing. `reached` is called then. */
@@ -88,7 +93,10 @@ const REPO = "/repos/owner/images";
 class Server {
   readonly requests: GithubRequest[] = [];
   readonly releases: ServerRelease[] = [];
-  readonly tokens = new Map<string, "write" | "read">([["writer", "write"], ["reader", "read"]]);
+  readonly tokens = new Map<string, "write" | "read">([
+    ["writer", "write"],
+    ["reader", "read"],
+  ]);
   readonly faults: [RegExp, GithubFault][] = [];
   isPrivate = false;
   hasDigests = true;
@@ -117,7 +125,6 @@ class Server {
       created_at: new Date().toISOString(),
     };
     release.assets.push(asset);
-    this.onChange(release.assets);
     return asset;
   }
 
@@ -165,7 +172,7 @@ interface Exchange {
 /** Stores a body; returns false when the connection was cut. */
 async function store(path: string, { request, fault }: Exchange, asset: ServerAsset) {
   const hash = createHash("sha256");
-  const file = await open(path, "w");
+  const file = await open(path, "w+");
   let done = 0;
   try {
     for await (const chunk of request) {
@@ -204,12 +211,14 @@ async function upload(exchange: Exchange): Promise<void> {
   const length = Number(request.headers["content-length"] ?? NaN);
   if (!release) return json(response, 404, { message: "Not Found" });
   if (!(length > 0)) return json(response, 400, { message: "Bad Content-Length" });
-  if (length > 2_147_483_647) return json(response, 422, { message: "size must be less than 2147483648" });
+  if (length > 2_147_483_647)
+    return json(response, 422, { message: "size must be less than 2147483648" });
   if (release.assets.some((asset) => asset.name === name)) {
     request.resume();
     return json(response, 422, taken("name", "ReleaseAsset"));
   }
   const asset = server.newAsset(release, name, url.searchParams.get("label"));
+  server.onChange(release.assets);
   if (!(await store(server.content(asset.id), exchange, asset))) return;
   if (asset.size !== length) return;
   asset.state = "uploaded";
@@ -225,7 +234,8 @@ async function content({ server, request, response, url, fault }: Exchange): Pro
   const etag = `"0x${id}"`;
   const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
   const condition = request.headers["if-range"];
-  const start = range !== undefined && (condition === undefined || condition === etag) ? Number(range) : 0;
+  const start =
+    range !== undefined && (condition === undefined || condition === etag) ? Number(range) : 0;
   const length = fault?.kind === "short-content" ? fault.length : asset.size - start;
   response.writeHead(start > 0 ? 206 : 200, {
     ...{ etag, "content-length": length, "content-type": "application/octet-stream" },
@@ -234,7 +244,10 @@ async function content({ server, request, response, url, fault }: Exchange): Pro
   if (length === 0) return void response.end();
   let left = fault?.kind === "cut-content" ? fault.after : length;
   let isFirst = true;
-  for await (const chunk of createReadStream(server.content(id), { start, highWaterMark: 65_536 })) {
+  for await (const chunk of createReadStream(server.content(id), {
+    start,
+    highWaterMark: 65_536,
+  })) {
     const data = Buffer.from(chunk as Buffer).subarray(0, left);
     if (fault?.kind === "alter-content" && isFirst) data[0] = (data[0] ?? 0) ^ 1;
     isFirst = false;
@@ -277,12 +290,18 @@ async function releases(exchange: Exchange): Promise<void> {
     if (server.releases.some((one) => one.tag_name === tag)) {
       return json(response, 422, taken("tag_name", "Release"));
     }
-    return json(response, 201, server.describeRelease(server.newRelease(String(tag), prerelease === true)));
+    return json(
+      response,
+      201,
+      server.describeRelease(server.newRelease(String(tag), prerelease === true)),
+    );
   }
   const tag = /^\/releases\/tags\/(.+)$/.exec(path)?.[1];
   if (tag !== undefined) {
     const found = server.releases.find((one) => one.tag_name === decodeURIComponent(tag));
-    return found ? json(response, 200, server.describeRelease(found)) : json(response, 404, { message: "Not Found" });
+    return found
+      ? json(response, 200, server.describeRelease(found))
+      : json(response, 404, { message: "Not Found" });
   }
   const list = /^\/releases\/(\d+)\/assets$/.exec(path)?.[1];
   if (list !== undefined) {
@@ -291,7 +310,11 @@ async function releases(exchange: Exchange): Promise<void> {
     const size = Number(url.searchParams.get("per_page") ?? 30);
     const start = (Number(url.searchParams.get("page") ?? 1) - 1) * size;
     const page = found.assets.slice(start, start + size);
-    return json(response, 200, page.map((asset) => server.describe(found, asset)));
+    return json(
+      response,
+      200,
+      page.map((asset) => server.describe(found, asset)),
+    );
   }
   const id = Number(/^\/releases\/assets\/(\d+)$/.exec(path)?.[1]);
   const release = server.releases.find(({ assets }) => assets.some((asset) => asset.id === id));
@@ -334,7 +357,9 @@ async function answer(exchange: Exchange): Promise<void> {
   const download = /^\/owner\/images\/releases\/download\/([^/]+)\/(.+)$/.exec(url.pathname);
   if (download) {
     const release = server.releases.find((one) => one.tag_name === download[1]);
-    const asset = release?.assets.find(({ name, state }) => name === download[2] && state === "uploaded");
+    const asset = release?.assets.find(
+      ({ name, state }) => name === download[2] && state === "uploaded",
+    );
     if (!asset) return json(response, 404, { message: "Not Found" });
     response.writeHead(302, { location: `${server.origin}/storage/${asset.id}` }).end();
     return;
@@ -363,7 +388,8 @@ export async function startGithubServer(): Promise<GithubServer> {
   });
   server.origin = `http://127.0.0.1:${await listenOnLoopback(http)}`;
   const latest = () =>
-    server.releases.find(({ tag_name: tag }) => tag === "latest") ?? server.newRelease("latest", true);
+    server.releases.find(({ tag_name: tag }) => tag === "latest") ??
+    server.newRelease("latest", true);
   return Object.assign(server, {
     inject: (pattern: RegExp, ...faults: GithubFault[]) => {
       for (const fault of faults) server.faults.push([pattern, fault]);
@@ -380,12 +406,17 @@ export async function startGithubServer(): Promise<GithubServer> {
       await file.writeFile(data);
       await file.close();
       const digest = `sha256:${createHash("sha256").update(data).digest("hex")}`;
-      return Object.assign(asset, { state: "uploaded", size: Buffer.byteLength(data), digest }, changes);
+      return Object.assign(
+        asset,
+        { state: "uploaded", size: Buffer.byteLength(data), digest },
+        changes,
+      );
     },
     async read(name: string) {
       const asset = latest().assets.find((one) => one.name === name);
       const chunks: Buffer[] = [];
-      for await (const chunk of createReadStream(server.content(asset?.id ?? 0))) chunks.push(chunk as Buffer);
+      for await (const chunk of createReadStream(server.content(asset?.id ?? 0)))
+        chunks.push(chunk as Buffer);
       return Buffer.concat(chunks);
     },
     async [Symbol.asyncDispose]() {

@@ -1,5 +1,6 @@
 /** Writes images for releases, and provides a context whose clock does not wait. */
 import { createHash, randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,6 +38,8 @@ export async function createReleaseSandbox(): Promise<ReleaseSandbox> {
   };
   const emit = (event: EventBody): void => void events.push(event);
   const { signal } = new AbortController();
+  // As for commands, which have many listeners.
+  setMaxListeners(0, signal);
   return {
     folder,
     context: { emit, signal, clock, pauses },

@@ -2,7 +2,7 @@
 import type { Octokit } from "@octokit/core";
 import { asAddressFailure, AddressFailure } from "../../inputs/failure.js";
 import type { FullContext } from "../../inputs/context.js";
-import { rateLimitWait } from "../../inputs/rate-limit.js";
+import { MAX_WAIT_MS, rateLimitWait } from "../../inputs/rate-limit.js";
 import { messageOf } from "../../errors.js";
 import { requesting } from "../errors.js";
 
@@ -67,8 +67,10 @@ function githubFailure(
   const header = (name: string): string | undefined => headers[name]?.toString();
   const message = messageOf(error).replace(/ - https?:\S+$/, "");
   const isSecondary = (status === 403 || status === 429) && /rate limit/i.test(message);
+  const after = Number(header("retry-after") ?? NaN) * 1000;
   const wait =
     rateLimitWait(status, header, context.clock.now()) ??
+    (status === 429 && after >= 0 ? Math.min(after, MAX_WAIT_MS) : undefined) ??
     (isSecondary ? SECONDARY_LIMIT_MS : undefined);
   if (wait !== undefined) {
     return new AddressFailure(`GitHub's rate limit is reached (${status})`, {
