@@ -1,5 +1,6 @@
 /** Error codes: a closed table, from which `docs/errors.md` is generated. */
 import type { ErrorEntry } from "./exit-codes.js";
+import { RELEASE_ERRORS } from "./release-error-codes.js";
 import { RUN_ERRORS } from "./run-error-codes.js";
 
 /** All error codes. */
@@ -288,6 +289,7 @@ export const ERRORS = {
     meaning: "A command that runs when the image is published (`after`) failed.",
     remedy: "Correct the command and run `vmbuild run NAME` again; only these commands run.",
   },
+  ...RELEASE_ERRORS,
   ...RUN_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;
 

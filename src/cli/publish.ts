@@ -1,78 +1,27 @@
 /** Implements `vmbuild publish`: places finished images in a folder of this host or of another. */
-import { findPublished } from "../builds/find-artifact.js";
-import { VmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import { reportError } from "../events/report.js";
 import { Secrets } from "../events/secrets.js";
 import { formatBytes } from "../host/format.js";
 import { publishImages } from "../publish/publish.js";
 import type { PublishResult } from "../publish/publish.js";
-import type { Publishable } from "../publish/source.js";
 import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/registry.js";
+import { artifactsOf, choiceOf } from "./artifacts.js";
+import type { ArtifactFlags } from "./artifacts.js";
 import { interruptible } from "./interrupt.js";
-import { loadFromFlags } from "./options.js";
-import type { OutputFlags, TemplateFlags } from "./options.js";
+import type { OutputFlags } from "./options.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
 
 /** Flags of the command. */
-export interface PublishFlags extends TemplateFlags, OutputFlags {
+export interface PublishFlags extends ArtifactFlags, OutputFlags {
   readonly to: string;
-  readonly all?: boolean;
   readonly format?: string;
   readonly compression?: string;
-  readonly image?: string;
   readonly identity?: string;
   readonly metadata?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;
-}
-
-/** Returns the value of an option with fixed choices. */
-function choiceOf<T extends string>(
-  flag: string,
-  value: string | undefined,
-  choices: readonly T[],
-): T | undefined {
-  const found = choices.find((choice) => choice === value);
-  if (value === undefined || found !== undefined) return found;
-  const hint = `Use one of: ${choices.join(", ")}.`;
-  throw new VmbuildError("USAGE", `${flag} ${value} is not supported`, { hint });
-}
-
-async function artifactOf(name: string, flags: PublishFlags): Promise<Publishable> {
-  const template = await loadFromFlags(name, flags);
-  return { template, ...(await findPublished(template, flags.image)) };
-}
-
-/** Returns the artifacts of all templates that are given by name and were built. */
-async function allArtifacts(flags: PublishFlags, output: Output): Promise<Publishable[]> {
-  const { listAppliances } = await import("../template/find.js");
-  const places = { currentFolder: process.cwd(), appliances: flags.appliances };
-  const found: Publishable[] = [];
-  for (const name of (await listAppliances(places)).keys()) {
-    try {
-      found.push(await artifactOf(name, flags));
-    } catch (error) {
-      const isUnbuilt = error instanceof VmbuildError && error.code === "INPUT_MISSING";
-      if (!isUnbuilt) throw error;
-      output.log(`note: ${error.message}`);
-    }
-  }
-  return found;
-}
-
-async function artifactsOf(names: readonly string[], flags: PublishFlags, output: Output) {
-  if (flags.all === true) {
-    if (names.length === 0) return allArtifacts(flags, output);
-    throw new VmbuildError("USAGE", "--all publishes every image, and takes no names");
-  }
-  if (names.length === 0) {
-    throw new VmbuildError("USAGE", "No image is named", { hint: "Give names, or --all." });
-  }
-  const artifacts: Publishable[] = [];
-  for (const name of names) artifacts.push(await artifactOf(name, flags));
-  return artifacts;
 }
 
 const WORDS = {

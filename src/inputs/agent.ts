@@ -11,10 +11,10 @@ import type { NetworkLimits } from "./context.js";
 import { AddressFailure, asAddressFailure } from "./failure.js";
 
 /**
- * Creates an agent. undici is imported on demand, because most runs download nothing and would
- * start a tenth of a second later.
+ * Creates an agent, which the caller destroys. undici is imported on demand, because most runs
+ * download nothing and would start a tenth of a second later.
  */
-async function createAgent(): Promise<Dispatcher> {
+export async function createAgent(): Promise<Dispatcher> {
   const { Agent, Dispatcher: Base, ProxyAgent } = await import("undici");
 
   /** Dispatcher that reads the environment at each request and keeps one agent per proxy. */

@@ -13,6 +13,8 @@ export class AddressFailure extends Error {
   readonly retryAfterMs: number | undefined;
   /** Advice that is more specific than the general one. */
   readonly hint: string | undefined;
+  /** Status with which the server refused the request; undefined for other failures. */
+  readonly status: number | undefined;
 
   constructor(
     message: string,
@@ -20,6 +22,7 @@ export class AddressFailure extends Error {
       retryable: boolean;
       retryAfterMs?: number | undefined;
       hint?: string | undefined;
+      status?: number | undefined;
       cause?: unknown;
     },
   ) {
@@ -27,6 +30,7 @@ export class AddressFailure extends Error {
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.hint = options.hint;
+    this.status = options.status;
   }
 }
 

@@ -7,6 +7,7 @@ import { encodingsToUndo, unsupportedEncoding, undoEncodings } from "./content-e
 import { AddressFailure } from "./failure.js";
 import type { OpenedSource, OpenRequest } from "./opened-source.js";
 import type { Network } from "./context.js";
+import { rateLimitWait } from "./rate-limit.js";
 
 const MAX_REDIRECTS = 10;
 const MAX_RETRY_AFTER_MS = 60_000;
@@ -48,6 +49,7 @@ function headersFor(url: URL, start: URL, wanted: OpenRequest): Record<string, s
     // The file is stored and hashed as it is on the server.
     "accept-encoding": "identity",
     "user-agent": "vmbuild",
+    ...(wanted.accept === undefined ? {} : { accept: wanted.accept }),
     ...(url.origin === start.origin ? credentialsOf(start) : {}),
     ...(url.origin === start.origin && wanted.authorization !== undefined
       ? { authorization: wanted.authorization }
@@ -186,7 +188,8 @@ export async function openHttp(
   const encodedPart = status === 206 && encodings.length > 0;
   if (wrongPart || ((status === 416 || encodedPart) && wanted.from > 0)) {
     drop(response);
-    const all = { from: 0, authorization: wanted.authorization };
+    const { authorization, accept } = wanted;
+    const all = { from: 0, authorization, accept };
     return openHttp(address, all, network);
   }
   if (status === 304 || (status === 200 && isUnchanged(response, wanted))) {
@@ -195,9 +198,15 @@ export async function openHttp(
   }
   if (status !== 200 && status !== 206) {
     drop(response);
-    throw new AddressFailure(`the server answered ${status}`, {
-      retryable: [408, 425, 429].includes(status) || (status >= 500 && status !== 501),
-      retryAfterMs: retryAfterMs(response, Date.now()),
+    const limitedMs = rateLimitWait(status, (name) => headerOf(response, name), Date.now());
+    const limit = limitedMs === undefined ? "" : ", because its rate limit is reached";
+    throw new AddressFailure(`the server answered ${status}${limit}`, {
+      status,
+      retryable:
+        limitedMs !== undefined ||
+        [408, 425, 429].includes(status) ||
+        (status >= 500 && status !== 501),
+      retryAfterMs: limitedMs ?? retryAfterMs(response, Date.now()),
     });
   }
   const strange = unsupportedEncoding(encodings);

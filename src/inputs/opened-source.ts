@@ -17,6 +17,8 @@ export interface OpenRequest {
   readonly total?: number | undefined;
   /** Value of the Authorization header; not sent to other origins. */
   readonly authorization?: string | undefined;
+  /** Value of the Accept header. */
+  readonly accept?: string | undefined;
   /** Requests nothing if the file still matches this version. */
   readonly unless?: (Validators & { readonly size: number }) | undefined;
 }

@@ -43,10 +43,11 @@ export async function retrying<T>(work: RetriedWork<T>, context: FullContext): P
 }
 
 function exhausted(error: AddressFailure, failures: number): AddressFailure {
-  const { message, hint } = error;
+  const { message, hint, status } = error;
   return new AddressFailure(`${message} (${failures} attempts)`, {
     retryable: false,
     hint,
+    status,
     cause: error,
   });
 }

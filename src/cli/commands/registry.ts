@@ -13,6 +13,7 @@ import { diff } from "./diff.js";
 import { destroy } from "./destroy.js";
 import { doctor } from "./doctor.js";
 import { graph } from "./graph.js";
+import { images } from "./images.js";
 import { importCommand } from "./import.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
@@ -23,6 +24,7 @@ import { outdated } from "./outdated.js";
 import { provision } from "./provision.js";
 import { prune } from "./prune.js";
 import { publish } from "./publish.js";
+import { release } from "./release.js";
 import { renew } from "./renew.js";
 import { run } from "./run.js";
 import { schema } from "./schema.js";
@@ -50,6 +52,8 @@ export const COMMANDS: readonly DefineCommand[] = [
   provision,
   marketplace,
   publish,
+  release,
+  images,
   diff,
   validate,
   inspect,

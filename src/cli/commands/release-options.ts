@@ -1,0 +1,23 @@
+/** Defines the options that name a release. */
+import { Command, Option } from "@commander-js/extra-typings";
+import type { OptionValues } from "@commander-js/extra-typings";
+import { addGroup } from "./option-group.js";
+
+const releaseOptions = () =>
+  new Command()
+    .addOption(
+      new Option("--store <store>", "github:OWNER/REPO, s3://BUCKET/PREFIX or a folder")
+        .env("VMBUILD_STORE")
+        .makeOptionMandatory(),
+    )
+    .option("--tag <tag>", "the tag of the release", "latest");
+
+/** Values of the options that {@link addReleaseOptions} adds. */
+export type ReleaseFlags = Readonly<ReturnType<ReturnType<typeof releaseOptions>["opts"]>>;
+
+/** Adds the options that name a release. */
+export function addReleaseOptions<A extends unknown[], O extends OptionValues>(
+  command: Command<A, O>,
+): Command<A, O & ReleaseFlags> {
+  return addGroup(command, releaseOptions());
+}

@@ -1,0 +1,22 @@
+/** Error codes of releases and downloads of images. */
+import type { ErrorEntry } from "./exit-codes.js";
+
+/** Part of the table in `error-codes.ts`. */
+export const RELEASE_ERRORS = {
+  RELEASE_FAILED: {
+    exit: 9,
+    meaning: "A release could not be read or changed.",
+    remedy:
+      "Check the address, the network and the rights of the token, and run the command again: it continues.",
+  },
+  RELEASE_UNKNOWN: {
+    exit: 4,
+    meaning: "A release, or an image in it, does not exist.",
+    remedy: "Run `vmbuild images list --store STORE --tag TAG` to see the images of a release.",
+  },
+  RELEASE_INVALID: {
+    exit: 9,
+    meaning: "The assets of an image in a release are incomplete, or do not have their checksums.",
+    remedy: "Upload the image again: vmbuild release upload NAME --force",
+  },
+} as const satisfies Record<string, ErrorEntry>;
