@@ -40,12 +40,19 @@ export async function writeCacheKey(
 }
 
 /**
+ * Reads a file beside an image; undefined where it cannot be read, for example because the folder
+ * is a file. The check of the output folder, which follows, reports why.
+ */
+const readBeside = (folder: string, name: string): Promise<string | undefined> =>
+  readIfThere(join(folder, name)).catch(() => undefined);
+
+/**
  * Reads the key of the image in a folder; undefined where there is none, where it is not valid, or
  * where it belongs to another manifest.
  */
 export async function readCacheKey(folder: string): Promise<CacheKey | undefined> {
-  const text = await readIfThere(join(folder, CACHE_KEY_NAME));
-  const manifest = await readIfThere(join(folder, MANIFEST_NAME));
+  const text = await readBeside(folder, CACHE_KEY_NAME);
+  const manifest = await readBeside(folder, MANIFEST_NAME);
   if (text === undefined || manifest === undefined) return undefined;
   let content: unknown;
   try {

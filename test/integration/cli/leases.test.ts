@@ -76,11 +76,13 @@ describe("holders", () => {
     const first = slow.start("attach", runId, "--hold");
     const second = slow.start("attach", runId, "--hold");
     const other = slow.start("attach", runId);
-    for (const { stderr } of [first, second]) {
-      let seen = "";
-      stderr.on("data", (chunk: Buffer) => (seen += chunk.toString()));
-      await eventually(() => Promise.resolve(seen.includes("host done")), 20);
-    }
+    // Listens to both from their beginning, since output is not kept for a later listener.
+    const shown = [first, second].map(({ stderr }) => {
+      const chunks: Buffer[] = [];
+      stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+      return () => Buffer.concat(chunks).toString().includes("host done");
+    });
+    await eventually(() => Promise.resolve(shown.every((hasSeen) => hasSeen())), 20);
     first.kill("SIGKILL");
     await first;
     expect((await slow.home.run("wait", runId, "--timeout", "2500ms")).exitCode).toBe(3);
