@@ -4,11 +4,12 @@ import { identifier } from "../fields.js";
 import type { CommonSinkFields, SinkKind } from "./kind.js";
 import { file } from "./kinds/file.js";
 import { github } from "./kinds/github.js";
+import { otlp } from "./kinds/otlp.js";
 import { syslog } from "./kinds/syslog.js";
 import { webhook } from "./kinds/webhook.js";
 
 /** All kinds, in the order of the template reference. */
-export const SINK_KINDS = [webhook, file, syslog, github] as const;
+export const SINK_KINDS = [webhook, file, syslog, github, otlp] as const;
 
 const forms = SINK_KINDS.map(({ form }) => form);
 

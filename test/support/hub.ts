@@ -7,6 +7,8 @@ import type { AddressInfo } from "node:net";
 /** Request that the hub has read completely. */
 export interface HubRequest {
   readonly method: string;
+  /** Path with its query. */
+  readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
@@ -64,7 +66,8 @@ export async function startHub(): Promise<Hub> {
         let body = "";
         incoming.setEncoding("utf8").on("data", (part: string) => (body += part));
         incoming.on("end", () => {
-          answer(response, { method: incoming.method ?? "", headers: incoming.headers, body });
+          const { method = "", url = "", headers } = incoming;
+          answer(response, { method, url, headers, body });
         });
       });
       server.listen(port, "127.0.0.1");

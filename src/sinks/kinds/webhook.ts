@@ -1,7 +1,6 @@
 /** Defines the sink that sends events to a URL. */
 import { z } from "zod";
 import { durationOr, limitSize, sizeOr } from "../../fields.js";
-import { addressProblem } from "../../inputs/address-problem.js";
 import { withAgent } from "../../inputs/agent.js";
 import { openEarlier } from "../backlog.js";
 import { Delivery } from "../delivery.js";
@@ -10,6 +9,7 @@ import { WITHOUT_OUTPUT, commonSinkFields, defineSinkKind } from "../kind.js";
 import type { SentEvent, SinkContext } from "../kind.js";
 import { Spool } from "../spool.js";
 import { bodyOf } from "../webhook/body.js";
+import { requestHeaders, requestUrl } from "../webhook/fields.js";
 import { sendRequest } from "../webhook/request.js";
 
 const MIB = 2 ** 20;
@@ -19,40 +19,11 @@ const DEFAULTS = { timeout: 10_000, drain: 5000, every: 1000, spool: 64 * MIB } 
 /** Longest time for which the end of a run may wait. Milliseconds. */
 const MAX_DRAIN_MS = 60_000;
 
-const url = z
-  .string()
-  .superRefine((value, context) => {
-    const problem = /^https?:/i.test(value)
-      ? addressProblem(value)
-      : "does not begin with https:// or http://";
-    if (problem !== undefined) context.addIssue({ code: "custom", message: `the URL ${problem}` });
-  })
-  .describe("URL that events are sent to");
-
-/** Header names that belong to the connection or to the body. */
-const RESERVED_HEADERS =
-  /^(host|connection|content-length|transfer-encoding|upgrade|expect|te|trailer|keep-alive)$/i;
-
-/** Values of headers (RFC 9110, section 5.5). */
-// eslint-disable-next-line no-control-regex -- control characters are the point here
-const HEADER_VALUE = /^[^\u0000-\u0008\u000a-\u001f\u007f]*$/;
-
-const headers = z
-  .record(
-    z
-      .string()
-      .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "not a valid name for a header")
-      .refine((name) => !RESERVED_HEADERS.test(name), "vmbuild sets this header itself"),
-    z.string().regex(HEADER_VALUE, "a header contains no control characters"),
-  )
-  .default({})
-  .describe("headers of each request; values may come from sensitive variables");
-
 const schema = z
   .strictObject({
-    webhook: url,
+    webhook: requestUrl.describe("URL that events are sent to"),
     method: z.enum(["POST", "PUT", "PATCH"]).default("POST").describe("method of the requests"),
-    headers,
+    headers: requestHeaders,
     body: z
       .union([z.string().min(1), z.record(z.string(), z.unknown()), z.array(z.unknown())])
       .optional()
