@@ -104,7 +104,7 @@ describe("sinks of a run", () => {
     expect(text).toContain("body and batch are mutually exclusive");
     expect(text).toContain("use udp://HOST[:PORT], tcp://HOST[:PORT] or unix:/PATH");
     expect(text).toContain('has a value only in the body of a webhook in "sinks"');
-    expect(text).toContain("a sink is {webhook}, {file}, {syslog} or {github: true}");
+    expect(text).toContain("a sink is {webhook}, {file}, {syslog}, {github: true} or {otlp}");
     const right = await home.run("validate", "slow.json", "--sink", "syslog=unix:/dev/log");
     expect(right.exitCode).toBe(0);
   });
