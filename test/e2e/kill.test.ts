@@ -1,6 +1,6 @@
 /**
  * Kills builds, vmbuild or its QEMU, at random moments and lets later runs finish them.
- * VMBUILD_KILL_SEED selects other moments.
+ * VMBUILD_KILL_SEED selects other moments, and VMBUILD_KILL_TRIALS their number.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Sandbox, Running } from "../support/e2e.js";
 import { createSandbox, eventually, isAlive, processesOf, requireDone } from "../support/e2e.js";
 
-const TRIALS = 20;
+/** Each takes about half a minute with an emulated guest. */
+const TRIALS = Number(process.env["VMBUILD_KILL_TRIALS"] ?? "8");
 const STEPS = ["one", "two", "three"];
 /** Time during which a build runs steps and saves checkpoints. Milliseconds. */
 const SPAN_MS = 7000;
