@@ -5,7 +5,7 @@ import type { DefineCommand } from "./define.js";
 
 export const outdated: DefineCommand = (setExitCode) => {
   const command = new Command("outdated")
-    .description("ask whether what finished images are made of has newer versions")
+    .description("check for newer versions of what images were built from")
     .argument("[template...]", "the templates of the images; all if omitted")
     .option("--all", "check every image that was built from a template under appliances/")
     .option("--image <dir>", "look for the image's manifest in this folder, not in the template's")
