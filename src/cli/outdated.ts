@@ -33,7 +33,7 @@ function parseMirrors(pairs: readonly string[]): Map<string, string> {
       const [, from, to] = /^(https?:\/\/.+?)=(https?:\/\/.+)$/.exec(pair) ?? [];
       if (from !== undefined && to !== undefined) return [from, to] as const;
       throw new VmbuildError("USAGE", `--mirror ${pair}: two addresses are required`, {
-        hint: "Write --mirror http://deb.debian.org/debian=http://mirror.example.org/debian.",
+        hint: "Write --mirror http://archive.example.org/debian=http://mirror.example.org/debian.",
       });
     }),
   );

@@ -26,7 +26,7 @@ export function parseAptSource(line: string, arches: readonly string[]): AptInde
   const isValid = type === "deb" && /^https?:\/\//.test(uri) && URL.canParse(uri) && suite !== "";
   if (!isValid || isFlat !== (components.length === 0)) {
     throw new VmbuildError("USAGE", `--apt-source "${line}" is not a source of apt over HTTP`, {
-      hint: 'Write it as in sources.list: --apt-source "deb http://deb.debian.org/debian bookworm main".',
+      hint: 'Write it as in sources.list: --apt-source "deb http://archive.example.org/debian bookworm main".',
     });
   }
   const root = uri.replace(/\/*$/, "/");

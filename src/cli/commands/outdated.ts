@@ -35,8 +35,8 @@ failure when something could not be asked for (4 without a network).
 Examples:
   vmbuild outdated demo
   vmbuild outdated --all --json
-  vmbuild outdated demo --mirror http://deb.debian.org/debian=http://mirror.example.org/debian
-  vmbuild outdated demo --apt-source 'deb http://deb.debian.org/debian bookworm main'`,
+  vmbuild outdated demo --mirror http://archive.example.org/debian=http://mirror.example.org/debian
+  vmbuild outdated demo --apt-source 'deb http://archive.example.org/debian bookworm main'`,
     )
     .action(async (names, flags) => {
       const work = await import("../outdated.js");

@@ -130,10 +130,10 @@ describe("findUpgrades", () => {
 
 describe("parseAptSource", () => {
   it("lists every component and architecture", () => {
-    const line = "deb http://deb.debian.org/debian bookworm main contrib";
+    const line = "deb http://archive.example.org/debian bookworm main contrib";
     expect(parseAptSource(line, ["amd64"])).toEqual([
       ...["main", "contrib"].map((component) => ({
-        release: "http://deb.debian.org/debian/dists/bookworm/",
+        release: "http://archive.example.org/debian/dists/bookworm/",
         packages: `${component}/binary-amd64/Packages`,
       })),
     ]);

@@ -51,13 +51,13 @@ describe("readPackages", () => {
 
   it("reads the sources of apt that are reached over HTTP, without credentials", () => {
     const { indexes } = readPackages([
-      "vmbuild-index http://deb.debian.org/debian/dists/sid/main/binary-amd64/Packages\tmain/binary-amd64/Packages",
+      "vmbuild-index http://archive.example.org/debian/dists/sid/main/binary-amd64/Packages\tmain/binary-amd64/Packages",
       "vmbuild-index https://me:secret@x.org/apt/./Packages\tPackages",
       "vmbuild-index cdrom:[Debian]/dists/sid/main/binary-amd64/Packages\tmain/binary-amd64/Packages",
     ]);
     expect(indexes).toEqual([
       {
-        release: "http://deb.debian.org/debian/dists/sid/",
+        release: "http://archive.example.org/debian/dists/sid/",
         packages: "main/binary-amd64/Packages",
       },
       { release: "https://x.org/apt/", packages: "Packages" },
