@@ -1,15 +1,16 @@
 /** Defines the sink that sends a run as a trace to a collector of OpenTelemetry. */
 import { z } from "zod";
-import { durationOr } from "../../fields.js";
 import { vmbuildVersion } from "../../version.js";
 import { WITHOUT_OUTPUT, commonSinkFields, defineSinkKind } from "../kind.js";
 import type { OpenSink, SinkContext } from "../kind.js";
-import { requestHeaders, requestUrl } from "../webhook/fields.js";
+import {
+  drainTime,
+  requestHeaders,
+  requestTimeout,
+  requestUrl,
+  urlSecrets,
+} from "../webhook/fields.js";
 
-/** Default values. Milliseconds. */
-const DEFAULTS = { timeout: 10_000, drain: 5000 } as const;
-/** Longest time for which the end of a run may wait. Milliseconds. */
-const MAX_DRAIN_MS = 60_000;
 /** Path of traces below the address of a collector (OTLP 1.x, section "OTLP/HTTP Request"). */
 const TRACES = "/v1/traces";
 
@@ -19,10 +20,8 @@ const schema = z
       "address of a collector that takes OTLP over HTTP, such as http://localhost:4318; /v1/traces is added unless the path ends so",
     ),
     headers: requestHeaders,
-    timeout: durationOr(DEFAULTS.timeout).describe("time limit for each request"),
-    drain: durationOr(DEFAULTS.drain)
-      .refine((ms) => ms <= MAX_DRAIN_MS, "must be at most 60s")
-      .describe("longest time for which the end of the run waits for the delivery"),
+    timeout: requestTimeout,
+    drain: drainTime,
     ...commonSinkFields,
   })
   .describe("sends the run as a trace to a collector of OpenTelemetry");
@@ -78,10 +77,7 @@ export const otlp = defineSinkKind<Settings>({
   defaultEvents: WITHOUT_OUTPUT,
   keepsEvents: false,
   settingsOf: (text) => ({ otlp: text }),
-  secrets: ({ otlp: address }) => {
-    const { password } = new URL(address);
-    return password === "" ? [] : [password, decodeURIComponent(password)];
-  },
+  secrets: ({ otlp: address }) => urlSecrets(address),
   describe: ({ otlp: address }) => new URL(address).origin,
   open: openTrace,
 });

@@ -9,15 +9,19 @@ import { WITHOUT_OUTPUT, commonSinkFields, defineSinkKind } from "../kind.js";
 import type { SentEvent, SinkContext } from "../kind.js";
 import { Spool } from "../spool.js";
 import { bodyOf } from "../webhook/body.js";
-import { requestHeaders, requestUrl } from "../webhook/fields.js";
+import {
+  drainTime,
+  requestHeaders,
+  requestTimeout,
+  requestUrl,
+  urlSecrets,
+} from "../webhook/fields.js";
 import { sendRequest } from "../webhook/request.js";
 
 const MIB = 2 ** 20;
 
 /** Default values. Times are milliseconds, sizes bytes. */
-const DEFAULTS = { timeout: 10_000, drain: 5000, every: 1000, spool: 64 * MIB } as const;
-/** Longest time for which the end of a run may wait. Milliseconds. */
-const MAX_DRAIN_MS = 60_000;
+const DEFAULTS = { every: 1000, spool: 64 * MIB } as const;
 
 const schema = z
   .strictObject({
@@ -43,10 +47,8 @@ const schema = z
       .max(1000)
       .optional()
       .describe("largest number of requests per second; if omitted, there is no limit"),
-    timeout: durationOr(DEFAULTS.timeout).describe("time limit for each request"),
-    drain: durationOr(DEFAULTS.drain)
-      .refine((ms) => ms <= MAX_DRAIN_MS, "must be at most 60s")
-      .describe("longest time for which the end of the run waits for the delivery"),
+    timeout: requestTimeout,
+    drain: drainTime,
     spool: sizeOr(limitSize, DEFAULTS.spool).describe(
       "size on disk of undelivered events of a run; further events are lost",
     ),
@@ -84,10 +86,7 @@ export const webhook = defineSinkKind<Settings>({
   defaultEvents: WITHOUT_OUTPUT,
   keepsEvents: true,
   settingsOf: (text) => ({ webhook: text }),
-  secrets: ({ webhook }) => {
-    const { password } = new URL(webhook);
-    return password === "" ? [] : [password, decodeURIComponent(password)];
-  },
+  secrets: ({ webhook }) => urlSecrets(webhook),
   // The path of such a URL is often a secret.
   describe: ({ webhook }) => new URL(webhook).origin,
   async open(settings, context) {

@@ -1,5 +1,6 @@
 /** Defines the fields of sinks that send HTTP requests. */
 import { z } from "zod";
+import { durationOr } from "../../fields.js";
 import { addressProblem } from "../../inputs/address-problem.js";
 
 /** URL of HTTP or HTTPS. */
@@ -29,3 +30,22 @@ export const requestHeaders = z
   )
   .default({})
   .describe("headers of each request; values may come from sensitive variables");
+
+/** Default values. Milliseconds. */
+const DEFAULTS = { timeout: 10_000, drain: 5000 } as const;
+/** Longest time for which the end of a run may wait. Milliseconds. */
+const MAX_DRAIN_MS = 60_000;
+
+/** Time limit of a request. */
+export const requestTimeout = durationOr(DEFAULTS.timeout).describe("time limit for each request");
+
+/** Time limit of the delivery after the last event of a run. */
+export const drainTime = durationOr(DEFAULTS.drain)
+  .refine((ms) => ms <= MAX_DRAIN_MS, "must be at most 60s")
+  .describe("longest time for which the end of the run waits for the delivery");
+
+/** Returns the password in a URL as it stands there and decoded; nothing where there is none. */
+export function urlSecrets(url: string): readonly string[] {
+  const { password } = new URL(url);
+  return password === "" ? [] : [password, decodeURIComponent(password)];
+}
