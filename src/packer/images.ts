@@ -4,7 +4,7 @@ import { VmbuildError } from "../errors.js";
 import { loadDocument } from "../template/load.js";
 import type { LoadOptions, Template } from "../template/load.js";
 import { ConvertedDocument } from "./document.js";
-import { loadPackerTemplate } from "./load.js";
+import { loadPackerTemplateWithData } from "./load-with-data.js";
 import { convertTemplate } from "./mapping/convert.js";
 import type { Conversion } from "./mapping/convert.js";
 import { formatEntry } from "./mapping/report.js";
@@ -30,7 +30,7 @@ export async function convertPackerTemplate(
   options: PackerLoadOptions,
   resultFolder?: string,
 ): Promise<ConvertedTemplate> {
-  const { template, warnings } = loadPackerTemplate(path, options);
+  const { template, warnings } = await loadPackerTemplateWithData(path, options);
   const { images, others } = await convertTemplate(template, { resultFolder });
   if (images.length === 0) {
     const lines = others.map(formatEntry);

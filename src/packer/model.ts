@@ -58,6 +58,20 @@ export interface PackerBlock {
   readonly place: Place;
 }
 
+/** `data` block, of which the value has to be read. */
+export interface PackerDataSource extends PackerBlock {
+  /** Name in expressions, without `data.`: `http.sums`. */
+  readonly name: string;
+  /**
+   * Arguments converted to the types of its kind. Undefined where one of them depends on another
+   * data source that has no value yet, or has a problem.
+   */
+  readonly arguments: ReadonlyMap<string, Value> | undefined;
+}
+
+/** Value of a data source, or the problem for which it has none. */
+export type PackerDataValue = { readonly value: ValueMap } | { readonly problem: string };
+
 /** One of the plugins in `required_plugins`. */
 export interface RequiredPlugin {
   readonly name: string;
@@ -169,8 +183,7 @@ export interface PackerTemplate {
   /** Names of the variables that have no value. */
   readonly unset: readonly string[];
   readonly locals: readonly PackerLocal[];
-  /** `data` blocks. Their attributes are evaluated; nothing is fetched. */
-  readonly dataSources: readonly PackerBlock[];
+  readonly dataSources: readonly PackerDataSource[];
   /** All source blocks, used or not, without overrides of builds. */
   readonly sources: readonly PackerBlock[];
   readonly builds: readonly PackerBuild[];
@@ -186,6 +199,11 @@ export interface PackerLoadOptions {
   readonly variableFiles?: readonly string[] | undefined;
   /** Warns of values in files of variables that the template does not declare; true by default. */
   readonly warnUndeclared?: boolean | undefined;
+  /**
+   * Values of data sources by their names, such as `http.sums`. Attributes that depend on one that is
+   * missing here are missing from the template, without a problem.
+   */
+  readonly data?: ReadonlyMap<string, PackerDataValue> | undefined;
   /** `-only` and `-except`: globs of source ids. */
   readonly only?: readonly string[] | undefined;
   readonly except?: readonly string[] | undefined;
@@ -203,10 +221,7 @@ export interface PackerLoadOptions {
 export interface PackerReading {
   /** Undefined if the problems leave nothing to work with. */
   readonly template: PackerTemplate | undefined;
-  /**
-   * All problems in order of their places. A data source is a problem here, because its value is not
-   * known; attributes that depend on it are missing from the template.
-   */
+  /** All problems in order of their places. */
   readonly problems: readonly PackerProblem[];
   readonly warnings: readonly PackerProblem[];
 }

@@ -14,8 +14,11 @@ import type { JsonPath } from "./document.js";
 import { MACHINE_DEFAULTS, othersText } from "./machine-schema.js";
 import { checkImage, imageFields } from "./output-schema.js";
 
-/** Largest number of further disks, and of network cards: the machine's PCI slots are limited. */
-const MOST_DISKS = 8;
+/**
+ * Largest number of further disks, and of network cards. Both together fit into the 32 slots of a PCI
+ * bus, beside the root disk, the seed, the SCSI controller and vmbuild's own devices.
+ */
+const MOST_DISKS = 14;
 const MOST_NETWORKS = 8;
 
 const DEFAULT_FORMAT = "qcow2" as const;

@@ -1,4 +1,5 @@
 /** Renders docs/from-packer.md from the rules with which Packer templates are converted. */
+import { DATA_SOURCES } from "../../packer/data/registry.js";
 import { BUILDERS } from "../../packer/mapping/builders/registry.js";
 import { COMMON_POST_RULES } from "../../packer/mapping/post-processor.js";
 import { POST_PROCESSORS } from "../../packer/mapping/post-processors/registry.js";
@@ -52,6 +53,15 @@ function rulesTable(rules: RuleTable): string {
   return table(["Option", "", "In vmbuild, or the reason"], rows);
 }
 
+function dataTable(): string {
+  const rows = DATA_SOURCES.map(({ type, text, arguments: known }) => [
+    code(type),
+    Object.keys(known).map(code).join(", "),
+    cell(text),
+  ]);
+  return table(["Data source", "Arguments", "Value"], rows);
+}
+
 /** Renders docs/from-packer.md. */
 export function fromPackerPage(): string {
   const others = Object.entries(OTHER_PROVISIONERS).map(([name, { text }]) => [
@@ -60,6 +70,9 @@ export function fromPackerPage(): string {
   ]);
   return `${[
     INTRODUCTION,
+    "## Data sources",
+    "They are read each time the template is, also by `vmbuild validate`, `inspect` and `import`: requests are made and programs are run, unless the template has another problem. A value that changes changes the steps that use it. `import` writes the value that a data source has at that time. Other data sources are refused by name.",
+    dataTable(),
     ...BUILDERS.flatMap(({ name, rules }) => [`## Builder ${code(name)}`, rulesTable(rules)]),
     "## Provisioners",
     "Options of every provisioner:",

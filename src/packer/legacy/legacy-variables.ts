@@ -120,9 +120,11 @@ export class LegacyVariables implements LegacyUser {
     });
   }
 
-  #render({ name, node }: LegacyVariable, text: string): string {
+  #render({ name, node, origin }: LegacyVariable, text: string): string {
     const { json, data } = this.#sources;
     const used = new Set<string>();
+    const span = node ? json.span(node) : undefined;
+    let isIncomplete = false;
     const own: GoTemplateData = {
       ...data,
       environment: this.#state.host.environment,
@@ -130,17 +132,32 @@ export class LegacyVariables implements LegacyUser {
         const value = this.get(other);
         for (const one of this.dependencies(other)) used.add(one);
         if (value !== undefined) return value;
-        throw new PackerFault(
-          `The variable "${other}", to which "${name}" refers, is not declared.`,
-          node ? json.span(node) : this.#noSpan(),
-        );
+        const message = `The variable "${other}", to which "${name}" refers, is not declared`;
+        if (!this.#isLenient) throw new PackerFault(`${message}.`, span ?? this.#noSpan());
+        this.#state.problems.warn(`${message}; Packer takes an empty text.`, span);
+        isIncomplete = true;
+        return "";
       },
     };
     const value = node
       ? renderAt(json, text, { at: node, data: own })
       : this.#renderGiven(text, own);
     this.#dependencies.set(name, used);
-    return value;
+    // A default that Packer cannot complete is no value; a given value is completed where it is used.
+    return isIncomplete && origin.kind === "default" ? "" : value;
+  }
+
+  /**
+   * Whether references to undeclared variables are empty. Packer refuses them only in a template in
+   * which no variable refers to another one that exists (seen with 1.6.6; `renderVarsRecursively` in
+   * its core.go).
+   */
+  get #isLenient(): boolean {
+    return [...this.#variables.values()].some(({ text = "" }) =>
+      [...text.matchAll(/\buser\s+[`"]([^`"]+)[`"]/g)].some(([, other = ""]) =>
+        this.#variables.has(other),
+      ),
+    );
   }
 
   /** Renders the value of a variable that the template does not declare. */

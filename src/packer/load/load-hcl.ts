@@ -6,6 +6,7 @@ import { isList, isMap } from "../eval/values.js";
 import type {
   PackerBlock,
   PackerBuild,
+  PackerDataValue,
   PackerLoadOptions,
   PackerSettings,
   PackerTemplate,
@@ -13,13 +14,14 @@ import type {
   Value,
 } from "../model.js";
 import { Problems } from "../problems.js";
-import { evaluateBlock, expandBlocks } from "./blocks.js";
+import { expandBlocks } from "./blocks.js";
 import type { ScopedBlock } from "./blocks.js";
 import { collectSources, evaluateSource, readBuild } from "./builds.js";
+import { dataRoot, readDataSources } from "./data-sources.js";
 import { readSource } from "./files.js";
 import type { TemplateFiles } from "./files.js";
 import { Locals } from "./locals.js";
-import { absentRoot, buildRoot, dataRoot, packerRoot, pathRoot, variableRoot } from "./roots.js";
+import { absentRoot, buildRoot, packerRoot, pathRoot, variableRoot } from "./roots.js";
 import { selectionOf } from "./selection.js";
 import type { Selection } from "./selection.js";
 import { readSettings } from "./settings.js";
@@ -47,13 +49,14 @@ export function loadHcl(
     autoFiles: files.autoVariables,
     options,
   });
+  const { data = new Map<string, PackerDataValue>() } = options;
   const locals = new Locals(state, bodies);
   const scope = makeScope(state, [
     ["var", variableRoot(variables, declared.keys())],
     ["local", locals.root],
     ["path", pathRoot(files.folder, state.host.cwd)],
     ["packer", packerRoot(options.packerVersion)],
-    ["data", dataRoot(dataTypes(bodies))],
+    ["data", dataRoot(bodies, data)],
     ["source", absentRoot("source", "in source blocks and in the blocks of a build")],
     ["build", buildRoot(undefined)],
   ]);
@@ -70,7 +73,7 @@ export function loadHcl(
     variables,
     unset,
     locals: evaluatedLocals,
-    dataSources: readDataSources(state, blocks),
+    dataSources: readDataSources(state, blocks, data),
     ...readBuilds(state, blocks, selection),
     secrets: secretsOf([...variables, ...evaluatedLocals]),
   };
@@ -124,29 +127,6 @@ function checkTopLevel({ problems }: LoadState, bodies: readonly Body[]): void {
       );
     }
   }
-}
-
-function dataTypes(bodies: readonly Body[]): Set<string> {
-  const types = bodies.flatMap(({ items }) =>
-    items.flatMap((item) =>
-      item.kind === "block" && item.type.name === "data" ? (item.labels[0]?.name ?? []) : [],
-    ),
-  );
-  return new Set(types);
-}
-
-/** Evaluates data sources and reports each of them, since their values are not known. */
-function readDataSources(state: LoadState, blocks: readonly ScopedBlock[]): PackerBlock[] {
-  return blocks
-    .filter(({ block }) => block.type.name === "data")
-    .map((one) => {
-      const name = one.block.labels.map((label) => label.name).join(".");
-      state.problems.add(
-        `The data source "${name}" is not supported: vmbuild fetches nothing while it reads a template. Declare a variable for its value, and give it with --var.`,
-        one.block.header,
-      );
-      return evaluateBlock(state, one);
-    });
 }
 
 function readBuilds(

@@ -1,4 +1,4 @@
-/** Names that expressions of a template can use: `var`, `path`, `packer`, `data`, `source`, `build`. */
+/** Names that expressions of a template can use: `var`, `path`, `packer`, `source`, `build`. */
 import { constantRoot, unknownName } from "../eval/scope.js";
 import type { Root } from "../eval/scope.js";
 import { mapOf } from "../eval/values.js";
@@ -37,19 +37,6 @@ export function pathRoot(folder: string, cwd: string): Root {
 /** Root `packer`. What HashiCorp's registry would give is not known. */
 export function packerRoot(version: string): Root {
   return constantRoot("packer", mapOf([["version", version]]));
-}
-
-/** Root `data`. Data sources are reported where they are declared, so their use is not. */
-export function dataRoot(types: ReadonlySet<string>): Root {
-  return {
-    get: (type, span) => {
-      if (types.has(type)) throw new KnownFault();
-      throw unknownName("data", { key: type, span, known: [...types] });
-    },
-    all: () => {
-      throw new KnownFault();
-    },
-  };
 }
 
 /** Root `source` of one source in a build. */

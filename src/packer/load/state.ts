@@ -40,7 +40,7 @@ export class Dependencies {
 
   #collect(expression: Expression, found: Set<string>): void {
     for (const { root, name } of referencesOf(expression)) {
-      if (root === "var" && name !== undefined) found.add(`var.${name}`);
+      if (name !== undefined && (root === "var" || root === "data")) found.add(`${root}.${name}`);
       if (root !== "local" || name === undefined || found.has(`local.${name}`)) continue;
       const local = this.#locals.get(name);
       if (!local) continue;

@@ -1,5 +1,5 @@
 /** Reads `execute_command` of a shell provisioner: the user, the shell and the folder of its scripts. */
-import { withoutSu, withoutSudo } from "./privilege.js";
+import { VARIABLES_MARK, withoutSu, withoutSudo } from "./privilege.js";
 import { splitCommands, splitWords } from "./shell-words.js";
 
 /** Meaning of a command that runs a script. */
@@ -21,7 +21,7 @@ export interface Execution {
 }
 
 /** Marks that stand for the values of Packer's template while a command is read. */
-const MARKS = { path: "\u0001PATH\u0001", vars: "\u0001VARS\u0001", file: "\u0001FILE\u0001" };
+const MARKS = { path: "\u0001PATH\u0001", vars: VARIABLES_MARK, file: "\u0001FILE\u0001" };
 
 const PATH = /\{\{-?\s*\.(?:Path|Script)\s*-?\}\}/g;
 const VARS = /\{\{-?\s*\.Vars\s*-?\}\}/g;

@@ -60,7 +60,7 @@ export class Keeper {
   keep(attribute: PackerAttribute, kind: TextKind): Kept {
     const value = plainOf(attribute.value);
     const json = this.#convert(attribute.expression, value, { attribute, kind });
-    const depends = attribute.dependsOn.some((name) => name.startsWith("var."));
+    const depends = attribute.dependsOn.some((name) => /^(var|data)\./.test(name));
     const text = JSON.stringify(json) ?? "";
     return { value, json, isEvaluated: depends && !text.includes("${var.") };
   }

@@ -11,8 +11,15 @@ export interface Unprivileged {
   readonly isLogin: boolean;
 }
 
+/** Stands for `{{ .Vars }}` of Packer while a command is read. */
+export const VARIABLES_MARK = "\u0001VARS\u0001";
+
 /** Options of sudo that take a value. */
 const WITH_VALUE = /^(?:-[ugpCcDhRrtTU]|--(?:user|group|prompt|chdir|host|role|type))$/;
+
+/** Returns whether a word sets a variable, or stands for `{{ .Vars }}`. */
+const isVariable = (word: string): boolean =>
+  word === VARIABLES_MARK || /^[A-Za-z_]\w*=/.test(word);
 
 /** Removes `sudo` or `doas` with its options; undefined if the command has neither. */
 export function withoutSudo(words: readonly string[]): Unprivileged | undefined {
@@ -20,12 +27,18 @@ export function withoutSudo(words: readonly string[]): Unprivileged | undefined 
   let user = "root";
   let keepsEnvironment = false;
   let isLogin = false;
+  // sudo accepts options after the variables that it sets.
+  const variables: string[] = [];
   let at = 1;
   for (; at < words.length; at++) {
     const word = words[at] ?? "";
     if (word === "--") {
       at++;
       break;
+    }
+    if (isVariable(word)) {
+      variables.push(word);
+      continue;
     }
     if (!word.startsWith("-")) break;
     if (/^-[A-Za-z]*E/.test(word) || word.startsWith("--preserve-env")) keepsEnvironment = true;
@@ -37,7 +50,7 @@ export function withoutSudo(words: readonly string[]): Unprivileged | undefined 
       at++;
     }
   }
-  return { words: words.slice(at), user, keepsEnvironment, isLogin };
+  return { words: [...variables, ...words.slice(at)], user, keepsEnvironment, isLogin };
 }
 
 /** Removes `su USER -c`; the last word is then the text of a command. */

@@ -95,6 +95,25 @@ describe("values", () => {
     expect(block?.attributes.get("other")?.sensitive).toBe(false);
   });
 
+  it("are refused for an undeclared one only where no variable refers to another, as in Packer", () => {
+    const own = { a: "x{{user `none`}}", b: "y" };
+    expect(read({ variables: own, ...builder({ v: "{{user `a`}}" }) }).problems).toMatchObject([
+      { message: 'The variable "none", to which "a" refers, is not declared.' },
+    ]);
+    const content = {
+      variables: { ...own, c: "{{user `b`}}" },
+      ...builder({ v: "[{{user `a`}}] [{{user `c`}}]" }),
+    };
+    const lenient = read(content);
+    expect(lenient.problems).toEqual([]);
+    expect(lenient.warnings).toMatchObject([
+      { message: expect.stringMatching(/^The variable "none", to which "a" refers/) as string },
+    ]);
+    expect(values(lenient.template?.builds[0]?.sources[0]?.block)).toEqual({ v: "[] [y]" });
+    const given = read(content, { variables: [["a", "given {{user `none`}}"]] });
+    expect(values(given.template?.builds[0]?.sources[0]?.block)).toEqual({ v: "[given ] [y]" });
+  });
+
   it("warn of a variable that is not declared, which is empty", () => {
     const reading = read(builder({ v: "a{{user `none`}}" }));
     expect(reading.warnings).toMatchObject([

@@ -257,17 +257,36 @@ build {
     ]);
   });
 
-  it("name data sources, not what depends on them", () => {
+  it("name data sources and their arguments, not what depends on them", () => {
     expect(
       problemsOf(`
-data "http" "sum" {
+data "amazon-ami" "sum" {
   url = "https://example.com"
 }
-locals { a = split(" ", data.http.sum.body)[0] }
+data "http" "a" { adress = "https://example.com" }
+data "http" "b" { request_headers = "text" }
+data "external-raw" "c" { program = "uname" }
+data "http" {}
+data "null" "d" { input = "1" }
+data "null" "d" { input = "2" }
+locals { a = split(" ", data.amazon-ami.sum.body)[0] }
+locals { b = data.null.e.output }
 source "qemu" "x" { iso_checksum = local.a }
 build { sources = ["source.qemu.x"] }
 `),
-    ).toEqual([expect.stringMatching(/^2:1 The data source "http.sum" is not supported: /)]);
+    ).toEqual([
+      expect.stringMatching(
+        /^2:1 The data source "amazon-ami\.sum" is not supported: vmbuild has http, external, /,
+      ),
+      '5:1 A data source "http" needs "url".',
+      '5:19 A data source "http" has no argument "adress".',
+      '6:1 A data source "http" needs "url".',
+      '6:37 "request_headers" of a data source: a map is required, not the text "text".',
+      '7:37 "program" of a data source: a list is required, not the text "uname".',
+      '8:1 A "data" block has two labels, its type and its name.',
+      '10:1 The data source "null.d" is defined already.',
+      '12:14 This object has no attribute "e".',
+    ]);
   });
 
   it("of a source that no build uses do not count", () => {

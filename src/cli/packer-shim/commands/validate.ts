@@ -23,7 +23,7 @@ const FLAGS: readonly Flag[] = [
     kind: "switch",
     default: false,
     term: "-evaluate-datasources",
-    help: "Accepted; data sources are refused in any case.",
+    help: "Accepted; data sources are read in any case.",
   },
 ];
 

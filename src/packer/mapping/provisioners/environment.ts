@@ -9,7 +9,9 @@ export type Environment = Record<string, Plain>;
 
 /** Reads `NAME=value` texts of an option. */
 export function readPairs(reader: BlockReader, option: string): Environment {
-  const pairs = reader.jsonTexts(option).map((pair): [string, string] => {
+  // Template code may leave an empty text, which sets nothing.
+  const given = reader.jsonTexts(option).filter((pair) => pair !== "");
+  const pairs = given.map((pair): [string, string] => {
     const at = pair.indexOf("=");
     return at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
   });

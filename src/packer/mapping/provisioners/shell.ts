@@ -15,6 +15,8 @@ import { splitWords } from "../shell-words.js";
 import { packerVariables, readEnvironment } from "./environment.js";
 import type { Environment } from "./environment.js";
 import { exitCodes, restartOf } from "./restarts.js";
+import { canWrap, wrapScripts } from "./wrapped-script.js";
+import type { WrappedScript } from "./wrapped-script.js";
 
 const TEMPORARY = "scripts are stored in memory while they run, and removed";
 
@@ -53,11 +55,21 @@ const DIRECT: Execution = {
   before: [],
 };
 
-function executionOf(reader: BlockReader): Execution {
+/**
+ * Reads how scripts are run.
+ * @returns undefined if the command has no counterpart, and has to be run as it is.
+ */
+function executionOf(reader: BlockReader): Execution | undefined {
   const command = reader.text("execute_command") ?? "";
   if (command === "") return DIRECT;
   const read = readExecution(command);
-  if (read) return read;
+  // Commands before inline commands can be put before them, but not before a script.
+  const isComplete = read && (read.before.length === 0 || reader.texts("inline").length > 0);
+  if (isComplete) return read;
+  if (canWrap(command)) {
+    reader.say("execute_command", "mapped", "the command itself, as an action run");
+    return undefined;
+  }
   const text =
     "is not a form that vmbuild knows; use `user`, `interpreter` and `cwd` of the actions run and script";
   reader.say("execute_command", "refused", text);
@@ -140,10 +152,6 @@ async function fileScripts(
     };
     scripts.push({ action, text: await textIfReadable(absolutePath(context, path)) });
   }
-  if (scripts.length > 0 && execution.before.length > 0) {
-    const text = `${execution.before.join("; ")} before a script has no counterpart; put it into the script`;
-    reader.say("execute_command", "refused", text);
-  }
   return scripts;
 }
 
@@ -174,45 +182,69 @@ function sudoVariables(
     : {};
 }
 
+/** Returns the scripts of a provisioner with the fields of their actions. */
+async function scriptsOf(
+  reader: BlockReader,
+  execution: Execution,
+  context: ProvisionerContext,
+): Promise<WrappedScript[]> {
+  const inline = inlineScript(reader, execution);
+  const scripts = inline ? [inline] : await fileScripts(reader, execution, context);
+  const fields = scriptFields(execution, context);
+  return scripts.map(({ action, text }) => ({
+    ...{ before: [], after: [], text },
+    action: { ...action, ...fields },
+  }));
+}
+
+/** Returns the actions, of which the last script may restart the guest. */
+function actionsOf(reader: BlockReader, scripts: readonly WrappedScript[]): Plain[] {
+  const { codes, mayDisconnect } = exitCodes(reader.list("valid_exit_codes"));
+  const expects = mayDisconnect || reader.flag("expect_disconnect");
+  const last = scripts.length - 1;
+  return scripts.flatMap(({ before, action, after, text }, index): Plain[] => {
+    const isUnknown = expects && index === last ? "maybe" : undefined;
+    const restart = (text === undefined ? undefined : restartOf(text)) ?? isUnknown;
+    const run = {
+      ...action,
+      ...(codes && { exitCodes: [...codes] }),
+      ...(restart !== undefined && { expectReboot: restart }),
+    };
+    return [...before, run, ...after];
+  });
+}
+
 /** Scripts in the guest. */
 export const shellProvisioner: ProvisionerKind = {
   name: "shell",
   rules: RULES,
   async convert(reader, context) {
     const execution = executionOf(reader);
-    const inline = inlineScript(reader, execution);
-    const scripts = inline ? [inline] : await fileScripts(reader, execution, context);
+    const given = readEnvironment(reader);
+    const scripts = execution
+      ? await scriptsOf(reader, execution, context)
+      : await wrapScripts(reader, context, Object.keys(given));
     if (scripts.length === 0) {
       const named = ["script", "scripts"].find((name) => reader.has(name));
       if (named !== undefined) return reader.say(named, "nothing", "the script is empty");
       reader.say("inline", "refused", "the provisioner has neither commands nor a script");
       return;
     }
-    const { codes, mayDisconnect } = exitCodes(reader.list("valid_exit_codes"));
-    const expects = mayDisconnect || reader.flag("expect_disconnect");
-    const fields = scriptFields(execution, context);
-    const last = scripts.length - 1;
-    const actions = scripts.map(({ action, text }, index): Plain => {
-      const isUnknown = expects && index === last ? "maybe" : undefined;
-      const restart = (text === undefined ? undefined : restartOf(text)) ?? isUnknown;
-      return {
-        ...action,
-        ...fields,
-        ...(codes && { exitCodes: [...codes] }),
-        ...(restart !== undefined && { expectReboot: restart }),
-      };
-    });
     const { before, timeout, retries } = commonStep(reader);
     const after = reader.text("pause_after") ?? "";
     const texts = scripts.flatMap(({ text }) => text ?? []);
     context.steps.add({
       title: titleOf(reader),
-      actions: [...before, ...actions, ...(after === "" ? [] : [pause(sleepText(after))])],
+      actions: [
+        ...before,
+        ...actionsOf(reader, scripts),
+        ...(after === "" ? [] : [pause(sleepText(after))]),
+      ],
       environment: {
         ...packerVariables(texts, context),
-        ...sudoVariables(execution, texts, context),
-        ...execution.environment,
-        ...readEnvironment(reader),
+        ...(execution && sudoVariables(execution, texts, context)),
+        ...execution?.environment,
+        ...given,
       },
       timeout,
       retries,

@@ -74,12 +74,47 @@ describe("a shell provisioner", () => {
     [`sudo -u postgres {{.Vars}} {{.Path}}`, { ...ROOT, user: "postgres" }],
     [`su - root -c 'sh {{.Path}}'`, { interpreter: ["sh"] }],
     [`doas {{.Path}}`, ROOT],
+    [`sudo {{.Vars}} -S -E bash '{{.Path}}'`, { ...ROOT, interpreter: ["bash"] }],
     [`cd /tmp/x && sudo bash -c '{{.Vars}} {{.Path}}'`, { cwd: "/tmp/x" }],
   ])("knows the user of %j", async (command, fields) => {
     const option = command === "" ? "" : `execute_command = ${JSON.stringify(command)}`;
     const { action, image } = await actionOf(`inline = ["x"]\n${option}`, AS_USER);
     expect(action).toEqual({ run: ["x"], ...fields });
     expect(refusedOf(image)).toEqual([]);
+  });
+
+  it("runs an execute_command of another form as it is, with the script in a file", async () => {
+    const command = `if [[ $A == 1 ]]; then sudo {{.Vars}} -E bash '{{.Path}}'; fi`;
+    const options = `execute_command = ${JSON.stringify(command)}\nenvironment_vars = ["A=1", "B=it's", ""]`;
+    const { image } = await actionOf(`inline = ["one $A", "two"]\n${options}`, AS_USER);
+    expect(refusedOf(image)).toEqual([]);
+    expect(image.template["steps"]).toMatchObject([
+      {
+        environment: { A: "1", B: "it's" },
+        actions: [
+          {
+            ...{ write: "/tmp/script_1.sh", mode: "0755", owner: "debian:" },
+            content: "#!/bin/sh -e\none $A\ntwo\n",
+          },
+          {
+            run: `if [[ $A == 1 ]]; then sudo A="$A" B="$B" -E bash '/tmp/script_1.sh'; fi`,
+            interpreter: ["/bin/bash"],
+            user: "debian",
+          },
+          { run: "rm -f /tmp/script_1.sh" },
+        ],
+      },
+    ]);
+    const before = `scripts = ["a.sh"]\nexecute_command = "umask 022; {{.Vars}} {{.Path}}"`;
+    expect((await actionOf(before)).image.template["steps"]).toMatchObject([
+      {
+        actions: [
+          { upload: "a.sh", to: "/tmp/script_1.sh", mode: "0755" },
+          { run: "umask 022;  /tmp/script_1.sh", interpreter: ["/bin/sh"] },
+          { run: "rm -f /tmp/script_1.sh" },
+        ],
+      },
+    ]);
   });
 
   it("sets the variables of an execute_command", async () => {
