@@ -24,7 +24,7 @@ export function givenOptions(command: CommandUnknownOpts): GivenOption[] {
   return command.options.flatMap((option): GivenOption[] => {
     const key = option.attributeName();
     const flag = option.long;
-    if (flag == null || command.getOptionValueSource(key) !== "cli") return [];
+    if (flag === undefined || command.getOptionValueSource(key) !== "cli") return [];
     const value: unknown = command.getOptionValue(key);
     if (typeof value === "boolean") {
       // `--no-bases` and `--bases` share a value.
@@ -39,6 +39,9 @@ export function optionWords(options: readonly GivenOption[]): string[] {
   return options.map(({ flag, value }) => (value === undefined ? flag : `${flag}=${value}`));
 }
 
+/** Signals that end the connection together with this process. */
+const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
  * Runs words of vmbuild on another host with the terminal of this process; returns their exit code.
  * @throws {VmbuildError} REMOTE_UNREACHABLE, REMOTE_VERSION, HOST_PROGRAM_MISSING.
@@ -47,10 +50,14 @@ async function runThere(address: HostAddress, words: readonly string[]): Promise
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
   const args = [...sshArguments(address, isTerminal), remoteCommand(address, words)];
   const child = spawn("ssh", args, { stdio: "inherit" });
+  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+  for (const signal of FORWARDED) process.on(signal, forward);
   try {
     await once(child, "close");
   } catch (error) {
     throw systemCode(error) === "ENOENT" ? missingProgramError("ssh", error) : error;
+  } finally {
+    for (const signal of FORWARDED) process.off(signal, forward);
   }
   const { exitCode } = child;
   if (isVersionMissing(exitCode)) throw versionError(address);

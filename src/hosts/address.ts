@@ -80,7 +80,8 @@ export function sshArguments({ host, user, port }: HostAddress, terminal: boolea
   return [
     // A connection that is lost without a word is noticed after a minute.
     ...["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4"],
-    terminal ? "-t" : "-T",
+    // Otherwise ssh says when the terminal is closed.
+    ...(terminal ? ["-t", "-o", "LogLevel=ERROR"] : ["-T"]),
     ...(user === undefined ? [] : ["-l", user]),
     ...(port === undefined ? [] : ["-p", String(port)]),
     ...["--", host],

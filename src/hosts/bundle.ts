@@ -1,6 +1,6 @@
 /** Makes the bundle of a build: all that another host needs of this one, by content. */
 import { isUtf8 } from "node:buffer";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { digestOf } from "../checkpoints/content.js";
 import { VmbuildError } from "../errors.js";
 import { displayName } from "../host/file-names.js";
@@ -86,11 +86,15 @@ export async function makeBundle(
   };
   for (const path of given) await add({ path });
   for (const template of templates) {
-    const texts = [template.source, [...template.values.values()]].flatMap(absoluteTexts);
+    const texts = new Set(
+      [template.source, [...template.values.values()]]
+        .flatMap(absoluteTexts)
+        .map((text) => resolve(text)),
+    );
     const named = await hostFilesOf(template);
     for (const file of named) {
       if (given.some((path) => isInside(file.path, path))) continue;
-      if (texts.some((path) => isInside(file.path, path))) elsewhere.add(file.path);
+      if (texts.has(file.path)) elsewhere.add(file.path);
       else await add(file);
     }
     const mode = 0o755;

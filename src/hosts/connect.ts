@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
-import { z } from "zod";
+import type { z } from "zod";
 import { VmbuildError, systemCode } from "../errors.js";
 import { Tail } from "../host/lines.js";
 import { missingProgramError, shellQuote } from "../host/programs.js";
@@ -79,9 +79,11 @@ export class HostConnection implements Disposable {
   readonly #reader: MessageReader;
   readonly #said: Tail;
   readonly #exited: Promise<unknown>;
+  readonly #signal: AbortSignal;
 
-  private constructor(address: HostAddress, child: Child, said: Tail) {
+  private constructor(address: HostAddress, child: Child, said: Tail, signal: AbortSignal) {
     this.address = address;
+    this.#signal = signal;
     this.#child = child;
     this.#said = said;
     this.#reader = new MessageReader(child.stdout);
@@ -107,7 +109,7 @@ export class HostConnection implements Disposable {
     child.stdin.on("error", () => {});
     let failure: unknown;
     child.on("error", (error) => (failure ??= error));
-    const connection = new HostConnection(address, child, said);
+    const connection = new HostConnection(address, child, said, signal);
     try {
       await connection.#greet();
       return connection;
@@ -131,6 +133,8 @@ export class HostConnection implements Disposable {
   /** Returns the error for the end of the connection. */
   async #lost(): Promise<VmbuildError> {
     await this.#exited;
+    // The user has ended the connection.
+    this.#signal.throwIfAborted();
     const code = this.#child.exitCode;
     const { lines } = this.#said;
     if (isVersionMissing(code)) return versionError(this.address, lines);

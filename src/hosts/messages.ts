@@ -15,7 +15,7 @@ const bundlePath = z
   .refine((path) => path.split("/").every((part) => part !== "." && part !== ".."));
 
 /** Entry of a bundle. */
-export const entrySchema = z.discriminatedUnion("type", [
+const entrySchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("file"),
     path: bundlePath,
@@ -86,7 +86,7 @@ export const runSchema = z.object({
 export const endSchema = z.object({ state: z.string(), outcome: z.string().optional() });
 
 /** File of an artifact. */
-export const artifactFileSchema = z.object({
+const artifactFileSchema = z.object({
   /** Below the output folder, with `/`. */
   name: z
     .string()
