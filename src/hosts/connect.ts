@@ -41,6 +41,14 @@ export function remoteCommand(address: HostAddress, words: readonly string[]): s
   return ["exec", "sh", "-c", script.join("; "), "vmbuild", ...words].map(shellQuote).join(" ");
 }
 
+/** Errors of a stream whose other end is gone. */
+const STREAM_ENDS: readonly string[] = [
+  "EPIPE",
+  "ECONNRESET",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_WRITE_AFTER_END",
+];
+
 /** Returns whether an exit code of {@link remoteCommand} tells that this version is missing. */
 export function isVersionMissing(exitCode: number | null): boolean {
   return exitCode !== null && [NO_VERSION, ...NO_PROGRAM].includes(exitCode);
@@ -62,10 +70,8 @@ export function connectionError({ text }: HostAddress, lines: readonly string[])
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** Options of {@link HostConnection.request}. */
-export interface RequestOptions {
-  /** Bytes that follow the request. */
-  readonly payload?: AsyncIterable<Buffer>;
+/** Options of {@link HostConnection.receive}. */
+export interface ReceiveOptions {
   /** Called with each line that comes before the result. */
   readonly onLine?: (line: string) => void;
   /** Called with each part of the bytes that follow the result. */
@@ -141,22 +147,36 @@ export class HostConnection implements Disposable {
     return connectionError(this.address, lines);
   }
 
-  /**
-   * Sends a request and returns its result.
-   * @throws {VmbuildError} the other side's error, whose message names the host;
-   *   REMOTE_UNREACHABLE when the connection is lost.
-   */
+  /** Sends a request and returns its result; see {@link send} and {@link receive}. */
   async request<T>(
     schema: z.ZodType<T>,
     request: HostRequest,
-    { payload, onLine, onPart }: RequestOptions = {},
+    options: ReceiveOptions = {},
   ): Promise<T> {
+    await this.send(request);
+    return this.receive(schema, options);
+  }
+
+  /**
+   * Sends a request, with the bytes that follow it. Several may be sent before their results are
+   * received, as long as those are small.
+   * @throws {VmbuildError} REMOTE_UNREACHABLE when the connection is lost; the errors of the payload.
+   */
+  async send(request: HostRequest, payload?: AsyncIterable<Buffer>): Promise<void> {
     try {
       await writeMessage(this.#child.stdin, request, payload);
     } catch (error) {
-      if (error instanceof VmbuildError) throw error;
+      if (!STREAM_ENDS.includes(systemCode(error) ?? "")) throw error;
       throw await this.#lost();
     }
+  }
+
+  /**
+   * Receives the result of the first request that has none.
+   * @throws {VmbuildError} the other side's error, whose message names the host;
+   *   REMOTE_UNREACHABLE when the connection is lost.
+   */
+  async receive<T>(schema: z.ZodType<T>, { onLine, onPart }: ReceiveOptions = {}): Promise<T> {
     for (;;) {
       const line = await this.#reader.line();
       if (line === undefined) throw await this.#lost();
@@ -171,7 +191,7 @@ export class HostConnection implements Disposable {
     }
   }
 
-  async #readParts(bytes: number, onPart: RequestOptions["onPart"]): Promise<void> {
+  async #readParts(bytes: number, onPart: ReceiveOptions["onPart"]): Promise<void> {
     let left = bytes;
     for await (const part of this.#reader.bytes(bytes)) {
       left -= part.length;

@@ -10,6 +10,9 @@ import type { BundleEntry, HostRequest } from "./messages.js";
 
 type FileEntry = Extract<BundleEntry, { type: "file" }>;
 
+/** Files that are sent before their answers are read, which are small. */
+const BATCH = 256;
+
 /** Bytes that have been sent of those that have to be. */
 export type OnSent = (done: number, total: number) => void;
 
@@ -44,8 +47,7 @@ async function sendFile(
     }
     if (sent < bytes) throw changed;
   })();
-  const request: HostRequest = { do: "put", sha256, size, from, bytes };
-  await connection.request(z.object({}), request, { payload });
+  await connection.send({ do: "put", sha256, size, from, bytes }, payload);
 }
 
 /**
@@ -69,11 +71,15 @@ export async function sendBundle(
   });
   const total = wanted.reduce((sum, { file, have }) => sum + file.size - have, 0);
   let done = 0;
-  for (const { file, have } of wanted) {
-    await sendFile(connection, file, have, (bytes) => {
-      done += bytes;
-      onSent(done, total);
-    });
+  const onBytes = (bytes: number): void => {
+    done += bytes;
+    onSent(done, total);
+  };
+  // On a distant host, many small files would otherwise wait for each other's answer.
+  for (let first = 0; first < wanted.length; first += BATCH) {
+    const batch = wanted.slice(first, first + BATCH);
+    for (const { file, have } of batch) await sendFile(connection, file, have, onBytes);
+    for (const _file of batch) await connection.receive(z.object({}));
   }
   return total;
 }
