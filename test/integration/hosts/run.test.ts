@@ -1,0 +1,177 @@
+/** `vmbuild run --on`: a real sshd with a user of its own stands for the other host. */
+import { readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { canStartAccounts } from "../../support/account.js";
+import { startBuilder } from "../../support/builder.js";
+import type { Builder } from "../../support/builder.js";
+import { CLI_MAIN } from "../../support/cli.js";
+import type { CliResult } from "../../support/cli.js";
+import { createSlowBuild } from "../../support/detached-runs.js";
+import type { SlowBuild } from "../../support/detached-runs.js";
+import { eventually } from "../../support/e2e.js";
+
+const ON = ["--on", "ssh://builder"] as const;
+
+describe.skipIf(!canStartAccounts)("vmbuild run --on", () => {
+  let slow: SlowBuild;
+  let builder: Builder;
+  beforeEach(async () => {
+    slow = await createSlowBuild();
+    builder = await startBuilder();
+  });
+  afterEach(async () => {
+    await builder[Symbol.asyncDispose]();
+    await slow[Symbol.asyncDispose]();
+  });
+
+  const env = (): Record<string, string> => ({ ...slow.home.env, ...builder.env });
+  const vmbuild = (...args: string[]): Promise<CliResult> => slow.home.runWith(env(), ...args);
+
+  it("runs there, goes on when the connection is lost, and passes on its end", async () => {
+    const begun = await vmbuild("run", "slow.json", "--detach", ...ON);
+    expect(begun).toMatchObject({ exitCode: 0 });
+    expect(begun.stdout).toMatch(/^\d{8}-\d{6}-[0-9a-f]{6}$/);
+    expect(begun.stderr).toContain("vmbuild attach slow --on ssh://builder");
+    // Nothing runs here.
+    expect((await slow.home.run("list", "--names")).stdout).toBe("");
+    const listed = await vmbuild("list", "--json", ...ON);
+    expect(JSON.parse(listed.stdout)).toMatchObject({ builds: [{ name: "slow" }] });
+    const again = await vmbuild("run", "slow.json", ...ON);
+    expect(again).toMatchObject({ exitCode: 3, stdout: "" });
+    expect(again.stderr).toContain("[BUILD_LOCKED]");
+
+    const options = { cwd: slow.home.folder, env: env(), extendEnv: false, reject: false };
+    const view = execa(process.execPath, [CLI_MAIN, "attach", "slow", ...ON], options);
+    let shown = "";
+    view.stderr.on("data", (part: Buffer) => (shown += part.toString("utf8")));
+    await eventually(async () => shown.includes("host done"));
+    await builder.loseConnections();
+    await eventually(async () => shown.includes("Connecting again"));
+
+    const stopped = await vmbuild("stop", "slow", ...ON);
+    expect(stopped).toMatchObject({ exitCode: 0 });
+    expect(stopped.stderr).toContain("failed TERMINATED");
+    expect((await view).exitCode).toBe(143);
+    expect(shown).toContain("The run was stopped by vmbuild stop");
+    // Every event is shown once.
+    expect(shown.split("host done")).toHaveLength(2);
+
+    expect(await vmbuild("wait", "slow", ...ON)).toMatchObject({ exitCode: 143 });
+    const logs = await vmbuild("logs", "slow", "--json", ...ON);
+    expect(logs.stdout).toContain('"type":"run.failed"');
+    const unknown = await vmbuild("logs", "nothing", ...ON);
+    expect(unknown).toMatchObject({ exitCode: 2 });
+    expect(unknown.stderr).toContain("[BUILD_UNKNOWN]");
+  });
+
+  it("sends what the template names by content, with its paths and modes", async () => {
+    const { home } = slow;
+    const template = JSON.parse(await readFile(join(home.folder, "slow.json"), "utf8")) as object;
+    const actions = [
+      { script: "../scripts/setup.sh" },
+      { upload: "site", to: "/" },
+      { upload: "/etc/hostname", to: "/etc/motd" },
+    ];
+    await home.write({
+      "images/slow.json": {
+        ...template,
+        base: { path: "../base.qcow2" },
+        steps: [{ name: "one", actions }],
+      },
+      "scripts/setup.sh": "#!/bin/sh\necho one\n",
+      "images/site/index.html": "<p>hello</p>\n",
+      "images/unused.bin": "not named",
+    });
+    const run = async (): Promise<CliResult> => {
+      const result = await vmbuild("run", "images/slow.json", "--detach", ...ON);
+      expect(result).toMatchObject({ exitCode: 0 });
+      await vmbuild("stop", "slow", ...ON);
+      return result;
+    };
+    const first = await run();
+    expect(first.stderr).toContain("Sent ");
+    expect(first.stderr).toContain("/etc/hostname is an absolute path");
+    const content = join(builder.folder, "content");
+    const sent = await readdir(content);
+    const [bundle = ""] = await readdir(join(builder.folder, "bundles"));
+    const there = join(builder.folder, "bundles", bundle, home.folder);
+    expect(await readFile(join(there, "scripts/setup.sh"), "utf8")).toContain("echo one");
+    expect(await readFile(join(there, "images/site/index.html"), "utf8")).toContain("hello");
+    expect((await readdir(join(there, "images"))).toSorted()).toEqual(["site", "slow.json"]);
+
+    expect((await run()).stderr).not.toContain("Sent ");
+
+    await writeFile(join(home.folder, "scripts/setup.sh"), "#!/bin/sh\necho two\n", {
+      mode: 0o755,
+    });
+    expect((await run()).stderr).toContain("Sent 19 B");
+    expect(await readdir(content)).toHaveLength(sent.length + 1);
+    const bundles = (await readdir(join(builder.folder, "bundles"))).filter((id) => id !== bundle);
+    const changed = join(builder.folder, "bundles", bundles[0] ?? "", home.folder);
+    expect(await readFile(join(changed, "scripts/setup.sh"), "utf8")).toContain("echo two");
+  });
+
+  it("takes values and files of the command line along", async () => {
+    const { home } = slow;
+    const template = JSON.parse(await readFile(join(home.folder, "slow.json"), "utf8")) as {
+      inputs: object;
+    };
+    await home.write({
+      "slow.json": {
+        ...template,
+        variables: { word: {}, token: { sensitive: true } },
+        inputs: { ...template.inputs, tool: { path: "missing", env: "TOOL" } },
+        steps: [{ name: "one", actions: [{ run: "echo ${var.word}" }] }],
+      },
+      "values.json": { word: "from the file" },
+      "tool.bin": "tool",
+    });
+    const secret = { VMBUILD_VAR_token: "s3cret", TOOL: "tool.bin" };
+    const args = ["run", "slow.json", "--var-file", "values.json", "--detach", ...ON];
+    const result = await home.runWith({ ...env(), ...secret }, ...args);
+    expect(result).toMatchObject({ exitCode: 0 });
+    const [bundle = ""] = await readdir(join(builder.folder, "bundles"));
+    const there = join(builder.folder, "bundles", bundle, home.folder);
+    expect(await readFile(join(there, "tool.bin"), "utf8")).toBe("tool");
+    // The value of the secret is in no file there.
+    const found = await execa("grep", ["-rl", "s3cret", builder.folder], { reject: false });
+    expect(found.stdout).toBe("");
+    await vmbuild("stop", "slow", ...ON);
+  });
+
+  it("reports an invalid template and options without an effect before it connects", async () => {
+    await rm(builder.knownHosts);
+    const refused = await vmbuild("run", "slow.json", "--explain", ...ON);
+    expect(refused).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(refused.stderr).toContain("--explain cannot be used with --on");
+    const several = await vmbuild("run", "slow.json", "other.json", ...ON);
+    expect(several.stderr).toContain("--on starts one build");
+    const here = await vmbuild("run", "slow.json", "--install");
+    expect(here.stderr).toContain("--install has an effect only on another host");
+    await slow.home.write({ "bad.json": { name: "bad", version: "1.0.0", base: {} } });
+    const invalid = await vmbuild("run", "bad.json", ...ON);
+    expect(invalid.stderr).toContain("[TEMPLATE_INVALID]");
+  });
+
+  it("refuses a host whose key is not known, and one without this version", async () => {
+    const known = await readFile(builder.knownHosts, "utf8");
+    await writeFile(builder.knownHosts, "");
+    const unknown = await vmbuild("run", "slow.json", ...ON);
+    expect(unknown).toMatchObject({ exitCode: 3, stdout: "" });
+    expect(unknown.stderr).toContain("[REMOTE_UNREACHABLE]");
+    expect(unknown.stderr).toMatch(/host key verification failed/i);
+
+    await writeFile(builder.knownHosts, known);
+    await rm(builder.installed);
+    for (const command of [["run", "slow.json"], ["list"]]) {
+      const missing = await vmbuild(...command, ...ON);
+      expect(missing).toMatchObject({ exitCode: 3, stdout: "" });
+      expect(missing.stderr).toContain("[REMOTE_VERSION]");
+      expect(missing.stderr).toContain("--install");
+    }
+    // Nothing is installed without --install.
+    expect(await stat(builder.installed).catch(() => "missing")).toBe("missing");
+  });
+});
