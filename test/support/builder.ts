@@ -26,6 +26,8 @@ export interface Builder extends AsyncDisposable {
   readonly knownHosts: string;
   /** Loses the connections of all callers. */
   loseConnections(): Promise<void>;
+  /** Copies a cache folder of vmbuild to the user's. */
+  copyCache(folder: string): Promise<void>;
   /** Writes a run that has made an image with a folder beside it; returns the image's path. */
   writeImage(name: string, content: Buffer, sha256?: string): Promise<string>;
 }
@@ -83,6 +85,11 @@ export async function startBuilder(): Promise<Builder> {
     installed,
     ...(await makeCaller(caller, port, keys.client.private, account.hostKey)),
     loseConnections: () => account.loseConnections(),
+    async copyCache(from) {
+      await mkdir(join(home, ".cache"), { recursive: true });
+      await execa("cp", ["-a", from, join(home, ".cache/vmbuild")]);
+      await own();
+    },
     async writeImage(name, content, sha256 = sha256Of(content)) {
       const filename = `${name}-1.0.0.qcow2`;
       const output = join(folder, "output", name);
