@@ -24,7 +24,10 @@ async function pack(folder: string, signal: AbortSignal): Promise<string> {
   throw new VmbuildError("REMOTE_VERSION", "npm could not pack this vmbuild", { lines: lastLines });
 }
 
-/** Script of the other host, whose input is the tarball. The version is complete or not there. */
+/**
+ * Returns the script of the other host, whose input is the tarball. The version is complete or not
+ * there. Install scripts are not run: the native part of ssh2 is optional and needs a compiler.
+ */
 function installScript(address: HostAddress): string {
   const version = vmbuildVersion();
   const steps = [
@@ -35,7 +38,7 @@ function installScript(address: HostAddress): string {
     `trap 'rm -rf "$new"' EXIT`,
     'cat > "$new/vmbuild.tgz"',
     "node --version >&2",
-    'npm install --prefix "$new" --omit=dev --no-audit --no-fund --no-package-lock "$new/vmbuild.tgz" >&2',
+    'npm install --prefix "$new" --omit=dev --ignore-scripts --no-audit --no-fund --no-package-lock "$new/vmbuild.tgz" >&2',
     `[ "$(node "$new/node_modules/vmbuild/dist/cli/main.js" --version)" = ${version} ]`,
     `rm -rf "$folder/versions/${version}"`,
     `mv "$new" "$folder/versions/${version}"`,

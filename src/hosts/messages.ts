@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ERRORS, VmbuildError } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
+import { identifier } from "../fields.js";
 
 /** First word of the line with which the other side begins; all before it is the shell's output. */
 export const HELLO = "vmbuild-hosts";
@@ -43,7 +44,7 @@ export const requestSchema = z.discriminatedUnion("do", [
   }),
   z.object({
     do: z.literal("start"),
-    name: z.string(),
+    name: identifier,
     template: bundlePath,
     folder: bundlePath,
     entries: z.array(entrySchema),

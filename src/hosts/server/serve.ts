@@ -4,6 +4,7 @@ import { findNamedRun } from "../../builds/find-run.js";
 import { sendRelease } from "../../builds/control-client.js";
 import { findRun } from "../../builds/records.js";
 import { RunWatch } from "../../builds/run-end.js";
+import type { RunRecord } from "../../builds/workspace.js";
 import { VmbuildError } from "../../errors.js";
 import { reportError } from "../../events/report.js";
 import { readLines } from "../../host/follow.js";
@@ -143,16 +144,18 @@ class Server {
       sent.catch(() => gone.abort());
     };
     let caughtUp = false;
+    let end: RunRecord | undefined;
     const isComplete = async (): Promise<boolean> => {
       // An empty line tells that what follows happens now.
       if (!caughtUp) sent = sent.then(() => writeMessage(stdout, { line: "" }));
       caughtUp = true;
       await sent;
-      return (await watch.look()) !== undefined;
+      end = await watch.look();
+      return end !== undefined;
     };
     await readLines(found.paths.events, take, { signal: gone.signal, isComplete });
     await sent;
-    const { state, outcome } = (await findRun(name, found.record.runId)).record;
+    const { state, outcome } = end ?? found.record;
     return { state, outcome };
   }
 }
