@@ -16,6 +16,8 @@ import { sha256Of } from "./artifact.js";
 
 /** Other host. Dispose of it after use. */
 export interface Builder extends AsyncDisposable {
+  /** Home folder of the user. */
+  readonly home: string;
   /** Folder of vmbuild there. */
   readonly folder: string;
   /** Path of the vmbuild that is installed there. */
@@ -81,6 +83,7 @@ export async function startBuilder(): Promise<Builder> {
   await own();
   const caller = await mkdtemp(join(tmpdir(), "vmbuild-caller-"));
   return {
+    home,
     folder,
     installed,
     ...(await makeCaller(caller, port, keys.client.private, account.hostKey)),

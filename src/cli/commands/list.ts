@@ -25,7 +25,9 @@ Examples:
     )
     .action(async (flags, command) => {
       const { runElsewhere } = await import("../elsewhere.js");
-      const there = await runElsewhere(command, flags.on);
+      // Shells complete with these, and must not connect to another host for that.
+      const isCompletion = flags.names === true || flags.templates === true;
+      const there = await runElsewhere(command, flags.on ?? (isCompletion ? "local" : undefined));
       if (there !== undefined) return setExitCode(there);
       const work = await import("../list.js");
       setExitCode(await work.list(flags));
