@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { VmbuildError, systemCode } from "../errors.js";
+import { programFolder } from "../host/current-folder.js";
 import { missingProgramError } from "../host/programs.js";
 import { sshArguments } from "../hosts/address.js";
 import type { HostAddress } from "../hosts/address.js";
@@ -49,7 +50,7 @@ const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 async function runThere(address: HostAddress, words: readonly string[]): Promise<number> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
   const args = [...sshArguments(address, isTerminal), remoteCommand(address, words)];
-  const child = spawn("ssh", args, { stdio: "inherit" });
+  const child = spawn("ssh", args, { stdio: "inherit", cwd: programFolder() });
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
   for (const signal of FORWARDED) process.on(signal, forward);
   try {

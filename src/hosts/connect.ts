@@ -5,6 +5,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import type { z } from "zod";
 import { VmbuildError, systemCode } from "../errors.js";
+import { programFolder } from "../host/current-folder.js";
 import { Tail } from "../host/lines.js";
 import { missingProgramError, shellQuote } from "../host/programs.js";
 import { vmbuildVersion } from "../version.js";
@@ -105,6 +106,7 @@ export class HostConnection implements Disposable {
     const command = remoteCommand(address, ["context", "serve"]);
     const child = spawn("ssh", [...sshArguments(address, false), command], {
       stdio: ["pipe", "pipe", "pipe"],
+      cwd: programFolder(),
       signal,
     });
     const said = new Tail();

@@ -1,7 +1,7 @@
 /** Keeps the user's contexts: names for the addresses of other hosts. */
 import { join } from "node:path";
 import { z } from "zod";
-import { VmbuildError } from "../errors.js";
+import { VmbuildError, systemCode } from "../errors.js";
 import { makePrivateFolder, readIfThere, writeFileAtomic } from "../host/files.js";
 import { stateRoot } from "../host/folders.js";
 import { isHostAddress, parseHostAddress } from "./address.js";
@@ -25,12 +25,22 @@ function contextsFile(): string {
   return join(stateRoot(), "contexts.json");
 }
 
+async function readText(): Promise<string | undefined> {
+  try {
+    return await readIfThere(contextsFile());
+  } catch (error) {
+    // A state folder that cannot be used is reported by the commands that need one.
+    if (["EACCES", "ENOTDIR"].includes(systemCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Reads the contexts.
  * @throws {VmbuildError} HOST_FOLDER when their file is damaged.
  */
 export async function readContexts(): Promise<Contexts> {
-  const text = await readIfThere(contextsFile());
+  const text = await readText();
   if (text === undefined) return { contexts: {} };
   try {
     return schema.parse(JSON.parse(text));

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VmbuildError, systemCode } from "../errors.js";
+import { programFolder } from "../host/current-folder.js";
 import { Tail } from "../host/lines.js";
 import { missingProgramError, runProgram, shellQuote } from "../host/programs.js";
 import { vmbuildVersion } from "../version.js";
@@ -58,6 +59,7 @@ export async function installOn(address: HostAddress, signal: AbortSignal): Prom
     const said = new Tail();
     const child = spawn("ssh", [...sshArguments(address, false), installScript(address)], {
       stdio: ["pipe", "ignore", "pipe"],
+      cwd: programFolder(),
       signal,
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
