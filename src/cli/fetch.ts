@@ -1,6 +1,7 @@
 /** Implements `vmbuild fetch`: gets the image of a run from another host. */
 import { resolve } from "node:path";
 import { VmbuildError } from "../errors.js";
+import type { Emit } from "../events/types.js";
 import { formatBytes } from "../host/format.js";
 import type { HostAddress } from "../hosts/address.js";
 import { parseHostAddress } from "../hosts/address.js";
@@ -11,6 +12,7 @@ import { whileConnected } from "../hosts/reconnect.js";
 import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
+import { progressOf, withView } from "./transfer-view.js";
 
 /** Flags of the command. */
 export interface FetchFlags {
@@ -31,15 +33,22 @@ export async function fetchTo(
   output: Output,
 ): Promise<readonly string[]> {
   let arrived = 0;
-  const onLost = (): void =>
-    output.log(`The connection to ${address.text} was lost; connecting again`);
-  const { images, bytes } = await interruptible((signal) => {
-    const onBytes = (done: number): void => void (arrived = done);
+  const work = (emit: Emit, signal: AbortSignal) => {
+    const message = `The connection to ${address.text} was lost; connecting again`;
+    const onLost = (): void => emit({ type: "note", message });
+    const show = progressOf(emit, "fetch", `fetch from ${address.text}`);
+    const onBytes = (done: number, total: number): void => {
+      arrived = done;
+      show(done, total);
+    };
     const options = { address, signal, onLost, progress: () => arrived };
     return whileConnected(options, (connection) =>
       fetchArtifact(connection, { name, folder, signal, onBytes }),
     );
-  });
+  };
+  const { images, bytes } = await withView(output, (emit) =>
+    interruptible((signal) => work(emit, signal)),
+  );
   output.log(
     bytes === 0
       ? `The image of ${name} is in ${folder} already`

@@ -1,6 +1,7 @@
 /** Implements `vmbuild run --on`: runs a build on another host, and fetches its image. */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { VmbuildError } from "../errors.js";
+import type { Emit } from "../events/types.js";
 import { currentFolder } from "../host/current-folder.js";
 import { statIfThere } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
@@ -27,6 +28,7 @@ import { createOutput } from "./output.js";
 import type { Output } from "./output.js";
 import { maxAgeOf, parseBreakpoint, rejectConflictingFlags } from "./run-options.js";
 import type { RunFlags } from "./run-options.js";
+import { progressOf, withView } from "./transfer-view.js";
 
 /** Beginning of the variables of the environment that set variables of templates. */
 const VARIABLES = "VMBUILD_VAR_";
@@ -95,7 +97,7 @@ async function prepare(
 async function requireVersion(
   address: HostAddress,
   { install }: RunFlags,
-  output: Output,
+  emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
   if (!install) return;
@@ -105,7 +107,7 @@ async function requireVersion(
   } catch (error) {
     if (!(error instanceof VmbuildError) || error.code !== "REMOTE_VERSION") throw error;
   }
-  output.log(`Installing vmbuild on ${address.text}`);
+  emit({ type: "note", message: `Installing vmbuild on ${address.text}` });
   await installOn(address, signal);
 }
 
@@ -113,13 +115,18 @@ async function requireVersion(
 async function start(
   address: HostAddress,
   { bundle, request }: Job,
-  output: Output,
+  emit: Emit,
   signal: AbortSignal,
 ): Promise<RemoteRun> {
   let sent = 0;
   let wasAsked = false;
-  const onLost = (): void =>
-    output.log(`The connection to ${address.text} was lost; connecting again`);
+  const note = (message: string): void => emit({ type: "note", message });
+  const onLost = (): void => note(`The connection to ${address.text} was lost; connecting again`);
+  const show = progressOf(emit, "send", `send to ${address.text}`);
+  const onSent = (done: number, total: number): void => {
+    sent = done;
+    show(done, total);
+  };
   const options = { address, signal, onLost, progress: () => sent };
   return whileConnected(options, async (connection) => {
     if (wasAsked) {
@@ -130,11 +137,46 @@ async function start(
         { hint: `See whether it runs: vmbuild list --on ${address.text}` },
       );
     }
-    const bytes = await sendBundle(connection, bundle, (done) => (sent = done));
-    if (bytes > 0) output.log(`Sent ${formatBytes(bytes)} to ${address.text}`);
+    const bytes = await sendBundle(connection, bundle, onSent);
+    if (bytes > 0) note(`Sent ${formatBytes(bytes)} to ${address.text}`);
     wasAsked = true;
     return startRun(connection, request);
   });
+}
+
+/** Run that has begun. */
+interface Begun {
+  readonly address: HostAddress;
+  readonly run: RemoteRun;
+  readonly flags: RunFlags;
+  /** Output folder on this host. Absolute. */
+  readonly folder: string;
+  readonly output: Output;
+}
+
+/** Shows a run until its end, and fetches its image; returns the exit code. */
+async function showToEnd({ address, run, flags, folder, output }: Begun): Promise<number> {
+  const { name, runId } = run;
+  const on = address.text;
+  const end = await showRemote(address, { ...run, isInProgress: true }, undefined, output);
+  if (end === "left") return 0;
+  if ("exitCode" in end) {
+    if (flags.json) output.printJson({ name, runId, on, error: end.error });
+    return end.exitCode;
+  }
+  const { path: image } = end.result.artifact;
+  const isWanted = image !== undefined && flags.fetch !== "no";
+  const fetched = isWanted ? await fetchTo(address, name, folder, output) : [];
+  if (flags.json) {
+    output.printJson({ name, runId, on, result: end.report, fetched });
+    return 0;
+  }
+  for (const path of fetched) output.print(path);
+  if (image !== undefined && !isWanted) {
+    output.log(`The image stays on ${on}: ${image}`);
+    output.log(`Fetch it: vmbuild fetch ${name} --on ${on}.`);
+  }
+  return 0;
 }
 
 /**
@@ -149,41 +191,24 @@ export async function runOn(
   command: CommandUnknownOpts,
 ): Promise<number> {
   const output = createOutput(flags);
-  const { job, run } = await interruptible(async (signal) => {
-    const prepared = await prepare(names, flags, command, signal);
-    for (const path of prepared.bundle.elsewhere) {
-      output.log(`note: ${path} is an absolute path, and names a file of ${address.text}.`);
+  const begin = async (emit: Emit, signal: AbortSignal) => {
+    const job = await prepare(names, flags, command, signal);
+    for (const path of job.bundle.elsewhere) {
+      const message = `${path} is an absolute path, and names a file of ${address.text}`;
+      emit({ type: "note", message });
     }
-    await requireVersion(address, flags, output, signal);
-    return { job: prepared, run: await start(address, prepared, output, signal) };
-  });
+    await requireVersion(address, flags, emit, signal);
+    return { job, run: await start(address, job, emit, signal) };
+  };
+  const { job, run } = await withView(output, (emit) =>
+    interruptible((signal) => begin(emit, signal)),
+  );
   const { name, runId, expiresAt } = run;
   await rememberRun(name, { address: address.text, runId, output: job.output });
-  if (flags.detach) {
-    if (flags.json) output.printJson({ name, runId, on: address.text, expiresAt });
-    else output.print(runId);
-    output.log(`${name} runs on ${address.text}.`);
-    output.log(`Follow it: vmbuild attach ${name} --on ${address.text}.`);
-    return 0;
-  }
-  const end = await showRemote(address, { ...run, isInProgress: true }, undefined, output);
-  if (end === "left") return 0;
-  if ("exitCode" in end) {
-    if (flags.json) output.printJson({ name, runId, on: address.text, error: end.error });
-    return end.exitCode;
-  }
-  const { result } = end;
-  const hasImage = result.artifact.path !== undefined;
-  const wanted = hasImage && flags.fetch !== "no";
-  const images = wanted ? await fetchTo(address, name, job.output, output) : [];
-  if (flags.json) {
-    output.printJson({ name, runId, on: address.text, result: end.report, fetched: images });
-    return 0;
-  }
-  for (const path of images) output.print(path);
-  if (hasImage && !wanted) {
-    output.log(`The image stays on ${address.text}: ${result.artifact.path}`);
-    output.log(`Fetch it: vmbuild fetch ${name} --on ${address.text}.`);
-  }
+  if (!flags.detach) return showToEnd({ address, run, flags, folder: job.output, output });
+  if (flags.json) output.printJson({ name, runId, on: address.text, expiresAt });
+  else output.print(runId);
+  output.log(`${name} runs on ${address.text}.`);
+  output.log(`Follow it: vmbuild attach ${name} --on ${address.text}.`);
   return 0;
 }
