@@ -42,7 +42,7 @@ describe.skipIf(!canStartAccounts)("vmbuild run --on", () => {
     expect(again).toMatchObject({ exitCode: 3, stdout: "" });
     expect(again.stderr).toContain("[BUILD_LOCKED]");
 
-    const options = { cwd: slow.home.folder, env: env(), extendEnv: false, reject: false };
+    const options = { cwd: slow.home.folder, env: env(), extendEnv: false, reject: false } as const;
     const view = execa(process.execPath, [CLI_MAIN, "attach", "slow", ...ON], options);
     let shown = "";
     view.stderr.on("data", (part: Buffer) => (shown += part.toString("utf8")));

@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 it("passes its own verification", async () => {
-  const options = { cwd: example, env: home.env, extendEnv: false };
+  const options = { cwd: example, env: home.env, extendEnv: false } as const;
   const { stdout } = await execa("make", ["--silent", "verify"], options);
   expect(stdout).toContain("ok      vmbuild runs the project on the builder");
   expect(stdout).not.toContain("FAILED");
@@ -49,7 +49,7 @@ describe.skipIf(!canStartAccounts)("make remote-build", () => {
       PATH: `${join(home.folder, "bin")}:${builder.env["PATH"] ?? ""}`,
       BUILDER: "ssh://builder",
     };
-    const options = { cwd: folder, env, extendEnv: false };
+    const options = { cwd: folder, env, extendEnv: false } as const;
     const { stdout } = await execa("make", ["--silent", "remote-build", "PROJECT=disk"], options);
     expect(stdout).toBe(join(folder, "output/disk/disk-0.0.0.qcow2"));
   });
