@@ -36,7 +36,7 @@ export const RUN_ERRORS = {
   },
   REMOTE_VERSION: {
     exit: 3,
-    meaning: "Another host does not have this version of vmbuild.",
+    meaning: "Another host does not have this version of vmbuild, or cannot start it.",
     remedy: "Install it there, or let `vmbuild run NAME --on HOST --install` do so.",
   },
   REMOTE_BUNDLE: {

@@ -106,8 +106,14 @@ export async function resumeOptions(
  * Rejects flags that only a run on another host has.
  * @throws {VmbuildError} USAGE.
  */
-export function rejectHostFlags({ install, include }: RunFlags): void {
-  const flag = install ? "--install" : include ? "--include" : undefined;
+export function rejectHostFlags({ install, include, fetch }: RunFlags): void {
+  const flag = install
+    ? "--install"
+    : include
+      ? "--include"
+      : fetch === "no"
+        ? "--fetch no"
+        : undefined;
   if (flag === undefined) return;
   throw new VmbuildError("USAGE", `${flag} has an effect only on another host`, {
     hint: "Name the host: --on ssh://USER@HOST.",

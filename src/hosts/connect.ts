@@ -36,7 +36,8 @@ export function remoteCommand(address: HostAddress, words: readonly string[]): s
     'export VMBUILD_CONTEXT=local VMBUILD_HOSTS_FOLDER="$folder"',
     `main="$folder/versions/${version}/node_modules/vmbuild/dist/cli/main.js"`,
     'if [ -f "$main" ]; then exec node "$main" "$@"; fi',
-    `if [ "$(vmbuild --version 2>/dev/null)" = ${version} ]; then exec vmbuild "$@"; fi`,
+    // Its messages say why it cannot be started.
+    `if [ "$(vmbuild --version)" = ${version} ]; then exec vmbuild "$@"; fi`,
     `exit ${NO_VERSION}`,
   ];
   return ["exec", "sh", "-c", script.join("; "), "vmbuild", ...words].map(shellQuote).join(" ");
@@ -57,7 +58,7 @@ export function isVersionMissing(exitCode: number | null): boolean {
 
 /** Returns the error for a version that a host does not have. */
 export function versionError({ text }: HostAddress, lines: readonly string[] = []): VmbuildError {
-  const message = `${text} does not have vmbuild ${vmbuildVersion()}, or no Node.js`;
+  const message = `${text} does not have vmbuild ${vmbuildVersion()}, or no Node.js that runs it`;
   return new VmbuildError("REMOTE_VERSION", message, {
     lines,
     hint: `Install it there: npm install -g vmbuild@${vmbuildVersion()}. Or let \`vmbuild run NAME --on ${text} --install\` install it in vmbuild's folder there.`,
@@ -135,6 +136,7 @@ export class HostConnection implements Disposable {
       const line = await this.#reader.line();
       if (line === undefined) throw await this.#lost();
       if (line.includes(`"hello":"${HELLO}"`)) return;
+      this.#said.push(line);
     }
   }
 
@@ -146,7 +148,12 @@ export class HostConnection implements Disposable {
     const code = this.#child.exitCode;
     const { lines } = this.#said;
     if (isVersionMissing(code)) return versionError(this.address, lines);
-    return connectionError(this.address, lines);
+    if (code === null || code === SSH_FAILED) return connectionError(this.address, lines);
+    const message = `The command on ${this.address.text} ended with exit code ${code}`;
+    return new VmbuildError("REMOTE_VERSION", message, {
+      lines,
+      hint: "vmbuild cannot be started there. Run `vmbuild doctor` on that host.",
+    });
   }
 
   /** Sends a request and returns its result; see {@link send} and {@link receive}. */
@@ -204,7 +211,14 @@ export class HostConnection implements Disposable {
 
   #errorOf(report: unknown): VmbuildError {
     const { code, message, hint, lines, details } = errorOf(report);
-    return new VmbuildError(code, `${this.address.text}: ${message}`, { hint, lines, details });
+    const { text } = this.address;
+    const namesCommand = /\bvmbuild [a-z]/.test(hint);
+    const where = ` Run commands there, or with --on ${text}.`;
+    return new VmbuildError(code, `${text}: ${message}`, {
+      hint: namesCommand ? hint + where : hint,
+      lines,
+      details,
+    });
   }
 
   /** Closes the connection. */

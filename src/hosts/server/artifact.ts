@@ -17,8 +17,8 @@ import type { ArtifactFile } from "../messages.js";
 async function folderOf(name: string): Promise<string> {
   const { record } = await findRun(name, undefined);
   if (record.state === "done" && record.artifact !== undefined) return dirname(record.artifact);
-  throw new VmbuildError("FETCH_FAILED", `The last run of ${name} there has made no image`, {
-    hint: `It is ${record.state}${record.outcome === undefined ? "" : ` (${record.outcome})`}. Its progress: vmbuild logs ${name}.`,
+  throw new VmbuildError("FETCH_FAILED", `The last run of ${name} made no image`, {
+    hint: `Its state is ${record.state}${record.outcome === undefined ? "" : ` (${record.outcome})`}. See vmbuild logs ${name}.`,
   });
 }
 
