@@ -10,7 +10,9 @@ import { alignRows } from "./table.js";
 /** Adds a context; returns the exit code. */
 export async function add(name: string, address: string): Promise<number> {
   await addContext(name, address);
-  createOutput().log(`Added ${name}. Work there by default: vmbuild context use ${name}.`);
+  createOutput().log(
+    `Added the context ${name}. To use it from now on: vmbuild context use ${name}.`,
+  );
   return 0;
 }
 
@@ -18,7 +20,7 @@ export async function add(name: string, address: string): Promise<number> {
 export async function use(name: string): Promise<number> {
   await useContext(name);
   createOutput().log(
-    name === LOCAL ? "The commands work on this host." : `The commands work on ${name}.`,
+    `The commands with --on now work on ${name === LOCAL ? "this host" : name} by default.`,
   );
   return 0;
 }
@@ -43,7 +45,7 @@ export async function list({ json }: { readonly json?: boolean }): Promise<numbe
 /** Removes a context; returns the exit code. */
 export async function remove(name: string): Promise<number> {
   await removeContext(name);
-  createOutput().log(`Removed ${name}. Nothing on its host was changed.`);
+  createOutput().log(`Removed the context ${name}. Nothing on its host was changed.`);
   return 0;
 }
 
