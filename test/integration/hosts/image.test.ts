@@ -4,7 +4,7 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { canStartAccounts } from "../../support/account.js";
 import { startBuilder } from "../../support/builder.js";
 import type { Builder } from "../../support/builder.js";
@@ -16,7 +16,7 @@ import { cacheInstalledDisk } from "../../support/installed-disk.js";
 describe.skipIf(!canStartAccounts)("vmbuild run --on", () => {
   let home: CliHome;
   let builder: Builder;
-  beforeEach(async () => {
+  beforeAll(async () => {
     home = await makeCliHome();
     builder = await startBuilder();
     vi.stubEnv("XDG_CACHE_HOME", dirname(home.cache));
@@ -34,7 +34,7 @@ describe.skipIf(!canStartAccounts)("vmbuild run --on", () => {
     await cacheInstalledDisk(home, "appliances/root/root.json", "a".repeat(64));
     await builder.copyCache(home.cache);
   });
-  afterEach(async () => {
+  afterAll(async () => {
     vi.unstubAllEnvs();
     await builder[Symbol.asyncDispose]();
     await home[Symbol.asyncDispose]();
@@ -46,10 +46,16 @@ describe.skipIf(!canStartAccounts)("vmbuild run --on", () => {
   it("leaves the same image here as a run on this host", async () => {
     const local = await home.run("run", "root", "--output", "local");
     expect(local).toMatchObject({ exitCode: 0 });
-    const result = await runOn("root");
+    const result = await runOn("root", "--fetch", "no");
+    expect(result).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(result.stderr).toContain("vmbuild fetch root --on ssh://builder");
+    expect(await readdir(home.folder)).not.toContain("output");
+
+    // The host and the folder are those of the run.
+    const fetched = await home.runWith({ ...home.env, ...builder.env }, "fetch", "root");
     const folder = join(home.folder, "output/root");
     const image = join(folder, "root-0.0.0.qcow2");
-    expect(result).toMatchObject({ exitCode: 0, stdout: image });
+    expect(fetched).toMatchObject({ exitCode: 0, stdout: image });
     expect(await isSameDisk(image, join(home.folder, "local/root-0.0.0.qcow2"))).toBe(true);
     const names = (await readdir(folder)).toSorted();
     expect(names).toEqual((await readdir(join(home.folder, "local"))).toSorted());
@@ -67,18 +73,7 @@ describe.skipIf(!canStartAccounts)("vmbuild run --on", () => {
     expect((await stat(image)).mtimeMs).toBe(mtimeMs);
   });
 
-  it("leaves the image there with --fetch no, until it is fetched", async () => {
-    const result = await runOn("root", "--fetch", "no");
-    expect(result).toMatchObject({ exitCode: 0, stdout: "" });
-    expect(result.stderr).toContain("vmbuild fetch root --on ssh://builder");
-    expect(await readdir(home.folder)).not.toContain("output");
-    // The host and the folder are those of the run.
-    const fetched = await home.runWith({ ...home.env, ...builder.env }, "fetch", "root");
-    const image = join(home.folder, "output/root/root-0.0.0.qcow2");
-    expect(fetched).toMatchObject({ exitCode: 0, stdout: image });
-  });
-
-  it("builds the template that is the base there, too", async () => {
+  it("fetches the image of a template whose base is built there, too", async () => {
     const result = await runOn("leaf");
     const image = join(home.folder, "output/leaf/leaf-0.0.0.qcow2");
     expect(result).toMatchObject({ exitCode: 0, stdout: image });
