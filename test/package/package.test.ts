@@ -73,8 +73,12 @@ describe.skipIf(!canStartAccounts)("vmbuild run --on --install", () => {
     await using slow = await createSlowBuild();
     await using builder = await startBuilder();
     await rm(builder.installed);
-    const registry = run("npm", ["config", "get", "registry"], folder).trim();
-    await writeFile(join(builder.home, ".npmrc"), `registry=${registry}\n`);
+    // npm there reaches the registry as npm here does.
+    const settings = ["registry", "cafile"].flatMap((key) => {
+      const value = run("npm", ["config", "get", key], folder).trim();
+      return ["null", "undefined", ""].includes(value) ? [] : [`${key}=${value}\n`];
+    });
+    await writeFile(join(builder.home, ".npmrc"), settings.join(""));
     const on = ["--on", "ssh://builder/~/own folder"];
     const env = { ...slow.home.env, ...builder.env };
     const args = ["run", "slow.json", "--install", "--detach", ...on];
