@@ -19,7 +19,7 @@ export interface HostFile {
 async function baseFiles(template: Template): Promise<string[]> {
   const { base, folder: templateFolder } = template;
   const kind = baseKindOf(base);
-  const { files = [], image } = await kind.check(base, {
+  const { files = [] } = await kind.check(base, {
     templateFolder,
     references: referencesOf(template),
     machine: planMachine(template),
@@ -28,8 +28,7 @@ async function baseFiles(template: Template): Promise<string[]> {
   });
   const source = kind.source?.(base, templateFolder);
   const ofSource = source === undefined ? [] : inputKindOf(source).files(source);
-  const own = "path" in base && image !== undefined ? [image] : [];
-  return [...own, ...[...files, ...ofSource].map(({ path }) => path)];
+  return [...files, ...ofSource].map(({ path }) => path);
 }
 
 function stepFiles(template: Template): HostFile[] {

@@ -107,6 +107,7 @@ describe.skipIf(!canStartAccounts)("vmbuild run --on", () => {
     expect(await text("scripts/setup.sh")).toContain("echo one");
     expect(await text("images/site/index.html")).toContain("hello");
     expect(await text("tool.bin")).toBe("tool");
+    expect(await readdir(there)).toContain("base.qcow2");
     expect((await readdir(join(there, "images"))).toSorted()).toEqual(["site", "slow.json"]);
     // The value of the secret is in no file there.
     const found = await execa("grep", ["-rl", "s3cret", builder.home], { reject: false });
