@@ -29,6 +29,26 @@ export const RUN_ERRORS = {
     meaning: "Events of a run could not be delivered to a sink.",
     remedy: "Check the URL and the server of the sink, then run `vmbuild deliver NAME` again.",
   },
+  REMOTE_UNREACHABLE: {
+    exit: 3,
+    meaning: "Another host cannot be reached by SSH, or the connection to it was lost.",
+    remedy: "Check that `ssh HOST` works, then run the command again. A run there goes on.",
+  },
+  REMOTE_VERSION: {
+    exit: 3,
+    meaning: "Another host does not have this version of vmbuild, or cannot start it.",
+    remedy: "Install it there, or let `vmbuild run NAME --on HOST --install` do so.",
+  },
+  REMOTE_BUNDLE: {
+    exit: 4,
+    meaning: "A file of the template cannot be sent to another host.",
+    remedy: "Correct what the message names, then run the command again.",
+  },
+  FETCH_FAILED: {
+    exit: 9,
+    meaning: "The image of a run on another host could not be fetched.",
+    remedy: "Run `vmbuild fetch NAME --on HOST`: it continues where the transfer ended.",
+  },
   INTERRUPTED: {
     exit: 130,
     meaning: "The run was interrupted (Ctrl-C).",

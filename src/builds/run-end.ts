@@ -86,7 +86,13 @@ export async function waitForRun(run: NamedRun, signal: AbortSignal): Promise<Ru
 }
 
 /** Returns the exit code of a run that has ended: that of `vmbuild run`. */
-export function exitCodeOf({ state, outcome = "" }: RunRecord): number {
+export function exitCodeOf({
+  state,
+  outcome = "",
+}: {
+  readonly state: string;
+  readonly outcome?: string | undefined;
+}): number {
   if (state === "done") return 0;
   const code = Object.hasOwn(ERRORS, outcome) ? (outcome as ErrorCode) : "RUN_KILLED";
   return ERRORS[code].exit;

@@ -18,7 +18,7 @@ const FILE_OPTIONS = new Set([
   "dir",
   "base",
   "input",
-  ...["console", "junit", "ca", "image", "sshConfig", "leaseFile"],
+  ...["console", "junit", "ca", "image", "sshConfig", "leaseFile", "include"],
 ]);
 const TEMPLATE_ARGUMENT = /^template/;
 

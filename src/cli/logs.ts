@@ -8,7 +8,7 @@ import { VmbuildError } from "../errors.js";
 import { createPlainSink } from "../events/sinks/plain.js";
 import { cleanText } from "../events/sinks/text.js";
 import type { Sink } from "../events/types.js";
-import { readLines } from "./follow.js";
+import { readLines } from "../host/follow.js";
 import { interruptible } from "./interrupt.js";
 import { createOutput } from "./output.js";
 import type { Output } from "./output.js";

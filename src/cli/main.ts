@@ -1,9 +1,20 @@
 #!/usr/bin/env node
 /** Entry point of the command line. The work of each command is in a file of its own. */
+import { writeSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
+import { ERRORS } from "../errors.js";
+import { OLDEST_NODE, isNodeSupported } from "../host/node-version.js";
 import { exitProcess } from "./exit.js";
 import { createProgram, printFailure } from "./program.js";
 import { useReliableFiles } from "./streams.js";
+
+// An older version may hang before it reports anything.
+if (!isNodeSupported()) {
+  const found = `this is ${process.versions.node} (${process.execPath})`;
+  const message = `vmbuild requires Node.js ${OLDEST_NODE} or later; ${found}`;
+  writeSync(2, `error: ${message} [HOST_PROGRAM_MISSING]\n`);
+  process.exit(ERRORS.HOST_PROGRAM_MISSING.exit);
+}
 
 // By default, V8 lets garbage grow in proportion to the host's memory. With these flags, a step
 // that prints a gigabyte uses about 25 MB less and takes no longer.

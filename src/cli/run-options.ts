@@ -31,6 +31,10 @@ export interface RunFlags extends TemplateFlags, OutputFlags, LeaseFlags {
   /** False with `--no-bases`: the images of other templates are used as they are. */
   readonly bases: boolean;
   readonly json?: boolean;
+  /** Installs vmbuild on the other host, if it is missing. */
+  readonly install?: boolean;
+  readonly include?: string[];
+  readonly fetch?: "yes" | "no";
   readonly detach?: boolean;
   /** Id of the run in the process that `--detach` starts. */
   readonly detachedRun?: string;
@@ -96,6 +100,24 @@ export async function resumeOptions(
 ): Promise<Pick<BuildOptions, "from" | "until">> {
   const until = requireStep("--until", flags.until, template);
   return { from: await firstStep(template, flags), until };
+}
+
+/**
+ * Rejects flags that only a run on another host has.
+ * @throws {VmbuildError} USAGE.
+ */
+export function rejectHostFlags({ install, include, fetch }: RunFlags): void {
+  const flag = install
+    ? "--install"
+    : include
+      ? "--include"
+      : fetch === "no"
+        ? "--fetch no"
+        : undefined;
+  if (flag === undefined) return;
+  throw new VmbuildError("USAGE", `${flag} has an effect only on another host`, {
+    hint: "Name the host: --on ssh://USER@HOST.",
+  });
 }
 
 /**

@@ -15,7 +15,13 @@ import { leaseOf } from "./lease-options.js";
 import { wantsToAttach } from "./offer-attach.js";
 import { createOutput } from "./output.js";
 import { buildAll, outputFolders } from "./run-builds.js";
-import { maxAgeOf, parseBreakpoint, rejectConflictingFlags, resumeOptions } from "./run-options.js";
+import {
+  maxAgeOf,
+  parseBreakpoint,
+  rejectConflictingFlags,
+  rejectHostFlags,
+  resumeOptions,
+} from "./run-options.js";
 import type { RunFlags } from "./run-options.js";
 import { firstError, report } from "./run-report.js";
 
@@ -84,6 +90,7 @@ async function runTemplates(
 ): Promise<number> {
   const output = createOutput(flags);
   const lease = await leaseOf(flags);
+  rejectHostFlags(flags);
   requireNames(names, flags);
   const templates = await loadNamed(names, flags);
   requireDifferentNames(templates);

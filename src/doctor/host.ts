@@ -6,6 +6,7 @@ import { VmbuildError, asVmbuildError } from "../errors.js";
 import { freeSpace } from "../host/files.js";
 import { unwritable, writeProblem } from "./folders.js";
 import { formatBytes, formatSizes } from "../host/format.js";
+import { OLDEST_NODE, isNodeSupported } from "../host/node-version.js";
 import { hostPaths } from "../host/paths.js";
 import { architectureNamed } from "../machine/architectures/registry.js";
 import type { ArchitectureName } from "../machine/architectures/registry.js";
@@ -16,7 +17,6 @@ import { availableMemory, findProgram, WORK_DISK_SPACE } from "../requirements/h
 import { unmet, ok } from "./check.js";
 import type { Check } from "./check.js";
 
-const OLDEST_NODE = { major: 20, minor: 19 } as const;
 /**
  * Space for a base, some downloads and a working disk, in bytes. Less is a warning, not a failure.
  */
@@ -24,15 +24,11 @@ const COMFORTABLE_SPACE = 10 * 2 ** 30;
 
 /** Checks the version of Node.js. */
 export function checkNode(): Check {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  const { major: oldest, minor: oldestMinor } = OLDEST_NODE;
-  if (major > oldest || (major === oldest && minor >= oldestMinor)) {
-    return ok("node", process.versions.node);
-  }
+  if (isNodeSupported()) return ok("node", process.versions.node);
   return unmet("node", true, {
-    found: `${process.versions.node}, which is older than ${oldest}.${oldestMinor}`,
+    found: `${process.versions.node}, which is older than ${OLDEST_NODE}`,
     cost: "vmbuild may not work",
-    fix: "install Node.js 20.19 or later",
+    fix: `install Node.js ${OLDEST_NODE} or later`,
   });
 }
 

@@ -1,10 +1,13 @@
 /** The package as users get it: packed, and installed into an empty folder. */
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { canStartAccounts } from "../support/account.js";
+import { startBuilder } from "../support/builder.js";
+import { createSlowBuild } from "../support/detached-runs.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 let folder: string;
@@ -63,4 +66,32 @@ describe("the packed tarball", () => {
     const digest = run("node", ["--input-type=module", "-e", code], installed).trim();
     expect(run("sha256sum", ["package.json"], installed)).toBe(`${digest}  package.json\n`);
   });
+});
+
+describe.skipIf(!canStartAccounts)("vmbuild run --on --install", () => {
+  it("installs the vmbuild that runs here on a host that has none", async () => {
+    await using slow = await createSlowBuild();
+    await using builder = await startBuilder();
+    await rm(builder.installed);
+    // npm there reaches the registry as npm here does.
+    const settings = ["registry", "cafile"].flatMap((key) => {
+      const value = run("npm", ["config", "get", key], folder).trim();
+      return ["null", "undefined", ""].includes(value) ? [] : [`${key}=${value}\n`];
+    });
+    await writeFile(join(builder.home, ".npmrc"), settings.join(""));
+    const on = ["--on", "ssh://builder/~/own folder"];
+    const env = { ...slow.home.env, ...builder.env };
+    const args = ["run", "slow.json", "--install", "--detach", ...on];
+    const result = await slow.home.runWith(env, ...args);
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(result.stderr).toContain("Installing vmbuild on ssh://builder");
+    const listed = await slow.home.runWith(env, "list", "--names", ...on);
+    expect(listed).toMatchObject({ exitCode: 0, stdout: "slow" });
+    // Cache, state and programs are all in the given folder.
+    const own = join(builder.home, "own folder");
+    expect((await readdir(own)).toSorted()).toEqual(
+      expect.arrayContaining(["bundles", "cache", "content", "state", "versions"]),
+    );
+    await slow.home.runWith(env, "stop", "slow", ...on);
+  }, 600_000);
 });

@@ -4,7 +4,17 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, chmod, chown, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,11 +24,14 @@ import type { Connection } from "../../src/guest/connection.js";
 import { LearnedHostKey } from "../../src/guest/host-key.js";
 import type { Login } from "../../src/guest/login.js";
 import { makeBuildKeys } from "../../src/seed/keys.js";
+import { shellQuote } from "../../src/host/programs.js";
 import { findFreePort } from "../../src/machine/ports.js";
+import { descendantsOf, kill } from "./sshd.js";
 
 /** Name of the user. */
 export const USER = "vmbuild-tester";
-const ID = 47110;
+/** Number of the user and of its group. */
+export const USER_ID = 47110;
 
 /** Password of the user, with characters that shells interpret. */
 export const PASSWORD = 'it\'s $HOME "and" !more';
@@ -36,6 +49,8 @@ export interface AccountOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Additional lines of OpenSSH's configuration, which come first. */
   readonly configuration?: readonly string[];
+  /** Folder of this host that the server's users see beside the home folder, under this name. */
+  readonly mount?: { readonly name: string; readonly folder: string };
 }
 
 /** Running server. Disposing of it ends it with all its sessions. */
@@ -46,6 +61,10 @@ export interface Account extends AsyncDisposable {
   readonly etc: string;
   /** Port of the server on 127.0.0.1. */
   readonly port: number;
+  /** Path of the server's private host key. OpenSSH only. */
+  readonly hostKey: string;
+  /** Kills the processes that serve connections; what they have started goes on. */
+  loseConnections(): Promise<void>;
   /** Connects once as the user, with these credentials. */
   connect(credentials: Partial<Login>): Promise<Connection>;
 }
@@ -54,8 +73,8 @@ async function makeEtc(etc: string, home: string, options: AccountOptions): Prom
   const { shell = "/bin/sh", files = {} } = options;
   await cp("/etc", etc, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   const { stdout: hash } = await execa("openssl", ["passwd", "-6", "-stdin"], { input: PASSWORD });
-  await appendFile(join(etc, "passwd"), `${USER}:x:${ID}:${ID}::${home}:${shell}\n`);
-  await appendFile(join(etc, "group"), `${USER}:x:${ID}:\n`);
+  await appendFile(join(etc, "passwd"), `${USER}:x:${USER_ID}:${USER_ID}::${home}:${shell}\n`);
+  await appendFile(join(etc, "group"), `${USER}:x:${USER_ID}:\n`);
   await appendFile(join(etc, "shadow"), `${USER}:${hash}:19000:0:99999:7:::\n`);
   await appendFile(join(etc, "shells"), `${shell}\n`);
   await mkdir(join(etc, "dropbear"), { recursive: true });
@@ -96,12 +115,18 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
   const [etc, home] = [join(folder, "etc"), join(folder, "home")];
   await chmod(folder, 0o711);
   await mkdir(home, { mode: 0o700 });
-  await chown(home, ID, ID);
+  await chown(home, USER_ID, USER_ID);
   await makeEtc(etc, home, options);
   const port = await findFreePort();
   const { command, ready } = await commandOf(folder, port, options);
   const isolate = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
-  const script = `mount --bind ${etc} /etc && ${command}`;
+  const mounts = [`mount --bind ${etc} /etc`];
+  if (options.mount) {
+    const at = join(folder, options.mount.name);
+    await mkdir(at);
+    mounts.push(`mount --bind ${shellQuote(options.mount.folder)} ${at}`);
+  }
+  const script = [...mounts, command].join(" && ");
   const child = spawn("unshare", [...isolate, "/bin/sh", "-c", script], {
     stdio: ["ignore", "ignore", "pipe"],
   });
@@ -120,6 +145,14 @@ export async function startAccount(options: AccountOptions = {}): Promise<Accoun
     home,
     etc,
     port,
+    hostKey: join(folder, "host_key"),
+    async loseConnections() {
+      for (const pid of await descendantsOf(child.pid ?? 0)) {
+        // `sshd: USER@notty`, or `sshd-session:` since OpenSSH 9.8.
+        const title = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+        if (/^sshd(-session)?: /.test(title) && title.includes(USER)) kill(pid);
+      }
+    },
     async connect(credentials) {
       const login = { user: USER, keys: [], ...credentials };
       const connection = await connectOnce({ port, login, hostKey }, 10_000, signal);

@@ -48,7 +48,8 @@ async function childrenOf(parent: number): Promise<number[]> {
   return found;
 }
 
-async function descendantsOf(parent: number): Promise<number[]> {
+/** Returns the processes that a process has started, with those that they have started. */
+export async function descendantsOf(parent: number): Promise<number[]> {
   const children = await childrenOf(parent);
   return [...children, ...(await Promise.all(children.map(descendantsOf))).flat()];
 }

@@ -2,6 +2,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { addOutputOptions } from "../options.js";
 import type { DefineCommand } from "./define.js";
+import { addOnOption } from "./on-option.js";
 
 export const attach: DefineCommand = (setExitCode) => {
   const command = new Command("attach")
@@ -13,7 +14,7 @@ export const attach: DefineCommand = (setExitCode) => {
         .default("start" as const),
     )
     .option("--hold", "hold the run's lease (run --lease-connection) while attached");
-  return addOutputOptions(command)
+  return addOutputOptions(addOnOption(command))
     .addHelpText(
       "after",
       `
@@ -22,9 +23,16 @@ or 0 if the view was left.
 
 Examples:
   vmbuild attach demo
-  vmbuild attach 3f9a1c --from now`,
+  vmbuild attach 3f9a1c --from now
+  vmbuild attach demo --on ssh://me@builder`,
     )
     .action(async (text, flags) => {
+      const { hostFor } = await import("../../hosts/contexts.js");
+      const address = await hostFor(flags.on);
+      if (address !== undefined) {
+        const { attachOn } = await import("../attach-on.js");
+        return setExitCode(await attachOn(address, text, flags));
+      }
       const work = await import("../attach.js");
       setExitCode(await work.attach(text, flags));
     });

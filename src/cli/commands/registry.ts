@@ -6,12 +6,14 @@ import { attach } from "./attach.js";
 import { boot } from "./boot.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
+import { context } from "./context.js";
 import type { DefineCommand } from "./define.js";
 import { create } from "./create.js";
 import { deliver } from "./deliver.js";
 import { diff } from "./diff.js";
 import { destroy } from "./destroy.js";
 import { doctor } from "./doctor.js";
+import { fetch } from "./fetch.js";
 import { graph } from "./graph.js";
 import { images } from "./images.js";
 import { importCommand } from "./import.js";
@@ -51,6 +53,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   verify,
   provision,
   marketplace,
+  fetch,
   publish,
   release,
   images,
@@ -67,6 +70,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   deliver,
   prune,
   destroy,
+  context,
   schema,
   completion,
 ];

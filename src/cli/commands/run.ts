@@ -3,6 +3,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions, collect, parseCount } from "../options.js";
 import { addLeaseOptions } from "./lease-options.js";
 import type { DefineCommand } from "./define.js";
+import { addOnOption } from "./on-option.js";
 
 export const run: DefineCommand = (setExitCode) => {
   const command = new Command("run")
@@ -31,8 +32,15 @@ export const run: DefineCommand = (setExitCode) => {
     .option("--keep-work", "keep the working disk, the seed and the keys")
     .option("--detach", "run in the background, and print the id of the run")
     .addOption(new Option("--detached-run <id>").hideHelp())
+    .option("--install", "with --on: install this vmbuild there, if it is missing")
+    .option("--include <path>", "with --on: send this file or folder too (repeatable)", collect)
+    .addOption(
+      new Option("--fetch <when>", "with --on: get the image, or leave it there")
+        .choices(["yes", "no"] as const)
+        .default("yes" as const),
+    )
     .option("--json", "print the result as one JSON object");
-  return addOutputOptions(addLeaseOptions(addTemplateOptions(command)))
+  return addOutputOptions(addLeaseOptions(addOnOption(addTemplateOptions(command))))
     .addHelpText(
       "after",
       `
@@ -48,11 +56,18 @@ Examples:
   vmbuild run demo --max-age 7d                  rebuild an image that is a week old
   vmbuild run demo --explain                     show what would run, and what changed
   vmbuild run demo --detach --ttl 4h             run in the background, for four hours at most
+  vmbuild run demo --on ssh://me@builder         run on another host, and get the image
   vmbuild run debian-12 debian-13 --parallel 2 --json
   vmbuild run --all --parallel 2                 all templates, each after its base
   vmbuild run debian.pkr.hcl                     build the images of a Packer template`,
     )
-    .action(async (names, flags) => {
+    .action(async (names, flags, command) => {
+      const { hostFor } = await import("../../hosts/contexts.js");
+      const address = await hostFor(flags.on);
+      if (address !== undefined) {
+        const { runOn } = await import("../run-on.js");
+        return setExitCode(await runOn(address, names, flags, command));
+      }
       const work = await import("../run.js");
       setExitCode(await work.run(names, flags));
     });

@@ -50,6 +50,17 @@ beforeEach(async () => {
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
+it("refuses a version of Node.js that is too old", async () => {
+  const older = "{ ...process.versions, node: '18.20.8' }";
+  await home.write({
+    "old.cjs": `Object.defineProperty(process, "versions", { value: ${older} });`,
+  });
+  const NODE_OPTIONS = `--require=${join(home.folder, "old.cjs")}`;
+  const { exitCode, stderr } = await home.runWith({ ...home.env, NODE_OPTIONS }, "list");
+  expect(exitCode).toBe(3);
+  expect(stderr).toContain("vmbuild requires Node.js 20.19 or later; this is 18.20.8");
+});
+
 describe("a run", () => {
   it("reports a variable with an invalid proxy address as a host error", async () => {
     const env = { ...home.env, http_proxy: "http://me:hunter2@proxy:99999" };

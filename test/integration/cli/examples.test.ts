@@ -7,12 +7,13 @@ import { CLI } from "../../support/e2e.js";
 
 const examples = resolve("examples");
 
-/** Templates of a folder that extend others, some of which are not complete. */
-const EXTENDING: Readonly<Record<string, readonly string[]>> = {
+/** Templates of a folder that has others, some of which are not complete, or elsewhere. */
+const SEVERAL: Readonly<Record<string, readonly string[]>> = {
   "one-apps": ["example.json", "rabbitmq.json"],
+  sandbox: ["projects/hello/hello.json"],
 };
 const templates = readdirSync(examples).flatMap((folder) =>
-  (EXTENDING[folder] ?? [`${folder}.json`]).map((file) => join(folder, file)),
+  (SEVERAL[folder] ?? [`${folder}.json`]).map((file) => join(folder, file)),
 );
 
 describe("vmbuild validate", () => {

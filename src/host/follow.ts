@@ -1,8 +1,8 @@
 /** Reads the lines of a file, and optionally those that are still being written. */
 import type { FileHandle } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { openIfThere } from "../host/files.js";
-import { LineSplitter } from "../host/lines.js";
+import { openIfThere } from "./files.js";
+import { LineSplitter } from "./lines.js";
 
 /** Options of reading. */
 export interface ReadOptions {
