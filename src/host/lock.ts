@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { open, readFile, writeFile } from "node:fs/promises";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
 import { statIfThere } from "./files.js";
 import { Tail } from "./lines.js";
@@ -130,6 +130,31 @@ export async function waitForLock(path: string, signal?: AbortSignal): Promise<H
   const lock = await acquire(path, [], signal);
   if (!lock) throw new Error(`flock ${path} timed out`);
   return lock;
+}
+
+/**
+ * Waits for the lock on a file that exists only while it is held: `release` removes the file.
+ * @throws the reason of the signal.
+ */
+export async function holdLockFile(path: string, signal?: AbortSignal): Promise<HeldLock> {
+  for (;;) {
+    const file = await makeLockFile(path);
+    const lock = await acquire(path, [], signal);
+    if (!lock) throw new Error(`flock ${path} timed out`);
+    // The previous holder has removed the file, and another one may be there.
+    if ((await statIfThere(path))?.ino !== file) {
+      await lock.release();
+      continue;
+    }
+    const release = async (): Promise<void> => {
+      try {
+        await rm(path, { force: true });
+      } finally {
+        await lock.release();
+      }
+    };
+    return { release, [Symbol.asyncDispose]: release };
+  }
 }
 
 /** Waits for the lock on an existing folder until it is free or the signal aborts. */
