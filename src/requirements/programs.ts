@@ -57,6 +57,7 @@ export function programsFor(template: Template): string[] {
   for (const { output } of publishedDisks(template)) {
     names.push(...formatNamed(output.format).programs, ...programsOfPack(output.pack));
   }
+  if (template.workTree) names.push("git");
   if (template.post.length + template.after.length > 0) names.push("bash");
   return [...new Set(names)];
 }
