@@ -13,6 +13,7 @@ import { loadGraphOf, loadNamed, withoutBases } from "./graph-templates.js";
 import { interruptible } from "./interrupt.js";
 import { leaseOf } from "./lease-options.js";
 import { wantsToAttach } from "./offer-attach.js";
+import { commitManifests, requireCommits, readWorkTrees } from "./commits.js";
 import { createOutput } from "./output.js";
 import { buildAll, outputFolders } from "./run-builds.js";
 import { maxAgeOf, parseBreakpoint, rejectConflictingFlags, resumeOptions } from "./run-options.js";
@@ -97,8 +98,10 @@ async function runTemplates(
     for (const text of flags.break ?? []) parseBreakpoint(text, template);
     await resumeOptions(template, flags);
   }
-  const builds = { nodes, flags, folderOf, lease, caller };
-  if (flags.explain) return explain(builds, output);
+  if (flags.explain) return explain({ nodes, flags, folderOf, lease, caller }, output);
+  const workTrees = await readWorkTrees(nodes, flags);
+  if (flags.commitManifest) await requireCommits(templates);
+  const builds = { nodes, flags, folderOf, lease, caller, workTrees };
   const [only, second] = templates;
   if (only && !second && !caller) {
     if (await wantsToAttach(only.name, flags, output)) {
@@ -114,6 +117,7 @@ async function runTemplates(
   );
   report(nodes, outcomes, output, flags.json ?? false);
   const error = firstError(nodes, outcomes);
+  if (flags.commitManifest) await commitManifests(templates, output);
   // The caller of a detached run waits for the named template, which a failed base prevents.
   if (error) caller?.fail(error);
   return error?.exitCode ?? 0;

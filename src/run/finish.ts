@@ -20,6 +20,7 @@ import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { Seed } from "../seed/kind.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
+import { describeChanges } from "../host/work-tree.js";
 import { relativeToCurrent } from "../host/current-folder.js";
 import { imageNames } from "../requirements/plan.js";
 import { scrubDisk } from "../machine/scrub.js";
@@ -100,6 +101,9 @@ export async function scrub(
   });
 }
 
+/** Largest number of uncommitted changes in a manifest. */
+const MAX_CHANGES = 100;
+
 interface FinishedArtifact {
   readonly images: readonly FinishedImage[];
   /** Names of the files that steps created beside the images. */
@@ -137,6 +141,23 @@ function describeFiles({ files: [own, ...parents] }: Template): Manifest["templa
   return { ...describe(own), ...(inherited.length > 0 ? { parents: inherited } : {}) };
 }
 
+/** Returns the commit from which the image is built, where it is known, and its release. */
+function describeSource({ options }: Pick<RunContext, "options">) {
+  const { release, template, workTree = template.workTree } = options;
+  const changes = workTree ? describeChanges(workTree, MAX_CHANGES) : [];
+  return {
+    ...(workTree && {
+      source: {
+        branch: workTree.branch,
+        commit: workTree.commit,
+        dirty: changes.length > 0,
+        ...(changes.length > 0 ? { changes } : {}),
+      },
+    }),
+    ...(release === undefined ? {} : { release }),
+  };
+}
+
 function describeUpstream({ upstream }: Pick<Base, "upstream">) {
   return upstream ? { upstream: { ...upstream, digests: { ...upstream.digests } } } : {};
 }
@@ -168,6 +189,7 @@ function createManifest(
     version: template.version,
     created: new Date().toISOString(),
     template: describeFiles(template),
+    ...describeSource(context),
     base: describeBase(base),
     inputs: inputs.map(({ name, origin, digest, commit, upstream }) => ({
       name,

@@ -7,6 +7,7 @@ import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { proxyPasswords } from "../host/proxy.js";
+import { describeChanges } from "../host/work-tree.js";
 import { quitMachine } from "../machine/stop.js";
 import type { GuestPackages } from "../packages/list.js";
 import { reportSeed, requireSources } from "../validate/validate.js";
@@ -259,11 +260,16 @@ function announceRun({
   emit,
   template,
   workspace,
-}: ContextWith<"emit" | "template" | "workspace">): void {
+  options,
+}: ContextWith<"emit" | "template" | "workspace" | "options">): void {
   const { name, version } = template;
   const { runId, run, tidied } = workspace;
   emit({ type: "run.started", name, version, runId, runFolder: run.folder });
   for (const message of tidied) emit({ type: "note", message: `Cleaned up: ${message}` });
+  const { workTree = template.workTree } = options;
+  if (!workTree || workTree.changes.length === 0) return;
+  const changes = describeChanges(workTree).join(", ");
+  emit({ type: "warning", message: `The image is built from uncommitted changes: ${changes}` });
 }
 
 async function recordSuccess(
