@@ -79,6 +79,13 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
   ]);
 }
 
+/** Describes what the seal leaves out. */
+function sealLines(seal: Inspection["seal"], style: Style): string[] {
+  if (seal === false) return ["", style.yellow('The image is not sealed: "seal" is false.')];
+  if (seal === true || seal.keep.length === 0) return [];
+  return ["", `The image keeps private keys (seal.keep): ${seal.keep.join(", ")}`];
+}
+
 /**
  * Formats the argument list with one option per line, so that it is readable and can be pasted into
  * a shell.
@@ -192,6 +199,6 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
       style,
     ),
     ...packerLines(inspection, style),
-    ...(inspection.seal ? [] : ["", style.yellow('The image is not sealed: "seal" is false.')]),
+    ...sealLines(inspection.seal, style),
   ];
 }

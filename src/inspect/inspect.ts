@@ -95,7 +95,7 @@ export interface Inspection {
     readonly arguments: readonly string[];
   };
   readonly steps: readonly StepInspection[];
-  readonly seal: boolean;
+  readonly seal: Template["seal"];
   /** What became of each option of a Packer template. */
   readonly packer?: PackerInspection;
   /** Commands of the host that change the disk of the stopped machine. */

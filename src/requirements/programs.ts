@@ -45,7 +45,7 @@ export function programsFor(template: Template): string[] {
   const { base, folder: templateFolder, machine, seal, checkpoints } = template;
   const names: string[] = [
     machine.binary,
-    ...commonPrograms({ seal, checkpoints: checkpoints !== false }),
+    ...commonPrograms({ seal: seal !== false, checkpoints: checkpoints !== false }),
     ...baseKindOf(base).programs(base, { templateFolder, arch: machine.arch }),
   ];
   for (const { format, pack } of [template.output, ...template.output.formats]) {

@@ -58,7 +58,9 @@ export async function seal(
       await trimGuest(guest);
       return packages;
     }
-    const { warnings } = await sealGuest(guest, keys, seed.sealScript(keys));
+    const keep = template.seal === true ? [] : template.seal.keep;
+    const { warnings, notes } = await sealGuest(guest, keys, seed.sealScript(keys), keep);
+    for (const message of notes) emit({ type: "note", message });
     for (const warning of warnings) emit({ type: "warning", ...warning });
     return packages;
   });
