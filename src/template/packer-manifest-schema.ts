@@ -25,7 +25,7 @@ const settings = z.strictObject({
   stripPath: z.boolean().default(false).describe("write the image's name without its folder"),
   stripTime: z.boolean().default(false).describe("leave out `build_time`"),
   customData: z
-    .record(z.string(), z.string())
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
     .optional()
     .describe("texts for `custom_data` of the entry, with the same references"),
 });

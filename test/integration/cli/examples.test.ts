@@ -7,8 +7,12 @@ import { CLI } from "../../support/e2e.js";
 
 const examples = resolve("examples");
 
-/** Templates of a folder that extend others, some of which are not complete. */
+/**
+ * Templates of a folder that extend others, some of which are not complete. Those of `cluster` need
+ * a git repository, in which `cluster.test.ts` validates them.
+ */
 const EXTENDING: Readonly<Record<string, readonly string[]>> = {
+  cluster: [],
   "one-apps": ["example.json", "rabbitmq.json"],
 };
 const templates = readdirSync(examples).flatMap((folder) =>
