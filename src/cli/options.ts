@@ -164,7 +164,7 @@ export async function loadAllFromFlags(
     const { only, except } = flags;
     const load = { overrides, inputs };
     return loadPackerImages(packer, {
-      variables,
+      variables: release === undefined ? variables : [...variables, ["release", release]],
       variableFiles,
       only,
       except,

@@ -31,7 +31,7 @@ const settings = z.strictObject({
 });
 
 /** Settings of a manifest. */
-export type PackerManifestSettings = z.infer<typeof settings>;
+type PackerManifestSettings = z.infer<typeof settings>;
 
 /** Schema of `output.packerManifest`. */
 export const packerManifestSchema = z

@@ -11,7 +11,7 @@ import type { CliHome } from "./cli.js";
  * Template whose base is the finished image of `base/`, which it publishes as it is under a name
  * with branch and commit.
  */
-export const NODE_TEMPLATE = {
+const NODE_TEMPLATE = {
   name: "node",
   variables: { release: { default: "latest" }, create_patches: { default: false } },
   base: { appliance: "../base/base.json" },

@@ -43,7 +43,7 @@ $file
 }
 
 /** What the script found. */
-export interface PrivateKeys {
+interface PrivateKeys {
   /** Sentences about the declared keys. */
   readonly notes: readonly string[];
   /** Declared keys that the image does not hold, as sentences without a full stop. */
