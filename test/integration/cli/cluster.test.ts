@@ -47,6 +47,10 @@ describe("the example", () => {
     const commit = (await git("rev-parse", "HEAD")).slice(0, 7);
     const { stdout } = await home.run("inspect", template);
     expect(stdout).toContain(`output/rocky8-base-main-${commit}.qcow2`);
+    expect(stdout).toMatch(new RegExp(`commit ${commit}[0-9a-f]{5} of main$`, "m"));
+    expect(stdout).toContain(
+      "manifest.json (Packer's format; artifact_id /var/www/html/builds/${image.name})",
+    );
     expect(stdout).toContain("The image keeps private keys (seal.keep): /root/.ssh/id_cluster");
     const own = await home.run("validate", "appliances/rocky8-base/rocky8-base.json");
     expect(own.stdout).toMatch(/: valid \(9 steps, 0 inputs\)$/);
