@@ -28,7 +28,7 @@ export interface RpmTree extends Tree {
 }
 
 /** Path of the public key that signs the packages. */
-const KEY_PATH = "/etc/pki/rpm-gpg/test.asc";
+export const KEY_PATH = "/etc/pki/rpm-gpg/test.asc";
 
 /** Prepares rpm, dnf and a key. The place of rpm's database and dnf's plugin `local` are Debian's own. */
 const PREPARE = `set -e

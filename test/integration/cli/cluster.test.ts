@@ -57,6 +57,22 @@ describe("the example", () => {
   });
 });
 
+describe("the playbooks of rocky8-base", () => {
+  it.each(["first-pass.yml", "second-pass.yml"])(
+    "include %s, which Ansible accepts",
+    async (name) => {
+      const playbook = resolve("appliances/rocky8-base/ansible", name);
+      const { exitCode, all } = await execa(
+        "ansible-playbook",
+        ["--syntax-check", "--inventory", "localhost,", playbook],
+        { cwd: home.folder, env: { ...home.env, LC_ALL: "C.UTF-8" }, all: true, reject: false },
+      );
+      expect(all).toContain("playbook: ");
+      expect(exitCode).toBe(0);
+    },
+  );
+});
+
 describe("build.sh", () => {
   it("shows its usage, and names what is wrong", async () => {
     for (const args of [[], ["node/"], ["--release", "2.4.0"], ["node/", "other/"], ["--help"]]) {

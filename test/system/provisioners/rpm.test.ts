@@ -1,8 +1,9 @@
 /** The shared provisioners and the list of packages on a system of rpm's packages, with the real dnf. */
+import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LIST_PACKAGES, readPackages } from "../../../src/packages/list.js";
 import { compareVersions } from "../../../src/packages/versions.js";
-import { createRpmTree, repoFile } from "../../support/rpm-tree.js";
+import { KEY_PATH, createRpmTree, repoFile } from "../../support/rpm-tree.js";
 import type { RpmTree } from "../../support/rpm-tree.js";
 
 const REPOS = "/etc/yum.repos.d";
@@ -159,6 +160,46 @@ describe("15-use-mirror.sh", () => {
     expect(exitCode).toBe(1);
     expect(output).toContain(words);
     expect(await names()).toBe("own.repo");
+  });
+});
+
+describe("the mirror of rocky8-base", () => {
+  /** Updates from the mirror, as the template's steps do. */
+  async function update(release: string, createPatches: boolean) {
+    await tree.ask("/rocky8-base/mirror-repositories.sh /var/lib/mirror", {
+      MIRROR: "file:///rocky",
+      RELEASE: release,
+      CREATE_PATCHES: String(createPatches),
+    });
+    return tree.run(
+      "/provisioners/15-use-mirror.sh /var/lib/mirror -- /provisioners/10-upgrade.sh",
+    );
+  }
+
+  beforeAll(async () => {
+    await tree.copy(resolve("appliances/rocky8-base/files"), "/rocky8-base");
+    await tree.ask(`cp ${KEY_PATH} /etc/pki/rpm-gpg/RPM-GPG-KEY-rockyofficial`);
+    await tree.publish("/rocky/BaseOS", { name: "library", version: "2.0", epoch: 1 });
+    await tree.publish("/rocky/AppStream", { name: "app", version: "1.0" });
+    await tree.publish("/rocky/extras", { name: "extra", version: "1.0" });
+    await tree.publish("/rocky/patches/2.4.0", { name: "library", version: "1.9", epoch: 1 });
+  });
+
+  it("installs the updates of the release, and not newer ones", async () => {
+    expect((await update("2.4.0", false)).exitCode).toBe(0);
+    expect(await installed()).toContain("library 1.9");
+  });
+
+  it("fails for a release that it does not have", async () => {
+    const { exitCode, output } = await update("9.9.9", false);
+    expect(exitCode).toBe(1);
+    expect(output).toContain("Failed to download metadata for repo 'mirror-patches'");
+    expect(await installed()).toContain("library 1.9");
+  });
+
+  it("installs all updates for the patches of the next release", async () => {
+    expect((await update("9.9.9", true)).exitCode).toBe(0);
+    expect(await installed()).toContain("library 2.0");
   });
 });
 
