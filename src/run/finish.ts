@@ -20,7 +20,6 @@ import { tracesOf } from "../seed/keys.js";
 import type { BuildKeys } from "../seed/keys.js";
 import type { Seed } from "../seed/kind.js";
 import { lastCommand, sealGuest, trimGuest } from "../guest/seal.js";
-import { describeChanges } from "../host/work-tree.js";
 import { relativeToCurrent } from "../host/current-folder.js";
 import { imageNames } from "../requirements/plan.js";
 import { scrubDisk } from "../machine/scrub.js";
@@ -37,6 +36,7 @@ import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
 import { runPost } from "./post.js";
 import { stageProvenance } from "./provenance.js";
+import { describeSource } from "./source.js";
 import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
@@ -103,9 +103,6 @@ export async function scrub(
   });
 }
 
-/** Largest number of uncommitted changes in a manifest. */
-const MAX_CHANGES = 100;
-
 interface FinishedArtifact {
   readonly images: readonly FinishedImage[];
   /** Names of the files that steps created beside the images. */
@@ -141,23 +138,6 @@ function describeFiles({ files: [own, ...parents] }: Template): Manifest["templa
   });
   const inherited = parents.map(describe);
   return { ...describe(own), ...(inherited.length > 0 ? { parents: inherited } : {}) };
-}
-
-/** Returns the commit from which the image is built, where it is known, and its release. */
-function describeSource({ options }: Pick<RunContext, "options">) {
-  const { release, template, workTree = template.workTree } = options;
-  const changes = workTree ? describeChanges(workTree, MAX_CHANGES) : [];
-  return {
-    ...(workTree && {
-      source: {
-        branch: workTree.branch,
-        commit: workTree.commit,
-        dirty: changes.length > 0,
-        ...(changes.length > 0 ? { changes } : {}),
-      },
-    }),
-    ...(release === undefined ? {} : { release }),
-  };
 }
 
 function describeUpstream({ upstream }: Pick<Base, "upstream">) {

@@ -7,7 +7,6 @@ import { reportError } from "../events/report.js";
 import type { RunResult } from "../events/result.js";
 import { createFileSink } from "../events/sinks/file.js";
 import { proxyPasswords } from "../host/proxy.js";
-import { describeChanges } from "../host/work-tree.js";
 import { quitMachine } from "../machine/stop.js";
 import type { GuestPackages } from "../packages/list.js";
 import { reportSeed, requireSources } from "../validate/validate.js";
@@ -37,6 +36,7 @@ import { StoppedMachine } from "./lifecycle.js";
 import type { StartInput } from "./lifecycle.js";
 import { recordImage } from "./image-record.js";
 import { recordFailure, updateRecord } from "./record.js";
+import { warnOfChanges } from "./source.js";
 import { upToDateResult, stoppedResult } from "./result.js";
 import { withoutMachine } from "./without-machine.js";
 import { removeObsolete, restoreLastCheckpoint } from "./work-disk.js";
@@ -256,20 +256,13 @@ async function pauseOnError(
   });
 }
 
-function announceRun({
-  emit,
-  template,
-  workspace,
-  options,
-}: ContextWith<"emit" | "template" | "workspace" | "options">): void {
+function announceRun(context: ContextWith<"emit" | "template" | "workspace" | "options">): void {
+  const { emit, template, workspace } = context;
   const { name, version } = template;
   const { runId, run, tidied } = workspace;
   emit({ type: "run.started", name, version, runId, runFolder: run.folder });
   for (const message of tidied) emit({ type: "note", message: `Cleaned up: ${message}` });
-  const { workTree = template.workTree } = options;
-  if (!workTree || workTree.changes.length === 0) return;
-  const changes = describeChanges(workTree).join(", ");
-  emit({ type: "warning", message: `The image is built from uncommitted changes: ${changes}` });
+  warnOfChanges(context);
 }
 
 async function recordSuccess(
