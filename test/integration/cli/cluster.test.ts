@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => home[Symbol.asyncDispose]());
 
 async function build(...args: string[]): Promise<CliResult> {
-  const { exitCode, stdout, stderr } = await execa("./build.sh", args, {
+  const { exitCode, stdout, stderr } = await execa(join(home.folder, "build.sh"), args, {
     cwd: home.folder,
     env: { ...home.env, VMBUILD: join(dirname(home.folder), "vmbuild") },
     extendEnv: false,
