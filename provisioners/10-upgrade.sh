@@ -23,10 +23,10 @@ with_apt() {
   require_none "$(apt-get -qq --simulate full-upgrade | grep '^Inst' || true)"
 }
 
-# rpm itself keeps changed configuration files, and writes the package's beside them. The
-# configuration of some systems skips repositories that cannot be reached, with their updates.
+# rpm itself keeps changed configuration files, and writes the package's beside them. Some systems
+# and repositories are configured to be skipped, with their updates, where they cannot be reached.
 with_dnf() {
-  local dnf=("$1" -qy --setopt=skip_if_unavailable=false) code=0 pending
+  local dnf=("$1" -qy "--setopt=*.skip_if_unavailable=false") code=0 pending
   "${dnf[@]}" clean expire-cache
   "${dnf[@]}" upgrade
   "${dnf[@]}" autoremove
@@ -39,7 +39,8 @@ with_dnf() {
   esac
 }
 
-# 102 and 103 mean that it succeeded, and that the system or zypper should be restarted.
+# 102 and 103 mean that it succeeded, and that the system or zypper should be restarted. Only --all
+# lists updates that cannot be installed.
 with_zypper() {
   local code=0
   zypper --non-interactive --quiet refresh
@@ -49,7 +50,7 @@ with_zypper() {
     [[ $code == 103 ]] || break
   done
   [[ $code == 0 || $code == 102 ]] || die "zypper update failed with exit code $code"
-  require_none "$(zypper --non-interactive --quiet list-updates | grep '^v ' || true)"
+  require_none "$(zypper --non-interactive --quiet list-updates --all | grep '^v ' || true)"
 }
 
 if [[ -s /var/lib/dpkg/status ]] && command -v apt-get >/dev/null; then

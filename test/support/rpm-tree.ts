@@ -6,8 +6,20 @@ import { resolve } from "node:path";
 import { createTree } from "./tree.js";
 import type { Tree } from "./tree.js";
 
+/** Path with zypper, which the provisioners prefer to dnf where they find it. */
+export const ZYPPER_PATH = "/opt/zypper:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** Packages of Debian; `file` is a program that rpmbuild calls. */
-const PACKAGES = ["rpm", "dnf", "createrepo-c", "file", "gpg", "gpg-agent", "openssh-client"];
+const PACKAGES = [
+  "rpm",
+  "dnf",
+  "zypper",
+  "createrepo-c",
+  "file",
+  "gpg",
+  "gpg-agent",
+  "openssh-client",
+];
 
 /** Small package for a repository. */
 interface RpmPackage {
@@ -21,7 +33,7 @@ interface RpmPackage {
 
 /** Tree with rpm and dnf. */
 export interface RpmTree extends Tree {
-  /** Adds packages to the repository of a folder, signed with the key of {@link createRpmTree}. */
+  /** Adds packages to the repository of a folder, both signed with the key of {@link createRpmTree}. */
   publish(folder: string, ...packages: readonly RpmPackage[]): Promise<void>;
   /** Adds packages without a signature. */
   publishUnsigned(folder: string, ...packages: readonly RpmPackage[]): Promise<void>;
@@ -39,6 +51,9 @@ echo 8 >/etc/dnf/vars/releasever
 if [ -e /etc/dnf/plugins/local.conf ]; then
   sed -i 's/^enabled *=.*/enabled = false/' /etc/dnf/plugins/local.conf
 fi
+mkdir -p /opt/zypper
+mv /usr/bin/zypper /opt/zypper/
+rm -rf /etc/zypp/repos.d
 gpg --batch --quiet --passphrase '' --quick-generate-key 'Test <test@example.org>' rsa2048 sign never
 gpg --batch --armor --export test@example.org >${KEY_PATH}
 # What remains is a system of rpm's packages only.
@@ -78,7 +93,10 @@ rm -rf /tmp/built; mkdir -p /tmp/built ${folder}
 ${build.join("\n")}
 ${sign ? "rpmsign --addsign /tmp/built/noarch/*.rpm" : ""}
 cp /tmp/built/noarch/*.rpm ${folder}/
-createrepo_c --quiet ${folder}`;
+createrepo_c --quiet ${folder}
+cd ${folder}/repodata
+gpg --batch --quiet --yes --detach-sign --armor repomd.xml
+cp ${KEY_PATH} repomd.xml.key`;
 }
 
 /** Creates the tree, with the provisioners in `/provisioners`. */

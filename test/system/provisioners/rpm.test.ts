@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LIST_PACKAGES, readPackages } from "../../../src/packages/list.js";
 import { compareVersions } from "../../../src/packages/versions.js";
-import { KEY_PATH, createRpmTree, repoFile } from "../../support/rpm-tree.js";
+import { KEY_PATH, ZYPPER_PATH, createRpmTree, repoFile } from "../../support/rpm-tree.js";
 import type { RpmTree } from "../../support/rpm-tree.js";
 
 const REPOS = "/etc/yum.repos.d";
@@ -74,6 +74,7 @@ describe("10-upgrade.sh", () => {
 
   it("fails where a repository cannot be reached, although dnf would skip it", async () => {
     await putRepo(`${REPOS}/gone.repo`, "gone", UNREACHABLE);
+    await tree.ask(`echo skip_if_unavailable=1 >>${REPOS}/gone.repo`);
     const { exitCode, output } = await upgrade();
     expect(exitCode).toBe(1);
     expect(output).toContain("Failed to download metadata for repo 'gone'");
@@ -218,6 +219,63 @@ describe("90-cleanup.sh", () => {
       "package tool is not installed\npackage library is not installed",
     );
     expect(await tree.ask("ls -A /var/cache/dnf")).toBe("");
+  });
+});
+
+describe("a system with zypper", () => {
+  const ZYPP_REPOS = "/etc/zypp/repos.d";
+  const run = (script: string, variables = {}) =>
+    tree.run(script, { PATH: ZYPPER_PATH, ...variables });
+  const upgrade = () => run("/provisioners/10-upgrade.sh");
+
+  beforeAll(async () => {
+    await tree.publish("/zypp", ...["library", "other"].map((name) => ({ name, version: "1.0" })), {
+      name: "tool",
+      version: "1.0",
+      requires: "library",
+    });
+    await putRepo(`${ZYPP_REPOS}/own.repo`, "own", "dir:///zypp");
+    await tree.ask(`rpm --import ${KEY_PATH}`);
+    await tree.ask("zypper --non-interactive install tool other", { PATH: ZYPPER_PATH });
+  });
+
+  it("gets its updates from a mirror, and its repositories back", async () => {
+    await tree.publish("/zypp-mirror", { name: "library", version: "1.1" });
+    await putRepo("/files/zypp.repo", "mirror", "dir:///zypp-mirror");
+    await tree.ask("rm /files/mirror.repo");
+    const { exitCode } = await run(
+      "/provisioners/15-use-mirror.sh /files -- /provisioners/10-upgrade.sh",
+    );
+    expect(exitCode).toBe(0);
+    expect(await installed()).toBe("library 1.1\ntool 1.0");
+    expect(await tree.ask(`ls -A ${ZYPP_REPOS}`)).toBe("own.repo");
+  });
+
+  it("fails where an update is held back, unsigned or cannot be reached", async () => {
+    const cases = [
+      ["held", "dir:///held", "updates are still pending:"],
+      ["unsigned", "dir:///unsigned", "Signature verification failed"],
+      ["gone", UNREACHABLE, "Repository 'gone' is invalid"],
+    ] as const;
+    await tree.ask("rm /unsigned/repodata/repomd.xml.*");
+    for (const [name, url, words] of cases) {
+      await putRepo(`${ZYPP_REPOS}/${name}.repo`, name, url);
+      const { exitCode, output } = await upgrade();
+      expect(output).toContain(words);
+      expect(exitCode).not.toBe(0);
+      expect(await installed()).toBe("library 1.1\ntool 1.0");
+      await tree.ask(`rm ${ZYPP_REPOS}/${name}.repo`);
+    }
+  });
+
+  it("is cleaned without its repositories", async () => {
+    await putRepo(`${ZYPP_REPOS}/own.repo`, "own", UNREACHABLE);
+    const { exitCode, output } = await run("/provisioners/90-cleanup.sh purge packages", {
+      CLEANUP_PURGE: "tool",
+    });
+    expect(output).not.toContain("left behind");
+    expect(exitCode).toBe(0);
+    expect(await tree.ask("rpm -qa --qf '%{NAME}\\n' | grep -v gpg")).toBe("other");
   });
 });
 
