@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { appendToPackerManifest } from "../../../src/artifact/packer-manifest.js";
+import { writeFileAtomic } from "../../../src/host/files.js";
 import { holdLockFile } from "../../../src/host/lock.js";
 
 let folder: string;
@@ -77,6 +78,20 @@ it("wait for a process that holds the lock, and leave no lock behind", async () 
   const { builds } = JSON.parse(await readFile(path, "utf8")) as { builds: { name: string }[] };
   expect(builds.map(({ name }) => name)).toEqual(["by the holder", "n"]);
   expect(await readdir(folder)).toEqual(["m.json"]);
+});
+
+it("have one writer at a time, although each removes the lock's file", async () => {
+  const path = join(folder, "count");
+  await writeFile(path, "0");
+  const work = async (): Promise<void> => {
+    for (let time = 0; time < 6; time += 1) {
+      await using _lock = await holdLockFile(`${path}.lock`);
+      await writeFileAtomic(path, String(Number(await readFile(path, "utf8")) + 1));
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, work));
+  expect(await readFile(path, "utf8")).toBe("24");
+  expect(await readdir(folder)).toEqual(["count"]);
 });
 
 it("stop waiting for the lock when the run is cancelled", async () => {
