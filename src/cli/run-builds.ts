@@ -88,14 +88,26 @@ export function outputFolders(
     output === undefined || !isNamed ? undefined : isOne ? output : join(output, name);
 }
 
+/** Returns the options of a build for its manifest: the state of its work tree, and the release. */
+export function sourceOptions(
+  { name, template: { variables } }: GraphNode,
+  { flags: { release }, workTrees }: Builds,
+): Pick<BuildOptions, "workTree" | "release"> {
+  return {
+    workTree: workTrees?.get(name),
+    release: Object.hasOwn(variables, "release") ? release : undefined,
+  };
+}
+
 /**
  * Returns the options of a build. Those that concern steps and checkpoints apply to the templates
  * that the user named.
  */
 async function optionsOf(
   node: GraphNode,
-  { flags, folderOf, lease, workTrees }: Builds,
+  builds: Builds,
 ): Promise<Omit<BuildOptions, "bus" | "secrets" | "signal">> {
+  const { flags, folderOf, lease } = builds;
   const { template, base, isNamed } = node;
   const common = {
     template,
@@ -105,8 +117,7 @@ async function optionsOf(
     onError: flags.onError,
     waitForEnter: enterKeyWaiter(),
     lease,
-    workTree: workTrees?.get(node.name),
-    release: Object.hasOwn(template.variables, "release") ? flags.release : undefined,
+    ...sourceOptions(node, builds),
     // A base that belongs to this command may have been built with another output folder.
     findArtifact: (name: string) =>
       base ? findArtifactOf(base.template, folderOf(base)) : findArtifact(name, flags, template),

@@ -98,10 +98,10 @@ async function runTemplates(
     for (const text of flags.break ?? []) parseBreakpoint(text, template);
     await resumeOptions(template, flags);
   }
-  if (flags.explain) return explain({ nodes, flags, folderOf, lease, caller }, output);
   const workTrees = await readWorkTrees(nodes, flags);
   if (flags.commitManifest) await requireCommits(templates);
   const builds = { nodes, flags, folderOf, lease, caller, workTrees };
+  if (flags.explain) return explain(builds, output);
   const [only, second] = templates;
   if (only && !second && !caller) {
     if (await wantsToAttach(only.name, flags, output)) {
