@@ -16,7 +16,8 @@ set -euo pipefail
 shopt -s nullglob dotglob
 
 OPERATIONS=(
-  purge packages package-lists cloud-init context policy host-keys authorized-keys machine-id random-seed
+  purge packages package-lists rpm-database subscription cloud-init network context policy host-keys
+  authorized-keys machine-id random-seed
   histories tmp logs root-password swap free-space
 )
 read -r -a PURGED <<<"${CLEANUP_PURGE:-}"
@@ -24,7 +25,10 @@ declare -A ABOUT=(
   [purge]="packages to purge: ${PURGED[*]:-none}"
   [packages]="caches of package managers"
   [package-lists]="package lists of apt"
+  [rpm-database]="lock files of rpm's database, which belong to the running system"
+  [subscription]="identity and certificates with which subscription-manager registered the system"
   [cloud-init]="cloud-init's state and logs"
+  [network]="names and leases of network cards, and connections that cloud-init created"
   [context]="/context, a source of context that one-context reads at every boot"
   [policy]="policy-rc.d, which prevents packages from starting services"
   [host-keys]="SSH host keys; cloud-init or ssh-keygen -A creates new ones"
@@ -79,21 +83,57 @@ remove_left() {
   if ((${#LEFT[@]} > 0)); then rm -rf -- "${LEFT[@]}"; fi
 }
 
+# Prints the package manager of the system. A system of Debian's packages may have rpm and dnf as
+# tools, and one of rpm's packages may have dpkg.
+package_manager() {
+  local name
+  if [[ -s /var/lib/dpkg/status ]] && command -v apt-get >/dev/null; then
+    echo apt
+    return
+  fi
+  for name in zypper dnf yum; do
+    if command -v "$name" >/dev/null; then
+      echo "$name"
+      return
+    fi
+  done
+}
+
 # Includes removed packages whose configuration files remain.
 left_purge() {
   local name state
+  ((${#PURGED[@]} > 0)) || return 0
   for name in "${PURGED[@]}"; do
+    if [[ $(package_manager) != apt ]]; then
+      if rpm --quiet -q "$name"; then LEFT+=("$name"); fi
+      continue
+    fi
     state=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)
     if [[ -n $state && $state != not-installed ]]; then LEFT+=("$name"); fi
   done
 }
 clean_purge() {
   ((${#PURGED[@]} > 0)) || return 0
-  command -v dpkg-query >/dev/null || die "CLEANUP_PURGE needs dpkg, which this system does not have"
   find_left purge
-  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-  if ((${#LEFT[@]} > 0)); then apt-get purge -qy "${LEFT[@]}"; fi
-  apt-get autoremove -qy --purge
+  case $(package_manager) in
+    apt)
+      export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+      if ((${#LEFT[@]} > 0)); then apt-get purge -qy "${LEFT[@]}"; fi
+      apt-get autoremove -qy --purge
+      ;;
+    # zypper removes unused dependencies only together with the packages that needed them.
+    zypper)
+      if ((${#LEFT[@]} > 0)); then
+        zypper --non-interactive --no-refresh remove --clean-deps "${LEFT[@]}"
+      fi
+      ;;
+    # Both remove what is installed without asking a repository.
+    dnf | yum)
+      if ((${#LEFT[@]} > 0)); then "$(package_manager)" -qy -C remove "${LEFT[@]}"; fi
+      "$(package_manager)" -qy -C autoremove
+      ;;
+    *) die "CLEANUP_PURGE needs apt, dnf, yum or zypper, which this system does not have" ;;
+  esac
   # Configuration for cloud-init that is not part of its package, as in Ubuntu's cloud images.
   if [[ " ${PURGED[*]} " == *" cloud-init "* ]]; then
     rm -rf /etc/cloud /var/lib/cloud /etc/sysctl.d/99-cloudimg-ipv6.conf
@@ -109,15 +149,42 @@ add_left() {
 }
 
 left_packages() {
-  add_left /var/cache/apt/archives/{*.deb,partial/*} /var/cache/apt/*.bin /var/cache/{dnf,yum,apk}/*
+  add_left /var/cache/apt/archives/{*.deb,partial/*} /var/cache/apt/*.bin
+  add_left /var/cache/{dnf,libdnf5,yum,PackageKit,apk}/* /var/cache/zypp/{packages,raw,solv,geoip.d}/*
+  # The week since which dnf has counted this machine (countme in dnf.conf(5)).
+  add_left /var/lib/dnf/repos/*/countme /var/lib/zypp/AnonymousUniqueI[d]
 }
 clean_packages() {
-  if command -v dnf >/dev/null; then dnf -q clean all; fi
+  local name
+  # They know of caches in other places, which their configuration may name.
+  for name in dnf yum; do
+    if command -v "$name" >/dev/null; then
+      "$name" -q clean all
+      break
+    fi
+  done
+  if command -v zypper >/dev/null; then zypper --quiet clean --all; fi
   remove_left packages
 }
 
 left_package-lists() { add_left /var/lib/apt/lists/{,partial/}*; }
 clean_package-lists() { remove_left package-lists; }
+
+# Regions that Berkeley DB maps into memory, in systems before RHEL 9: rpm creates them again.
+left_rpm-database() { LEFT+=(/var/lib/rpm/__db.*); }
+clean_rpm-database() { remove_left rpm-database; }
+
+left_subscription() {
+  LEFT+=(/etc/pki/{consumer,entitlement}/*.pem /etc/sysconfig/rhn/systemid /var/lib/rhsm/cache/*)
+  LEFT+=(/etc/zypp/credentials.d/SCCcredentials /etc/SUSEConnect)
+  local path existing=()
+  for path in "${LEFT[@]}"; do
+    if [[ -e $path ]]; then existing+=("$path"); fi
+  done
+  LEFT=()
+  if ((${#existing[@]} > 0)); then LEFT=("${existing[@]}"); fi
+}
+clean_subscription() { remove_left subscription; }
 
 left_cloud-init() {
   LEFT+=(/var/lib/cloud/{instance,instances,data,sem,seed}/* /var/log/cloud-init*.log)
@@ -129,6 +196,22 @@ clean_cloud-init() {
   fi
   remove_left cloud-init
 }
+
+# Connections that a user or a package created stay.
+left_network() {
+  local file first
+  LEFT+=(/etc/udev/rules.d/70-persistent-net.rule[s])
+  LEFT+=(/var/lib/NetworkManager/{*.lease,*.state,timestamp[s],secret_ke[y],seen-bssid[s]})
+  LEFT+=(/var/lib/{dhclient,dhcp}/*.lease* /var/lib/wicked/{lease-*,duid.xm[l],iaid.xm[l]})
+  if ! command -v cloud-init >/dev/null; then return 0; fi
+  LEFT+=(/etc/NetworkManager/system-connections/cloud-init-*.nmconnection)
+  for file in /etc/sysconfig/network{-scripts,}/ifcfg-*; do
+    first=""
+    read -r first <"$file" || true
+    if [[ $first == *"Created by cloud-init"* ]]; then LEFT+=("$file"); fi
+  done
+}
+clean_network() { remove_left network; }
 
 left_context() { if [[ -e /context ]]; then LEFT+=(/context); fi; }
 clean_context() { remove_left context; }

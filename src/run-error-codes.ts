@@ -1,4 +1,4 @@
-/** Error codes of a run as a process: its end from outside, and its lease. */
+/** Error codes of a run as a process: the commit of its template, its end from outside, its lease. */
 import type { ErrorEntry } from "./exit-codes.js";
 
 /** Part of the table in `error-codes.ts`. */
@@ -12,6 +12,17 @@ export const RUN_ERRORS = {
     exit: 2,
     meaning: "The profile has problems, each listed with its place.",
     remedy: "Correct each listed problem; docs/profiles.md describes the fields.",
+  },
+  GIT_DIRTY: {
+    exit: 2,
+    meaning: "The git work tree of a template has uncommitted changes, and the run requires none.",
+    remedy: "Commit or stash the listed files, or ignore them with --skip-commit.",
+  },
+  GIT_UNUSABLE: {
+    exit: 3,
+    meaning: "The commit of a template is unknown, or git cannot commit a manifest.",
+    remedy:
+      "Run the command in a clone of the repository, with user.name and user.email of git set.",
   },
   RUN_IN_PROGRESS: {
     exit: 3,

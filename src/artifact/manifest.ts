@@ -72,6 +72,19 @@ export const manifestSchema = z.object({
       .optional()
       .describe("templates that it extends, the nearest first"),
   }),
+  source: z
+    .object({
+      branch: z.string().describe("`HEAD` where no branch was checked out"),
+      commit: z.string().regex(/^[0-9a-f]{40,64}$/, "not the id of a commit"),
+      dirty: z.boolean().describe("whether there were uncommitted changes"),
+      changes: z
+        .array(z.string())
+        .optional()
+        .describe("uncommitted changes, as `git status --short` shows them"),
+    })
+    .optional()
+    .describe("commit of the git work tree that contains the template"),
+  release: z.string().optional().describe("value of --release"),
   base: z.object({
     kind: z.string().min(1).describe("kind in the template: url, path, bootstrap or appliance"),
     origin: z.string().describe("address, path, suite or appliance"),

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { makeFolder, writeFileAtomic } from "../host/files.js";
+import { holdLockFile } from "../host/lock.js";
 import { dirname } from "node:path";
 
 /** File of a build. The size is bytes. */
@@ -47,32 +48,45 @@ async function readBuilds(path: string): Promise<unknown[]> {
     if (systemCode(error) === "ENOENT") return [];
     throw error;
   }
-  if (text === "") return [];
+  if (text.trim() === "") return [];
   const value: unknown = JSON.parse(text);
-  const builds: unknown =
-    typeof value === "object" && value !== null && "builds" in value ? value.builds : undefined;
-  return Array.isArray(builds) ? (builds as unknown[]) : [];
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    if (Object.keys(value).length === 0) return [];
+    const builds: unknown = "builds" in value ? value.builds : undefined;
+    // Packer writes null where it has no builds.
+    if (builds === null) return [];
+    if (Array.isArray(builds)) return builds as unknown[];
+  }
+  throw new Error("it is not a manifest in Packer's format");
 }
+
+/** Returns the path of the lock that Packer, too, creates while it writes a manifest. */
+const lockOf = (path: string): string => `${path}.lock`;
 
 /** Writes of this process in order: builds may end at the same time. */
 let queue: Promise<void> = Promise.resolve();
 
 /**
- * Appends an entry to a manifest. Other builds in it stay as they are.
+ * Appends an entry to a manifest, under a lock against other processes. Other builds in it stay as
+ * they are.
  * @param path absolute.
+ * @param signal ends waiting for the lock.
  * @throws {VmbuildError} AFTER_FAILED if the file is not JSON or cannot be written.
  */
 export async function appendToPackerManifest(
   path: string,
   entry: PackerManifestEntry,
+  signal?: AbortSignal,
 ): Promise<void> {
   const write = async (): Promise<void> => {
     try {
+      await makeFolder(dirname(path));
+      await using _lock = await holdLockFile(lockOf(path), signal);
       const builds = await readBuilds(path);
       const manifest = { builds: [...builds, entry], last_run_uuid: entry.packer_run_uuid };
-      await makeFolder(dirname(path));
       await writeFileAtomic(path, goJson(manifest));
     } catch (cause) {
+      signal?.throwIfAborted();
       throw new VmbuildError("AFTER_FAILED", `${path} cannot be extended: ${messageOf(cause)}`, {
         cause,
         hint: "Remove the file, or set output.packerManifest.file to another one.",
@@ -83,4 +97,18 @@ export async function appendToPackerManifest(
   // A failure concerns its own build only.
   queue = done.catch(() => undefined);
   return done;
+}
+
+/**
+ * Returns the entries that this process has appended to a manifest.
+ * @throws as `JSON.parse` and `readFile`.
+ */
+export async function entriesOfThisRun(
+  path: string,
+): Promise<Pick<PackerManifestEntry, "name" | "artifact_id">[]> {
+  const builds = await readBuilds(path);
+  return builds.flatMap((build) => {
+    const entry = build as PackerManifestEntry;
+    return entry.packer_run_uuid === RUN_UUID ? [entry] : [];
+  });
 }

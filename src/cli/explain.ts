@@ -11,6 +11,7 @@ import type { Template } from "../template/load.js";
 import { interruptible } from "./interrupt.js";
 import { previewRun } from "./preview.js";
 import type { Output } from "./output.js";
+import { sourceOptions } from "./run-builds.js";
 import type { Builds } from "./run-builds.js";
 import { maxAgeOf, resumeOptions } from "./run-options.js";
 import { alignRows } from "./table.js";
@@ -90,11 +91,8 @@ function reportAfterBase({ template, base }: GraphNode): Report {
 }
 
 /** Determines what a run of the node would do. */
-async function explainNode(
-  node: GraphNode,
-  { flags, folderOf }: Builds,
-  output: Output,
-): Promise<Report> {
+async function explainNode(node: GraphNode, builds: Builds, output: Output): Promise<Report> {
+  const { flags, folderOf } = builds;
   const { template, base, isNamed } = node;
   const { from, until } = isNamed ? await resumeOptions(template, flags) : {};
   const { force = false, checkpoints } = flags;
@@ -104,6 +102,7 @@ async function explainNode(
     offline: flags.offline ?? false,
     check: flags.check ?? false,
     outputDirectory: folderOf(node),
+    ...sourceOptions(node, builds),
     from,
     until,
     ...(base ? { findArtifact: () => findArtifact(base.template, folderOf(base)) } : {}),

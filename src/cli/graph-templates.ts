@@ -17,12 +17,17 @@ async function allNames({ appliances }: TemplateFlags): Promise<string[]> {
   });
 }
 
-/** Requires that at least one template declares each variable of `--var`. */
-function requireDeclared(templates: readonly Template[], { var: pairs = [] }: TemplateFlags): void {
-  for (const pair of pairs) {
-    const name = pair.slice(0, pair.indexOf("="));
+/** Requires that at least one template declares each variable of `--var` and `--release`. */
+function requireDeclared(
+  templates: readonly Template[],
+  { var: pairs = [], release }: TemplateFlags,
+): void {
+  const given = pairs.map((pair) => pair.slice(0, pair.indexOf("=")));
+  const sources = given.map((name) => ({ name, source: `--var ${name}` }));
+  if (release !== undefined) sources.push({ name: "release", source: "--release" });
+  for (const { name, source } of sources) {
     if (templates.some(({ variables }) => Object.hasOwn(variables, name))) continue;
-    throw new VmbuildError("VARIABLE_INVALID", `--var ${name}: no template declares "${name}"`);
+    throw new VmbuildError("VARIABLE_INVALID", `${source}: no template declares "${name}"`);
   }
 }
 

@@ -9,6 +9,8 @@ const HERE: ReadonlySet<string> = new Set([
   ...["on", "include", "install", "fetch", "output", "detach", "json", "logFormat", "color"],
 ]);
 
+const GIT = "the git repository of the template is on this host";
+
 /** Options that have no effect there, and the reasons. */
 const REFUSED: Readonly<Record<string, string>> = {
   leaseFile: "the file is on this host; use --ttl",
@@ -16,6 +18,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   grace: "it belongs to --lease-file and --lease-connection",
   explain: "what would run depends on the checkpoints there",
   all: "a run on another host is one build",
+  release: GIT,
+  requireClean: GIT,
+  commitManifest: GIT,
 };
 
 /** Word of the command line there. `path` is a file of the bundle, which ends the word. */

@@ -10,6 +10,9 @@ import type { ImagePlan } from "../requirements/plan.js";
 import { shortPath } from "./short-path.js";
 import { alignRows, indent } from "./table.js";
 
+/** Digits of a commit that are shown. */
+const SHOWN_DIGITS = 12;
+
 function section(title: string, lines: readonly string[], style: Style): string[] {
   return lines.length === 0 ? [] : ["", style.bold(title), ...indent(lines)];
 }
@@ -77,6 +80,28 @@ function machineLines({ machine, accelerator, ssh, seed }: Inspection): string[]
     ["ssh", `${ssh.user}, within ${formatDuration(ssh.timeoutMs)}`],
     ["way in", cleanText(seed.way)],
   ]);
+}
+
+/** Describes the commit of the template. */
+function commitLines({ source }: Inspection): string[] {
+  if (!source) return [];
+  const { branch, commit, dirty } = source;
+  const changes = dirty ? ", with uncommitted changes" : "";
+  return [`commit ${commit.slice(0, SHOWN_DIGITS)} of ${cleanText(branch)}${changes}`];
+}
+
+/** Describes the manifest in Packer's format. */
+function packerManifestLines({ packerManifest }: Inspection["output"]): string[] {
+  if (!packerManifest) return [];
+  const { file, artifactId } = packerManifest;
+  return [`${shortPath(file)} (Packer's format; artifact_id ${cleanText(artifactId)})`];
+}
+
+/** Describes what the seal leaves out. */
+function sealLines(seal: Inspection["seal"], style: Style): string[] {
+  if (seal === false) return ["", style.yellow('The image is not sealed: "seal" is false.')];
+  if (seal === true || seal.keep.length === 0) return [];
+  return ["", `The image keeps private keys (seal.keep): ${seal.keep.join(", ")}`];
 }
 
 /**
@@ -168,6 +193,7 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
   return [
     `${style.bold(cleanText(name))} ${cleanText(version)}  ${style.dim(shortPath(template))}`,
     ...(description === undefined ? [] : indent([cleanText(description)])),
+    ...indent(commitLines(inspection)),
     ...section("variables", alignRows(variables), style),
     ...section("base", sourceLines(inspection.base, style), style),
     ...section("inputs", inputLines(inspection.inputs, style), style),
@@ -188,10 +214,10 @@ export function renderInspection(inspection: Inspection, style: Style): string[]
     ...section("acceptance", acceptanceLines(inspection, style), style),
     ...section(
       `output (${output.images.map(imageText).join("; ")})`,
-      output.files.map(shortPath),
+      [...output.files.map(shortPath), ...packerManifestLines(output)],
       style,
     ),
     ...packerLines(inspection, style),
-    ...(inspection.seal ? [] : ["", style.yellow('The image is not sealed: "seal" is false.')]),
+    ...sealLines(inspection.seal, style),
   ];
 }

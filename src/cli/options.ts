@@ -41,7 +41,10 @@ const templateOptions = () =>
     .option("--appliances <dir>", "look up templates that are given by name in this folder");
 
 /** Values of the options that {@link addTemplateOptions} adds. */
-export type TemplateFlags = Readonly<ReturnType<ReturnType<typeof templateOptions>["opts"]>>;
+export type TemplateFlags = Readonly<ReturnType<ReturnType<typeof templateOptions>["opts"]>> & {
+  /** Value of `vmbuild run --release`. */
+  readonly release?: string;
+};
 
 /** Adds the options that change the values of a template for one call. */
 export function addTemplateOptions<A extends unknown[], O extends OptionValues>(
@@ -116,6 +119,7 @@ async function givenValues(flags: TemplateFlags) {
     overrides: await overridesOf(flags),
     variables: parseAssignments("--var", flags.var),
     variableFiles: flags.varFile ?? [],
+    release: flags.release,
     inputs: Object.fromEntries(parseAssignments("--input", flags.input)),
   };
 }
@@ -151,7 +155,7 @@ export async function loadAllFromFlags(
   const { findTemplate } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
   const { findPackerTemplate } = await import("../packer/detect.js");
-  const { variables, variableFiles, overrides, inputs } = await givenValues(flags);
+  const { variables, variableFiles, release, overrides, inputs } = await givenValues(flags);
   // An absolute path needs no current folder, which may have been removed.
   const here = currentFolder() ?? (isAbsolute(name) ? "/" : process.cwd());
   const packer = await findPackerTemplate(name, here);
@@ -160,7 +164,7 @@ export async function loadAllFromFlags(
     const { only, except } = flags;
     const load = { overrides, inputs };
     return loadPackerImages(packer, {
-      variables,
+      variables: release === undefined ? variables : [...variables, ["release", release]],
       variableFiles,
       only,
       except,
@@ -170,7 +174,13 @@ export async function loadAllFromFlags(
   }
   refuseSelection(name, flags);
   const places = { currentFolder: here, appliances: flags.appliances };
-  const given = { overrides, variables: Object.fromEntries(variables), variableFiles, inputs };
+  const given = {
+    overrides,
+    variables: Object.fromEntries(variables),
+    variableFiles,
+    release,
+    inputs,
+  };
   const options = { ...given, appliances: appliancesOf(flags), ignoreUndeclared };
   return [await loadTemplate(await findTemplate(name, places), options)];
 }

@@ -16,6 +16,7 @@ import type { GraphNode } from "../graph/graph.js";
 import { runGraph } from "../graph/schedule.js";
 import type { NodeResult } from "../graph/schedule.js";
 import { statIfThere } from "../host/files.js";
+import type { WorkTree } from "../host/work-tree.js";
 import { isLocked, waitForLock } from "../host/lock.js";
 import { build } from "../run/run.js";
 import type { BuildOptions } from "../run/run.js";
@@ -68,6 +69,8 @@ export interface Builds {
   /** Returns the output folder that replaces the template's; undefined unless one is given. */
   readonly folderOf: (node: GraphNode) => string | undefined;
   readonly lease?: LeaseOptions | undefined;
+  /** State of the git work tree of each template, by its name, where it was read. */
+  readonly workTrees?: ReadonlyMap<string, WorkTree> | undefined;
   /** Receives the events of the named template, in the process of a detached run. */
   readonly caller?: CallerReport | undefined;
 }
@@ -85,14 +88,26 @@ export function outputFolders(
     output === undefined || !isNamed ? undefined : isOne ? output : join(output, name);
 }
 
+/** Returns the options of a build for its manifest: the state of its work tree, and the release. */
+export function sourceOptions(
+  { name, template: { variables } }: GraphNode,
+  { flags: { release }, workTrees }: Builds,
+): Pick<BuildOptions, "workTree" | "release"> {
+  return {
+    workTree: workTrees?.get(name),
+    release: Object.hasOwn(variables, "release") ? release : undefined,
+  };
+}
+
 /**
  * Returns the options of a build. Those that concern steps and checkpoints apply to the templates
  * that the user named.
  */
 async function optionsOf(
   node: GraphNode,
-  { flags, folderOf, lease }: Builds,
+  builds: Builds,
 ): Promise<Omit<BuildOptions, "bus" | "secrets" | "signal">> {
+  const { flags, folderOf, lease } = builds;
   const { template, base, isNamed } = node;
   const common = {
     template,
@@ -102,6 +117,7 @@ async function optionsOf(
     onError: flags.onError,
     waitForEnter: enterKeyWaiter(),
     lease,
+    ...sourceOptions(node, builds),
     // A base that belongs to this command may have been built with another output folder.
     findArtifact: (name: string) =>
       base ? findArtifactOf(base.template, folderOf(base)) : findArtifact(name, flags, template),

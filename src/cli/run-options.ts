@@ -35,6 +35,9 @@ export interface RunFlags extends TemplateFlags, OutputFlags, LeaseFlags {
   readonly install?: boolean;
   readonly include?: string[];
   readonly fetch?: "yes" | "no";
+  readonly requireClean?: boolean;
+  readonly skipCommit?: boolean;
+  readonly commitManifest?: boolean;
   readonly detach?: boolean;
   /** Id of the run in the process that `--detach` starts. */
   readonly detachedRun?: string;
@@ -102,6 +105,34 @@ export async function resumeOptions(
   return { from: await firstStep(template, flags), until };
 }
 
+/** Characters of a release, which becomes part of file names and addresses. */
+const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
+
+/** Rejects flags about commits that contradict each other. */
+function rejectConflictsOfCommits(flags: RunFlags): void {
+  const { release, requireClean, skipCommit, commitManifest, until } = flags;
+  if (release !== undefined && !RELEASE.test(release)) {
+    const name = JSON.stringify(release);
+    throw new VmbuildError("USAGE", `--release ${name} is not the name of a release`, {
+      hint: "Use letters, digits, dots, +, - and _, such as 2.4.0.",
+    });
+  }
+  if (release !== undefined && flags.var?.some((pair) => pair.startsWith("release="))) {
+    throw new VmbuildError("USAGE", "--release and --var release=… set the same variable");
+  }
+  const other = requireClean ? "--require-clean" : commitManifest ? "--commit-manifest" : undefined;
+  if (skipCommit && other !== undefined) {
+    throw new VmbuildError("USAGE", `--skip-commit and ${other} are mutually exclusive`);
+  }
+  if (commitManifest && until !== undefined) {
+    const reason = "a run that makes no image has no manifest to commit";
+    throw new VmbuildError(
+      "USAGE",
+      `--commit-manifest and --until are mutually exclusive: ${reason}`,
+    );
+  }
+}
+
 /**
  * Rejects flags that only a run on another host has.
  * @throws {VmbuildError} USAGE.
@@ -128,6 +159,7 @@ export function rejectHostFlags({ install, include, fetch }: RunFlags): void {
 export function rejectConflictingFlags(flags: RunFlags, count: number): void {
   const { force, from, retry, checkpoints, output, detach, explain } = flags;
   if (output === "") throw new VmbuildError("USAGE", "--output: the folder path is empty");
+  rejectConflictsOfCommits(flags);
   if (detach && explain) {
     throw new VmbuildError("USAGE", "--detach and --explain are mutually exclusive");
   }

@@ -13,6 +13,7 @@ import { loadGraphOf, loadNamed, withoutBases } from "./graph-templates.js";
 import { interruptible } from "./interrupt.js";
 import { leaseOf } from "./lease-options.js";
 import { wantsToAttach } from "./offer-attach.js";
+import { commitManifests, requireCommits, readWorkTrees } from "./commits.js";
 import { createOutput } from "./output.js";
 import { buildAll, outputFolders } from "./run-builds.js";
 import {
@@ -104,7 +105,9 @@ async function runTemplates(
     for (const text of flags.break ?? []) parseBreakpoint(text, template);
     await resumeOptions(template, flags);
   }
-  const builds = { nodes, flags, folderOf, lease, caller };
+  const workTrees = await readWorkTrees(nodes, flags);
+  if (flags.commitManifest) await requireCommits(templates);
+  const builds = { nodes, flags, folderOf, lease, caller, workTrees };
   if (flags.explain) return explain(builds, output);
   const [only, second] = templates;
   if (only && !second && !caller) {
@@ -121,6 +124,7 @@ async function runTemplates(
   );
   report(nodes, outcomes, output, flags.json ?? false);
   const error = firstError(nodes, outcomes);
+  if (flags.commitManifest) await commitManifests(templates, output);
   // The caller of a detached run waits for the named template, which a failed base prevents.
   if (error) caller?.fail(error);
   return error?.exitCode ?? 0;

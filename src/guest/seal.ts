@@ -9,8 +9,10 @@ import type { BuildKeys } from "../seed/keys.js";
 import { SEAL_WARNING } from "../seed/kind.js";
 import type { Guest } from "./guest.js";
 import { CHECK_HOST_KEYS, REMOVE_HOST_KEYS, hostKeyWarnings } from "./seal/host-keys.js";
+import { declareKept, findPrivateKeys, readPrivateKeys } from "./seal/private-keys.js";
 import { removeScript } from "./seal/remove.js";
 import { foundPlaces, searchScript } from "./seal/search.js";
+import { RELABEL, relabelWarnings } from "./seal/selinux.js";
 import { TRIM } from "./seal/trim.js";
 
 /**
@@ -26,6 +28,8 @@ export function lastCommand(sudoRules: readonly string[]): string {
 /** Result of sealing. */
 export interface SealResult {
   readonly warnings: readonly { readonly message: string; readonly hint?: string }[];
+  /** Sentences about keys that the image is meant to hold. */
+  readonly notes: readonly string[];
 }
 
 /** Time limit: a search through many files takes minutes. Milliseconds. */
@@ -35,24 +39,28 @@ const DEADLINE_MS = 900_000;
  * Returns the whole shell script of the seal. Its output is read by {@link sealGuest}. The search
  * runs beside the trim.
  * @param seedScript shell code that removes what the seed caused; it may use the function `erase`.
+ * @param keep paths of private keys that the image is meant to hold.
  */
-export function sealScript(keys: BuildKeys, seedScript = ""): string {
-  const remove = [removeScript(keys), seedScript];
-  return [...remove, `${TRIM} &`, searchScript(keys), CHECK_HOST_KEYS, "wait"].join("\n");
+export function sealScript(keys: BuildKeys, seedScript = "", keep: readonly string[] = []): string {
+  const remove = [removeScript(keys), seedScript, RELABEL];
+  const search = [searchScript(keys), declareKept(keep), findPrivateKeys(keep), CHECK_HOST_KEYS];
+  return [...remove, `${TRIM} &`, ...search, "wait"].join("\n");
 }
 
 /**
  * Seals the guest and trims its file systems. The build's own connection stays open until the
  * machine stops.
- * @param seedScript see {@link sealScript}.
- * @throws {VmbuildError} SEAL_FAILED with each file that still contains a trace of the build.
+ * @param seedScript and `keep`: see {@link sealScript}.
+ * @throws {VmbuildError} SEAL_FAILED with each file that still contains a trace of the build, or
+ *   each declared key that is missing.
  */
 export async function sealGuest(
   guest: Guest,
   keys: BuildKeys,
   seedScript: string,
+  keep: readonly string[] = [],
 ): Promise<SealResult> {
-  const script = sealScript(keys, seedScript);
+  const script = sealScript(keys, seedScript, keep);
   const lines = await guest.ask(script, "Removing the build's keys", DEADLINE_MS);
   const found = foundPlaces(lines);
   if (found.length > 0) {
@@ -65,8 +73,15 @@ export async function sealGuest(
       },
     );
   }
+  const { notes, missing, warnings } = readPrivateKeys(lines);
+  if (missing.length > 0) {
+    throw new VmbuildError("SEAL_FAILED", "The image does not hold keys that it is meant to hold", {
+      lines: missing,
+    });
+  }
   const ofSeed = markedLines(lines, SEAL_WARNING).map((message) => ({ message }));
-  return { warnings: [...ofSeed, ...hostKeyWarnings(lines)] };
+  const others = [...hostKeyWarnings(lines), ...relabelWarnings(lines), ...warnings];
+  return { warnings: [...ofSeed, ...others], notes };
 }
 
 /** Trims the file systems of a guest that is not sealed. */

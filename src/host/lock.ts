@@ -5,7 +5,8 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { open, readFile, writeFile } from "node:fs/promises";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { VmbuildError, systemCode } from "../errors.js";
 import { statIfThere } from "./files.js";
 import { Tail } from "./lines.js";
@@ -75,16 +76,16 @@ async function acquire(
 }
 
 /**
- * Creates the lock file, so that an unwritable folder is reported with the kernel's own error.
- * @returns its inode.
+ * Opens the lock file and creates it if needed, so that an unwritable folder is reported with the
+ * kernel's own error. While it is open, no other file gets its inode number.
  */
-async function makeLockFile(path: string): Promise<number> {
-  const handle = await open(path, "a", 0o600);
-  try {
-    return (await handle.stat()).ino;
-  } finally {
-    await handle.close();
-  }
+async function openLockFile(path: string): Promise<FileHandle> {
+  return open(path, "a", 0o600);
+}
+
+/** Returns whether the path still leads to an open file, which its holder may have removed. */
+async function isStillAt(path: string, file: FileHandle): Promise<boolean> {
+  return (await statIfThere(path))?.ino === (await file.stat()).ino;
 }
 
 /**
@@ -93,10 +94,10 @@ async function makeLockFile(path: string): Promise<number> {
  * took the lock, for messages.
  */
 export async function tryLock(path: string): Promise<HeldLock | undefined> {
-  const file = await makeLockFile(path);
+  await using file = await openLockFile(path);
   const lock = await acquire(path, ["--timeout", "0.5"]);
   try {
-    if (lock && (await statIfThere(path))?.ino !== file) {
+    if (lock && !(await isStillAt(path, file))) {
       // The previous holder has removed the file with its folder, and another one may be there.
       await lock.release();
       return undefined;
@@ -126,10 +127,35 @@ export async function tryLockFolder(path: string): Promise<HeldLock | "taken" | 
 
 /** Waits for the lock on `path` until it is free or the signal aborts. */
 export async function waitForLock(path: string, signal?: AbortSignal): Promise<HeldLock> {
-  await makeLockFile(path);
+  await (await openLockFile(path)).close();
   const lock = await acquire(path, [], signal);
   if (!lock) throw new Error(`flock ${path} timed out`);
   return lock;
+}
+
+/**
+ * Waits for the lock on a file that exists only while it is held: `release` removes the file.
+ * @throws the reason of the signal.
+ */
+export async function holdLockFile(path: string, signal?: AbortSignal): Promise<HeldLock> {
+  for (;;) {
+    await using file = await openLockFile(path);
+    const lock = await acquire(path, [], signal);
+    if (!lock) throw new Error(`flock ${path} timed out`);
+    // The previous holder has removed the file, and another one may be there.
+    if (!(await isStillAt(path, file))) {
+      await lock.release();
+      continue;
+    }
+    const release = async (): Promise<void> => {
+      try {
+        await rm(path, { force: true });
+      } finally {
+        await lock.release();
+      }
+    };
+    return { release, [Symbol.asyncDispose]: release };
+  }
 }
 
 /** Waits for the lock on an existing folder until it is free or the signal aborts. */

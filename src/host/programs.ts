@@ -34,7 +34,7 @@ export const PROGRAMS = {
   },
   mcopy: { package: "mtools", purpose: "copies files to the EFI partition of a bootstrapped base" },
   sfdisk: { package: "fdisk", purpose: "partitions a bootstrapped base" },
-  git: { package: "git", purpose: "fetches git inputs" },
+  git: { package: "git", purpose: "fetches git inputs, and names the commits of templates" },
   tar: { package: "tar", purpose: "unpacks bases in tar archives, and OCI inputs" },
   gpgv: { package: "gpgv", purpose: "verifies the signatures of checksum files" },
   xz: { package: "xz-utils", purpose: "unpacks .xz bases, and compresses images to .xz" },

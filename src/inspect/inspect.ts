@@ -1,5 +1,5 @@
 /** Describes what a run would do, without doing it, as plain data. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Check } from "../acceptance/check-schema.js";
 import { summarizeCheck } from "../acceptance/summary.js";
 import { checksumPath } from "../artifact/checksum-files.js";
@@ -13,6 +13,7 @@ import { findUefi, uefiCandidates } from "../machine/firmware.js";
 import { qemuVersion } from "../machine/qemu-version.js";
 import type { Accelerator, MachineShape } from "../machine/shape.js";
 import type { Template } from "../template/load.js";
+import { packerManifestSettings } from "../template/packer-manifest-schema.js";
 import { inspectBase, inspectInputs } from "./sources.js";
 import type { SourceInspection } from "./sources.js";
 import { completeShape } from "../machine/shape.js";
@@ -73,6 +74,8 @@ export interface Inspection {
   readonly version: string;
   readonly description?: string;
   readonly template: string;
+  /** Commit of the template, where the template refers to it. */
+  readonly source?: { readonly branch: string; readonly commit: string; readonly dirty: boolean };
   readonly variables: readonly {
     name: string;
     value: string | number | boolean;
@@ -95,7 +98,7 @@ export interface Inspection {
     readonly arguments: readonly string[];
   };
   readonly steps: readonly StepInspection[];
-  readonly seal: boolean;
+  readonly seal: Template["seal"];
   /** What became of each option of a Packer template. */
   readonly packer?: PackerInspection;
   /** Commands of the host that change the disk of the stopped machine. */
@@ -117,6 +120,8 @@ export interface Inspection {
     /** All images; the first is the one that `format` and `compression` describe. */
     readonly images: readonly ImagePlan[];
     readonly files: readonly string[];
+    /** Absolute path of the manifest in Packer's format, and the artifact's id in it. */
+    readonly packerManifest?: { readonly file: string; readonly artifactId: string };
   };
 }
 
@@ -215,8 +220,18 @@ function inspectOutput(template: Template, directory: string | undefined): Inspe
   ]);
   const own = [MANIFEST_NAME, ...describingNames(plan)].map((name) => join(plan.folder, name));
   const files = [...images, ...own, ...companions];
-  const { folder, format, compression } = plan;
-  return { folder, format, compression, images: plan.images, files };
+  const { folder, format, compression, images: plans } = plan;
+  const { packerManifest } = template.output;
+  const described = { folder, format, compression, images: plans, files };
+  if (packerManifest === undefined) return described;
+  const { file, artifactId } = packerManifestSettings(packerManifest);
+  return { ...described, packerManifest: { file: resolve(file), artifactId } };
+}
+
+function inspectSource({ workTree }: Template): Pick<Inspection, "source"> {
+  if (!workTree) return {};
+  const { branch, commit, changes } = workTree;
+  return { source: { branch, commit, dirty: changes.length > 0 } };
 }
 
 /**
@@ -239,6 +254,7 @@ export async function inspectTemplate(
     version: template.version,
     ...(template.description === undefined ? {} : { description: template.description }),
     template: template.path,
+    ...inspectSource(template),
     variables: [...template.values].map(([name, value]) => ({
       name,
       value: sensitive(name) && value !== "" ? "***" : value,

@@ -56,7 +56,8 @@ const RPM_FIELDS = [
 export const LIST_PACKAGES = [
   "export LC_ALL=C",
   `{ cat /etc/os-release || cat /usr/lib/os-release; } 2>/dev/null | sed 's/^/${MARKS.os} /'`,
-  "if command -v dpkg-query >/dev/null; then",
+  // A system of rpm's packages may have dpkg as a tool.
+  "if command -v dpkg-query >/dev/null && [ -s /var/lib/dpkg/status ]; then",
   `dpkg-query -W -f '${MARKS.deb} ${DEB_FIELDS.join("\\t")}\\n' || exit`,
   "fi",
   // Versions of apt before 1.1 do not have this command.

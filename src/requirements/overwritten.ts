@@ -6,6 +6,7 @@ import { MANIFEST_NAME } from "../artifact/manifest.js";
 import { entryOf } from "../artifact/names.js";
 import { VmbuildError } from "../errors.js";
 import { seedFiles } from "../seed/registry.js";
+import { packerManifestSettings } from "../template/packer-manifest-schema.js";
 import type { Template } from "../template/load.js";
 import type { OutputPlan } from "./plan.js";
 
@@ -36,6 +37,8 @@ function filesRead(template: Template): [string, string][] {
   );
   const firmware =
     typeof machine.firmware === "string" ? [] : [machine.firmware.code, machine.firmware.variables];
+  const { packerManifest } = template.output;
+  const manifests = packerManifest === undefined ? [] : [packerManifestSettings(packerManifest)];
   const others = seedFiles(seed, { folder, user: ssh.user });
   return [
     [template.path, "the template itself"],
@@ -44,6 +47,10 @@ function filesRead(template: Template): [string, string][] {
       .map(({ path }): [string, string] => [path, "a template that it extends"]),
     ...("path" in base ? [[resolve(folder, base.path), "its own base"] as [string, string]] : []),
     ...inputs,
+    ...manifests.map(({ file }): [string, string] => [
+      resolve(file),
+      "the manifest in Packer's format (output.packerManifest)",
+    ]),
     ...disks,
     ...firmware.map((path): [string, string] => [resolve(folder, path), "a file of the firmware"]),
     ...others.flatMap(({ path }): [string, string][] =>

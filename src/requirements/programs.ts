@@ -45,7 +45,7 @@ export function programsFor(template: Template): string[] {
   const { base, folder: templateFolder, machine, seal, checkpoints } = template;
   const names: string[] = [
     machine.binary,
-    ...commonPrograms({ seal, checkpoints: checkpoints !== false }),
+    ...commonPrograms({ seal: seal !== false, checkpoints: checkpoints !== false }),
     ...baseKindOf(base).programs(base, { templateFolder, arch: machine.arch }),
   ];
   for (const { format, pack } of [template.output, ...template.output.formats]) {
@@ -57,6 +57,7 @@ export function programsFor(template: Template): string[] {
   for (const { output } of publishedDisks(template)) {
     names.push(...formatNamed(output.format).programs, ...programsOfPack(output.pack));
   }
+  if (template.workTree) names.push("git");
   if (template.post.length + template.after.length > 0) names.push("bash");
   return [...new Set(names)];
 }

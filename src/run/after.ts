@@ -1,33 +1,12 @@
 /** Runs the commands of the template's `after` section for the published images. */
 import { createHash } from "node:crypto";
-import { basename } from "node:path";
 import type { RunResult } from "../events/result.js";
-import type { ImagePlan } from "../requirements/plan.js";
 import type { HostCommands } from "../template/host-commands.js";
 import { writeCacheKey } from "./checkpoints/cache-key.js";
 import { readPublishedRecord, recordAfter } from "./checkpoints/published.js";
 import type { RunContext } from "./context.js";
+import { imageValues } from "./image-values.js";
 import { runHostCommands } from "./host-commands.js";
-
-/** Returns the values of the references to an image, by reference. */
-function imageValues(
-  { path, format }: ImagePlan,
-  { artifact, otherArtifacts = [], manifest }: RunResult,
-): Map<string, string> {
-  const image = [...(artifact ? [artifact] : []), ...otherArtifacts].find(
-    (one) => one.path === path,
-  );
-  return new Map([
-    ["image.path", path],
-    ["image.name", basename(path)],
-    ["image.format", format],
-    ["image.manifest", manifest ?? ""],
-    ...Object.entries(image?.checksums ?? {}).map(([algorithm, hex]): [string, string] => [
-      `image.${algorithm}`,
-      hex,
-    ]),
-  ]);
-}
 
 /** Identifies the commands, to tell whether they have run for an image. */
 function keyOfAfter(after: readonly HostCommands[]): string {

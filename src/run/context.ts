@@ -5,6 +5,7 @@
 import type { ApplianceImage } from "../base/kind.js";
 import type { Bus } from "../events/bus.js";
 import type { Secrets } from "../events/secrets.js";
+import type { WorkTree } from "../host/work-tree.js";
 import type { Emit, Phase } from "../events/types.js";
 import type { Template } from "../template/load.js";
 import type { Meter } from "./meter.js";
@@ -53,6 +54,10 @@ export interface BuildOptions {
   readonly lease?: LeaseOptions | undefined;
   /** Id of the run, such as `20260214-170400-3f9a1c`; one is made up unless given. */
   readonly runId?: string | undefined;
+  /** State of the git work tree of the template; that of the template itself unless given. */
+  readonly workTree?: WorkTree | undefined;
+  /** Value of `--release`, for the manifest. */
+  readonly release?: string | undefined;
   /** Finds another template's artifact, for a base that is one. */
   readonly findArtifact: (appliance: string) => Promise<ApplianceImage>;
 }

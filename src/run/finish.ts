@@ -36,6 +36,7 @@ import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
 import { runPost } from "./post.js";
 import { stageProvenance } from "./provenance.js";
+import { describeSource } from "./source.js";
 import type { Prepared } from "./prepare.js";
 import type { ReadyMachine, StoppedMachine } from "./lifecycle.js";
 import type { StepRecord } from "./steps.js";
@@ -57,7 +58,9 @@ export async function seal(
       await trimGuest(guest);
       return packages;
     }
-    const { warnings } = await sealGuest(guest, keys, seed.sealScript(keys));
+    const keep = template.seal === true ? [] : template.seal.keep;
+    const { warnings, notes } = await sealGuest(guest, keys, seed.sealScript(keys), keep);
+    for (const message of notes) emit({ type: "note", message });
     for (const warning of warnings) emit({ type: "warning", ...warning });
     return packages;
   });
@@ -168,6 +171,7 @@ function createManifest(
     version: template.version,
     created: new Date().toISOString(),
     template: describeFiles(template),
+    ...describeSource(context),
     base: describeBase(base),
     inputs: inputs.map(({ name, origin, digest, commit, upstream }) => ({
       name,

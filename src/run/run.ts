@@ -36,6 +36,7 @@ import { StoppedMachine } from "./lifecycle.js";
 import type { StartInput } from "./lifecycle.js";
 import { recordImage } from "./image-record.js";
 import { recordFailure, updateRecord } from "./record.js";
+import { warnOfChanges } from "./source.js";
 import { upToDateResult, stoppedResult } from "./result.js";
 import { withoutMachine } from "./without-machine.js";
 import { removeObsolete, restoreLastCheckpoint } from "./work-disk.js";
@@ -255,15 +256,13 @@ async function pauseOnError(
   });
 }
 
-function announceRun({
-  emit,
-  template,
-  workspace,
-}: ContextWith<"emit" | "template" | "workspace">): void {
+function announceRun(context: ContextWith<"emit" | "template" | "workspace" | "options">): void {
+  const { emit, template, workspace } = context;
   const { name, version } = template;
   const { runId, run, tidied } = workspace;
   emit({ type: "run.started", name, version, runId, runFolder: run.folder });
   for (const message of tidied) emit({ type: "note", message: `Cleaned up: ${message}` });
+  warnOfChanges(context);
 }
 
 async function recordSuccess(

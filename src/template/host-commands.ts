@@ -6,6 +6,7 @@ import { z } from "zod";
 import { ALGORITHMS } from "../artifact/digest.js";
 import type { Algorithm } from "../artifact/digest.js";
 import { commands, durationOr, environment, hostFolder } from "../fields.js";
+import type { JsonPath } from "./document.js";
 
 /** Default time limit: one hour, in milliseconds. */
 const DEFAULT_TIMEOUT_MS = 60 * 60_000;
@@ -22,6 +23,9 @@ const SECTIONS = {
 /** Name of a section of host commands. */
 export type HostSection = keyof typeof SECTIONS;
 
+/** Places outside these sections in which the references of `after` have a value, too. */
+const OTHER_PLACES = /^output\.packerManifest\.(artifactId|customData)(\.|$)/;
+
 const isSection = (key: unknown): key is HostSection =>
   typeof key === "string" && Object.hasOwn(SECTIONS, key);
 
@@ -32,14 +36,15 @@ export function isLateReference(reference: string): boolean {
   return /^(image|disk)\./.test(reference);
 }
 
-/** Returns whether a key of the template is a section in which a reference has a value. */
-export function hasValueIn(key: unknown, reference: string): boolean {
+/** Returns whether a place of the template is one in which a reference has a value later. */
+export function hasValueIn(path: JsonPath, reference: string): boolean {
+  const key = OTHER_PLACES.test(path.join(".")) ? "after" : path[0];
   return isSection(key) && SECTIONS[key].some((name) => name === reference);
 }
 
 /** Returns the message for a reference to the image or the disk that has no value in its place. */
 export function lateReferenceMessage(reference: string): string {
-  const [section] = Object.entries(SECTIONS).find(([key]) => hasValueIn(key, reference)) ?? [];
+  const [section] = Object.entries(SECTIONS).find(([key]) => hasValueIn([key], reference)) ?? [];
   if (section !== undefined) return `\${${reference}} has a value only in "${section}"`;
   const lists = Object.entries(SECTIONS).map(
     ([key, names]) => `${names.map((name) => `\${${name}}`).join(", ")} (in "${key}")`,
@@ -77,6 +82,11 @@ export const afterSchema = z
     "commands of the host that run in order when the image is published, once for each image. `${image.path}`, `${image.name}`, `${image.format}`, `${image.manifest}` and `${image.sha256}` (or another algorithm of output.checksums) stand for the image; VMBUILD_IMAGE_PATH, VMBUILD_IMAGE_SHA256 and so on contain the same values",
   );
 
+/** Returns the algorithms whose checksum a text refers to. */
+export function checksumsIn(text: string): Algorithm[] {
+  return ALGORITHMS.filter((name) => text.includes(`\${image.${name}}`));
+}
+
 /** Returns the checksums that `after` refers to and the artifact does not have. */
 export function missingChecksums(
   after: readonly HostCommands[],
@@ -84,9 +94,9 @@ export function missingChecksums(
 ): { readonly index: number; readonly algorithm: Algorithm }[] {
   return after.flatMap(({ run, environment: variables }, index) => {
     const text = [...run, ...Object.values(variables)].join("\n");
-    return ALGORITHMS.filter(
-      (name) => !checksums.includes(name) && text.includes(`\${image.${name}}`),
-    ).map((algorithm) => ({ index, algorithm }));
+    return checksumsIn(text)
+      .filter((algorithm) => !checksums.includes(algorithm))
+      .map((algorithm) => ({ index, algorithm }));
   });
 }
 

@@ -1,5 +1,6 @@
 /**
- * Replaces `${var.x}`, `${input.x}`, `${name}` and `${version}` in every string of a template.
+ * Replaces `${var.x}`, `${input.x}`, `${git.x}`, `${name}` and `${version}` in every string of a
+ * template.
  * `$${` stands for `${`. In shell text (commands, written files) any other `${…}` is left to the
  * shell; elsewhere it is an error.
  */
@@ -7,6 +8,8 @@ import { BASE_REFERENCES } from "../base/registry.js";
 import { isSinkReference } from "../sinks/registry.js";
 import { ACTIONS } from "../steps/registry.js";
 import type { JsonPath, Problem } from "./document.js";
+import { GIT_REFERENCES, gitMessage, gitValue } from "./git-references.js";
+import type { GitSource } from "./git-references.js";
 import { hasValueIn, isLateReference, lateReferenceMessage } from "./host-commands.js";
 
 /** Values of references. A lookup that returns undefined is reported as an error. */
@@ -15,12 +18,17 @@ export interface References {
   readonly version: string | undefined;
   readonly variable: (name: string) => string | number | boolean | undefined;
   readonly input: (name: string) => string | undefined;
+  readonly git: GitSource;
   /** Known names, for messages. */
   readonly known: { readonly variables: readonly string[]; readonly inputs: readonly string[] };
 }
 
 const REFERENCE = /\$?\$\{([^{}]*)\}/g;
 const REFERENCE_NAME = /^(?:name|version|(?:var|input)\..*)$/;
+
+/** Returns whether a text between `${` and `}` is a reference in shell text, too. */
+const isReference = (text: string): boolean =>
+  REFERENCE_NAME.test(text) || GIT_REFERENCES.includes(text);
 
 /**
  * Keys that contain shell text: those of actions, a step's `verify` and `skipIf`, and the `run` of
@@ -49,6 +57,7 @@ const isShellText = (path: JsonPath): boolean =>
 function lookUp(reference: string, references: References): string | number | boolean | undefined {
   if (reference === "name") return references.name;
   if (reference === "version") return references.version;
+  if (reference.startsWith("git.")) return gitValue(reference, references.git);
   const [kind, ...rest] = reference.split(".");
   const key = rest.join(".");
   return kind === "var" ? references.variable(key) : references.input(key);
@@ -64,6 +73,7 @@ function unknownMessage(reference: string, references: References): string {
     return `\${${reference}}: no such input; the template declares ${list(inputs)}`;
   }
   if (reference === "name" || reference === "version") return `\${${reference}} has no value here`;
+  if (reference.startsWith("git.")) return gitMessage(reference, references.git);
   if (BASE_REFERENCES.has(reference)) {
     return `\${${reference}} has a value only while an installer runs; use it in base.install`;
   }
@@ -72,8 +82,8 @@ function unknownMessage(reference: string, references: References): string {
     return `\${${reference}} has a value only in the body of a webhook in "sinks"`;
   }
   return (
-    `\${${reference}} is not a valid reference; use \${var.…}, \${input.…}, \${name} and ` +
-    `\${version}, or $\${ for a literal \${`
+    `\${${reference}} is not a valid reference; use \${var.…}, \${input.…}, \${git.…}, \${name} ` +
+    `and \${version}, or $\${ for a literal \${`
   );
 }
 
@@ -87,14 +97,14 @@ function replaceIn(
     // The values are known when an event is sent.
     if (isSinkReference(path, reference)) return whole;
     // The values are known when the commands run.
-    if (hasValueIn(path[0], reference)) return whole;
+    if (hasValueIn(path, reference)) return whole;
     if (whole.startsWith("$$")) return whole.slice(1);
     // The kind of the base fills it in.
     if (path[0] === "base" && BASE_REFERENCES.has(reference)) return whole;
     const isForShell =
       isShellText(path) && !(HOST_SECTIONS.has(path[0]) && isLateReference(reference));
-    if (!REFERENCE_NAME.test(reference) && isForShell) return whole;
-    const value = REFERENCE_NAME.test(reference) ? lookUp(reference, references) : undefined;
+    if (!isReference(reference) && isForShell) return whole;
+    const value = isReference(reference) ? lookUp(reference, references) : undefined;
     if (value !== undefined) return value;
     problems.push({ path, message: unknownMessage(reference, references), excerpt: whole });
     return whole;

@@ -1,5 +1,6 @@
 /** Loads and validates a template. All problems are reported at once, each with its place. */
 import { completeBase } from "../base/registry.js";
+import type { WorkTree } from "../host/work-tree.js";
 import type { InputSpec } from "../inputs/inputs.js";
 import { composeFiles, composeTemplate } from "./compose.js";
 import type { Composition } from "./compose.js";
@@ -7,6 +8,8 @@ import type { ConvertedOption } from "./converted-option.js";
 import { valueAt } from "./document.js";
 import type { JsonPath, Problem, TemplateDocument } from "./document.js";
 import { invalidTemplate } from "./extends.js";
+import { readGitSource } from "./git-references.js";
+import type { GitSource } from "./git-references.js";
 import { anchorOf, originFinder, problemFormatter } from "./origin.js";
 import type { Origin } from "./origin.js";
 import type { TemplateFile } from "./placed.js";
@@ -58,6 +61,8 @@ export interface Template extends TemplateValues {
   readonly secrets: readonly string[];
   /** Source of each input in this run. */
   readonly inputSpecs: ReadonlyMap<string, InputSpec>;
+  /** State of its git work tree, where it refers to it. */
+  readonly workTree?: WorkTree;
   /**
    * Formats a problem as a line of text: its place in the file, or the option that it came from,
    * and the message.
@@ -117,9 +122,9 @@ function inputsFor(raw: unknown, { inputs = {}, ignoreUndeclared }: LoadOptions)
 async function interpret(
   composition: Composition,
   overrides: readonly Override[],
-  options: LoadOptions,
+  options: LoadOptions & { readonly git: GitSource },
 ) {
-  const { environment = process.env } = options;
+  const { environment = process.env, git } = options;
   const raw = overrides.reduce<unknown>(applyOverride, composition.value);
   const { declarations, problems } = readDeclarations(raw);
   const declared = Object.keys(declarations);
@@ -135,6 +140,7 @@ async function interpret(
         values,
         inputs,
         environment,
+        git,
         anchor,
       })
     : { value: raw, inputSpecs: new Map<string, InputSpec>(), problems: [] };
@@ -165,7 +171,11 @@ export async function loadDocument(
   return loadComposition(composeFiles([{ path, digest, document }], folder), options);
 }
 
-async function loadComposition(composition: Composition, options: LoadOptions): Promise<Template> {
+async function loadComposition(composition: Composition, given: LoadOptions): Promise<Template> {
+  const [own] = composition.files;
+  const sources = [composition.value, given.overrides];
+  const git = await readGitSource(sources, composition.folder, [own.path]);
+  const options = { ...given, git };
   const overrides = await interpretOverrides(
     composition.value,
     options.overrides ?? [],
@@ -209,6 +219,7 @@ async function loadComposition(composition: Composition, options: LoadOptions): 
     values,
     secrets,
     inputSpecs: settled.inputSpecs,
+    ...(git === undefined || "problem" in git ? {} : { workTree: git }),
     describeProblem,
   };
 }

@@ -6,7 +6,11 @@ import { imageFilename } from "../artifact/names.js";
 import { PACKS } from "../artifact/packs.js";
 import { COMPRESSIONS, IMAGE_FORMATS, SUBFORMATS, formatNamed } from "../artifact/registry.js";
 import { sizeText } from "../sizes.js";
-import { packerManifestSchema } from "./packer-manifest-schema.js";
+import {
+  checksumsOfManifest,
+  packerManifestSchema,
+  packerManifestSettings,
+} from "./packer-manifest-schema.js";
 import { provenanceSchema } from "./provenance-schema.js";
 import type { JsonPath } from "./document.js";
 
@@ -143,6 +147,15 @@ export const outputSchema = z
     packerManifest: packerManifestSchema.optional(),
   })
   .superRefine(checkImage)
+  .superRefine(({ packerManifest, checksums }, context) => {
+    if (packerManifest === undefined) return;
+    const used = checksumsOfManifest(packerManifestSettings(packerManifest));
+    const missing = used.filter((algorithm) => !checksums.includes(algorithm));
+    for (const algorithm of missing) {
+      const message = `\${image.${algorithm}} has no value, because output.checksums does not contain ${algorithm}`;
+      context.addIssue({ code: "custom", path: ["packerManifest"], message });
+    }
+  })
   .describe("artifact: the images, their checksums and their manifest");
 
 /** Sizes of a machine's disks in bytes, and the images of those that are published. */

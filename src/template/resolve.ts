@@ -4,6 +4,7 @@ import { inputLocation } from "../inputs/inputs.js";
 import type { InputSpec } from "../inputs/inputs.js";
 import { inputSchema } from "../inputs/registry.js";
 import type { Problem } from "./document.js";
+import type { GitSource } from "./git-references.js";
 import { interpolate } from "./interpolate.js";
 import type { References } from "./interpolate.js";
 import type { VariableValue } from "./variables.js";
@@ -19,6 +20,8 @@ export interface ResolveContext {
   /** Values of `--input NAME=PATH`. */
   readonly inputs: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** State of the git work tree, where the template refers to it. */
+  readonly git?: GitSource;
   /**
    * Replaces the paths of a value without references that are relative to the file of a parent;
    * without it, all are relative to `folder`.
@@ -48,7 +51,7 @@ const field = (value: unknown, key: string): unknown =>
 
 /** Returns the references that need no inputs: variables, name, version. */
 function plainReferences(raw: RawObject, context: ResolveContext): References {
-  const { values, declared } = context;
+  const { values, declared, git } = context;
   const known = { variables: declared, inputs: Object.keys(field(raw, "inputs") ?? {}) };
   // An invalid variable is not reported again where it is used.
   const variable = (name: string): VariableValue | undefined =>
@@ -58,6 +61,7 @@ function plainReferences(raw: RawObject, context: ResolveContext): References {
     version: undefined,
     variable,
     input: () => undefined,
+    git,
     known,
   };
   const textOf = (key: string, references: References): string | undefined => {

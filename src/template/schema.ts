@@ -2,7 +2,15 @@
 import { z } from "zod";
 import { baseKindOf, baseSchema } from "../base/registry.js";
 import { DEFAULT_LIMITS } from "../checkpoints/retention.js";
-import { diskSize, durationOr, identifier, limitSize, memorySize, sizeOr } from "../fields.js";
+import {
+  diskSize,
+  durationOr,
+  guestPath,
+  identifier,
+  limitSize,
+  memorySize,
+  sizeOr,
+} from "../fields.js";
 import { inputSchema } from "../inputs/registry.js";
 import { ACCELERATOR_CHOICES } from "../machine/accelerator.js";
 import { ARCHITECTURE_NAMES } from "../machine/architectures/registry.js";
@@ -149,6 +157,15 @@ const machineSchema = z
   })
   .describe("virtual machine that the build runs in");
 
+const sealSettings = z.strictObject({
+  keep: z
+    .array(guestPath)
+    .default([])
+    .describe(
+      "paths of SSH private keys in the guest that all machines made from the image share on purpose: each must be there, and is reported; others in the folders .ssh cause a warning",
+    ),
+});
+
 const checkpointsSchema = z
   .union([
     z.boolean(),
@@ -207,10 +224,10 @@ export const templateSchema = z
       ),
     checkpoints: checkpointsSchema,
     seal: z
-      .boolean()
+      .union([z.boolean(), sealSettings])
       .default(true)
       .describe(
-        "remove the build's keys and the guest's identity before shutdown, and fail if any are left",
+        "remove the build's keys and the guest's identity before shutdown, and fail if any are left; an object also declares private keys that the image is meant to hold",
       ),
     shutdown: z
       .strictObject({

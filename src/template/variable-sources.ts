@@ -12,11 +12,16 @@ import type { GivenValue } from "./variables.js";
 export interface ValueSources {
   /** Values of `--var NAME=VALUE`. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Value of `--release`: that of the variable `release`. */
+  readonly release?: string | undefined;
   /** Paths of `--var-file`, in the given order. */
   readonly variableFiles?: readonly string[];
   /** Environment for `VMBUILD_VAR_<name>`; that of the process by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
+
+/** Variable whose value `--release` gives. */
+const RELEASE = "release";
 
 /** Text of a file, and its digest. */
 export interface TextFile {
@@ -77,7 +82,7 @@ async function readVariablesFile(file: string): Promise<[string, unknown, string
 
 /**
  * Returns all values by name, the source with the highest precedence last: environment,
- * `--var-file`, `--var`. Only declared names are read from the environment.
+ * `--var-file`, `--var`, `--release`. Only declared names are read from the environment.
  * @throws {VmbuildError} TEMPLATE_NOT_FOUND or VARIABLE_INVALID for a file of values.
  */
 export async function gatherValues(
@@ -100,5 +105,6 @@ export async function gatherValues(
   for (const [name, value] of Object.entries(sources.variables ?? {})) {
     add(name, value, `--var ${name}`);
   }
+  if (sources.release !== undefined) add(RELEASE, sources.release, "--release");
   return given;
 }

@@ -73,9 +73,9 @@ tar -xf "$1" -C "$2" --exclude='./dev/*'
 mount --rbind /dev "$2/dev"
 mount -t proc proc "$2/proc"
 ip link set lo up
-echo ready
-# bash, since the first process of a namespace has to take care of orphans.
-exec chroot "$2" /bin/bash -c 'cat; true'`;
+# Programs that enter earlier would run in the host's root file system. bash, since the first process
+# of a namespace has to take care of orphans.
+exec chroot "$2" /bin/bash -c 'echo ready; cat; true'`;
 
 /** Unpacks a tree with these packages. It exists until it is disposed of. */
 export async function createTree(packages: readonly string[]): Promise<Tree> {

@@ -97,7 +97,8 @@ another one ([composition](composition.md)).
 **Durations** are strings such as \`"90s"\`, \`"30m"\` or \`"1h30m"\`.
 
 **References** can be used in any string: \`\${var.NAME}\`, \`\${input.NAME}\` (the path of an input on
-the host), \`\${name}\` and \`\${version}\`. If a string consists of one reference only, the value keeps
+the host), \`\${git.branch}\`, \`\${git.commit}\` and \`\${git.dirty}\` ([commits](commits.md)),
+\`\${name}\` and \`\${version}\`. If a string consists of one reference only, the value keeps
 its type. In shell code (${[...SHELL_KEYS].map(code).join(", ")}) any other \`\${…}\` is left to the
 shell; elsewhere it is an error. \`$\${\` produces a literal \`\${\`. \`base.install\` has two more
 ([installers](installers.md)).

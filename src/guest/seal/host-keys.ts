@@ -48,13 +48,23 @@ dropbear_makes_keys() {
 }`;
 
 /**
- * Shell script that prints the line of a finding. A unit with ConditionFirstBoot does not count
- * where /etc/machine-id is empty, which is how the seal leaves it: such a boot is not a first boot
- * (machine-id(5)). Scripts of init systems count only in guests without systemd.
+ * Shell script that prints the line of a finding. Keys that `$kept` names are meant to be there. A
+ * unit with ConditionFirstBoot does not count where /etc/machine-id is empty, which is how the seal
+ * leaves it: such a boot is not a first boot (machine-id(5)). Scripts of init systems count only in
+ * guests without systemd.
  */
 export const CHECK_HOST_KEYS = `${MAKES_KEYS}
 has_any() {
   for file in "$@"; do [ ! -e "$file" ] || return 0; done
+  return 1
+}
+has_undeclared() {
+  for file in "$@"; do
+    [ -e "$file" ] || continue
+    case $kept in *"
+$file
+"*) ;; *) return 0 ;; esac
+  done
   return 1
 }
 makes_host_keys() {
@@ -69,8 +79,8 @@ makes_host_keys() {
 check_host_keys() {
   ! command -v cloud-init >/dev/null 2>&1 || return 0
   if [ -x /usr/sbin/sshd ]; then
-    if has_any /etc/ssh/ssh_host_*_key; then echo ${KEPT.line}
-    elif ! makes_host_keys; then echo ${MISSING.line}
+    if has_undeclared /etc/ssh/ssh_host_*_key; then echo ${KEPT.line}
+    elif ! has_any /etc/ssh/ssh_host_*_key && ! makes_host_keys; then echo ${MISSING.line}
     fi
   elif has_any /etc/dropbear/*_host_key; then
     dropbear_makes_keys || echo ${KEPT.line}

@@ -118,6 +118,9 @@ done
 # The network as the build had it; cloud-init writes it anew for each machine.
 network="/etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init"
 network="$network /etc/systemd/network/10-cloud-init-*.network"
+network="$network /etc/NetworkManager/system-connections/cloud-init-*.nmconnection"
+# The network scripts of Red Hat's and SUSE's systems.
+network="$network $(grep -ls 'Created by cloud-init' /etc/sysconfig/network-scripts/ifcfg-* /etc/sysconfig/network/ifcfg-*)"
 command -v cloud-init >/dev/null 2>&1 || network=
 rm -rf $states /var/lib/cloud/instance /var/log/cloud-init.log /var/log/cloud-init-output.log \\
   $network

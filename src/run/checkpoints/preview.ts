@@ -83,6 +83,6 @@ export async function createRunPreview(
   const [key = ""] = plan.decision.keys;
   return {
     plan,
-    hasSharedGuest: !options.force && template.seal && (await hasSharedCheckpoint(key)),
+    hasSharedGuest: !options.force && template.seal !== false && (await hasSharedCheckpoint(key)),
   };
 }

@@ -14,6 +14,7 @@ import {
 } from "./published.js";
 import type { PublishedImage } from "./published.js";
 import { hasHostActions } from "./rerun-actions.js";
+import { findOtherSource } from "../source.js";
 
 /** State of the image before a run. */
 export interface ImageState {
@@ -98,14 +99,19 @@ async function findMissingDownload({ steps, folder }: Template): Promise<string 
   return undefined;
 }
 
-/** Describes in a phrase what was changed beside an image; undefined when nothing was. */
+/**
+ * Describes in a phrase what was changed beside an image, or what of its manifest this run would
+ * write differently; undefined when nothing was.
+ */
 async function findChange(
-  { template, options, output, emit }: Context,
+  context: Context,
   published: PublishedImage,
 ): Promise<string | undefined> {
+  const { template, options, output, emit } = context;
   const { signal } = options;
   const found =
     (await findAlteration(published)) ??
+    (await findOtherSource(context, published.manifest)) ??
     (await findMissingDownload(template)) ??
     (options.check ? await verifyChecksums(published, { emit, signal }) : undefined);
   if (found !== undefined) return found;

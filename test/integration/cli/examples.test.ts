@@ -7,8 +7,12 @@ import { CLI } from "../../support/e2e.js";
 
 const examples = resolve("examples");
 
-/** Templates of a folder that has others, some of which are not complete, or elsewhere. */
+/**
+ * Templates of a folder that has others, some of which are not complete, or elsewhere. Those of
+ * `cluster` need a git repository, in which `cluster.test.ts` validates them.
+ */
 const SEVERAL: Readonly<Record<string, readonly string[]>> = {
+  cluster: [],
   "one-apps": ["example.json", "rabbitmq.json"],
   sandbox: ["projects/hello/hello.json"],
 };

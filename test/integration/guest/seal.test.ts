@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sealScript } from "../../../src/guest/seal.js";
 import { CHECK_HOST_KEYS, hostKeyWarnings } from "../../../src/guest/seal/host-keys.js";
+import { readPrivateKeys } from "../../../src/guest/seal/private-keys.js";
+import { relabelWarnings } from "../../../src/guest/seal/selinux.js";
 import { foundPlaces } from "../../../src/guest/seal/search.js";
 import { makeBuildKeys } from "../../../src/seed/keys.js";
 import { createBusyboxRoot, runInRoot } from "../../support/busybox-guest.js";
@@ -86,6 +88,81 @@ describe("the seal in a guest without getent", () => {
   });
 });
 
+describe("private keys", () => {
+  const KEY = other.client.private;
+  const seal = async (...keep: string[]) =>
+    readPrivateKeys(await runInRoot(root, sealScript(keys, "", keep)));
+
+  it("are reported where seal.keep declares them, and missed where there is none", async () => {
+    await put("root/.ssh/id_cluster", KEY, 0o600);
+    await put("etc/pki/node.key", "-----BEGIN RSA PRIVATE KEY-----\n", 0o600);
+    await put("root/.ssh/empty", "");
+    const declared = ["/root/.ssh/id_cluster", "/etc/pki/node.key", "/root/.ssh/empty", "/x y"];
+    const found = await seal(...declared);
+    expect(found.notes).toEqual([
+      expect.stringMatching(
+        /^All machines .* the private key \/root\/\.ssh\/id_cluster.*seal\.keep/,
+      ),
+      expect.stringContaining("/etc/pki/node.key"),
+    ]);
+    expect(found.missing).toEqual([
+      "/root/.ssh/empty: seal.keep declares a private key, and there is none",
+      "/x y: seal.keep declares a private key, and there is none",
+    ]);
+    expect(found.warnings).toEqual([]);
+    expect(await read("root/.ssh/id_cluster")).toBe(KEY);
+  });
+
+  it("cause a warning where nothing declares them", async () => {
+    await put("root/.ssh/id_ed25519", KEY, 0o600);
+    await put("root/.ssh/id_ed25519.pub", other.client.public);
+    await put("data/build/.ssh/own key", KEY, 0o600);
+    const { warnings, notes } = await seal("/root/.ssh/id_ed25519");
+    expect(notes).toHaveLength(1);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "The image contains the private key /data/build/.ssh/own key, which all machines made from it will share",
+    ]);
+  });
+});
+
+describe("the network of the build", () => {
+  it("is removed where cloud-init wrote it for NetworkManager or network scripts", async () => {
+    await put("usr/bin/cloud-init", "", 0o755);
+    const own = "[connection]\nid=own\n";
+    await put("etc/NetworkManager/system-connections/own.nmconnection", own, 0o600);
+    await put("etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection", own, 0o600);
+    await put("etc/sysconfig/network-scripts/ifcfg-eth0", "# Created by cloud-init on boot\n");
+    await put("etc/sysconfig/network-scripts/ifcfg-lo", "DEVICE=lo\n");
+    await runInRoot(root, sealScript(keys));
+    expect(await readdir(join(root, "etc/NetworkManager/system-connections"))).toEqual([
+      "own.nmconnection",
+    ]);
+    expect(await readdir(join(root, "etc/sysconfig/network-scripts"))).toEqual(["ifcfg-lo"]);
+  });
+});
+
+describe("a guest with SELinux", () => {
+  const seal = async () => relabelWarnings(await runInRoot(root, sealScript(keys)));
+
+  it("relabels at the first boot where SELinux is configured and not active", async () => {
+    await put("usr/sbin/restorecon", "#!/bin/sh\nexit 1\n", 0o755);
+    await put("etc/selinux/config", "# SELINUX= can be:\nSELINUX=enforcing\n");
+    const [warning] = await seal();
+    expect(warning?.message).toContain("relabels its files at its first boot");
+    expect(await exists(".autorelabel")).toBe(true);
+  });
+
+  it.each(["SELINUX=disabled\n", "# SELINUX=enforcing\n"])(
+    "does not where the configuration is %j",
+    async (config) => {
+      await put("usr/sbin/restorecon", "#!/bin/sh\nexit 1\n", 0o755);
+      await put("etc/selinux/config", config);
+      expect(await seal()).toEqual([]);
+      expect(await exists(".autorelabel")).toBe(false);
+    },
+  );
+});
+
 describe("host keys", () => {
   const check = async () =>
     hostKeyWarnings(await runInRoot(root, CHECK_HOST_KEYS)).map(({ message }) => message);
@@ -132,6 +209,16 @@ describe("host keys", () => {
   it("are reported where the image contains them", async () => {
     await put("etc/ssh/ssh_host_ed25519_key", "key");
     expect(await check()).toEqual([expect.stringMatching(SHARED)]);
+  });
+
+  it("are not reported where seal.keep declares them", async () => {
+    await put("etc/ssh/ssh_host_rsa_key", "key");
+    const declared = 'kept="\n/etc/ssh/ssh_host_rsa_key\n"\n';
+    const findings = async () =>
+      hostKeyWarnings(await runInRoot(root, `${declared}${CHECK_HOST_KEYS}`)).length;
+    expect(await findings()).toBe(0);
+    await put("etc/ssh/ssh_host_ed25519_key", "key");
+    expect(await findings()).toBe(1);
   });
 
   it("of dropbear are reported where it does not make new ones", async () => {

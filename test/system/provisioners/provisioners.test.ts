@@ -138,7 +138,7 @@ describe("90-cleanup.sh", () => {
   const run = (args = "", variables = {}) =>
     tree.run(`/provisioners/90-cleanup.sh ${args}`, variables);
   const NAMES =
-    "purge packages package-lists cloud-init context policy host-keys authorized-keys machine-id random-seed histories tmp logs root-password";
+    "purge packages package-lists rpm-database subscription cloud-init network context policy host-keys authorized-keys machine-id random-seed histories tmp logs root-password";
 
   it("lists its operations, and refuses others", async () => {
     const { output } = await run("--list");
@@ -157,6 +157,21 @@ describe("90-cleanup.sh", () => {
       "package-lists",
       "touch /var/lib/apt/lists/mirror_Packages",
       "/var/lib/apt/lists/mirror_Packages",
+    ],
+    [
+      "rpm-database",
+      "mkdir -p /var/lib/rpm; touch /var/lib/rpm/__db.001 /var/lib/rpm/Packages",
+      "/var/lib/rpm/__db.001",
+    ],
+    [
+      "subscription",
+      "mkdir -p /etc/pki/consumer; touch /etc/pki/consumer/{key,cert}.pem",
+      "/etc/pki/consumer/key.pem",
+    ],
+    [
+      "network",
+      "mkdir -p /var/lib/NetworkManager; touch /var/lib/NetworkManager/{secret_key,internal-1-eth0.lease}",
+      "internal-1-eth0.lease",
     ],
     ["cloud-init", "mkdir -p /var/lib/cloud/instances/i-1", "/var/lib/cloud/instances/i-1"],
     ["context", "mkdir -p /context", "/context"],

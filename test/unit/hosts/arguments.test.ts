@@ -33,6 +33,8 @@ describe("hostArguments", () => {
 
   it.each([
     ["leaseFile", "--lease-file"],
+    ["release", "--release"],
+    ["commitManifest", "--commit-manifest"],
     ["leaseConnection", "--lease-connection"],
     ["explain", "--explain"],
     ["all", "--all"],

@@ -133,7 +133,7 @@ const cases: { what: string; text: string; lines: [excerpt: string, message: str
       ["${input.x}", "description: ${input.x}: no such input; the template declares none"],
       [
         "${HOME}",
-        "description: ${HOME} is not a valid reference; use ${var.…}, ${input.…}, ${name} and ${version}, or $${ for a literal ${",
+        "description: ${HOME} is not a valid reference; use ${var.…}, ${input.…}, ${git.…}, ${name} and ${version}, or $${ for a literal ${",
       ],
     ],
   },

@@ -109,7 +109,7 @@ describe("--set", () => {
       "version=-1",
       "--set version: version: a version consists of letters, digits and . + ~ _ -, and begins with a letter or digit",
     ],
-    ["seal=1", "--set seal: seal: expected a boolean, found a number"],
+    ["seal=1", "--set seal: seal: expected a boolean or an object, found a number"],
     [
       "machine.firmware=1",
       '--set machine.firmware: machine.firmware: expected "bios", "uefi", or the files {code, variables}',
