@@ -17,6 +17,7 @@ import { images } from "./images.js";
 import { importCommand } from "./import.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
+import { installer } from "./installer.js";
 import { list } from "./list.js";
 import { logs } from "./logs.js";
 import { marketplace } from "./marketplace.js";
@@ -54,6 +55,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   publish,
   release,
   images,
+  installer,
   diff,
   validate,
   inspect,
