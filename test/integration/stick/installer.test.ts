@@ -20,6 +20,9 @@ const NVME: DiskStandIn = {
 };
 const SATA: DiskStandIn = { name: "sda", bus: "ata", size: 12 * MIB, model: "ACME Slow 2T" };
 
+/** Images that are also put into bundles. */
+const BUNDLED = ["node.raw.zst", "node.qcow2"];
+
 let folder: string;
 let image: Buffer;
 const env = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
@@ -45,22 +48,14 @@ beforeAll(async () => {
   ]);
   await execa("zstd", ["-q", raw, "-o", join(folder, "node.raw.zst")]);
   await execa("gzip", ["-k", raw]);
-  await writeFile(
-    join(folder, "manifest.yaml"),
-    `artifacts:\n  - kind: image\n    name: node\n    path: images/node.raw.zst\n    sha256: "${sha256(await readFile(join(folder, "node.raw.zst")))}"\n`,
-  );
-  await execa(
-    "tar",
-    [
-      "--format=ustar",
-      "--transform=s,^node,images/node,",
-      "-cf",
-      "node.tar",
-      "manifest.yaml",
-      "node.raw.zst",
-    ],
-    { cwd: folder },
-  );
+  for (const name of BUNDLED) {
+    const sum = sha256(await readFile(join(folder, name)));
+    const entry = `  - kind: image\n    name: node\n    path: images/${name}\n    sha256: "${sum}"\n`;
+    await writeFile(join(folder, "manifest.yaml"), `artifacts:\n${entry}`);
+    const move = "--transform=s,^node,images/node,";
+    const files = ["manifest.yaml", name];
+    await execa("tar", ["--format=ustar", move, "-cf", `${name}.tar`, ...files], { cwd: folder });
+  }
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -104,13 +99,14 @@ describe("installing", () => {
     },
   );
 
-  it("writes the image of a bundle, whose manifest has the sum", async () => {
+  it.each(BUNDLED)("writes %s from a bundle, whose manifest has the sum", async (name) => {
     await using machine = await makeStickMachine([NVME]);
-    await writeFile(join(machine.stick, "node.tar"), await readFile(join(folder, "node.tar")));
+    const bundle = `${name}.tar`;
+    await writeFile(join(machine.stick, bundle), await readFile(join(folder, bundle)));
     await settings(machine);
     const { status, output } = await machine.run();
-    expect(output).toContain("The bundle contains images/node.raw.zst");
-    expect(output).toContain("The sum of node.tar is correct.");
+    expect(output).toContain(`The bundle contains images/${name}`);
+    expect(output).toContain(`The sum of ${bundle} is correct.`);
     expect(status).toBe(0);
     await expectInstalled(machine, "nvme0n1");
   });

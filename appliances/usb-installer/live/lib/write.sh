@@ -39,9 +39,14 @@ show_percent() {
 
 # Options of qemu-img for a part of the image: $1 bytes from $2.
 image_options() {
-  printf 'driver=raw,offset=%s,size=%s,file.driver=qcow2,file.file.driver=raw,' "$2" "$1"
-  printf 'file.file.offset=%s,file.file.size=%s,file.file.file.driver=file,' "$OFFSET" "$LENGTH"
-  printf 'file.file.file.filename=%s' "$FILE"
+  printf 'driver=raw,offset=%s,size=%s,file.driver=qcow2,' "$2" "$1"
+  if [ "$OFFSET" -eq 0 ]; then
+    printf 'file.file.driver=file,file.file.filename=%s' "$FILE"
+    return
+  fi
+  # Members of tar archives are filled up to a multiple of 512, as QEMU needs it.
+  printf 'file.file.driver=raw,file.file.offset=%s,file.file.size=%s,' "$OFFSET" $(((LENGTH + 511) / 512 * 512))
+  printf 'file.file.file.driver=file,file.file.file.filename=%s' "$FILE"
 }
 
 # Options of qemu-img for a part of the target: $1 bytes from $2.
@@ -111,6 +116,7 @@ write_rest() {
 
 # Compares everything after the first MiB with the target.
 compare_rest() {
+  : >"$RUN/error"
   forget_cache
   if [ "$KIND" = qcow2 ]; then
     { qemu-img compare -p -T none --image-opts \
@@ -140,8 +146,12 @@ move_backup() {
 
 # Ends the installer after an error of the target. Its table is removed again.
 fail_target() {
+  # dd also counts there what it has written.
+  detail=$(trim "$(grep -v -e ' records ' -e ' copied' "$RUN/error" 2>/dev/null | tail -n 3 | tr '\n' ' ')")
+  say ''
+  say "/dev/$TARGET gets no partition table, and does not start."
   clear_target "$TARGET_BYTES" || :
-  fail "$1: $(cat "$RUN/error" 2>/dev/null). /dev/$TARGET has no partition table now, and does not start."
+  fail "$1${detail:+ ($detail)}."
 }
 
 # Writes the image to the target, compares it, and moves GPT's copy.
@@ -149,6 +159,7 @@ install_image() {
   DEVICE=$DEV/$TARGET
   TARGET_BYTES=$(disk_size "$TARGET")
   rm -f "$RUN/failed"
+  : >"$RUN/error"
   clear_target "$TARGET_BYTES" || fail_target "/dev/$TARGET cannot be written"
   write_rest || fail_target "Writing to /dev/$TARGET failed"
   if [ "$VERIFY" = yes ]; then
