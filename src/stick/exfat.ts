@@ -7,6 +7,7 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { VmbuildError } from "../errors.js";
+import { writeAll } from "../host/files.js";
 import { entrySet, ENTRY_BYTES } from "./exfat-entries.js";
 
 /** Facts from the boot sector (section 3.1). Bytes and clusters. */
@@ -144,13 +145,13 @@ export class ExfatWriter {
     );
   }
 
-  #allocate(count: number): number {
-    const first = this.#next;
-    for (let index = first - FIRST_CLUSTER; index < first - FIRST_CLUSTER + count; index++) {
+  /** Marks the next clusters as used. */
+  #allocate(count: number): void {
+    const first = this.#next - FIRST_CLUSTER;
+    for (let index = first; index < first + count; index++) {
       this.#bitmap[index >> 3] = (this.#bitmap[index >> 3] ?? 0) | (1 << (index & 7));
     }
     this.#next += count;
-    return first;
   }
 
   /**
@@ -160,28 +161,28 @@ export class ExfatWriter {
   add(name: string, size: number, time: Date): FilePlace {
     if (size > this.free) throw invalid(`has no room for ${name}`);
     const count = Math.ceil(size / this.#volume.clusterBytes);
-    const cluster = count === 0 ? 0 : this.#allocate(count);
-    const set = entrySet({ name, size, cluster, time });
+    const cluster = this.#next;
+    const set = entrySet({ name, size, cluster: count === 0 ? 0 : cluster, time });
     if (this.#used + set.length > this.#entries.length) throw invalid("has too many files");
     set.copy(this.#entries, this.#used);
     this.#used += set.length;
-    return { offset: count === 0 ? this.#start : this.#offsetOf(cluster), size };
+    this.#allocate(count);
+    return { offset: this.#offsetOf(cluster), size };
   }
 
   /** Adds a file with its content. */
   async write(name: string, content: Buffer, time: Date): Promise<void> {
     const { offset } = this.add(name, content.length, time);
-    await this.#file.write(content, 0, content.length, offset);
+    await writeAll(this.#file, content, offset);
   }
 
   /** Writes the folder and the bitmap. */
   async close(): Promise<void> {
     const file = this.#file;
     const volume = this.#volume;
-    await file.write(this.#bitmap, 0, this.#bitmap.length, this.#bitmapOffset);
-    const folder = this.#offsetOf(volume.rootCluster);
-    await file.write(this.#entries, 0, this.#entries.length, folder);
+    await writeAll(file, this.#bitmap, this.#bitmapOffset);
+    await writeAll(file, this.#entries, this.#offsetOf(volume.rootCluster));
     const share = Math.floor(((this.#next - FIRST_CLUSTER) * 100) / volume.clusterCount);
-    await file.write(Buffer.from([share]), 0, 1, this.#start + PERCENT_IN_USE);
+    await writeAll(file, Buffer.from([share]), this.#start + PERCENT_IN_USE);
   }
 }
