@@ -263,11 +263,6 @@ export const ERRORS = {
     meaning: "The image's checksums could not be computed or written.",
     remedy: "Check the output folder; the image was not published.",
   },
-  ARTIFACT_STICK: {
-    exit: 9,
-    meaning: "The image of an installer stick could not be made.",
-    remedy: "Read the message; nothing was written under the final name.",
-  },
   ARTIFACT_INVALID: {
     exit: 9,
     meaning: "A finished artifact is incomplete, or its manifest is invalid.",

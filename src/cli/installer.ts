@@ -1,15 +1,17 @@
 /** Implements `vmbuild installer`: makes the image of a USB stick that installs an image. */
 import { dirname, join, resolve } from "node:path";
 import type { Manifest } from "../artifact/manifest.js";
+import type { Digests } from "../artifact/digest.js";
 import { findPublished } from "../builds/find-artifact.js";
 import { VmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";
 import { identifier, parseSize } from "../fields.js";
 import { formatBytes } from "../host/format.js";
-import { MODES, makeStick } from "../stick/stick.js";
-import type { StickRequest } from "../stick/stick.js";
+import { MODES, isPayloadName, makeStick } from "../stick/stick.js";
+import type { Stick, StickRequest } from "../stick/stick.js";
 import { interruptible } from "./interrupt.js";
+import { requireOptionFile } from "./option-file.js";
 import { loadFromFlags } from "./options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 import { createOutput } from "./output.js";
@@ -30,8 +32,8 @@ export interface InstallerFlags extends TemplateFlags, OutputFlags {
 interface Payload {
   /** Absolute path. */
   readonly path: string;
-  /** sha256 in hexadecimal, where it is known. */
-  readonly expected?: string | undefined;
+  /** Checksums in hexadecimal, where they are known. */
+  readonly checksums?: Partial<Digests>;
   /** Architecture of the guest, where it is known. */
   readonly arch?: string | undefined;
   /** Name of the stick. */
@@ -41,21 +43,17 @@ interface Payload {
   readonly secrets: readonly string[];
 }
 
-/** Programs that packed a raw image so that the installer can unpack it; undefined for none. */
-const PACKS: readonly (string | undefined)[] = [undefined, "zst", "gz"];
-
-/** Returns the root disk's image that the installer can write: qcow2, or raw, packed or not. */
+/** Returns the root disk's image that the installer recognizes. */
 function installable({ files, name }: Manifest, folder: string): Manifest["files"][number] {
-  const found = files.find(
-    ({ disk, format, pack }) =>
-      disk === undefined &&
-      ((format === "qcow2" && pack === undefined) || (format === "raw" && PACKS.includes(pack))),
-  );
+  const found = files.find((file) => file.disk === undefined && isPayloadName(file.name));
   if (found) return found;
   throw new VmbuildError(
     "INPUT_MISSING",
-    `The finished image of ${name} in ${folder} has no format that can be installed`,
-    { hint: "Build it as qcow2 or raw, or give a file with --payload." },
+    `The finished image of ${name} in ${folder} cannot be installed from a stick`,
+    {
+      lines: files.map((file) => file.name),
+      hint: "Build it as .qcow2, .raw, .raw.zst or .raw.gz, or give a file with --payload.",
+    },
   );
 }
 
@@ -73,7 +71,7 @@ async function payloadOf(name: string, flags: InstallerFlags): Promise<Payload> 
   const file = installable(manifest, folder);
   return {
     path: join(folder, file.name),
-    expected: file.checksums.sha256,
+    checksums: file.checksums,
     arch: manifest.arch,
     name: template.name,
     folder: dirname(folder),
@@ -112,19 +110,20 @@ export async function installer(name: string, flags: InstallerFlags): Promise<nu
   const options = optionsOf(flags);
   const payload = await payloadOf(name, flags);
   const file = `${payload.name}-installer`;
-  const target =
-    flags.to === undefined ? join(payload.folder, file, `${file}.img`) : resolve(flags.to);
+  const chosen = await requireOptionFile("--to", flags.to, payload.path);
+  const target = chosen ?? join(payload.folder, file, `${file}.img`);
   const secrets = new Secrets();
   for (const secret of payload.secrets) secrets.add(secret);
   const bus = createBus("", secrets, [await output.createSink()]);
-  const { path, expected, arch } = payload;
-  const request = { payload: path, expected, arch, target, ...options };
+  const { path, checksums, arch } = payload;
+  const request = { payload: path, checksums, arch, target, ...options };
+  let stick: Stick;
   try {
-    const stick = await interruptible((signal) => makeStick(request, { emit: bus.emit, signal }));
-    if (flags.json) output.printJson(stick);
-    else output.print(`${stick.path} (${formatBytes(stick.size)}): installs ${stick.payload.name}`);
+    stick = await interruptible((signal) => makeStick(request, { emit: bus.emit, signal }));
   } finally {
     await bus.close();
   }
+  if (flags.json) output.printJson(stick);
+  else output.print(`${stick.path} (${formatBytes(stick.size)}): installs ${stick.payload.name}`);
   return 0;
 }

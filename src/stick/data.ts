@@ -38,28 +38,29 @@ async function makeData(
 async function addPayload(
   file: FileHandle,
   writer: ExfatWriter,
-  {
-    path,
-    size,
-    expected,
-    time,
-  }: { path: string; time: Date } & Pick<StickPlan, "size" | "expected">,
+  { path, time, plan }: { path: string; time: Date; plan: StickPlan },
   { emit, signal }: StickContext,
 ): Promise<string> {
   const name = basename(path);
+  const { payload: size, checksums } = plan;
   const progress = { type: "progress", task: "stick", label: `copy ${name}` } as const;
   const copied = await copyInto(path, file, writer.add(name, size, time), {
     signal,
+    algorithms: [...checksums.keys()],
     onProgress: (done) => emit({ ...progress, done, total: size, unit: "bytes" }),
   });
   if (copied.size !== size) {
     throw new VmbuildError("ARTIFACT_STICK", `${path} became shorter while it was read`);
   }
-  if (expected === undefined || copied.sha256 === expected) return copied.sha256;
-  throw new VmbuildError("ARTIFACT_INVALID", `${path} is damaged: its sum is another one`, {
-    lines: [`sha256 of the file: ${copied.sha256}`, `sha256 that it should have: ${expected}`],
-    hint: "Build or copy the image again.",
-  });
+  for (const [algorithm, expected] of checksums) {
+    const found = copied.digests.get(algorithm) ?? "";
+    if (found === expected) continue;
+    throw new VmbuildError("ARTIFACT_INVALID", `${path} is damaged: its ${algorithm} is wrong`, {
+      lines: [`${algorithm} of the file: ${found}`, `expected: ${expected}`],
+      hint: "Build or copy the image again.",
+    });
+  }
+  return copied.digests.get("sha256") ?? "";
 }
 
 /** Returns the texts of the data partition by their names. */
@@ -88,8 +89,7 @@ export async function writeData(
 ): Promise<string> {
   const writer = await makeData(file, request.label, plan, context);
   const time = new Date();
-  const payload = { path: request.payload, size: plan.payload, expected: plan.expected, time };
-  const sha256 = await addPayload(file, writer, payload, context);
+  const sha256 = await addPayload(file, writer, { path: request.payload, time, plan }, context);
   for (const [name, text] of Object.entries(await textsOf(request, sha256))) {
     await writer.write(name, Buffer.from(text), time);
   }

@@ -1,11 +1,11 @@
 /** Defines what a stick is made of, and checks it before anything is made. */
-import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { checksumPath } from "../artifact/checksum-files.js";
+import { ALGORITHMS } from "../artifact/digest.js";
+import type { Algorithm, Digests } from "../artifact/digest.js";
 import { VmbuildError } from "../errors.js";
-import { readIfThere } from "../host/files.js";
+import { readIfThere, statIfThere } from "../host/files.js";
 import { formatSizes } from "../host/format.js";
 import { x8664 } from "../machine/architectures/x86-64.js";
-import { isStickName } from "./exfat-entries.js";
 import { MIB, SMALLEST_STICK, sizeFor } from "./layout.js";
 import type { Mode } from "./settings.js";
 
@@ -14,10 +14,10 @@ export interface StickRequest {
   /** Absolute path of the image to install. */
   readonly payload: string;
   /**
-   * Its sha256 in hexadecimal, where it is known; by default that in `PAYLOAD.sha256` beside it.
+   * Its checksums in lower-case hexadecimal; without one, that in `PAYLOAD.sha256` beside it counts.
    * Another content is refused.
    */
-  readonly expected?: string | undefined;
+  readonly checksums?: Partial<Digests> | undefined;
   /** Architecture of the system in the payload, where it is known. */
   readonly arch?: string | undefined;
   /** Absolute path of the stick's image. */
@@ -37,14 +37,11 @@ export interface StickPlan {
   readonly size: number;
   /** Bytes of the payload. */
   readonly payload: number;
-  /** sha256 that the payload must have in hexadecimal, where it is known. */
-  readonly expected: string | undefined;
+  /** Checksums that the payload must have in hexadecimal; none where they are not known. */
+  readonly checksums: ReadonlyMap<Algorithm, string>;
   /** Folder for working files, on the file system of the target. */
   readonly workFolder: string;
 }
-
-/** Endings of the files that the installer recognizes. */
-const PAYLOAD_ENDINGS = /\.(qcow2|raw|img|raw\.zst|img\.zst|raw\.gz|img\.gz|tar)$/i;
 
 /**
  * Checks that a stick can start the machines of an architecture. Pure.
@@ -69,26 +66,24 @@ export function checkLabel(label: string): void {
 }
 
 /**
- * Checks the payload and returns its size in bytes.
- * @throws {VmbuildError} USAGE, INPUT_MISSING.
+ * Checks that the stick's image can take the place of what is at its path.
+ * @throws {VmbuildError} USAGE.
  */
-export async function checkPayload(path: string): Promise<number> {
-  const name = basename(path);
-  if (!PAYLOAD_ENDINGS.test(name)) {
-    throw new VmbuildError("USAGE", `The installer does not recognize ${name} as an image`, {
-      hint: "Its name must end in .qcow2, .raw, .img, .raw.zst, .raw.gz or .tar.",
+export async function checkTarget({ target, payload, settings }: StickRequest): Promise<void> {
+  const there = await statIfThere(target);
+  if (there === undefined) return;
+  if (!there.isFile()) {
+    throw new VmbuildError("USAGE", `${target} is not a regular file`, {
+      hint: "Make the image of the stick in a file, and then write it to a stick, for example with dd.",
     });
   }
-  if (!isStickName(name) || name.startsWith(".")) {
-    throw new VmbuildError("USAGE", `${JSON.stringify(name)} cannot be a name on the stick`, {
-      hint: "Rename it: letters of ASCII, digits and the usual punctuation, at most 255 characters.",
+  for (const source of [payload, settings]) {
+    const other = source === undefined ? undefined : await statIfThere(source);
+    if (other?.ino !== there.ino || other.dev !== there.dev) continue;
+    throw new VmbuildError("USAGE", `The image of the stick would overwrite ${source ?? ""}`, {
+      hint: "Use another path for it.",
     });
   }
-  const status = await stat(path).catch((cause: unknown) => {
-    throw new VmbuildError("INPUT_MISSING", `${path} cannot be read`, { cause });
-  });
-  if (status.isFile() && status.size > 0) return status.size;
-  throw new VmbuildError("USAGE", `${path} is not a file with an image`);
 }
 
 /**
@@ -107,16 +102,23 @@ export function stickSize({ size }: Pick<StickRequest, "size">, payload: number)
 }
 
 /**
- * Returns the sha256 that the payload must have in hexadecimal, where it is known.
+ * Returns the checksums that the payload must have in hexadecimal; none where they are not known.
  * @throws {VmbuildError} INPUT_MISSING where the file beside it has none.
  */
-export async function expectedSum(request: StickRequest): Promise<string | undefined> {
-  if (request.expected !== undefined) return request.expected;
-  const path = `${request.payload}.sha256`;
+export async function checksumsOf({
+  payload,
+  checksums = {},
+}: StickRequest): Promise<ReadonlyMap<Algorithm, string>> {
+  const known = ALGORITHMS.flatMap((algorithm) => {
+    const hex = checksums[algorithm];
+    return hex === undefined ? [] : [[algorithm, hex] as const];
+  });
+  if (known.length > 0) return new Map(known);
+  const path = checksumPath(payload, "sha256");
   const text = await readIfThere(path);
-  if (text === undefined) return undefined;
+  if (text === undefined) return new Map();
   const sum = /^[0-9a-f]{64}(?=\s|$)/i.exec(text.replace(/^\uFEFF/, ""))?.[0].toLowerCase();
-  if (sum !== undefined) return sum;
+  if (sum !== undefined) return new Map([["sha256", sum]]);
   throw new VmbuildError("INPUT_MISSING", `${path} has no sha256`, {
     hint: "Correct the file, or remove it.",
   });

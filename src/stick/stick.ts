@@ -4,6 +4,7 @@ import { constants, copyFile, mkdtemp, open, rm, truncate } from "node:fs/promis
 import { basename, dirname, join } from "node:path";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
 import { digestFile } from "../artifact/digest.js";
+import { folderError } from "../artifact/failures.js";
 import { BOOTSTRAP_ONLY_PROGRAMS } from "../base/bootstrap/bootstrap.js";
 import {
   makeFolder,
@@ -17,12 +18,14 @@ import { writeData } from "./data.js";
 import { ESP, SMALLEST_STICK, grubMenu, partitionTable } from "./layout.js";
 import { commonPart } from "./live.js";
 import type { StickContext } from "./live.js";
-import { checkArchitecture, checkLabel, checkPayload, expectedSum, stickSize } from "./request.js";
+import { checkPayload } from "./payload.js";
+import { checkArchitecture, checkLabel, checkTarget, checksumsOf, stickSize } from "./request.js";
 import type { StickPlan, StickRequest } from "./request.js";
 import { checkSettings } from "./settings.js";
 import { runTool } from "./tool.js";
 
 export type { StickRequest } from "./request.js";
+export { isPayloadName } from "./payload.js";
 export { MODES } from "./settings.js";
 
 /** Code for a BIOS in the first sector; the partition table follows. Bytes. */
@@ -88,7 +91,8 @@ async function writeStick(
  * Makes the image of a stick, and its checksum file. An incomplete image never appears under the
  * final name.
  * @throws {VmbuildError} USAGE, INPUT_MISSING, BASE_BOOTSTRAP, ARTIFACT_STICK, ARTIFACT_INVALID,
- *   ARTIFACT_DIGEST, HOST_SPACE, HOST_PROGRAM_MISSING, HOST_UNSUPPORTED; the signal's reason.
+ *   ARTIFACT_DIGEST, ARTIFACT_SPACE, OUTPUT_UNWRITABLE, HOST_SPACE, HOST_PROGRAM_MISSING,
+ *   HOST_UNSUPPORTED; the signal's reason.
  */
 export async function makeStick(request: StickRequest, context: StickContext): Promise<Stick> {
   const { target } = request;
@@ -96,17 +100,24 @@ export async function makeStick(request: StickRequest, context: StickContext): P
   checkArchitecture(request.arch);
   const payload = await checkPayload(request.payload);
   const size = stickSize(request, payload);
-  const expected = await expectedSum(request);
+  await checkTarget(request);
+  const checksums = await checksumsOf(request);
   await requirePrograms([...BOOTSTRAP_ONLY_PROGRAMS, "mkfs.exfat"]);
-  await makeFolder(dirname(target));
+  await makeFolder(dirname(target)).catch((error: unknown) => {
+    throw folderError(dirname(target), error);
+  });
   await requireSpace(target, payload + SMALLEST_STICK, "the image of a stick");
+  if (checksums.size === 0) {
+    const message = `${basename(request.payload)} has no checksum, so damage to it is not noticed`;
+    context.emit({ type: "warning", message });
+  }
   const workFolder = await mkdtemp(join(dirname(target), ".stick-"));
   const temporary = temporaryBeside(target);
   try {
     if (request.settings !== undefined) {
-      await checkSettings(request.settings, workFolder, context.signal);
+      await checkSettings(request.settings, basename(request.payload), workFolder, context.signal);
     }
-    const plan = { size, payload, expected, workFolder };
+    const plan = { size, payload, checksums, workFolder };
     const sum = await writeStick(temporary, request, plan, context);
     const { sha256 } = await digestFile(temporary, ["sha256"], context);
     const sumFile = checksumPath(target, "sha256");

@@ -17,7 +17,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 it.each(MODES)("accepts the standard file with the mode %s", async (mode) => {
   await writeFile(path, await defaultSettings(mode));
-  await expect(checkSettings(path, folder, signal)).resolves.toBeUndefined();
+  await expect(checkSettings(path, "a name.qcow2", folder, signal)).resolves.toBeUndefined();
 });
 
 it("accepts every setting, as an editor of Windows saves them", async () => {
@@ -34,17 +34,29 @@ it("accepts every setting, as an editor of Windows saves them", async () => {
     "After = poweroff",
   ];
   await writeFile(path, lines.join("\r\n"));
-  await expect(checkSettings(path, folder, signal)).resolves.toBeUndefined();
+  await expect(checkSettings(path, "a name.qcow2", folder, signal)).resolves.toBeUndefined();
 });
 
 it.each(["mode = automatic", "target.size = 1G", "target.min-size = 1X", "no value", "verify = 1"])(
   "names the line of %s",
   async (line) => {
     await writeFile(path, `# comment\n${line}\n`);
-    const error: unknown = await checkSettings(path, folder, signal).catch((one: unknown) => one);
+    const error: unknown = await checkSettings(path, "a name.qcow2", folder, signal).catch(
+      (one: unknown) => one,
+    );
     expect(error).toMatchObject({
       code: "USAGE",
       lines: [expect.stringMatching(/^Line 2 of installer\.conf .*: /)],
     });
   },
 );
+
+it("refuses a file for another image, and a folder", async () => {
+  await writeFile(path, "payload = other.qcow2\n");
+  await expect(checkSettings(path, "a name.qcow2", folder, signal)).rejects.toMatchObject({
+    lines: ["The setting payload is other.qcow2, but the image on the stick is a name.qcow2."],
+  });
+  await expect(checkSettings(folder, "a name.qcow2", folder, signal)).rejects.toThrow(
+    "does not exist or is not a file",
+  );
+});

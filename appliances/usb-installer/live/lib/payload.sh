@@ -204,6 +204,8 @@ number_at() {
 
 # Sets SIZE, the bytes of the image on a disk, and refuses what cannot be written.
 measure() {
+  # Some publishers name qcow2 images .img.
+  [ "$KIND" != raw ] || [ "$(number_at 0 4)" != 514649fb ] || KIND=qcow2
   case $KIND in
     qcow2)
       [ "$(number_at 0 4)" = 514649fb ] || fail "$PAYLOAD is not a qcow2 image"
