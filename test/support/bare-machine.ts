@@ -61,7 +61,7 @@ export async function runBareMachine(options: {
   const { firmware, disks, variables, until } = options;
   const args = [
     ...(await firmwareArguments(firmware, variables)),
-    ...["-accel", "kvm", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1G"],
+    ...["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1G"],
     ...[
       "-display",
       "none",

@@ -86,31 +86,39 @@ async function addDisk(root: string, disk: DiskStandIn): Promise<void> {
   await file.close();
 }
 
-/** Makes a folder with busybox' programs and the others that the stick has. */
-async function makePrograms(folder: string): Promise<void> {
+/**
+ * Fills a folder with busybox' programs and the others that the stick has. `sync` does nothing: it
+ * would wait for all that the tests beside this one have written.
+ */
+export async function makePrograms(folder: string): Promise<void> {
   await mkdir(folder);
   const { stdout } = await execa("busybox", ["--list"]);
   const find = async (name: string): Promise<string> =>
     (await execa("sh", ["-c", 'PATH=$PATH:/usr/sbin:/sbin command -v "$1"', "sh", name])).stdout;
   const others = ["qemu-img", "zstd", "sfdisk"];
   const busybox = await find("busybox");
-  for (const name of stdout.split("\n").filter((one) => !others.includes(one))) {
+  for (const name of stdout.split("\n").filter((one) => ![...others, "sync"].includes(one))) {
     await symlink(busybox, join(folder, name));
   }
   for (const name of others) await symlink(await find(name), join(folder, name));
+  await writeFile(join(folder, "sync"), "#!/bin/sh\n", { mode: 0o755 });
 }
 
-/** Makes a machine with these disks; the stick is `sdz`. */
-export async function makeStickMachine(disks: readonly DiskStandIn[]): Promise<StickMachine> {
+/**
+ * Makes a machine with these disks; the stick is `sdz`.
+ * @param programs folder that {@link makePrograms} has filled.
+ */
+export async function makeStickMachine(
+  programs: string,
+  disks: readonly DiskStandIn[],
+): Promise<StickMachine> {
   const root = await mkdtemp(join(tmpdir(), "stick-"));
-  for (const name of ["sys/block", "sys/class/dmi/id", "dev", "stick"]) {
+  for (const name of ["sys/block", "sys/class/dmi/id", "dev", "stick", "bin"]) {
     await mkdir(join(root, name), { recursive: true });
   }
   await writeFile(join(root, "sys/class/dmi/id/product_uuid"), "4c4c4544-0039-4a10-8051\n");
   const stick: DiskStandIn = { name: "sdz", bus: "usb", size: 2 ** 30, removable: true };
   for (const disk of [...disks, stick]) await addDisk(root, disk);
-  const programs = join(root, "bin");
-  await makePrograms(programs);
   const keys = join(root, "run/keys");
   const screen = join(root, "screen");
   const running = new Set<number>();
@@ -118,12 +126,8 @@ export async function makeStickMachine(disks: readonly DiskStandIn[]): Promise<S
     stick: join(root, "stick"),
     disk: (name) => join(root, "dev", name),
     async wrap(program, script) {
-      const path = join(programs, program);
-      const { stdout } = await execa("readlink", [path]);
-      await rm(path);
-      const real = stdout.endsWith("/busybox") ? `${stdout} ${program}` : stdout;
-      const text = `#!/bin/sh\n${script.replaceAll("@REAL@", real)}\n`;
-      await writeFile(path, text, { mode: 0o755 });
+      const text = `#!/bin/sh\n${script.replaceAll("@REAL@", join(programs, program))}\n`;
+      await writeFile(join(root, "bin", program), text, { mode: 0o755 });
     },
     start() {
       writeFileSync(screen, "");
@@ -135,7 +139,7 @@ export async function makeStickMachine(disks: readonly DiskStandIn[]): Promise<S
           detached: true,
           stdio: ["ignore", "ignore", "pipe"],
           env: {
-            PATH: programs,
+            PATH: `${join(root, "bin")}:${programs}`,
             INSTALLER_SYS: join(root, "sys"),
             INSTALLER_DEV: join(root, "dev"),
             INSTALLER_RUN: join(root, "run"),

@@ -1,11 +1,20 @@
 /** The installer of a stick: payload, sums, the choice of the target, writing, and its memory. */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readFile, readdir, rm, symlink, unlink, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeStickMachine } from "../../support/stick-machine.js";
+import { makePrograms, makeStickMachine } from "../../support/stick-machine.js";
 import type { DiskStandIn, StickMachine } from "../../support/stick-machine.js";
 
 const MIB = 2 ** 20;
@@ -25,10 +34,13 @@ const BUNDLED = ["node.raw.zst", "node.qcow2"];
 
 let folder: string;
 let image: Buffer;
+const makeMachine = (disks: readonly DiskStandIn[]): Promise<StickMachine> =>
+  makeStickMachine(join(folder, "bin"), disks);
 const env = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "stick-image-"));
+  await makePrograms(join(folder, "bin"));
   const raw = join(folder, "node.raw");
   await writeFile(raw, randomBytes(IMAGE));
   await execa("sfdisk", ["--quiet", "--wipe", "always", raw], {
@@ -82,25 +94,49 @@ async function expectInstalled(machine: StickMachine, name: string): Promise<voi
   expect(disk.toString("latin1", disk.length - 512, disk.length - 504)).toBe("EFI PART");
 }
 
-const isZero = (part: Buffer): boolean => part.every((byte) => byte === 0);
+const isZero = (part: Buffer): boolean => part.equals(Buffer.alloc(part.length));
 
 describe("installing", () => {
-  it.each(["node.qcow2", "node.raw", "node.raw.zst", "node.raw.gz"])(
-    "writes %s, moves the copy of the table, and restarts",
-    async (name) => {
-      await using machine = await makeStickMachine([NVME]);
-      await insert(machine, name);
-      await settings(machine);
-      const { status, output } = await machine.run();
-      expect(output).toContain(`The sum of ${name} is correct.`);
-      expect(output).toContain("The image is installed on /dev/nvme0n1");
-      expect(status).toBe(0);
-      await expectInstalled(machine, "nvme0n1");
-    },
-  );
+  it.each([
+    ["node.qcow2", "restarts", 0],
+    ["node.raw.zst", "turns the machine off where the settings say so", 10],
+  ] as const)("writes %s, moves the copy of the table, and %s", async (name, _, end) => {
+    await using machine = await makeMachine([NVME]);
+    await insert(machine, name);
+    await settings(machine, ...(end === 10 ? ["after = poweroff"] : []));
+    const { status, output } = await machine.run();
+    expect(output).toContain(`The sum of ${name} is correct.`);
+    expect(output).toContain("The image is installed on /dev/nvme0n1");
+    expect(status).toBe(end);
+    await expectInstalled(machine, "nvme0n1");
+  });
+
+  it("writes node.raw with a warning without a sum", async () => {
+    await using machine = await makeMachine([NVME]);
+    await insert(machine, "node.raw");
+    await unlink(join(machine.stick, "node.raw.sha256"));
+    await settings(machine);
+    const { status, output } = await machine.run();
+    expect(output).toContain("Warning: the stick has no sum of node.raw");
+    expect(status).toBe(0);
+    await expectInstalled(machine, "nvme0n1");
+  });
+
+  it("writes node.raw.gz, whose sum is in a list that Windows wrote", async () => {
+    await using machine = await makeMachine([NVME]);
+    await insert(machine, "node.raw.gz");
+    await unlink(join(machine.stick, "node.raw.gz.sha256"));
+    const sum = sha256(await readFile(join(folder, "node.raw.gz"))).toUpperCase();
+    await writeFile(join(machine.stick, "SHA256SUMS"), `\ufeff${sum} *node.raw.gz\r\n`);
+    await settings(machine);
+    const { status, output } = await machine.run();
+    expect(output).toContain("The sum of node.raw.gz is correct.");
+    expect(status).toBe(0);
+    await expectInstalled(machine, "nvme0n1");
+  });
 
   it.each(BUNDLED)("writes %s from a bundle, whose manifest has the sum", async (name) => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     const bundle = `${name}.tar`;
     await writeFile(join(machine.stick, bundle), await readFile(join(folder, bundle)));
     await settings(machine);
@@ -111,15 +147,8 @@ describe("installing", () => {
     await expectInstalled(machine, "nvme0n1");
   });
 
-  it("turns the machine off where the settings say so", async () => {
-    await using machine = await makeStickMachine([NVME]);
-    await insert(machine, "node.raw");
-    await settings(machine, "after = poweroff");
-    expect((await machine.run()).status).toBe(10);
-  });
-
   it("does not install a machine again, but another image", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.raw");
     await settings(machine);
     expect((await machine.run()).status).toBe(0);
@@ -128,14 +157,17 @@ describe("installing", () => {
     await again.type("p");
     expect((await again.ended).status).toBe(10);
     await unlink(join(machine.stick, "node.raw"));
-    await insert(machine, "node.qcow2");
+    // A qcow2 image, as some publishers name it.
+    await copyFile(join(folder, "node.qcow2"), join(folder, "node.img"));
+    await insert(machine, "node.img");
     const other = await machine.run();
     expect(other.output).toContain("The image is installed");
+    await expectInstalled(machine, "nvme0n1");
     expect(await readdir(join(machine.stick, "installed"))).toHaveLength(1);
   });
 
   it("leaves a disk without a table after a power cut, and installs it at the next start", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.raw.zst");
     await settings(machine);
     await writeFile(machine.disk("nvme0n1"), Buffer.alloc(NVME.size, 0xaa));
@@ -156,7 +188,7 @@ describe("installing", () => {
 
 describe("the image", () => {
   it("is refused with a wrong sum, before anything is written", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.raw", `${"0".repeat(64)} *node.raw\n`);
     await settings(machine);
     const { status, output } = await machine.run();
@@ -165,42 +197,20 @@ describe("the image", () => {
     expect(isZero(await readFile(machine.disk("nvme0n1")))).toBe(true);
   });
 
-  it("is installed with a warning without a sum", async () => {
-    await using machine = await makeStickMachine([NVME]);
-    await insert(machine, "node.raw");
-    await unlink(join(machine.stick, "node.raw.sha256"));
-    await settings(machine);
-    const { status, output } = await machine.run();
-    expect(output).toContain("Warning: the stick has no sum of node.raw");
-    expect(status).toBe(0);
-  });
-
-  it("has its sum in a list that Windows wrote", async () => {
-    await using machine = await makeStickMachine([NVME]);
-    await insert(machine, "node.raw");
-    await unlink(join(machine.stick, "node.raw.sha256"));
-    const sum = sha256(image).toUpperCase();
-    await writeFile(join(machine.stick, "SHA256SUMS"), `\ufeff${sum} *node.raw\r\n`);
-    await settings(machine);
-    expect((await machine.run()).output).toContain("The sum of node.raw is correct.");
-  });
-
   it("is chosen by a person where there are several, and macOS' companions are ignored", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.raw");
     await insert(machine, "node.raw.gz");
     await writeFile(join(machine.stick, "._node.raw"), "resource fork");
-    await settings(machine);
+    await settings(machine, "mode = dry-run");
     const running = machine.start();
     await running.until("2) node.raw.gz");
     await running.type("2\n");
-    const { status, output } = await running.ended;
-    expect(output).toContain("Image: node.raw.gz");
-    expect(status).toBe(0);
+    expect((await running.ended).output).toContain("Image: node.raw.gz");
   });
 
   it("is refused where it is no disk, and where it is incomplete", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await settings(machine);
     expect((await machine.run()).output).toContain("There is no image on the stick");
     await writeFile(join(machine.stick, "text.raw"), Buffer.alloc(2 * MIB, "text"));
@@ -225,7 +235,7 @@ describe("the image", () => {
 
 describe("the target", () => {
   it("is no disk that is too small, removable, write-protected, on USB or of large sectors", async () => {
-    await using machine = await makeStickMachine([
+    await using machine = await makeMachine([
       { name: "sda", bus: "ata", size: 4 * MIB },
       { name: "sdb", bus: "ata", size: 16 * MIB, removable: true },
       { name: "sdc", bus: "ata", size: 16 * MIB, readOnly: true },
@@ -250,19 +260,27 @@ describe("the target", () => {
   });
 
   it("is the one that the rules leave", async () => {
-    await using machine = await makeStickMachine([NVME, SATA]);
+    await using machine = await makeMachine([NVME, SATA]);
     await insert(machine, "node.raw");
-    await settings(machine, "target.model = acme slow*", "target.max-size = 14MB");
-    const { status, output } = await machine.run();
+    await settings(
+      machine,
+      "mode = dry-run",
+      "target.model = acme slow*",
+      "target.max-size = 14MB",
+    );
+    const { output } = await machine.run();
     expect(output).toContain("target.model is acme slow*");
-    expect(status).toBe(0);
-    await expectInstalled(machine, "sda");
-    expect(isZero(await readFile(machine.disk("nvme0n1")))).toBe(true);
+    expect(output).toContain("Target: /dev/sda: ACME Slow 2T, 12.0 MiB, ata.");
   });
 
-  it("is chosen by a person where several are left", async () => {
-    await using machine = await makeStickMachine([NVME, SATA]);
+  it("is chosen by a person where several are left, but not in the mode dry-run", async () => {
+    await using machine = await makeMachine([NVME, SATA]);
     await insert(machine, "node.raw");
+    await settings(machine, "mode = dry-run");
+    const { status, output } = await machine.run();
+    expect(output).toContain("2) /dev/sda: ACME Slow 2T, 12.0 MiB, ata");
+    expect(output).toContain("The installer would ask for one of them.");
+    expect(status).toBe(20);
     await settings(machine);
     const running = machine.start();
     await running.until("Number of the disk");
@@ -271,6 +289,7 @@ describe("the target", () => {
     await running.type("2\n");
     expect((await running.ended).status).toBe(0);
     await expectInstalled(machine, "sda");
+    expect(isZero(await readFile(machine.disk("nvme0n1")))).toBe(true);
   });
 
   // Stand-ins for a faulty disk: a byte changes after it was written.
@@ -287,7 +306,7 @@ describe("the target", () => {
   ])(
     "is reported as faulty where it does not contain what %s has",
     async (name, program, script) => {
-      await using machine = await makeStickMachine([NVME]);
+      await using machine = await makeMachine([NVME]);
       await insert(machine, name);
       await settings(machine);
       const disk = machine.disk("nvme0n1");
@@ -301,7 +320,7 @@ describe("the target", () => {
   );
 
   it("is reported where it cannot be written", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.raw");
     await settings(machine);
     await unlink(machine.disk("nvme0n1"));
@@ -314,18 +333,16 @@ describe("the target", () => {
 
 describe("the settings", () => {
   it("stop the installer where a line is not understood", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.raw");
-    for (const line of ["target.modle = x", "mode = automatic", "target.min-size = big", "auto"]) {
-      await settings(machine, "", line);
-      const { status, output } = await machine.run();
-      expect(output).toContain("ERROR: Line 3 of installer.conf");
-      expect(status).toBe(1);
-    }
+    await settings(machine, "", "target.modle = x");
+    const { status, output } = await machine.run();
+    expect(output).toContain("ERROR: Line 3 of installer.conf has an unknown key");
+    expect(status).toBe(1);
   });
 
   it("write nothing in the mode dry-run", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.qcow2");
     await settings(machine, "mode = dry-run");
     const { status, output } = await machine.run();
@@ -335,18 +352,8 @@ describe("the settings", () => {
     expect(isZero(await readFile(machine.disk("nvme0n1")))).toBe(true);
   });
 
-  it("do not ask in the mode dry-run", async () => {
-    await using machine = await makeStickMachine([NVME, SATA]);
-    await insert(machine, "node.qcow2");
-    await settings(machine, "mode = dry-run");
-    const { status, output } = await machine.run();
-    expect(output).toContain("2) /dev/sda: ACME Slow 2T, 12.0 MiB, ata");
-    expect(output).toContain("The installer would ask for one of them.");
-    expect(status).toBe(20);
-  });
-
   it("ask before writing in the mode ask", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.raw");
     await settings(machine, "mode = ask");
     for (const [answer, status] of [
@@ -363,7 +370,7 @@ describe("the settings", () => {
   });
 
   it("have a countdown that any key stops", async () => {
-    await using machine = await makeStickMachine([NVME]);
+    await using machine = await makeMachine([NVME]);
     await insert(machine, "node.raw");
     await settings(machine, "countdown = 600");
     const running = machine.start();
