@@ -41,6 +41,8 @@ export { uploadImages } from "./release/upload.js";
 export type { Releasable, UploadImageOptions, UploadResult } from "./release/upload.js";
 export { publishImages } from "./publish/publish.js";
 export type { PublishOptions, PublishResult } from "./publish/publish.js";
+export { makeStick } from "./stick/stick.js";
+export type { Stick, StickRequest } from "./stick/stick.js";
 export { findTemplate } from "./template/find.js";
 export { loadTemplate } from "./template/load.js";
 export type { LoadOptions, Template } from "./template/load.js";

@@ -1,8 +1,13 @@
-/** Error codes of releases and downloads of images. */
+/** Error codes of releases, downloads and installer sticks. */
 import type { ErrorEntry } from "./exit-codes.js";
 
 /** Part of the table in `error-codes.ts`. */
 export const RELEASE_ERRORS = {
+  ARTIFACT_STICK: {
+    exit: 9,
+    meaning: "The image of an installer stick could not be made.",
+    remedy: "Read the message; nothing was written under the final name.",
+  },
   RELEASE_FAILED: {
     exit: 9,
     meaning: "A release could not be read or changed.",

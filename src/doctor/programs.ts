@@ -21,6 +21,7 @@ const VERSION_ARGUMENTS: Readonly<Record<string, string>> = {
   xorriso: "-version",
   "mkfs.ext4": "-V",
   "mkfs.vfat": "--help",
+  "mkfs.exfat": "-V",
   ssh: "-V",
 };
 

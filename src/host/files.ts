@@ -43,6 +43,14 @@ export async function syncToDisk(path: string): Promise<void> {
   }
 }
 
+/** Writes all bytes at a position: a nearly full disk takes fewer at once, without an error. */
+export async function writeAll(file: FileHandle, data: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < data.length;) {
+    const { bytesWritten } = await file.write(data, at, data.length - at, position + at);
+    at += bytesWritten;
+  }
+}
+
 /** Renames a finished temporary file to its final name: fsync, rename, fsync of the folder. */
 export async function publish(temporary: string, path: string): Promise<void> {
   await syncToDisk(temporary);

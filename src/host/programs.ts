@@ -33,6 +33,7 @@ export const PROGRAMS = {
     purpose: "creates the EFI partition of a bootstrapped base",
   },
   mcopy: { package: "mtools", purpose: "copies files to the EFI partition of a bootstrapped base" },
+  "mkfs.exfat": { package: "exfatprogs", purpose: "creates the data partition of a stick" },
   sfdisk: { package: "fdisk", purpose: "partitions a bootstrapped base" },
   git: { package: "git", purpose: "fetches git inputs, and names the commits of templates" },
   tar: { package: "tar", purpose: "unpacks bases in tar archives, and OCI inputs" },

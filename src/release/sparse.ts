@@ -1,5 +1,6 @@
 /** Writes data to files at positions. Blocks of zeros become holes where nothing else is. */
 import type { FileHandle } from "node:fs/promises";
+import { writeAll } from "../host/files.js";
 
 const ZEROS = Buffer.alloc(64 * 1024);
 
@@ -30,8 +31,5 @@ async function isZeroThere(file: FileHandle, length: number, position: number): 
  */
 export async function writeSparse(file: FileHandle, data: Buffer, position: number): Promise<void> {
   if (isZero(data) && (await isZeroThere(file, data.length, position))) return;
-  for (let at = 0; at < data.length;) {
-    const { bytesWritten } = await file.write(data, at, data.length - at, position + at);
-    at += bytesWritten;
-  }
+  await writeAll(file, data, position);
 }

@@ -46,17 +46,21 @@ const FAILURES: readonly {
   },
 ];
 
-/** Returns a message, and a hint where the cause is known, from mmdebstrap's output. */
+/**
+ * Returns a message, and a hint where the cause is known, from mmdebstrap's output.
+ * @param what it was to make, for a failure of unknown cause.
+ */
 export function explainFailure(
   suite: string,
   lines: readonly string[],
+  what = `a root file system for ${suite}`,
 ): { message: string; hint?: string } {
   for (const { pattern, message, hint } of FAILURES) {
     const matches = lines.map((line) => pattern.exec(line)).filter((match) => match !== null);
     const subjects = new Set(matches.map((match) => match[1] ?? ""));
     if (matches.length > 0) return { message: message(suite, [...subjects].join(", ")), hint };
   }
-  return { message: `mmdebstrap could not create a root file system for ${suite}` };
+  return { message: `mmdebstrap could not create ${what}` };
 }
 
 /** Lines that contain apt's errors. The end of the output may contain only their consequences. */

@@ -19,6 +19,7 @@ import { images } from "./images.js";
 import { importCommand } from "./import.js";
 import { init } from "./init.js";
 import { inspect } from "./inspect.js";
+import { installer } from "./installer.js";
 import { list } from "./list.js";
 import { logs } from "./logs.js";
 import { marketplace } from "./marketplace.js";
@@ -57,6 +58,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   publish,
   release,
   images,
+  installer,
   diff,
   validate,
   inspect,

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
-import { freeSpace, readIfThere, statIfThere, syncToDisk } from "../../host/files.js";
+import { freeSpace, readIfThere, statIfThere, syncToDisk, writeAll } from "../../host/files.js";
 import { tryLockFolder, waitForFolder } from "../../host/lock.js";
 import { storeError } from "../errors.js";
 import type { OnBytes, Store, StoreContext, StoreKind, Upload } from "../store.js";
@@ -28,17 +28,6 @@ async function copy(path: string, { source, size, onBytes }: Upload, signal: Abo
   }
   await output.truncate(at);
   await output.sync();
-}
-
-async function writeAll(
-  output: Awaited<ReturnType<typeof open>>,
-  data: Buffer,
-  position: number,
-): Promise<void> {
-  for (let at = 0; at < data.length;) {
-    const { bytesWritten } = await output.write(data, at, data.length - at, position + at);
-    at += bytesWritten;
-  }
 }
 
 async function digestOf(path: string, onBytes: OnBytes, signal: AbortSignal): Promise<string> {

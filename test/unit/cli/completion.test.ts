@@ -48,7 +48,7 @@ describe("bash completion", () => {
       ["completion", ""],
       ["bash", "zsh", "fish"],
     ],
-    [["help", "ins"], ["inspect"]],
+    [["help", "insp"], ["inspect"]],
     [["prune", "--keep", ""], []],
   ])("of %j offers %j", (words, expected) => {
     expect(offered(...words)).toEqual(expected);
