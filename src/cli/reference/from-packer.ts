@@ -39,7 +39,7 @@ Where a template sets nothing, Packer's defaults apply and not vmbuild's: 1 CPU,
 - A NoCloud seed, however the guest gets it: a CD with the label \`cidata\`; an ISO image that \`cloud-localds\`, \`genisoimage\`, \`mkisofs\` or \`xorriso\` makes in a \`shell-local\` of a \`null\` build; \`-smbios\` with \`ds=nocloud\` and the HTTP server. It becomes \`seed.userData\` and \`seed.networkConfig\`. A CONTEXT disk becomes \`seed.kind\` \`opennebula\`, \`-fw_cfg\` with \`opt/com.coreos/config\` an Ignition seed.
 - \`qemuargs\` become the fields that they mean: \`-m\`, \`-smp\`, \`-cpu\`, \`-machine\`, \`-accel\`, \`-bios\`, pflash drives, other drives (\`machine.disks\`), \`-cdrom\`, \`-device\` of disks, network cards and a TPM, \`-kernel\`. Others are \`machine.arguments\`.
 - \`qemu_binary\` for another architecture than x86-64: \`machine.arch\`. Secure boot, where the store of UEFI variables has keys.
-- \`execute_command\`: sudo, doas and su with a password or without, another shell, a folder, an environment. Scripts without sudo run as \`ssh_username\`, in its home folder.
+- \`execute_command\`: sudo, doas and su with a password or without, another shell, a folder, an environment. A command of another form, such as one with a condition, is run as it is, with the script in a file of the guest. Scripts without sudo run as \`ssh_username\`, in its home folder.
 - A script that restarts the guest: the step waits until the guest answers again (\`expectReboot\`).
 - A \`shutdown_command\` that does more than power off becomes a last step.
 - A \`file\` provisioner's folder without a slash at its end keeps its name below the destination, as in Packer.`;

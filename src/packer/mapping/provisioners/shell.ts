@@ -27,7 +27,7 @@ const RULES = {
   valid_exit_codes: mapped("exitCodes"),
   environment_vars: mapped("the step's environment"),
   env: mapped("the step's environment"),
-  execute_command: mapped("user, interpreter and cwd of the actions"),
+  execute_command: mapped("user, interpreter and cwd of the actions; or run as it is"),
   inline_shebang: mapped("interpreter"),
   expect_disconnect: mapped("expectReboot: the guest may restart"),
   pause_after: mapped("a pause as the step's last action"),
