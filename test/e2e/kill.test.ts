@@ -9,7 +9,7 @@ import type { Sandbox, Running } from "../support/e2e.js";
 import { createSandbox, eventually, isAlive, processesOf, requireDone } from "../support/e2e.js";
 
 /** Each takes about half a minute with an emulated guest. */
-const TRIALS = Number(process.env["VMBUILD_KILL_TRIALS"] ?? "8");
+const TRIALS = Number(process.env["VMBUILD_KILL_TRIALS"] ?? "6");
 const STEPS = ["one", "two", "three"];
 /** Time during which a build runs steps and saves checkpoints. Milliseconds. */
 const SPAN_MS = 7000;
