@@ -3,16 +3,15 @@
 import { writeSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { ERRORS } from "../errors.js";
-import { OLDEST_NODE, isNodeSupported } from "../host/node-version.js";
+import { oldNodeMessage } from "../host/node-version.js";
 import { exitProcess } from "./exit.js";
 import { createProgram, printFailure } from "./program.js";
 import { useReliableFiles } from "./streams.js";
 
 // An older version may hang before it reports anything.
-if (!isNodeSupported()) {
-  const found = `this is ${process.versions.node} (${process.execPath})`;
-  const message = `vmbuild requires Node.js ${OLDEST_NODE} or later; ${found}`;
-  writeSync(2, `error: ${message} [HOST_PROGRAM_MISSING]\n`);
+const oldNode = oldNodeMessage();
+if (oldNode !== undefined) {
+  writeSync(2, `error: ${oldNode} [HOST_PROGRAM_MISSING]\n`);
   process.exit(ERRORS.HOST_PROGRAM_MISSING.exit);
 }
 

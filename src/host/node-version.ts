@@ -9,3 +9,10 @@ export function isNodeSupported(version = process.versions.node): boolean {
   const [oldest = 0, oldestMinor = 0] = OLDEST_NODE.split(".").map(Number);
   return major > oldest || (major === oldest && minor >= oldestMinor);
 }
+
+/** Returns the message for a version of Node.js that is too old; undefined where it is not. */
+export function oldNodeMessage(): string | undefined {
+  if (isNodeSupported()) return undefined;
+  const found = `this is ${process.versions.node} (${process.execPath})`;
+  return `vmbuild requires Node.js ${OLDEST_NODE} or later; ${found}`;
+}

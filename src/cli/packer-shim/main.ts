@@ -1,10 +1,18 @@
 #!/usr/bin/env node
 /** Entry point of `vmbuild-packer`, which scripts and CI call as `packer`. */
+import { writeSync } from "node:fs";
 import { asVmbuildError } from "../../errors.js";
+import { oldNodeMessage } from "../../host/node-version.js";
 import { exitProcess } from "../exit.js";
 import { useReliableFiles, watchStream } from "../streams.js";
 import { errorText } from "./diagnostics.js";
-import { runShim } from "./run.js";
+
+// An older version lacks functions that the modules imported below use while they are loaded.
+const oldNode = oldNodeMessage();
+if (oldNode !== undefined) {
+  writeSync(2, `Error: ${oldNode}\n`);
+  process.exit(1);
+}
 
 useReliableFiles();
 
@@ -19,6 +27,7 @@ process.on("uncaughtException", (error) => void failWith(error));
 const stdout = watchStream(process.stdout);
 watchStream(process.stderr);
 try {
+  const { runShim } = await import("./run.js");
   const exitCode = await runShim(process.argv.slice(2), {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
