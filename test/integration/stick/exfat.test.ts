@@ -58,6 +58,7 @@ async function read(name: string, from = 0, length = 0): Promise<Buffer> {
   const range = [`--skip=${from}`, `--length=${length}`];
   const { stdout } = await execa("grub-fstest", [...range, path, "cat", `(loop0)/${name}`], {
     encoding: "buffer",
+    stripFinalNewline: false,
   });
   return Buffer.from(stdout);
 }
