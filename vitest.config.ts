@@ -26,9 +26,9 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // A quarter of the time is spent waiting for programs. Vitest itself leaves one core free,
-          // and so would run one file at a time on a host of two cores.
-          maxWorkers: availableParallelism() + 1,
+          // Most of the time is spent waiting for programs. Vitest itself leaves one core free, and
+          // so would run one file at a time on a host of two cores.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       {
