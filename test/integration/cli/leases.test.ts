@@ -23,7 +23,7 @@ const recordOf = async (runId: string): Promise<{ state: string; outcome?: strin
 
 describe("a deadline", () => {
   it("ends the run with an exit code of its own, after a warning", async () => {
-    const { runId } = await slow.detach("--ttl", "5s");
+    const { runId } = await slow.detach("--ttl", "15s");
     expect((await slow.home.run("wait", runId)).exitCode).toBe(124);
     expect(await slow.listed()).toMatchObject({ state: "failed", outcome: "LEASE_EXPIRED" });
     const view = await slow.home.run("attach", runId);
