@@ -1,4 +1,5 @@
 /** Reads and extends the git work tree in which a folder lies, with the user's own settings of git. */
+import { WITHOUT_CALLING_GIT } from "./git-environment.js";
 import { VmbuildError } from "../errors.js";
 import { describeExit, runProgram } from "./programs.js";
 import type { RunResult } from "./programs.js";
@@ -28,20 +29,8 @@ export interface NoWorkTree {
   readonly problem: string;
 }
 
-/**
- * Variables set by a git process that runs vmbuild (a hook, an alias). They would make git use the
- * wrong repository.
- */
-const INHERITED_VARIABLES = [
-  "GIT_DIR",
-  "GIT_WORK_TREE",
-  "GIT_INDEX_FILE",
-  "GIT_OBJECT_DIRECTORY",
-  "GIT_PREFIX",
-];
-
 const ENVIRONMENT = {
-  ...Object.fromEntries(INHERITED_VARIABLES.map((name) => [name, undefined])),
+  ...WITHOUT_CALLING_GIT,
   LC_ALL: "C",
   GIT_TERMINAL_PROMPT: "0",
   // `git status` writes no index, so that it does not conflict with a git command of the user.

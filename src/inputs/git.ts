@@ -1,4 +1,5 @@
 /** Runs git without prompts, hooks or the caller's repository. */
+import { WITHOUT_CALLING_GIT } from "../host/git-environment.js";
 import { VmbuildError } from "../errors.js";
 import { trustHint } from "../host/authorities.js";
 import { describeExit, runProgram } from "../host/programs.js";
@@ -30,18 +31,6 @@ const SETTINGS = [
   "http.lowSpeedTime=60",
 ];
 
-/**
- * Variables set by a git process that runs vmbuild (a hook, an alias). They would make git use the
- * wrong repository.
- */
-const INHERITED_VARIABLES = [
-  "GIT_DIR",
-  "GIT_WORK_TREE",
-  "GIT_INDEX_FILE",
-  "GIT_OBJECT_DIRECTORY",
-  "GIT_PREFIX",
-];
-
 /** Removes credentials in addresses from a line of git's output. */
 function withoutCredentials(line: string): string {
   return line.replaceAll(/(?<=:\/\/)[^/@\s]+@/g, "");
@@ -57,7 +46,7 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
     ...(cwd === undefined ? {} : { cwd }),
     ...(onLine === undefined ? {} : { onLine: (line) => onLine(withoutCredentials(line)) }),
     env: {
-      ...Object.fromEntries(INHERITED_VARIABLES.map((name) => [name, undefined])),
+      ...WITHOUT_CALLING_GIT,
       ...network,
       LC_ALL: "C",
       GIT_TERMINAL_PROMPT: "0",
