@@ -1,13 +1,10 @@
 /** Shape of a kind of data source. */
 import type { Type } from "../eval/types.js";
+import type { FunctionHost } from "../functions/function.js";
 import type { Value, ValueMap } from "../model.js";
 
-/** What data sources use of the host. */
-export interface DataHost {
-  /** Absolute path of the current folder, in which programs run. */
-  readonly cwd: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-}
+/** What data sources use of the host. Programs run in the current folder. */
+export type DataHost = Pick<FunctionHost, "cwd" | "environment">;
 
 /** Argument of a data source. Its value is converted to the type. */
 export interface DataArgument {

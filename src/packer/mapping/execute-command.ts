@@ -23,8 +23,10 @@ export interface Execution {
 /** Marks that stand for the values of Packer's template while a command is read. */
 const MARKS = { path: "\u0001PATH\u0001", vars: VARIABLES_MARK, file: "\u0001FILE\u0001" };
 
-const PATH = /\{\{-?\s*\.(?:Path|Script)\s*-?\}\}/g;
-const VARS = /\{\{-?\s*\.Vars\s*-?\}\}/g;
+/** Place of the script in a command. */
+export const SCRIPT_PATH = /\{\{-?\s*\.(?:Path|Script)\s*-?\}\}/g;
+/** Place of the variables in a command. */
+export const SCRIPT_VARIABLES = /\{\{-?\s*\.Vars\s*-?\}\}/g;
 const VARS_FILE = /\{\{-?\s*\.EnvVarFile\s*-?\}\}/g;
 
 const SHELLS = /^(?:\/(?:usr\/(?:local\/)?)?bin\/)?(?:ba|da|z|k|c|tc|fi|a)?sh$/;
@@ -45,8 +47,8 @@ interface State {
  */
 export function readExecution(command: string): Execution | undefined {
   const marked = command
-    .replaceAll(PATH, MARKS.path)
-    .replaceAll(VARS, ` ${MARKS.vars} `)
+    .replaceAll(SCRIPT_PATH, MARKS.path)
+    .replaceAll(SCRIPT_VARIABLES, ` ${MARKS.vars} `)
     .replaceAll(VARS_FILE, MARKS.file);
   const state: State = {
     user: undefined,

@@ -15,7 +15,7 @@ import { splitWords } from "../shell-words.js";
 import { packerVariables, readEnvironment } from "./environment.js";
 import type { Environment } from "./environment.js";
 import { exitCodes, restartOf } from "./restarts.js";
-import { canWrap, wrapScripts } from "./wrapped-script.js";
+import { EMPTY_SCRIPT, canWrap, wrapScripts } from "./wrapped-script.js";
 import type { WrappedScript } from "./wrapped-script.js";
 
 const TEMPORARY = "scripts are stored in memory while they run, and removed";
@@ -40,9 +40,6 @@ const RULES = {
   skip_clean: nothing("no script is left in the guest"),
   start_retry_timeout: nothing("after a restart, vmbuild waits until the guest answers again"),
 };
-
-/** Script that templates name where a variable gives none. */
-const EMPTY_SCRIPT = "/dev/null";
 
 /** What runs when the template has no execute_command. */
 const DIRECT: Execution = {

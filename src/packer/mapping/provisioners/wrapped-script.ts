@@ -4,6 +4,7 @@
  */
 import type { BlockReader } from "../block.js";
 import { absolutePath, resultPath } from "../context.js";
+import { SCRIPT_PATH, SCRIPT_VARIABLES } from "../execute-command.js";
 import { textIfReadable } from "../host-files.js";
 import type { Plain, PlainObject } from "../plain.js";
 import type { ProvisionerContext } from "../provisioner.js";
@@ -24,12 +25,12 @@ export interface WrappedScript {
   readonly text: string | undefined;
 }
 
-const PATH = /\{\{-?\s*\.(?:Path|Script)\s*-?\}\}/g;
-const VARS = /\{\{-?\s*\.Vars\s*-?\}\}/g;
+/** Script that templates name where a variable gives none. */
+export const EMPTY_SCRIPT = "/dev/null";
 
 /** Returns whether a command can be run: `{{ .EnvVarFile }}` would be a file with secrets. */
 export function canWrap(command: string): boolean {
-  return command.search(PATH) >= 0 && !command.includes(".EnvVarFile");
+  return command.search(SCRIPT_PATH) >= 0 && !command.includes(".EnvVarFile");
 }
 
 async function scriptFiles(
@@ -48,7 +49,7 @@ async function scriptFiles(
   const paths = reader.texts(option).map((path, index) => ({ path, kept: kept[index] }));
   return Promise.all(
     paths
-      .filter(({ path }) => path !== "" && path !== "/dev/null")
+      .filter(({ path }) => path !== "" && path !== EMPTY_SCRIPT)
       .map(async ({ path, kept: own }) => ({
         action: { upload: resultPath(context, path, own), to: "" },
         text: await textIfReadable(absolutePath(context, path)),
@@ -72,7 +73,9 @@ export async function wrapScripts(
   const files = await scriptFiles(reader, context);
   return files.map(({ action, text }, index) => {
     const path = `/tmp/script_${index + 1}.sh`;
-    const run = command.replaceAll(PATH, () => path).replaceAll(VARS, () => passed);
+    const run = command
+      .replaceAll(SCRIPT_PATH, () => path)
+      .replaceAll(SCRIPT_VARIABLES, () => passed);
     // Packer gives the command to the user's login shell, which may be bash.
     const shell = /\[\[|\b(?:source|function)\b/.test(run) ? "/bin/bash" : "/bin/sh";
     const place = "write" in action ? { write: path } : { to: path };
