@@ -6,7 +6,7 @@ import type { FullContext } from "../inputs/context.js";
 import { asAddressFailure } from "../inputs/failure.js";
 import { createProgress } from "../inputs/progress.js";
 import { requesting } from "./errors.js";
-import { imageOf, isPartOf } from "./names.js";
+import { belongsTo } from "./names.js";
 import { openRelease } from "./registry.js";
 import type { ReleasePlace } from "./registry.js";
 import { imagesIn, invalid, listRelease, readRemote } from "./remote.js";
@@ -171,9 +171,7 @@ export async function removeImages(
   const assets = await listRelease(store);
   const names = options.names.length > 0 ? options.names : imagesIn(assets);
   const results = names.map((name): RemoveResult => {
-    const own = assets.filter(
-      (asset) => imageOf(asset.name) === name || isPartOf(name, asset.name),
-    );
+    const own = assets.filter((asset) => belongsTo(name, asset.name));
     if (own.length > 0) return { name, removed: own.map((asset) => asset.name) };
     throw new VmbuildError("RELEASE_UNKNOWN", `${store.address} has no image ${name}`);
   });
