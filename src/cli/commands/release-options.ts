@@ -12,6 +12,14 @@ const releaseOptions = () =>
     )
     .option("--tag <tag>", "the tag of the release", "latest");
 
+/** Creates a subcommand for images of a release: named ones, or all of them. */
+export function imagesCommand(name: string, description: string) {
+  return new Command(name)
+    .description(description)
+    .argument("[image...]", "the names of the images")
+    .option("--all", "take every image of the release");
+}
+
 /** Values of the options that {@link addReleaseOptions} adds. */
 export type ReleaseFlags = Readonly<ReturnType<ReturnType<typeof releaseOptions>["opts"]>>;
 

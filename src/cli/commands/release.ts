@@ -2,7 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions } from "../options.js";
 import type { DefineCommand, SetExitCode } from "./define.js";
-import { addReleaseOptions } from "./release-options.js";
+import { addReleaseOptions, imagesCommand } from "./release-options.js";
 
 const HELP = `
 A release is a tag with files: of a repository on GitHub (GITHUB_TOKEN), of a bucket of S3
@@ -41,10 +41,10 @@ function defineUpload(setExitCode: SetExitCode) {
 }
 
 function defineRemove(setExitCode: SetExitCode) {
-  const command = new Command("remove")
-    .description("remove images; shows what would be done unless --execute is given")
-    .argument("[image...]", "the names of the images")
-    .option("--all", "remove every image of the release")
+  const command = imagesCommand(
+    "remove",
+    "remove images; shows what would be done unless --execute is given",
+  )
     .option("--execute", "change the release")
     .option("--force", "the same as --execute")
     .option("--json", "print the result as one JSON object");
@@ -55,11 +55,10 @@ function defineRemove(setExitCode: SetExitCode) {
 }
 
 function defineCheck(setExitCode: SetExitCode) {
-  const command = new Command("check")
-    .description("check that images are complete, without downloading them")
-    .argument("[image...]", "the names of the images")
-    .option("--all", "check every image of the release")
-    .option("--json", "print the result as one JSON object");
+  const command = imagesCommand(
+    "check",
+    "check that images are complete, without downloading them",
+  ).option("--json", "print the result as one JSON object");
   return addOutputOptions(addReleaseOptions(command)).action(async (names, flags) => {
     const work = await import("../release.js");
     setExitCode(await work.checkNamed(names, flags));
@@ -67,11 +66,10 @@ function defineCheck(setExitCode: SetExitCode) {
 }
 
 function defineVerify(setExitCode: SetExitCode) {
-  const command = new Command("verify")
-    .description("download images without storing them, and compare all checksums")
-    .argument("[image...]", "the names of the images")
-    .option("--all", "verify every image of the release")
-    .option("--json", "print the result as one JSON object");
+  const command = imagesCommand(
+    "verify",
+    "download images without storing them, and compare all checksums",
+  ).option("--json", "print the result as one JSON object");
   return addOutputOptions(addReleaseOptions(command)).action(async (names, flags) => {
     const work = await import("../release.js");
     setExitCode(await work.verifyNamed(names, flags));
