@@ -1,7 +1,7 @@
 /** Releases on a stand-in for S3. */
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { verifyImages } from "../../../src/release/catalog.js";
+import { verifyImages } from "../../../src/release/verify.js";
 import { downloadImages } from "../../../src/release/download.js";
 import { uploadImages } from "../../../src/release/upload.js";
 import type { Releasable, UploadImageOptions } from "../../../src/release/upload.js";
