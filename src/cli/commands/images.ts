@@ -5,9 +5,10 @@ import type { DefineCommand, SetExitCode } from "./define.js";
 import { addReleaseOptions, imagesCommand } from "./release-options.js";
 
 const HELP = `
-Reads a release, as \`vmbuild release upload\` or others have made it. The parts of an image are
-joined while they arrive, several at once; every part and the whole are verified before the image
-gets its name. A download that was interrupted is continued.
+The release may be one of \`vmbuild release upload\`, or have been made by other programs. Several
+parts of an image are downloaded at once, and joined while they arrive. The image gets its name when
+every part and the whole are verified. A download that was interrupted is continued.
+\`vmbuild release --help\` describes the stores.
 
 Examples:
   vmbuild images list --store github:example/images
@@ -27,8 +28,8 @@ function defineList(setExitCode: SetExitCode) {
 
 function defineDownload(setExitCode: SetExitCode) {
   const command = imagesCommand("download", "download images and verify them")
-    .option("--output <dir>", "the folder for the images", ".")
-    .option("--force", "download images too that are there with the same content")
+    .option("--output <dir>", "write the images to this folder", ".")
+    .option("--force", "download images again that are already there")
     .option("--json", "print the result as one JSON object");
   return addOutputOptions(addReleaseOptions(command)).action(async (names, flags) => {
     const work = await import("../images.js");
