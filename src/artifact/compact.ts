@@ -102,10 +102,19 @@ async function convert(options: CompactOptions, scratch: string, most: number): 
  *   output on any other failure, the signal's reason when aborted. The destination is removed then.
  */
 export async function compact(options: CompactOptions): Promise<CompactedImage> {
+  const { source, signal } = options;
+  return compactMeasured(options, () => measureDisk(source, signal));
+}
+
+/** @param measure returns the allocated bytes of the disk. */
+async function compactMeasured(
+  options: CompactOptions,
+  measure: () => Promise<number>,
+): Promise<CompactedImage> {
   const { source, destination, signal } = options;
   const scratch = scratchBeside(destination);
   try {
-    const most = await measureDisk(source, signal);
+    const most = await measure();
     await requireRoom([{ ...options, ...complete(options) }], most);
     await convert(options, scratch, most);
     const { virtualSize } = await imageInfo(source, signal, "ARTIFACT_CONVERT");
@@ -121,17 +130,18 @@ export async function compact(options: CompactOptions): Promise<CompactedImage> 
 }
 
 /**
- * Converts a disk to several images, one after the other, when there is room for all of them.
+ * Converts one disk to several images, one after the other, when there is room for all of them.
  * @throws {VmbuildError} as {@link compact}. The destinations are removed then.
  */
 export async function compactAll(images: readonly CompactOptions[]): Promise<CompactedImage[]> {
   const [first] = images;
   if (!first) return [];
   const completed = images.map((image) => ({ ...image, ...complete(image) }));
-  await requireRoom(completed, await measureDisk(first.source, first.signal));
+  const allocated = await measureDisk(first.source, first.signal);
+  await requireRoom(completed, allocated);
   const done: CompactedImage[] = [];
   try {
-    for (const image of images) done.push(await compact(image));
+    for (const image of images) done.push(await compactMeasured(image, async () => allocated));
     return done;
   } catch (error) {
     await Promise.all(images.map(({ destination }) => rm(destination, { force: true })));

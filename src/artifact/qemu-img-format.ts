@@ -2,6 +2,7 @@
 import { rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { VmbuildError } from "../errors.js";
+import { reportsDiskFull } from "../host/faults.js";
 import { freeSpace } from "../host/files.js";
 import { formatBytes } from "../host/format.js";
 import { Tail } from "../host/lines.js";
@@ -133,8 +134,7 @@ async function runConvert(
   if (result.exitCode === 0) return;
   const lines = tail.lines.filter((line) => line.trim() !== "");
   const folder = dirname(destination);
-  const reported = lines.some((line) => /No space left on device|Disk quota exceeded/.test(line));
-  if (reported || (await freeSpace(destination)) < FULL_BELOW) {
+  if (reportsDiskFull(lines) || (await freeSpace(destination)) < FULL_BELOW) {
     throw new VmbuildError(
       "ARTIFACT_SPACE",
       `The disk that holds ${folder} is full; the image takes at most ${formatBytes(most)}`,

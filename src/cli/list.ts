@@ -1,5 +1,7 @@
 /** Implements `vmbuild list`: lists the builds of this host and the results of their last runs. */
 import { setTimeout as delay } from "node:timers/promises";
+import { imagesOf } from "../builds/images.js";
+import type { BuildImage } from "../builds/images.js";
 import { endOverdueRuns } from "../builds/overdue.js";
 import { isInProgress, sizeOfBuild, summarizeBuilds } from "../builds/records.js";
 import type { BuildSummary } from "../builds/records.js";
@@ -7,7 +9,6 @@ import type { RunRecord } from "../builds/workspace.js";
 import type { VmbuildError } from "../errors.js";
 import { encodeJsonLine } from "../events/sinks/ndjson.js";
 import type { Paint, Style } from "../events/sinks/style.js";
-import { sizeOnDisk, statIfThere } from "../host/files.js";
 import { formatBytes, formatDuration } from "../host/format.js";
 import { listAppliances } from "../template/find.js";
 import { interruptible } from "./interrupt.js";
@@ -35,9 +36,12 @@ interface Row {
   readonly startedAt: string | null;
   readonly durationMs: number | null;
   readonly runs: number;
+  /** Path of the first image; null when none exists any more. */
   readonly artifact: string | null;
-  /** 0 when the artifact no longer exists. */
+  /** Of all images together. */
   readonly artifactSize: number;
+  /** Images of all formats, and of further disks. */
+  readonly images: readonly BuildImage[];
   readonly stateSize: number;
   readonly template: string | null;
   /** Process of a run in progress. */
@@ -55,8 +59,7 @@ function durationOf(run: RunRecord): number | null {
 
 async function rowOf(build: BuildSummary): Promise<Row> {
   const last = build.runs.at(-1);
-  const artifact = build.runs.findLast((run) => run.artifact !== undefined)?.artifact;
-  const there = artifact !== undefined && (await statIfThere(artifact)) !== undefined;
+  const images = await imagesOf(build);
   return {
     name: build.name,
     version: last?.version ?? null,
@@ -66,8 +69,9 @@ async function rowOf(build: BuildSummary): Promise<Row> {
     startedAt: last?.startedAt ?? null,
     durationMs: last ? durationOf(last) : null,
     runs: build.runs.length,
-    artifact: there ? artifact : null,
-    artifactSize: there ? await sizeOnDisk(artifact) : 0,
+    artifact: images[0]?.path ?? null,
+    artifactSize: images.reduce((sum, { size }) => sum + size, 0),
+    images,
     stateSize: await sizeOfBuild(build),
     template: last?.template ?? null,
     pid: last && isInProgress(last) ? last.pid : null,
@@ -127,8 +131,8 @@ function tableOf(rows: readonly Row[], style: Style): string {
   const names = ["NAME", "VERSION", "LAST RUN", "WHEN", "TOOK", "IMAGE", "WORK"];
   const head = [...names, ...(isLeased ? ["EXPIRES"] : [])].map(style.dim);
   const cells = rows.map((row) => [...cellsOf(row, style), ...(isLeased ? [expiryOf(row)] : [])]);
-  const artifacts = rows.flatMap((row) =>
-    row.artifact === null ? [] : [[row.name, shortPath(row.artifact)]],
+  const artifacts = rows.flatMap(({ name, images }) =>
+    images.map(({ path }, at) => [at === 0 ? name : "", shortPath(path)]),
   );
   const table = alignRows([head, ...cells]).join("\n");
   return artifacts.length > 0 ? `${table}\n\n${alignRows(artifacts).join("\n")}` : table;

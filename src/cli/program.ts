@@ -5,7 +5,7 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ERRORS, EXIT_CODES, asVmbuildError } from "../errors.js";
 import { vmbuildVersion } from "../version.js";
-import { COMMANDS } from "./commands/registry.js";
+import { COMMAND_GROUPS } from "./commands/registry.js";
 import type { OutputOptions } from "./output-options.js";
 import { stdoutError, watchStream } from "./streams.js";
 import { usageError } from "./usage.js";
@@ -31,6 +31,7 @@ export function createRoot(setExitCode: (code: number) => void): CommandUnknownO
     .description("Builds virtual machine images by driving QEMU itself.")
     .version(vmbuildVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
+    .commandsGroup(COMMAND_GROUPS.at(-1)?.heading ?? "")
     .helpCommand("help [command]", "print help for a command")
     .showSuggestionAfterError(true)
     .configureHelp({
@@ -43,7 +44,9 @@ export function createRoot(setExitCode: (code: number) => void): CommandUnknownO
     .addHelpText("after", EXAMPLES)
     // Errors are printed in one place instead.
     .configureOutput({ outputError: () => {} });
-  for (const define of COMMANDS) root.addCommand(define(setExitCode, root));
+  for (const { heading, commands } of COMMAND_GROUPS) {
+    for (const define of commands) root.addCommand(define(setExitCode, root).helpGroup(heading));
+  }
   for (const command of withSubcommands(root)) {
     command.copyInheritedSettings(root).exitOverride((error) => {
       throw usageError(error, command) ?? error;

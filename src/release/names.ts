@@ -79,6 +79,26 @@ export function isPartOf(image: string, asset: string): boolean {
   return asset.startsWith(`${imageAsset(image)}.part`);
 }
 
+/**
+ * Returns whether an asset is one of an image, or looks like a part of it: those that an upload
+ * replaces, and a removal removes.
+ */
+export function belongsTo(image: string, asset: string): boolean {
+  return imageOf(asset) === image || isPartOf(image, asset);
+}
+
+/**
+ * Sorts assets for a removal: the index last. As long as it is there, an image that is incomplete
+ * can be told from one of a release without indexes.
+ */
+export function indexLast<T extends { readonly name: string }>(
+  image: string,
+  assets: readonly T[],
+): T[] {
+  const isIndex = ({ name }: T): boolean => name === indexName(image);
+  return [...assets.filter((asset) => !isIndex(asset)), ...assets.filter(isIndex)];
+}
+
 const STAGED = /^upload-([0-9a-f]{16})-([0-9a-f]{8})-(\d+)\.tmp$/;
 const RETIRED_PREFIX = "retired-";
 

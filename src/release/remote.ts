@@ -4,7 +4,15 @@ import type { FullContext } from "../inputs/context.js";
 import { readSumsLine } from "../inputs/sums-line.js";
 import { parseIndex } from "./index-file.js";
 import type { ImageIndex } from "./index-file.js";
-import { imageAsset, imageOf, indexName, isPartOf, partName, sumsName } from "./names.js";
+import {
+  belongsTo,
+  imageAsset,
+  imageOf,
+  indexName,
+  isPartOf,
+  partName,
+  sumsName,
+} from "./names.js";
 import { readAsset } from "./read.js";
 import type { ReleaseStore, StoredAsset } from "./store.js";
 
@@ -111,9 +119,7 @@ export async function readRemote(
   listed: readonly StoredAsset[],
   context: FullContext,
 ): Promise<RemoteImage> {
-  const assets = listed.filter(
-    (asset) => imageOf(asset.name) === name || isPartOf(name, asset.name),
-  );
+  const assets = listed.filter((asset) => belongsTo(name, asset.name));
   const found = contentAssets(name, assets);
   if (found.length === 0) throw unknownImage(store, name, imagesIn(listed));
   const texts: Texts = async (wanted) => {

@@ -12,7 +12,7 @@ import { createProgress } from "../inputs/progress.js";
 import { describeImage, textContent } from "./content.js";
 import type { ImageFile } from "./content.js";
 import { formatIndex } from "./index-file.js";
-import { PART_LIMIT, imageAsset, imageOf, indexName, isPartOf, sumsName } from "./names.js";
+import { PART_LIMIT, belongsTo, imageAsset, indexName, isPartOf, sumsName } from "./names.js";
 import { requirePartSize } from "./part-size.js";
 import { inParallel } from "./pool.js";
 import { openRelease } from "./registry.js";
@@ -161,7 +161,7 @@ async function uploadOnce(
 ): Promise<UploadResult> {
   const { name, sha256 } = image;
   const listed = (await store.list()) ?? [];
-  const there = listed.filter((asset) => imageOf(asset.name) === name);
+  const there = listed.filter((asset) => belongsTo(name, asset.name));
   const contents = await contentsOf(image, settings);
   const plan = await planUpload(store, contents, there, settings.force);
   const uploaded = plan.upload.map((content) => content.name);

@@ -30,16 +30,24 @@ export interface SmallMachineOptions {
   readonly paused?: boolean;
 }
 
-/** Starts a machine with an empty disk. Its console is `console.log` in the folder. */
-export async function startSmallMachine(
+/** What a test decides about the start of a machine. */
+type TestLaunch = Pick<LaunchOptions, "shape"> & {
+  /** Disk and console are those of the folder. */
+  readonly files?: Partial<LaunchOptions["files"]>;
+  readonly paused: boolean;
+};
+
+/** Starts a machine with `disk.qcow2` of a folder. Its console is `console.log` there. */
+export function launchIn(
   folder: string,
-  { files = {}, memory = SMALL_SHAPE.memory, paused = false }: SmallMachineOptions = {},
+  { shape, files = {}, paused }: TestLaunch,
 ): Promise<RunningMachine> {
-  const disk = join(folder, "disk.qcow2");
-  execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", disk, "64M"]);
   return launchMachine({
-    shape: { ...SMALL_SHAPE, memory, cpuModel: "qemu64" },
-    files: { disk, readOnlyDisks: [], console: join(folder, "console.log"), ...files },
+    shape,
+    files: {
+      ...{ disk: join(folder, "disk.qcow2"), readOnlyDisks: [] },
+      ...{ console: join(folder, "console.log"), ...files },
+    },
     runtimeFolder: folder,
     runId: "small",
     log: join(folder, "qemu.log"),
@@ -47,4 +55,13 @@ export async function startSmallMachine(
     signal: new AbortController().signal,
     paused,
   });
+}
+
+/** Starts a machine with an empty disk. Its console is `console.log` in the folder. */
+export async function startSmallMachine(
+  folder: string,
+  { files = {}, memory = SMALL_SHAPE.memory, paused = false }: SmallMachineOptions = {},
+): Promise<RunningMachine> {
+  execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", join(folder, "disk.qcow2"), "64M"]);
+  return launchIn(folder, { shape: { ...SMALL_SHAPE, memory, cpuModel: "qemu64" }, files, paused });
 }

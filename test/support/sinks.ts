@@ -2,12 +2,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterEach, beforeEach } from "vitest";
 import { createBus } from "../../src/events/bus.js";
 import { Secrets } from "../../src/events/secrets.js";
 import type { EventBody, RunEvent } from "../../src/events/types.js";
 import { attachSinks } from "../../src/sinks/attach.js";
 import type { EarlierSpool } from "../../src/sinks/kind.js";
 import { sinksSchema } from "../../src/sinks/registry.js";
+import { startHub } from "./hub.js";
+import type { Hub } from "./hub.js";
 
 /** Run with sinks. */
 export interface SinkRun {
@@ -67,11 +70,29 @@ export async function makeSinkFolder() {
   };
 }
 
+/** Folder for the spools of runs. */
+export type SinkFolder = Awaited<ReturnType<typeof makeSinkFolder>>;
+
 interface RunMore {
   readonly earlier: readonly (string | Pick<EarlierSpool, "runId" | "killed">)[];
   readonly environment: Readonly<Record<string, string>>;
   /** Folder for the spools; the one of the runs unless given. */
   readonly at: string;
+}
+
+/** Starts a hub and makes a folder before each test of a file, and removes both after it. */
+export function eachTestWithHub(use: (hub: Hub, place: SinkFolder) => void): void {
+  let hub: Hub;
+  let place: SinkFolder;
+  beforeEach(async () => {
+    hub = await startHub();
+    place = await makeSinkFolder();
+    use(hub, place);
+  });
+  afterEach(async () => {
+    await hub.stop();
+    await place[Symbol.asyncDispose]();
+  });
 }
 
 /** Returns a note, the simplest event. */

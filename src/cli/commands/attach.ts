@@ -18,8 +18,8 @@ export const attach: DefineCommand = (setExitCode) => {
     .addHelpText(
       "after",
       `
-d, or Ctrl-C twice, leaves the view. Enter resumes a paused run. The exit code is that of the run,
-or 0 if the view was left.
+Press d, or Ctrl-C twice, to leave the view, and Enter to resume a paused run. The exit code is that
+of the run, or 0 if the view was left.
 
 Examples:
   vmbuild attach demo

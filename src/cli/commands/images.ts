@@ -2,12 +2,13 @@
 import { Command } from "@commander-js/extra-typings";
 import { addOutputOptions } from "../options.js";
 import type { DefineCommand, SetExitCode } from "./define.js";
-import { addReleaseOptions } from "./release-options.js";
+import { addReleaseOptions, imagesCommand } from "./release-options.js";
 
 const HELP = `
-Reads a release, as \`vmbuild release upload\` or others have made it. The parts of an image are
-joined while they arrive, several at once; every part and the whole are verified before the image
-gets its name. A download that was interrupted is continued.
+The release may be one of \`vmbuild release upload\`, or have been made by other programs. Several
+parts of an image are downloaded at once, and joined while they arrive. The image gets its name when
+every part and the whole are verified. A download that was interrupted is continued.
+\`vmbuild release --help\` describes the stores.
 
 Examples:
   vmbuild images list --store github:example/images
@@ -26,12 +27,9 @@ function defineList(setExitCode: SetExitCode) {
 }
 
 function defineDownload(setExitCode: SetExitCode) {
-  const command = new Command("download")
-    .description("download images and verify them")
-    .argument("[image...]", "the names of the images")
-    .option("--all", "download every image of the release")
-    .option("--output <dir>", "the folder for the images", ".")
-    .option("--force", "download images too that are there with the same content")
+  const command = imagesCommand("download", "download images and verify them")
+    .option("--output <dir>", "write the images to this folder", ".")
+    .option("--force", "download images again that are already there")
     .option("--json", "print the result as one JSON object");
   return addOutputOptions(addReleaseOptions(command)).action(async (names, flags) => {
     const work = await import("../images.js");
@@ -40,11 +38,11 @@ function defineDownload(setExitCode: SetExitCode) {
 }
 
 function definePublish(setExitCode: SetExitCode) {
-  const command = new Command("publish")
-    .description("place images of a release in a folder of this host or of another")
-    .argument("[image...]", "the names of the images")
+  const command = imagesCommand(
+    "publish",
+    "place images of a release in a folder of this host or of another",
+  )
     .requiredOption("--to <target>", "a folder, a file, or ssh://user@host/path")
-    .option("--all", "publish every image of the release")
     .option("--identity <file>", "log in with this private key, not with those of ~/.ssh")
     .option("--dry-run", "show what would be done, and change nothing")
     .option("--json", "print the result as one JSON object");
@@ -55,10 +53,7 @@ function definePublish(setExitCode: SetExitCode) {
 }
 
 function defineTofu(setExitCode: SetExitCode) {
-  const command = new Command("tofu")
-    .description("write images as a variable of OpenTofu or Terraform")
-    .argument("[image...]", "the names of the images")
-    .option("--all", "write every image of the release")
+  const command = imagesCommand("tofu", "write images as a variable of OpenTofu or Terraform")
     .option("--variable <name>", "the name of the variable", "images")
     .option("--output <file>", "write to this file, not to standard output");
   return addOutputOptions(addReleaseOptions(command)).action(async (names, flags) => {

@@ -16,7 +16,8 @@ export const list: DefineCommand = (setExitCode) =>
     .addHelpText(
       "after",
       `
-IMAGE is the size of the newest artifact, WORK the size of logs and working disks.
+IMAGE is the size of the images of the newest artifact together, WORK the size of logs and
+working disks.
 
 Examples:
   vmbuild list

@@ -10,7 +10,10 @@ export const publish: DefineCommand = (setExitCode) => {
     .requiredOption("--to <target>", "a folder, a file, or ssh://user@host/path")
     .option("--all", "publish every image that was built from a template under appliances/")
     .option("--format <format>", "publish this format, converted where needed")
-    .option("--compression <kind>", "publish this compression: zlib for QEMU before 5.1")
+    .option(
+      "--compression <kind>",
+      "publish images with this compression: zlib for QEMU before 5.1",
+    )
     .option("--image <dir>", "look for the image in this folder, not in the template's")
     .option("--identity <file>", "log in with this private key, not with those of ~/.ssh")
     .option("--metadata", "also place the manifest, packages.txt and the SBOM beside the image")

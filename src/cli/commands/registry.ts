@@ -39,40 +39,19 @@ import { validate } from "./validate.js";
 import { verify } from "./verify.js";
 import { wait } from "./wait.js";
 
-export const COMMANDS: readonly DefineCommand[] = [
-  run,
-  create,
-  attach,
-  wait,
-  stop,
-  renew,
-  ssh,
-  screen,
-  checkpoints,
-  boot,
-  test,
-  verify,
-  provision,
-  marketplace,
-  fetch,
-  publish,
-  release,
-  images,
-  installer,
-  diff,
-  validate,
-  inspect,
-  graph,
-  outdated,
-  importCommand,
-  init,
-  doctor,
-  list,
-  logs,
-  deliver,
-  prune,
-  destroy,
-  context,
-  schema,
-  completion,
+/** Commands under a heading of the help. */
+interface CommandGroup {
+  readonly heading: string;
+  readonly commands: readonly DefineCommand[];
+}
+
+/** All commands, in the order and under the headings of the help and the reference. */
+export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  { heading: "Write templates:", commands: [init, importCommand, validate, inspect, graph] },
+  { heading: "Build:", commands: [run, create, attach, wait, stop, renew, deliver] },
+  { heading: "Look into builds:", commands: [list, logs, ssh, screen, checkpoints] },
+  { heading: "Check images:", commands: [boot, test, verify, diff, outdated] },
+  { heading: "Publish images:", commands: [publish, release, images, installer, marketplace] },
+  { heading: "Use other machines:", commands: [provision, context, fetch] },
+  { heading: "Look after this host:", commands: [doctor, prune, destroy, schema, completion] },
 ];

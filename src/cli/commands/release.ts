@@ -2,13 +2,18 @@
 import { Command } from "@commander-js/extra-typings";
 import { addOutputOptions, addTemplateOptions } from "../options.js";
 import type { DefineCommand, SetExitCode } from "./define.js";
-import { addReleaseOptions } from "./release-options.js";
+import { addReleaseOptions, imagesCommand } from "./release-options.js";
 
 const HELP = `
-A release is a tag with files: of a repository on GitHub (GITHUB_TOKEN), of a bucket of S3
-(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL), or a folder. The image of
-the template NAME is NAME.qcow2, or NAME.qcow2.partaa, NAME.qcow2.partab, … where it is larger than
-2 GiB. Beside it are NAME.qcow2.json and NAME.qcow2.sha256.
+A release is a set of files with a tag. --store says where it is:
+  github:OWNER/REPO    a release of a repository on GitHub; set GITHUB_TOKEN
+  s3://BUCKET/PREFIX   a bucket of S3; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and,
+                       for other servers than Amazon's, AWS_ENDPOINT_URL
+  ./FOLDER             a folder of this host
+
+The image of the template NAME becomes the file NAME.qcow2. An image of 2 GiB or more is split into
+NAME.qcow2.partaa, NAME.qcow2.partab and so on. NAME.qcow2.json lists the files, and
+NAME.qcow2.sha256 has the checksum of the whole image.
 
 Examples:
   vmbuild release upload debian-13 --store github:example/images              show what would be done
@@ -24,12 +29,12 @@ function defineUpload(setExitCode: SetExitCode) {
     .option("--execute", "change the release")
     .option("--force", "upload what is unchanged too; implies --execute")
     .option("--metadata", "also upload the manifest, packages.txt and the SBOM")
-    .option("--prerelease", "mark a release that is created as a prerelease, as that of latest is")
+    .option("--prerelease", "mark a new release as a prerelease; one with the tag latest always is")
     .option(
       "--part-size <size>",
-      "the largest size of a file, such as 1G; 2147483647 bytes if omitted",
+      "split images into files of at most this size, such as 1G; 2147483647 bytes if omitted",
     )
-    .option("--compression <kind>", "upload this compression: zlib for QEMU before 5.1")
+    .option("--compression <kind>", "upload images with this compression: zlib for QEMU before 5.1")
     .option("--image <dir>", "look for the image in this folder, not in the template's")
     .option("--json", "print the result as one JSON object");
   return addOutputOptions(addTemplateOptions(addReleaseOptions(command))).action(
@@ -41,10 +46,10 @@ function defineUpload(setExitCode: SetExitCode) {
 }
 
 function defineRemove(setExitCode: SetExitCode) {
-  const command = new Command("remove")
-    .description("remove images; shows what would be done unless --execute is given")
-    .argument("[image...]", "the names of the images")
-    .option("--all", "remove every image of the release")
+  const command = imagesCommand(
+    "remove",
+    "remove images; shows what would be done unless --execute is given",
+  )
     .option("--execute", "change the release")
     .option("--force", "the same as --execute")
     .option("--json", "print the result as one JSON object");
@@ -55,11 +60,10 @@ function defineRemove(setExitCode: SetExitCode) {
 }
 
 function defineCheck(setExitCode: SetExitCode) {
-  const command = new Command("check")
-    .description("check that images are complete, without downloading them")
-    .argument("[image...]", "the names of the images")
-    .option("--all", "check every image of the release")
-    .option("--json", "print the result as one JSON object");
+  const command = imagesCommand(
+    "check",
+    "check that images are complete, without downloading them",
+  ).option("--json", "print the result as one JSON object");
   return addOutputOptions(addReleaseOptions(command)).action(async (names, flags) => {
     const work = await import("../release.js");
     setExitCode(await work.checkNamed(names, flags));
@@ -67,11 +71,10 @@ function defineCheck(setExitCode: SetExitCode) {
 }
 
 function defineVerify(setExitCode: SetExitCode) {
-  const command = new Command("verify")
-    .description("download images without storing them, and compare all checksums")
-    .argument("[image...]", "the names of the images")
-    .option("--all", "verify every image of the release")
-    .option("--json", "print the result as one JSON object");
+  const command = imagesCommand(
+    "verify",
+    "download images without storing them, and compare all checksums",
+  ).option("--json", "print the result as one JSON object");
   return addOutputOptions(addReleaseOptions(command)).action(async (names, flags) => {
     const work = await import("../release.js");
     setExitCode(await work.verifyNamed(names, flags));

@@ -1,6 +1,7 @@
 /** Replaces the assets of an image by renaming: first the old ones, then the new ones. */
 import type { VmbuildError } from "../../errors.js";
-import { imageOf, isRetiredOf, retiredName } from "../names.js";
+import { allOrNothing } from "../all-or-nothing.js";
+import { belongsTo, indexLast, isRetiredOf, retiredName } from "../names.js";
 import { ReleaseChanged } from "../store.js";
 import type { Change } from "../store.js";
 import { statusIn } from "./assets.js";
@@ -22,13 +23,18 @@ function planRenamings({ image, add, keep }: Change, there: readonly GithubAsset
     // Another upload of the same content may have named it already.
     ...add.map(({ id }) => Number(id)),
   ]);
-  const retired = there
-    .filter(({ id, name }) => imageOf(name) === image && !staying.has(id))
-    .map(({ id, name }) => ({ id, from: name, to: retiredName(image, String(id)) }));
-  const named = add.flatMap(({ id, name }) => {
-    const asset = there.find((one) => one.id === Number(id));
-    return asset && asset.name !== name ? [{ id: asset.id, from: asset.name, to: name }] : [];
-  });
+  const old = there.filter(({ id, name }) => belongsTo(image, name) && !staying.has(id));
+  const retired = indexLast(image, old).map(({ id, name }) => ({
+    id,
+    from: name,
+    to: retiredName(image, String(id)),
+  }));
+  const named = indexLast(image, add)
+    .toReversed()
+    .flatMap(({ id, name }) => {
+      const asset = there.find((one) => one.id === Number(id));
+      return asset && asset.name !== name ? [{ id: asset.id, from: asset.name, to: name }] : [];
+    });
   return [...retired, ...named];
 }
 
@@ -51,17 +57,16 @@ export async function replaceAssets(
   );
   if (!isThere || !isKept) throw new ReleaseChanged(image);
   // Uploads that were cut have no content, and only occupy names.
-  const cut = there.filter(({ name, state }) => state !== "uploaded" && imageOf(name) === image);
+  const cut = there.filter(({ name, state }) => state !== "uploaded" && belongsTo(image, name));
   for (const asset of cut) await releases.delete(asset);
   const renamings = planRenamings(change, complete);
-  const done: Renaming[] = [];
+  const steps = renamings.map(({ id, from, to }) => ({
+    run: () => releases.rename(id, to),
+    undo: () => releases.rename(id, from),
+  }));
   try {
-    for (const renaming of renamings) {
-      await releases.rename(renaming.id, renaming.to);
-      done.push(renaming);
-    }
+    await allOrNothing(steps);
   } catch (error) {
-    await undo(releases, done);
     throw statusIn(error) === 404 ? new ReleaseChanged(image) : (error as VmbuildError);
   }
   for (const { id, name } of complete) {
@@ -69,12 +74,5 @@ export async function replaceAssets(
   }
   for (const { id, from, to } of renamings) {
     if (isRetiredOf(image, to)) await releases.delete({ id, name: from });
-  }
-}
-
-async function undo(releases: Releases, done: readonly Renaming[]): Promise<void> {
-  for (const { id, from } of done.toReversed()) {
-    // The first error is the one to report; the next upload repairs the rest.
-    await releases.rename(id, from).catch(() => {});
   }
 }

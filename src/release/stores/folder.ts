@@ -1,7 +1,7 @@
 /** Keeps releases in folders of this host: `FOLDER/TAG/ASSET`. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { VmbuildError } from "../../errors.js";
 import {
@@ -15,7 +15,8 @@ import {
 import { tryLockFolder, waitForFolder } from "../../host/lock.js";
 import { AddressFailure, asAddressFailure } from "../../inputs/failure.js";
 import { releaseError } from "../errors.js";
-import { imageOf } from "../names.js";
+import { replaceFiles } from "../folder/replace.js";
+import { belongsTo, imageOf, indexLast } from "../names.js";
 import { sameAsset } from "../same.js";
 import { ReleaseChanged } from "../store.js";
 import type {
@@ -153,11 +154,10 @@ class FolderStore implements ReleaseStore {
     const staying = new Set(keep.map(({ name }) => name));
     // What is replaced goes first, so that no reader finds a mixture. What replaces it is complete
     // and on this disk.
-    for (const { name } of there) {
-      if (imageOf(name) !== image || staying.has(name)) continue;
-      await rm(join(this.#folder, name), { force: true });
-    }
-    for (const { name, id } of add) await rename(id, join(this.#folder, name));
+    const old = there.filter(({ name }) => belongsTo(image, name) && !staying.has(name));
+    const remove = indexLast(image, old).map(({ name }) => name);
+    const added = indexLast(image, add).toReversed();
+    await replaceFiles({ folder: this.#folder, remove, add: added });
     await syncToDisk(this.#folder);
     await this.#removeAbandoned(image);
   }

@@ -5,7 +5,7 @@ import { VmbuildError, messageOf } from "../../errors.js";
 import { createAgent } from "../../inputs/agent.js";
 import { AddressFailure } from "../../inputs/failure.js";
 import type { OpenedSource, OpenRequest } from "../../inputs/opened-source.js";
-import { imageOf, isInternal, stagingKey } from "../names.js";
+import { belongsTo, indexLast, isInternal, stagingKey } from "../names.js";
 import { REMAINS_MAX_AGE_MS } from "../owner.js";
 import { sameAsset } from "../same.js";
 import { Bucket, isStatus } from "../s3/bucket.js";
@@ -13,6 +13,7 @@ import type { ListedObject } from "../s3/bucket.js";
 import { connectS3 } from "../s3/connect.js";
 import { s3Failure } from "../s3/failure.js";
 import { lockObject } from "../s3/lock.js";
+import { deleteRetired, replaceObjects } from "../s3/replace.js";
 import { CHUNK_BYTES, abortOldUploads, uploadObject } from "../s3/upload.js";
 import { ReleaseChanged } from "../store.js";
 import type { Change, Content, OnSent, ReleaseStore, Staged } from "../store.js";
@@ -100,11 +101,10 @@ class S3Store implements ReleaseStore {
     const staying = new Set(keep.map(({ name }) => name));
     // What is replaced goes first, so that no reader finds a mixture. What replaces it is complete
     // in the bucket.
-    for (const { name } of there) {
-      if (imageOf(name) === image && !staying.has(name)) await bucket.delete(name);
-    }
-    for (const { name, id } of add) await bucket.copy(id, name);
-    for (const { id } of add) await bucket.delete(id);
+    const old = there.filter(({ name }) => belongsTo(image, name) && !staying.has(name));
+    const remove = indexLast(image, old);
+    await replaceObjects(bucket, { image, remove, add: indexLast(image, add).toReversed() });
+    await deleteRetired(bucket, image);
     await this.#removeRemains(objects, bucket);
   }
 

@@ -9,7 +9,7 @@ import {
   requestTimeout,
   requestUrl,
   urlSecrets,
-} from "../webhook/fields.js";
+} from "../http/fields.js";
 
 /** Path of traces below the address of a collector (OTLP 1.x, section "OTLP/HTTP Request"). */
 const TRACES = "/v1/traces";

@@ -15,8 +15,8 @@ import {
   requestTimeout,
   requestUrl,
   urlSecrets,
-} from "../webhook/fields.js";
-import { sendRequest } from "../webhook/request.js";
+} from "../http/fields.js";
+import { sendRequest } from "../http/request.js";
 
 const MIB = 2 ** 20;
 

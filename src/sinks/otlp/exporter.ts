@@ -12,7 +12,7 @@ import { createAgent } from "../../inputs/agent.js";
 import { backoffMs } from "../../inputs/clock.js";
 import type { SendResult } from "../delivery.js";
 import type { Delivered } from "../kind.js";
-import { sendRequest } from "../webhook/request.js";
+import { sendRequest } from "../http/request.js";
 
 /** Settings of an exporter. Times are milliseconds. */
 export interface ExporterSettings {

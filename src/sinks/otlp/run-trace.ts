@@ -163,9 +163,7 @@ export class RunTrace {
     if (!span) return;
     this.#open.delete(key);
     span.setAttributes(attributes);
-    if (failure !== undefined) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
-    }
+    if (failure !== undefined) markFailed(span, failure);
     span.end(this.#lastTime);
   }
 
@@ -173,9 +171,7 @@ export class RunTrace {
     const startTime = new Date(this.#lastTime.getTime() - durationMs);
     const options = { startTime, attributes };
     const span = this.#tracer.startSpan(name, options, this.#contextOf(parent));
-    if (failure !== undefined) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
-    }
+    if (failure !== undefined) markFailed(span, failure);
     span.end(this.#lastTime);
   }
 
@@ -196,9 +192,13 @@ export class RunTrace {
 
   #fail({ error }: Of<"run.failed">): void {
     this.#root?.setAttributes({ "error.type": error.code, "vmbuild.exit_code": error.exit });
-    this.#root?.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+    if (this.#root) markFailed(this.#root, error.message);
     this.end();
   }
+}
+
+function markFailed(span: Span, message: string): void {
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
 }
 
 /** Fields that all events have, and those that name the step. */

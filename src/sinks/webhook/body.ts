@@ -1,12 +1,7 @@
 /** Makes the body of a request from events: as JSON, or by a template. */
 import { eventText } from "../../events/sinks/event-text.js";
+import type { Body } from "../http/request.js";
 import type { SentEvent } from "../kind.js";
-
-/** Body of a request, with its media type. */
-export interface Body {
-  readonly text: string;
-  readonly type: string;
-}
 
 const JSON_TYPE = "application/json";
 const TEXT_TYPE = "text/plain; charset=utf-8";

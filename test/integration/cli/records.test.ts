@@ -5,6 +5,7 @@ import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { exampleManifest } from "../../unit/artifact/example.js";
 import { makeCliHome } from "../../support/cli.js";
 import type { CliHome } from "../../support/cli.js";
 
@@ -84,6 +85,39 @@ describe("vmbuild list", () => {
     } finally {
       await letGo();
     }
+  });
+});
+
+describe("the images in vmbuild list", () => {
+  it("are those of all formats", async () => {
+    const output = join(home.folder, "output/demo");
+    const runId = "20260214-170400-aaaaaa";
+    await writeRun("demo", runId, { artifact: join(output, "demo.qcow2") });
+    const { files, ...manifest } = exampleManifest();
+    const [first] = files;
+    await home.write({
+      [join(output, "demo.qcow2")]: "q".repeat(100_000),
+      [join(output, "demo.vmdk")]: "v".repeat(300_000),
+      [join(output, "manifest.json")]: JSON.stringify({
+        ...{ ...manifest, name: "demo" },
+        files: [
+          { ...first, name: "demo.qcow2" },
+          { ...first, name: "demo.vmdk", format: "vmdk" },
+        ],
+      }),
+    });
+    const table = (await home.run("list")).stdout;
+    const { builds } = JSON.parse((await home.run("list", "--json")).stdout) as {
+      builds: { artifactSize: number; images: { path: string; size: number }[] }[];
+    };
+    const [build] = builds;
+    expect(build?.images.map(({ path }) => path)).toEqual([
+      join(output, "demo.qcow2"),
+      join(output, "demo.vmdk"),
+    ]);
+    expect(build?.artifactSize).toBeGreaterThanOrEqual(400_000);
+    expect(table).toContain("output/demo/demo.qcow2");
+    expect(table).toContain("output/demo/demo.vmdk");
   });
 });
 

@@ -11,13 +11,13 @@ import { copyVariables, requireUefi } from "../../../src/machine/firmware.js";
 import type { UefiFirmware } from "../../../src/machine/firmware.js";
 import { plugReadOnlyDisk } from "../../../src/machine/hotplug.js";
 import { typeKeys } from "../../../src/machine/keys/type.js";
-import { launchMachine } from "../../../src/machine/machine.js";
 import { NETWORK_MODELS, defaultMac } from "../../../src/machine/networks.js";
 import type { RunningMachine } from "../../../src/machine/running-machine.js";
 import { captureScreen } from "../../../src/machine/screen.js";
 import { completeShape } from "../../../src/machine/shape.js";
 import type { MachineShape } from "../../../src/machine/shape.js";
 import { loadSnapshot, resumeMachine, saveSnapshot } from "../../../src/machine/snapshot.js";
+import { launchIn } from "../../support/machine.js";
 
 const [, ...OTHERS] = ARCHITECTURES;
 /** What firmware writes to the serial console first. */
@@ -54,23 +54,15 @@ async function start(
     ...{ cpus: 1, memory: 256 * 2 ** 20, cpuModel: undefined, firmware: one.firmwares[0] },
     ...({ diskBus: "virtio", network: "user", extraArguments: [] } as const),
   };
-  return launchMachine({
+  return launchIn(folder, {
     shape: { ...completeShape(plan, "tcg"), ...more },
     files: {
-      disk: join(folder, "disk.qcow2"),
       disksFolder: folder,
-      readOnlyDisks: [],
       cds: [join(folder, "cd.iso")],
       cdBus: "sata",
       hasScreen: true,
       firmware: { code, variables: join(folder, "efivars.fd") },
-      console: join(folder, "console.log"),
     },
-    runtimeFolder: folder,
-    runId: "small",
-    log: join(folder, "qemu.log"),
-    emit: () => {},
-    signal: new AbortController().signal,
     paused,
   });
 }

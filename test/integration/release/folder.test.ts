@@ -64,6 +64,23 @@ describe("vmbuild release and images with a folder", () => {
     expect(await inStore()).toEqual([]);
   });
 
+  it("removes what consumers would take for a part of the image", async () => {
+    await writeArtifact(home, "small", content);
+    const upload = ["release", "upload", "small", ...store, "--part-size", "4000", "--execute"];
+    await home.run(...upload);
+    const names = await inStore();
+    // Such as a download or an upload by another program that was cut.
+    await writeFile(join(home.folder, "store/latest/small.qcow2.partac.tmp"), "cut");
+    expect((await home.run("release", "check", "small", ...store)).exitCode).toBe(9);
+    expect((await home.run(...upload)).stdout).toContain("Updated 1 of 1 image(s)");
+    expect(await inStore()).toEqual(names);
+    expect((await home.run("release", "check", "small", ...store)).exitCode).toBe(0);
+
+    await writeFile(join(home.folder, "store/latest/small.qcow2.part"), "cut");
+    await home.run("release", "remove", "small", ...store, "--execute");
+    expect(await inStore()).toEqual([]);
+  });
+
   it("finds altered contents, and does not download them", async () => {
     await writeArtifact(home, "small", content);
     await home.run("release", "upload", "small", ...store, "--execute");

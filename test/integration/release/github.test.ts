@@ -2,16 +2,13 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import {
-  checkImages,
-  listImages,
-  removeImages,
-  verifyImages,
-} from "../../../src/release/catalog.js";
+import { checkImages, listImages } from "../../../src/release/catalog.js";
 import { downloadImages } from "../../../src/release/download.js";
+import { removeImages } from "../../../src/release/remove.js";
 import { formatTofu } from "../../../src/release/tofu.js";
 import { uploadImages } from "../../../src/release/upload.js";
 import type { Releasable, UploadImageOptions } from "../../../src/release/upload.js";
+import { verifyImages } from "../../../src/release/verify.js";
 import { startGithubServer } from "../../support/github-server.js";
 import type { GithubServer, ServerAsset } from "../../support/github-server.js";
 import { createReleaseSandbox, hexOf, randomContent } from "../../support/release.js";

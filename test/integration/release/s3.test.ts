@@ -1,7 +1,7 @@
 /** Releases on a stand-in for S3. */
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { verifyImages } from "../../../src/release/catalog.js";
+import { verifyImages } from "../../../src/release/verify.js";
 import { downloadImages } from "../../../src/release/download.js";
 import { uploadImages } from "../../../src/release/upload.js";
 import type { Releasable, UploadImageOptions } from "../../../src/release/upload.js";
@@ -22,6 +22,9 @@ beforeEach(async () => {
     const parts = names.filter((name) => name.startsWith("vm/latest/demo.qcow2.part"));
     if (names.includes("vm/latest/demo.qcow2") && parts.length > 0)
       violations.push(names.join(" "));
+    // Without its index, an incomplete image looks like one of a release without indexes.
+    if (parts.length > 0 && !names.includes("vm/latest/demo.qcow2.json"))
+      violations.push(`no index: ${names.join(" ")}`);
     const sums = parts.map((name) => server.objects.get(name)?.sha256 ?? "");
     if (new Set(sums.map((sum) => versionOf.get(sum))).size > 1)
       violations.push(`mixture: ${names.join(" ")}`);
@@ -102,6 +105,21 @@ describe("releases in S3", () => {
     const folder = join(box.folder, "other");
     const [bad] = await downloadImages({ ...place, ...box.context, names: [], folder });
     expect(bad?.error?.code).toBe("INPUT_CHECKSUM");
+  });
+
+  it("keeps the old image, and no part of the new one, when a copy fails", async () => {
+    const old = randomContent(3000);
+    await upload([await box.image("demo", old)], { partSize: 4000 });
+    const content = randomContent(9000);
+    server.inject(/PUT .*partab/, { status: 403, code: "AccessDenied" });
+    const [failed] = await upload([await box.image("demo", content)], { partSize: 4000 });
+    expect(failed?.error).toMatchObject({ code: "RELEASE_FAILED" });
+    expect([...server.objects.keys()].filter((name) => name.includes(".part"))).toEqual([]);
+    const folder = join(box.folder, "old");
+    await downloadImages({ ...place, ...box.context, names: ["demo"], folder });
+    expect(hexOf(await box.read("old/demo.qcow2"))).toBe(hexOf(old));
+    await upload([await box.image("demo", content)], { partSize: 4000 });
+    await expectReleased(content);
   });
 
   it("does not mix two uploads at once", async () => {

@@ -1,19 +1,15 @@
 /** Sends runs as traces to a stand-in for a collector: a server that accepts OTLP over HTTP. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { EventBody } from "../../../src/events/types.js";
-import { startHub } from "../../support/hub.js";
 import type { Hub } from "../../support/hub.js";
-import { makeSinkFolder, note } from "../../support/sinks.js";
+import { eachTestWithHub, note } from "../../support/sinks.js";
+import type { SinkFolder } from "../../support/sinks.js";
 
 let hub: Hub;
-let place: Awaited<ReturnType<typeof makeSinkFolder>>;
-beforeEach(async () => {
-  hub = await startHub();
-  place = await makeSinkFolder();
-});
-afterEach(async () => {
-  await hub.stop();
-  await place[Symbol.asyncDispose]();
+let place: SinkFolder;
+eachTestWithHub((started, folder) => {
+  hub = started;
+  place = folder;
 });
 
 interface Attribute {

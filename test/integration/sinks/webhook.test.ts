@@ -3,20 +3,16 @@ import { execFile } from "node:child_process";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startHub } from "../../support/hub.js";
+import { describe, expect, it } from "vitest";
 import type { Hub } from "../../support/hub.js";
-import { makeSinkFolder, note } from "../../support/sinks.js";
+import { eachTestWithHub, note } from "../../support/sinks.js";
+import type { SinkFolder } from "../../support/sinks.js";
 
 let hub: Hub;
-let place: Awaited<ReturnType<typeof makeSinkFolder>>;
-beforeEach(async () => {
-  hub = await startHub();
-  place = await makeSinkFolder();
-});
-afterEach(async () => {
-  await hub.stop();
-  await place[Symbol.asyncDispose]();
+let place: SinkFolder;
+eachTestWithHub((started, folder) => {
+  hub = started;
+  place = folder;
 });
 
 interface Received {

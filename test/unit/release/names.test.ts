@@ -4,6 +4,7 @@ import { rateLimitWait } from "../../../src/inputs/rate-limit.js";
 import { formatIndex, parseIndex } from "../../../src/release/index-file.js";
 import {
   PART_LIMIT,
+  belongsTo,
   imageAsset,
   imageOf,
   isInternal,
@@ -39,6 +40,14 @@ describe("names of assets", () => {
     [".qcow2", undefined],
   ])("of %s belong to the image %s", (asset, image) => {
     expect(imageOf(asset)).toBe(image);
+  });
+
+  it("that consumers take for parts belong to the image, too", () => {
+    for (const name of ["demo.qcow2.partabc", "demo.qcow2.part", "demo.qcow2.partaa.tmp"])
+      expect(belongsTo("demo", name)).toBe(true);
+    expect(belongsTo("demo", "demo.qcow2.sha256")).toBe(true);
+    expect(belongsTo("demo", "demo.qcow2.asc")).toBe(false);
+    expect(belongsTo("demo", "old-demo.qcow2.partaa")).toBe(false);
   });
 
   it("of uploads are neither images nor parts", () => {

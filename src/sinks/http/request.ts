@@ -4,10 +4,15 @@ import { messageOf } from "../../errors.js";
 import { formatDuration } from "../../host/format.js";
 import { proxyRefusal, requestFailure } from "../../inputs/agent.js";
 import type { SendResult } from "../delivery.js";
-import type { Body } from "./body.js";
+
+/** Body of a request, with its media type. */
+export interface Body {
+  readonly text: string;
+  readonly type: string;
+}
 
 /** Request. */
-export interface WebhookRequest {
+export interface HttpRequest {
   readonly url: URL;
   readonly method: Dispatcher.HttpMethod;
   readonly headers: Readonly<Record<string, string>>;
@@ -30,7 +35,7 @@ function retryAfterMs(value: string | string[] | undefined): number | undefined 
   return Number.isFinite(wait) ? Math.min(Math.max(0, wait), MAX_RETRY_AFTER_MS) : undefined;
 }
 
-function headersOf({ url, headers, body, id }: WebhookRequest): Record<string, string> {
+function headersOf({ url, headers, body, id }: HttpRequest): Record<string, string> {
   const { username, password } = url;
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   const login = `Basic ${Buffer.from(pair).toString("base64")}`;
@@ -57,7 +62,7 @@ function resultOf({ statusCode: status, headers }: Dispatcher.ResponseData): Sen
  * @param signal ends the request, as a failure.
  */
 export async function sendRequest(
-  request: WebhookRequest,
+  request: HttpRequest,
   agent: Dispatcher,
   signal: AbortSignal,
 ): Promise<SendResult> {
