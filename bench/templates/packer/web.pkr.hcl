@@ -46,7 +46,7 @@ source "qemu" "web" {
   communicator     = "ssh"
   ssh_username     = "root"
   ssh_password     = "opennebula"
-  ssh_timeout      = "15m"
+  ssh_timeout      = "30m"
   shutdown_command = "poweroff"
 }
 build {
