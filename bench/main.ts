@@ -25,10 +25,13 @@ async function measure(setup: Setup): Promise<Measured> {
   const { settings, say } = setup;
   const { parts, rounds } = settings;
   let packerFiles;
-  if (parts.has("builds")) {
-    say("preparing: Packer's key and seed, libguestfs' appliance");
-    packerFiles = await preparePacker(setup);
+  if (parts.has("builds") || parts.has("packer-template")) {
+    say("preparing: libguestfs' appliance");
     await prepareVirtCustomize(setup);
+  }
+  if (parts.has("builds")) {
+    say("preparing: Packer's key and seed");
+    packerFiles = await preparePacker(setup);
   }
   const samples: Sample[] = [];
   const demo: Timing[] = [];

@@ -5,7 +5,7 @@ import { runProgram } from "../dist/host/programs.js";
 import { writeTextDisk } from "../dist/seed/iso.js";
 import type { Built } from "./samples.js";
 import { PACKER_MARKS, cutAtMarks } from "./stages.js";
-import { timeProgram } from "./time.js";
+import { timeProgram, variableArguments } from "./time.js";
 import type { Round, Setup } from "./setup.js";
 
 /** The key and the seed, which Packer's user makes beforehand; their making is not measured. */
@@ -51,7 +51,7 @@ export async function buildWithPacker(
   round: Round,
   files: PackerFiles,
 ): Promise<Built> {
-  const { host, base, signal } = setup;
+  const { host, base } = setup;
   const output = join(round.folder, "output", "packer");
   const variables = {
     base,
@@ -61,16 +61,36 @@ export async function buildWithPacker(
     accelerator: host.accelerator === "kvm" ? "kvm" : "tcg",
     cpu: host.guestCpu,
   };
-  const given = Object.entries(variables).flatMap(([name, value]) => ["-var", `${name}=${value}`]);
   const template = join(round.image, "packer.json");
+  const image = join(output, "bench-1.0.0.qcow2");
+  return runPacker(setup, round, { template, variables, image });
+}
+
+/** One build by Packer. */
+interface PackerRun {
+  /** The template's path. */
+  readonly template: string;
+  /** The current folder; the round's unless given. */
+  readonly cwd?: string;
+  readonly variables: Readonly<Record<string, string>>;
+  /** The image that comes of it. */
+  readonly image: string;
+}
+
+/** Runs Packer on a template. */
+export async function runPacker(
+  { signal }: Setup,
+  round: Round,
+  { template, cwd = round.folder, variables, image }: PackerRun,
+): Promise<Built> {
+  const given = variableArguments("-var", variables);
   const timed = await timeProgram("packer", ["build", "-color=false", ...given, template], {
-    cwd: round.folder,
+    cwd,
     signal,
     processGroup: true,
     // No question to its maker whether there is a newer one; its cache not in the home folder.
     env: { CHECKPOINT_DISABLE: "1", PACKER_CACHE_DIR: join(round.folder, "packer-cache") },
   });
-  const image = join(output, "bench-1.0.0.qcow2");
   const stages = cutAtMarks(PACKER_MARKS, timed.lines, timed.ms);
   return { timing: { ms: timed.ms, stages, imageBytes: (await stat(image)).size }, image };
 }

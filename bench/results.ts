@@ -1,5 +1,5 @@
 /** From samples to results: medians, ratios, and whether each target is met. Pure. */
-import type { Sample, Stage, StageTimes, Timing } from "./samples.js";
+import type { PhaseTimes, Sample, Stage, StageTimes, Timing } from "./samples.js";
 import { STAGES } from "./samples.js";
 import { LIMITS, SCENARIOS } from "./scenarios.js";
 import type { Scenario } from "./scenarios.js";
@@ -20,6 +20,8 @@ export interface ContenderResult {
   readonly ratio: number;
   /** Medians, by stage. */
   readonly stages?: StageTimes;
+  /** Medians of vmbuild's phases. */
+  readonly phases?: PhaseTimes;
   readonly imageBytes?: number;
   readonly standsInFrom?: string;
   /** In the order of the rounds. */
@@ -80,6 +82,14 @@ function medianStages(timings: readonly Timing[]): StageTimes | undefined {
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
+function medianPhases(timings: readonly Timing[]): PhaseTimes | undefined {
+  const names = new Set(timings.flatMap(({ phases = {} }) => Object.keys(phases)));
+  if (names.size === 0) return undefined;
+  const of = (name: string): number =>
+    median(timings.flatMap(({ phases }) => phases?.[name] ?? []));
+  return Object.fromEntries([...names].map((name) => [name, of(name)]));
+}
+
 function summarise(
   { id, title }: { id: string; title: string },
   samples: readonly Sample[],
@@ -88,6 +98,7 @@ function summarise(
   const rounds = samples.map(({ timing }) => timing);
   const times = rounds.map(({ ms }) => ms);
   const stages = medianStages(rounds);
+  const phases = medianPhases(rounds);
   const sizes = rounds.flatMap(({ imageBytes }) => imageBytes ?? []);
   const standsInFrom = samples[0]?.standsInFrom;
   return {
@@ -95,6 +106,7 @@ function summarise(
     ...{ minMs: Math.min(...times), maxMs: Math.max(...times) },
     ratio: median(times) / baselineMs,
     ...(stages ? { stages } : {}),
+    ...(phases ? { phases } : {}),
     ...(sizes.length > 0 ? { imageBytes: median(sizes) } : {}),
     ...(standsInFrom === undefined ? {} : { standsInFrom }),
     rounds,

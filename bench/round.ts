@@ -1,15 +1,14 @@
 /** One round: every contender's turn in every scenario. */
 import { BUILDS, COMPACTION, HASHING } from "./scenarios.js";
 import { compactLikePacker, compactLikeVmbuild, hashByHand, hashLikeVmbuild } from "./alone.js";
-import type { Built, Sample, Timing } from "./samples.js";
+import type { Built, RecordTiming, Sample, Timing } from "./samples.js";
 import type { Round, Setup } from "./setup.js";
 import { rotate } from "./statistics.js";
+import { measurePackerTemplate } from "./packer-template.js";
 import { buildWithPacker } from "./packer.js";
 import type { PackerFiles } from "./packer.js";
 import { buildWithVirtCustomize, readInside } from "./virt-customize.js";
 import { buildBench, buildOtherTemplate, changeLastStep } from "./vmbuild.js";
-
-type Record = (scenario: string, contender: string, timing: Timing, standsInFrom?: string) => void;
 
 interface Turn {
   readonly scenario: string;
@@ -18,7 +17,11 @@ interface Turn {
 }
 
 /** Takes the turns so that whoever was first in this round is last in the next. */
-async function takeTurns(turns: readonly Turn[], round: number, record: Record): Promise<void> {
+async function takeTurns(
+  turns: readonly Turn[],
+  round: number,
+  record: RecordTiming,
+): Promise<void> {
   for (const { scenario, contender, take } of rotate(turns, round - 1)) {
     record(scenario, contender, await take());
   }
@@ -41,7 +44,7 @@ async function measureBuilds(
   setup: Setup,
   round: Round,
   packerFiles: PackerFiles,
-  record: Record,
+  record: RecordTiming,
 ): Promise<void> {
   const images = new Map<string, string>();
   const others = (contender: string, build: () => Promise<Built>) => async (): Promise<void> => {
@@ -77,7 +80,7 @@ export async function measureRound(
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   const { parts } = setup.settings;
-  const record: Record = (scenario, contender, timing, standsInFrom) => {
+  const record: RecordTiming = (scenario, contender, timing, standsInFrom) => {
     samples.push({
       ...{ scenario, contender, round: round.number, timing },
       ...(standsInFrom === undefined ? {} : { standsInFrom }),
@@ -87,6 +90,7 @@ export async function measureRound(
     setup.say(`round ${round.number}: ${scenario}, ${contender}: ${seconds} s`);
   };
   if (packerFiles) await measureBuilds(setup, round, packerFiles, record);
+  if (parts.has("packer-template")) await measurePackerTemplate(setup, round, record);
   const compaction: Turn[] = [
     { contender: "packer", take: () => compactLikePacker(setup) },
     { contender: "vmbuild-zlib", take: () => compactLikeVmbuild(setup, "zlib") },

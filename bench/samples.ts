@@ -17,6 +17,9 @@ export type Stage = (typeof STAGES)[number];
 /** Milliseconds by stage; a stage that a builder did not go through is not there. */
 export type StageTimes = Readonly<Partial<Record<Stage, number>>>;
 
+/** Milliseconds of vmbuild's phases, and of its steps together, in the order in which they ended. */
+export type PhaseTimes = Readonly<Record<string, number>>;
+
 /** The checkpoints that one run saved, all together. Bytes; milliseconds that steps waited. */
 export interface SavedCheckpoints {
   readonly count: number;
@@ -30,6 +33,7 @@ export interface Timing {
   /** From the start of the process to its end, on this side's clock. Milliseconds. */
   readonly ms: number;
   readonly stages?: StageTimes;
+  readonly phases?: PhaseTimes;
   /** vmbuild's own share, as its `run.finished` event has it. */
   readonly ownMs?: number;
   /** The most memory that the tool's own process had, without QEMU and other programs. */
@@ -55,3 +59,11 @@ export interface Sample {
   /** Measured in this scenario of the same round; a builder without a cache does the same in both. */
   readonly standsInFrom?: string;
 }
+
+/** Keeps a timing; see {@link Sample} for `standsInFrom`. */
+export type RecordTiming = (
+  scenario: string,
+  contender: string,
+  timing: Timing,
+  standsInFrom?: string,
+) => void;

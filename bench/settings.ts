@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import type { AcceleratorChoice } from "../dist/machine/accelerator.js";
 
 /** The parts of the bench that can be run alone. */
-export const PARTS = ["builds", "compaction", "hashing", "checkpoints", "memory"] as const;
+export const PARTS = [
+  "builds",
+  "packer-template",
+  "compaction",
+  "hashing",
+  "checkpoints",
+  "memory",
+] as const;
 /** One of {@link PARTS}. */
 export type Part = (typeof PARTS)[number];
 

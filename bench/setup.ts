@@ -109,11 +109,14 @@ export async function openSetup(
   return { settings, signal, host, base: base.path, work, say };
 }
 
+/** What the templates are and refer to. */
+const COPIED = ["bench/image", "bench/templates", "provisioners", "appliances", "schemas"];
+
 /** A fresh folder for a round: nothing that one round made helps the next. */
 export async function openRound({ work }: Setup, number: number): Promise<Round> {
   const folder = join(work, `round-${number}`);
   await rm(folder, { recursive: true, force: true });
-  for (const part of ["bench/image", "provisioners", "appliances", "schemas"]) {
+  for (const part of COPIED) {
     await cp(join(ROOT, part), join(folder, part), { recursive: true });
   }
   await mkdir(join(folder, "output"));

@@ -1,5 +1,5 @@
 /** Which part of a build took how long, from what each builder says while it works. Pure. */
-import type { SavedCheckpoints, Stage, StageTimes } from "./samples.js";
+import type { PhaseTimes, SavedCheckpoints, Stage, StageTimes } from "./samples.js";
 
 /** A line that a program printed. `atMs` counts from its start. */
 export interface TimedLine {
@@ -13,13 +13,16 @@ export interface Mark {
   readonly begins: RegExp;
 }
 
-/** Packer 1.6.6's own words (packer-plugin-qemu, the `Say` of each step). */
+/**
+ * Packer 1.6.6's own words (packer-plugin-qemu, the `Say` of each step). A template in HCL has the
+ * source's name after the builder's.
+ */
 export const PACKER_MARKS: readonly Mark[] = [
-  { stage: "boot", begins: /^==> qemu: Starting VM/ },
-  { stage: "steps", begins: /^==> qemu: Connected to SSH/ },
-  { stage: "stop", begins: /^==> qemu: Gracefully halting virtual machine/ },
-  { stage: "compact", begins: /^==> qemu: Converting hard drive/ },
-  { stage: "digest", begins: /^==> qemu: Running post-processor: checksum/ },
+  { stage: "boot", begins: /^==> qemu(?:\.\w+)?: Starting VM/ },
+  { stage: "steps", begins: /^==> qemu(?:\.\w+)?: Connected to SSH/ },
+  { stage: "stop", begins: /^==> qemu(?:\.\w+)?: Gracefully halting virtual machine/ },
+  { stage: "compact", begins: /^==> qemu(?:\.\w+)?: Converting hard drive/ },
+  { stage: "digest", begins: /^==> qemu(?:\.\w+)?: Running post-processor: checksum/ },
 ];
 
 /** virt-customize starts its appliance and looks at the disk before its first step. */
@@ -140,6 +143,21 @@ export function stagesOfEvents(events: readonly BuildEvent[], totalMs: number): 
   const times = { ...timePhases(events), ...(finished.length > 0 ? { steps, checkpoints } : {}) };
   const known = Object.values(times).reduce((sum, ms) => sum + ms, 0);
   return { ...times, other: Math.max(0, totalMs - known) };
+}
+
+/**
+ * Returns how long each phase took, and the steps together, in milliseconds. A phase that comes twice, such as the seal,
+ * counts both times; `saving` is what lies between the steps.
+ */
+export function phasesOf(events: readonly BuildEvent[]): PhaseTimes {
+  const times = new Map<string, number>();
+  for (const { type, phase, durationMs } of events) {
+    if (type !== "phase.finished" && type !== "step.finished") continue;
+    const name = type === "step.finished" ? "steps" : String(phase);
+    times.set(name, (times.get(name) ?? 0) + (Number(durationMs) || 0));
+  }
+  if (times.has("steps")) times.set("saving", timeBetween(events));
+  return Object.fromEntries(times);
 }
 
 /** vmbuild's own share in milliseconds; undefined where the run did not end well. */

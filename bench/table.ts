@@ -61,6 +61,9 @@ function scenarioTable({ title, contenders, verdicts }: ScenarioResult): string[
   ];
 }
 
+/** A phase that is shorter is left out. Milliseconds. */
+const SHOWN_FROM_MS = 50;
+
 /** Seconds by part of the build, of those builds that have parts. Zeroes and gaps are left empty. */
 function stageTable(scenarios: readonly ScenarioResult[]): string[] {
   const rows = scenarios.flatMap((scenario) =>
@@ -73,6 +76,21 @@ function stageTable(scenarios: readonly ScenarioResult[]): string[] {
   );
   if (rows.length === 0) return [];
   return ["Parts, in seconds (medians)", ...indent(alignRows([["", ...STAGES], ...rows])), ""];
+}
+
+/** Where a build of vmbuild spends its time: its phases in seconds, in the order of their ends. */
+function phaseLines(scenarios: readonly ScenarioResult[]): string[] {
+  const rows = scenarios.flatMap((scenario) =>
+    scenario.contenders.flatMap(({ phases }) => {
+      if (!phases) return [];
+      const parts = Object.entries(phases)
+        .filter(([, ms]) => ms >= SHOWN_FROM_MS)
+        .map(([name, ms]) => `${name} ${(ms / 1000).toFixed(1)}`);
+      return [[scenario.title, parts.join(", ")]];
+    }),
+  );
+  if (rows.length === 0) return [];
+  return ["vmbuild's phases, in seconds (medians)", ...indent(alignRows(rows)), ""];
 }
 
 function hostLines({ cpu, cores, memoryBytes, accelerator, versions }: Host): string[] {
@@ -113,6 +131,7 @@ export function formatResults(results: Results): string[] {
     "",
     ...scenarios.flatMap(scenarioTable),
     ...stageTable(scenarios),
+    ...phaseLines(scenarios),
     ...ownLines(results),
   ];
 }

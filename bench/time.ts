@@ -26,6 +26,14 @@ export interface Timed {
   readonly peakBytes?: number;
 }
 
+/** Returns the arguments that give a template its variables, with the option before each. */
+export function variableArguments(
+  option: string,
+  variables: Readonly<Record<string, string>>,
+): string[] {
+  return Object.entries(variables).flatMap(([name, value]) => [option, `${name}=${value}`]);
+}
+
 /** VmHWM, the process's peak resident memory (proc(5)); undefined when it has gone. */
 function peakMemory(pid: number): number | undefined {
   try {

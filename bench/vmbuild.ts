@@ -4,14 +4,18 @@ import { join } from "node:path";
 import { ROOT } from "./setup.js";
 import type { Round, Setup } from "./setup.js";
 import type { Built } from "./samples.js";
-import { checkpointsOf, ownMsOf, parseEvent, stagesOfEvents } from "./stages.js";
-import { timeProgram } from "./time.js";
+import { checkpointsOf, ownMsOf, parseEvent, phasesOf, stagesOfEvents } from "./stages.js";
+import { timeProgram, variableArguments } from "./time.js";
 
 /** One run. */
 interface Run {
   /** The template's path. */
   readonly template: string;
-  /** The image that comes of it. */
+  /** The current folder; the round's unless given. */
+  readonly cwd?: string;
+  /** Variables of the template, instead of an output folder. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** The image that comes of it, in the round's output folder. */
   readonly image: string;
   /** XDG_STATE_HOME: what vmbuild remembers. A new one is a host that never built anything. */
   readonly state: string;
@@ -19,23 +23,25 @@ interface Run {
   readonly quiet?: boolean;
 }
 
-async function runVmbuild({ host, signal }: Setup, round: Round, run: Run): Promise<Built> {
-  const { template, state, quiet = false } = run;
+/** Runs vmbuild on a template. */
+export async function runVmbuild({ host, signal }: Setup, round: Round, run: Run): Promise<Built> {
+  const { template, cwd = round.folder, variables, state, quiet = false } = run;
   const image = join(round.folder, "output", run.image);
   const args = [
     join(ROOT, "dist", "cli", "main.js"),
-    ...["run", template, "--accel", host.accelerator, "--output", join(image, "..")],
+    ...["run", template, "--accel", host.accelerator],
+    ...(variables ? variableArguments("--var", variables) : ["--output", join(image, "..")]),
     ...["--log-format", quiet ? "plain" : "json"],
   ];
   const env = { XDG_STATE_HOME: join(round.folder, state), CI: "1" };
   const watch = { signal, env, watchMemory: true, quiet };
-  const timed = await timeProgram(process.execPath, args, { cwd: round.folder, ...watch });
+  const timed = await timeProgram(process.execPath, args, { cwd, ...watch });
   const events = timed.lines.map(({ text }) => parseEvent(text)).filter((event) => !!event);
   const ownMs = ownMsOf(events);
   const checkpoints = checkpointsOf(events);
   const timing = {
     ms: timed.ms,
-    ...(quiet ? {} : { stages: stagesOfEvents(events, timed.ms) }),
+    ...(quiet ? {} : { stages: stagesOfEvents(events, timed.ms), phases: phasesOf(events) }),
     ...(ownMs === undefined ? {} : { ownMs }),
     ...(timed.peakBytes === undefined ? {} : { peakBytes: timed.peakBytes }),
     ...(checkpoints === undefined ? {} : { checkpoints }),

@@ -10,7 +10,7 @@ export interface StateQuestion {
   /** User that logs in. */
   readonly user: string;
   readonly privilege: Privilege;
-  /** Command to run before, which saves a separate connection to the guest. */
+  /** Command to run before the question about a shutdown, which saves a separate command. */
   readonly first?: string;
   /** Milliseconds. */
   readonly timeoutMs: number;
@@ -25,7 +25,7 @@ export async function readSystemState(
   { user, privilege, first = "", timeoutMs }: StateQuestion,
   signal: AbortSignal,
 ): Promise<SystemState> {
-  const command = `${first}\n${systemStateScript(user)}`;
+  const command = systemStateScript(user, first);
   const { end, lines } = await runQuietly(connection, command, signal, { privilege, timeoutMs });
   const systemState = parseSystemState(lines);
   // A signal ends this harmless command only when the system is shutting down.

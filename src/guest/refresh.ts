@@ -47,6 +47,17 @@ const setClockCommand = (now: Date): string =>
   `date -u -s @${Math.round(now.getTime() / 1000)} >/dev/null`;
 
 /**
+ * Returns shell code that sets the clock while the rest of the script goes on, so that a guest with
+ * several CPUs waits for the slower of the two only. Timers are stopped before, because a clock that
+ * is set forward would trigger all that are due.
+ */
+const startSettingClock = (now: Date): string =>
+  `{\n${STOP_ACTIVE_TIMERS}\n${setClockCommand(now)}\n} &\nclock=$!`;
+
+/** Shell command that waits for the clock, and fails where it could not be set. */
+const END_SETTING_CLOCK = 'wait "$clock"';
+
+/**
  * Returns a script for sed that replaces the placeholder as a host name, with or without a domain.
  * The second command is repeated, because two adjacent names share the space between them.
  */
@@ -97,15 +108,12 @@ export async function refreshGuest(guest: Guest, options: RefreshOptions): Promi
   const { hostname, restored, now = () => new Date() } = options;
   if (!/^[a-z0-9-]+$/.test(hostname)) throw new VmbuildError("DEFECT", `host name ${hostname}`);
   const entropy = randomBytes(ENTROPY_BYTES).toString("hex");
-  const command = [
-    // Timers are stopped before the clock is set forward, because that would trigger all that are
-    // due.
-    restored ? STOP_ACTIVE_TIMERS : "",
-    restored ? setClockCommand(now()) : "",
-    restored ? seedScript(entropy) : "",
+  const script = [
+    "set -e",
+    ...(restored ? [startSettingClock(now()), seedScript(entropy)] : []),
     setHostnameScript(hostname),
-  ];
-  const script = `set -e\n${command.join("\n")}`;
+    ...(restored ? [END_SETTING_CLOCK] : []),
+  ].join("\n");
   const lines = await guest.ask(script, "Preparing the resumed guest", DEADLINE_MS);
   return { seeded: !lines.includes("unseeded") };
 }

@@ -31,7 +31,7 @@ import { moveConflictingFiles } from "./companions.js";
 import { readFacts } from "./facts.js";
 import { makeImages, openStaging } from "./images.js";
 import type { Facts } from "../steps/facts.js";
-import { listPackages, stagePackages } from "./packages.js";
+import { listPackagesDuring, stagePackages } from "./packages.js";
 import type { FinishedImage } from "./images.js";
 import { outputTarget } from "./output.js";
 import { runPost } from "./post.js";
@@ -43,7 +43,7 @@ import type { StepRecord } from "./steps.js";
 
 /**
  * Removes the build's keys and identity from the guest, and trims its file systems.
- * @returns the packages of the guest, which are listed before; undefined where there is no list.
+ * @returns the packages of the guest, which are listed meanwhile; undefined where there is no list.
  */
 export async function seal(
   context: ContextWith<"template" | "emit" | "phase" | "output">,
@@ -53,13 +53,14 @@ export async function seal(
 ): Promise<GuestPackages | undefined> {
   const { template, emit } = context;
   return context.phase("seal", async () => {
-    const packages = await listPackages(context, guest);
     if (!template.seal) {
-      await trimGuest(guest);
-      return packages;
+      return (await listPackagesDuring(context, guest, () => trimGuest(guest))).packages;
     }
     const keep = template.seal === true ? [] : template.seal.keep;
-    const { warnings, notes } = await sealGuest(guest, keys, seed.sealScript(keys), keep);
+    const { done, packages } = await listPackagesDuring(context, guest, () =>
+      sealGuest(guest, keys, seed.sealScript(keys), keep),
+    );
+    const { warnings, notes } = done;
     for (const message of notes) emit({ type: "note", message });
     for (const warning of warnings) emit({ type: "warning", ...warning });
     return packages;

@@ -39,6 +39,31 @@ export async function listPackages(
 }
 
 /**
+ * Lists the packages of a guest while other work in it goes on that does not change them: a guest
+ * with several CPUs does both in the time of the longer one. A guest that opens no second channel
+ * on its connection (`MaxSessions` in sshd_config(5)) is asked after the work.
+ * @returns the result of the work, and that of {@link listPackages}.
+ */
+export async function listPackagesDuring<T>(
+  context: ContextWith<"output" | "emit">,
+  guest: Guest,
+  work: () => Promise<T>,
+): Promise<{ readonly done: T; readonly packages: GuestPackages | undefined }> {
+  // The work asks for its channel first, so that it is the list that may have to wait.
+  const working = work();
+  const listing = listPackages(context, guest).then(
+    (packages) => ({ packages }),
+    (error: unknown) => ({ error }),
+  );
+  const done = await working.finally(() => listing);
+  const listed = await listing;
+  if (!("error" in listed)) return { done, packages: listed.packages };
+  const { error } = listed;
+  if (!(error instanceof VmbuildError) || error.code !== "GUEST_LOST") throw error;
+  return { done, packages: await listPackages(context, guest) };
+}
+
+/**
  * Writes the files under temporary names.
  * @returns what the manifest says about them.
  */

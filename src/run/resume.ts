@@ -2,6 +2,7 @@
 import { asVmbuildError } from "../errors.js";
 import type { VmbuildError } from "../errors.js";
 import { loadKeys } from "../seed/keys.js";
+import { keepDigest } from "../inputs/digest-cache.js";
 import { readCapabilities } from "../guest/capabilities.js";
 import { refreshGuest } from "../guest/refresh.js";
 import { enableMemoryStats } from "../machine/balloon.js";
@@ -123,13 +124,13 @@ export async function resumeFromCheckpoint(start: StartInput): Promise<ReadyMach
 
 /** Starts from a shared checkpoint of a booted guest with the same base, machine and seed. */
 export async function resumeFromShared(start: StartInput): Promise<ReadyMachine | undefined> {
-  const { context, plan } = start;
+  const { context, plan, prepared } = start;
   const { emit, options, workspace } = context;
   const [key = ""] = plan.decision.keys;
   if (!plan.limits || options.force || !context.template.seal) return undefined;
   await plan.store.clear();
   const copied = await context.wait(() =>
-    copySharedCheckpoint(key, workspace.work, options.signal),
+    keepDigest(prepared.base.path, () => copySharedCheckpoint(key, workspace.work, options.signal)),
   );
   if (!copied) return undefined;
   if ("problem" in copied) {

@@ -8,6 +8,7 @@ import { bootMachine, connectGuest } from "./boot.js";
 import { noteLostFeatures } from "./access.js";
 import { markedLines } from "../host/lines.js";
 import { loadKeys } from "../seed/keys.js";
+import { keepDigest } from "../inputs/digest-cache.js";
 import { SETUP_WARNING } from "../seed/kind.js";
 import { shareCheckpoint } from "./checkpoints/shared.js";
 import { hostnameOf } from "../seed/hostname.js";
@@ -45,7 +46,7 @@ async function bootFromBase(start: StartInput): Promise<BootingMachine> {
 
 /** Shares the booted guest with other builds. A failure is a note, since no build depends on it. */
 async function shareBootedGuest(
-  { context, plan }: StartInput,
+  { context, plan, prepared }: StartInput,
   machine: RunningMachine,
 ): Promise<void> {
   const { records } = plan.store;
@@ -53,7 +54,9 @@ async function shareBootedGuest(
   // An image that is not sealed retains the build's keys, which no other image may have.
   if (!records || !checkpoint || !context.template.seal) return;
   try {
-    await shareCheckpoint(context.workspace.work, records, checkpoint, machine);
+    const { work } = context.workspace;
+    // The shared checkpoint has a hard link to the base too.
+    await keepDigest(prepared.base.path, () => shareCheckpoint(work, records, checkpoint, machine));
   } catch (thrown) {
     context.options.signal.throwIfAborted();
     const { message } = asVmbuildError(thrown);

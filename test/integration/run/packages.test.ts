@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { Staging } from "../../../src/artifact/publish.js";
 import type { EventBody } from "../../../src/events/types.js";
 import { parsePackages } from "../../../src/packages/list.js";
-import { listPackages, stagePackages } from "../../../src/run/packages.js";
+import { listPackages, listPackagesDuring, stagePackages } from "../../../src/run/packages.js";
 import { guestOf } from "../../support/guest-of.js";
 import { startSshd } from "../../support/sshd.js";
 import type { Sshd } from "../../support/sshd.js";
@@ -54,4 +54,25 @@ it("lists nothing where the output has no lists", async () => {
   const folder = join(sshd.folder, "output");
   await using staging = new Staging(folder);
   expect(await stagePackages({ template }, staging, undefined, [])).toBeUndefined();
+});
+
+it.each([
+  ["lists while other work goes on", []],
+  ["lists afterwards where the server opens one channel at a time", ["MaxSessions 1"]],
+])("%s", async (_, configuration) => {
+  await using server = await startSshd({ configuration });
+  const guest = await guestOf(server);
+  const work = () => guest.ask("echo worked", "working");
+  const { done, packages } = await listPackagesDuring(contextOf(true), guest, work);
+  expect(done).toEqual(["worked"]);
+  expect(packages?.packages.map(({ name }) => name)).toContain("dpkg");
+  expect(events).toEqual([]);
+});
+
+it("ends with the error of the work", async () => {
+  const guest = await guestOf(sshd);
+  const work = () => guest.ask("echo why >&2; exit 3", "Working");
+  await expect(listPackagesDuring(contextOf(true), guest, work)).rejects.toMatchObject({
+    ...{ code: "STEP_FAILED", message: "Working failed with 3", lines: ["why"] },
+  });
 });

@@ -16,6 +16,15 @@ const samples = [
   ...rounds("cold", "packer", 100_000, { stages: { boot: 40_000, steps: 30_000 } }),
   ...rounds("cold", "virt-customize", 60_000),
   ...rounds("cold", "vmbuild", 58_000, { ownMs: 700, peakBytes: 90e6 }),
+  ...rounds("packer-template-first", "vmbuild", 90_000),
+  ...rounds("packer-template-first", "packer", 80_000).map((sample) => ({
+    ...sample,
+    standsInFrom: "packer-template",
+  })),
+  ...rounds("packer-template", "packer", 80_000),
+  ...rounds("packer-template", "vmbuild", 12_800, {
+    phases: { resume: 1400, connect: 20, seal: 2900 },
+  }),
   ...rounds("template", "packer", 100_000).map((sample) => ({ ...sample, standsInFrom: "cold" })),
   ...rounds("template", "virt-customize", 30_000),
   ...rounds("template", "vmbuild", 45_000, { ownMs: 2500, peakBytes: 100e6 }),
@@ -47,12 +56,22 @@ const results: Results = {
 };
 
 describe("scenarioResults", () => {
-  const [cold, template, ...rest] = results.scenarios;
+  const [cold, template, first, changed, ...rest] = results.scenarios;
 
   it("leaves out what was not measured", () => {
     expect(cold?.id).toBe("cold");
     expect(template?.id).toBe("template");
     expect(rest).toEqual([]);
+  });
+
+  it("holds the second run of Packer's template to its target, and the first to none", () => {
+    expect(first?.verdicts).toEqual([]);
+    expect(first?.contenders).toMatchObject([
+      { standsInFrom: "packer-template" },
+      { ratio: 1.125 },
+    ]);
+    expect(changed?.verdicts).toMatchObject([{ value: 0.16, atMost: 0.15, ok: false }]);
+    expect(changed?.contenders[1]?.phases).toEqual({ resume: 1400, connect: 20, seal: 2900 });
   });
 
   it("takes medians, and ratios to the first contender", () => {
@@ -102,6 +121,10 @@ describe("formatResults", () => {
     expect(text).toContain("memory, 1 GB printed: 160 MB, at most 150 MB: MISSED");
   });
 
+  it("says where a build spends its time, without phases that take none", () => {
+    expect(text).toMatch(/vmbuild's phases[^]*last provisioner changed +resume 1\.4, seal 2\.9\n/);
+  });
+
   it("says whose time stands in for another", () => {
     expect(text).toMatch(/Another template[^]*Packer .*the cold build of the same round/);
   });
@@ -131,7 +154,7 @@ describe("drawChart", () => {
 
   it("draws a bar for each contender, as long as its ratio", () => {
     const [packer, , ours] = widths.map(([, width]) => Number(width));
-    expect(widths).toHaveLength(6);
+    expect(widths).toHaveLength(10);
     expect((ours ?? 0) / (packer ?? 1)).toBeCloseTo(0.58, 2);
   });
 

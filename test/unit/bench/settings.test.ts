@@ -18,7 +18,7 @@ describe("readSettings", () => {
   it.each([
     [{ ROUNDS: "0" }, "ROUNDS"],
     [{ ROUNDS: "two" }, "ROUNDS"],
-    [{ ONLY: "sleep" }, "ONLY is sleep; it can be builds, compaction"],
+    [{ ONLY: "sleep" }, "ONLY is sleep; it can be builds, packer-template, compaction"],
     [{ ACCEL: "hvf" }, "ACCEL is hvf"],
     [{ PACKER_SEED: "fast" }, "PACKER_SEED is fast"],
   ])("refuses %j", (environment, message) => {

@@ -6,6 +6,7 @@ import {
   cutAtMarks,
   ownMsOf,
   parseEvent,
+  phasesOf,
   stagesOfEvents,
 } from "../../../bench/stages.js";
 import type { BuildEvent, TimedLine } from "../../../bench/stages.js";
@@ -33,6 +34,18 @@ describe("cutAtMarks", () => {
       compact: 18_000,
       digest: 1100,
     });
+  });
+
+  it("reads Packer's words about a template in HCL, where the source has a name", () => {
+    const packer = lines(
+      [100, "==> null.seed: Running local shell script: /tmp/packer-shell1"],
+      [300, "==> qemu.web: Copying hard drive..."],
+      [900, "==> qemu.web: Starting VM, booting disk image"],
+      [60_900, "==> qemu.web: Connected to SSH!"],
+      [80_900, "==> qemu.web: Gracefully halting virtual machine..."],
+    );
+    const expected = { prepare: 900, boot: 60_000, steps: 20_000, stop: 100 };
+    expect(cutAtMarks(PACKER_MARKS, packer, 81_000)).toEqual(expected);
   });
 
   it("reads virt-customize's", () => {
@@ -106,6 +119,21 @@ describe("vmbuild's events", () => {
 
   it("has no checkpoints where none was saved", () => {
     expect(checkpointsOf(step("a", 0, 100))).toBeUndefined();
+  });
+
+  it("times each phase, those that come twice together, the steps, and the time between them", () => {
+    const events = [
+      ...phase("resume", 0, 1000),
+      ...phase("connect", 1000, 1500),
+      ...step("a", 1600, 2600),
+      ...step("b", 2700, 3700),
+      ...phase("seal", 4000, 5000),
+      ...phase("seal", 5500, 5800),
+    ];
+    expect(phasesOf(events)).toEqual({
+      ...{ resume: 1000, connect: 500, steps: 2000, seal: 1300, saving: 500 },
+    });
+    expect(phasesOf(phase("resolve", 0, 100))).toEqual({ resolve: 100 });
   });
 
   it("counts a phase that it does not know as other", () => {
