@@ -4,6 +4,7 @@
  */
 import { attach } from "./attach.js";
 import { boot } from "./boot.js";
+import { bundle } from "./bundle.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import { context } from "./context.js";
@@ -58,6 +59,7 @@ export const COMMANDS: readonly DefineCommand[] = [
   publish,
   release,
   images,
+  bundle,
   installer,
   diff,
   validate,
