@@ -176,7 +176,7 @@ remove_createrepo() {
   [[ -n $added_createrepo ]] || return 0
   case $manager in
     zypper) zypper --non-interactive --quiet --no-refresh remove --clean-deps createrepo_c ;;
-    *) "$manager" -qy -C remove createrepo_c && "$manager" -qy -C autoremove ;;
+    *) "$manager" -qy -C --setopt=clean_requirements_on_remove=1 remove createrepo_c ;;
   esac
 }
 
