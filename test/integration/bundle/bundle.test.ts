@@ -50,7 +50,7 @@ describe("vmbuild bundle create", { timeout: TIMEOUT_MS }, () => {
     expect(exitCode).toBe(0);
     const names = ["manifest.yaml", IMAGE, PATCHES].join("\n");
     for (const program of [["tar"], ["busybox", "tar"]]) {
-      const [file = "", ...args] = [...program, "-tf", "release.tar"];
+      const [file, ...args] = [...program, "-tf", "release.tar"];
       expect((await execa(file, args, { cwd: home.folder })).stdout).toBe(names);
     }
     await execa("busybox", ["tar", "-xf", "release.tar", IMAGE], { cwd: home.folder });
