@@ -3,6 +3,12 @@ import type { ErrorEntry } from "./exit-codes.js";
 
 /** Part of the table in `error-codes.ts`. */
 export const RELEASE_ERRORS = {
+  BUNDLE_INVALID: {
+    exit: 9,
+    meaning: "A release bundle, or a manifest of a release, is not as it should be.",
+    remedy:
+      "Read the lines of the message: files that were altered, are missing or do not belong to it. Create it again with `vmbuild bundle create`.",
+  },
   ARTIFACT_STICK: {
     exit: 9,
     meaning: "The image of an installer stick could not be made.",

@@ -3,6 +3,18 @@ import type { ErrorEntry } from "./exit-codes.js";
 
 /** Part of the table in `error-codes.ts`. */
 export const RUN_ERRORS = {
+  PATCHES_INVALID: {
+    exit: 8,
+    meaning: "The patches that the guest has collected are not complete, or were altered.",
+    remedy:
+      "Collect them with provisioners/70-collect-patches.sh, and change nothing in the folder afterwards.",
+  },
+  PATCHES_SIGN: {
+    exit: 9,
+    meaning: "The archive of patches could not be signed.",
+    remedy:
+      "Check output.patches.signingKey: a file with one OpenPGP private key without a passphrase. No image was published.",
+  },
   PROFILE_NOT_FOUND: {
     exit: 2,
     meaning: "No profile exists at the given path or under the given name.",

@@ -13,7 +13,7 @@ Usage: ./build.sh <dir> --release <release> [--create-patches] [--skip-commit] [
 
   <dir>               directory of an image, such as rocky8-base/
   --release <release> release of security patches to use, such as 2.4.0
-  --create-patches    use all present updates; --release is ignored
+  --create-patches    use all present updates, and make an archive of them; --release is ignored
   --skip-commit       ignore uncommitted changes; the image gets a -dirty suffix
   --debug             step through the build; log in with the command that is shown
 USAGE
@@ -67,8 +67,7 @@ fi
 
 options=()
 if [[ -n $create_patches ]]; then
-  options+=(--var create_patches=true)
-  [[ -n $skip_commit ]] || options+=(--require-clean)
+  options+=(--create-patches)
 else
   options+=(--release "$release")
 fi

@@ -141,6 +141,19 @@ export const manifestSchema = z.object({
     })
     .optional()
     .describe("packages of the guest"),
+  patches: z
+    .object({
+      name: z.string().describe("name of the archive beside the image"),
+      folder: z.string().describe("name of the folder in the archive"),
+      size: bytes,
+      sha256: z.string().regex(/^[0-9a-f]{64}$/, "not a sha256"),
+      packages: z.int().nonnegative().describe("number of packages"),
+      wheels: z.int().nonnegative().optional().describe("number of Python wheels"),
+      signed: z.boolean().describe("whether output.patches.signingKey has signed it"),
+      sbom: z.string().describe("name of its software bill of materials beside the image"),
+    })
+    .optional()
+    .describe("archive of patches, where --create-patches has made one"),
   provenance: z
     .object({
       statement: z.string().describe("name of the provenance beside the image"),

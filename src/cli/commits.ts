@@ -24,10 +24,10 @@ const HINT = "Commit or stash them, or build with --skip-commit.";
  */
 export async function readWorkTrees(
   nodes: readonly GraphNode[],
-  { release, requireClean, skipCommit }: RunFlags,
+  { release, createPatches, requireClean, skipCommit }: RunFlags,
 ): Promise<Map<string, WorkTree>> {
   const trees = new Map<string, WorkTree>();
-  if (release === undefined && !requireClean && !skipCommit) return trees;
+  if (release === undefined && !createPatches && !requireClean && !skipCommit) return trees;
   for (const { name, template } of nodes) {
     const { path, folder } = template;
     const tree = template.workTree ?? (await readWorkTree(folder, [path]));

@@ -5,6 +5,7 @@ import { loadGraph } from "../graph/graph.js";
 import { currentFolder } from "../host/current-folder.js";
 import { listAppliances } from "../template/find.js";
 import type { Template } from "../template/load.js";
+import { CREATE_PATCHES } from "../template/variable-sources.js";
 import { loadAllFromFlags, loadBase } from "./options.js";
 import type { TemplateFlags } from "./options.js";
 
@@ -17,14 +18,15 @@ async function allNames({ appliances }: TemplateFlags): Promise<string[]> {
   });
 }
 
-/** Requires that at least one template declares each variable of `--var` and `--release`. */
+/** Requires that at least one template declares each variable that an option sets. */
 function requireDeclared(
   templates: readonly Template[],
-  { var: pairs = [], release }: TemplateFlags,
+  { var: pairs = [], release, createPatches }: TemplateFlags,
 ): void {
   const given = pairs.map((pair) => pair.slice(0, pair.indexOf("=")));
   const sources = given.map((name) => ({ name, source: `--var ${name}` }));
   if (release !== undefined) sources.push({ name: "release", source: "--release" });
+  if (createPatches) sources.push({ name: CREATE_PATCHES, source: "--create-patches" });
   for (const { name, source } of sources) {
     if (templates.some(({ variables }) => Object.hasOwn(variables, name))) continue;
     throw new VmbuildError("VARIABLE_INVALID", `${source}: no template declares "${name}"`);

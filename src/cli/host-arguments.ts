@@ -19,6 +19,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   explain: "what would run depends on the checkpoints there",
   all: "a run on another host is one build",
   release: GIT,
+  createPatches: GIT,
   requireClean: GIT,
   commitManifest: GIT,
 };

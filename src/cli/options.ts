@@ -44,6 +44,8 @@ const templateOptions = () =>
 export type TemplateFlags = Readonly<ReturnType<ReturnType<typeof templateOptions>["opts"]>> & {
   /** Value of `vmbuild run --release`. */
   readonly release?: string;
+  /** `vmbuild run --create-patches`. */
+  readonly createPatches?: boolean;
 };
 
 /** Adds the options that change the values of a template for one call. */
@@ -120,6 +122,7 @@ async function givenValues(flags: TemplateFlags) {
     variables: parseAssignments("--var", flags.var),
     variableFiles: flags.varFile ?? [],
     release: flags.release,
+    createPatches: flags.createPatches,
     inputs: Object.fromEntries(parseAssignments("--input", flags.input)),
   };
 }
@@ -155,7 +158,8 @@ export async function loadAllFromFlags(
   const { findTemplate } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
   const { findPackerTemplate } = await import("../packer/detect.js");
-  const { variables, variableFiles, release, overrides, inputs } = await givenValues(flags);
+  const { variables, variableFiles, release, createPatches, overrides, inputs } =
+    await givenValues(flags);
   // An absolute path needs no current folder, which may have been removed.
   const here = currentFolder() ?? (isAbsolute(name) ? "/" : process.cwd());
   const packer = await findPackerTemplate(name, here);
@@ -179,6 +183,7 @@ export async function loadAllFromFlags(
     variables: Object.fromEntries(variables),
     variableFiles,
     release,
+    createPatches,
     inputs,
   };
   const options = { ...given, appliances: appliancesOf(flags), ignoreUndeclared };

@@ -1,8 +1,13 @@
 /** Implements `vmbuild publish`: places finished images in a folder of this host or of another. */
+import { posix } from "node:path";
 import { createBus } from "../events/bus.js";
 import { reportError } from "../events/report.js";
 import { Secrets } from "../events/secrets.js";
 import { formatBytes } from "../host/format.js";
+import { formatEntries } from "../bundle/manifest.js";
+import type { ReleaseEntry } from "../bundle/manifest.js";
+import { VmbuildError } from "../errors.js";
+import { publishPatches } from "../publish/patches.js";
 import { publishImages } from "../publish/publish.js";
 import type { PublishResult } from "../publish/publish.js";
 import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/registry.js";
@@ -16,6 +21,9 @@ import type { Output } from "./output.js";
 /** Flags of the command. */
 export interface PublishFlags extends ArtifactFlags, OutputFlags {
   readonly to: string;
+  readonly patches?: string;
+  readonly entries?: boolean;
+  readonly root?: string;
   readonly format?: string;
   readonly compression?: string;
   readonly identity?: string;
@@ -31,17 +39,61 @@ const WORDS = {
 } as const;
 
 function show(result: PublishResult, flags: PublishFlags, output: Output): void {
-  const { name, outcome, error, address, size = 0 } = result;
+  const { name, kind, outcome, error, address, size = 0 } = result;
   if (outcome === "failed") return output.printError(error);
   const word = WORDS[outcome][flags.dryRun === true ? 1 : 0];
-  output.print(`${name}: ${address} ${word} (${formatBytes(size)})`);
+  // With entries, stdout is for the manifest of a release.
+  const say = (line: string): void => (flags.entries ? output.log(line) : output.print(line));
+  const what = kind === undefined ? name : `${name} (${kind})`;
+  say(`${what}: ${address} ${word} (${formatBytes(size)})`);
 }
 
 const isUpdate = ({ outcome }: PublishResult): boolean =>
   outcome === "created" || outcome === "replaced";
 
+/** Returns a path as the release's manifest has it: relative to the root of the server, if given. */
+function pathBelow(path: string, root: string | undefined): string {
+  if (root === undefined) return path;
+  const relative = posix.relative(root, path);
+  if (relative !== "" && relative !== ".." && !relative.startsWith("../")) return relative;
+  throw new VmbuildError("USAGE", `--root ${root}: ${path} is not below it`, {
+    hint: "Name a folder of the server that contains the targets of --to and --patches.",
+  });
+}
+
+/** Returns the lines of a release's manifest for what is in place. */
+function entriesOf(results: readonly PublishResult[], root: string | undefined): ReleaseEntry[] {
+  return results.flatMap(({ name, kind = "image", path, sha256 }) =>
+    path === undefined || sha256 === undefined
+      ? []
+      : [{ kind, name, path: pathBelow(path, root), sha256 }],
+  );
+}
+
 function jsonOf({ error, ...result }: PublishResult): unknown {
   return { ...result, ...(error ? { error: reportError(error) } : {}) };
+}
+
+function print(results: readonly PublishResult[], flags: PublishFlags, output: Output): void {
+  const { dryRun = false, entries: wantsEntries, root } = flags;
+  const ofImages = results.filter(({ kind }) => kind === undefined);
+  const updated = ofImages.filter(isUpdate).length;
+  const entries = wantsEntries ? entriesOf(results, root) : [];
+  if (flags.json) {
+    const archives = results.filter(({ kind }) => kind !== undefined);
+    output.printJson({
+      ...{ dryRun, updated, total: ofImages.length, images: ofImages.map(jsonOf) },
+      ...(flags.patches === undefined ? {} : { patches: archives.map(jsonOf) }),
+      ...(wantsEntries ? { entries } : {}),
+    });
+    return;
+  }
+  for (const result of results) show(result, flags, output);
+  const verb = dryRun ? "Would update" : "Updated";
+  const count = `${verb} ${updated} of ${ofImages.length} image(s)`;
+  if (!wantsEntries) return output.print(count);
+  output.log(count);
+  if (entries.length > 0) output.print(formatEntries(entries).trimEnd());
 }
 
 /**
@@ -50,33 +102,30 @@ function jsonOf({ error, ...result }: PublishResult): unknown {
  */
 export async function publish(names: readonly string[], flags: PublishFlags): Promise<number> {
   const output = createOutput(flags);
+  if (flags.root !== undefined && !flags.entries) {
+    throw new VmbuildError("USAGE", "--root has an effect only with --entries");
+  }
   const format = choiceOf("--format", flags.format, IMAGE_FORMATS);
   const compression = choiceOf("--compression", flags.compression, COMPRESSIONS);
   const images = await artifactsOf(names, flags, output);
   const secrets = new Secrets();
   for (const { template } of images) for (const secret of template.secrets) secrets.add(secret);
   const bus = createBus("", secrets, [await output.createSink()]);
-  const { to: target, identity, metadata = false, dryRun = false } = flags;
-  const how = { format, compression, identity, metadata, dryRun };
-  let results: PublishResult[] = [];
+  const { to: target, patches, identity, metadata = false, dryRun = false } = flags;
+  const how = { images, format, compression, identity, metadata, dryRun, emit: bus.emit };
+  const results: PublishResult[] = [];
   try {
     if (images.length > 0) {
-      const { emit } = bus;
-      results = await interruptible((signal) =>
-        publishImages({ images, target, ...how, emit, signal }),
-      );
+      await interruptible(async (signal) => {
+        results.push(...(await publishImages({ ...how, target, signal })));
+        if (patches === undefined) return;
+        results.push(...(await publishPatches({ ...how, target: patches, signal })));
+      });
     }
   } finally {
     await bus.close();
   }
-  const updated = results.filter(isUpdate).length;
-  if (flags.json) {
-    output.printJson({ dryRun, updated, total: results.length, images: results.map(jsonOf) });
-  } else {
-    for (const result of results) show(result, flags, output);
-    const verb = dryRun ? "Would update" : "Updated";
-    output.print(`${verb} ${updated} of ${results.length} image(s)`);
-  }
+  print(results, flags, output);
   if (results.length === 0) return 1;
   return results.find(({ error }) => error)?.error?.exitCode ?? 0;
 }

@@ -88,14 +88,15 @@ export function outputFolders(
     output === undefined || !isNamed ? undefined : isOne ? output : join(output, name);
 }
 
-/** Returns the options of a build for its manifest: the state of its work tree, and the release. */
+/** Returns the options of a build for its manifest: the state of its work tree, release and patches. */
 export function sourceOptions(
-  { name, template: { variables } }: GraphNode,
-  { flags: { release }, workTrees }: Builds,
-): Pick<BuildOptions, "workTree" | "release"> {
+  { name, isNamed, template: { variables } }: GraphNode,
+  { flags: { release, createPatches }, workTrees }: Builds,
+): Pick<BuildOptions, "workTree" | "release" | "createPatches"> {
   return {
     workTree: workTrees?.get(name),
     release: Object.hasOwn(variables, "release") ? release : undefined,
+    createPatches: isNamed && createPatches === true,
   };
 }
 

@@ -5,6 +5,7 @@ import { parseDuration } from "../fields.js";
 import type { BuildOptions } from "../run/context.js";
 import type { Breakpoint } from "../run/pause.js";
 import type { Template } from "../template/load.js";
+import { CREATE_PATCHES } from "../template/variable-sources.js";
 import type { LeaseFlags } from "./commands/lease-options.js";
 import type { OutputFlags, TemplateFlags } from "./options.js";
 
@@ -108,9 +109,39 @@ export async function resumeOptions(
 /** Characters of a release, which becomes part of file names and addresses. */
 const RELEASE = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
 
+/** Rejects flags that contradict `--create-patches`. */
+function rejectConflictsOfPatches({ release, until, var: pairs = [] }: RunFlags): void {
+  if (pairs.some((pair) => pair.startsWith(`${CREATE_PATCHES}=`))) {
+    const message = `--create-patches and --var ${CREATE_PATCHES}=… set the same variable`;
+    throw new VmbuildError("USAGE", message);
+  }
+  const other = release !== undefined ? "--release" : until !== undefined ? "--until" : undefined;
+  if (other === undefined) return;
+  throw new VmbuildError("USAGE", `--create-patches and ${other} are mutually exclusive`, {
+    hint:
+      other === "--release"
+        ? "The patches of a release are used in its place: build with --release afterwards."
+        : "The archive is published beside the image, which --until does not make.",
+  });
+}
+
+/**
+ * Requires that the templates can make archives of patches.
+ * @throws {VmbuildError} USAGE.
+ */
+export function requirePatches(templates: readonly Template[]): void {
+  for (const { name, output, steps } of templates) {
+    const missing = output.patches === undefined ? "output.patches" : "step that collects them";
+    if (output.patches !== undefined && steps.length > 0) continue;
+    throw new VmbuildError("USAGE", `--create-patches: ${name} has no ${missing}`, {
+      hint: "See docs/patches.md for the steps and the setting that a template needs.",
+    });
+  }
+}
+
 /** Rejects flags about commits that contradict each other. */
 function rejectConflictsOfCommits(flags: RunFlags): void {
-  const { release, requireClean, skipCommit, commitManifest, until } = flags;
+  const { release, requireClean, skipCommit, commitManifest, until, createPatches } = flags;
   if (release !== undefined && !RELEASE.test(release)) {
     const name = JSON.stringify(release);
     throw new VmbuildError("USAGE", `--release ${name} is not the name of a release`, {
@@ -120,6 +151,7 @@ function rejectConflictsOfCommits(flags: RunFlags): void {
   if (release !== undefined && flags.var?.some((pair) => pair.startsWith("release="))) {
     throw new VmbuildError("USAGE", "--release and --var release=… set the same variable");
   }
+  if (createPatches) rejectConflictsOfPatches(flags);
   const other = requireClean ? "--require-clean" : commitManifest ? "--commit-manifest" : undefined;
   if (skipCommit && other !== undefined) {
     throw new VmbuildError("USAGE", `--skip-commit and ${other} are mutually exclusive`);

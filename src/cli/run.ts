@@ -21,6 +21,7 @@ import {
   parseBreakpoint,
   rejectConflictingFlags,
   rejectHostFlags,
+  requirePatches,
   resumeOptions,
 } from "./run-options.js";
 import type { RunFlags } from "./run-options.js";
@@ -105,6 +106,7 @@ async function runTemplates(
     for (const text of flags.break ?? []) parseBreakpoint(text, template);
     await resumeOptions(template, flags);
   }
+  if (flags.createPatches) requirePatches(templates);
   const workTrees = await readWorkTrees(nodes, flags);
   if (flags.commitManifest) await requireCommits(templates);
   const builds = { nodes, flags, folderOf, lease, caller, workTrees };

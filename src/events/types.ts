@@ -18,6 +18,7 @@ export const PHASES = [
   "resume",
   "boot",
   "connect",
+  "patches",
   "seal",
   "shutdown",
   "post",

@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { hashFile } from "../inputs/digest.js";
 import { progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
-import { packTree } from "./tar-write.js";
+import { packTree } from "../host/tar-write.js";
 import { chownLinks, inspectDestination } from "./tree-destination.js";
 import { listTree } from "../host/tree.js";
 import { receiveCommand, requireIntact, unpackCommand } from "./upload.js";

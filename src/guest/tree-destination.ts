@@ -7,7 +7,7 @@ import { VmbuildError } from "../errors.js";
 import { shellQuote } from "../host/programs.js";
 import { runQuietly } from "./script.js";
 import type { TransferContext } from "./transfer.js";
-import type { NumericOwner } from "./tar-write.js";
+import type { NumericOwner } from "../host/tar-write.js";
 import type { TreeEntry } from "../host/tree.js";
 
 /** Tree as it is to be unpacked in the guest. */

@@ -9,8 +9,8 @@ import { shellQuote } from "../host/programs.js";
 import { matchesFacts, parseFileFacts, printSha256 } from "./checksum.js";
 import { REQUIRE_TAR, progressCounter, runTransfer } from "./transfer.js";
 import type { TransferContext } from "./transfer.js";
-import { packTree } from "./tar-write.js";
-import type { NumericOwner } from "./tar-write.js";
+import { packTree } from "../host/tar-write.js";
+import type { NumericOwner } from "../host/tar-write.js";
 import { chownLinks, inspectDestination } from "./tree-destination.js";
 import { listTree } from "../host/tree.js";
 

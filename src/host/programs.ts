@@ -37,6 +37,8 @@ export const PROGRAMS = {
   sfdisk: { package: "fdisk", purpose: "partitions a bootstrapped base" },
   git: { package: "git", purpose: "fetches git inputs, and names the commits of templates" },
   tar: { package: "tar", purpose: "unpacks bases in tar archives, and OCI inputs" },
+  gpg: { package: "gpg", purpose: "signs archives of patches" },
+  gpgconf: { package: "gpgconf", purpose: "ends the agent of gpg" },
   gpgv: { package: "gpgv", purpose: "verifies the signatures of checksum files" },
   xz: { package: "xz-utils", purpose: "unpacks .xz bases, and compresses images to .xz" },
   zstd: { package: "zstd", purpose: "unpacks .zst bases, and compresses images to .zst" },

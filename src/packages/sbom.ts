@@ -19,6 +19,16 @@ export interface DescribedImage {
   readonly checksums: Readonly<Record<string, string>>;
   /** Version of vmbuild. */
   readonly tool: string;
+  /** Type of component in CycloneDX: an image is a platform. */
+  readonly kind?: "platform" | "file";
+}
+
+/** Python package. */
+interface PythonPackage {
+  readonly name: string;
+  readonly version: string;
+  /** In hexadecimal. */
+  readonly sha256: string;
 }
 
 /** Names of algorithms in CycloneDX. */
@@ -85,17 +95,32 @@ function serialNumber(content: string): string {
   return `urn:uuid:${[...parts, `${variant}${hex.slice(17, 20)}`, hex.slice(20, 32)].join("-")}`;
 }
 
+function pythonComponentOf({ name, version, sha256 }: PythonPackage) {
+  // Names are equal without regard to case and to the separator (PEP 503).
+  const purl = new PackageURL(
+    "pypi",
+    null,
+    name.toLowerCase().replaceAll("_", "-"),
+    version,
+    null,
+  ).toString();
+  const hashes = [{ alg: "SHA-256", content: sha256 }];
+  return { type: "library", "bom-ref": purl, name, version, hashes, purl };
+}
+
 /** Returns the document as text. */
 export function formatSbom(
   { os, packages }: Omit<GuestPackages, "indexes">,
   image: DescribedImage,
+  python: readonly PythonPackage[] = [],
 ): string {
-  const { name, version, created, checksums, tool } = image;
+  const { name, version, created, checksums, tool, kind = "platform" } = image;
   const hashes = Object.entries(checksums).flatMap(([algorithm, content]) => {
     const alg = HASHES[algorithm];
     return alg === undefined ? [] : [{ alg, content }];
   });
-  const found = packages.map((one) => componentOf(one, os));
+  const system = packages.map((one) => componentOf(one, os));
+  const found = [...system, ...python.map(pythonComponentOf)];
   // A name can only be referred to once.
   const components = [...new Map(found.map((one) => [one["bom-ref"], one])).values()];
   const described = [...systemOf(os), ...components];
@@ -108,7 +133,7 @@ export function formatSbom(
     metadata: {
       timestamp: created,
       tools: { components: [{ type: "application", name: "vmbuild", version: tool }] },
-      component: { type: "platform", "bom-ref": "image", name, version, hashes },
+      component: { type: kind, "bom-ref": "image", name, version, hashes },
     },
     components: described,
     dependencies: [

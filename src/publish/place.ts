@@ -98,7 +98,7 @@ async function verify(store: Store, path: string, source: SourceFile, context: P
 }
 
 /** Writes a small file under a temporary name, and renames it. */
-async function placeText(store: Store, path: string, text: string): Promise<void> {
+export async function placeText(store: Store, path: string, text: string): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
     await store.writeText(temporary, text);

@@ -25,9 +25,13 @@ export interface PublishOptions extends Form {
   readonly onResult?: (result: PublishResult) => void;
 }
 
-/** Result of one image. */
+/** Result of one image, or of its archive of patches. */
 export interface PublishResult {
   readonly name: string;
+  /** What was published; an image unless given. */
+  readonly kind?: "patches";
+  /** Path of the published file at the target; undefined when it was not determined. */
+  readonly path?: string | undefined;
   /** Address of the published file; undefined when it was not determined. */
   readonly address?: string | undefined;
   /** Bytes. */
@@ -62,17 +66,30 @@ async function publishOne(
     const provenance = isAsBuilt ? image.manifest.provenance : undefined;
     await placeMetadata(store, { folder: image.folder, provenance }, at);
   }
-  return { name, address: store.address(at), size, sha256, outcome };
+  return { name, address: store.address(at), path: at, size, sha256, outcome };
 }
 
+/** Publishes one image, or something of it, in an open store. */
+type PublishInto = (
+  image: Publishable,
+  options: PublishOptions,
+  place: { readonly store: Store; readonly path: string },
+) => Promise<PublishResult>;
+
+/** Result of an image that could not be published. */
+type FailedResult = (image: Publishable, error: VmbuildError) => PublishResult;
+
 /**
- * Publishes each image, unless the target has its content already. An image that fails does not
- * keep the others from being published.
+ * Publishes something of each image. One that fails does not keep the others from being published.
  * @returns a result for each image.
  * @throws {VmbuildError} USAGE for a malformed target; PUBLISH_FAILED when it cannot be reached;
  *   the reason of the signal.
  */
-export async function publishImages(options: PublishOptions): Promise<PublishResult[]> {
+export async function publishEach(
+  options: PublishOptions,
+  one: PublishInto,
+  failed: FailedResult,
+): Promise<PublishResult[]> {
   const { images, target, identity, emit, signal, onResult } = options;
   const parsed = parseTarget(target);
   const { path } = parsed;
@@ -83,17 +100,23 @@ export async function publishImages(options: PublishOptions): Promise<PublishRes
   for (const image of images) {
     let result: PublishResult;
     try {
-      result = await publishOne(image, options, { store, path });
+      result = await one(image, options, { store, path });
     } catch (thrown) {
       signal.throwIfAborted();
-      const error = asVmbuildError(thrown);
-      const { name } = image.template;
-      result = { name, outcome: "failed", error, size: presentFile(image, options)?.size };
+      result = failed(image, asVmbuildError(thrown));
     }
     results.push(result);
     onResult?.(result);
   }
   return results;
+}
+
+/** Publishes each image, unless the target has its content already, as {@link publishEach} does. */
+export async function publishImages(options: PublishOptions): Promise<PublishResult[]> {
+  return publishEach(options, publishOne, (image, error) => {
+    const { name } = image.template;
+    return { name, outcome: "failed", error, size: presentFile(image, options)?.size };
+  });
 }
 
 async function isFolderIn(store: Store, path: string): Promise<boolean> {

@@ -58,6 +58,8 @@ export interface BuildOptions {
   readonly workTree?: WorkTree | undefined;
   /** Value of `--release`, for the manifest. */
   readonly release?: string | undefined;
+  /** Make an archive of patches beside the image, as `output.patches` describes it. */
+  readonly createPatches?: boolean | undefined;
   /** Finds another template's artifact, for a base that is one. */
   readonly findArtifact: (appliance: string) => Promise<ApplianceImage>;
 }

@@ -121,6 +121,8 @@ export interface ArtifactSource {
   readonly changedByHand: readonly string[];
   /** Packages of the guest, where they were listed. */
   readonly packages?: GuestPackages | undefined;
+  /** Archive of patches among the run's outputs, where one was made. */
+  readonly patches?: Manifest["patches"];
 }
 
 /**
@@ -162,7 +164,7 @@ function createManifest(
   context: RunContext,
   prepared: Prepared,
   { images, companions, facts, packages }: FinishedArtifact,
-  { steps, changedByHand }: ArtifactSource,
+  { steps, changedByHand, patches }: ArtifactSource,
 ): Manifest {
   const { template } = context;
   const { base, host, inputs } = prepared;
@@ -200,6 +202,7 @@ function createManifest(
     ...(companions.length > 0 ? { companions: [...companions] } : {}),
     ...(Object.keys(facts).length > 0 ? { facts } : {}),
     ...(packages ? { packages } : {}),
+    ...(patches ? { patches } : {}),
     steps: steps.map(({ name, durationMs, restored }) => ({
       name,
       durationMs: Math.round(durationMs),

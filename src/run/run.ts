@@ -28,6 +28,8 @@ import { claimOutput, claimOutputEarly } from "./output.js";
 import { openRunControl } from "./remote.js";
 import { prepare } from "./prepare.js";
 import type { Prepared } from "./prepare.js";
+import { collectPatches } from "./patches.js";
+import type { PatchesRecord } from "./patches.js";
 import { runSteps } from "./steps.js";
 import type { StepsResult } from "./steps.js";
 import { connectMachine, startMachine } from "./start.js";
@@ -116,11 +118,11 @@ async function runBuild(
     await removeObsolete(context, plan);
     const start = { context, prepared, plan, control };
     const runGuest = needsNoMachine(context.template, prepared.base) ? withoutMachine : runMachine;
-    const { stopped, records, key, packages }: MachineResult = await runGuest(start);
+    const { stopped, records, key, packages, patches }: MachineResult = await runGuest(start);
     if (options.until !== undefined) return stoppedResult(context, records);
     await scrub(context, stopped);
     const { changedByHand } = plan.decision;
-    const source = { stopped, steps: records, changedByHand, packages };
+    const source = { stopped, steps: records, changedByHand, packages, patches };
     const result = await makeArtifact(context, prepared, source);
     await recordImage(context, result, key);
     await prepareNextRun(context, () => restoreLastCheckpoint(context, plan));
@@ -151,6 +153,8 @@ interface MachineResult extends StepsResult {
   readonly stopped: StoppedMachine;
   /** Packages of the guest; undefined where they were not listed. */
   readonly packages?: GuestPackages | undefined;
+  /** Archive of patches among the run's outputs, where one was made. */
+  readonly patches?: PatchesRecord | undefined;
 }
 
 /** Runs the part of a run that has a machine: from its start to its end. */
@@ -167,7 +171,9 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     const { guest, keys } = ready;
     const steps = await runSteps({ context, plan, ready, signal, pause: pauseNow });
     let packages: GuestPackages | undefined;
+    let patches: PatchesRecord | undefined;
     if (options.until === undefined) {
+      patches = await collectPatches(context, guest);
       packages = await seal(context, prepared.seed, guest, keys).catch(async (error: unknown) => {
         await workspace.update({ failedStep: SEAL_STEP });
         throw error;
@@ -181,7 +187,7 @@ async function runMachine(start: StartInput): Promise<MachineResult> {
     if (!isSameFile(await readIdentity(workspace.work.base), baseInUse))
       throw baseChangedError(prepared);
     const stopped = await StoppedMachine.from(ready, context);
-    return { ...steps, stopped, packages };
+    return { ...steps, stopped, packages, patches };
   } catch (thrown) {
     const error = await findRootCause(thrown, machine);
     if (options.onError === "pause" && !signal.aborted)

@@ -9,7 +9,7 @@ import type { ContextWith } from "./context.js";
 const MAX_CHANGES = 100;
 
 /** Returns the state of the template's work tree, where it is known. */
-function workTreeOf({ options }: ContextWith<"options">): WorkTree | undefined {
+export function workTreeOf({ options }: ContextWith<"options">): WorkTree | undefined {
   return options.workTree ?? options.template.workTree;
 }
 
@@ -34,16 +34,17 @@ export function describeSource(
 }
 
 /**
- * Describes in a phrase how the commit or the release in the manifest of a finished image differs
- * from those that the options of this run state; undefined when neither does.
+ * Describes in a phrase how the commit, the release or the patches in the manifest of a finished
+ * image differ from those that the options of this run state; undefined when none does.
  * @param path path of the manifest.
  */
 export async function findOtherSource(
-  { options: { release, workTree } }: ContextWith<"options">,
+  { options: { release, workTree, createPatches } }: ContextWith<"options">,
   path: string,
 ): Promise<string | undefined> {
-  if (release === undefined && workTree === undefined) return undefined;
+  if (release === undefined && workTree === undefined && !createPatches) return undefined;
   const recorded = await readManifest(path);
+  if (createPatches && !recorded.patches) return `${path} has no archive of patches`;
   if (release !== undefined && recorded.release !== release) return `${path} has another release`;
   if (workTree === undefined) return undefined;
   const { branch, commit, changes } = workTree;

@@ -11,6 +11,7 @@ import {
   packerManifestSchema,
   packerManifestSettings,
 } from "./packer-manifest-schema.js";
+import { patchesSchema } from "./patches-schema.js";
 import { provenanceSchema } from "./provenance-schema.js";
 import type { JsonPath } from "./document.js";
 
@@ -145,6 +146,7 @@ export const outputSchema = z
       .default(["sha256", "md5"])
       .describe("checksum files to write beside each image, one per algorithm"),
     packerManifest: packerManifestSchema.optional(),
+    patches: patchesSchema.optional(),
   })
   .superRefine(checkImage)
   .superRefine(({ packerManifest, checksums }, context) => {

@@ -14,6 +14,8 @@ export interface ValueSources {
   readonly variables?: Readonly<Record<string, string>>;
   /** Value of `--release`: that of the variable `release`. */
   readonly release?: string | undefined;
+  /** Whether `--create-patches` is given: the variable `create_patches` is true. */
+  readonly createPatches?: boolean | undefined;
   /** Paths of `--var-file`, in the given order. */
   readonly variableFiles?: readonly string[];
   /** Environment for `VMBUILD_VAR_<name>`; that of the process by default. */
@@ -22,6 +24,9 @@ export interface ValueSources {
 
 /** Variable whose value `--release` gives. */
 const RELEASE = "release";
+
+/** Variable that `--create-patches` sets to true. */
+export const CREATE_PATCHES = "create_patches";
 
 /** Text of a file, and its digest. */
 export interface TextFile {
@@ -82,7 +87,7 @@ async function readVariablesFile(file: string): Promise<[string, unknown, string
 
 /**
  * Returns all values by name, the source with the highest precedence last: environment,
- * `--var-file`, `--var`, `--release`. Only declared names are read from the environment.
+ * `--var-file`, `--var`, `--release` and `--create-patches`. Only declared names are read from the environment.
  * @throws {VmbuildError} TEMPLATE_NOT_FOUND or VARIABLE_INVALID for a file of values.
  */
 export async function gatherValues(
@@ -106,5 +111,6 @@ export async function gatherValues(
     add(name, value, `--var ${name}`);
   }
   if (sources.release !== undefined) add(RELEASE, sources.release, "--release");
+  if (sources.createPatches) add(CREATE_PATCHES, true, "--create-patches");
   return given;
 }

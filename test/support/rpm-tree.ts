@@ -10,7 +10,7 @@ import type { Tree } from "./tree.js";
 export const ZYPPER_PATH = "/opt/zypper:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Packages of Debian; `file` is a program that rpmbuild calls. */
-const PACKAGES = [
+export const PACKAGES = [
   "rpm",
   "dnf",
   "zypper",
@@ -19,6 +19,7 @@ const PACKAGES = [
   "gpg",
   "gpg-agent",
   "openssh-client",
+  "python3-pip",
 ];
 
 /** Small package for a repository. */

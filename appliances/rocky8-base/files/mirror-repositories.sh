@@ -18,6 +18,7 @@ gpgcheck=1
 gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-rockyofficial
 priority=$priority
 skip_if_unavailable=0
+module_hotfixes=${4:-0}
 
 REPOSITORY
 }
@@ -26,6 +27,7 @@ REPOSITORY
   repository baseos BaseOS 50
   repository appstream AppStream 50
   repository extras extras 50
-  # A build that collects the patches of the next release takes all present updates instead.
-  if [[ ${CREATE_PATCHES:-false} != true ]]; then repository patches "patches/$RELEASE" 10; fi
+  # A build that collects the patches of the next release takes all present updates instead; another
+  # may have an archive of patches.
+  if [[ ${CREATE_PATCHES:-false} != true && -z ${PATCHES:-} ]]; then repository patches "patches/$RELEASE" 10 1; fi
 } >"$folder/mirror.repo"

@@ -8,6 +8,9 @@ export const publish: DefineCommand = (setExitCode) => {
     .description("place finished images in a folder of this host or of another")
     .argument("[template...]", "the templates of the images")
     .requiredOption("--to <target>", "a folder, a file, or ssh://user@host/path")
+    .option("--patches <target>", "also place the archives of patches: a folder, or as for --to")
+    .option("--entries", "print the lines for manifest.yaml of a release, and all else on stderr")
+    .option("--root <folder>", "with --entries: print paths relative to this folder of the target")
     .option("--all", "publish every image that was built from a template under appliances/")
     .option("--format <format>", "publish this format, converted where needed")
     .option(
@@ -33,7 +36,10 @@ Examples:
   vmbuild publish demo --to /srv/images/
   vmbuild publish --all --to '/var/lib/vz/template/iso/\${name}.img'
   vmbuild publish demo --to ssh://root@pve.example.org/var/lib/vz/template/iso/demo.img \\
-    --compression zlib`,
+    --compression zlib
+  vmbuild publish rocky8-base --to ssh://root@mirror.example.org/var/www/html/builds/ \\
+    --patches ssh://root@mirror.example.org/var/www/html/repos/Rocky8/ \\
+    --entries --root /var/www/html`,
     )
     .action(async (names, flags) => {
       const work = await import("../publish.js");

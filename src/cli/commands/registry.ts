@@ -4,6 +4,7 @@
  */
 import { attach } from "./attach.js";
 import { boot } from "./boot.js";
+import { bundle } from "./bundle.js";
 import { checkpoints } from "./checkpoints.js";
 import { completion } from "./completion.js";
 import { context } from "./context.js";
@@ -51,7 +52,10 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { heading: "Build:", commands: [run, create, attach, wait, stop, renew, deliver] },
   { heading: "Look into builds:", commands: [list, logs, ssh, screen, checkpoints] },
   { heading: "Check images:", commands: [boot, test, verify, diff, outdated] },
-  { heading: "Publish images:", commands: [publish, release, images, installer, marketplace] },
+  {
+    heading: "Publish images:",
+    commands: [publish, release, images, bundle, installer, marketplace],
+  },
   { heading: "Use other machines:", commands: [provision, context, fetch] },
   { heading: "Look after this host:", commands: [doctor, prune, destroy, schema, completion] },
 ];

@@ -31,8 +31,9 @@ export const run: DefineCommand = (setExitCode) => {
     .option("--offline", "use cached inputs without asking servers for newer ones")
     .option("--keep-work", "keep the working disk, the seed and the keys")
     .option("--release <release>", "set the variable `release`, and require a clean git work tree")
+    .option("--create-patches", "make an archive of all present updates, too; see output.patches")
     .option("--require-clean", "refuse to build from uncommitted changes")
-    .option("--skip-commit", "build from uncommitted changes in spite of --release")
+    .option("--skip-commit", "build from uncommitted changes in spite of the options above")
     .option("--commit-manifest", "commit the manifest of output.packerManifest after the build")
     .option("--detach", "run in the background, and print the id of the run")
     .addOption(new Option("--detached-run <id>").hideHelp())
@@ -59,6 +60,7 @@ Examples:
   vmbuild run demo --retry                       rerun the step that failed
   vmbuild run demo --max-age 7d                  rebuild an image that is a week old
   vmbuild run rocky8-base --release 2.4.0 --commit-manifest
+  vmbuild run rocky8-base --create-patches
   vmbuild run demo --explain                     show what would run, and what changed
   vmbuild run demo --detach --ttl 4h             run in the background, for four hours at most
   vmbuild run demo --on ssh://me@builder         run on another host, and get the image

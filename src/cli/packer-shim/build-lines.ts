@@ -20,6 +20,7 @@ const PHASE_HEADINGS: Readonly<Record<Phase, string>> = {
   resume: "Restoring the machine from a checkpoint...",
   boot: "Starting VM, booting disk image",
   connect: "Waiting for SSH to become available...",
+  patches: "Collecting the patches...",
   seal: "Removing the build's keys and the guest's identity...",
   shutdown: "Gracefully halting virtual machine...",
   post: "Running the steps after the shutdown...",

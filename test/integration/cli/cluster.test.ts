@@ -23,10 +23,13 @@ beforeAll(async () => {
 });
 afterAll(() => home[Symbol.asyncDispose]());
 
-async function build(...args: string[]): Promise<CliResult> {
+const build = (...args: string[]): Promise<CliResult> =>
+  buildWith(join(dirname(home.folder), "vmbuild"), ...args);
+
+async function buildWith(command: string, ...args: string[]): Promise<CliResult> {
   const { exitCode, stdout, stderr } = await execa(join(home.folder, "build.sh"), args, {
     cwd: home.folder,
-    env: { ...home.env, VMBUILD: join(dirname(home.folder), "vmbuild") },
+    env: { ...home.env, VMBUILD: command },
     extendEnv: false,
     reject: false,
   });
@@ -43,7 +46,7 @@ describe("the example", () => {
     const template = "examples/cluster/rocky8-base/rocky8-base.json";
     const valid = await home.run("validate", template);
     expect(valid.exitCode).toBe(0);
-    expect(valid.stdout).toMatch(/: valid \(9 steps, 0 inputs\)$/);
+    expect(valid.stdout).toMatch(/: valid \(12 steps, 0 inputs\)$/);
     const commit = (await git("rev-parse", "HEAD")).slice(0, 7);
     const { stdout } = await home.run("inspect", template);
     expect(stdout).toContain(`output/rocky8-base-main-${commit}.qcow2`);
@@ -80,6 +83,17 @@ describe("build.sh", () => {
     expect((await build("nope/", "--release", "1")).stderr).toBe(
       "build.sh: nope/ is not a directory",
     );
+  });
+
+  it("calls vmbuild for an archive of patches, without a release", async () => {
+    const { exitCode, stdout } = await buildWith("echo", "node/", "--create-patches", "--debug");
+    expect(stdout).toBe("run ./node.json --create-patches --debug");
+    expect(exitCode).toBe(0);
+    const ignored = await buildWith("echo", "node", "--release", "1", "--create-patches");
+    expect(ignored.stdout).toBe("run ./node.json --create-patches");
+    const refused = await build("node/", "--create-patches");
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("node has no output.patches");
   });
 
   it("updates the manifest in the directory of the image, and fails on a dirty tree", async () => {

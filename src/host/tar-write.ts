@@ -6,8 +6,8 @@
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { VmbuildError } from "../errors.js";
-import { displayName } from "../host/file-names.js";
-import type { TreeEntry } from "../host/tree.js";
+import { displayName } from "./file-names.js";
+import type { TreeEntry } from "./tree.js";
 
 /** Owner of the unpacked files; root unless given. */
 export interface NumericOwner {
