@@ -114,6 +114,10 @@ const FILES: Readonly<Record<string, string>> = {
   "web.pkr.hcl": TEMPLATE,
   "user-data": [
     "#cloud-config",
+    // Other modules take most of the time that an emulated guest needs to boot.
+    "cloud_init_modules: [write-files, set_hostname, users-groups, ssh]",
+    "cloud_config_modules: [set-passwords, runcmd]",
+    "cloud_final_modules: [scripts-user]",
     "disable_root: false",
     "ssh_pwauth: true",
     "chpasswd: {expire: false, users: [{name: root, password: opennebula, type: text}]}",
