@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Sandbox, Ended } from "../support/e2e.js";
 import { createSandbox, requireDone } from "../support/e2e.js";
+import { makeSmallGuest, onSmallGuest } from "../support/small-guest.js";
+import type { BusyboxGuest } from "../support/busybox-guest.js";
 
 /** Returns a command that appends to a file and prints the file. */
 const mark = (text: string) => `echo ${text} >>/root/steps; cat /root/steps`;
@@ -30,6 +32,7 @@ const explained = z.object({
 
 describe("a template that changes", () => {
   let sandbox: Sandbox;
+  let guest: BusyboxGuest;
   let template: string;
   let first: Ended;
 
@@ -54,7 +57,7 @@ describe("a template that changes", () => {
     ],
   });
   const write = async (...words: string[]): Promise<void> => {
-    template = await sandbox.template(document(words));
+    template = await sandbox.template(onSmallGuest(guest, document(words)));
   };
   const result = (): Promise<string> => readFile(join(sandbox.output, "result.txt"), "utf8");
   const explain = async (...args: string[]) => {
@@ -69,6 +72,7 @@ describe("a template that changes", () => {
 
   beforeAll(async () => {
     sandbox = await createSandbox();
+    guest = await makeSmallGuest(sandbox.folder);
     const tree = join(sandbox.folder, "templates/tree/deep");
     await mkdir(tree, { recursive: true });
     await writeFile(join(tree, "file.txt"), "a\nb\nc\n");

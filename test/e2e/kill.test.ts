@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Sandbox, Running } from "../support/e2e.js";
 import { createSandbox, eventually, isAlive, processesOf, requireDone } from "../support/e2e.js";
+import { makeSmallGuest, onSmallGuest } from "../support/small-guest.js";
+import type { BusyboxGuest } from "../support/busybox-guest.js";
 
-/** Each takes about half a minute with an emulated guest. */
+/** Each takes up to half a minute with an emulated guest. */
 const TRIALS = Number(process.env["VMBUILD_KILL_TRIALS"] ?? "6");
 const STEPS = ["one", "two", "three"];
 /** Time during which a build runs steps and saves checkpoints. Milliseconds. */
@@ -26,8 +28,15 @@ function createRandom(seed: number): () => number {
 }
 
 let sandbox: Sandbox;
+let guest: BusyboxGuest;
 const seed = Number(process.env["VMBUILD_KILL_SEED"] ?? "20260214");
 const random = createRandom(seed);
+
+/** Fills memory of the guest, so that saving a checkpoint takes as long as with a larger system. */
+const BALLAST = [
+  "mkdir -p /run/ballast && mount -t tmpfs ballast /run/ballast",
+  "head -c 128000000 /dev/urandom >/run/ballast/data",
+];
 
 /**
  * Creates a template whose steps append to a file and write some megabytes, so that saving takes a
@@ -40,16 +49,17 @@ const documentOf = (trial: number) => ({
   steps: STEPS.map((name, index) => ({
     name,
     actions: [
+      ...(index === 0 ? [{ run: BALLAST }] : []),
       {
         run: [
           `echo ${name}-${index === 0 ? trial : 0} >>/root/steps`,
-          `head -c 4M /dev/urandom >/root/data-${name}`,
+          `head -c 4194304 /dev/urandom >/root/data-${name}`,
           `sha256sum /root/data-${name} >>/root/sums`,
         ],
       },
       ...(name === "three"
         ? [
-            { run: ["sha256sum --quiet -c /root/sums", "cp /root/steps /root/result"] },
+            { run: ["sha256sum -s -c /root/sums", "cp /root/steps /root/result"] },
             { download: "/root/result", to: "result" },
           ]
         : []),
@@ -59,6 +69,7 @@ const documentOf = (trial: number) => ({
 
 beforeAll(async () => {
   sandbox = await createSandbox();
+  guest = await makeSmallGuest(sandbox.folder);
 });
 afterAll(() => sandbox[Symbol.asyncDispose]());
 
@@ -100,7 +111,7 @@ it(
   async () => {
     const outcomes: string[] = [];
     for (let trial = 1; trial <= TRIALS; trial++) {
-      const template = await sandbox.template(documentOf(trial));
+      const template = await sandbox.template(onSmallGuest(guest, documentOf(trial)));
       const { victim, after, moment } = chooseKill(trial);
       const killed = await kill(sandbox.build(template), { victim, after, moment });
       const what = `trial ${trial}: ${victim} killed ${moment} ms after ${after ?? "its start"}`;

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { readPublished } from "../../src/artifact/published.js";
 import type { Sandbox } from "../support/e2e.js";
 import { createSandbox, processesOf } from "../support/e2e.js";
+import { makeSmallGuest, onSmallGuest } from "../support/small-guest.js";
 
 let sandbox: Sandbox;
 beforeEach(async () => {
@@ -24,20 +25,20 @@ const eventSchema = z.looseObject({
 });
 
 it("builds two templates in parallel, with JSON output", async () => {
+  const guest = await makeSmallGuest(sandbox.folder);
   // Each of the two waits in its step until the other one runs.
   const meet = (own: string, other: string) => ({
     local: `touch ${own}.here; until [ -e ${other}.here ]; do sleep 0.1; done`,
   });
-  const left = await sandbox.template({
-    name: "left",
-    output: { directory: join(sandbox.output, "left") },
-    steps: [{ name: "say", actions: [meet("left", "right"), { run: "echo left" }] }],
-  });
-  const right = await sandbox.template({
-    name: "right",
-    output: { directory: join(sandbox.output, "right"), format: "raw", checksums: ["sha512"] },
-    steps: [{ name: "say", actions: [meet("right", "left"), { run: "echo right" }] }],
-  });
+  const document = (own: string, other: string, output: object) =>
+    onSmallGuest(guest, {
+      name: own,
+      output: { directory: join(sandbox.output, own), ...output },
+      steps: [{ name: "say", actions: [meet(own, other), { run: `echo ${own}` }] }],
+    });
+  const left = await sandbox.template(document("left", "right", {}));
+  const raw = { format: "raw", checksums: ["sha512"] };
+  const right = await sandbox.template(document("right", "left", raw));
   const args = ["--parallel", "2", "--json", "--log-format", "json"];
   const { exitCode, stdout, stderr } = await sandbox.vmbuild("run", left, right, ...args);
   const events = stderr
@@ -111,10 +112,9 @@ it(
   "protects the artifact's own files and those of others from a step's files",
   { timeout: 1_200_000 },
   async () => {
-    const document = (local: string) => ({
-      name: "clash",
-      steps: [{ name: "make", actions: [{ local }] }],
-    });
+    const guest = await makeSmallGuest(sandbox.folder);
+    const document = (local: string) =>
+      onSmallGuest(guest, { name: "clash", steps: [{ name: "make", actions: [{ local }] }] });
     const take = 'echo mine >"$VMBUILD_OUTPUT/clash-0.0.0.qcow2.SHA256"';
     const refused = await sandbox.build(await sandbox.template(document(take))).ended;
     expect(refused.stderr).toContain("[ARTIFACT_NAMES]");

@@ -14,10 +14,11 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { bootstrapSpec, resolveBootstrap } from "../../src/base/cached-bootstrap.js";
 import type { Sandbox, Ended } from "../support/e2e.js";
 import { createSandbox, requireDone } from "../support/e2e.js";
 import { startFileServer } from "../support/http-server.js";
+import { convert } from "../support/images.js";
+import { makeSmallGuest, onSmallGuest } from "../support/small-guest.js";
 
 const exec = promisify(execFile);
 
@@ -132,10 +133,8 @@ it("reruns local actions, and detects changes of their files", async () => {
 });
 
 it("rebuilds from a base that changed on its server, except with --offline", async () => {
-  const { signal } = new AbortController();
-  const emit = (): void => {};
-  const spec = bootstrapSpec({ suite: "bookworm", packages: [] });
-  const { path } = await resolveBootstrap(spec, { signal, emit });
+  const guest = await makeSmallGuest(sandbox.folder);
+  const path = await convert(guest.disk, join(sandbox.folder, "base.qcow2"), "qcow2");
   const newer = join(sandbox.folder, "newer.qcow2");
   await copyFile(path, newer);
   // A qcow2 image may be followed by arbitrary data.
@@ -149,12 +148,13 @@ it("rebuilds from a base that changed on its server, except with --offline", asy
     return server.serve("/base.qcow2", { content: file, etag });
   };
   const url = await serve(path, '"1"');
-  const template = await sandbox.template({
+  const document = onSmallGuest(guest, {
     name: "upstream",
     ...QUICK,
     base: { url, checksum: `file:${server.origin}/SHA256SUMS` },
     steps: [{ name: "only", actions: [{ run: "true" }] }],
   });
+  const template = await sandbox.template(document);
   sandbox.env["XDG_CACHE_HOME"] = join(sandbox.folder, "cache");
   const first = await sandbox.build(template, "--until", "only").ended;
   requireDone(first);
