@@ -269,6 +269,31 @@ describe("what the machine starts from", () => {
     expect(made["base"]).toEqual({ path: "base.qcow2" });
   });
 
+  it.each([
+    ["url={{.HTTPIP}}:{{.HTTPPort}}/preseed.cfg", "url=${http.address}/preseed.cfg"],
+    ["http://{{.HTTPIP}}:<wait>{{.HTTPPort}}/", "<wait>${http.url}/"],
+    [
+      "http://<wait1s>{{ .HTTPIP }}<wait>:<wait5>{{ .HTTPPort }}/",
+      "<wait1s><wait><wait5>${http.url}/",
+    ],
+    ['SERVER={{ build "PackerHTTPAddr" }} ', "SERVER=${http.address} "],
+  ])("types %j as %j", async (keys, typed) => {
+    const { template: made } = await convertSource(`
+      iso_url = "https://one/x.iso"
+      iso_checksum = "none"
+      boot_command = [${JSON.stringify(keys)}]
+      ssh_username = "root"
+      ssh_password = "secret"
+    `);
+    expect(made["base"]).toMatchObject({ install: { bootCommand: [typed] } });
+  });
+
+  it("takes the text false for an option that is not set", async () => {
+    const image = await convertSource(`${IMAGE}\nssh_agent_auth = "false"\nvtpm = "false"`);
+    expect(refusedOf(image)).toEqual([]);
+    expect(image.template["machine"]).not.toHaveProperty("tpm");
+  });
+
   it("installs from an ISO image", async () => {
     const { template: made } = await convertSource(`
       iso_url = "https://one/x.iso"
