@@ -32,7 +32,8 @@ function pipedCommands(command: ShellCommand, next: ShellCommand | undefined): s
 
 function readOne(command: ShellCommand): { rest: ShellCommand[]; asRoot: boolean; off: boolean } {
   const words = splitWords(command.text);
-  const privileged = withoutSudo(words) ?? withoutSu(words);
+  const bySudo = withoutSudo(words);
+  const privileged = withoutSu(bySudo?.words ?? words) ?? bySudo;
   const inner = privileged?.words ?? words;
   const text = privileged ? inner.join(" ") : command.text;
   if (POWER_OFF.test(text)) return { rest: [], asRoot: false, off: true };

@@ -281,6 +281,7 @@ describe("shutdown_command", () => {
     ["echo 'shutdown -p now' | su -"],
     ["echo '/sbin/shutdown -h now'|sudo sh"],
     ["sudo systemctl start poweroff.timer"],
+    ['sudo su -c "/sbin/shutdown -hP now"'],
   ])("%j needs nothing", async (command) => {
     const image = await convertSource(`${IMAGE}\nshutdown_command = ${JSON.stringify(command)}`);
     expect(image.template).not.toHaveProperty("steps");
