@@ -118,6 +118,7 @@ describe("the machine", () => {
     ['ssh_bastion_host = "jump"', "ssh_bastion_host"],
     ["use_tpm1 = true", "use_tpm1"],
     ['qemu_binary = "qemu-system-s390x"', "qemu_binary"],
+    ['machine_type = "pseries,accel=kvm,kvm-type=HV"', "machine_type"],
     ['net_device = "ne2k_pci"', "net_device"],
     ['qemuargs = [["-device", "ne2k_pci,netdev=user.0"]]', "qemuargs"],
     ['boot_command = ["root<enter>"]', "boot_command"],
