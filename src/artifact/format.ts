@@ -41,6 +41,8 @@ export interface Conversion<C extends string = string> {
   /** Requires that two conversions of one disk give identical files. */
   readonly reproducible: boolean;
   readonly machine: MachineFacts;
+  /** Text that the template adds to the Vagrantfile, for a format that has one. */
+  readonly vagrantfile?: string | undefined;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -65,6 +67,8 @@ export interface OutputFormat<N extends string = string, C extends string = stri
   readonly startable: boolean;
   /** True when the file is a disk image, which can be compressed as a whole (`output.pack`). */
   readonly packable: boolean;
+  /** True when the file contains a Vagrantfile, to which a template may add (`output.vagrantfile`). */
+  readonly hasVagrantfile?: boolean;
   /** Architectures of the machines that the format describes; undefined for a disk alone. */
   readonly architectures?: readonly ArchitectureName[];
   /** Largest disk that the format can hold, in bytes; undefined where it has no practical limit. */

@@ -25,6 +25,7 @@ export interface BootCommandOptions {
 /** Placeholders of the length that a run's values have, to check a command before it. */
 const SAMPLE: InstallValues = {
   "http.url": "http://10.0.2.2:1/0",
+  "http.address": "10.0.2.2:1/0",
   "ssh.publicKey": "ssh-ed25519 A",
 };
 

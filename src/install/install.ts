@@ -153,6 +153,7 @@ export async function install(
   // Nothing asks the server before the machine has its address.
   const values: InstallValues = {
     "http.url": http.url,
+    "http.address": http.url.replace(/^http:\/\//, ""),
     "ssh.publicKey": work.key?.public ?? "",
   };
   const files = await writeMachineFiles(plan, work, values, signal);

@@ -12,7 +12,8 @@ export type TemplateReferences = (reference: string) => string | undefined;
 /** Values of {@link INSTALL_REFERENCES} in one run of an installer. */
 export type InstallValues = Readonly<Record<(typeof INSTALL_REFERENCES)[number], string>>;
 
-const REFERENCE = /\$?\$\{(var\.[A-Za-z_]\w*|http\.url|ssh\.publicKey|name|version)\}/g;
+const REFERENCE =
+  /\$?\$\{(var\.[A-Za-z_]\w*|http\.url|http\.address|ssh\.publicKey|name|version)\}/g;
 
 /** Returns whether a text refers to a value that exists only while the installer runs. */
 export function mentions(text: string, reference: keyof InstallValues): boolean {
@@ -20,7 +21,7 @@ export function mentions(text: string, reference: keyof InstallValues): boolean 
 }
 
 /**
- * Fills in `${http.url}` and `${ssh.publicKey}`, which is all that is left in a text of the
+ * Fills in `${http.url}`, `${http.address}` and `${ssh.publicKey}`, which is all that is left in a text of the
  * template itself. Without values, the text is returned as it is.
  */
 export function fillValues(text: string, values: InstallValues): string {

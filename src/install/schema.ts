@@ -13,9 +13,9 @@ const INSTALL_DEFAULTS = {
 
 /**
  * References that have a value only while the installer runs: the address of the HTTP server,
- * without a slash at its end, and the public key of the build, one line.
+ * without a slash at its end, with and without `http://`, and the public key of the build, one line.
  */
-export const INSTALL_REFERENCES = ["http.url", "ssh.publicKey"] as const;
+export const INSTALL_REFERENCES = ["http.url", "http.address", "ssh.publicKey"] as const;
 
 /** Prefix of a path inside the ISO image. */
 export const IN_ISO = "iso:/";

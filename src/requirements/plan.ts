@@ -27,6 +27,8 @@ export interface ImagePlan {
   readonly compression: Compression;
   /** Program that compresses the whole file. */
   readonly pack?: Pack;
+  /** Text that is added to the box's Vagrantfile. */
+  readonly vagrantfile?: string;
   /** Disk in the image, where it is not the root disk. */
   readonly disk?: string;
 }
@@ -89,7 +91,7 @@ function planImage(
   output: Template["output"]["formats"][number],
   folder: string,
 ): ImagePlan {
-  const { format, pack } = output;
+  const { format, pack, vagrantfile } = output;
   const filename = imageFilename({ name, version, output });
   const subformat = output.subformat ?? formatNamed(format).subformats[0];
   return {
@@ -99,6 +101,7 @@ function planImage(
     ...(subformat === undefined ? {} : { subformat }),
     compression: compressionOf(format, output.compression, pack),
     ...(pack === undefined ? {} : { pack }),
+    ...(vagrantfile === undefined ? {} : { vagrantfile }),
   };
 }
 

@@ -42,6 +42,10 @@ const imageSettings = {
       "compress the whole file with xz, zstd or gzip, and add .xz, .zst or .gz to its default " +
         "name; no machine starts from such a file",
     ),
+  vagrantfile: z
+    .string()
+    .optional()
+    .describe("text that is added to the Vagrantfile of a box, and has priority over it"),
 };
 
 interface ImageSettings {
@@ -49,11 +53,12 @@ interface ImageSettings {
   readonly subformat?: string | undefined;
   readonly compression?: (typeof COMPRESSIONS)[number] | undefined;
   readonly pack?: (typeof PACKS)[number] | undefined;
+  readonly vagrantfile?: string | undefined;
 }
 
 /** Reports settings that the format does not support. */
 export function checkImage(image: ImageSettings, context: z.core.$RefinementCtx): void {
-  const { compressions, subformats, packable } = formatNamed(image.format);
+  const { compressions, subformats, packable, hasVagrantfile } = formatNamed(image.format);
   const refuse = (key: string, message: string): void => {
     context.addIssue({ code: "custom", path: [key], message });
   };
@@ -76,6 +81,9 @@ export function checkImage(image: ImageSettings, context: z.core.$RefinementCtx)
   if (image.pack !== undefined && !packable) {
     refuse("pack", `a file of the format ${image.format} is compressed already`);
   }
+  if (image.vagrantfile !== undefined && hasVagrantfile !== true) {
+    refuse("vagrantfile", `an image of the format ${image.format} has no Vagrantfile`);
+  }
 }
 
 /** Fields of an image beside the first one. */
@@ -87,6 +95,7 @@ export const imageFields = {
   compression: z.enum(COMPRESSIONS).optional().describe("as output.compression"),
   subformat: imageSettings.subformat.describe("as output.subformat"),
   pack: imageSettings.pack.describe("as output.pack"),
+  vagrantfile: imageSettings.vagrantfile.describe("as output.vagrantfile"),
 };
 
 const furtherImage = z.strictObject(imageFields).superRefine(checkImage).describe("further image");

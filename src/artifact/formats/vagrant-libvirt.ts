@@ -17,10 +17,11 @@ const LOADERS = [
 ];
 
 /**
- * Returns the box's defaults, which a user's Vagrantfile can override. Pure. vagrant-libvirt has no
+ * Returns the box's defaults, which a user's Vagrantfile can override, with the template's own text
+ * below them: Vagrant merges the blocks of a file, and the last setting applies. Pure. vagrant-libvirt has no
  * setting for UEFI other than the path of its code, which depends on the host.
  */
-function vagrantfile({ cpus, memory, firmware }: MachineFacts): string {
+function vagrantfileOf({ cpus, memory, firmware }: MachineFacts, own: string | undefined): string {
   const uefi = [
     "    # The image boots with UEFI. Set libvirt.loader where the firmware is elsewhere.",
     `    loaders = ${JSON.stringify(LOADERS)}`,
@@ -36,6 +37,7 @@ function vagrantfile({ cpus, memory, firmware }: MachineFacts): string {
     ...(firmware === "uefi" ? uefi : []),
     "  end",
     "end",
+    ...(own === undefined ? [] : ["", own.trimEnd()]),
     "",
   ].join("\n");
 }
@@ -54,11 +56,13 @@ export const vagrantLibvirt: OutputFormat<"vagrant-libvirt", "none"> = {
   // The Vagrantfile has no machine type, for which libvirt chooses that of a PC.
   architectures: ["x86_64"],
   packable: false,
+  hasVagrantfile: true,
   programs: [...qcow2.programs, ...programsOfPack("gz")],
   density: () => ({ file: "compressed", scratch: "plain" }),
   diskSize: qcow2.diskSize,
   async convert(conversion, most) {
     const { source, destination, scratch, machine, reproducible, emit, signal } = conversion;
+    const text = vagrantfileOf(machine, conversion.vagrantfile);
     const disk = join(scratch, "disk");
     await qcow2.convert({ ...conversion, destination: disk, compression: "none" }, most);
     const { virtualSize } = await imageInfo(source, signal, "ARTIFACT_CONVERT");
@@ -67,7 +71,7 @@ export const vagrantLibvirt: OutputFormat<"vagrant-libvirt", "none"> = {
     const metadata = { provider: "libvirt", format: "qcow2", virtual_size };
     const archive = archiveStream([
       { name: "metadata.json", text: `${JSON.stringify(metadata)}\n` },
-      { name: "Vagrantfile", text: vagrantfile(machine) },
+      { name: "Vagrantfile", text },
       { name: "box.img", path: disk },
     ]);
     const { size: total } = await stat(disk);

@@ -1,6 +1,9 @@
 /** Kinds of data sources. */
 import type { DataSourceKind } from "./data-source.js";
 import { external, externalRaw } from "./external.js";
+import { gitCommit } from "./git-commit.js";
+import { gitRepository } from "./git-repository.js";
+import { gitTree } from "./git-tree.js";
 import { hostInfo } from "./host-info.js";
 import { http } from "./http.js";
 import { nullSource } from "./null.js";
@@ -11,6 +14,9 @@ export const DATA_SOURCES: readonly DataSourceKind[] = [
   external,
   externalRaw,
   hostInfo,
+  gitCommit,
+  gitRepository,
+  gitTree,
   nullSource,
 ];
 

@@ -44,8 +44,9 @@ export function refused(text: string, isHarmless?: (value: Plain) => boolean): O
   };
 }
 
-/** Returns whether a value is one that stands for an option that is not set. */
+/** Returns whether a value is one that stands for an option that is not set. Packer reads texts as booleans. */
 export function isUnset(value: Plain): boolean {
+  if (typeof value === "string" && /^(?:false|f|0)$/i.test(value)) return true;
   if (value === null || value === "" || value === false || value === 0) return true;
   if (Array.isArray(value)) return value.length === 0;
   return typeof value === "object" && Object.keys(value).length === 0;

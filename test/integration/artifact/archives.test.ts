@@ -97,4 +97,14 @@ describe("a Vagrant box for libvirt", () => {
     expect(run("qemu-img", "check", join(test.folder, "box.img"))).toContain("No errors");
     test.requireSame(join(test.folder, "box.img"), "qcow2");
   });
+
+  it("has the template's Vagrantfile below the defaults, which it replaces", async () => {
+    const own = 'Vagrant.configure("2") do |config|\n  config.ssh.shell = "sh"\nend\n\n';
+    const chosen = test.options({ format: "vagrant-libvirt", vagrantfile: own });
+    await compact(chosen);
+    run("tar", "-C", test.folder, "-xzf", chosen.destination, "Vagrantfile");
+    const text = await readFile(join(test.folder, "Vagrantfile"), "utf8");
+    expect(text).toMatch(/^Vagrant\.configure\("2"\) do \|config\|\n {2}config\.vm\.provider/);
+    expect(text.endsWith(`\nend\n\n${own.trimEnd()}\n`)).toBe(true);
+  });
 });

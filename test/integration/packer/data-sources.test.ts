@@ -1,7 +1,7 @@
 /** Data sources of Packer templates, with programs of the host and a server on loopback. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -119,6 +119,127 @@ locals {
     host: "linux",
     absent: "unknown",
   });
+});
+
+/** Runs git in a folder, without the settings of the user. */
+async function git(cwd: string, ...args: readonly string[]): Promise<string> {
+  const env = {
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_AUTHOR_NAME: "A U Thor",
+    GIT_AUTHOR_EMAIL: "author@example.org",
+    GIT_COMMITTER_NAME: "C O Mitter",
+    GIT_COMMITTER_EMAIL: "committer@example.org",
+    GIT_COMMITTER_DATE: "2024-01-02T10:38:19+01:00",
+  };
+  return (await execa("git", args, { cwd, env })).stdout;
+}
+
+/** Makes a repository with two commits, two branches and a tag; returns its folder. */
+async function makeRepository(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "vmbuild-data-git-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await git(folder, "init", "--quiet", "--initial-branch=main");
+  await mkdir(join(folder, "sub"));
+  await writeFile(join(folder, "sub", "näme"), "one");
+  await git(folder, "add", ".");
+  await git(folder, "commit", "--quiet", "-m", "First");
+  await git(folder, "tag", "-a", "v1", "-m", "Release");
+  await writeFile(join(folder, "b"), "two");
+  await git(folder, "add", ".");
+  await git(folder, "commit", "--quiet", "-m", "Second\n\nIts body.");
+  await git(folder, "branch", "feature/x");
+  return folder;
+}
+
+it("reads commits, files and the state of a git repository", async () => {
+  const folder = await makeRepository();
+  const [head, first, tree] = await Promise.all(
+    ["HEAD", "HEAD~1", "HEAD^{tree}"].map((name) => git(folder, "rev-parse", name)),
+  );
+  const text = `
+data "git-commit" "head" { path = "${folder}/sub" }
+data "git-commit" "tagged" {
+  path       = "${folder}"
+  commit_ish = "v1"
+}
+data "git-repository" "here" { path = "${folder}" }
+data "git-tree" "first" {
+  path       = "${folder}"
+  commit_ish = "HEAD~1"
+}
+locals {
+  head   = data.git-commit.head
+  tagged = data.git-commit.tagged.hash
+  here   = data.git-repository.here
+  tree   = data.git-tree.first
+}
+`;
+  // A git that runs vmbuild names its own repository in the environment.
+  const locals = await localsOf(text, { environment: { ...process.env, GIT_DIR: "/nowhere" } });
+  expect(locals).toEqual({
+    head: {
+      hash: head,
+      branches: ["feature/x", "main"],
+      author: "A U Thor <author@example.org>",
+      committer: "C O Mitter <committer@example.org>",
+      timestamp: "2024-01-02T09:38:19Z",
+      pgp_signature: "",
+      message: "Second\n\nIts body.\n",
+      tree_hash: tree,
+      parent_hashes: [first],
+    },
+    tagged: first,
+    here: { head: "main", branches: ["feature/x", "main"], tags: ["v1"], is_clean: true },
+    tree: { hash: first, files: ["sub/näme"] },
+  });
+  await writeFile(join(folder, "untracked"), "");
+  await git(folder, "checkout", "--quiet", "--detach");
+  const changed = await localsOf(text);
+  expect(changed["here"]).toMatchObject({ head: "HEAD", is_clean: false });
+});
+
+it("gives the signature of a commit without its indentation", async () => {
+  const folder = await makeRepository();
+  const object = await git(folder, "cat-file", "commit", "HEAD");
+  const signature = "-----BEGIN PGP SIGNATURE-----\n\nabcd\n-----END PGP SIGNATURE-----\n";
+  const header = `gpgsig ${signature.trimEnd().replaceAll("\n", "\n ")}`;
+  const signed = `${object.replace("\n\n", () => `\n${header}\n\n`)}\n`;
+  const added = await execa("git", ["hash-object", "-t", "commit", "-w", "--stdin"], {
+    cwd: folder,
+    input: signed,
+  });
+  const locals = await localsOf(`
+data "git-commit" "signed" {
+  path       = "${folder}"
+  commit_ish = "${added.stdout}"
+}
+locals {
+  signature = data.git-commit.signed.pgp_signature
+  message   = data.git-commit.signed.message
+}
+`);
+  expect(locals).toEqual({ signature, message: "Second\n\nIts body.\n" });
+});
+
+it("reports what git has not", async () => {
+  const empty = await mkdtemp(join(tmpdir(), "vmbuild-data-empty-"));
+  onTestFinished(() => rm(empty, { recursive: true }));
+  const folder = await makeRepository();
+  const lines = await problemsOf(`
+data "git-repository" "none" { path = "${empty}" }
+data "git-commit" "absent" {
+  path       = "${folder}"
+  commit_ish = "--all"
+}
+data "git-tree" "missing" { path = "${empty}/missing" }
+`);
+  expect(lines.filter((_line, index) => index % 2 === 0)).toEqual([
+    `a.pkr.hcl:2:1: The data source "git-repository.none" failed in ${empty}: not a git repository (or any of the parent directories): .git.`,
+    `a.pkr.hcl:3:1: The data source "git-commit.absent" failed in ${folder}: Needed a single revision.`,
+    expect.stringMatching(
+      /^a\.pkr\.hcl:7:1: The data source "git-tree\.missing" could not run git: /,
+    ),
+  ]);
 });
 
 it("reports each data source that fails at its place", async () => {

@@ -11,6 +11,7 @@ describe("references in an answer file", () => {
     ["a variable", "host ${var.mirror}", "host deb.example"],
     ["the name", "${name}", "box"],
     ["values of the installer, which come later", "${http.url}/x", "${http.url}/x"],
+    ["the address of the server, which comes later", "${http.address}/x", "${http.address}/x"],
     ["shell code", 'echo "${HOME%/*}" ${var.} ${vars.x}', 'echo "${HOME%/*}" ${var.} ${vars.x}'],
     ["an escaped reference", "$${name}", "${name}"],
     ["an escaped reference of the installer", "$${http.url}", "${http.url}"],
@@ -28,10 +29,11 @@ describe("references in an answer file", () => {
   });
 
   it("take the installer's values, dollar signs included", () => {
-    const filled = fillValues("a ${http.url} b ${ssh.publicKey} c ${other}", {
+    const filled = fillValues("a ${http.url} ${http.address} b ${ssh.publicKey} c ${other}", {
       "http.url": "http://h/$&",
+      "http.address": "h/$&",
       "ssh.publicKey": "ssh-ed25519 A",
     });
-    expect(filled).toBe("a http://h/$& b ssh-ed25519 A c ${other}");
+    expect(filled).toBe("a http://h/$& h/$& b ssh-ed25519 A c ${other}");
   });
 });

@@ -25,6 +25,12 @@ const ROWS: [why: string, more: Record<string, unknown>, ...lines: string[]][] =
     "output.formats[0].pack: a file of the format ova is compressed already",
   ],
   [
+    "a Vagrantfile in an image that is no box",
+    { output: { vagrantfile: "# x", formats: [{ format: "ova", vagrantfile: "# x" }] } },
+    "output.formats[0].vagrantfile: an image of the format ova has no Vagrantfile",
+    "output.vagrantfile: an image of the format qcow2 has no Vagrantfile",
+  ],
+  [
     "two images with the same default name",
     formats({ format: "vmdk" }, { format: "vmdk", subformat: "streamOptimized" }),
     'output.formats[1]: the image would have the name "demo-0.0.0.vmdk" of output.formats[0]; give it another filename',

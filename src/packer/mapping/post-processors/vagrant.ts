@@ -1,12 +1,46 @@
 /** Post-processor `vagrant`: a box for vagrant-libvirt. */
 import { basename, dirname, relative, resolve } from "node:path";
 import { shellQuote } from "../../../host/programs.js";
-import { resultPath } from "../context.js";
-import { textOf } from "../plain.js";
+import { renderRuntime } from "../../go-template/render.js";
+import { GoTemplateError } from "../../go-template/syntax.js";
+import type { BlockReader } from "../block.js";
+import { absolutePath, resultPath } from "../context.js";
+import type { ImageContext } from "../context.js";
+import { textIfReadable } from "../host-files.js";
+import { escapeText } from "../keep.js";
+import { plainOf, textOf } from "../plain.js";
 import type { PostProcessorKind } from "../post-processor.js";
 import { mapped, nothing, refused } from "../rules.js";
 
 const FORMAT = "vagrant-libvirt";
+
+/** Returns the text for the box's Vagrantfile, with its Go template code filled in. */
+async function vagrantfileOf(
+  reader: BlockReader,
+  context: ImageContext,
+): Promise<string | undefined> {
+  const option = "vagrantfile_template";
+  const name = reader.text(option) ?? "";
+  if (name === "") return undefined;
+  const text = await textIfReadable(absolutePath(context, name));
+  if (text === undefined) {
+    reader.say(option, "refused", `there is no file ${name} that can be read`);
+    return undefined;
+  }
+  const { template, source } = context;
+  const variables = new Map(template.variables.map((one) => [one.name, one.value]));
+  try {
+    const rendered = renderRuntime(text, {
+      fields: { Provider: "libvirt", BuildName: source.buildName },
+      user: (variable) => textOf(plainOf(variables.get(variable) ?? null)) ?? "",
+    });
+    return escapeText(rendered, "plain");
+  } catch (error) {
+    if (!(error instanceof GoTemplateError)) throw error;
+    reader.say(option, "refused", `${name} cannot be filled in: ${error.message}`);
+    return undefined;
+  }
+}
 
 /** Box for vagrant-libvirt. */
 export const vagrantPostProcessor: PostProcessorKind = {
@@ -22,21 +56,23 @@ export const vagrantPostProcessor: PostProcessorKind = {
     architecture: nothing("the box is for the architecture of the image"),
     include: refused("the box contains the image and its metadata only; add files in `after`"),
     override: refused("give the options for libvirt themselves"),
-    vagrantfile_template: refused(
-      "the box has a Vagrantfile of vmbuild's; put your settings into your own Vagrantfile",
+    vagrantfile_template: mapped("output.formats: vagrantfile, with the text of the file"),
+    vagrantfile_template_generated: nothing(
+      "the file has to exist before the build: it is part of the template",
     ),
-    vagrantfile_template_generated: nothing("there is no other Vagrantfile"),
   },
-  convert(reader, context) {
+  async convert(reader, context) {
     const { draft, source, template } = context;
     const output = reader.text("output") || `packer_${source.buildName}_libvirt.box`;
     const filename = basename(output);
     const origin = reader.origin("output");
-    draft.add(["output", "formats"], { format: FORMAT, filename }, origin);
+    const vagrantfile = await vagrantfileOf(reader, context);
+    const box = { format: FORMAT, filename, ...(vagrantfile !== undefined && { vagrantfile }) };
+    draft.add(["output", "formats"], box, origin);
     const directory = textOf(draft.get(["output", "directory"])) ?? "";
     const isBeside =
       relative(resolve(template.cwd, directory), resolve(template.cwd, dirname(output))) === "";
-    if (isBeside || directory.includes("${")) return Promise.resolve();
+    if (isBeside || directory.includes("${")) return;
     const path = resultPath(context, output);
     const copy = [
       `[ "$VMBUILD_IMAGE_FORMAT" = ${FORMAT} ] || exit 0`,
@@ -44,6 +80,5 @@ export const vagrantPostProcessor: PostProcessorKind = {
       `cp --reflink=auto "$VMBUILD_IMAGE_PATH" ${shellQuote(path)}`,
     ];
     draft.add(["after"], { run: copy }, origin);
-    return Promise.resolve();
   },
 };

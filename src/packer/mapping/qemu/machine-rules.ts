@@ -1,11 +1,16 @@
 /** Options of the qemu builder that describe the machine and its disk. */
 import { NETWORK_MODELS } from "../../../machine/networks.js";
+import { OTHER_ARCHITECTURE } from "../architecture.js";
 import { isUnset, mapped, nothing, oneOf, refused } from "../rules.js";
 import type { RuleTable } from "../rules.js";
 import { isPlainObject, shownValue, textOf } from "../plain.js";
 import type { Plain } from "../plain.js";
 
 const DISPLAY = "vmbuild shows no window: see `vmbuild screen NAME`, and `--vnc` for a VNC viewer";
+
+/** Machine types that QEMU has for architectures which vmbuild has not: PowerPC, s390x, MIPS, SPARC. */
+const OTHER_MACHINE =
+  /^(?:pseries|powernv|ppce500|mac99|g3beige|40p|s390-ccw|malta|fuloong|loongson3|sun4|SS-)/;
 
 /** Arguments of `qemu-img convert` that change the speed only. */
 const HARMLESS_CONVERT = /^(?:-c|-p|-W|-q|-m|\d+|-o|preallocation=\w+|compression_type=\w+)$/;
@@ -33,7 +38,9 @@ export const MACHINE_RULES: RuleTable = {
   cores: mapped("machine.cpus, and -smp in machine.arguments"),
   threads: mapped("machine.cpus, and -smp in machine.arguments"),
   memory: mapped("machine.memory"),
-  machine_type: mapped("machine.type"),
+  machine_type: mapped("machine.type", (value) =>
+    OTHER_MACHINE.test(shownValue(value)) ? OTHER_ARCHITECTURE : undefined,
+  ),
   cpu_model: mapped("machine.cpu"),
   qemu_binary: mapped("machine.arch, and machine.binary for a program of one's own"),
   qemuargs: mapped("the fields that the arguments mean; the others are machine.arguments"),

@@ -117,7 +117,7 @@ async function seedOfAddress(
   context: ImageContext,
 ): Promise<FoundSeed | undefined> {
   const path = address
-    .replace("${http.url}", "")
+    .replace(/\$\{http\.(?:url|address)\}/, "")
     .replace(/^https?:\/\/[^/]*/, "")
     .replace(/^\/+|\/+$/g, "");
   const options = ["qemuargs", "http_directory", "http_content"];

@@ -70,6 +70,41 @@ describe("post-processors", () => {
     ]);
   });
 
+  it("add a Vagrantfile to the box", async () => {
+    const files = {
+      "Vagrantfile.template":
+        'Vagrant.configure("2") do |config|\n  # {{ .Provider }} ${name}\n  config.ssh.shell = "sh"\nend\n',
+    };
+    const block = 'post-processor "vagrant" { vagrantfile_template = "Vagrantfile.template" }';
+    const image = await convertSource(IMAGE, block, { files });
+    expect(refusedOf(image)).toEqual([]);
+    expect(image.template["output"]).toMatchObject({
+      formats: [
+        {
+          format: "vagrant-libvirt",
+          filename: "packer_debian_libvirt.box",
+          vagrantfile:
+            'Vagrant.configure("2") do |config|\n  # libvirt $${name}\n  config.ssh.shell = "sh"\nend\n',
+        },
+      ],
+    });
+  });
+
+  it.each([
+    ["missing", {}, "there is no file V that can be read"],
+    [
+      "wrong",
+      { V: "{{ .ArtifactId }}" },
+      'V cannot be filled in: "{{ .ArtifactId }}" is not known',
+    ],
+  ])("name a Vagrantfile that is %s", async (_what, files, reason) => {
+    const block = 'post-processor "vagrant" { vagrantfile_template = "V" }';
+    const image = await convertSource(IMAGE, block, { files });
+    expect(refusedOf(image)).toEqual([
+      expect.stringContaining(`post-processor vagrant vagrantfile_template: ${reason}`),
+    ]);
+  });
+
   it("are refused where they publish the image", async () => {
     const made = await madeBy('post-processor "vagrant-cloud" { box_tag = "a/b" }');
     expect(String(made["refused"])).toContain("post-processor vagrant-cloud: ");

@@ -118,6 +118,7 @@ describe("the machine", () => {
     ['ssh_bastion_host = "jump"', "ssh_bastion_host"],
     ["use_tpm1 = true", "use_tpm1"],
     ['qemu_binary = "qemu-system-s390x"', "qemu_binary"],
+    ['machine_type = "pseries,accel=kvm,kvm-type=HV"', "machine_type"],
     ['net_device = "ne2k_pci"', "net_device"],
     ['qemuargs = [["-device", "ne2k_pci,netdev=user.0"]]', "qemuargs"],
     ['boot_command = ["root<enter>"]', "boot_command"],
@@ -267,6 +268,31 @@ describe("what the machine starts from", () => {
     const source = `disk_image = true\niso_url = "base.qcow2"\niso_checksum = "none"`;
     const { template: made } = await convertSource(source, "", { files: { "base.qcow2": "" } });
     expect(made["base"]).toEqual({ path: "base.qcow2" });
+  });
+
+  it.each([
+    ["url={{.HTTPIP}}:{{.HTTPPort}}/preseed.cfg", "url=${http.address}/preseed.cfg"],
+    ["http://{{.HTTPIP}}:<wait>{{.HTTPPort}}/", "<wait>${http.url}/"],
+    [
+      "http://<wait1s>{{ .HTTPIP }}<wait>:<wait5>{{ .HTTPPort }}/",
+      "<wait1s><wait><wait5>${http.url}/",
+    ],
+    ['SERVER={{ build "PackerHTTPAddr" }} ', "SERVER=${http.address} "],
+  ])("types %j as %j", async (keys, typed) => {
+    const { template: made } = await convertSource(`
+      iso_url = "https://one/x.iso"
+      iso_checksum = "none"
+      boot_command = [${JSON.stringify(keys)}]
+      ssh_username = "root"
+      ssh_password = "secret"
+    `);
+    expect(made["base"]).toMatchObject({ install: { bootCommand: [typed] } });
+  });
+
+  it("takes the text false for an option that is not set", async () => {
+    const image = await convertSource(`${IMAGE}\nssh_agent_auth = "false"\nvtpm = "false"`);
+    expect(refusedOf(image)).toEqual([]);
+    expect(image.template["machine"]).not.toHaveProperty("tpm");
   });
 
   it("installs from an ISO image", async () => {

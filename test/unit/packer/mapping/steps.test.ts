@@ -278,6 +278,10 @@ describe("shutdown_command", () => {
     ["sudo shutdown -P now"],
     ["echo 'pw' | sudo -S shutdown -P now"],
     ["sudo -S sh -c 'sync; /sbin/halt -p'"],
+    ["echo 'shutdown -p now' | su -"],
+    ["echo '/sbin/shutdown -h now'|sudo sh"],
+    ["sudo systemctl start poweroff.timer"],
+    ['sudo su -c "/sbin/shutdown -hP now"'],
   ])("%j needs nothing", async (command) => {
     const image = await convertSource(`${IMAGE}\nshutdown_command = ${JSON.stringify(command)}`);
     expect(image.template).not.toHaveProperty("steps");
@@ -290,6 +294,7 @@ describe("shutdown_command", () => {
       "sudo sh -c 'fstrim -av; rm -rf /var/tmp/*; shutdown -h now'",
       "fstrim -av; rm -rf /var/tmp/*",
     ],
+    ["echo 'rm -f /etc/a; shutdown -p now' | su -", "rm -f /etc/a"],
     ["echo 'pw' | sudo -S bash -c 'cloud-init clean' && sudo poweroff", "cloud-init clean"],
   ])("%j has a last step", async (command, run) => {
     const source = `${IMAGE}\nshutdown_command = ${JSON.stringify(command)}`;
