@@ -1,6 +1,6 @@
 /** Plans the partitions of a stick. Units are bytes. Pure. */
-import { SECTOR } from "../base/bootstrap/layout.js";
-import type { Extent } from "../base/bootstrap/layout.js";
+import { SECTOR } from "../base/bootstrap/public.js";
+import type { Extent } from "../base/bootstrap/public.js";
 
 /** Bytes. */
 export const MIB = 2 ** 20;

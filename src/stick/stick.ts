@@ -5,7 +5,6 @@ import { basename, dirname, join } from "node:path";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
 import { digestFile } from "../artifact/digest.js";
 import { folderError } from "../artifact/failures.js";
-import { BOOTSTRAP_ONLY_PROGRAMS } from "../base/bootstrap/bootstrap.js";
 import {
   makeFolder,
   publish,
@@ -13,6 +12,7 @@ import {
   temporaryBeside,
   writeFileAtomic,
 } from "../host/files.js";
+import type { ProgramName } from "../host/programs.js";
 import { requirePrograms } from "../requirements/host.js";
 import { writeData } from "./data.js";
 import { ESP, SMALLEST_STICK, grubMenu, partitionTable } from "./layout.js";
@@ -30,6 +30,15 @@ export { MODES } from "./settings.js";
 
 /** Code for a BIOS in the first sector; the partition table follows. Bytes. */
 const BOOT_CODE_BYTES = 440;
+
+/** Programs of this host that make a stick. */
+const PROGRAMS: readonly ProgramName[] = [
+  "mmdebstrap",
+  "mkfs.vfat",
+  "mcopy",
+  "sfdisk",
+  "mkfs.exfat",
+];
 
 /** Finished stick. */
 export interface Stick {
@@ -102,7 +111,7 @@ export async function makeStick(request: StickRequest, context: StickContext): P
   const size = stickSize(request, payload);
   await checkTarget(request);
   const checksums = await checksumsOf(request);
-  await requirePrograms([...BOOTSTRAP_ONLY_PROGRAMS, "mkfs.exfat"]);
+  await requirePrograms(PROGRAMS);
   await makeFolder(dirname(target)).catch((error: unknown) => {
     throw folderError(dirname(target), error);
   });
