@@ -15,7 +15,7 @@ import {
 import type { ProgramName } from "../host/programs.js";
 import { requirePrograms } from "../requirements/host.js";
 import { writeData } from "./data.js";
-import { ESP, SMALLEST_STICK, grubMenu, partitionTable } from "./layout.js";
+import { ESP, PARTITION_PREFIX, SMALLEST_STICK, grubMenu, partitionTable } from "./layout.js";
 import { commonPart } from "./live.js";
 import type { StickContext } from "./live.js";
 import { checkPayload } from "./payload.js";
@@ -58,7 +58,7 @@ async function startStick(
 ): Promise<void> {
   // Each image has its own name, by which the live system finds the stick that it was started from
   // in a machine with several. GPT's names have at most 36 characters.
-  const partition = `installer-${randomBytes(8).toString("hex")}`;
+  const partition = `${PARTITION_PREFIX}${randomBytes(8).toString("hex")}`;
   const common = await commonPart(context);
   await copyFile(common, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   await truncate(temporary, size);
@@ -78,6 +78,12 @@ async function startStick(
   } finally {
     await Promise.all([source.close(), target.close()]);
   }
+}
+
+/** Returns the path of the image of a stick in a folder of outputs, where no other is given. */
+export function stickImage(folder: string, name: string): string {
+  const file = `${name}-installer`;
+  return join(folder, file, `${file}.img`);
 }
 
 /** Makes the stick under a temporary name; returns the payload's sha256. */
