@@ -130,7 +130,7 @@ async function subjectOf(name: string, flags: StickTestFlags): Promise<Subject> 
       cpus: machine.cpus,
     },
     accelerator: machine.accelerator,
-    isSigned: machine.secureBoot === true,
+    isSigned: machine.secureBoot,
     secrets,
   };
 }

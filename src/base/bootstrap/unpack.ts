@@ -88,8 +88,9 @@ export async function unpackPackages(
   if (sources !== undefined) {
     await writeFile(sources, formatSources(found, await archiveKeyring()));
   }
-  const { tree, remove } = await makeScratch(rights, workFolder);
+  const scratch = await makeScratch(rights, workFolder);
   try {
+    const { tree } = scratch;
     const args = unpackArguments(job, { mode: rights.mode, sources, tree, workFolder });
     await runMmdebstrap({
       command: ["mmdebstrap", ...args],
@@ -102,6 +103,6 @@ export async function unpackPackages(
     });
     return join(workFolder, OUT);
   } finally {
-    await remove();
+    await scratch.remove();
   }
 }
