@@ -11,7 +11,8 @@ export interface RoundResult {
 /** Report of all rounds. */
 export interface AcceptanceReport {
   readonly name: string;
-  readonly version: string;
+  /** Absent for a stick that was not made of a template. */
+  readonly version?: string;
   /** Image or endpoint that was checked. */
   readonly subject: string;
   readonly ok: boolean;

@@ -13,7 +13,8 @@ import type { Outcome } from "./outcome.js";
 /** Result of one check. Durations are milliseconds. */
 export interface CheckResult {
   readonly name: string;
-  readonly kind: "http" | "run" | "system";
+  /** Kind of the check in a template; `installer` for the starts of a stick. */
+  readonly kind: "http" | "run" | "system" | "installer";
   readonly ok: boolean;
   readonly durationMs: number;
   readonly attempts: number;
@@ -52,7 +53,7 @@ export interface CheckRun {
 const PAUSE_MS = 1000;
 
 /** Returns a check's kind, which is the key that identifies it. */
-export function kindOf(check: Check): CheckResult["kind"] {
+export function kindOf(check: Check): Exclude<CheckResult["kind"], "installer"> {
   if ("http" in check) return "http";
   return "run" in check ? "run" : "system";
 }

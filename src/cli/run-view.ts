@@ -3,6 +3,7 @@ import { createSummary } from "../events/sinks/summary.js";
 import type { Summary } from "../events/sinks/summary.js";
 import { EVENT_VERSION } from "../events/types.js";
 import type { EventBody, RunEvent, Sink } from "../events/types.js";
+import { describeRelease } from "../run/pause.js";
 import { DETACHED, detachable } from "./detach-keys.js";
 import { OpenWork } from "./open-work.js";
 import type { Output } from "./output.js";
@@ -34,9 +35,15 @@ interface Display {
 /** Last event of a run. */
 export type RunEnd = Extract<RunEvent, { type: "run.finished" | "run.failed" }>;
 
+/** How the viewer of a run acts on it. */
+interface Viewer extends Pick<ViewedRun, "name" | "reference"> {
+  /** Whether Enter in the viewer's terminal resumes the run. */
+  readonly takesEnter: boolean;
+}
+
 /** View of a run's events. */
 export class RunView {
-  readonly #name: string;
+  readonly #viewer: Viewer;
   readonly #display: Display;
   /** Set as long as earlier events are left out. */
   #skipped: OpenWork | undefined;
@@ -44,16 +51,17 @@ export class RunView {
   end: RunEnd | undefined;
   isPaused = false;
 
-  constructor(name: string, display: Display, from: "start" | "now" | undefined) {
-    this.#name = name;
+  constructor(viewer: Viewer, display: Display, from: "start" | "now" | undefined) {
+    this.#viewer = viewer;
     this.#display = display;
     this.#skipped = from === "now" ? new OpenWork() : undefined;
   }
 
   /** Takes a line of the run's event log. */
   take(line: string): void {
-    const event = parseEvent(line);
-    if (!event) return;
+    const logged = parseEvent(line);
+    if (!logged) return;
+    const event = this.#asSeenHere(logged);
     this.#display.summary.handle(event);
     if (event.type === "run.finished" || event.type === "run.failed") this.end = event;
     if (event.type === "paused" || event.type === "resumed") {
@@ -61,6 +69,13 @@ export class RunView {
     }
     if (this.#skipped && !this.end) this.#skipped.take(event);
     else this.#display.live.handle(event);
+  }
+
+  /** Says at a pause how this host and this terminal reach the run, not those of the run itself. */
+  #asSeenHere(event: RunEvent): RunEvent {
+    if (event.type !== "paused") return event;
+    const { reference, takesEnter } = this.#viewer;
+    return { ...event, release: describeRelease(reference, takesEnter) };
   }
 
   /** Shows the present state, and each event from now on. */
@@ -73,7 +88,7 @@ export class RunView {
   /** Shows a message that is not part of the run's log. */
   say(body: EventBody): void {
     const time = new Date().toISOString();
-    this.#display.live.handle({ v: EVENT_VERSION, time, build: this.#name, ...body });
+    this.#display.live.handle({ v: EVENT_VERSION, time, build: this.#viewer.name, ...body });
   }
 }
 
@@ -101,7 +116,9 @@ export async function showRun(
   output: Output,
 ): Promise<RunEnd | "left" | undefined> {
   const display: Display = { live: await output.createSink(), summary: createSummary() };
-  const view = new RunView(run.name, display, from);
+  const { name, reference } = run;
+  const takesEnter = process.stdin.isTTY && run.isInProgress;
+  const view = new RunView({ name, reference, takesEnter }, display, from);
   const say = (message: string): void => {
     if (output.format !== "json") view.say({ type: "note", message });
   };
@@ -117,7 +134,6 @@ export async function showRun(
   } catch (error) {
     await close(display, view, output);
     if (error !== DETACHED) throw error;
-    const { reference } = run;
     output.log(
       `Detached. The run goes on: vmbuild attach ${reference}, vmbuild stop ${reference}.`,
     );

@@ -14,6 +14,16 @@ export function hasExpired({ aborted, reason }: AbortSignal): boolean {
   return aborted && reason instanceof VmbuildError && reason.code === "LEASE_EXPIRED";
 }
 
+/**
+ * Says how a paused run is opened and resumed.
+ * @param reference words that name the run to `vmbuild ssh`: `demo`, `demo --on builder`.
+ * @param takesEnter whether Enter in this terminal resumes it.
+ */
+export function describeRelease(reference: string, takesEnter: boolean): string {
+  const enter = takesEnter ? "Press Enter to resume, or open a shell first: " : "";
+  return `${enter}vmbuild ssh ${reference}`;
+}
+
 /** Inputs of {@link pause}. */
 export interface PauseOptions {
   readonly name: string;
@@ -37,9 +47,9 @@ export async function pause(
   signal.throwIfAborted();
   const pauseEnded = new AbortController();
   const either = AbortSignal.any([signal, pauseEnded.signal]);
-  const enter = options.waitForEnter ? "Press Enter to resume, or open a shell first: " : "";
+  const release = describeRelease(options.name, options.waitForEnter !== undefined);
   await options.onChange(true);
-  options.emit({ type: "paused", reason, release: `${enter}vmbuild ssh ${options.name}` });
+  options.emit({ type: "paused", reason, release });
   try {
     await new Promise<void>((resolve, reject) => {
       // The run may have been cancelled while the record was written.

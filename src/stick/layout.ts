@@ -1,6 +1,6 @@
 /** Plans the partitions of a stick. Units are bytes. Pure. */
-import { SECTOR } from "../base/bootstrap/layout.js";
-import type { Extent } from "../base/bootstrap/layout.js";
+import { SECTOR } from "../base/bootstrap/public.js";
+import type { Extent } from "../base/bootstrap/public.js";
 
 /** Bytes. */
 export const MIB = 2 ** 20;
@@ -16,6 +16,9 @@ const TAIL = MIB;
 
 /** Number of the EFI system partition, which GRUB's core image for a BIOS contains. */
 export const ESP_NUMBER = 2;
+
+/** Beginning of the data partition's name in GPT; the rest is random. */
+export const PARTITION_PREFIX = "installer-";
 
 /** Smallest data partition: exFAT with large clusters and a small image. */
 export const SMALLEST_STICK = DATA_OFFSET + 64 * MIB + TAIL;

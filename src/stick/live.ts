@@ -3,17 +3,10 @@
  * the signed boot loaders, Debian's kernel and the live system. It is cached.
  */
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { embedGrub } from "../base/bootstrap/grub.js";
-import { ERROR_LINE, explainFailure } from "../base/bootstrap/failures.js";
-import { SECTOR } from "../base/bootstrap/layout.js";
-import { findRights } from "../base/bootstrap/namespace.js";
-import { makeScratch, removeAbandonedScratch } from "../base/bootstrap/scratch.js";
-import { archiveKeyring, formatSources, hostSources } from "../base/bootstrap/sources.js";
-import { runSupervised } from "../base/bootstrap/supervise.js";
+import { open, readFile, readdir, rm, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { SECTOR, embedGrub, unpackPackages } from "../base/bootstrap/public.js";
 import { getCachedImage } from "../base/cached-image.js";
-import { VmbuildError } from "../errors.js";
 import type { Emit } from "../events/types.js";
 import { publish, temporaryBeside } from "../host/files.js";
 import { shellQuote } from "../host/programs.js";
@@ -65,76 +58,19 @@ async function liveKey(): Promise<string> {
   return hash.digest("hex");
 }
 
-/**
- * Prepares an empty tree: folders as in Debian's releases from bookworm on, and those that
- * mmdebstrap fills with devices where they exist.
- */
-const SETUP =
-  'mkdir -p "$1/dev" "$1/proc" "$1/sys"; ' +
-  'for name in bin sbin lib lib64; do mkdir -p "$1/usr/$name"; ln -s "usr/$name" "$1/$name"; done';
-
-/** Returns the arguments of mmdebstrap: packages are unpacked, not installed. Pure. */
-function unpackArguments(job: {
-  readonly mode: string;
-  readonly sources: string | undefined;
-  readonly tree: string;
-  readonly out: string;
-}): string[] {
+/** Makes kernel, live system and boot loaders; returns the folder in which they are. */
+function makeFiles(workFolder: string, context: StickContext): Promise<string> {
   const prefix = `(,gpt${ESP_NUMBER})/EFI/debian`;
-  return [
-    `--mode=${job.mode}`,
-    "--format=directory",
-    "--variant=extract",
-    `--architectures=${x8664.debian.name}`,
-    `--include=${PACKAGES.join(",")}`,
-    '--aptopt=Acquire::Languages "none"',
-    '--aptopt=Acquire::Retries "3"',
-    '--aptopt=APT::Install-Recommends "false"',
-    '--aptopt=APT::Sandbox::User "root"',
-    '--aptopt=Dir::Etc::netrc "/etc/apt/auth.conf"',
-    '--aptopt=Dir::Etc::netrcparts "/etc/apt/auth.conf.d"',
-    ...(job.sources === undefined ? [] : ["--skip=check/signed-by"]),
-    `--setup-hook=${SETUP}`,
-    `--extract-hook=copy-in ${shellQuote(join(PROGRAM_FOLDER, "make-live"))} ${shellQuote(join(PROGRAM_FOLDER, "live"))} /`,
-    `--extract-hook=chroot "$1" /bin/sh /make-live /live ${shellQuote(prefix)}`,
-    `--extract-hook=copy-out /out ${shellQuote(job.out)}`,
-    SUITE,
-    job.tree,
-    ...(job.sources === undefined ? [] : [job.sources]),
-  ];
-}
-
-/** Unpacks the packages and makes kernel, live system and boot loaders in `folder`/out. */
-async function makeFiles(folder: string, { emit, signal }: StickContext): Promise<string> {
-  const rights = await findRights(signal);
-  await removeAbandonedScratch(rights, emit);
-  const sources = await hostSources(SUITE, folder, signal);
-  const list = sources.length === 0 ? undefined : join(folder, "host.sources");
-  if (list !== undefined) {
-    await writeFile(list, formatSources(sources, await archiveKeyring()));
-  }
-  const scratch = await makeScratch(rights, folder);
-  const errorLines: string[] = [];
-  try {
-    const { tree } = scratch;
-    const args = unpackArguments({ mode: rights.mode, sources: list, tree, out: folder });
-    const result = await runSupervised("mmdebstrap", args, {
-      signal,
-      env: { TMPDIR: dirname(tree) },
-      onLine: (line, stream) => {
-        if (ERROR_LINE.test(line) || line.startsWith("make-live:")) errorLines.push(line);
-        emit({ type: "output", source: "mmdebstrap", stream, line });
-      },
-    });
-    if (result.exitCode !== 0) {
-      const lines = [...new Set([...errorLines.slice(0, 20), ...result.lastLines])];
-      const { message, hint } = explainFailure(SUITE, lines, "the live system of the stick");
-      throw new VmbuildError("BASE_BOOTSTRAP", message, { lines, hint });
-    }
-    return join(folder, "out");
-  } finally {
-    await scratch.remove();
-  }
+  const job = {
+    suite: SUITE,
+    architecture: x8664.debian.name,
+    packages: PACKAGES,
+    subject: "the live system of the stick",
+    files: [join(PROGRAM_FOLDER, "make-live"), join(PROGRAM_FOLDER, "live")],
+    script: `exec /bin/sh /make-live /live ${shellQuote(prefix)}`,
+    errors: "make-live:",
+  };
+  return unpackPackages(job, workFolder, context);
 }
 
 /** Files of the EFI system partition by their place in {@link makeFiles}' folder. */
@@ -181,7 +117,6 @@ export async function commonPart(context: StickContext): Promise<string> {
     async make(target, workFolder) {
       const message = `Making the live system of the stick from ${SUITE}'s packages; it will be cached`;
       context.emit({ type: "note", message });
-      await mkdir(workFolder, { recursive: true });
       const files = await makeFiles(workFolder, context);
       const temporary = temporaryBeside(target);
       try {

@@ -5,7 +5,6 @@ import { basename, dirname, join } from "node:path";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
 import { digestFile } from "../artifact/digest.js";
 import { folderError } from "../artifact/failures.js";
-import { BOOTSTRAP_ONLY_PROGRAMS } from "../base/bootstrap/bootstrap.js";
 import {
   makeFolder,
   publish,
@@ -13,9 +12,10 @@ import {
   temporaryBeside,
   writeFileAtomic,
 } from "../host/files.js";
+import type { ProgramName } from "../host/programs.js";
 import { requirePrograms } from "../requirements/host.js";
 import { writeData } from "./data.js";
-import { ESP, SMALLEST_STICK, grubMenu, partitionTable } from "./layout.js";
+import { ESP, PARTITION_PREFIX, SMALLEST_STICK, grubMenu, partitionTable } from "./layout.js";
 import { commonPart } from "./live.js";
 import type { StickContext } from "./live.js";
 import { checkPayload } from "./payload.js";
@@ -30,6 +30,15 @@ export { MODES } from "./settings.js";
 
 /** Code for a BIOS in the first sector; the partition table follows. Bytes. */
 const BOOT_CODE_BYTES = 440;
+
+/** Programs of this host that make a stick. */
+const PROGRAMS: readonly ProgramName[] = [
+  "mmdebstrap",
+  "mkfs.vfat",
+  "mcopy",
+  "sfdisk",
+  "mkfs.exfat",
+];
 
 /** Finished stick. */
 export interface Stick {
@@ -49,7 +58,7 @@ async function startStick(
 ): Promise<void> {
   // Each image has its own name, by which the live system finds the stick that it was started from
   // in a machine with several. GPT's names have at most 36 characters.
-  const partition = `installer-${randomBytes(8).toString("hex")}`;
+  const partition = `${PARTITION_PREFIX}${randomBytes(8).toString("hex")}`;
   const common = await commonPart(context);
   await copyFile(common, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   await truncate(temporary, size);
@@ -69,6 +78,12 @@ async function startStick(
   } finally {
     await Promise.all([source.close(), target.close()]);
   }
+}
+
+/** Returns the path of the image of a stick in a folder of outputs, where no other is given. */
+export function stickImage(folder: string, name: string): string {
+  const file = `${name}-installer`;
+  return join(folder, file, `${file}.img`);
 }
 
 /** Makes the stick under a temporary name; returns the payload's sha256. */
@@ -102,7 +117,7 @@ export async function makeStick(request: StickRequest, context: StickContext): P
   const size = stickSize(request, payload);
   await checkTarget(request);
   const checksums = await checksumsOf(request);
-  await requirePrograms([...BOOTSTRAP_ONLY_PROGRAMS, "mkfs.exfat"]);
+  await requirePrograms(PROGRAMS);
   await makeFolder(dirname(target)).catch((error: unknown) => {
     throw folderError(dirname(target), error);
   });

@@ -19,19 +19,23 @@ const rows = [
   imports: imports.split(",").flatMap((name) => name.trim() || []),
 }));
 
+/** Returns the absolute paths that the files of a folder import. */
+function targetsOf(room: string): string[] {
+  const files = readdirSync(join(source, room), { recursive: true, encoding: "utf8" });
+  return files
+    .filter((name) => name.endsWith(".ts"))
+    .flatMap((file) => {
+      const path = join(source, room, file);
+      const found = readFileSync(path, "utf8").matchAll(/(?:from\s+|import\()"(\.{1,2}\/[^"]+)"/g);
+      return [...found].map(([, target = ""]) => join(dirname(path), target));
+    });
+}
+
 /** Collects the folders of src/ that the files of a folder import. */
 function importsOf(room: string): Set<string> {
-  const found = new Set<string>();
-  const files = readdirSync(join(source, room), { recursive: true, encoding: "utf8" });
-  for (const file of files.filter((name) => name.endsWith(".ts"))) {
-    const path = join(source, room, file);
-    const text = readFileSync(path, "utf8");
-    for (const [, target = ""] of text.matchAll(/(?:from\s+|import\()"(\.{1,2}\/[^"]+)"/g)) {
-      const [other = "", ...more] = relative(source, join(dirname(path), target)).split("/");
-      if (other !== room && more.length > 0) found.add(other);
-    }
-  }
-  return found;
+  const parts = targetsOf(room).map((target) => relative(source, target).split("/"));
+  const folders = parts.filter(({ length }) => length > 1).map(([folder = ""]) => folder);
+  return new Set(folders.filter((folder) => folder !== room));
 }
 
 describe("docs/architecture.md", () => {
@@ -54,5 +58,15 @@ describe("docs/architecture.md", () => {
         .map((other) => `${room} imports ${other}`),
     );
     expect(up).toEqual([]);
+  });
+
+  it("has other rooms use base/bootstrap by its interface only", () => {
+    const bootstrap = join(source, "base/bootstrap");
+    const inside = rows
+      .filter(({ room }) => room !== "base")
+      .flatMap(({ room }) => targetsOf(room))
+      .filter((target) => target.startsWith(`${bootstrap}/`))
+      .map((target) => relative(bootstrap, target));
+    expect([...new Set(inside)]).toEqual(["public.js"]);
   });
 });

@@ -17,7 +17,7 @@ export const run: DefineCommand = (setExitCode) => {
         .default("fail" as const),
     )
     .option("--break <place>", "pause at before:STEP or after:STEP (repeatable)", collect)
-    .option("--debug", "pause after every step")
+    .option("--debug", "pause after every step, as packer -debug does, and show how to get in")
     .option("--parallel <n>", "build this many templates at the same time", parseCount, 1)
     .option("--no-bases", "use the images of other templates as they are; do not build them first")
     .option("--force", "ignore checkpoints; rebuild from the base image")
@@ -52,6 +52,12 @@ export const run: DefineCommand = (setExitCode) => {
 A base that is the image of another template is built first, when it is missing or out of date.
 --var, --var-file, --input and --accel apply to such bases as well, other options only to the
 templates that are named. Templates that depend on one that fails are not built; all others are.
+
+At each stop of --debug and --break, the machine keeps running, and the line \`vmbuild ssh NAME\`
+that opens a shell in it is shown, with --on for a run on another host. Enter goes on, and so does the
+end of that shell, unless it was opened with --keep. Unlike packer -debug, --debug stops after each
+step, not between the phases of the builder, and writes no key file: vmbuild ssh logs in with the
+build's own key. Other builds of --parallel go on.
 
 Examples:
   vmbuild run demo
