@@ -138,6 +138,15 @@ export const manifestSchema = z.object({
         )
         .optional()
         .describe("lists of packages of apt's sources in the guest, for `vmbuild outdated`"),
+      repositories: z
+        .array(
+          z.object({
+            kind: z.enum(["baseurl", "mirrorlist", "metalink"]).describe("what the address is"),
+            address: z.string().describe("address without credentials"),
+          }),
+        )
+        .optional()
+        .describe("repositories of dnf, yum or zypper in the guest, for `vmbuild outdated`"),
     })
     .optional()
     .describe("packages of the guest"),

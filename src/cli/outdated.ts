@@ -18,6 +18,7 @@ export interface OutdatedFlags extends TemplateFlags, OutputFlags {
   readonly all?: boolean;
   readonly image?: string;
   readonly aptSource?: readonly string[];
+  readonly rpmSource?: readonly string[];
   readonly mirror?: readonly string[];
   readonly keyring?: string;
   readonly json?: boolean;
@@ -84,14 +85,18 @@ export async function outdated(names: readonly string[], flags: OutdatedFlags): 
   }
   const mirrors = parseMirrors(flags.mirror ?? []);
   const keyring = flags.keyring === undefined ? undefined : resolve(flags.keyring);
-  const { aptSource: aptSources, image: directory } = flags;
+  const { aptSource: aptSources, rpmSource: rpmSources, image: directory } = flags;
   const nodes = await loadGraphOf(await loadNamed(names, flags), flags);
   const secrets = new Secrets();
   for (const { template } of nodes) for (const secret of template.secrets) secrets.add(secret);
   const bus = createBus("", secrets, [await output.createSink()]);
   let found: OutdatedReport[];
   try {
-    const how = { mirrors, keyring, directory, ...(aptSources ? { aptSources } : {}) };
+    const how = {
+      ...{ mirrors, keyring, directory },
+      ...(aptSources ? { aptSources } : {}),
+      ...(rpmSources ? { rpmSources } : {}),
+    };
     found = await interruptible((signal) =>
       findOutdated(nodes, { ...how, emit: bus.emit, signal }),
     );

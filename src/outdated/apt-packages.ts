@@ -1,8 +1,6 @@
 /** Reads lists of packages of apt repositories: the newest version of each package. */
 import { compareVersions } from "../packages/versions.js";
-
-/** Newest versions of the packages of a list, by name and then by architecture. */
-export type PackageVersions = ReadonlyMap<string, ReadonlyMap<string, string>>;
+import type { PackageVersions } from "./lists.js";
 
 interface Entry {
   name: string;

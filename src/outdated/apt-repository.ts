@@ -1,22 +1,17 @@
 /** Fetches the release files and the lists of packages of apt repositories, each once. */
-import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
-import { VmbuildError } from "../errors.js";
-import { describeExit, runProgram } from "../host/programs.js";
 import type { FullContext } from "../inputs/context.js";
 import { fetchDocument } from "../inputs/fetch-small.js";
 import { UNPACKERS } from "../inputs/program-output.js";
 import { trustedText } from "../inputs/signed-sums.js";
 import type { AptIndex } from "../packages/list.js";
 import { PackagesReader } from "./apt-packages.js";
-import type { PackageVersions } from "./apt-packages.js";
 import { parseRelease } from "./apt-release.js";
 import type { Release, ReleaseFile } from "./apt-release.js";
+import { MAX_LIST_BYTES, mirroredAddress, requireSum, unpackLines } from "./lists.js";
+import type { PackageVersions, RepositoryOptions } from "./lists.js";
 
-/** Limit of a list in bytes. The largest ones, with debug symbols, have 100 MB uncompressed. */
-const MAX_BYTES = 256 * 2 ** 20;
 /** Endings of compressed lists, and the commands that unpack them; the smallest first. */
 const FORMS: readonly (readonly [string, readonly string[]])[] = [
   [".xz", UNPACKERS.xz],
@@ -24,14 +19,6 @@ const FORMS: readonly (readonly [string, readonly string[]])[] = [
   [".gz", UNPACKERS.gzip],
   ["", []],
 ];
-
-/** Where repositories are fetched, and how their signatures are verified. */
-export interface AptOptions {
-  /** Addresses that replace others at the beginning of those of repositories. */
-  readonly mirrors?: ReadonlyMap<string, string>;
-  /** Absolute path of trusted public keys; signatures are not verified unless given. */
-  readonly keyring?: string | undefined;
-}
 
 /** List of packages with the release file of its repository. */
 export interface FetchedIndex {
@@ -45,11 +32,11 @@ export interface FetchedIndex {
 export class AptRepositories {
   readonly #agent: Dispatcher;
   readonly #context: FullContext;
-  readonly #options: AptOptions;
+  readonly #options: RepositoryOptions;
   readonly #releases = new Map<string, Promise<Release>>();
   readonly #indexes = new Map<string, Promise<FetchedIndex | undefined>>();
 
-  constructor(agent: Dispatcher, context: FullContext, options: AptOptions) {
+  constructor(agent: Dispatcher, context: FullContext, options: RepositoryOptions) {
     this.#agent = agent;
     this.#context = context;
     this.#options = options;
@@ -61,21 +48,15 @@ export class AptRepositories {
    *   HOST_PROGRAM_MISSING; the signal's own reason when it aborted.
    */
   fetch({ release, packages }: AptIndex): Promise<FetchedIndex | undefined> {
-    const address = this.#replace(release);
+    const address = mirroredAddress(release, this.#options);
     const key = `${address} ${packages}`;
     const known = this.#indexes.get(key) ?? this.#fetchIndex(address, packages);
     this.#indexes.set(key, known);
     return known;
   }
 
-  #replace(address: string): string {
-    const { mirrors = new Map<string, string>() } = this.#options;
-    const found = [...mirrors].find(([from]) => address.startsWith(from));
-    return found ? found[1] + address.slice(found[0].length) : address;
-  }
-
   async #download(address: string, what: string): Promise<Buffer> {
-    const request = { address, what, maxBytes: MAX_BYTES };
+    const request = { address, what, maxBytes: MAX_LIST_BYTES };
     return (await fetchDocument(request, this.#agent, this.#context)).content;
   }
 
@@ -111,8 +92,11 @@ export class AptRepositories {
       if (!file) continue;
       const address = addressOf(folder, path, file, release);
       const content = await this.#download(address, "the list of packages");
-      requireChecksum(address, content, file);
-      const versions = await readVersions(address, content, command, this.#context.signal);
+      requireSum(address, content, file);
+      const reader = new PackagesReader();
+      const onLine = (line: string): void => reader.line(line);
+      await unpackLines({ address, content, command }, onLine, this.#context.signal);
+      const versions = reader.end();
       return { release, address: `${folder}InRelease`, versions };
     }
     return undefined;
@@ -124,39 +108,4 @@ function addressOf(folder: string, path: string, file: ReleaseFile, { byHash }: 
   // The file of this name may belong to a newer release file.
   const { algorithm, hex } = file;
   return `${folder}${posix.dirname(path)}/by-hash/${algorithm.toUpperCase()}/${hex}`;
-}
-
-function requireChecksum(address: string, content: Buffer, { algorithm, hex }: ReleaseFile): void {
-  const found = createHash(algorithm).update(content).digest("hex");
-  if (found === hex) return;
-  throw new VmbuildError(
-    "INPUT_CHECKSUM",
-    `${address} has the wrong checksum: expected ${algorithm} ${hex}, found ${found}`,
-    { hint: "The mirror may be in the middle of an update; try again later." },
-  );
-}
-
-async function readVersions(
-  address: string,
-  content: Buffer,
-  [program, ...args]: readonly string[],
-  signal: AbortSignal,
-): Promise<PackageVersions> {
-  const reader = new PackagesReader();
-  if (program === undefined) {
-    for (const line of content.toString("utf8").split("\n")) reader.line(line.trimEnd());
-    return reader.end();
-  }
-  const result = await runProgram(program, args, {
-    signal,
-    input: Readable.from([content]),
-    onLine: (line, stream) => {
-      if (stream === "stdout") reader.line(line);
-    },
-  });
-  signal.throwIfAborted();
-  if (result.exitCode === 0) return reader.end();
-  throw new VmbuildError("INPUT_UNPACK", `${address} could not be unpacked by ${program}`, {
-    lines: [describeExit(result)],
-  });
 }

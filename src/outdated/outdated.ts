@@ -13,10 +13,12 @@ import { fillContext } from "../inputs/context.js";
 import { compareInput } from "../inputs/inputs.js";
 import type { InputContext } from "../inputs/inputs.js";
 import { AptRepositories } from "./apt-repository.js";
-import type { AptOptions } from "./apt-repository.js";
 import { attempt } from "./check.js";
 import type { Check } from "./check.js";
+import type { RepositoryOptions } from "./lists.js";
 import { comparePackages } from "./packages.js";
+import type { PackageSources } from "./packages.js";
+import { RpmRepositories } from "./rpm-repository.js";
 
 /** State of an image: that of its checks, the most important one. */
 export type ImageState = "outdated" | "failed" | "unknown" | "current" | "not built";
@@ -33,11 +35,13 @@ export interface OutdatedReport {
 }
 
 /** Options of {@link findOutdated}. */
-export interface OutdatedOptions extends AptOptions {
+export interface OutdatedOptions extends RepositoryOptions {
   readonly emit: Emit;
   readonly signal: AbortSignal;
   /** Lines of sources.list(5) in place of the images' own sources. */
   readonly aptSources?: readonly string[];
+  /** Addresses of rpm repositories in place of the images' own. */
+  readonly rpmSources?: readonly string[];
   /** Folder of the image of each named template; that of its template unless given. */
   readonly directory?: string | undefined;
 }
@@ -49,7 +53,7 @@ const ATTEMPTS = 3;
 interface Session {
   readonly options: OutdatedOptions;
   readonly context: InputContext;
-  readonly repositories: AptRepositories;
+  readonly sources: PackageSources;
 }
 
 function stateOf(checks: readonly Check[]): ImageState {
@@ -140,8 +144,8 @@ interface Found {
 }
 
 async function checkNode(node: GraphNode, found: Found, session: Session): Promise<OutdatedReport> {
-  const { options, repositories } = session;
-  const { signal, aptSources = [] } = options;
+  const { options, sources } = session;
+  const { signal } = options;
   let image: PublishedArtifact;
   try {
     image = await readImage(node, options);
@@ -158,7 +162,7 @@ async function checkNode(node: GraphNode, found: Found, session: Session): Promi
       : await checkBase(node, image, session),
     ...(await checkInputs(node, image, session)),
     await attempt({ what: "packages", origin: list }, signal, () =>
-      comparePackages(image, repositories, aptSources),
+      comparePackages(image, sources),
     ),
   ];
   return { node, state: stateOf(checks), created: image.manifest.created, checks };
@@ -175,11 +179,13 @@ export async function findOutdated(
   nodes: readonly GraphNode[],
   options: OutdatedOptions,
 ): Promise<OutdatedReport[]> {
-  const { emit, signal } = options;
+  const { emit, signal, aptSources = [], rpmSources = [] } = options;
   const context = { emit, signal, offline: false, limits: { attempts: ATTEMPTS } };
   return withAgent(async (agent) => {
-    const repositories = new AptRepositories(agent, fillContext(context), options);
-    const session = { options, context, repositories };
+    const full = fillContext(context);
+    const apt = new AptRepositories(agent, full, options);
+    const rpm = new RpmRepositories(agent, full, options);
+    const session = { options, context, sources: { apt, rpm, aptSources, rpmSources } };
     const found: Found = { reports: new Map(), images: new Map() };
     for (const node of nodes) {
       found.reports.set(node.name, await checkNode(node, found, session));

@@ -1,6 +1,7 @@
 /** Finds the packages of an image of which apt would install another version today. */
 import type { ListedPackage } from "../packages/list.js";
 import { compareVersions } from "../packages/versions.js";
+import type { PackageType } from "../packages/versions.js";
 import type { FetchedIndex } from "./apt-repository.js";
 import type { ReleaseOrder } from "./apt-release.js";
 
@@ -42,13 +43,17 @@ function candidateOf(one: ListedPackage, indexes: readonly FetchedIndex[]): stri
   return newestIn(one, indexes, "upgrades only");
 }
 
-/** Groups packages by what is installed once, and keeps the newest of each. */
-function newestInstalled(packages: readonly ListedPackage[]): ListedPackage[] {
+/** Groups packages of a type by what is installed once, and keeps the newest of each. */
+export function newestInstalled(
+  packages: readonly ListedPackage[],
+  type: PackageType,
+): ListedPackage[] {
   const found = new Map<string, ListedPackage>();
   for (const one of packages) {
     const key = `${one.name}\t${one.arch}`;
     const other = found.get(key);
-    if (one.type === "deb" && (!other || newer(one.version, other.version))) found.set(key, one);
+    if (one.type !== type) continue;
+    if (!other || compareVersions(type, one.version, other.version) > 0) found.set(key, one);
   }
   return [...found.values()];
 }
@@ -58,7 +63,7 @@ export function findUpgrades(
   packages: readonly ListedPackage[],
   indexes: readonly FetchedIndex[],
 ): Upgrade[] {
-  return newestInstalled(packages).flatMap((one) => {
+  return newestInstalled(packages, "deb").flatMap((one) => {
     const { name, arch, version: from } = one;
     const to = candidateOf(one, indexes);
     return to !== undefined && newer(to, from) ? [{ name, arch, from, to }] : [];

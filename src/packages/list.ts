@@ -1,5 +1,7 @@
 /** Lists the packages of a guest: the question to the guest, its answer, and `packages.txt`. */
 import { markedLines } from "../host/lines.js";
+import { LIST_RPM_REPOSITORIES, readRpmRepositories } from "./rpm-repositories.js";
+import type { RpmRepository } from "./rpm-repositories.js";
 import type { PackageType } from "./versions.js";
 
 /** Installed package. */
@@ -35,6 +37,8 @@ export interface GuestPackages {
   readonly packages: readonly InstalledPackage[];
   /** Lists of the sources of apt that are reached over HTTP. */
   readonly indexes: readonly AptIndex[];
+  /** Repositories of dnf, yum and zypper that are reached over HTTP. */
+  readonly repositories: readonly RpmRepository[];
 }
 
 const MARKS = {
@@ -66,6 +70,7 @@ export const LIST_PACKAGES = [
   "fi",
   "if command -v rpm >/dev/null; then",
   `rpm -qa --qf '${MARKS.rpm} ${RPM_FIELDS.join("\\t")}\\n' || exit`,
+  LIST_RPM_REPOSITORIES,
   "fi",
 ].join("\n");
 
@@ -154,7 +159,8 @@ export function readPackages(lines: readonly string[]): GuestPackages {
   const indexes = markedLines(lines, MARKS.index)
     .map(readIndex)
     .filter((one) => one !== undefined);
-  return { os: readOsRelease(markedLines(lines, MARKS.os)), packages, indexes };
+  const os = readOsRelease(markedLines(lines, MARKS.os));
+  return { os, packages, indexes, repositories: readRpmRepositories(lines, os) };
 }
 
 /** Package as `packages.txt` contains it. */

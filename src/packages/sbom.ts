@@ -110,7 +110,7 @@ function pythonComponentOf({ name, version, sha256 }: PythonPackage) {
 
 /** Returns the document as text. */
 export function formatSbom(
-  { os, packages }: Omit<GuestPackages, "indexes">,
+  { os, packages }: Pick<GuestPackages, "os" | "packages">,
   image: DescribedImage,
   python: readonly PythonPackage[] = [],
 ): string {

@@ -80,9 +80,10 @@ export async function stagePackages(
   const described = { name, version, created, checksums, tool: vmbuildVersion() };
   await staging.write(PACKAGES_NAME, "companion", formatPackages(packages.packages));
   await staging.write(SBOM_NAME, "companion", formatSbom(packages, described));
-  const indexes = [...packages.indexes];
+  const [indexes, repositories] = [[...packages.indexes], [...packages.repositories]];
   return {
     ...{ count: packages.packages.length, list: PACKAGES_NAME, sbom: SBOM_NAME },
     ...(indexes.length > 0 ? { indexes } : {}),
+    ...(repositories.length > 0 ? { repositories } : {}),
   };
 }

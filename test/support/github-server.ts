@@ -2,7 +2,8 @@
  * Stand-in for GitHub's API of releases and their assets, on loopback. It keeps the documented
  * contract (docs.github.com, "REST API endpoints for releases" and "for release assets"): names are
  * unique, an upload that is cut stays as an asset in the state `starter`, renaming to a taken name is
- * refused, contents are served by redirects. Nothing of it is GitHub's code.
+ * refused, contents are served by redirects. Nothing of it is GitHub's code. GitHub's own client `gh`
+ * works with it: it needs the unix socket, and the two queries of GraphQL.
  */
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
@@ -60,12 +61,15 @@ interface ServerRelease {
   readonly id: number;
   readonly tag_name: string;
   readonly prerelease: boolean;
+  readonly created_at: string;
   readonly assets: ServerAsset[];
 }
 
 /** Running server with the repository `owner/images`. */
 export interface GithubServer extends AsyncDisposable {
   readonly origin: string;
+  /** Path of a unix socket of the same server, for clients that expect GitHub's host names. */
+  readonly socket: string;
   readonly requests: GithubRequest[];
   readonly releases: ServerRelease[];
   /** Rights by token. Without an entry, a token is refused. */
@@ -114,7 +118,8 @@ class Server {
   }
 
   newRelease(tag: string, prerelease: boolean): ServerRelease {
-    const release = { id: this.#nextId++, tag_name: tag, prerelease, assets: [] };
+    const created_at = new Date().toISOString();
+    const release = { id: this.#nextId++, tag_name: tag, prerelease, created_at, assets: [] };
     this.releases.push(release);
     return release;
   }
@@ -133,15 +138,32 @@ class Server {
     return at === -1 ? undefined : this.faults.splice(at, 1)[0]?.[1];
   }
 
-  describe(release: ServerRelease, asset: ServerAsset): unknown {
-    const url = `${this.origin}/owner/images/releases/download/${release.tag_name}/${asset.name}`;
+  /** Describes an asset to a client that reaches the server at `origin`. */
+  describe(release: ServerRelease, asset: ServerAsset, origin: string): unknown {
+    const { tag_name: tag } = release;
     const { digest, ...rest } = asset;
-    return { ...rest, ...(this.hasDigests ? { digest } : {}), browser_download_url: url };
+    return {
+      ...rest,
+      ...{ content_type: "application/octet-stream", download_count: 0 },
+      ...(this.hasDigests ? { digest } : {}),
+      updated_at: asset.created_at,
+      url: `${origin}${REPO}/releases/assets/${asset.id}`,
+      browser_download_url: `${origin}/owner/images/releases/download/${tag}/${asset.name}`,
+    };
   }
 
-  describeRelease({ id, tag_name, prerelease }: ServerRelease): unknown {
-    const upload_url = `${this.origin}/uploads${REPO}/releases/${id}/assets{?name,label}`;
-    return { id, tag_name, prerelease, draft: false, upload_url };
+  /** Describes a release to a client that reaches the server at `origin`. */
+  describeRelease(release: ServerRelease, origin: string): unknown {
+    const { id, tag_name, prerelease, created_at, assets } = release;
+    return {
+      ...{ id, tag_name, prerelease, created_at, published_at: created_at, draft: false },
+      ...{ name: tag_name, body: "", target_commitish: "main", author: { login: "owner" } },
+      url: `${origin}${REPO}/releases/${id}`,
+      html_url: `${origin}/owner/images/releases/tag/${tag_name}`,
+      upload_url: `${origin}/uploads${REPO}/releases/${id}/assets{?name,label}`,
+      // As GitHub does: those of state `starter` too.
+      assets: assets.map((asset) => this.describe(release, asset, origin)),
+    };
   }
 }
 
@@ -166,6 +188,8 @@ interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly url: URL;
+  /** Address at which the client reaches the server. */
+  readonly origin: string;
   readonly fault: GithubFault | undefined;
 }
 
@@ -204,7 +228,7 @@ async function store(path: string, { request, fault }: Exchange, asset: ServerAs
 }
 
 async function upload(exchange: Exchange): Promise<void> {
-  const { server, request, response, url, fault } = exchange;
+  const { server, request, response, url, origin, fault } = exchange;
   const id = Number(/releases\/(\d+)\/assets$/.exec(url.pathname)?.[1]);
   const release = server.releases.find((one) => one.id === id);
   const name = url.searchParams.get("name") ?? "";
@@ -224,7 +248,7 @@ async function upload(exchange: Exchange): Promise<void> {
   asset.state = "uploaded";
   server.onChange(release.assets);
   if (fault?.kind === "lose-answer") request.socket.destroy();
-  else json(response, 201, server.describe(release, asset));
+  else json(response, 201, server.describe(release, asset, origin));
 }
 
 async function content({ server, request, response, url, fault }: Exchange): Promise<void> {
@@ -265,7 +289,7 @@ async function content({ server, request, response, url, fault }: Exchange): Pro
 }
 
 async function changeAsset(exchange: Exchange, release: ServerRelease, asset: ServerAsset) {
-  const { server, request, response } = exchange;
+  const { server, request, response, origin } = exchange;
   if (request.method === "DELETE") {
     release.assets.splice(release.assets.indexOf(asset), 1);
     server.onChange(release.assets);
@@ -278,11 +302,11 @@ async function changeAsset(exchange: Exchange, release: ServerRelease, asset: Se
   }
   Object.assign(asset, { name, label });
   server.onChange(release.assets);
-  json(response, 200, server.describe(release, asset));
+  json(response, 200, server.describe(release, asset, origin));
 }
 
 async function releases(exchange: Exchange): Promise<void> {
-  const { server, request, response, url } = exchange;
+  const { server, request, response, url, origin } = exchange;
   const path = url.pathname.slice(REPO.length);
   if (path === "") return json(response, 200, { full_name: "owner/images" });
   if (path === "/releases" && request.method === "POST") {
@@ -293,14 +317,14 @@ async function releases(exchange: Exchange): Promise<void> {
     return json(
       response,
       201,
-      server.describeRelease(server.newRelease(String(tag), prerelease === true)),
+      server.describeRelease(server.newRelease(String(tag), prerelease === true), origin),
     );
   }
   const tag = /^\/releases\/tags\/(.+)$/.exec(path)?.[1];
   if (tag !== undefined) {
     const found = server.releases.find((one) => one.tag_name === decodeURIComponent(tag));
     return found
-      ? json(response, 200, server.describeRelease(found))
+      ? json(response, 200, server.describeRelease(found, origin))
       : json(response, 404, { message: "Not Found" });
   }
   const list = /^\/releases\/(\d+)\/assets$/.exec(path)?.[1];
@@ -313,7 +337,7 @@ async function releases(exchange: Exchange): Promise<void> {
     return json(
       response,
       200,
-      page.map((asset) => server.describe(found, asset)),
+      page.map((asset) => server.describe(found, asset, origin)),
     );
   }
   const id = Number(/^\/releases\/assets\/(\d+)$/.exec(path)?.[1]);
@@ -322,22 +346,42 @@ async function releases(exchange: Exchange): Promise<void> {
   if (!release || !asset) return json(response, 404, { message: "Not Found" });
   if (request.method !== "GET") return changeAsset(exchange, release, asset);
   if (request.headers.accept !== "application/octet-stream") {
-    return json(response, 200, server.describe(release, asset));
+    return json(response, 200, server.describe(release, asset, origin));
   }
-  response.writeHead(302, { location: `${server.origin}/storage/${id}` }).end();
+  response.writeHead(302, { location: `${origin}/storage/${id}` }).end();
+}
+
+/**
+ * Answers the two queries that `gh` makes with GraphQL: whether a tag is a draft's, of which there
+ * are none, and the list of releases.
+ */
+async function graphql({ server, request, response }: Exchange): Promise<void> {
+  const { query } = await readJson(request);
+  if (/\brelease\(tagName:/.test(String(query))) {
+    return json(response, 200, { data: { repository: { release: null } } });
+  }
+  const latest = server.releases.findLast(({ prerelease }) => !prerelease);
+  const nodes = server.releases.map((release) => ({
+    ...{ name: release.tag_name, tagName: release.tag_name, isDraft: false },
+    ...{ isLatest: release === latest, isPrerelease: release.prerelease },
+    ...{ createdAt: release.created_at, publishedAt: release.created_at },
+  }));
+  const pageInfo = { hasNextPage: false, endCursor: null };
+  json(response, 200, { data: { repository: { releases: { nodes, pageInfo } } } });
 }
 
 /** Refuses requests as GitHub does; returns whether it did. */
 function refuse({ server, request, response }: Exchange): boolean {
   const token = /^(?:token|bearer) (.+)$/i.exec(request.headers.authorization ?? "")?.[1];
   const right = token === undefined ? undefined : server.tokens.get(token);
+  const isReading = request.method === "GET" || request.url === "/graphql";
   if (token !== undefined && right === undefined) {
     json(response, 401, { message: "Bad credentials" });
   } else if (server.isPrivate && right === undefined) {
     json(response, 404, { message: "Not Found" });
-  } else if (request.method !== "GET" && right === undefined) {
+  } else if (!isReading && right === undefined) {
     json(response, 401, { message: "Requires authentication" });
-  } else if (request.method !== "GET" && right === "read") {
+  } else if (!isReading && right === "read") {
     json(response, 403, { message: "Resource not accessible by personal access token" });
   } else {
     return false;
@@ -347,7 +391,7 @@ function refuse({ server, request, response }: Exchange): boolean {
 }
 
 async function answer(exchange: Exchange): Promise<void> {
-  const { server, request, response, url, fault } = exchange;
+  const { server, request, response, url, origin, fault } = exchange;
   if (fault?.kind === "status") {
     request.resume();
     return json(response, fault.status, { message: fault.message ?? "fault" }, fault.headers ?? {});
@@ -361,9 +405,10 @@ async function answer(exchange: Exchange): Promise<void> {
       ({ name, state }) => name === download[2] && state === "uploaded",
     );
     if (!asset) return json(response, 404, { message: "Not Found" });
-    response.writeHead(302, { location: `${server.origin}/storage/${asset.id}` }).end();
+    response.writeHead(302, { location: `${origin}/storage/${asset.id}` }).end();
     return;
   }
+  if (url.pathname === "/graphql") return graphql(exchange);
   if (url.pathname.startsWith("/uploads/")) return upload(exchange);
   if (url.pathname.startsWith(REPO)) return releases(exchange);
   json(response, 404, { message: "Not Found" });
@@ -373,24 +418,31 @@ async function answer(exchange: Exchange): Promise<void> {
 export async function startGithubServer(): Promise<GithubServer> {
   const server = new Server(await mkdtemp(join(tmpdir(), "vmbuild-github-")));
   const sockets = new Set<Socket>();
-  const http = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const url = new URL(request.url ?? "/", "http://localhost");
     const { method = "", headers } = request;
     server.requests.push({ method, path: url.pathname, headers });
     const fault = server.faultFor(`${method} ${url.pathname}${url.search}`);
-    answer({ server, request, response, url, fault }).catch((error: unknown) =>
+    const origin = `http://${headers.host ?? ""}`;
+    answer({ server, request, response, url, origin, fault }).catch((error: unknown) =>
       response.destroy(error as Error),
     );
-  });
-  http.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-  });
+  };
+  const [http, local] = [createServer(onRequest), createServer(onRequest)];
+  for (const one of [http, local]) {
+    one.on("connection", (socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
+    });
+  }
   server.origin = `http://127.0.0.1:${await listenOnLoopback(http)}`;
+  const socket = join(server.folder, "api.sock");
+  await new Promise<void>((resolve) => local.listen(socket, resolve));
   const latest = () =>
     server.releases.find(({ tag_name: tag }) => tag === "latest") ??
     server.newRelease("latest", true);
   return Object.assign(server, {
+    socket,
     inject: (pattern: RegExp, ...faults: GithubFault[]) => {
       for (const fault of faults) server.faults.push([pattern, fault]);
     },
@@ -420,9 +472,9 @@ export async function startGithubServer(): Promise<GithubServer> {
       return Buffer.concat(chunks);
     },
     async [Symbol.asyncDispose]() {
-      const closed = new Promise((resolve) => http.close(resolve));
-      for (const socket of sockets) socket.destroy();
-      await closed;
+      const closed = [http, local].map((one) => new Promise((resolve) => one.close(resolve)));
+      for (const open of sockets) open.destroy();
+      await Promise.all(closed);
       await rm(server.folder, { recursive: true, force: true });
     },
   });

@@ -15,6 +15,11 @@ export const outdated: DefineCommand = (setExitCode) => {
       collect,
     )
     .option(
+      "--rpm-source <url>",
+      "compare packages with this repository of rpm packages, not with the image's (repeatable)",
+      collect,
+    )
+    .option(
       "--mirror <from=to>",
       "fetch lists of packages from another server (repeatable)",
       collect,
@@ -26,8 +31,8 @@ export const outdated: DefineCommand = (setExitCode) => {
       "after",
       `
 The base and the inputs are compared by checksum files, validators of servers and git refs, and the
-packages in packages.txt with today's lists of the guest's own apt repositories. Nothing is built or
-stored. Only manifest.json and packages.txt of an image are needed, not the image.
+packages in packages.txt with today's lists of the guest's own repositories, of apt or of dnf, yum and
+zypper. Nothing is built or stored. Only manifest.json and packages.txt of an image are needed, not the image.
 
 The exit code is 0 when nothing has a newer version, 10 when something has, and that of the first
 failure when something could not be asked for (4 without a network).

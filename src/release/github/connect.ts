@@ -1,4 +1,5 @@
 /** Creates octokit with this host's proxies and certificate authorities. */
+import { Readable } from "node:stream";
 import type { Octokit } from "@octokit/core";
 import type { Dispatcher } from "undici";
 import { VmbuildError } from "../../errors.js";
@@ -27,6 +28,15 @@ export function githubSettings(env: Readonly<Record<string, string | undefined>>
   return { apiUrl, token: env["GITHUB_TOKEN"] || env["GH_TOKEN"] || undefined };
 }
 
+/**
+ * Returns the setting of redirects for a body. Unless they are errors, fetch() keeps a copy of all
+ * that it sends (fetch.spec.whatwg.org, "HTTP-network-or-cache fetch": it clones the request), so
+ * that an upload would be in memory as a whole. A stream could not be sent again anyway.
+ */
+function redirectFor(body: unknown): { readonly redirect?: "error" } {
+  return body instanceof Readable ? { redirect: "error" } : {};
+}
+
 /** Creates a client. The libraries are imported on demand. */
 export async function connectGithub(
   { apiUrl, token }: GithubSettings,
@@ -45,7 +55,7 @@ export async function connectGithub(
     log: { debug: silent, info: silent, warn: silent, error: silent },
     request: {
       fetch: (url: string, options: Parameters<typeof undici.fetch>[1]) =>
-        undici.fetch(url, { ...options, dispatcher }),
+        undici.fetch(url, { ...options, ...redirectFor(options?.body), dispatcher }),
     },
   });
 }
