@@ -66,6 +66,8 @@ export const requestSchema = z.discriminatedUnion("do", [
     file: z.string(),
     from: z.int().nonnegative(),
   }),
+  /** `known` is the digest of the picture that the caller has. */
+  z.object({ do: z.literal("screen"), name: z.string(), known: sha256.optional() }),
 ]);
 
 /** Request to the other side. */

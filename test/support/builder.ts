@@ -28,6 +28,8 @@ export interface Builder extends AsyncDisposable {
   readonly knownHosts: string;
   /** Loses the connections of all callers. */
   loseConnections(): Promise<void>;
+  /** Makes the user the owner of all files in the home folder. */
+  own(): Promise<unknown>;
   /** Copies a cache folder of vmbuild to the user's. */
   copyCache(folder: string): Promise<void>;
   /** Writes a run that has made an image with a folder beside it; returns the image's path. */
@@ -88,6 +90,7 @@ export async function startBuilder(): Promise<Builder> {
     installed,
     ...(await makeCaller(caller, port, keys.client.private, account.hostKey)),
     loseConnections: () => account.loseConnections(),
+    own,
     async copyCache(from) {
       await mkdir(join(home, ".cache"), { recursive: true });
       await execa("cp", ["-a", from, join(home, ".cache/vmbuild")]);

@@ -11,6 +11,8 @@ import { readLines } from "../../host/follow.js";
 import { HELLO, requestSchema } from "../messages.js";
 import type { HostRequest } from "../messages.js";
 import { MessageReader, writeMessage } from "../wire.js";
+import { answerScreen } from "./screen.js";
+import type { Answer } from "./answer.js";
 import { artifactFiles, readArtifactFile } from "./artifact.js";
 import { startRun } from "./start.js";
 import { ContentStore } from "./store.js";
@@ -24,13 +26,6 @@ export interface ServerOptions {
   readonly folder: string;
   /** This vmbuild: node and its arguments. */
   readonly program: readonly [string, ...string[]];
-}
-
-/** Answer to a request. */
-interface Answer {
-  readonly result: object;
-  readonly bytes?: number;
-  readonly parts?: AsyncIterable<Buffer>;
 }
 
 class Server {
@@ -94,6 +89,8 @@ class Server {
         const { bytes, parts } = await readArtifactFile(request.name, request.file, request.from);
         return { result: {}, bytes, parts };
       }
+      case "screen":
+        return answerScreen(request);
     }
   }
 
