@@ -33,7 +33,17 @@ export interface Builder extends AsyncDisposable {
   /** Copies a cache folder of vmbuild to the user's. */
   copyCache(folder: string): Promise<void>;
   /** Writes a run that has made an image with a folder beside it; returns the image's path. */
-  writeImage(name: string, content: Buffer, sha256?: string): Promise<string>;
+  writeImage(name: string, content: Buffer, facts?: ImageFacts): Promise<string>;
+}
+
+/** What an image of a test has instead of the usual. */
+export interface ImageFacts {
+  /** Digest in the manifest. */
+  readonly sha256?: string;
+  /** Path of the template there. */
+  readonly template?: string;
+  readonly version?: string;
+  readonly runId?: string;
 }
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -96,8 +106,10 @@ export async function startBuilder(): Promise<Builder> {
       await execa("cp", ["-a", from, join(home, ".cache/vmbuild")]);
       await own();
     },
-    async writeImage(name, content, sha256 = sha256Of(content)) {
-      const filename = `${name}-1.0.0.qcow2`;
+    async writeImage(name, content, given = {}) {
+      const { sha256 = sha256Of(content), template = "/x.json", version = "1.0.0" } = given;
+      const { runId = "20260214-170400-3f9a1c" } = given;
+      const filename = `${name}-${version}.qcow2`;
       const output = join(folder, "output", name);
       const image = join(output, filename);
       const facts = {
@@ -106,7 +118,7 @@ export async function startBuilder(): Promise<Builder> {
         size: content.length,
         checksums: { sha256 },
       };
-      const manifest = { ...exampleManifest(), name, version: "1.0.0", files: [facts] };
+      const manifest = { ...exampleManifest(), name, version, files: [facts] };
       await mkdir(join(output, "site"), { recursive: true });
       await writeFile(image, content);
       await writeFile(`${image}.sha256`, `${sha256}  ${filename}\n`);
@@ -115,11 +127,10 @@ export async function startBuilder(): Promise<Builder> {
         join(output, "manifest.json"),
         formatManifest({ ...manifest, companions: ["site"] }),
       );
-      const runId = "20260214-170400-3f9a1c";
       const run = join(home, ".local/state/vmbuild/builds", name, "runs", runId);
       const startedAt = "2026-02-14T17:04:00.000Z";
       const times = { startedAt, endedAt: startedAt };
-      const record = { runId, name, version: "1.0.0", template: "/x.json", pid: 1, ...times };
+      const record = { runId, name, version, template, pid: 1, ...times };
       await mkdir(run, { recursive: true });
       const done = { ...record, state: "done", artifact: image };
       await writeFile(join(run, "run.json"), JSON.stringify(done));

@@ -55,7 +55,7 @@ describe.skipIf(!canStartAccounts)("vmbuild fetch", () => {
 
   it("leaves the folder as it was when the image is not the one of its manifest", async () => {
     const before = await readFile(at("manifest.json"), "utf8");
-    await builder.writeImage("demo", randomBytes(1000), "0".repeat(64));
+    await builder.writeImage("demo", randomBytes(1000), { sha256: "0".repeat(64) });
     const result = await fetch("demo", "--output", "out");
     expect(result).toMatchObject({ exitCode: 9, stdout: "" });
     expect(result.stderr).toContain("[FETCH_FAILED]");
