@@ -159,7 +159,7 @@ async function showToEnd({ address, run, flags, folder, output }: Begun): Promis
   }
   const { path: image } = end.result.artifact;
   const isWanted = image !== undefined && flags.fetch !== "no";
-  const fetched = isWanted ? await fetchTo(address, name, folder, output) : [];
+  const fetched = isWanted ? await fetchTo(address, { name, folder }, output) : [];
   if (flags.json) {
     output.printJson({ name, runId, on, result: end.report, fetched });
     return 0;

@@ -64,10 +64,12 @@ export const requestSchema = z.discriminatedUnion("do", [
     skip: z.int().nonnegative(),
   }),
   z.object({ do: z.literal("release"), name: z.string(), run: z.string() }),
-  z.object({ do: z.literal("files"), name: z.string() }),
+  /** `run` is an id, a part of one, or a version; absent for the last run. */
+  z.object({ do: z.literal("files"), name: z.string(), run: z.string().optional() }),
   z.object({
     do: z.literal("get"),
     name: z.string(),
+    run: z.string().optional(),
     file: z.string(),
     from: z.int().nonnegative(),
   }),

@@ -1,19 +1,19 @@
 /** Prepares the start of a finished image on this host, for a caller on another one. */
 import { dirname, join } from "node:path";
 import type { z } from "zod";
-import { findRun, summarizeBuilds } from "../../builds/records.js";
-import type { RunRecord } from "../../builds/workspace.js";
+import { findRun } from "../../builds/records.js";
 import { VmbuildError } from "../../errors.js";
 import { statIfThere } from "../../host/files.js";
 import { findFreePort } from "../../machine/ports.js";
 import type { HostRequest, bootSchema } from "../messages.js";
+import { imageRuns } from "./find-image.js";
+import type { ImageRecord } from "./find-image.js";
 import { bundleFolder } from "./tree.js";
 
 /** Returns the newest run of a build that has made an image. */
-async function imageRunOf(name: string): Promise<RunRecord & { readonly artifact: string }> {
-  const runs = (await summarizeBuilds()).find((build) => build.name === name)?.runs ?? [];
-  const record = runs.findLast(({ artifact }) => artifact !== undefined);
-  if (record?.artifact !== undefined) return { ...record, artifact: record.artifact };
+async function imageRunOf(name: string): Promise<ImageRecord> {
+  const record = (await imageRuns(name)).at(-1);
+  if (record) return record;
   // An unknown build is reported with the known ones.
   await findRun(name, undefined);
   throw new VmbuildError("INPUT_MISSING", `No run of ${name} has made an image`, {

@@ -89,9 +89,9 @@ class Server {
         return { result: {} };
       }
       case "files":
-        return { result: { files: await artifactFiles(request.name) } };
+        return { result: { files: await artifactFiles(request.name, request.run) } };
       case "get": {
-        const { bytes, parts } = await readArtifactFile(request.name, request.file, request.from);
+        const { bytes, parts } = await readArtifactFile(request.name, request);
         return { result: {}, bytes, parts };
       }
       case "boot":
