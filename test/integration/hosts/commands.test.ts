@@ -1,6 +1,6 @@
-/** Commands with `--on`: errors as JSON, signals, what an installation leaves. */
-import { mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+/** Commands with `--on`: errors as JSON, signals, quoting, what an installation leaves. */
+import { mkdir, readFile, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canStartAccounts } from "../../support/account.js";
@@ -53,6 +53,40 @@ describe.skipIf(!canStartAccounts)("commands with --on", () => {
         expect(unreachable.exitCode).toBe(3);
         expect(code(unreachable)).toBe("REMOTE_UNREACHABLE");
       }
+    },
+    SLOW_MS,
+  );
+
+  it(
+    "work in folders whose names have spaces and characters of shells",
+    async () => {
+      const { home } = slow;
+      const odd = 'it\'s a \\$HOME `x`; & "y"';
+      const template = `${odd}/slow.json`;
+      const text = await readFile(join(home.folder, "slow.json"), "utf8");
+      const original = JSON.parse(text) as object;
+      await home.write({
+        [template]: {
+          ...original,
+          base: { path: "../base.qcow2" },
+          steps: [{ name: "one", actions: [{ script: `${odd}.sh` }] }],
+        },
+        [`${odd}/${odd}.sh`]: "#!/bin/sh\n",
+      });
+      const main = join(builder.home, odd, "versions");
+      await mkdir(dirname(main), { recursive: true });
+      await execa("cp", ["-a", join(builder.folder, "versions"), main]);
+      await builder.own();
+      const on = ["--on", `ssh://builder/~/${encodeURIComponent(odd)}`];
+      const run = await vmbuild("run", template, "--detach", ...on);
+      expect({ exitCode: run.exitCode, stderr: run.stderr }).toMatchObject({ exitCode: 0 });
+      const sent = join(builder.home, odd, "bundles/slow/files", home.folder, odd);
+      expect((await readdir(sent)).toSorted()).toEqual([`${odd}.sh`, "slow.json"]);
+      const listed = await vmbuild("list", "--json", ...on);
+      expect(JSON.parse(listed.stdout)).toMatchObject({ builds: [{ name: "slow" }] });
+      const destroyed = await vmbuild("destroy", "slow", "--all", "--json", ...on);
+      expect(JSON.parse(destroyed.stdout)).toMatchObject({ name: "slow" });
+      expect((await vmbuild("list", "--json", ...on)).stdout).toBe('{"builds":[]}');
     },
     SLOW_MS,
   );
