@@ -5,11 +5,12 @@ import { bootImage } from "../image/boot.js";
 import type { BootedImage } from "../image/boot.js";
 import { findArtifact } from "../builds/find-artifact.js";
 import { planImageMachine } from "../requirements/plan.js";
-import { VmbuildError } from "../errors.js";
 import { createBus } from "../events/bus.js";
 import { Secrets } from "../events/secrets.js";
 import { attachTerminal } from "../guest/terminal.js";
+import type { Caller } from "../hosts/caller-link.js";
 import { parseContext } from "./context-flag.js";
+import { parseForward } from "./forward-option.js";
 import { interruptible } from "./interrupt.js";
 import { requireOptionFile } from "./option-file.js";
 import { loadFromFlags } from "./options.js";
@@ -24,13 +25,18 @@ export interface BootFlags extends TemplateFlags, OutputFlags {
   readonly context?: string[];
   readonly seed?: boolean;
   readonly console?: string;
+  readonly on?: string;
+  /** Socket of the caller on another host, with which the machine ends. */
+  readonly caller?: string;
 }
 
-function parseForward(text: string): { host: number; guest: number } {
-  const [host = 0, guest = 0] = text.split(":").map(Number);
-  const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65536;
-  if (/^\d+:\d+$/.test(text) && isPort(host) && isPort(guest)) return { host, guest };
-  throw new VmbuildError("USAGE", `--forward ${text}: use HOST:GUEST, such as 8443:443`);
+/** Joins the caller on another host, where there is one, and takes its variables. */
+async function joinGiven(path: string | undefined): Promise<Caller | undefined> {
+  if (path === undefined) return undefined;
+  const { joinCaller } = await import("../hosts/caller-link.js");
+  const caller = await joinCaller(path);
+  Object.assign(process.env, caller.environment);
+  return caller;
 }
 
 /**
@@ -76,6 +82,7 @@ export async function boot(
   flags: BootFlags,
 ): Promise<number> {
   const output = createOutput(flags);
+  using caller = await joinGiven(flags.caller);
   const context = parseContext(flags.context, process.env);
   const forwards = (flags.forward ?? []).map(parseForward);
   const template = await loadFromFlags(name, flags);
@@ -83,7 +90,8 @@ export async function boot(
   const console = await requireOptionFile("--console", flags.console, image);
   const bus = createBus(template.name, new Secrets(), [await output.createSink()]);
   const { accelerator } = template.machine;
-  return interruptible(async (signal) => {
+  return await interruptible(async (interrupted) => {
+    const signal = caller ? AbortSignal.any([interrupted, caller.gone]) : interrupted;
     await using booted = await bootImage({
       image,
       disks,

@@ -1,6 +1,7 @@
 /** Runs commands on other hosts (`--on`) with the terminal of this one. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants } from "node:os";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { VmbuildError, systemCode } from "../errors.js";
 import { programFolder } from "../host/current-folder.js";
@@ -44,14 +45,24 @@ export function optionWords(options: readonly GivenOption[]): string[] {
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Runs words of vmbuild on another host with the terminal of this process; returns their exit code.
+ * Runs words of vmbuild on another host with the terminal of this process; returns their exit code,
+ * or 128 plus the number of the signal that ended this one's connection.
+ * @param options `sshOptions`: further options of ssh.
  * @throws {VmbuildError} REMOTE_UNREACHABLE, REMOTE_VERSION, HOST_PROGRAM_MISSING.
  */
-async function runThere(address: HostAddress, words: readonly string[]): Promise<number> {
+export async function runThere(
+  address: HostAddress,
+  words: readonly string[],
+  { sshOptions = [] }: { readonly sshOptions?: readonly string[] } = {},
+): Promise<number> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  const args = [...sshArguments(address, isTerminal), remoteCommand(address, words)];
+  const args = [...sshOptions, ...sshArguments(address, isTerminal), remoteCommand(address, words)];
   const child = spawn("ssh", args, { stdio: "inherit", cwd: programFolder() });
-  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+  let ending: NodeJS.Signals | undefined;
+  const forward = (signal: NodeJS.Signals): void => {
+    ending = signal;
+    child.kill(signal);
+  };
   for (const signal of FORWARDED) process.on(signal, forward);
   try {
     await once(child, "close");
@@ -61,6 +72,9 @@ async function runThere(address: HostAddress, words: readonly string[]): Promise
     for (const signal of FORWARDED) process.off(signal, forward);
   }
   const { exitCode } = child;
+  if (ending !== undefined && (exitCode === null || exitCode === SSH_FAILED)) {
+    return 128 + constants.signals[ending];
+  }
   if (isVersionMissing(exitCode)) throw versionError(address);
   if (exitCode === SSH_FAILED) {
     throw new VmbuildError("REMOTE_UNREACHABLE", `There is no connection to ${address.text}`);

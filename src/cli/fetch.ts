@@ -19,6 +19,17 @@ export interface FetchFlags {
   readonly on?: string;
   readonly output?: string;
   readonly json?: boolean;
+  readonly run?: string;
+}
+
+/** Image that is fetched. */
+export interface FetchTarget {
+  /** Name of the build. */
+  readonly name: string;
+  /** Run with the image: its id, a part of it, or a version. The last one where it is undefined. */
+  readonly run?: string | undefined;
+  /** Output folder on this host. Absolute. */
+  readonly folder: string;
 }
 
 /**
@@ -28,8 +39,7 @@ export interface FetchFlags {
  */
 export async function fetchTo(
   address: HostAddress,
-  name: string,
-  folder: string,
+  { name, run, folder }: FetchTarget,
   output: Output,
 ): Promise<readonly string[]> {
   let arrived = 0;
@@ -43,7 +53,7 @@ export async function fetchTo(
     };
     const options = { address, signal, onLost, progress: () => arrived };
     return whileConnected(options, (connection) =>
-      fetchArtifact(connection, { name, folder, signal, onBytes }),
+      fetchArtifact(connection, { name, run, folder, signal, onBytes }),
     );
   };
   const { images, bytes } = await withView(output, (emit) =>
@@ -74,7 +84,7 @@ export async function fetch(name: string, flags: FetchFlags): Promise<number> {
       hint: "Name it: --output DIR.",
     });
   }
-  const images = await fetchTo(address, name, folder, output);
+  const images = await fetchTo(address, { name, run: flags.run, folder }, output);
   if (flags.json) output.printJson({ name, on: address.text, images });
   else for (const image of images) output.print(image);
   return 0;

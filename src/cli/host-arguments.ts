@@ -69,6 +69,23 @@ export function inputsOfEnvironment(
   });
 }
 
+/** Beginning of the variables of the environment that set variables of templates. */
+const VARIABLES = "VMBUILD_VAR_";
+
+/** Returns the variables of the environment that set variables of templates. */
+export function variablesOfEnvironment(environment = process.env): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]): [string, string][] =>
+      name.startsWith(VARIABLES) && value !== undefined ? [[name, value]] : [],
+    ),
+  );
+}
+
+/** Returns the words of a command line there for options, whose paths are those of this host. */
+export function translateOptions(options: readonly GivenOption[]): HostArgument[] {
+  return options.map((option) => pathOption(option) ?? { text: optionWords([option]).join("") });
+}
+
 /**
  * Translates options for another host.
  * @throws {VmbuildError} USAGE for options that have no effect there.

@@ -88,15 +88,34 @@ export async function printFailure(thrown: unknown, args: readonly string[]): Pr
   return error.exitCode;
 }
 
+/**
+ * Returns whether a program waits for the result of a command as JSON. The commands that work on
+ * other hosts too then print an error in its place, because their exit codes are also those of the
+ * connection.
+ */
+function wantsJsonError(command: CommandUnknownOpts | undefined): boolean {
+  const isForHosts = command?.options.some((option) => option.attributeName() === "on");
+  return isForHosts === true && command?.getOptionValue("json") === true;
+}
+
+async function printJsonError(thrown: unknown): Promise<void> {
+  const { createOutput } = await import("./output.js");
+  const { reportError } = await import("../events/report.js");
+  createOutput().printJson({ error: reportError(thrown) });
+}
+
 async function runCommand(args: readonly string[]): Promise<number> {
   let exitCode = 0;
+  let current: CommandUnknownOpts | undefined;
   const root = createRoot((code) => (exitCode = code));
+  root.hook("preAction", (_root, command) => void (current = command));
   try {
     await root.parseAsync([...args], { from: "user" });
     return exitCode;
   } catch (thrown) {
     // Help or version was requested, or help was printed in place of a missing command.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : USAGE_EXIT;
+    if (wantsJsonError(current)) await printJsonError(thrown);
     return printFailure(thrown, args);
   }
 }

@@ -21,7 +21,7 @@ import { showRemote } from "./attach-on.js";
 import { givenOptions } from "./elsewhere.js";
 import { fetchTo } from "./fetch.js";
 import { loadGraphOf, loadNamed, withoutBases } from "./graph-templates.js";
-import { hostArguments, inputsOfEnvironment } from "./host-arguments.js";
+import { hostArguments, inputsOfEnvironment, variablesOfEnvironment } from "./host-arguments.js";
 import { interruptible } from "./interrupt.js";
 import { leaseOf } from "./lease-options.js";
 import { createOutput } from "./output.js";
@@ -29,9 +29,6 @@ import type { Output } from "./output.js";
 import { maxAgeOf, parseBreakpoint, rejectConflictingFlags } from "./run-options.js";
 import type { RunFlags } from "./run-options.js";
 import { progressOf, withView } from "./transfer-view.js";
-
-/** Beginning of the variables of the environment that set variables of templates. */
-const VARIABLES = "VMBUILD_VAR_";
 
 /** Loads the only template. */
 async function loadOne(names: readonly string[], flags: RunFlags): Promise<Template> {
@@ -81,11 +78,7 @@ async function prepare(
   const templates = nodes.map((node) => node.template);
   const bundle = await makeBundle(templates, paths, signal);
   const folder = currentFolder() ?? "/";
-  const environment = Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]): [string, string][] =>
-      name.startsWith(VARIABLES) && value !== undefined ? [[name, value]] : [],
-    ),
-  );
+  const environment = variablesOfEnvironment();
   const { entries } = bundle;
   const { name, path } = template;
   const request = { name, template: path, folder, entries: [...entries], environment };
@@ -166,7 +159,7 @@ async function showToEnd({ address, run, flags, folder, output }: Begun): Promis
   }
   const { path: image } = end.result.artifact;
   const isWanted = image !== undefined && flags.fetch !== "no";
-  const fetched = isWanted ? await fetchTo(address, name, folder, output) : [];
+  const fetched = isWanted ? await fetchTo(address, { name, folder }, output) : [];
   if (flags.json) {
     output.printJson({ name, runId, on, result: end.report, fetched });
     return 0;

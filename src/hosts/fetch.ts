@@ -18,6 +18,8 @@ const PARTS = ".vmbuild-fetch";
 export interface FetchOptions {
   /** Name of the build. */
   readonly name: string;
+  /** Run with the image: its id, a part of it, or a version. The last one where it is undefined. */
+  readonly run?: string | undefined;
   /** Output folder on this host. Absolute. */
   readonly folder: string;
   readonly signal: AbortSignal;
@@ -83,7 +85,7 @@ class Transfer {
   }
 
   async #fetch(file: ArtifactFile): Promise<void> {
-    const { name, signal, onBytes } = this.#options;
+    const { name, run, signal, onBytes } = this.#options;
     const path = this.pathOf(file);
     const have = await this.#have(file);
     const from = have <= file.size ? have : 0;
@@ -100,7 +102,7 @@ class Transfer {
           this.#done += part.length;
           onBytes?.(this.#done, this.#total);
         };
-        const request = { do: "get", name, file: file.name, from } as const;
+        const request = { do: "get", name, run, file: file.name, from } as const;
         await this.#connection.request(z.object({}), request, { onPart });
       }
     } finally {
@@ -137,13 +139,13 @@ async function stage(
   }
 }
 
-/** Fetches the image of a build's last run to a folder of this host. */
+/** Fetches the image of a run of a build to a folder of this host. */
 export async function fetchArtifact(
   connection: HostConnection,
   options: FetchOptions,
 ): Promise<Fetched> {
-  const { name, folder, signal } = options;
-  const { files } = await connection.request(filesSchema, { do: "files", name });
+  const { name, run, folder, signal } = options;
+  const { files } = await connection.request(filesSchema, { do: "files", name, run });
   const images = files.filter(({ role }) => role === "image").map((file) => file.name);
   await using _lock = await lockOutputFolder({ name, folder, filenames: images });
   const fetched: ArtifactFile[] = [];

@@ -35,8 +35,12 @@ function installScript(address: HostAddress): string {
     "set -e",
     `folder=${folderExpression(address)}`,
     'mkdir -p "$folder/versions"',
+    // What an installation has left whose host or shell was killed.
+    `find "$folder/versions" -maxdepth 1 -name '.new.*' -mmin +60 -exec rm -rf {} +`,
     'new=$(mktemp -d "$folder/versions/.new.XXXXXX")',
     `trap 'rm -rf "$new"' EXIT`,
+    // Not every shell runs the former when a signal ends it.
+    "trap 'exit 129' HUP INT PIPE TERM",
     'cat > "$new/vmbuild.tgz"',
     "node --version >&2",
     'npm install --prefix "$new" --omit=dev --ignore-scripts --no-audit --no-fund --no-package-lock "$new/vmbuild.tgz" >&2',

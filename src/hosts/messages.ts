@@ -31,6 +31,11 @@ const entrySchema = z.discriminatedUnion("type", [
 /** File, folder or link of a bundle, with its path on the host that it comes from. */
 export type BundleEntry = z.infer<typeof entrySchema>;
 
+/** Word of a command line there. `path` is a file of the bundle, which ends the word. */
+const hostArgument = z.object({ text: z.string(), path: bundlePath.optional() });
+
+const port = z.int().min(1).max(65535);
+
 const content = z.object({ sha256, size: z.int().nonnegative() });
 
 /** Requests. `bytes` is the number of bytes that follow the line. */
@@ -48,7 +53,7 @@ export const requestSchema = z.discriminatedUnion("do", [
     template: bundlePath,
     folder: bundlePath,
     entries: z.array(entrySchema),
-    arguments: z.array(z.object({ text: z.string(), path: bundlePath.optional() })),
+    arguments: z.array(hostArgument),
     environment: z.record(z.string(), z.string()),
   }),
   z.object({ do: z.literal("find"), run: z.string().optional() }),
@@ -59,13 +64,27 @@ export const requestSchema = z.discriminatedUnion("do", [
     skip: z.int().nonnegative(),
   }),
   z.object({ do: z.literal("release"), name: z.string(), run: z.string() }),
-  z.object({ do: z.literal("files"), name: z.string() }),
+  /** `run` is an id, a part of one, or a version; absent for the last run. */
+  z.object({ do: z.literal("files"), name: z.string(), run: z.string().optional() }),
   z.object({
     do: z.literal("get"),
     name: z.string(),
+    run: z.string().optional(),
     file: z.string(),
     from: z.int().nonnegative(),
   }),
+  /** `forwards` are the numbers of the guest's ports. */
+  z.object({
+    do: z.literal("boot"),
+    name: z.string(),
+    arguments: z.array(hostArgument),
+    forwards: z.array(port),
+    environment: z.record(z.string(), z.string()),
+  }),
+  /** The caller of `boot` is still there. */
+  z.object({ do: z.literal("alive") }),
+  /** `known` is the digest of the picture that the caller has. */
+  z.object({ do: z.literal("screen"), name: z.string(), known: sha256.optional() }),
 ]);
 
 /** Request to the other side. */
@@ -85,6 +104,9 @@ export const runSchema = z.object({
 
 /** End of a run. */
 export const endSchema = z.object({ state: z.string(), outcome: z.string().optional() });
+
+/** Words of the command that starts an image, and the ports there for those of the guest. */
+export const bootSchema = z.object({ words: z.array(z.string()), ports: z.array(port) });
 
 /** File of an artifact. */
 const artifactFileSchema = z.object({

@@ -61,7 +61,11 @@ export interface StartableOverlay {
   readonly instanceId: string;
 }
 
-async function requireFreePorts(forwards: readonly Forward[]): Promise<void> {
+/**
+ * Requires that the ports of this host are free.
+ * @throws {VmbuildError} MACHINE_START.
+ */
+export async function requireFreePorts(forwards: readonly Forward[]): Promise<void> {
   for (const { host } of forwards) {
     if (host === undefined || (await isPortFree(host))) continue;
     throw new VmbuildError("MACHINE_START", `Port ${host} of 127.0.0.1 is in use`, {

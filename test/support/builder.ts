@@ -28,10 +28,25 @@ export interface Builder extends AsyncDisposable {
   readonly knownHosts: string;
   /** Loses the connections of all callers. */
   loseConnections(): Promise<void>;
+  /** Makes the user the owner of all files in the home folder. */
+  own(): Promise<unknown>;
   /** Copies a cache folder of vmbuild to the user's. */
   copyCache(folder: string): Promise<void>;
   /** Writes a run that has made an image with a folder beside it; returns the image's path. */
-  writeImage(name: string, content: Buffer, sha256?: string): Promise<string>;
+  writeImage(name: string, content: Buffer, facts?: ImageFacts): Promise<string>;
+  /** Writes the record of a run. */
+  writeRun(name: string, record: Readonly<Record<string, string>>): Promise<void>;
+}
+
+/** What an image of a test has instead of the usual. */
+export interface ImageFacts {
+  /** Digest in the manifest. */
+  readonly sha256?: string;
+  /** Path of the template there. */
+  readonly template?: string;
+  readonly version?: string;
+  readonly runId?: string;
+  readonly startedAt?: string;
 }
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -81,6 +96,13 @@ export async function startBuilder(): Promise<Builder> {
   await mkdir(dirname(installed), { recursive: true });
   await symlink(join(dirname(home), MOUNT), installed);
   await own();
+  const writeRun: Builder["writeRun"] = async (name, record) => {
+    const run = join(home, ".local/state/vmbuild/builds", name, "runs", record["runId"] ?? "");
+    const facts = { name, version: "1.0.0", template: "/x.json", pid: 1, ...record };
+    await mkdir(run, { recursive: true });
+    await writeFile(join(run, "run.json"), JSON.stringify(facts));
+    await own();
+  };
   const caller = await mkdtemp(join(tmpdir(), "vmbuild-caller-"));
   return {
     home,
@@ -88,13 +110,16 @@ export async function startBuilder(): Promise<Builder> {
     installed,
     ...(await makeCaller(caller, port, keys.client.private, account.hostKey)),
     loseConnections: () => account.loseConnections(),
+    own,
     async copyCache(from) {
       await mkdir(join(home, ".cache"), { recursive: true });
       await execa("cp", ["-a", from, join(home, ".cache/vmbuild")]);
       await own();
     },
-    async writeImage(name, content, sha256 = sha256Of(content)) {
-      const filename = `${name}-1.0.0.qcow2`;
+    async writeImage(name, content, given = {}) {
+      const { sha256 = sha256Of(content), template = "/x.json", version = "1.0.0" } = given;
+      const { runId = "20260214-170400-3f9a1c", startedAt = "2026-02-14T17:04:00.000Z" } = given;
+      const filename = `${name}-${version}.qcow2`;
       const output = join(folder, "output", name);
       const image = join(output, filename);
       const facts = {
@@ -103,7 +128,7 @@ export async function startBuilder(): Promise<Builder> {
         size: content.length,
         checksums: { sha256 },
       };
-      const manifest = { ...exampleManifest(), name, version: "1.0.0", files: [facts] };
+      const manifest = { ...exampleManifest(), name, version, files: [facts] };
       await mkdir(join(output, "site"), { recursive: true });
       await writeFile(image, content);
       await writeFile(`${image}.sha256`, `${sha256}  ${filename}\n`);
@@ -112,17 +137,11 @@ export async function startBuilder(): Promise<Builder> {
         join(output, "manifest.json"),
         formatManifest({ ...manifest, companions: ["site"] }),
       );
-      const runId = "20260214-170400-3f9a1c";
-      const run = join(home, ".local/state/vmbuild/builds", name, "runs", runId);
-      const startedAt = "2026-02-14T17:04:00.000Z";
-      const times = { startedAt, endedAt: startedAt };
-      const record = { runId, name, version: "1.0.0", template: "/x.json", pid: 1, ...times };
-      await mkdir(run, { recursive: true });
-      const done = { ...record, state: "done", artifact: image };
-      await writeFile(join(run, "run.json"), JSON.stringify(done));
-      await own();
+      const record = { runId, version, template, startedAt, endedAt: startedAt };
+      await writeRun(name, { ...record, state: "done", artifact: image });
       return image;
     },
+    writeRun,
     async [Symbol.asyncDispose]() {
       await account[Symbol.asyncDispose]();
       await rm(caller, { recursive: true, force: true });

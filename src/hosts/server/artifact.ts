@@ -12,13 +12,15 @@ import { VmbuildError } from "../../errors.js";
 import { statIfThere } from "../../host/files.js";
 import { listTree } from "../../host/tree.js";
 import type { ArtifactFile } from "../messages.js";
+import { findImage } from "./find-image.js";
 
-/** Returns the folder with the image of a build's last run. */
-async function folderOf(name: string): Promise<string> {
+/** Returns the folder with the image of a build's last run, or of the run that a text names. */
+async function folderOf(name: string, run: string | undefined): Promise<string> {
+  if (run !== undefined) return dirname((await findImage(name, run)).artifact);
   const { record } = await findRun(name, undefined);
   if (record.state === "done" && record.artifact !== undefined) return dirname(record.artifact);
   throw new VmbuildError("FETCH_FAILED", `The last run of ${name} made no image`, {
-    hint: `Its state is ${record.state}${record.outcome === undefined ? "" : ` (${record.outcome})`}. See vmbuild logs ${name}.`,
+    hint: `Its state is ${record.state}${record.outcome === undefined ? "" : ` (${record.outcome})`}. See vmbuild logs ${name}. For the image of an earlier run: vmbuild fetch ${name} --run ID.`,
   });
 }
 
@@ -51,8 +53,11 @@ async function describe(
  * Lists the files of a build's artifact, the manifest last.
  * @throws {VmbuildError} FETCH_FAILED when the last run has made none; ARTIFACT_INVALID.
  */
-export async function artifactFiles(name: string): Promise<ArtifactFile[]> {
-  const folder = await folderOf(name);
+export async function artifactFiles(
+  name: string,
+  run: string | undefined,
+): Promise<ArtifactFile[]> {
+  const folder = await folderOf(name, run);
   const manifest = await readManifest(join(folder, MANIFEST_NAME));
   const { files, companions = [] } = manifest;
   const found: ArtifactFile[] = [];
@@ -71,15 +76,14 @@ export async function artifactFiles(name: string): Promise<ArtifactFile[]> {
 
 /**
  * Opens a file of a build's artifact.
- * @param from number of the first byte.
+ * @param options `from`: number of the first byte.
  * @throws {VmbuildError} FETCH_FAILED when the artifact has no such file.
  */
 export async function readArtifactFile(
   name: string,
-  file: string,
-  from: number,
+  { run, file, from }: { readonly run?: string | undefined; file: string; from: number },
 ): Promise<{ readonly bytes: number; readonly parts: AsyncIterable<Buffer> }> {
-  const folder = await folderOf(name);
+  const folder = await folderOf(name, run);
   const parts = file.split("/");
   const path = join(folder, file);
   const status = parts.includes("..") ? undefined : await statIfThere(path);

@@ -8,9 +8,13 @@ import type { RunRecord } from "../../builds/workspace.js";
 import { VmbuildError } from "../../errors.js";
 import { reportError } from "../../events/report.js";
 import { readLines } from "../../host/follow.js";
+import { CallerLink } from "../caller-link.js";
 import { HELLO, requestSchema } from "../messages.js";
 import type { HostRequest } from "../messages.js";
 import { MessageReader, writeMessage } from "../wire.js";
+import { prepareBoot } from "./boot.js";
+import { answerScreen } from "./screen.js";
+import type { Answer } from "./answer.js";
 import { artifactFiles, readArtifactFile } from "./artifact.js";
 import { startRun } from "./start.js";
 import { ContentStore } from "./store.js";
@@ -26,17 +30,11 @@ export interface ServerOptions {
   readonly program: readonly [string, ...string[]];
 }
 
-/** Answer to a request. */
-interface Answer {
-  readonly result: object;
-  readonly bytes?: number;
-  readonly parts?: AsyncIterable<Buffer>;
-}
-
 class Server {
   readonly #options: ServerOptions;
   readonly #reader: MessageReader;
   readonly #store: ContentStore;
+  #caller: CallerLink | undefined;
   /** Line that was asked for while events were sent. */
   #next: Promise<string | undefined> | undefined;
 
@@ -56,6 +54,8 @@ class Server {
   async run(): Promise<void> {
     const { stdout, version, folder } = this.#options;
     await writeMessage(stdout, { hello: HELLO, version, folder });
+    // What was started for the caller ends with the connection.
+    using _link = { [Symbol.dispose]: () => this.#caller?.[Symbol.dispose]() };
     for (let line = await this.#line(); line !== undefined; line = await this.#line()) {
       try {
         const { parts, ...reply } = await this.#answer(requestSchema.parse(JSON.parse(line)));
@@ -89,12 +89,25 @@ class Server {
         return { result: {} };
       }
       case "files":
-        return { result: { files: await artifactFiles(request.name) } };
+        return { result: { files: await artifactFiles(request.name, request.run) } };
       case "get": {
-        const { bytes, parts } = await readArtifactFile(request.name, request.file, request.from);
+        const { bytes, parts } = await readArtifactFile(request.name, request);
         return { result: {}, bytes, parts };
       }
+      case "boot":
+        return { result: await this.#boot(request) };
+      case "alive":
+        this.#caller?.renew();
+        return { result: {} };
+      case "screen":
+        return answerScreen(request);
     }
+  }
+
+  async #boot(request: Extract<HostRequest, { do: "boot" }>): Promise<object> {
+    this.#caller?.[Symbol.dispose]();
+    this.#caller = await CallerLink.open(request.environment);
+    return prepareBoot(this.#options.folder, request, this.#caller.path);
   }
 
   async #missing(contents: Extract<HostRequest, { do: "offer" }>["contents"]) {

@@ -55,13 +55,44 @@ describe.skipIf(!canStartAccounts)("vmbuild fetch", () => {
 
   it("leaves the folder as it was when the image is not the one of its manifest", async () => {
     const before = await readFile(at("manifest.json"), "utf8");
-    await builder.writeImage("demo", randomBytes(1000), "0".repeat(64));
+    await builder.writeImage("demo", randomBytes(1000), { sha256: "0".repeat(64) });
     const result = await fetch("demo", "--output", "out");
     expect(result).toMatchObject({ exitCode: 9, stdout: "" });
     expect(result.stderr).toContain("[FETCH_FAILED]");
     expect(await readFile(at("manifest.json"), "utf8")).toBe(before);
     expect(sha256Of(await readFile(at(image)))).toBe(digest);
   });
+
+  it("gets the image of an earlier run while it is there, by id or version", async () => {
+    const old = randomBytes(2000);
+    const ids = ["20260301-100000-aaaaaa", "20260302-100000-bbbbbb"] as const;
+    await builder.writeImage("twice", old, {
+      runId: ids[0],
+      startedAt: "2026-03-01T10:00:00.000Z",
+    });
+    const at = "2026-03-02T10:00:00.000Z";
+    await builder.writeRun("twice", { runId: ids[1], startedAt: at, state: "failed" });
+    const last = await fetch("twice", "--output", "twice");
+    expect(last).toMatchObject({ exitCode: 9, stdout: "" });
+    expect(last.stderr).toContain("vmbuild fetch twice --run ID");
+    expect((await fetch("twice", "--run", "bbbbbb", "--output", "twice")).stderr).toContain(
+      `The run ${ids[1]} of twice made no image`,
+    );
+    for (const run of ["aaaaaa", "1.0.0"]) {
+      const image = join(home.folder, "twice", "twice-1.0.0.qcow2");
+      const result = await fetch("twice", "--run", run, "--output", "twice");
+      expect(result).toMatchObject({ exitCode: 0, stdout: image });
+      expect(sha256Of(await readFile(image))).toBe(sha256Of(old));
+    }
+    const facts = { version: "2.0.0", runId: "20260303-100000-cccccc" };
+    const later = { ...facts, startedAt: "2026-03-03T10:00:00.000Z" };
+    await builder.writeImage("twice", randomBytes(1000), later);
+    const replaced = await fetch("twice", "--run", "1.0.0", "--output", "twice");
+    expect(replaced).toMatchObject({ exitCode: 9, stdout: "" });
+    expect(replaced.stderr.replaceAll(/\s+/g, " ")).toContain(
+      "Images that are there: 20260303-100000-cccccc (2.0.0)",
+    );
+  }, 240_000);
 
   it("does not replace the image of another template", async () => {
     await builder.writeImage("other", randomBytes(1000));
