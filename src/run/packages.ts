@@ -50,15 +50,11 @@ export async function listPackagesDuring<T>(
   work: () => Promise<T>,
 ): Promise<{ readonly done: T; readonly packages: GuestPackages | undefined }> {
   // The work asks for its channel first, so that it is the list that may have to wait.
-  const working = work();
-  const listing = listPackages(context, guest).then(
-    (packages) => ({ packages }),
-    (error: unknown) => ({ error }),
-  );
-  const done = await working.finally(() => listing);
-  const listed = await listing;
-  if (!("error" in listed)) return { done, packages: listed.packages };
-  const { error } = listed;
+  const [worked, listed] = await Promise.allSettled([work(), listPackages(context, guest)]);
+  if (worked.status === "rejected") throw worked.reason;
+  const done = worked.value;
+  if (listed.status === "fulfilled") return { done, packages: listed.value };
+  const error: unknown = listed.reason;
   if (!(error instanceof VmbuildError) || error.code !== "GUEST_LOST") throw error;
   return { done, packages: await listPackages(context, guest) };
 }

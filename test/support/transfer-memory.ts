@@ -32,7 +32,7 @@ async function peakOf(home: CliHome, server: GithubServer, args: readonly string
     ...{ NODE_OPTIONS: `--import ${join(home.folder, "peak.mjs")}`, PEAK_FILE: file },
   };
   const result = await home.runWith(env, ...args, "--store", "github:owner/images");
-  expect(result.exitCode, result.stderr).toBe(0);
+  if (result.exitCode !== 0) throw new Error(result.stderr);
   return Number(await readFile(file, "utf8")) / 1024;
 }
 

@@ -102,6 +102,7 @@ describe("defaults that are applied after parsing", () => {
       ...["template.machine.binary", "template.machine.firmware", "template.machine.type"],
       "template.output.compression",
       "template.output.filename",
+      ...["template.output.patches.filename", "template.output.patches.folder"],
       "upload.owner",
       "write.mode",
       "write.owner",
