@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { Agent, buildConnector } from "undici";
 import { VmbuildError } from "../errors.js";
 import { trustedContext } from "../host/authorities.js";
+import { readFromClosingServers } from "../host/closing-servers.js";
 
 /** Certificates that a check accepts. */
 export type Trust =
@@ -49,6 +50,7 @@ function fingerprintOf(socket: TLSSocket): string {
  * @param serverName replaces the address's host for SNI and in the certificate.
  */
 export function createAgent(trust: Trust, serverName?: string): Agent {
+  readFromClosingServers();
   const connect = buildConnector({
     maxCachedSessions: 0,
     allowH2: false,

@@ -5,6 +5,7 @@
 import type { Dispatcher } from "undici";
 import { VmbuildError, messageOf, systemCode } from "../errors.js";
 import { trustedContext } from "../host/authorities.js";
+import { readFromClosingServers } from "../host/closing-servers.js";
 import { describeProxy, proxyFor } from "../host/proxy.js";
 import type { Proxy } from "../host/proxy.js";
 import type { NetworkLimits } from "./context.js";
@@ -16,6 +17,7 @@ import { AddressFailure, asAddressFailure } from "./failure.js";
  */
 export async function createAgent(): Promise<Dispatcher> {
   const { Agent, Dispatcher: Base, ProxyAgent } = await import("undici");
+  readFromClosingServers();
 
   /** Dispatcher that reads the environment at each request and keeps one agent per proxy. */
   class Router extends Base {
