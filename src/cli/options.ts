@@ -217,7 +217,8 @@ export async function loadBase(
   const { findTemplateFrom } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
   const { set: _set, base: _base, cpus: _cpus, memory: _memory, disk: _disk, ...rest } = flags;
-  const { sink: _sink, ...shared } = rest;
+  // Patches are collected only from the templates that are named.
+  const { sink: _sink, createPatches: _patches, ...shared } = rest;
   const { variables, ...given } = await givenValues(shared);
   const { folder } = from;
   const places = { folder, currentFolder: currentFolder() ?? folder, appliances: flags.appliances };
