@@ -84,7 +84,7 @@ export async function bootOn(
     const over = new AbortController();
     const alive = stayAlive(connection, over.signal);
     try {
-      const options = { sshOptions: forwardOptions(forwards, ports) };
+      const options = { sshOptions: forwardOptions(forwards, ports), hasAnswered: true };
       return await runThere(address, [...start, ...words], options);
     } finally {
       over.abort();

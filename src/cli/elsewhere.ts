@@ -44,16 +44,23 @@ export function optionWords(options: readonly GivenOption[]): string[] {
 /** Signals that end the connection together with this process. */
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** How words are run on another host. */
+interface StartOptions {
+  /** Further options of ssh. */
+  readonly sshOptions?: readonly string[];
+  /** Whether the host is known to have this version of vmbuild. */
+  readonly hasAnswered?: boolean;
+}
+
 /**
  * Runs words of vmbuild on another host with the terminal of this process; returns their exit code,
  * or 128 plus the number of the signal that ended this one's connection.
- * @param options `sshOptions`: further options of ssh.
  * @throws {VmbuildError} REMOTE_UNREACHABLE, REMOTE_VERSION, HOST_PROGRAM_MISSING.
  */
 export async function runThere(
   address: HostAddress,
   words: readonly string[],
-  { sshOptions = [] }: { readonly sshOptions?: readonly string[] } = {},
+  { sshOptions = [], hasAnswered = false }: StartOptions = {},
 ): Promise<number> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
   const args = [...sshOptions, ...sshArguments(address, isTerminal), remoteCommand(address, words)];
@@ -75,7 +82,8 @@ export async function runThere(
   if (ending !== undefined && (exitCode === null || exitCode === SSH_FAILED)) {
     return 128 + constants.signals[ending];
   }
-  if (isVersionMissing(exitCode)) throw versionError(address);
+  // The exit code of a host that has the version is that of the command in the guest.
+  if (!hasAnswered && isVersionMissing(exitCode)) throw versionError(address);
   if (exitCode === SSH_FAILED) {
     throw new VmbuildError("REMOTE_UNREACHABLE", `There is no connection to ${address.text}`);
   }
