@@ -1,7 +1,10 @@
 /** Interprets the flags of `vmbuild run` for a template. */
+import { resolve } from "node:path";
 import { failedStepOf } from "../builds/records.js";
 import { VmbuildError } from "../errors.js";
 import { parseDuration } from "../fields.js";
+import { statIfThere } from "../host/files.js";
+import { requirePrograms } from "../requirements/host.js";
 import type { BuildOptions } from "../run/context.js";
 import type { Breakpoint } from "../run/pause.js";
 import type { Template } from "../template/load.js";
@@ -126,17 +129,27 @@ function rejectConflictsOfPatches({ release, until, var: pairs = [] }: RunFlags)
 }
 
 /**
- * Requires that the templates can make archives of patches.
- * @throws {VmbuildError} USAGE.
+ * Requires that the templates can make archives of patches, and that this host can sign them.
+ * @throws {VmbuildError} USAGE, PATCHES_SIGN, HOST_PROGRAM_MISSING.
  */
-export function requirePatches(templates: readonly Template[]): void {
-  for (const { name, output, steps } of templates) {
+export async function requirePatches(templates: readonly Template[]): Promise<void> {
+  for (const { name, folder, output, steps } of templates) {
     const missing = output.patches === undefined ? "output.patches" : "step that collects them";
-    if (output.patches !== undefined && steps.length > 0) continue;
+    if (output.patches !== undefined && steps.length > 0) {
+      const { signingKey } = output.patches;
+      if (signingKey !== undefined) await requireSigningKey(resolve(folder, signingKey));
+      continue;
+    }
     throw new VmbuildError("USAGE", `--create-patches: ${name} has no ${missing}`, {
       hint: "See docs/patches.md for the steps and the setting that a template needs.",
     });
   }
+}
+
+async function requireSigningKey(path: string): Promise<void> {
+  await requirePrograms(["gpg", "gpgconf"]);
+  if ((await statIfThere(path))?.isFile()) return;
+  throw new VmbuildError("PATCHES_SIGN", `The key ${path} of output.patches does not exist`);
 }
 
 /** Rejects flags about commits that contradict each other. */

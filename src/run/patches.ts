@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
 import { digestFile } from "../artifact/digest.js";
 import { artifactError } from "../artifact/failures.js";
+import { readManifest } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { METADATA_SUFFIXES } from "../artifact/names.js";
 import { VmbuildError, systemCode } from "../errors.js";
@@ -42,6 +43,26 @@ function patchesNames(context: ContextWith<"options">): {
   );
   const traced = branch === undefined ? version : `${branch}-${commit}${dirty}`;
   return { filename: output.patches?.filename ?? `${name}-patches-${traced}.tgz`, folder };
+}
+
+/**
+ * Describes in a phrase how the archive of patches in the manifest of a finished image differs from
+ * the one that this run would make; undefined when it does not, and for a run that makes none.
+ * @param path path of the manifest.
+ */
+export async function findOtherPatches(
+  context: ContextWith<"options">,
+  path: string,
+): Promise<string | undefined> {
+  const { createPatches, template } = context.options;
+  if (!createPatches) return undefined;
+  const { patches } = await readManifest(path);
+  if (!patches) return `${path} has no archive of patches`;
+  const { filename, folder } = patchesNames(context);
+  const isSigned = template.output.patches?.signingKey !== undefined;
+  const isSame =
+    patches.name === filename && patches.folder === folder && patches.signed === isSigned;
+  return isSame ? undefined : `${path} has an archive of patches with other settings`;
 }
 
 const keyOf = ({ name, version, arch }: ListedPackage): string => `${name} ${version} ${arch}`;

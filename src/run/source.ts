@@ -34,17 +34,16 @@ export function describeSource(
 }
 
 /**
- * Describes in a phrase how the commit, the release or the patches in the manifest of a finished
- * image differ from those that the options of this run state; undefined when none does.
+ * Describes in a phrase how the commit or the release in the manifest of a finished image differs
+ * from that which the options of this run state; undefined when none does.
  * @param path path of the manifest.
  */
 export async function findOtherSource(
-  { options: { release, workTree, createPatches } }: ContextWith<"options">,
+  { options: { release, workTree } }: ContextWith<"options">,
   path: string,
 ): Promise<string | undefined> {
-  if (release === undefined && workTree === undefined && !createPatches) return undefined;
+  if (release === undefined && workTree === undefined) return undefined;
   const recorded = await readManifest(path);
-  if (createPatches && !recorded.patches) return `${path} has no archive of patches`;
   if (release !== undefined && recorded.release !== release) return `${path} has another release`;
   if (workTree === undefined) return undefined;
   const { branch, commit, changes } = workTree;

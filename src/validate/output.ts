@@ -1,4 +1,5 @@
 /** Checks the output folder: what the artifact would replace, and which template it belongs to. */
+import { resolve } from "node:path";
 import { requireOwnFolder } from "../artifact/output-owner.js";
 import { asVmbuildError } from "../errors.js";
 import { imageNames, planOutput } from "../requirements/plan.js";
@@ -16,6 +17,11 @@ export async function checkOutput(collector: Collector): Promise<void> {
   const key = plan.provenance?.signingKey;
   if (key !== undefined) {
     await checkFile(collector, ["output", "provenance", "signingKey"], key, "file");
+  }
+  const patchesKey = template.output.patches?.signingKey;
+  if (patchesKey !== undefined) {
+    const path = resolve(template.folder, patchesKey);
+    await checkFile(collector, ["output", "patches", "signingKey"], path, "file");
   }
   for (const message of await findOverwritten(template, plan)) {
     collector.problem(["output"], message);

@@ -14,6 +14,7 @@ import {
 } from "./published.js";
 import type { PublishedImage } from "./published.js";
 import { hasHostActions } from "./rerun-actions.js";
+import { findOtherPatches } from "../patches.js";
 import { findOtherSource } from "../source.js";
 
 /** State of the image before a run. */
@@ -112,6 +113,7 @@ async function findChange(
   const found =
     (await findAlteration(published)) ??
     (await findOtherSource(context, published.manifest)) ??
+    (await findOtherPatches(context, published.manifest)) ??
     (await findMissingDownload(template)) ??
     (options.check ? await verifyChecksums(published, { emit, signal }) : undefined);
   if (found !== undefined) return found;

@@ -1,4 +1,5 @@
 /** `vmbuild run --create-patches`: which templates and options it takes, with vmbuild as a process. */
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeCliHome } from "../../support/cli.js";
 import type { CliHome, CliResult } from "../../support/cli.js";
@@ -23,6 +24,10 @@ beforeAll(async () => {
     "patched/disk.qcow2": "",
     "patched/plain.json": { ...TEMPLATE, name: "plain", output },
     "patched/empty.json": { ...TEMPLATE, name: "empty", steps: [] },
+    "patched/unsigned.json": {
+      ...{ ...TEMPLATE, name: "unsigned" },
+      output: { patches: { signingKey: "nowhere.asc" } },
+    },
     "patched/undeclared.json": { ...TEMPLATE, name: "undeclared", variables: {} },
   });
   await git("add", ".");
@@ -59,6 +64,16 @@ describe("vmbuild run --create-patches", () => {
     const { exitCode, stderr } = await run("patched", ...flags);
     expect(flat(stderr)).toContain(words);
     expect(exitCode).toBe(2);
+  });
+
+  it("requires the key that signs before a machine starts", async () => {
+    const { exitCode, stderr } = await run("unsigned");
+    expect(flat(stderr)).toContain(
+      `The key ${join(home.folder, "patched/nowhere.asc")} of output.patches does not exist`,
+    );
+    expect(exitCode).toBe(9);
+    const validated = await home.run("validate", "patched/unsigned.json");
+    expect(flat(validated.stdout + validated.stderr)).toContain("output.patches.signingKey");
   });
 
   it("refuses uncommitted changes, as --release does", async () => {
