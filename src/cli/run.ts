@@ -1,6 +1,6 @@
 /** Implements `vmbuild run`: runs builds, displays their progress, and prints the results. */
 import { realpath } from "node:fs/promises";
-import { VmbuildError } from "../errors.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
 import type { GraphNode } from "../graph/graph.js";
 import { planOutput } from "../requirements/plan.js";
 import type { Template } from "../template/load.js";
@@ -106,7 +106,7 @@ async function runTemplates(
     for (const text of flags.break ?? []) parseBreakpoint(text, template);
     await resumeOptions(template, flags);
   }
-  if (flags.createPatches) requirePatches(templates);
+  if (flags.createPatches) await requirePatches(templates);
   const workTrees = await readWorkTrees(nodes, flags);
   if (flags.commitManifest) await requireCommits(templates);
   const builds = { nodes, flags, folderOf, lease, caller, workTrees };
@@ -126,8 +126,13 @@ async function runTemplates(
   );
   report(nodes, outcomes, output, flags.json ?? false);
   const error = firstError(nodes, outcomes);
-  if (flags.commitManifest) await commitManifests(templates, output);
+  const uncommitted = flags.commitManifest
+    ? await commitManifests(templates, output).then(() => undefined, asVmbuildError)
+    : undefined;
+  // It is not thrown, because the result of the builds has been printed.
+  if (uncommitted) output.printError(uncommitted);
   // The caller of a detached run waits for the named template, which a failed base prevents.
-  if (error) caller?.fail(error);
-  return error?.exitCode ?? 0;
+  const failure = error ?? uncommitted;
+  if (failure) caller?.fail(failure);
+  return failure?.exitCode ?? 0;
 }

@@ -1,5 +1,5 @@
 /** `vmbuild run` on templates in git work trees: names, refusals, and commits of the manifest. */
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -117,6 +117,19 @@ describe("a work tree", () => {
 });
 
 describe("vmbuild run --commit-manifest", () => {
+  it("prints one JSON document when the manifest cannot be committed", async () => {
+    const hook = join(home.folder, ".git/hooks/pre-commit");
+    await writeFile(hook, "#!/bin/sh\necho not now >&2\nexit 1\n", { mode: 0o755 });
+    try {
+      const { exitCode, stdout, stderr } = await run("--commit-manifest", "--json");
+      expect(JSON.parse(stdout)).toHaveProperty("artifact");
+      expect(stderr).toContain("not now");
+      expect(exitCode).not.toBe(0);
+    } finally {
+      await rm(hook);
+    }
+  });
+
   it("refuses before it builds what git could not commit", async () => {
     await home.write({ ".gitignore": "output/\nbase/\nmanifest.json\n" });
     const ignored = await run("--commit-manifest");
