@@ -73,7 +73,8 @@ async function requireSum(path: string, entry: ReleaseEntry, options: CreateOpti
 /**
  * Writes the archive: `manifest.yaml`, and each file under its name without folders. Its sum is
  * written beside it. It replaces an older one when it is complete.
- * @throws {VmbuildError} BUNDLE_INVALID for a file that is missing or has another sum;
+ * @throws {VmbuildError} USAGE when it would replace one of the files; BUNDLE_INVALID for a file
+ *   that is missing or has another sum;
  *   ARTIFACT_SPACE or ARTIFACT_CONVERT when it cannot be written.
  */
 export async function createBundle(options: CreateOptions): Promise<CreatedBundle> {
@@ -87,6 +88,11 @@ export async function createBundle(options: CreateOptions): Promise<CreatedBundl
     members.push(await memberOf(path, memberName(entry)));
   }
   const path = resolve(options.output);
+  if (members.some((member) => member.path.toString() === path)) {
+    throw new VmbuildError("USAGE", `--output ${options.output} is a file of the release`, {
+      hint: "Name another file, such as release.tar.",
+    });
+  }
   const temporary = temporaryBeside(path);
   const total = members.reduce((sum, { size }) => sum + size, 0);
   try {

@@ -72,6 +72,8 @@ async function readBytes(file: FileHandle, at: number, length: number): Promise<
   return buffer.subarray(0, bytesRead);
 }
 
+const isEmpty = (block: Buffer): boolean => block.every((byte) => byte === 0);
+
 function nameProblem(name: string, members: readonly TarMember[]): string | undefined {
   if (name === "" || name.startsWith("/") || name.split("/").includes("..")) {
     return `the path ${JSON.stringify(name)} leads out of it`;
@@ -90,7 +92,11 @@ async function listMembers(
   for (;;) {
     const block = await readBytes(file, at, BLOCK);
     if (block.length < BLOCK) throw invalid("it is cut off");
-    if (block.every((byte) => byte === 0)) break;
+    if (isEmpty(block)) {
+      // The tar of busybox goes on after a single empty block.
+      if (isEmpty(await readBytes(file, at + BLOCK, BLOCK))) break;
+      throw invalid(`it goes on after its end at byte ${at}`);
+    }
     const header = readHeader(block);
     if (!header) throw invalid(`it has no valid header at byte ${at}`);
     const offset = at + BLOCK;

@@ -37,8 +37,13 @@ async function contentOfFolder(path: string): Promise<Content[]> {
   if (odd.length > 0) {
     throw new VmbuildError("BUNDLE_INVALID", `${path} contains symbolic links`, { lines: odd });
   }
-  return entries
-    .filter(({ type }) => type === "file")
+  const files = entries.filter(({ type }) => type === "file");
+  const names = new Set(files.map(({ name }) => name));
+  // `vmbuild publish` writes the sum of each file beside it.
+  const isSum = (name: string): boolean =>
+    name.endsWith(".sha256") && names.has(name.slice(0, -".sha256".length));
+  return files
+    .filter(({ name }) => !isSum(name))
     .map(({ name, size }) => ({ name, path: join(path, name), offset: 0, size }));
 }
 

@@ -79,6 +79,16 @@ describe("vmbuild bundle create", { timeout: TIMEOUT_MS }, () => {
     expect((await verify()).exitCode).toBe(0);
   });
 
+  it("does not replace a file of the release", async () => {
+    for (const file of ["release/manifest.yaml", `release/${PATCHES}`]) {
+      const before = await readFile(join(home.folder, file), "utf8");
+      const { exitCode, stderr } = await create("--output", file);
+      expect(flat(stderr)).toContain(`--output ${file} is a file of the release`);
+      expect(exitCode).toBe(2);
+      expect(await readFile(join(home.folder, file), "utf8")).toBe(before);
+    }
+  });
+
   it("refuses files that are missing or altered, and writes nothing", async () => {
     await writeFile(join(home.folder, `release/${PATCHES}`), "PATCHES");
     const altered = await create();
@@ -166,7 +176,24 @@ describe("vmbuild bundle verify", { timeout: TIMEOUT_MS }, () => {
     expect((await verify()).stderr).toContain("it has no valid header at byte 0");
   });
 
-  it("checks a folder in the same way", async () => {
+  it("refuses what follows a single empty block, which busybox' tar unpacks", async () => {
+    await create();
+    const path = join(home.folder, "release.tar");
+    await tar("-cf", "../more.tar", PATCHES);
+    const more = await readFile(join(home.folder, "more.tar"));
+    const whole = await readFile(path);
+    const end = whole.length - whole.toReversed().findIndex((byte) => byte !== 0);
+    const members = whole.subarray(0, Math.ceil(end / 512) * 512);
+    await writeFile(path, Buffer.concat([members, Buffer.alloc(512), more]));
+    const listed = await execa("busybox", ["tar", "-tf", path]);
+    expect(listed.stdout.split("\n")).toHaveLength(4);
+    const { exitCode, stderr } = await verify();
+    expect(exitCode).toBe(9);
+    expect(flat(stderr)).toContain("it goes on after its end at byte");
+  });
+
+  it("checks a folder in the same way, with the sums that publish writes beside files", async () => {
+    await home.write({ [`release/${PATCHES}.sha256`]: "sum" });
     expect((await verify("release")).exitCode).toBe(0);
     await home.write({ "release/more.txt": "more" });
     const { exitCode, stderr } = await verify("release");
