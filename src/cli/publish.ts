@@ -6,10 +6,12 @@ import { Secrets } from "../events/secrets.js";
 import { formatBytes } from "../host/format.js";
 import { formatEntries } from "../bundle/manifest.js";
 import type { ReleaseEntry } from "../bundle/manifest.js";
-import { VmbuildError } from "../errors.js";
+import { VmbuildError, asVmbuildError } from "../errors.js";
 import { publishPatches } from "../publish/patches.js";
 import { publishImages } from "../publish/publish.js";
 import type { PublishResult } from "../publish/publish.js";
+import type { Publishable } from "../publish/source.js";
+import { parseTarget } from "../publish/target.js";
 import { COMPRESSIONS, IMAGE_FORMATS } from "../artifact/registry.js";
 import { artifactsOf, choiceOf } from "./artifacts.js";
 import type { ArtifactFlags } from "./artifacts.js";
@@ -70,6 +72,18 @@ function entriesOf(results: readonly PublishResult[], root: string | undefined):
   );
 }
 
+/** Returns the results of archives whose target could not be used. */
+function failed(
+  images: readonly Publishable[],
+  thrown: unknown,
+  signal: AbortSignal,
+): PublishResult[] {
+  signal.throwIfAborted();
+  const error = asVmbuildError(thrown);
+  const outcome = "failed";
+  return images.map(({ template: { name } }) => ({ name, kind: "patches", outcome, error }));
+}
+
 function jsonOf({ error, ...result }: PublishResult): unknown {
   return { ...result, ...(error ? { error: reportError(error) } : {}) };
 }
@@ -106,6 +120,10 @@ export async function publish(names: readonly string[], flags: PublishFlags): Pr
     throw new VmbuildError("USAGE", "--root has an effect only with --entries");
   }
   const format = choiceOf("--format", flags.format, IMAGE_FORMATS);
+  // Before anything is sent.
+  for (const to of [flags.to, flags.patches]) {
+    if (to !== undefined) pathBelow(posix.join(parseTarget(to).path, "file"), flags.root);
+  }
   const compression = choiceOf("--compression", flags.compression, COMPRESSIONS);
   const images = await artifactsOf(names, flags, output);
   const secrets = new Secrets();
@@ -119,7 +137,11 @@ export async function publish(names: readonly string[], flags: PublishFlags): Pr
       await interruptible(async (signal) => {
         results.push(...(await publishImages({ ...how, target, signal })));
         if (patches === undefined) return;
-        results.push(...(await publishPatches({ ...how, target: patches, signal })));
+        const published = publishPatches({ ...how, target: patches, signal });
+        // The images are in place, and their results are printed in any case.
+        results.push(
+          ...(await published.catch((thrown: unknown) => failed(images, thrown, signal))),
+        );
       });
     }
   } finally {

@@ -86,14 +86,28 @@ describe("vmbuild publish --entries", { timeout: TIMEOUT_MS }, () => {
     expect(await home.run("bundle", "verify", "release.tar")).toMatchObject({ exitCode: 0 });
   });
 
+  it("reports the images that are in place when the archives cannot be sent", async () => {
+    const target = "ssh://nobody@127.0.0.1:1/srv/";
+    const { exitCode, stdout, stderr } = await home.run(
+      ...["publish", "node", "--to", "html/builds/", "--patches", target],
+    );
+    expect(stdout).toContain("node-1.0.0.qcow2 created");
+    expect(stdout).toContain("Updated 1 of 1 image(s)");
+    expect(stderr).toContain("127.0.0.1");
+    expect(exitCode).not.toBe(0);
+  });
+
   it("has the paths of the target unless --root is given, which must contain them", async () => {
     const { stdout } = await publish("--entries");
     expect(stdout).toContain(`path: ${root}/builds/node-1.0.0.qcow2`);
     const json = JSON.parse((await publish("--entries", "--json")).stdout) as { entries: unknown };
     expect(json.entries).toEqual(parse(stdout));
+    await rm(join(root, "builds/node-1.0.0.qcow2"));
     const outside = await publish("--entries", "--root", "/nowhere");
     expect(outside.exitCode).toBe(2);
     expect(outside.stderr).toContain("is not below it");
+    // It was found before anything was sent.
+    expect(await readdir(join(root, "builds"))).not.toContain("node-1.0.0.qcow2");
     expect((await publish("--root", root)).exitCode).toBe(2);
   });
 });
