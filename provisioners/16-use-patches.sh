@@ -86,7 +86,8 @@ unpack() {
   local listed
   listed=$(tar --numeric-owner -tvzf "$archive") || die "$1 is not a tar archive that gzip compressed"
   if grep -q '^[^-d]' <<<"$listed"; then die "$1 contains links or devices"; fi
-  if tar -tzf "$archive" | grep -qE '^/|(^|/)\.\.(/|$)'; then die "$1 contains a path outside of its folder"; fi
+  tar -tzf "$archive" >"$work/names"
+  if grep -qE '^/|(^|/)\.\.(/|$)' "$work/names"; then die "$1 contains a path outside of its folder"; fi
   mkdir -- "$work/content"
   tar -xzf "$archive" -C "$work/content" --no-same-owner --no-same-permissions
   local entries=("$work/content"/* "$work/content"/.[!.]*)

@@ -103,12 +103,15 @@ is_newer() {
 find_wanted() {
   local name version arch type key
   declare -A newest=()
+  # The failure of a command in <( ) would not be noticed.
+  list_installed >"$work/installed"
+  comm -13 "$state/before" "$work/installed" >"$work/changed"
   while IFS=$'\t' read -r name version arch type; do
     key=$name$'\t'$arch
     if [[ -z ${newest[$key]:-} ]] || is_newer "$version" "${newest[$key]}"; then
       newest[$key]=$version
     fi
-  done < <(list_installed | comm -13 "$state/before" -)
+  done <"$work/changed"
   for key in "${!newest[@]}"; do
     name=${key%$'\t'*} arch=${key#*$'\t'}
     [[ $manager == apt ]] && type=deb || type=rpm
@@ -187,7 +190,8 @@ describe_rpm_advisories() {
     cat -- "$state/patches"
     return
   fi
-  mapfile -t ids < <(list_advisories | comm -13 "$state/advisories" -)
+  list_advisories >"$work/advisories.now"
+  mapfile -t ids < <(comm -13 "$state/advisories" "$work/advisories.now")
   if ((${#ids[@]} == 0)); then
     echo "The repositories have no security advisories for these updates."
   elif [[ $manager == dnf ]]; then
@@ -210,10 +214,14 @@ collect_rpms() {
 
 # Prints the CVEs that a package's changelog has above an older version.
 cves_since() {
-  local file=$1 name=$2 old=$3 path
+  # The changelog has no entries of rebuilds (+b1).
+  local file=$1 name=$2 old=${3%+b[0-9]*} path
   for path in changelog.Debian.gz changelog.gz; do
     dpkg-deb --fsys-tarfile "$file" | tar -xO "./usr/share/doc/$name/$path" 2>/dev/null |
-      gzip -dc 2>/dev/null | awk -v old="($old)" '$2 == old && /^[a-z0-9]/ { exit } { print }' || true
+      gzip -dc 2>/dev/null | awk -v old="($old)" '
+        $2 == old && /^[a-z0-9]/ { found = 1; exit }
+        { text = text $0 "\n" }
+        END { if (found) printf "%s", text }' || true
   done | grep -oE 'CVE-[0-9]{4}-[0-9]{4,}' | sort -u | tr '\n' ' ' || true
 }
 

@@ -36,6 +36,8 @@ function deb(name: string, version: string, change: string, depends = ""): strin
       cat /root/changelog-${name} 2>/dev/null || true; } >/root/changelog.new
     mv /root/changelog.new /root/changelog-${name}
     gzip -9nc /root/changelog-${name} >/tmp/deb/usr/share/doc/${name}/changelog.Debian.gz
+    # The changelog of the program itself, whose entries have other titles.
+    echo 'Release 0.1: fixes CVE-2001-0001' | gzip -9n >/tmp/deb/usr/share/doc/${name}/changelog.gz
     dpkg-deb --root-owner-group --build /tmp/deb ${file} >/dev/null`;
 }
 
