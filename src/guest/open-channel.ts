@@ -1,4 +1,5 @@
 /** Opens a channel on an SSH connection and observes how its command ends. */
+import { setTimeout } from "node:timers/promises";
 import type { ClientChannel } from "ssh2";
 import { VmbuildError } from "../errors.js";
 
@@ -46,18 +47,36 @@ function observe(channel: ClientChannel): OpenChannel {
   return { channel, exited, closed };
 }
 
+/** Number of times that a channel is asked for, and the time between them in milliseconds. */
+const ATTEMPTS = 5;
+const PAUSE_MS = 100;
+
+/** Returns whether the server has refused a channel on a connection that it keeps (RFC 4254, 5.1). */
+const isRefusal = (error: Error): boolean => "reason" in error;
+
+function ask(request: (done: Answer) => void): Promise<OpenChannel | Error> {
+  return new Promise((resolve) => {
+    request((error, channel) => resolve(error ?? observe(channel)));
+  });
+}
+
 /**
  * Opens a channel. It is observed from the moment at which the guest accepts the request, because
  * the end of a short command may arrive together with the acceptance.
+ *
+ * A refused request is repeated for a moment: an sshd with `MaxSessions 1` counts a channel that was
+ * closed until it has dealt with all that it has received, the next request included.
  * @param request asks for the channel, with ssh2's callback: `(done) => client.exec(command, done)`.
  * @throws {VmbuildError} GUEST_LOST when the guest opens none.
  */
-export function openChannel(request: (done: Answer) => void): Promise<OpenChannel> {
-  return new Promise((resolve, reject) => {
-    request((error, channel) => {
-      if (!error) return resolve(observe(channel));
-      const message = `The guest opened no channel: ${error.message}`;
-      reject(new VmbuildError("GUEST_LOST", message, { cause: error }));
-    });
-  });
+export async function openChannel(request: (done: Answer) => void): Promise<OpenChannel> {
+  for (let attempt = 1; ; attempt += 1) {
+    const opened = await ask(request);
+    if (!(opened instanceof Error)) return opened;
+    if (attempt === ATTEMPTS || !isRefusal(opened)) {
+      const message = `The guest opened no channel: ${opened.message}`;
+      throw new VmbuildError("GUEST_LOST", message, { cause: opened });
+    }
+    await setTimeout(PAUSE_MS);
+  }
 }
