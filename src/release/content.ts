@@ -10,7 +10,7 @@ import { systemClock } from "../inputs/clock.js";
 import { imageAsset, partName } from "./names.js";
 import type { Content } from "./store.js";
 
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 64 * 1024;
 
 /** File of an image that is uploaded. */
 export interface ImageFile {
