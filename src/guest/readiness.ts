@@ -62,8 +62,12 @@ const BANNER_GROWTH_MS = 100;
 const AUTHENTICATION_GRACE_MS = 120_000;
 const CONSOLE_CHECK_MS = 2000;
 
+/** Console lines of the initramfs of Debian, and of dracut's, without the root file system. */
+const NO_ROOT_PATTERNS = [/^ALERT! .* does not exist\./, /^\(initramfs\)/, /^dracut:\/#/];
+
 /** Console lines of a guest that can never become ready. */
 const FATAL_PATTERNS = [
+  ...NO_ROOT_PATTERNS,
   /Kernel panic - not syncing/,
   ...ARCHITECTURES.flatMap(({ bootFailures }): readonly RegExp[] => bootFailures),
   /BdsDxe: No bootable option or device was found/,

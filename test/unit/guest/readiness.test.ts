@@ -8,6 +8,9 @@ describe("findFatalLine", () => {
     "No bootable device.",
     "BdsDxe: No bootable option or device was found.",
     'You are in emergency mode. After logging in, type "journalctl -xb" to view',
+    "ALERT!  UUID=4be66e8f-ad1e-46a4 does not exist.  Dropping to a shell!",
+    "(initramfs) ",
+    "dracut:/#",
     "grub rescue> ",
     "Shell>",
     "Give root password for maintenance",
@@ -20,6 +23,7 @@ describe("findFatalLine", () => {
     "Boot failed: not a bootable disk",
     "[  OK  ] Reached target emergency.target - Emergency Mode.",
     "Debian GNU/Linux 12 debian ttyS0",
+    "Begin: Running /scripts/local-block ... done.",
     "echo 'grub rescue>'",
     'BdsDxe: starting Boot0002 "EFI Internal Shell" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)',
   ])("goes on at: %s", (line) => {
