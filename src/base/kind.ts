@@ -135,6 +135,13 @@ export interface HostRequirements {
   };
 }
 
+/** Facts about a template's machine that decide what its base needs. */
+export interface CompletingMachine {
+  readonly secureBoot: boolean;
+  /** Bus of the disk. */
+  readonly diskBus: string;
+}
+
 /** Kind of base image. `D` is its parsed definition. */
 export interface BaseKind<D> {
   /** Key that identifies the kind in a template, and its name in a manifest. */
@@ -158,7 +165,7 @@ export interface BaseKind<D> {
   /** Requirements that `vmbuild doctor` checks. */
   readonly host?: HostRequirements;
   /** Returns the definition, completed with what the template's machine requires of a base. */
-  complete?(definition: D, machine: { readonly secureBoot: boolean }): D;
+  complete?(definition: D, machine: CompletingMachine): D;
   /** Fetches or creates the image, or finds it in the cache. */
   resolve(definition: D, context: BaseContext): Promise<FoundImage>;
   /** Returns the programs of the host that resolving may run. */

@@ -1,6 +1,6 @@
 /** Lists all kinds of base. A new one is a file in `kinds/` and a line in this list. */
 import { z } from "zod";
-import type { BaseKind } from "./kind.js";
+import type { BaseKind, CompletingMachine } from "./kind.js";
 import { applianceBase } from "./kinds/appliance.js";
 import { bootstrapBase } from "./kinds/bootstrap.js";
 import { installBase } from "./kinds/install.js";
@@ -41,7 +41,7 @@ export function baseKindOf(definition: BaseDefinition): BaseKind<BaseDefinition>
 /** Returns a definition, completed with what the template's machine requires of a base. */
 export function completeBase(
   definition: BaseDefinition,
-  machine: { readonly secureBoot: boolean },
+  machine: CompletingMachine,
 ): BaseDefinition {
   return baseKindOf(definition).complete?.(definition, machine) ?? definition;
 }

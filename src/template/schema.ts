@@ -97,7 +97,7 @@ const machineSchema = z
       .enum(DISK_BUSES)
       .default("virtio")
       .describe(
-        "bus of the disk: virtio, scsi (virtio-scsi), sata (IDE with the machine type pc; Debian's cloud kernels have no driver for SATA), or nvme (without checkpoints)",
+        "bus of the disk: virtio, scsi (virtio-scsi), sata (IDE with the machine type pc; Debian's cloud kernels have no driver for SATA, so bootstrapped bases get the generic one), or nvme (without checkpoints)",
       ),
     accelerator: z
       .enum(ACCELERATOR_CHOICES)

@@ -88,9 +88,20 @@ export function debianPortOf({ arch = DEFAULT_ARCHITECTURE.name }: BootstrapSpec
   return architectureNamed(arch).debian;
 }
 
-/** Returns the packages to install: the essential ones and the template's, sorted and unique. */
+/** Returns whether packages contain a kernel. */
+export function haveKernel(packages: readonly string[]): boolean {
+  return packages.some(isKernel);
+}
+
+const isKernel = (name: string): boolean => name.startsWith("linux-image-");
+
+/**
+ * Returns the packages to install: the essential ones and the template's, sorted and unique. A kernel
+ * among the template's replaces the usual one: GRUB would start the one that sorts last.
+ */
 export function allPackages(spec: BootstrapSpec): string[] {
-  const { packages, signedLoaders } = debianPortOf(spec);
+  const { packages: usual, signedLoaders } = debianPortOf(spec);
+  const packages = haveKernel(spec.packages) ? usual.filter((name) => !isKernel(name)) : usual;
   const loaders = spec.secureBoot ? (signedLoaders?.packages ?? []) : [];
   const all = [...ESSENTIAL_PACKAGES, ...packages, ...loaders, ...spec.packages];
   return [...new Set(all)].toSorted();

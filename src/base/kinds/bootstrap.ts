@@ -4,7 +4,7 @@ import { diskSize, sizeOr } from "../../fields.js";
 import { BOOTSTRAP_ONLY_PROGRAMS, BOOTSTRAP_PROGRAMS } from "../bootstrap/bootstrap.js";
 import { findEmulation } from "../bootstrap/emulation.js";
 import { findRights } from "../bootstrap/namespace.js";
-import { checkSpec, DEFAULT_SIZE } from "../bootstrap/spec.js";
+import { checkSpec, DEFAULT_SIZE, haveKernel } from "../bootstrap/spec.js";
 import {
   bootstrapLocation,
   bootstrapSpec,
@@ -26,7 +26,9 @@ const schema = z
         packages: z
           .array(z.string())
           .default([])
-          .describe("packages in addition to those that are needed to boot and to run SSH"),
+          .describe(
+            "packages in addition to those that are needed to boot and to run SSH; a kernel, such as linux-image-amd64, replaces the cloud kernel",
+          ),
         size: sizeOr(diskSize, DEFAULT_SIZE).describe(
           "virtual size of the base, which the build extends to `machine.disk`",
         ),
@@ -51,6 +53,12 @@ function check({ bootstrap }: Definition, { machine }: BaseCheckContext): BaseCh
     return { problems: [{ key: ["bootstrap"], message: asVmbuildError(thrown).message }] };
   }
   return { image: bootstrapLocation(spec), virtualSize: spec.size ?? DEFAULT_SIZE };
+}
+
+/** Returns the kernel that a bus needs in place of the usual one. */
+function kernelFor(packages: readonly string[], diskBus: string): string[] {
+  // Debian's cloud kernels have no driver for SATA. Only x86_64 has machines with such disks.
+  return diskBus === "sata" && !haveKernel(packages) ? ["linux-image-amd64"] : [];
 }
 
 /** Base that is created from Debian packages. */
@@ -84,8 +92,12 @@ export const bootstrapBase = defineBaseKind<Definition>({
     );
     return { path, origin: bootstrap.suite, digest: `sha256:${digest}`, system };
   },
-  complete: ({ bootstrap }, { secureBoot }) => ({
-    bootstrap: { ...bootstrap, secureBoot: bootstrap.secureBoot || secureBoot },
+  complete: ({ bootstrap }, { secureBoot, diskBus }) => ({
+    bootstrap: {
+      ...bootstrap,
+      packages: [...bootstrap.packages, ...kernelFor(bootstrap.packages, diskBus)],
+      secureBoot: bootstrap.secureBoot || secureBoot,
+    },
   }),
   programs: () => BOOTSTRAP_PROGRAMS,
   check: (base, context) => Promise.resolve(check(base, context)),

@@ -10,6 +10,7 @@ import {
   checkSpec,
   derivedUuid,
 } from "../../../src/base/bootstrap/spec.js";
+import { bootstrapBase } from "../../../src/base/kinds/bootstrap.js";
 import { followStages } from "../../../src/base/bootstrap/stages.js";
 import { mmdebstrapArguments } from "../../../src/base/bootstrap/tree.js";
 import { VmbuildError } from "../../../src/errors.js";
@@ -230,6 +231,25 @@ describe("mmdebstrap's part", () => {
     const spec = { ...SPEC, arch, secureBoot: true };
     expect(allPackages(spec)).toContain("shim-signed");
     expect(allPackages({ ...SPEC, arch })).not.toContain("shim-signed");
+  });
+
+  it("installs a kernel of the template in place of the usual one", () => {
+    const kernels = (packages: readonly string[]) =>
+      allPackages({ ...SPEC, packages }).filter((name) => name.startsWith("linux-image"));
+    expect(kernels(["jq"])).toEqual(["linux-image-cloud-amd64"]);
+    expect(kernels(["jq", "linux-image-amd64"])).toEqual(["linux-image-amd64"]);
+  });
+
+  it.each([
+    ["sata", [], ["linux-image-amd64"]],
+    ["sata", ["linux-image-rt-amd64"], ["linux-image-rt-amd64"]],
+    ["virtio", [], []],
+  ])("has a kernel for disks on the bus %s, with the packages %j", (diskBus, given, expected) => {
+    const { bootstrap } = bootstrapBase.schema.parse({
+      bootstrap: { suite: "bookworm", packages: given },
+    });
+    const completed = bootstrapBase.complete?.({ bootstrap }, { secureBoot: false, diskBus });
+    expect(completed?.bootstrap.packages).toEqual(expected);
   });
 
   it.each([
