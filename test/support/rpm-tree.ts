@@ -116,5 +116,5 @@ export async function createRpmTree(): Promise<RpmTree> {
 /** Returns the content of a `.repo` file with one repository. */
 export function repoFile(id: string, baseurl: string): string {
   const lines = [`[${id}]`, `name=${id}`, `baseurl=${baseurl}`, "gpgcheck=1"];
-  return `${[...lines, `gpgkey=file://${KEY_PATH}`, "metadata_expire=1"].join("\n")}\n`;
+  return `${[...lines, `gpgkey=file://${KEY_PATH}`, "metadata_expire=0"].join("\n")}\n`;
 }
