@@ -8,27 +8,24 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Sandbox } from "../support/e2e.js";
 import { CLI, createSandbox } from "../support/e2e.js";
-import { makeSmallGuest, onSmallGuest } from "../support/small-guest.js";
 
 let sandbox: Sandbox;
 beforeAll(async () => {
-  sandbox = await createSandbox();
+  sandbox = await createSandbox({ boots: true });
 });
 afterAll(() => sandbox[Symbol.asyncDispose]());
 
 /** Uses more memory than before, so that the size of the snapshot cannot be predicted. */
 const FILL = [
-  "mkdir /run/full && mount -t tmpfs -o size=1700M full /run/full",
-  "head -c 16777216 /dev/urandom >/run/full/part",
-  "for i in $(seq 100); do cat /run/full/part; done >/run/full/file",
+  "mkdir /run/full && mount -t tmpfs -o size=2300M full /run/full",
+  "yes | head -c 2100M >/run/full/file",
 ];
 
 it("costs a checkpoint and causes a warning, but does not fail the build", async () => {
-  const guest = await makeSmallGuest(sandbox.folder);
-  const document = onSmallGuest(guest, {
+  const template = await sandbox.template({
     name: "full-disk",
     version: "1.0.0",
-    machine: { memory: "2G" },
+    machine: { memory: "3G" },
     steps: [
       { name: "before", actions: [{ run: "echo before >/root/proof" }] },
       { name: "fill", actions: [{ run: FILL }] },
@@ -41,7 +38,6 @@ it("costs a checkpoint and causes a warning, but does not fail the build", async
       },
     ],
   });
-  const template = await sandbox.template(document);
   const builds = dirname(sandbox.buildFolder("full-disk"));
   await mkdir(builds, { recursive: true, mode: 0o700 });
   const script = `
@@ -49,7 +45,7 @@ it("costs a checkpoint and causes a warning, but does not fail the build", async
     vmbuild() { "$NODE" "$CLI" run "$TEMPLATE" --output "$OUTPUT" --log-format plain "$@"; }
     vmbuild --until before
     used=$(df --output=used --block-size=1M "$BUILDS" | tail -n 1)
-    mount -o "remount,size=$((used + 2000))m" "$BUILDS"
+    mount -o "remount,size=$((used + 2300))m" "$BUILDS"
     vmbuild`;
   const namespace = process.getuid?.() === 0 ? [] : ["--map-root-user"];
   const env = { BUILDS: builds, NODE: process.execPath, CLI, TEMPLATE: template };
