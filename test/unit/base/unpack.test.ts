@@ -14,7 +14,7 @@ const JOB = {
 const PLACE = { mode: "unshare", tree: "/scratch/tree", workFolder: "/work" };
 
 it("unpacks them without recommended ones, runs the script, and copies its results", () => {
-  const args = unpackArguments(JOB, { ...PLACE, sources: "/work/host.sources" });
+  const args = unpackArguments(JOB, { ...PLACE, sources: "/scratch/host.sources" });
   expect(args).toContain("--variant=extract");
   expect(args).toContain("--include=busybox-static,kmod");
   expect(args).toContain('--aptopt=APT::Install-Recommends "false"');
@@ -23,7 +23,7 @@ it("unpacks them without recommended ones, runs the script, and copies its resul
     `--extract-hook=chroot "$1" /bin/sh -c 'exec /bin/sh /make '\\''(,gpt2)'\\'''`,
     "--extract-hook=copy-out /out /work",
   ]);
-  expect(args.slice(-3)).toEqual(["bookworm", "/scratch/tree", "/work/host.sources"]);
+  expect(args.slice(-3)).toEqual(["bookworm", "/scratch/tree", "/scratch/host.sources"]);
 });
 
 it("uses mmdebstrap's default mirror where the host has none", () => {

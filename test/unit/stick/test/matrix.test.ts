@@ -36,9 +36,9 @@ describe("the machine", () => {
   });
 
   it("tries the stick before its disk", () => {
-    const args = stickArguments("/work/stick.qcow2");
+    const args = stickArguments("/scratch/stick.qcow2");
     expect(args.join(" ")).toContain("usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=0");
-    expect(args.join(" ")).toContain('"filename":"/work/stick.qcow2"');
+    expect(args.join(" ")).toContain('"filename":"/scratch/stick.qcow2"');
   });
 });
 
