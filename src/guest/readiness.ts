@@ -65,6 +65,11 @@ const CONSOLE_CHECK_MS = 2000;
 /** Console lines of the initramfs of Debian, and of dracut's, without the root file system. */
 const NO_ROOT_PATTERNS = [/^ALERT! .* does not exist\./, /^\(initramfs\)/, /^dracut:\/#/];
 
+/** Tells whether a console line says that the initramfs does not find the root file system. */
+export function isWithoutRoot(line: string): boolean {
+  return NO_ROOT_PATTERNS.some((pattern) => pattern.test(line));
+}
+
 /** Console lines of a guest that can never become ready. */
 const FATAL_PATTERNS = [
   ...NO_ROOT_PATTERNS,

@@ -4,7 +4,6 @@ import { join, resolve } from "node:path";
 import { checksumPath, formatChecksum } from "../artifact/checksum-files.js";
 import { digestFile } from "../artifact/digest.js";
 import { artifactError } from "../artifact/failures.js";
-import { readManifest } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { METADATA_SUFFIXES } from "../artifact/names.js";
 import { VmbuildError, systemCode } from "../errors.js";
@@ -50,13 +49,13 @@ function patchesNames(context: ContextWith<"options">): {
  * the one that this run would make; undefined when it does not, and for a run that makes none.
  * @param path path of the manifest.
  */
-export async function findOtherPatches(
+export function findOtherPatches(
   context: ContextWith<"options">,
+  { patches }: Manifest,
   path: string,
-): Promise<string | undefined> {
+): string | undefined {
   const { createPatches, template } = context.options;
   if (!createPatches) return undefined;
-  const { patches } = await readManifest(path);
   if (!patches) return `${path} has no archive of patches`;
   const { filename, folder } = patchesNames(context);
   const isSigned = template.output.patches?.signingKey !== undefined;

@@ -1,5 +1,4 @@
 /** Records the commit from which an image is built. */
-import { readManifest } from "../artifact/manifest.js";
 import type { Manifest } from "../artifact/manifest.js";
 import { describeChanges } from "../host/work-tree.js";
 import type { WorkTree } from "../host/work-tree.js";
@@ -36,14 +35,13 @@ export function describeSource(
 /**
  * Describes in a phrase how the commit or the release in the manifest of a finished image differs
  * from that which the options of this run state; undefined when none does.
- * @param path path of the manifest.
+ * @param recorded the manifest, read from `path`.
  */
-export async function findOtherSource(
+export function findOtherSource(
   { options: { release, workTree } }: ContextWith<"options">,
+  recorded: Manifest,
   path: string,
-): Promise<string | undefined> {
-  if (release === undefined && workTree === undefined) return undefined;
-  const recorded = await readManifest(path);
+): string | undefined {
   if (release !== undefined && recorded.release !== release) return `${path} has another release`;
   if (workTree === undefined) return undefined;
   const { branch, commit, changes } = workTree;

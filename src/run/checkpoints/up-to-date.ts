@@ -1,4 +1,5 @@
 /** Finds out whether the image of an earlier run is up to date, and otherwise why not. */
+import { readManifest } from "../../artifact/manifest.js";
 import { statIfThere } from "../../host/files.js";
 import type { Template } from "../../template/load.js";
 import type { BuildOptions, ContextWith } from "../context.js";
@@ -110,10 +111,13 @@ async function findChange(
 ): Promise<string | undefined> {
   const { template, options, output, emit } = context;
   const { signal } = options;
+  const altered = await findAlteration(published);
+  if (altered !== undefined) return altered;
+  const { manifest: path } = published;
+  const manifest = await readManifest(path);
   const found =
-    (await findAlteration(published)) ??
-    (await findOtherSource(context, published.manifest)) ??
-    (await findOtherPatches(context, published.manifest)) ??
+    findOtherSource(context, manifest, path) ??
+    findOtherPatches(context, manifest, path) ??
     (await findMissingDownload(template)) ??
     (options.check ? await verifyChecksums(published, { emit, signal }) : undefined);
   if (found !== undefined) return found;

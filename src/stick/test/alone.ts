@@ -1,13 +1,11 @@
 /** Waits until a system that was installed has started from its disk. */
+import { isWithoutRoot } from "../../guest/readiness.js";
 import { answersSsh } from "./banner.js";
 import { reasonOf } from "./start.js";
 import type { Watched } from "./start.js";
 
 /** Prompt of getty(8) and of agetty(8): the name of the host, and `login:`. */
 const LOGIN = /\blogin: ?/;
-
-/** Initramfs of Debian, and of dracut, without the root file system. */
-const NO_ROOT = /ALERT! .*does not exist|\(initramfs\)|Entering emergency mode|dracut:\/#/;
 
 /** Time between two attempts to reach the SSH server. Milliseconds. */
 const SSH_INTERVAL_MS = 3000;
@@ -36,14 +34,11 @@ export async function watchSystem(
   started: Watched,
   prompt: string | undefined,
 ): Promise<string | undefined> {
-  const texts: Record<"ready" | "noRoot", RegExp> = {
-    ready: prompt === undefined ? LOGIN : literally(prompt),
-    noRoot: NO_ROOT,
-  };
+  const texts = { ready: prompt === undefined ? LOGIN : literally(prompt) };
   const probe = prompt === undefined ? sshProbe(started) : undefined;
   const seen = await started.watch.next(texts, probe);
-  if ("text" in seen) {
-    if (seen.text === "ready") return undefined;
+  if ("text" in seen) return undefined;
+  if (seen.over === "fatal" && isWithoutRoot(seen.line)) {
     return "the installed system does not find its disk; its kernel or initramfs may have no driver for this bus";
   }
   const wanted =
