@@ -26,8 +26,9 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // Ten times what the slowest needs: other work on the host must not fail them.
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           // Most of the time is spent waiting for programs. Vitest itself leaves one core free, and
           // so would run one file at a time on a host of two cores.
           maxWorkers: Math.max(2, availableParallelism() - 1),
@@ -38,8 +39,8 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["test/system/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
           maxWorkers: 2,
         },
       },
@@ -91,7 +92,7 @@ export default defineConfig({
         test: {
           name: "package",
           include: ["test/package/**/*.test.ts"],
-          testTimeout: 60_000,
+          testTimeout: 300_000,
           hookTimeout: 300_000,
         },
       },

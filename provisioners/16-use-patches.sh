@@ -43,6 +43,9 @@ trap 'exit 143' TERM HUP
 restore() {
   rm -f -- "$yum_repo" "$zypp_repo" "$apt_source" "$apt_pin" "$apt_key"
   rm -rf -- "$place"
+  # What was read of it: dnf would use it for an archive that comes within the same second.
+  rm -rf -- /var/cache/dnf/vmbuild-patches* /var/cache/yum/*/*/vmbuild-patches \
+    /var/cache/zypp/{raw,solv,packages}/vmbuild-patches
 }
 
 is_in_place() {

@@ -95,6 +95,8 @@ ${build.join("\n")}
 ${sign ? "rpmsign --addsign /tmp/built/noarch/*.rpm" : ""}
 cp /tmp/built/noarch/*.rpm ${folder}/
 createrepo_c --quiet ${folder}
+# dnf compares whole seconds, and may otherwise use the list that it has read in the same one.
+dnf -q clean expire-cache
 cd ${folder}/repodata
 gpg --batch --quiet --yes --detach-sign --armor repomd.xml
 cp ${KEY_PATH} repomd.xml.key`;
