@@ -99,7 +99,7 @@ it("restarts a resumed guest, and resumes after that", async () => {
 it("reruns local actions, and detects changes of their files", async () => {
   const folder = join(sandbox.folder, "templates");
   await writeFile(join(folder, "source"), "one\n");
-  const template = await sandbox.template({
+  const document = onSmallGuest(await makeSmallGuest(sandbox.folder), {
     name: "local",
     ...QUICK,
     steps: [
@@ -114,6 +114,7 @@ it("reruns local actions, and detects changes of their files", async () => {
       { name: "show", actions: [{ run: "cat /root/made" }] },
     ],
   });
+  const template = await sandbox.template(document);
   const lines = async (name: string): Promise<number> =>
     (await readFile(join(folder, name), "utf8")).trim().split("\n").length;
   const first = await sandbox.build(template, "--until", "show").ended;

@@ -73,8 +73,9 @@ it("passes user-data on unchanged, waits for its restart, and does not change it
   const { exitCode, stderr } = await sandbox.build(template).ended;
   expect(stderr).toMatch(/The guest is restarting|The connection was lost while cloud-init ran/);
   expect(exitCode).toBe(0);
-  const command = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys";
+  const command = "ls /etc/sudoers.d; grep -c build-key /home/app/.ssh/authorized_keys; exit 5";
   const inside = await sandbox.vmbuild("boot", template, "--output", sandbox.output, "--", command);
   expect(inside.stdout).toContain("90-cloud-init-users");
   expect(inside.stdout).not.toContain("zz-vmbuild-build");
+  expect(inside.exitCode).toBe(5);
 });
