@@ -16,7 +16,8 @@ async function isOlderTemplate(path: string): Promise<boolean> {
 
 /**
  * Returns the absolute path of a Packer template, or of a folder of one; undefined for a path that
- * is none. A folder with a template of vmbuild's own, `NAME/NAME.json`, is none.
+ * is none. A folder with a template of vmbuild's own, `NAME/NAME.json`, is none; an older template
+ * of Packer's under that name does not count, and Packer leaves it out as well.
  * @param currentFolder absolute.
  */
 export async function findPackerTemplate(
@@ -30,6 +31,8 @@ export async function findPackerTemplate(
     return path.endsWith(".json") && (await isOlderTemplate(path)) ? path : undefined;
   }
   if (!status?.isDirectory()) return undefined;
-  if ((await statIfThere(join(path, `${basename(path)}.json`)))?.isFile()) return undefined;
+  const named = join(path, `${basename(path)}.json`);
+  const isNamed = (await statIfThere(named))?.isFile() === true;
+  if (isNamed && !(await isOlderTemplate(named))) return undefined;
   return (await readdir(path)).some((name) => ENDING.test(name)) ? path : undefined;
 }

@@ -65,7 +65,9 @@ function requireArchitecture({ format }: Form, { manifest }: PublishedArtifact):
   if (arch === undefined || architectures?.includes(arch) !== false) return;
   const described = architectures.join(" or ");
   const message = `--format ${format}: the format describes a machine with arch ${described}, but ${manifest.name} is for ${arch}`;
-  throw new VmbuildError("USAGE", message);
+  throw new VmbuildError("USAGE", message, {
+    hint: "Leave out --format, or name a format of the disk alone, such as qcow2 or raw.",
+  });
 }
 
 /** Returns the images of the root disk. */

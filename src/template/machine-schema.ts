@@ -115,7 +115,8 @@ export function formatProblems(
   return [output, ...output.formats].flatMap(({ format }, index) => {
     const { architectures } = formatNamed(format);
     if (architectures?.includes(arch) !== false) return [];
-    const message = `the format ${format} describes a machine with arch ${architectures.join(" or ")}; machine.arch is ${arch}`;
+    const described = architectures.join(" or ");
+    const message = `the format ${format} describes a machine with arch ${described}, but machine.arch is ${arch}; use a format of the disk alone, such as qcow2 or raw`;
     const place = index === 0 ? ["output"] : ["output", "formats", index - 1];
     return [{ path: [...place, "format"], message }];
   });

@@ -21,6 +21,8 @@ export interface ImageContext {
   readonly resultFolder: string;
   /** Media that commands of the template make. */
   readonly media: MadeMedia;
+  /** Files that commands of the template copy, and what each is a copy of; absolute paths. */
+  readonly copies: ReadonlyMap<string, string>;
   /** Values of Go template code. */
   readonly runtime: RuntimeValues;
 }

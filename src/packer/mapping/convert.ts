@@ -162,7 +162,7 @@ export async function convertTemplate(
   options: ConvertOptions = {},
 ): Promise<{ readonly images: readonly Conversion[]; readonly others: readonly ReportEntry[] }> {
   const shared = new Report();
-  const { media } = await readHelpers(template, shared);
+  const { media, copies } = await readHelpers(template, shared);
   const all = template.builds.flatMap((build) =>
     build.sources.map((source) => ({ build, source })),
   );
@@ -193,6 +193,7 @@ export async function convertTemplate(
       name,
       resultFolder: options.resultFolder ?? template.cwd,
       media,
+      copies,
       runtime: RUNTIME,
     };
     draft.set(["name"], name, { what: `${source.type}.${source.name}`, place: source.block.place });

@@ -1,6 +1,6 @@
 /** Chooses the firmware of a machine by the files that a Packer template names. */
 import { basename } from "node:path";
-import { resultPath } from "./context.js";
+import { absolutePath, resultPath } from "./context.js";
 import type { ImageContext } from "./context.js";
 import type { Plain } from "./plain.js";
 
@@ -45,11 +45,27 @@ export function replacedText(code: string): string {
   return `machine.firmware: this host's UEFI, because no variable store belongs to ${code}`;
 }
 
-/** Chooses UEFI firmware: the host's own, unless the template brings its files. */
+/** Returns the file of which a command of the template makes the named one; otherwise its path. */
+function original(
+  path: string | undefined,
+  context: Pick<ImageContext, "template" | "copies">,
+): string {
+  if (path === undefined || path === "") return "";
+  const { cwd } = context.template;
+  const from = context.copies.get(absolutePath(context, path)) ?? path;
+  return from.startsWith(`${cwd}/`) ? from.slice(cwd.length + 1) : from;
+}
+
+/**
+ * Chooses UEFI firmware: the host's own, unless the template brings its files. The machine writes to
+ * a copy of the variables, so one that the template makes is not needed.
+ */
 export function chooseUefi(
-  { code = "", variables = "" }: FirmwareFiles,
-  context: Pick<ImageContext, "template" | "resultFolder">,
+  files: FirmwareFiles,
+  context: Pick<ImageContext, "template" | "resultFolder" | "copies">,
 ): ChosenFirmware {
+  const code = original(files.code, context);
+  const variables = original(files.variables, context);
   const secureBoot = hasKeys(variables);
   const isOwn = [code, variables].some((path) => path !== "" && !isSystemFile(path));
   if (!isOwn) return { firmware: "uefi", secureBoot };

@@ -1,4 +1,4 @@
-/** Reads what builds without an image prepare: seed media of commands, files of the `file` builder. */
+/** Reads what builds without an image prepare: media and copies of commands, files of the `file` builder. */
 import { resolve } from "node:path";
 import type { PackerBlock, PackerBuildSource, PackerTemplate } from "../model.js";
 import { HELPERS } from "./builders/registry.js";
@@ -52,15 +52,20 @@ function report(
 
 /**
  * Reads the commands of builds without an image, and those of shell-local provisioners that make
- * media. Commands that do something else are reported, because they run before the machine in
+ * media or copy files. Commands that do something else are reported, because they run before the machine in
  * Packer.
  */
 export async function readHelpers(
   template: PackerTemplate,
   list: Report,
-): Promise<{ readonly media: MadeMedia; readonly written: ReadonlyMap<string, string> }> {
+): Promise<{
+  readonly media: MadeMedia;
+  readonly copies: ReadonlyMap<string, string>;
+  readonly written: ReadonlyMap<string, string>;
+}> {
   const written = writtenFiles(template);
   const media = new Map<string, Medium>();
+  const copies = new Map<string, string>();
   const sources = template.builds.flatMap((build) => build.sources);
   for (const source of sources) {
     const blocks = [...source.provisioners, ...source.postProcessors.flat()];
@@ -68,6 +73,7 @@ export async function readHelpers(
       const lines = linesOf(block);
       const made = await readIsoCommands(lines, { folder: template.cwd, written });
       for (const [path, medium] of made.media) media.set(path, medium);
+      for (const [path, from] of made.copies) copies.set(path, from);
       if (!isHelper(source)) continue;
       if (made.media.size > 0 && made.others.length === 0) {
         report(
@@ -83,5 +89,5 @@ export async function readHelpers(
       }
     }
   }
-  return { media, written };
+  return { media, copies, written };
 }

@@ -88,7 +88,9 @@ describe("machine.arch", () => {
     async (output) => {
       await expect(withMachine({ arch: "aarch64" }, { output })).rejects.toMatchObject({
         lines: [
-          expect.stringMatching(/describes a machine with arch x86_64; machine.arch is aarch64/),
+          expect.stringMatching(
+            /describes a machine with arch x86_64, but machine.arch is aarch64; use a format of the disk alone/,
+          ),
         ],
       });
       await expect(withMachine({}, { output })).resolves.toBeDefined();

@@ -27,5 +27,6 @@ it("has no format that describes a machine of another architecture", async () =>
     code: "USAGE",
     message:
       "--format ova: the format describes a machine with arch x86_64, but demo is for aarch64",
+    hint: expect.stringContaining("qcow2 or raw") as string,
   });
 });

@@ -1,10 +1,19 @@
 /** Post-processors `manifest` and `artifice`: the list of a build's files. */
-import { isPlainObject, shownValue } from "../plain.js";
+import { basename, dirname, join, resolve } from "node:path";
+import { MANIFEST_NAME } from "../../../artifact/manifest.js";
+import { isPlainObject, shownValue, textOf } from "../plain.js";
 import type { PlainObject } from "../plain.js";
-import type { PostProcessorKind } from "../post-processor.js";
+import type { PostContext, PostProcessorKind } from "../post-processor.js";
 import { mapped, nothing } from "../rules.js";
 
 const DEFAULT_FILE = "packer-manifest.json";
+
+/** Returns whether a file is vmbuild's own manifest, which is in the folder of the image. */
+function isOwnManifest(file: string, { draft, template }: PostContext): boolean {
+  const folder = textOf(draft.get(["output", "directory"])) ?? "";
+  const isThere = resolve(template.cwd, dirname(file)) === resolve(template.cwd, folder);
+  return isThere && basename(file).toLowerCase() === MANIFEST_NAME;
+}
 
 /** Packer's manifest. */
 export const manifestPostProcessor: PostProcessorKind = {
@@ -18,6 +27,8 @@ export const manifestPostProcessor: PostProcessorKind = {
   convert(reader, context) {
     const { draft, source } = context;
     const file = reader.text("output") || DEFAULT_FILE;
+    const kept = reader.jsonText("output") || file;
+    const isTaken = [file, kept].some((path) => isOwnManifest(path, context));
     const data = reader.json("custom_data");
     const path = ["output", "packerManifest"];
     if (draft.get(path) !== undefined) {
@@ -25,7 +36,7 @@ export const manifestPostProcessor: PostProcessorKind = {
       return Promise.resolve();
     }
     const manifest: PlainObject = {
-      file: reader.jsonText("output") || file,
+      file: isTaken ? join(dirname(kept), DEFAULT_FILE) : kept,
       buildName: source.buildName,
       builderType: source.type,
       ...(reader.flag("strip_path") && { stripPath: true }),
@@ -37,6 +48,10 @@ export const manifestPostProcessor: PostProcessorKind = {
       }),
     };
     draft.set(path, manifest, reader.origin("output"));
+    if (isTaken) {
+      const text = `output.packerManifest.file: named ${DEFAULT_FILE}, because ${MANIFEST_NAME} in the output folder is vmbuild's own manifest`;
+      reader.say("output", "mapped", text);
+    }
     return Promise.resolve();
   },
 };

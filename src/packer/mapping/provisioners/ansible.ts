@@ -6,13 +6,27 @@ import { shownValue } from "../plain.js";
 import type { PlainObject } from "../plain.js";
 import { commonStep } from "../provisioner.js";
 import type { ProvisionerContext, ProvisionerKind } from "../provisioner.js";
-import { mapped, nothing, refused } from "../rules.js";
+import { isUnset, mapped, nothing, refused } from "../rules.js";
 import { argumentFields, readAnsibleArguments } from "./ansible-arguments.js";
 import { readPairs } from "./environment.js";
 import type { Environment } from "./environment.js";
 
 const DIRECT = "Ansible connects to the guest directly";
 const CACHED = "vmbuild installs the requirements into its cache";
+
+/** Variable that says how Ansible connects to the guest, which vmbuild's inventory has itself. */
+const CONNECTION =
+  /\s+ansible_(?:ssh_)?(?:host|user|port)=(?:"[^"]*"|'[^']*'|\{\{[^}]*\}\}|[^\s{]+)/g;
+
+/**
+ * Returns the guest's name in a line of Packer's inventory, empty for that of `host_alias`;
+ * undefined for a line with more than a name and how to connect.
+ */
+function templateAlias(line: string): string | undefined {
+  const name = line.trim().replaceAll(CONNECTION, "");
+  if (/^\{\{-?\s*\.HostAlias\s*-?\}\}$/.test(name)) return "";
+  return /^\w[\w.-]*$/.test(name) ? name : undefined;
+}
 
 const RULES = {
   playbook_file: mapped("ansible"),
@@ -21,6 +35,11 @@ const RULES = {
   groups: mapped("groups"),
   empty_groups: mapped("emptyGroups"),
   host_alias: mapped("hostAlias"),
+  inventory_file_template: mapped("hostAlias", (value) =>
+    isUnset(value) || templateAlias(shownValue(value)) !== undefined
+      ? undefined
+      : "vmbuild writes the inventory, of which only the guest's name can be given here; give groups, and variables in --extra-vars",
+  ),
   inventory_directory: mapped("inventory"),
   galaxy_file: mapped("requirements"),
   roles_path: mapped("rolesPath"),
@@ -43,9 +62,6 @@ const RULES = {
   keep_inventory_file: nothing("the inventory is in a folder of the run, and removed"),
   inventory_file: refused(
     "vmbuild writes the inventory; give groups, and variables in inventory_directory",
-  ),
-  inventory_file_template: refused(
-    "vmbuild writes the inventory; give groups, host_alias and --extra-vars",
   ),
 };
 
@@ -97,7 +113,9 @@ export const ansibleProvisioner: ProvisionerKind = {
     const roles = reader.text("roles_path") ?? "";
     const groups = reader.jsonTexts("groups");
     const empty = reader.jsonTexts("empty_groups");
-    const alias = reader.jsonText("host_alias") ?? "";
+    const alias =
+      templateAlias(reader.text("inventory_file_template") ?? "") ||
+      (reader.jsonText("host_alias") ?? "");
     const isOther = context.login.user !== "root";
     const action: PlainObject = {
       ...pathField(reader, "playbook_file", "ansible", context),

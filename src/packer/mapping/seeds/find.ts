@@ -85,7 +85,10 @@ function contextSeed(options: readonly string[]): FoundSeed {
 async function guessedUserData(image: string, context: ImageContext): Promise<string | undefined> {
   const { cwd, folder } = context.template;
   const folders = [...new Set([dirname(absolutePath(context, image)), cwd, folder])];
-  const names = ["user-data", "cloud-init/user-data", "user-data.yaml", "user-data.yml"];
+  const names = [
+    ...["user-data", "cloud-init/user-data", "user-data.yaml", "user-data.yml"],
+    "user-data-cloudimg",
+  ];
   for (const path of folders.flatMap((one) => names.map((name) => join(one, name)))) {
     if ((await isFolder(path)) === false) return path;
   }

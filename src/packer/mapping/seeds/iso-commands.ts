@@ -1,4 +1,7 @@
-/** Recognizes commands that make seed media: cloud-localds, genisoimage, mkisofs, xorriso. */
+/**
+ * Recognizes commands that make seed media: cloud-localds, genisoimage, mkisofs, xorriso. Copies of
+ * single files are noted, since a template can name the copy: the variable store of a firmware.
+ */
 import { basename, join, resolve } from "node:path";
 import { readdir } from "node:fs/promises";
 import { isFolder } from "../host-files.js";
@@ -17,6 +20,8 @@ export interface CommandPlace {
 /** What commands make, and what else they do. */
 export interface MadeByCommands {
   readonly media: MadeMedia;
+  /** Files that `cp` makes, and what each is a copy of; absolute paths. */
+  readonly copies: ReadonlyMap<string, string>;
   /** Commands that make no medium and prepare none. */
   readonly others: readonly string[];
 }
@@ -92,12 +97,25 @@ async function readIso(
   return [resolve(place.folder, output), { label, files, isContext }];
 }
 
+/** Returns the copy that `cp FILE TARGET` makes, and its source; undefined for other forms. */
+async function readCopy(
+  words: readonly string[],
+  { folder }: CommandPlace,
+): Promise<[string, string] | undefined> {
+  const [from, to, ...more] = words.filter((word) => !word.startsWith("-"));
+  if (from === undefined || to === undefined || more.length > 0) return undefined;
+  const target = resolve(folder, to);
+  const isInto = to.endsWith("/") || (await isFolder(target)) === true;
+  return [isInto ? join(target, basename(from)) : target, resolve(folder, from)];
+}
+
 /** Reads the commands of shell-local provisioners. */
 export async function readIsoCommands(
   lines: readonly string[],
   place: CommandPlace,
 ): Promise<MadeByCommands> {
   const media = new Map<string, Medium>();
+  const copies = new Map<string, string>();
   const others: string[] = [];
   let folder = place.folder;
   const joined = lines.join("\n").replaceAll(/\\\n/g, " ");
@@ -107,6 +125,8 @@ export async function readIsoCommands(
     const name = basename(program);
     if (name === "cd" && rest[0] !== undefined) folder = resolve(folder, rest[0]);
     const here = { ...place, folder };
+    const copy = name === "cp" ? await readCopy(rest, here) : undefined;
+    if (copy) copies.set(...copy);
     const medium =
       name === "cloud-localds"
         ? readLocalds(rest, here)
@@ -117,5 +137,5 @@ export async function readIsoCommands(
     else if (!PREPARATION.test(name) && !text.startsWith("#") && !/gen_context/.test(text))
       others.push(text);
   }
-  return { media, others: media.size === 0 ? lines : others };
+  return { media, copies, others: media.size === 0 ? lines : others };
 }

@@ -23,6 +23,22 @@ describe("post-processors", () => {
     });
   });
 
+  it.each(["", "${var.release}/"])(
+    "write Packer's manifest under another name where vmbuild's own is: out/%s",
+    async (folder) => {
+      const image = await convertSource(
+        `${IMAGE}\n output_directory = "out/${folder}"`,
+        `post-processor "manifest" { output = "out/${folder}manifest.json" }`,
+        { files: { "more.pkr.hcl": 'variable "release" { default = "1.0" }' } },
+      );
+      const file = `out/${folder}packer-manifest.json`;
+      expect(image.template["output"]).toMatchObject({ packerManifest: { file } });
+      const said = image.report.map(({ text }) => text).join("\n");
+      expect(said).toContain("manifest.json in the output folder is vmbuild's own manifest");
+      expect(refusedOf(image)).toEqual([]);
+    },
+  );
+
   it("write checksum files", async () => {
     const made = await madeBy(
       'post-processor "checksum" {\n checksum_types = ["sha1", "sha384"]\n output = "out/{{.BuildName}}.{{.ChecksumType}}"\n}',

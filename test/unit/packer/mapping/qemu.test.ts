@@ -195,6 +195,30 @@ describe("the devices of the machine", () => {
     expect(found?.text).toContain("no variable store belongs to fw/CODE.fd");
   });
 
+  it.each([
+    ["cp /usr/share/OVMF/OVMF_VARS_4M.fd out/", "out/OVMF_VARS_4M.fd", "uefi"],
+    ["cd out && cp -v /usr/share/OVMF/OVMF_VARS_4M.fd vars.fd", "out/vars.fd", "uefi"],
+    [
+      "cp fw/VARS.fd out/VARS.fd",
+      "out/VARS.fd",
+      { code: "/usr/share/OVMF/OVMF_CODE.fd", variables: "fw/VARS.fd" },
+    ],
+  ])("take the variables from where %s copies them", async (command, variables, firmware) => {
+    const [image] = await convert(`
+      source "null" "variables" { communicator = "none" }
+      source "qemu" "debian" {
+        ${IMAGE}
+        qemuargs = [["-drive", "if=pflash,format=raw,file=${variables}"]]
+      }
+      build {
+        sources = ["null.variables"]
+        provisioner "shell-local" { inline = [${JSON.stringify(command)}] }
+      }
+      build { sources = ["qemu.debian"] }
+    `);
+    expect(image?.template["machine"]).toMatchObject({ firmware });
+  });
+
   it("have no secure boot with code that supports it, but without keys", async () => {
     const files =
       'efi_firmware_code = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"\n efi_firmware_vars = "/usr/share/OVMF/OVMF_VARS_4M.fd"';

@@ -106,6 +106,18 @@ describe("other seeds", () => {
     expect(made["ssh"]).toMatchObject({ password: "x" });
   });
 
+  it("takes the user-data beside an image that something else makes, and says so", async () => {
+    const args = 'qemuargs = [["-drive", "file=out/seeds-cloudimg.iso,format=raw,if=virtio"]]';
+    const image = await convertSource(`${LOGIN}\n${args}`, "", {
+      files: { "user-data-cloudimg": "#cloud-config\n" },
+    });
+    expect(image.template["seed"]).toEqual({ userData: "user-data-cloudimg" });
+    expect(image.report.map(({ text }) => text).join()).toContain(
+      "check that it is what the image",
+    );
+    expect(refusedOf(image)).toEqual([]);
+  });
+
   it("refuses a CD that nothing in the template makes", async () => {
     const image = await convertSource(`${LOGIN}\nqemuargs = [["-cdrom", "drivers.iso"]]`);
     expect(refusedOf(image).join()).toContain("drivers.iso is a CD");

@@ -263,6 +263,31 @@ describe("other provisioners", () => {
     ]);
   });
 
+  it.each([
+    [
+      "controller ansible_host={{ .Host }} ansible_user={{ .User }} ansible_port={{ .Port }}\\n",
+      "controller",
+    ],
+    ["{{ .HostAlias }} ansible_host={{.Host}} ansible_ssh_port={{.Port}}", "web"],
+  ])("takes the guest's name from the line of the inventory %s", async (line, hostAlias) => {
+    const build = `
+      provisioner "ansible" {
+        playbook_file           = "site.yml"
+        host_alias              = "web"
+        inventory_file_template = "${line}"
+      }`;
+    expect(await stepsOf(build)).toMatchObject([{ actions: [{ ansible: "site.yml", hostAlias }] }]);
+  });
+
+  it("refuses a line of the inventory with other variables", async () => {
+    const build = `
+      provisioner "ansible" {
+        playbook_file           = "site.yml"
+        inventory_file_template = "x ansible_host={{ .Host }} role=db"
+      }`;
+    expect(refusedOf(await convertSource(IMAGE, build)).join()).toContain("only the guest's name");
+  });
+
   it("leaves out breakpoints, and refuses what is for Windows", async () => {
     const build = 'provisioner "breakpoint" {}\nprovisioner "powershell" { inline = ["x"] }';
     const image = await convertSource(IMAGE, build);
