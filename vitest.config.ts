@@ -56,6 +56,18 @@ export default defineConfig({
         },
       },
       {
+        // Further guests, for which the hour that all tests may take has no room. Run by name, after
+        // changes of what they test: `make test PROJECTS=e2e-more`.
+        test: {
+          name: "e2e-more",
+          include: ["test/e2e-more/**/*.test.ts"],
+          globalSetup: "test/e2e/setup.ts",
+          testTimeout: 1_200_000,
+          hookTimeout: 900_000,
+          maxWorkers: 2,
+        },
+      },
+      {
         // Guests whose builds take too long for every run of the tests. They are run by name:
         // `make test PROJECTS=slow`.
         test: {

@@ -8,9 +8,8 @@ import type { TestSpecification } from "vitest/node";
  * runs in the same tree, and otherwise starts with the largest files.
  */
 export const LONGEST: readonly string[] = [
-  ...["slm-copilot", "acceptance", "packer", "resume", "checkpoints", "demo", "full", "kill"],
-  ...["page-cache", "install", "credentials", "installer", "full-disk", "one-context", "ansible"],
-  ...["failed-checkpoint", "user-data", "output", "devices"],
+  ...["slm-copilot", "acceptance", "packer", "install", "resume", "demo", "credentials", "full"],
+  ...["kill", "devices", "output", "full-disk", "checkpoints", "failed-checkpoint"],
 ];
 
 /** Returns the rank of a test file; those that are not listed come last, in any order. */

@@ -237,7 +237,9 @@ describe("70-collect-patches.sh", { timeout: TIMEOUT_MS }, () => {
     const changed = await collect(`--collect ${OUT}`);
     expect(changed.output).toContain("is another package than the installed one");
     expect(changed.exitCode).toBe(1);
-    await tree.ask("rm /mirror/library-1.3-1.noarch.rpm; createrepo_c --quiet /mirror; dnf -q clean expire-cache");
+    await tree.ask(
+      "rm /mirror/library-1.3-1.noarch.rpm; createrepo_c --quiet /mirror; dnf -q clean expire-cache",
+    );
     const gone = await collect(`--collect ${OUT}`);
     expect(gone.output).toMatch(/cannot download the packages again|no repository has the package/);
     expect(gone.exitCode).toBe(1);
