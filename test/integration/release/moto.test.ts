@@ -88,7 +88,7 @@ describe.skipIf(noMoto)("moto (needs the program moto_server)", () => {
     expect(await succeed(...args)).toContain("Updated 1 of 1 image(s)");
     const files = ["aa", "ab", "ac"].map((end) => `demo.qcow2.part${end}`);
     expect(await names()).toEqual(["demo.qcow2.json", ...files, "demo.qcow2.sha256"]);
-    expect(chunksSince(0).toSorted()).toEqual([1, 1, 2, 2]);
+    expect(chunksSince(0).toSorted((a, b) => a - b)).toEqual([1, 1, 2, 2]);
 
     expect(await succeed(...args)).toContain("Updated 0 of 1 image(s)");
     expect(await succeed("images", "list")).toContain("demo");
