@@ -91,7 +91,7 @@ describe("a restart", () => {
   ])("quotes a guest that runs no commands: $words", async ({ resets, words }) => {
     let asked = 0;
     const count = resets && ((): number => resets[Math.min(asked++, 1)] ?? 0);
-    const error = await errorOf(restart({ next: MUTE }, 4000, count));
+    const error = await errorOf(restart({ next: MUTE }, 12_000, count));
     expect(error).toMatchObject({ code: "GUEST_SHELL", exitCode: 6 });
     expect(error.message).toBe(`${words} but does not run commands; its response is: ${MUTE}`);
   });
