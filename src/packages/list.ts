@@ -64,9 +64,10 @@ export const LIST_PACKAGES = [
   "if command -v dpkg-query >/dev/null && [ -s /var/lib/dpkg/status ]; then",
   `dpkg-query -W -f '${MARKS.deb} ${DEB_FIELDS.join("\\t")}\\n' || exit`,
   "fi",
-  // Versions of apt before 1.1 do not have this command.
+  // Versions of apt before 1.1 do not have this command. Without the options it writes caches, which
+  // the seal may have removed just before.
   "if command -v apt-get >/dev/null; then",
-  `apt-get indextargets --format '${MARKS.index} $(URI)\t$(METAKEY)' 'Identifier: Packages' 2>/dev/null || :`,
+  `apt-get -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= indextargets --format '${MARKS.index} $(URI)\t$(METAKEY)' 'Identifier: Packages' 2>/dev/null || :`,
   "fi",
   "if command -v rpm >/dev/null; then",
   `rpm -qa --qf '${MARKS.rpm} ${RPM_FIELDS.join("\\t")}\\n' || exit`,

@@ -1,4 +1,7 @@
 /** The order of versions, judged by dpkg, and the list of packages of this host. */
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { LIST_PACKAGES, readPackages } from "../../../src/packages/list.js";
@@ -39,5 +42,27 @@ describe("LIST_PACKAGES", () => {
     const addresses = indexes.map(({ release, packages: path }) => `${release}${path}`);
     const lists = targets.split("\n").filter((line) => /^http.*\/Packages$/.test(line));
     expect(addresses).toEqual(lists);
+  });
+
+  it("leaves no caches of apt", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "vmbuild-apt-"));
+    try {
+      // The configuration of container images turns the caches off.
+      const caches = "-o Dir::Cache::pkgcache=p.bin -o Dir::Cache::srcpkgcache=s.bin";
+      const { stdout: apt } = await execa("sh", ["-c", "command -v apt-get"]);
+      await mkdir(join(folder, "bin"));
+      await writeFile(
+        join(folder, "bin/apt-get"),
+        `#!/bin/sh\nexec ${apt} -o Dir::Cache=${folder} ${caches} "$@"\n`,
+        { mode: 0o755 },
+      );
+      const PATH = `${join(folder, "bin")}:${process.env["PATH"] ?? ""}`;
+      const { stdout } = await execa("sh", ["-c", LIST_PACKAGES], { env: { PATH } });
+      expect(readPackages(stdout.split("\n")).indexes).not.toEqual([]);
+      expect(await readdir(folder)).not.toContain("p.bin");
+      expect(await readdir(folder)).not.toContain("s.bin");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
