@@ -63,7 +63,13 @@ const AUTHENTICATION_GRACE_MS = 120_000;
 const CONSOLE_CHECK_MS = 2000;
 
 /** Console lines of the initramfs of Debian, and of dracut's, without the root file system. */
-const NO_ROOT_PATTERNS = [/^ALERT! .* does not exist\./, /^\(initramfs\)/, /^dracut:\/#/];
+const NO_ROOT_PATTERNS = [
+  /^ALERT! .* does not exist\./,
+  /^\(initramfs\)/,
+  // dracut-emergency; its prompt depends on the version.
+  /Entering emergency mode/,
+  /^dracut:\/#/,
+];
 
 /** Tells whether a console line says that the initramfs does not find the root file system. */
 export function isWithoutRoot(line: string): boolean {

@@ -10,6 +10,7 @@ describe("findFatalLine", () => {
     'You are in emergency mode. After logging in, type "journalctl -xb" to view',
     "ALERT!  UUID=4be66e8f-ad1e-46a4 does not exist.  Dropping to a shell!",
     "(initramfs) ",
+    "Entering emergency mode. Exit the shell to continue.",
     "dracut:/#",
     "grub rescue> ",
     "Shell>",
