@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          // Ten times what the slowest needs: other work on the host must not fail them.
+          // Other work on the host must not fail them.
           testTimeout: 180_000,
           hookTimeout: 180_000,
           // Most of the time is spent waiting for programs. Vitest itself leaves one core free, and

@@ -18,8 +18,7 @@ const FOLDER = "/images/vm/latest";
 let moto: Moto;
 let home: CliHome;
 let env: Readonly<Record<string, string>>;
-beforeEach(async (context) => {
-  if (noMoto) return context.skip();
+beforeEach(async () => {
   [moto, home] = await Promise.all([startMoto(), makeCliHome()]);
   const credentials = { AWS_ACCESS_KEY_ID: "writer", AWS_SECRET_ACCESS_KEY: "secret" };
   env = {
@@ -28,7 +27,6 @@ beforeEach(async (context) => {
   };
 });
 afterEach(async () => {
-  if (noMoto) return;
   await moto[Symbol.asyncDispose]();
   await home[Symbol.asyncDispose]();
 });
