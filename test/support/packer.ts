@@ -36,6 +36,23 @@ export async function convert(
   return images;
 }
 
+/** Converts a source with options, beside a null build that runs commands of this host. */
+export async function convertAfter(
+  commands: readonly string[],
+  options: string,
+  settings: ConvertSettings = {},
+): Promise<Conversion> {
+  const helper = `
+source "null" "helper" { communicator = "none" }
+build {
+  sources = ["null.helper"]
+  provisioner "shell-local" { inline = ${JSON.stringify(commands)} }
+}`;
+  const [image] = await convert(template(options, "", helper), settings);
+  if (!image) throw new Error("the template has no image");
+  return image;
+}
+
 /** Options of a source that starts from a disk image and is entered with the seed of vmbuild. */
 export const IMAGE = `
   disk_image = true

@@ -1,8 +1,9 @@
 /** What the conversion of one image works with. */
-import { isAbsolute, relative, resolve } from "node:path";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
 import type { PackerBuild, PackerBuildSource, PackerTemplate } from "../model.js";
 import type { Draft } from "./json.js";
 import type { Keeper } from "./keep.js";
+import { textOf } from "./plain.js";
 import type { Report } from "./report.js";
 import type { RuntimeValues } from "./runtime.js";
 import type { MadeMedia } from "./seeds/made-media.js";
@@ -45,6 +46,21 @@ export function homeOf(user: string): string {
 /** Returns the absolute path of a path in an option. */
 export function absolutePath({ template }: Pick<ImageContext, "template">, path: string): string {
   return resolve(template.cwd, path);
+}
+
+/** Returns an absolute path relative to Packer's working folder where it is below that. */
+export function pathInOption({ template }: Pick<ImageContext, "template">, path: string): string {
+  const { cwd } = template;
+  return path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path;
+}
+
+/** Returns whether the file of an option is in the folder of the image. */
+export function isBesideImage(
+  { draft, template }: Pick<ImageContext, "draft" | "template">,
+  file: string,
+): boolean {
+  const folder = textOf(draft.get(["output", "directory"])) ?? "";
+  return resolve(template.cwd, folder) === resolve(template.cwd, dirname(file));
 }
 
 /**

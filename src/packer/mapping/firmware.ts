@@ -1,6 +1,6 @@
 /** Chooses the firmware of a machine by the files that a Packer template names. */
 import { basename } from "node:path";
-import { absolutePath, resultPath } from "./context.js";
+import { absolutePath, pathInOption, resultPath } from "./context.js";
 import type { ImageContext } from "./context.js";
 import type { Plain } from "./plain.js";
 
@@ -51,9 +51,7 @@ function original(
   context: Pick<ImageContext, "template" | "copies">,
 ): string {
   if (path === undefined || path === "") return "";
-  const { cwd } = context.template;
-  const from = context.copies.get(absolutePath(context, path)) ?? path;
-  return from.startsWith(`${cwd}/`) ? from.slice(cwd.length + 1) : from;
+  return pathInOption(context, context.copies.get(absolutePath(context, path)) ?? path);
 }
 
 /**

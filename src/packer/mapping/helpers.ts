@@ -1,4 +1,7 @@
-/** Reads what builds without an image prepare: media and copies of commands, files of the `file` builder. */
+/**
+ * Reads what builds without an image prepare: media and copies of commands, files of the `file`
+ * builder.
+ */
 import { resolve } from "node:path";
 import type { PackerBlock, PackerBuildSource, PackerTemplate } from "../model.js";
 import { HELPERS } from "./builders/registry.js";
@@ -52,8 +55,8 @@ function report(
 
 /**
  * Reads the commands of builds without an image, and those of shell-local provisioners that make
- * media or copy files. Commands that do something else are reported, because they run before the machine in
- * Packer.
+ * media or copy files. Commands that do something else are reported, because they run before the
+ * machine in Packer.
  */
 export async function readHelpers(
   template: PackerTemplate,

@@ -1,7 +1,8 @@
 /** Post-processors `manifest` and `artifice`: the list of a build's files. */
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { MANIFEST_NAME } from "../../../artifact/manifest.js";
-import { isPlainObject, shownValue, textOf } from "../plain.js";
+import { isBesideImage } from "../context.js";
+import { isPlainObject, shownValue } from "../plain.js";
 import type { PlainObject } from "../plain.js";
 import type { PostContext, PostProcessorKind } from "../post-processor.js";
 import { mapped, nothing } from "../rules.js";
@@ -9,10 +10,8 @@ import { mapped, nothing } from "../rules.js";
 const DEFAULT_FILE = "packer-manifest.json";
 
 /** Returns whether a file is vmbuild's own manifest, which is in the folder of the image. */
-function isOwnManifest(file: string, { draft, template }: PostContext): boolean {
-  const folder = textOf(draft.get(["output", "directory"])) ?? "";
-  const isThere = resolve(template.cwd, dirname(file)) === resolve(template.cwd, folder);
-  return isThere && basename(file).toLowerCase() === MANIFEST_NAME;
+function isOwnManifest(file: string, context: PostContext): boolean {
+  return isBesideImage(context, file) && basename(file).toLowerCase() === MANIFEST_NAME;
 }
 
 /** Packer's manifest. */

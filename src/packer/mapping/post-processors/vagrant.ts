@@ -1,10 +1,10 @@
 /** Post-processor `vagrant`: a box for vagrant-libvirt. */
-import { basename, dirname, relative, resolve } from "node:path";
+import { basename, dirname } from "node:path";
 import { shellQuote } from "../../../host/programs.js";
 import { renderRuntime } from "../../go-template/render.js";
 import { GoTemplateError } from "../../go-template/syntax.js";
 import type { BlockReader } from "../block.js";
-import { absolutePath, resultPath } from "../context.js";
+import { absolutePath, isBesideImage, resultPath } from "../context.js";
 import type { ImageContext } from "../context.js";
 import { textIfReadable } from "../host-files.js";
 import { escapeText } from "../keep.js";
@@ -62,7 +62,7 @@ export const vagrantPostProcessor: PostProcessorKind = {
     ),
   },
   async convert(reader, context) {
-    const { draft, source, template } = context;
+    const { draft, source } = context;
     const output = reader.text("output") || `packer_${source.buildName}_libvirt.box`;
     const filename = basename(output);
     const origin = reader.origin("output");
@@ -70,9 +70,7 @@ export const vagrantPostProcessor: PostProcessorKind = {
     const box = { format: FORMAT, filename, ...(vagrantfile !== undefined && { vagrantfile }) };
     draft.add(["output", "formats"], box, origin);
     const directory = textOf(draft.get(["output", "directory"])) ?? "";
-    const isBeside =
-      relative(resolve(template.cwd, directory), resolve(template.cwd, dirname(output))) === "";
-    if (isBeside || directory.includes("${")) return;
+    if (isBesideImage(context, output) || directory.includes("${")) return;
     const path = resultPath(context, output);
     const copy = [
       `[ "$VMBUILD_IMAGE_FORMAT" = ${FORMAT} ] || exit 0`,

@@ -1,7 +1,7 @@
 /** Converts an installation from an ISO image. */
 import type { BlockReader } from "../block.js";
 import { refuseLeftover } from "../block.js";
-import { resultPath } from "../context.js";
+import { pathInOption, resultPath } from "../context.js";
 import type { ImageContext } from "../context.js";
 import { durationText } from "../durations.js";
 import { filesOf } from "../host-files.js";
@@ -57,12 +57,10 @@ function setKeys(reader: BlockReader, { draft }: ImageContext, path: readonly st
 
 /** Returns files of a medium as a template has them. */
 function installFiles(files: MediumFiles, context: ImageContext): PlainObject {
-  const { cwd } = context.template;
   return Object.fromEntries(
     [...files].map(([name, file]): [string, Plain] => {
       if ("content" in file) return [name, { content: fileContent(file.content) }];
-      const shown = file.path.startsWith(`${cwd}/`) ? file.path.slice(cwd.length + 1) : file.path;
-      return [name, resultPath(context, shown)];
+      return [name, resultPath(context, pathInOption(context, file.path))];
     }),
   );
 }

@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from "node:path";
 import type { BlockReader } from "../block.js";
 import type { ImageContext } from "../context.js";
-import { absolutePath, resultPath } from "../context.js";
+import { absolutePath, pathInOption, resultPath } from "../context.js";
 import { filesOf, isFolder } from "../host-files.js";
 import type { TextKind } from "../keep.js";
 import { isPlainObject, textOf } from "../plain.js";
@@ -69,9 +69,7 @@ function seedOfFiles(
 }
 
 function relativePath(context: ImageContext, path: string): string {
-  const { cwd } = context.template;
-  const shown = path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path;
-  return resultPath(context, shown);
+  return resultPath(context, pathInOption(context, path));
 }
 
 function contextSeed(options: readonly string[]): FoundSeed {

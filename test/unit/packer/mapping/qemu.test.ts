@@ -1,7 +1,14 @@
 /** Options of the qemu builder and the fields that they become. */
 import { describe, expect, it } from "vitest";
 import { templateSchema } from "../../../../src/template/schema.js";
-import { IMAGE, convert, convertSource, refusedOf, template } from "../../../support/packer.js";
+import {
+  IMAGE,
+  convert,
+  convertAfter,
+  convertSource,
+  refusedOf,
+  template,
+} from "../../../support/packer.js";
 
 describe("a source that sets nothing", () => {
   it("has Packer's defaults, not vmbuild's", async () => {
@@ -204,19 +211,9 @@ describe("the devices of the machine", () => {
       { code: "/usr/share/OVMF/OVMF_CODE.fd", variables: "fw/VARS.fd" },
     ],
   ])("take the variables from where %s copies them", async (command, variables, firmware) => {
-    const [image] = await convert(`
-      source "null" "variables" { communicator = "none" }
-      source "qemu" "debian" {
-        ${IMAGE}
-        qemuargs = [["-drive", "if=pflash,format=raw,file=${variables}"]]
-      }
-      build {
-        sources = ["null.variables"]
-        provisioner "shell-local" { inline = [${JSON.stringify(command)}] }
-      }
-      build { sources = ["qemu.debian"] }
-    `);
-    expect(image?.template["machine"]).toMatchObject({ firmware });
+    const args = `qemuargs = [["-drive", "if=pflash,format=raw,file=${variables}"]]`;
+    const image = await convertAfter([command], `${IMAGE}\n${args}`);
+    expect(image.template["machine"]).toMatchObject({ firmware });
   });
 
   it("have no secure boot with code that supports it, but without keys", async () => {

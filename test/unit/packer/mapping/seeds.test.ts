@@ -1,6 +1,6 @@
 /** Seeds, by whatever means a template gives them. */
 import { describe, expect, it } from "vitest";
-import { IMAGE, convert, convertSource, refusedOf, template } from "../../../support/packer.js";
+import { IMAGE, convertAfter, convertSource, refusedOf } from "../../../support/packer.js";
 
 const LOGIN = `${IMAGE}\nssh_password = "x"`;
 const FILES = { "seed/user-data": "#cloud-config\n", "seed/network-config": "version: 2\n" };
@@ -47,51 +47,27 @@ describe("a NoCloud seed", () => {
     "cd seed && mkisofs -o ../seed.iso -V cidata -J -R user-data network-config",
     "xorriso -as genisoimage -o seed.iso -V CIDATA seed",
   ])("made by a null build with %s", async (command) => {
-    const [image] = await convert(
-      `
-      source "null" "seed" { communicator = "none" }
-      source "qemu" "debian" {
-        ${LOGIN}
-        qemuargs = [["-cdrom", "seed.iso"]]
-      }
-      build {
-        sources = ["null.seed"]
-        provisioner "shell-local" { inline = [${JSON.stringify(command)}] }
-      }
-      build { sources = ["qemu.debian"] }
-    `,
-      { files: FILES },
-    );
-    expect(image?.template["seed"]).toEqual({
+    const options = `${LOGIN}\nqemuargs = [["-cdrom", "seed.iso"]]`;
+    const image = await convertAfter([command], options, { files: FILES });
+    expect(image.template["seed"]).toEqual({
       userData: "seed/user-data",
       networkConfig: "seed/network-config",
     });
-    expect(image && refusedOf(image)).toEqual([]);
+    expect(refusedOf(image)).toEqual([]);
   });
 });
 
 describe("other seeds", () => {
   it("recognizes a CONTEXT disk", async () => {
-    const [image] = await convert(`
-      source "null" "context" { communicator = "none" }
-      source "qemu" "debian" {
-        ${LOGIN}
-        qemuargs = [["-cdrom", "in/debian-context.iso"]]
-      }
-      build {
-        sources = ["null.context"]
-        provisioner "shell-local" {
-          inline = [
-            "mkdir -p in/context",
-            "in/gen_context > in/context/context.sh",
-            "mkisofs -o in/debian-context.iso -V CONTEXT -J -R in/context",
-          ]
-        }
-      }
-      build { sources = ["qemu.debian"] }
-    `);
-    expect(image?.template["seed"]).toEqual({ kind: "opennebula" });
-    expect(image && refusedOf(image)).toEqual([]);
+    const commands = [
+      "mkdir -p in/context",
+      "in/gen_context > in/context/context.sh",
+      "mkisofs -o in/debian-context.iso -V CONTEXT -J -R in/context",
+    ];
+    const options = `${LOGIN}\nqemuargs = [["-cdrom", "in/debian-context.iso"]]`;
+    const image = await convertAfter(commands, options);
+    expect(image.template["seed"]).toEqual({ kind: "opennebula" });
+    expect(refusedOf(image)).toEqual([]);
   });
 
   it("recognizes Ignition", async () => {
@@ -124,13 +100,7 @@ describe("other seeds", () => {
   });
 
   it("refuses commands of a null build that do something else", async () => {
-    const text = template(IMAGE);
-    const [image] = await convert(`${text}
-      source "null" "fetch" { communicator = "none" }
-      build {
-        sources = ["null.fetch"]
-        provisioner "shell-local" { inline = ["curl -O https://example.org/x"] }
-      }`);
-    expect(image && refusedOf(image).join()).toContain("run before the machine");
+    const image = await convertAfter(["curl -O https://example.org/x"], IMAGE);
+    expect(refusedOf(image).join()).toContain("run before the machine");
   });
 });
