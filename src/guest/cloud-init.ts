@@ -11,11 +11,22 @@ import { STOP_TIMERS } from "./timers.js";
 
 type PendingShutdown = NonNullable<SystemState["pendingShutdown"]>;
 
-const statusSchema = z.object({
+/** Answer of `cloud-init status --format json`. */
+const commandSchema = z.object({
   status: z.string().default("unknown"),
   detail: z.string().optional(),
   errors: z.array(z.unknown()).default([]),
 });
+
+/** File that the last stage writes (cloudinit/cmd/main.py): the errors of all stages. */
+const resultSchema = z
+  .object({ v1: z.object({ errors: z.array(z.unknown()) }) })
+  .transform(({ v1: { errors } }): z.infer<typeof commandSchema> => ({
+    status: errors.length === 0 ? "done" : "error",
+    errors,
+  }));
+
+const statusSchema = z.union([resultSchema, commandSchema]);
 
 type Status = z.infer<typeof statusSchema>;
 
@@ -36,19 +47,28 @@ export interface CloudInitOptions {
 }
 
 /**
- * Prints the status once cloud-init is done. cloud-init may leave a process behind that restarts
- * the guest after the last stage (cloudinit/config/cc_power_state_change.py), so the script waits
- * for that process with a timeout of 30 s.
+ * Prints the status once cloud-init is done. `cloud-init status` takes seconds in an emulated guest,
+ * and competes with the boot for the CPU, so the script waits for the file that the last stage
+ * writes, unless no stage runs for 20 s. cloud-init may leave a process behind that restarts the guest after the
+ * last stage (cloudinit/config/cc_power_state_change.py); the script waits for that process with a
+ * timeout of 40 s.
  */
 const WAIT_SCRIPT = String.raw`
 command -v cloud-init >/dev/null || { echo '{"status":"not installed"}'; exit 0; }
-cloud-init status --wait >/dev/null
+runs() { [ -n "$(grep -lsz '/bin/cloud-init$' /proc/[0-9]*/cmdline)" ]; }
+result=/run/cloud-init/result.json
+idle=0
+while [ $idle -lt 20 ] && [ ! -e $result ] && [ ! -e /run/cloud-init/disabled ]; do
+  if runs; then idle=0; else idle=$((idle + 1)); fi
+  sleep 1
+done
+[ -e $result ] || cloud-init status --wait >/dev/null
 n=0
-while [ $n -lt 40 ] && [ -n "$(grep -lsz '/bin/cloud-init$' /proc/[0-9]*/cmdline)" ]; do
+while [ $n -lt 40 ] && runs; do
   sleep 1
   n=$((n + 1))
 done
-cloud-init status --format json
+if [ -e $result ]; then cat $result; else cloud-init status --format json; fi
 `;
 
 /**

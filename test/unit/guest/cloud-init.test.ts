@@ -56,6 +56,14 @@ describe("waitForCloudInit", () => {
     expect(await wait([{ status: DONE }])).toEqual({ notes: [], restarts: 0 });
   });
 
+  it("reads the file that the last stage writes", async () => {
+    const result = (errors: string[]) =>
+      JSON.stringify({ v1: { datasource: "DataSourceNoCloud", errors } }, undefined, 1);
+    expect(await wait([{ status: result([]) }])).toEqual({ notes: [], restarts: 0 });
+    const error = await errorOf(wait([{ status: result(["('users_groups', ...)"]) }]));
+    expect(error).toMatchObject({ code: "GUEST_CLOUD_INIT", lines: ["('users_groups', ...)"] });
+  });
+
   it("reports what cloud-init ignored", async () => {
     const log = [
       "2026-11-26 11:20:37,014 - util.py[WARNING]: Failed loading yaml blob.",
