@@ -1,11 +1,8 @@
 /** Provides the base image of a build, whatever its kind. */
-import { VmbuildError } from "../errors.js";
-import { formatSizes } from "../host/format.js";
+import { readBaseImage } from "./base-image.js";
 import { ensureImage } from "./disk-image.js";
 import { flatten } from "./flatten.js";
 import type { UsedFile } from "./flatten.js";
-import { readImageFiles } from "./image-files.js";
-import type { ImageFiles } from "./image-files.js";
 import type { BaseContext, FoundImage } from "./kind.js";
 import { baseKindOf } from "./registry.js";
 import type { BaseDefinition } from "./registry.js";
@@ -45,38 +42,4 @@ export async function resolveBase(base: BaseDefinition, context: BaseContext): P
   const merged = await flatten(read, context);
   const [own, ...otherFiles] = merged.files;
   return { ...whole, path: merged.path, format: "qcow2", digest: own?.digest, otherFiles };
-}
-
-/**
- * Reads the format and size of a base.
- * @throws {VmbuildError} BASE_INVALID when no build can start from it; see {@link
- *   readImageFiles}.
- */
-export async function readBaseImage(
-  path: string,
-  options: Parameters<typeof readImageFiles>[1],
-): Promise<ImageFiles> {
-  const image = await readImageFiles(path, options);
-  if (image.format === "qcow2" || image.format === "raw") return image;
-  throw new VmbuildError(
-    "BASE_INVALID",
-    `The base ${path} has the unsupported format ${image.format}`,
-    {
-      hint: `Supported formats are qcow2 and raw; convert it: qemu-img convert -O qcow2 ${path} base.qcow2`,
-    },
-  );
-}
-
-/**
- * Checks that the template's disk can hold the base.
- * @throws {VmbuildError} BASE_TOO_LARGE.
- */
-export function requireFit(base: Pick<Base, "virtualSize" | "origin">, disk: number): void {
-  if (disk >= base.virtualSize) return;
-  const [own, needed] = formatSizes(disk, base.virtualSize);
-  throw new VmbuildError(
-    "BASE_TOO_LARGE",
-    `machine.disk is ${own}, but the base ${base.origin} has ${needed}`,
-    { details: { disk, base: base.virtualSize } },
-  );
 }

@@ -14,8 +14,10 @@ import { digestFiles } from "../install/files.js";
 import { DEFAULT_ARCHITECTURE } from "../machine/architectures/registry.js";
 import type { MachinePlan } from "../machine/shape.js";
 import { loadKeyPair, makeBaseKey, saveKeyPair } from "../seed/keys.js";
+import { requireFit } from "./base-image.js";
 import { cachedImagePath, getCachedImage } from "./cached-image.js";
 import type { BaseContext, FoundImage } from "./kind.js";
+import { startImage } from "./start-image.js";
 
 /** Version of the way in which installers are run; a change of it creates all bases anew. */
 const RECIPE = 1;
@@ -32,7 +34,7 @@ const recordSchema = z.object({
 /** Returns the part of a machine that the installed system depends on. */
 async function identityOf(
   machine: MachinePlan,
-  disk: number,
+  disk: number | undefined,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { binary, machineType, firmware, diskBus, network, cpuModel, extraArguments } = machine;
@@ -50,7 +52,7 @@ async function identityOf(
 
 /** Part of the context that an installed base depends on. */
 type KeyContext = Pick<BaseContext, "signal" | "disk"> & {
-  readonly installer: Pick<BaseContext["installer"], "machine">;
+  readonly installer: Pick<BaseContext["installer"], "machine" | "keepsSize">;
 };
 
 /**
@@ -60,7 +62,7 @@ type KeyContext = Pick<BaseContext, "signal" | "disk"> & {
 async function describeInstall(
   plan: InstallPlan,
   { installer, signal }: KeyContext,
-  disk: number,
+  disk: number | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { definition, fetched, media, httpFiles, httpFolders } = plan;
   const folders = await Promise.all(
@@ -83,10 +85,10 @@ async function describeInstall(
   };
 }
 
-function diskOf({ definition }: InstallPlan, { disk }: Pick<BaseContext, "disk">): number {
-  const size = definition.disk ?? disk;
-  if (size === undefined) throw new VmbuildError("DEFECT", "An installer needs a disk size");
-  return size;
+/** Returns the size of the disk in bytes; undefined for that of the image that it is a copy of. */
+function diskOf({ definition }: InstallPlan, { disk, installer }: KeyContext): number | undefined {
+  if (definition.disk !== undefined) return definition.disk;
+  return definition.image !== undefined && installer.keepsSize ? undefined : disk;
 }
 
 /** Returns the key of an installed base: a hash of everything that it depends on. */
@@ -134,7 +136,8 @@ export async function resolveInstall(
 interface MakeInput {
   readonly plan: InstallPlan;
   readonly context: BaseContext;
-  readonly disk: number;
+  /** Bytes; undefined for the size of the image. */
+  readonly disk: number | undefined;
   readonly origin: string;
 }
 
@@ -148,8 +151,13 @@ async function make(
   const started = performance.now();
   emit({ type: "note", message: `Installing from ${origin}; the result will be cached` });
   emit({ type: "phase.started", phase: "install" });
+  const image = await startImage(plan.fetched, context);
+  const size = disk ?? image?.virtualSize;
+  if (size === undefined) throw new VmbuildError("DEFECT", "An installer needs a disk size");
+  if (image !== undefined) requireFit({ ...image, origin }, size);
   const key = plan.usesKey ? makeBaseKey() : undefined;
-  const work = { ...(await context.installer.prepare(key)), folder: workFolder, disk, key };
+  const prepared = await context.installer.prepare(key);
+  const work = { ...prepared, folder: workFolder, disk: size, image, key };
   const result = await install(plan, work, { emit, signal });
   const durationMs = performance.now() - started;
   emit({ type: "phase.finished", phase: "install", durationMs });

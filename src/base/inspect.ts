@@ -10,7 +10,7 @@ import type { Compression, Content } from "../inputs/content-kind.js";
 import { openArchive } from "../inputs/open-archive.js";
 import { writeProgramOutput, UNPACKERS } from "../inputs/program-output.js";
 import { HEAD_BYTES } from "../inputs/read-at.js";
-import { readBaseImage } from "./base.js";
+import { readBaseImage } from "./base-image.js";
 import { findConvertedImage } from "./disk-image.js";
 import { checkForeign } from "./foreign.js";
 import { contentOf } from "./layer.js";

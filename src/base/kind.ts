@@ -50,6 +50,8 @@ export interface InstallerContext {
   readonly references: TemplateReferences;
   /** Machine of the template. Its disk has the context's `disk` bytes. */
   readonly machine: MachinePlan;
+  /** True where the disk keeps the size of its image (`machine.skipResize`). */
+  readonly keepsSize: boolean;
   /**
    * Prepares that machine for an installer. It waits until the host was checked.
    * @param key key pair with which the installed system is entered, where the installer gets it.

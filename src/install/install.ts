@@ -3,6 +3,8 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Emit } from "../events/types.js";
 import type { InputContext } from "../inputs/inputs.js";
+import { copyToDisk } from "../machine/copy-disk.js";
+import type { DiskSource } from "../machine/copy-disk.js";
 import { createDisk } from "../machine/disk.js";
 import { copyVariables } from "../machine/firmware.js";
 import type { UefiFirmware } from "../machine/firmware.js";
@@ -64,11 +66,20 @@ export async function planInstall(
 export interface InstallWork {
   /** Private folder for all files. */
   readonly folder: string;
+  /** Size of the disk. */
   readonly disk: number;
+  /** Image that the disk is a copy of; the disk is empty without one. */
+  readonly image: DiskSource | undefined;
   readonly machine: InstallerMachine;
   readonly uefi: UefiFirmware | undefined;
   /** Key pair for `${ssh.publicKey}`, where the plan uses it. */
   readonly key: KeyPair | undefined;
+}
+
+/** Where an installation reports to, and what ends it. */
+interface InstallContext {
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
 }
 
 /** Results of an installation. Paths are absolute. */
@@ -109,13 +120,14 @@ function serve(
 
 async function writeMachineFiles(
   plan: InstallPlan,
-  { folder, disk: size, uefi }: InstallWork,
+  { folder, disk: size, image, uefi }: InstallWork,
   values: InstallValues,
-  signal: AbortSignal,
+  { emit, signal }: InstallContext,
 ): Promise<Omit<MachineFiles, "qmpSocket" | "sshPort" | "forwards" | "console">> {
   const { definition, fetched } = plan;
   const disk = join(folder, "disk.qcow2");
-  await createDisk(disk, size, signal);
+  if (image === undefined) await createDisk(disk, size, signal);
+  else await copyToDisk(image, { path: disk, size, emit, signal });
   const content = join(folder, "media");
   await mkdir(content, { mode: 0o700 });
   const written = await writeMedia(plan.media, values, content, signal);
@@ -146,7 +158,7 @@ async function writeMachineFiles(
 export async function install(
   plan: InstallPlan,
   work: InstallWork,
-  { emit, signal }: { readonly emit: Emit; readonly signal: AbortSignal },
+  { emit, signal }: InstallContext,
 ): Promise<InstallResult> {
   const requests: HttpRequest[] = [];
   await using http = await serve(plan, () => values, requests, emit);
@@ -156,7 +168,7 @@ export async function install(
     "http.address": http.url.replace(/^http:\/\//, ""),
     "ssh.publicKey": work.key?.public ?? "",
   };
-  const files = await writeMachineFiles(plan, work, values, signal);
+  const files = await writeMachineFiles(plan, work, values, { emit, signal });
   const { definition } = plan;
   const { machine } = work;
   await runInstaller({ definition, machine, files, values, requests, emit, signal });

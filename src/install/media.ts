@@ -1,4 +1,7 @@
-/** Prepares the media of an installer: its ISO image, kernel and initrd, further CDs, a floppy. */
+/**
+ * Prepares the media of an installer: its ISO image or disk image, kernel and initrd, further CDs, a
+ * floppy.
+ */
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { VmbuildError } from "../errors.js";
@@ -14,7 +17,7 @@ import { IN_ISO } from "./schema.js";
 import type { BootFile, InstallDefinition, InstallSource } from "./schema.js";
 
 /** Name of a file that an installer is started from. */
-export type MediumName = "iso" | "kernel" | "initrd";
+export type MediumName = "image" | "iso" | "kernel" | "initrd";
 
 /** Fetched files. Those inside the ISO image are not extracted yet. */
 export type FetchedMedia = ReadonlyMap<MediumName, ResolvedInput>;
@@ -22,6 +25,7 @@ export type FetchedMedia = ReadonlyMap<MediumName, ResolvedInput>;
 /** Returns the sources of a definition, without the files inside the ISO image. */
 export function sourcesOf(definition: InstallDefinition): Map<MediumName, InstallSource> {
   const named: [MediumName, BootFile | undefined][] = [
+    ["image", definition.image],
     ["iso", definition.iso],
     ["kernel", definition.kernel],
     ["initrd", definition.initrd],

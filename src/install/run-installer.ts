@@ -116,16 +116,20 @@ function startWaits({ run, machine, screens, fromDisk, signal }: Stage): Promise
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   const activity = { requests: () => requests.length, screen: () => screens.latest() };
+  // The second stage starts from the disk, without keys.
+  const typed = fromDisk
+    ? Promise.resolve()
+    : typeBootCommand({ ...shared, definition, values, folder });
   const waits: Promise<Outcome>[] = [
     waitForFailure(console, failOn, signal).then((line) => ({ kind: "failed", line })),
     warnWhenIdle({ ...shared, ...activity }).then(() => never),
+    typed.then(() => never),
   ];
-  if (!fromDisk) {
-    waits.push(typeBootCommand({ ...shared, definition, values, folder }).then(() => never));
-  }
   // Without a kernel of its own, the installer restarts into the installed system.
   if (definition.end === "ssh" && (fromDisk || files.kernel === undefined)) {
-    waits.push(enter(machine, signal).then((stop) => ({ kind: "entered", stop })));
+    // A system that is already in the image may accept a login before all keys are typed.
+    const entered = typed.then(() => enter(machine, signal));
+    waits.push(entered.then((stop) => ({ kind: "entered", stop })));
   }
   return waits;
 }
@@ -174,6 +178,7 @@ function judgeEnd(
  * @throws {VmbuildError} BASE_INSTALL.
  */
 async function requireInstalled(run: InstallerRun): Promise<void> {
+  if (run.definition.image !== undefined) return;
   const { blocks } = await stat(run.files.disk);
   if (blocks * 512 >= INSTALLED_BYTES) return;
   const { console } = run.machine;

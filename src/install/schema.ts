@@ -117,6 +117,11 @@ const bootCommandStep = z.union(
 
 const fields = z.strictObject({
   iso: source.optional().describe("installer medium, attached as a CD"),
+  image: source
+    .optional()
+    .describe(
+      "disk image to start from instead of an empty disk, for keys that are typed to the system in it",
+    ),
   kernel: bootFile.optional().describe("Linux kernel to start instead of a boot loader"),
   initrd: bootFile.optional().describe("initial RAM disk of that kernel"),
   commandLine: z
@@ -165,9 +170,9 @@ const fields = z.strictObject({
 export const installSchema = fields.superRefine((install, context) => {
   const problem = (key: string, message: string): void =>
     context.addIssue({ code: "custom", path: [key], message });
-  const { iso, kernel, initrd, commandLine } = install;
-  if (iso === undefined && kernel === undefined) {
-    problem("iso", "an installer needs an ISO image, or a kernel");
+  const { iso, image, kernel, initrd, commandLine } = install;
+  if (iso === undefined && kernel === undefined && image === undefined) {
+    problem("iso", "an installer needs an ISO image, a kernel, or a disk image");
   }
   if (kernel === undefined) {
     if (initrd !== undefined) problem("initrd", "an initrd needs a kernel");

@@ -134,6 +134,7 @@ export function installerContext(
   return {
     references: referencesOf(template),
     machine,
+    keepsSize: template.machine.skipResize,
     async prepare(key: KeyPair | undefined) {
       if (control === undefined) throw notInstalledError();
       const { accelerator, uefi } = await host();

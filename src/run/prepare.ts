@@ -1,5 +1,6 @@
 /** Prepares a run in parallel: host, inputs and base. */
-import { requireFit, resolveBase } from "../base/base.js";
+import { requireFit } from "../base/base-image.js";
+import { resolveBase } from "../base/base.js";
 import type { Base } from "../base/base.js";
 import type { Control } from "../builds/control.js";
 import { resolveInput } from "../inputs/inputs.js";

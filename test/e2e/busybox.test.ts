@@ -39,10 +39,10 @@ afterAll(async () => {
 const outputOf = (name: string): string => join(sandbox.output, name);
 const imageOf = (name: string): string => join(outputOf(name), `${name}-1.qcow2`);
 
-/** Builds a template on an image of the guest. */
+/** Builds a template on a base with the guest. */
 async function build(
   name: string,
-  image: string,
+  base: object,
   steps: readonly object[],
   output: object = {},
 ): Promise<Ended> {
@@ -50,7 +50,7 @@ async function build(
     name,
     version: "1",
     variables: { password: { sensitive: true } },
-    base: { path: image },
+    base,
     ssh: { password: "${var.password}", timeout: "10m" },
     machine: { memory: "512M", disk: "256M", arguments: guest.arguments },
     steps,
@@ -133,7 +133,7 @@ async function requireSealed(name: string): Promise<void> {
 
 describe("a guest of busybox and dropbear", () => {
   it("is built, entered by password, with one note for each lost feature", async () => {
-    const ended = await build("small", guest.disk, steps("one"));
+    const ended = await build("small", { path: guest.disk }, steps("one"));
     requireDone(ended);
     expect(ended.stderr.match(/The guest has no OpenSSH server for a second port/g)).toHaveLength(
       1,
@@ -147,7 +147,7 @@ describe("a guest of busybox and dropbear", () => {
 
   it("resumes through its own server after the last step has changed", async () => {
     const formats = [{ format: "vmdk" }, { format: "ova" }];
-    const ended = await build("small", guest.disk, steps("two"), { formats });
+    const ended = await build("small", { path: guest.disk }, steps("two"), { formats });
     requireDone(ended);
     const { files } = await readPublished(outputOf("small"));
     expect(files.map(({ format }) => format)).toEqual(["qcow2", "vmdk", "ova"]);
@@ -158,7 +158,7 @@ describe("a guest of busybox and dropbear", () => {
   });
 
   it("boots again from the sealed image, and reports a step that needs bash", async () => {
-    const ended = await build("again", imageOf("small"), [
+    const ended = await build("again", { path: imageOf("small") }, [
       {
         name: "look",
         actions: [{ run: "cat /etc/last" }],
@@ -171,5 +171,30 @@ describe("a guest of busybox and dropbear", () => {
     expect(ended.stderr).toContain("The guest has no /bin/bash, which the script needs");
     expect(ended.stderr).toContain('"shell": "sh"');
     expect(ended.stderr).not.toContain("exit code 127");
+  });
+
+  it("is entered after keys were typed to it, which a changed step does not type again", async () => {
+    const base = {
+      install: {
+        image: { path: guest.disk },
+        http: { files: { word: { content: "served\n" } } },
+        bootCommand: [
+          { waitForText: "/crond .* started/" },
+          "<enter>wget -O /etc/typed ${http.url}/word && echo fetched >/dev/ttyS0<enter>",
+          { waitForText: "fetched" },
+        ],
+        end: "ssh",
+        timeout: "10m",
+      },
+    };
+    const look = (word: string) => [
+      { name: "look", actions: [{ run: `echo ${word}` }], verify: ["grep served /etc/typed"] },
+    ];
+    const first = await build("typed", base, look("one"));
+    requireDone(first);
+    expect(first.stderr).toContain("Typing the boot command");
+    const second = await build("typed", base, look("two"));
+    requireDone(second);
+    expect(second.stderr).not.toContain("Typing the boot command");
   });
 });

@@ -2,7 +2,16 @@
  * Makes a small guest of busybox and dropbear: no systemd, bash, sudo, perl, python3 or getent. Its
  * kernel and initrd are those of the bootstrapped base, and QEMU starts them by itself.
  */
-import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
@@ -64,6 +73,9 @@ const files = (passwordHash: string): readonly (readonly [string, string, number
     0o755,
   ],
 ];
+
+/** Line of inittab for a shell of root on the screen, which begins after Enter. */
+const SCREEN = "tty1::askfirst:-/bin/sh\n";
 
 /** Folders that are empty at first. */
 const FOLDERS = [
@@ -158,6 +170,7 @@ export async function makeDisk(root: string, folder: string): Promise<string> {
 export async function makeBusyboxGuest(folder: string, password: string): Promise<BusyboxGuest> {
   const root = join(folder, "root");
   await makeBusyboxRoot(root, password);
+  await appendFile(join(root, "etc/inittab"), SCREEN);
   const base = bootstrapLocation(bootstrapSpec({ suite: "bookworm", packages: [] }));
   const { kernel, initrd } = await extractBoot(base, folder);
   const disk = await makeDisk(root, folder);

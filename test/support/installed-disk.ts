@@ -31,7 +31,11 @@ export async function cacheInstalledDisk(
   });
   const machine = planMachine(template);
   const at = await installLocation(plan, {
-    ...{ signal: context.signal, disk: template.machine.disk, installer: { machine } },
+    ...{
+      signal: context.signal,
+      disk: template.machine.disk,
+      installer: { machine, keepsSize: false },
+    },
   });
   await mkdir(dirname(at), { recursive: true });
   const content = join(home.folder, "content");

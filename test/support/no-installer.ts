@@ -4,6 +4,7 @@ import { SMALL_SHAPE } from "./machine.js";
 
 export const noInstaller: InstallerContext = {
   references: () => undefined,
+  keepsSize: false,
   machine: { ...SMALL_SHAPE, name: "none", memory: 2 ** 30, cpuModel: undefined },
   prepare: () => Promise.reject(new Error("no installer is expected here")),
 };

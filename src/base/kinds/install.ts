@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ProgramName } from "../../host/programs.js";
 import { inputLocation } from "../../inputs/inputs.js";
 import type { LocalFile } from "../../inputs/kind.js";
+import { unpackPrograms } from "../../inputs/unpack.js";
 import { inputKindOf } from "../../inputs/registry.js";
 import { textPattern, typingProblem } from "../../install/boot-command.js";
 import { filePaths, loadFiles } from "../../install/files.js";
@@ -110,8 +111,14 @@ function floppyProblems(
   );
 }
 
+/** Returns the absolute path of the disk image, which need not exist yet. */
+function imageFile({ image }: InstallDefinition, folder: string): string | undefined {
+  return image && inputLocation(sourceSpec(image, folder));
+}
+
 async function check({ install }: Definition, context: BaseCheckContext): Promise<BaseCheck> {
   const isCutOff = install.http !== undefined && context.machine.network === "isolated";
+  const image = imageFile(install, context.templateFolder);
   const message = "an isolated guest cannot reach the HTTP server; see machine.network";
   return {
     problems: [
@@ -121,6 +128,7 @@ async function check({ install }: Definition, context: BaseCheckContext): Promis
       ...(await referenceProblems(install, context)),
     ],
     files: localFiles(install, context.templateFolder),
+    ...(image === undefined ? {} : { image }),
     absent: "the base is created by its installer",
   };
 }
@@ -134,8 +142,12 @@ function originOf({ install }: Definition, folder: string): string {
 }
 
 function programs({ install }: Definition, { templateFolder: folder }: BaseSetting): ProgramName[] {
-  const sources = [...sourcesOf(install).values()].map((source) => sourceSpec(source, folder));
-  return sources.flatMap((spec) => [...inputKindOf(spec).programs(spec)]);
+  return [...sourcesOf(install)].flatMap(([name, source]) => {
+    const spec = sourceSpec(source, folder);
+    const own = inputKindOf(spec).programs(spec);
+    const file = "url" in source ? source.url : source.path;
+    return name === "image" ? [...own, ...unpackPrograms(basename(file))] : [...own];
+  });
 }
 
 /** Base that is created by an operating system's installer. */

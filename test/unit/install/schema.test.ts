@@ -13,8 +13,12 @@ describe("base.install", () => {
     });
   });
 
+  it("starts from a disk image in place of an ISO image", () => {
+    expect(installSchema.parse({ image: { path: "system.qcow2" } })).not.toHaveProperty("iso");
+  });
+
   it.each<[problem: string, definition: object, place: string, message: RegExp]>([
-    ["nothing to start", {}, "iso", /needs an ISO image, or a kernel/],
+    ["nothing to start", {}, "iso", /needs an ISO image, a kernel, or a disk image/],
     ["an initrd alone", { iso, initrd: { path: "i" } }, "initrd", /needs a kernel/],
     ["parameters without a kernel", { iso, commandLine: "auto" }, "commandLine", /needs a kernel/],
     ["a path in no image", { kernel: "iso:/linux" }, "kernel", /needs an iso/],

@@ -5,12 +5,15 @@ import type { BlockReader } from "../block.js";
 import { homeOf, resultPath } from "../context.js";
 import type { GuestLogin, ImageContext } from "../context.js";
 import { durationText } from "../durations.js";
+import { textOf } from "../plain.js";
+import type { Plain } from "../plain.js";
 import { findSeed } from "../seeds/find.js";
 import type { FoundSeed } from "../seeds/find.js";
 import type { ArgumentFacts } from "./argument-facts.js";
 import { addImageDisks } from "./devices.js";
 import { imageSource } from "./image-source.js";
-import { bootCommand, convertInstall } from "./install.js";
+import { convertInstall } from "./install.js";
+import { bootCommand, onlyConfirms } from "./keys.js";
 
 /** Packer's default. */
 const LOGIN_TIMEOUT = "5m";
@@ -31,18 +34,15 @@ function reportSeed(reader: BlockReader, { options, text }: FoundSeed): void {
 function reportUnused(reader: BlockReader, used: readonly string[]): void {
   const keys = bootCommand(reader);
   if (keys.keys.length > 0) {
-    const text =
-      "keys are typed to an installer only, and this build starts from a disk image; let a seed " +
-      "do the work of the keys, or give ssh_password of a user that the image has";
-    reader.say(keys.option, "refused", text);
+    const text = "it only confirms what the image does by itself, so nothing is typed";
+    reader.say(keys.option, "nothing", text);
   }
-  if (keys.keys.length === 0 && reader.has("boot_wait")) {
+  if (reader.has("boot_wait")) {
     reader.say("boot_wait", "nothing", "no keys are typed; a login is tried until one succeeds");
   }
   for (const option of MEDIA_OPTIONS) {
     if (!reader.has(option) || used.includes(option)) continue;
     const isServer = option.startsWith("http_");
-    if (isServer && keys.keys.length > 0) continue;
     const isSeed = reader.text("cd_label")?.toLowerCase() === "cidata" && option.startsWith("cd_");
     const missing = "no file matches; check the paths, which begin in the current folder";
     const text = isSeed
@@ -54,16 +54,58 @@ function reportUnused(reader: BlockReader, used: readonly string[]): void {
   }
 }
 
+/** Reports that keys cannot be typed to a guest whose seed is not made of files. */
+function refuseKeys(reader: BlockReader, kind: Plain | undefined): void {
+  const text = `keys are not typed to a guest with a seed of the kind ${textOf(kind)}; let the seed do their work`;
+  reader.say(bootCommand(reader).option, "refused", text);
+}
+
+/**
+ * Sets `base.install` for an image whose system gets keys.
+ * @returns false when they cannot be typed.
+ */
+async function convertTyped(
+  reader: BlockReader,
+  facts: ArgumentFacts,
+  context: ImageContext & { readonly seed: FoundSeed | undefined },
+): Promise<boolean> {
+  const { seed } = context;
+  if (seed?.seed["kind"] !== undefined) {
+    refuseKeys(reader, seed.seed["kind"]);
+    return false;
+  }
+  const image = await imageSource(reader, context);
+  if (!image) return true;
+  await convertInstall(reader, facts, { ...context, start: { image, seed } });
+  const text =
+    "base.install.bootCommand; typed once, when the base is created: keys that every start of the system needs are not typed again";
+  reader.say(bootCommand(reader).option, "mapped", text);
+  return true;
+}
+
+/** What a guest starts from. */
+interface ConvertedStart {
+  /** Seed, however the guest gets it. */
+  readonly seed?: FoundSeed | undefined;
+  /** True for `base.install`, where the build enters what its installer, or keys, left behind. */
+  readonly isInstalled: boolean;
+}
+
 async function convertImage(
   reader: BlockReader,
   facts: ArgumentFacts,
   context: ImageContext,
-): Promise<FoundSeed | undefined> {
+): Promise<ConvertedStart> {
   const { draft } = context;
+  const seed = await findSeed(reader, facts, context);
+  const keys = bootCommand(reader);
+  if (keys.keys.length > 0 && !onlyConfirms(keys)) {
+    const isInstalled = await convertTyped(reader, facts, { ...context, seed });
+    if (isInstalled) return { seed, isInstalled };
+  }
   const source = await imageSource(reader, context);
   if (source)
     draft.set(["base"], source, reader.origin(reader.has("iso_url") ? "iso_url" : "iso_urls"));
-  const seed = await findSeed(reader, facts, context);
   if (seed) reportSeed(reader, seed);
   reportUnused(reader, seed?.options ?? []);
   const isOwnDisk = (file: string): boolean => !file.includes("${http") && seed === undefined;
@@ -77,7 +119,21 @@ async function convertImage(
     const text = "-kernel starts an installer only; let the image start with its own boot loader";
     reader.say("qemuargs", "refused", text);
   }
-  return seed;
+  return { seed, isInstalled: false };
+}
+
+async function convertIso(
+  reader: BlockReader,
+  facts: ArgumentFacts,
+  context: ImageContext,
+): Promise<ConvertedStart> {
+  const iso = await imageSource(reader, context);
+  if (iso) await convertInstall(reader, facts, { ...context, start: { iso } });
+  const hasKeys = bootCommand(reader).keys.length > 0;
+  if (!hasKeys && reader.has("boot_wait")) {
+    reader.say("boot_wait", "nothing", "no keys are typed");
+  }
+  return { isInstalled: true };
 }
 
 /** Returns the user of the login; `root` if the template names none. */
@@ -137,17 +193,9 @@ export async function convertStart(
   context: ImageContext,
 ): Promise<GuestLogin> {
   const { draft } = context;
-  const isImage = reader.flag("disk_image");
-  let seed: FoundSeed | undefined;
-  if (isImage) seed = await convertImage(reader, facts, context);
-  else {
-    const iso = await imageSource(reader, context);
-    if (iso) await convertInstall(reader, facts, { ...context, iso });
-    const hasKeys = bootCommand(reader).keys.length > 0;
-    if (!hasKeys && reader.has("boot_wait")) {
-      reader.say("boot_wait", "nothing", "no keys are typed");
-    }
-  }
+  const convert = reader.flag("disk_image") ? convertImage : convertIso;
+  const { seed, isInstalled } = await convert(reader, facts, context);
+  const fields = isInstalled ? {} : (seed?.seed ?? {});
   addImageDisks(reader, facts, { ...context, seedImage: seed?.image });
   const user = loginUser(reader);
   if (reader.text("communicator") === "none") {
@@ -155,13 +203,13 @@ export async function convertStart(
     draft.set(["seed", "kind"], "none", reader.origin("communicator"));
     return { user, home: homeOf(user), hasGuest: false };
   }
-  for (const [key, value] of Object.entries(seed?.seed ?? {})) {
+  for (const [key, value] of Object.entries(fields)) {
     draft.set(
       ["seed", key],
       value,
       reader.origin(seed?.options.find((name) => reader.has(name)) ?? "cd_files"),
     );
   }
-  setLogin(reader, context, { hasSeed: seed !== undefined, isInstalled: !isImage });
+  setLogin(reader, context, { hasSeed: seed !== undefined && !isInstalled, isInstalled });
   return { user, home: homeOf(user), hasGuest: true };
 }

@@ -1,6 +1,5 @@
 /** Converts an installation from an ISO image. */
 import type { BlockReader } from "../block.js";
-import { refuseLeftover } from "../block.js";
 import { pathInOption, resultPath } from "../context.js";
 import type { ImageContext } from "../context.js";
 import { durationText } from "../durations.js";
@@ -8,8 +7,10 @@ import { filesOf } from "../host-files.js";
 import { isPlainObject, textOf } from "../plain.js";
 import type { Plain, PlainObject } from "../plain.js";
 import { cdFiles } from "../seeds/find.js";
+import type { FoundSeed } from "../seeds/find.js";
 import type { MediumFiles } from "../seeds/made-media.js";
 import type { ArgumentFacts } from "./argument-facts.js";
+import { setKeys } from "./keys.js";
 
 /** Packer's defaults. */
 const CD_LABEL = "packer";
@@ -23,36 +24,6 @@ const FILE_REFERENCE = /\$?\$\{(?:var\.[A-Za-z_]\w*|ssh\.publicKey|name|version)
  */
 function fileContent(text: string): string {
   return text.replace(FILE_REFERENCE, (whole) => (whole.startsWith("$$") ? `$${whole}` : whole));
-}
-
-/** Returns the keys that are typed, one list for both options. */
-export function bootCommand(reader: BlockReader): { option: string; keys: string[] } {
-  if (reader.has("boot_command")) {
-    refuseLeftover(reader, "boot_command", reader.texts("boot_command"));
-    const keys = reader.jsonTexts("boot_command").filter((text) => text !== "");
-    return { option: "boot_command", keys };
-  }
-  const steps = reader.json("boot_steps");
-  const keys = (Array.isArray(steps) ? steps : []).flatMap((step) => {
-    const text = textOf(Array.isArray(step) ? step[0] : step) ?? "";
-    return text === "" ? [] : [text];
-  });
-  refuseLeftover(reader, "boot_steps", keys);
-  return { option: "boot_steps", keys };
-}
-
-function setKeys(reader: BlockReader, { draft }: ImageContext, path: readonly string[]): void {
-  const { option, keys } = bootCommand(reader);
-  if (keys.length === 0) return;
-  draft.set([...path, "bootCommand"], keys, reader.origin(option));
-  const wait = reader.jsonText("boot_wait");
-  if (wait !== undefined && wait !== "") {
-    draft.set([...path, "bootWait"], durationText(wait), reader.origin("boot_wait"));
-  }
-  const interval = reader.jsonText("boot_key_interval");
-  if (interval !== undefined && interval !== "") {
-    draft.set([...path, "keyInterval"], durationText(interval), reader.origin("boot_key_interval"));
-  }
 }
 
 /** Returns files of a medium as a template has them. */
@@ -113,15 +84,74 @@ function setServer(reader: BlockReader, context: ImageContext, path: readonly st
   draft.set([...path, "http", "files"], content, reader.origin("http_content"));
 }
 
+/** Names of a seed's files on its disk, and the fields of a found seed. */
+const SEED_FILES = [
+  ["user-data", "userData"],
+  ["network-config", "networkConfig"],
+] as const;
+
+/** Adds the CD of a seed that options other than those of a CD give the guest. */
+function addSeed(
+  { seed, options, text }: FoundSeed,
+  { reader, draft }: ImageContext & { readonly reader: BlockReader },
+  path: readonly string[],
+): void {
+  if (options.includes("cd_files")) return;
+  const own = SEED_FILES.flatMap(([name, key]): [string, Plain][] => {
+    const file = seed[key];
+    if (file === undefined) return [];
+    const content = isPlainObject(file) ? textOf(file["content"]) : undefined;
+    return [[name, content === undefined ? file : { content: fileContent(content) }]];
+  });
+  const files = Object.fromEntries([
+    ...own,
+    ["meta-data", { content: "instance-id: packer\n" }] as const,
+  ]);
+  draft.add([...path, "media"], { label: "cidata", files }, reader.origin("qemuargs"));
+  for (const option of options.filter((name) => reader.has(name))) {
+    reader.say(option, "mapped", `base.install.media: ${text}`);
+  }
+}
+
+/** Disk image that an installation starts from, with the seed of its guest. */
+interface ImageStart {
+  readonly image: PlainObject;
+  readonly seed: FoundSeed | undefined;
+}
+
+/** What an installation starts from. */
+export type InstallStart = { readonly iso: PlainObject } | ImageStart;
+
+/** Sets what an installation of a disk image starts from besides the image. */
+function setImage(
+  reader: BlockReader,
+  facts: ArgumentFacts,
+  context: ImageContext & { readonly start: ImageStart },
+  path: readonly string[],
+): void {
+  const { draft, start } = context;
+  const { image, seed } = start;
+  draft.set([...path, "image"], image, reader.origin("iso_url"));
+  if (seed) addSeed(seed, { ...context, reader }, path);
+  const [cd, ...others] = facts.cds.filter((file) => file !== seed?.image);
+  if (cd !== undefined) {
+    draft.set([...path, "iso"], { path: resultPath(context, cd) }, reader.origin("qemuargs"));
+  }
+  if (others.length === 0) return;
+  const text = `${others.join(", ")}: vmbuild attaches one CD that it does not make; put the files into cd_files`;
+  reader.say("qemuargs", "refused", text);
+}
+
 /** Sets `base.install`. */
 export async function convertInstall(
   reader: BlockReader,
   facts: ArgumentFacts,
-  context: ImageContext & { readonly iso: PlainObject },
+  context: ImageContext & { readonly start: InstallStart },
 ): Promise<void> {
-  const { draft, iso } = context;
+  const { draft, start } = context;
   const path = ["base", "install"];
-  draft.set([...path, "iso"], iso, reader.origin("iso_url"));
+  if ("iso" in start) draft.set([...path, "iso"], start.iso, reader.origin("iso_url"));
+  else setImage(reader, facts, { ...context, start }, path);
   for (const key of ["kernel", "initrd"] as const) {
     const file = facts[key];
     if (file === undefined) continue;

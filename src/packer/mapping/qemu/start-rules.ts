@@ -16,15 +16,18 @@ const checkAddress = (value: unknown): string | undefined => {
 
 /** Rules of the start. */
 export const START_RULES: RuleTable = {
-  iso_url: mapped("base.url, base.path or base.install.iso", checkAddress),
-  iso_urls: mapped("base.url and base.mirrors, or base.install.iso", checkAddress),
+  iso_url: mapped("base.url, base.path, base.install.iso or base.install.image", checkAddress),
+  iso_urls: mapped(
+    "base.url and base.mirrors, base.install.iso or base.install.image",
+    checkAddress,
+  ),
   iso_checksum: mapped("the checksum of the base or of the ISO image"),
   iso_checksum_type: mapped("the checksum of the base or of the ISO image"),
   iso_checksum_url: mapped("the checksum of the base or of the ISO image"),
   iso_skip_cache: mapped('the checksum "none"'),
   iso_target_path: nothing("vmbuild keeps downloads in a cache of its own"),
   iso_target_extension: nothing("vmbuild keeps downloads in a cache of its own"),
-  disk_image: mapped("base, or base.install for an installer"),
+  disk_image: mapped("base; base.install for an installer, or for keys that are typed"),
   use_backing_file: nothing("the build works on an overlay, and the image is complete"),
   boot_command: mapped("base.install.bootCommand"),
   boot_steps: mapped("base.install.bootCommand"),

@@ -128,7 +128,6 @@ describe("the machine", () => {
     ['machine_type = "pseries,accel=kvm,kvm-type=HV"', "machine_type"],
     ['net_device = "ne2k_pci"', "net_device"],
     ['qemuargs = [["-device", "ne2k_pci,netdev=user.0"]]', "qemuargs"],
-    ['boot_command = ["root<enter>"]', "boot_command"],
   ])("refuses %s", async (option, name) => {
     const image = await convertSource(`${IMAGE}\n${option}`);
     expect(refusedOf(image).join()).toContain(`qemu.debian ${name}: `);
