@@ -81,6 +81,7 @@ export async function openSetup(
     installer: {
       references: () => undefined,
       machine: planMachine(template),
+      keepsSize: false,
       prepare: () => Promise.reject(new Error("the bench builds on a bootstrapped base")),
     },
   });
