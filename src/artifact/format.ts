@@ -43,6 +43,8 @@ export interface Conversion<C extends string = string> {
   readonly machine: MachineFacts;
   /** Text that the template adds to the Vagrantfile, for a format that has one. */
   readonly vagrantfile?: string | undefined;
+  /** Texts of further files by their names, for a box. */
+  readonly boxFiles?: Readonly<Record<string, string>> | undefined;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -67,8 +69,11 @@ export interface OutputFormat<N extends string = string, C extends string = stri
   readonly startable: boolean;
   /** True when the file is a disk image, which can be compressed as a whole (`output.pack`). */
   readonly packable: boolean;
-  /** True when the file contains a Vagrantfile, to which a template may add (`output.vagrantfile`). */
-  readonly hasVagrantfile?: boolean;
+  /**
+   * Names of the files that a Vagrant box consists of, to which a template may add
+   * (`output.vagrantfile`, `output.boxFiles`); undefined for other formats.
+   */
+  readonly ownBoxFiles?: readonly string[];
   /** Architectures of the machines that the format describes; undefined for a disk alone. */
   readonly architectures?: readonly ArchitectureName[];
   /** Largest disk that the format can hold, in bytes; undefined where it has no practical limit. */

@@ -29,6 +29,8 @@ export interface ImagePlan {
   readonly pack?: Pack;
   /** Text that is added to the box's Vagrantfile. */
   readonly vagrantfile?: string;
+  /** Texts by file names. */
+  readonly boxFiles?: Readonly<Record<string, string>>;
   /** Disk in the image, where it is not the root disk. */
   readonly disk?: string;
 }
@@ -91,7 +93,7 @@ function planImage(
   output: Template["output"]["formats"][number],
   folder: string,
 ): ImagePlan {
-  const { format, pack, vagrantfile } = output;
+  const { format, pack, vagrantfile, boxFiles } = output;
   const filename = imageFilename({ name, version, output });
   const subformat = output.subformat ?? formatNamed(format).subformats[0];
   return {
@@ -102,6 +104,7 @@ function planImage(
     compression: compressionOf(format, output.compression, pack),
     ...(pack === undefined ? {} : { pack }),
     ...(vagrantfile === undefined ? {} : { vagrantfile }),
+    ...(boxFiles === undefined ? {} : { boxFiles }),
   };
 }
 

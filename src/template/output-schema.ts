@@ -46,6 +46,10 @@ const imageSettings = {
     .string()
     .optional()
     .describe("text that is added to the Vagrantfile of a box, and has priority over it"),
+  boxFiles: z
+    .record(fileName, z.string())
+    .optional()
+    .describe("further files of a Vagrant box by their names, such as info.json; their text"),
 };
 
 interface ImageSettings {
@@ -54,11 +58,12 @@ interface ImageSettings {
   readonly compression?: (typeof COMPRESSIONS)[number] | undefined;
   readonly pack?: (typeof PACKS)[number] | undefined;
   readonly vagrantfile?: string | undefined;
+  readonly boxFiles?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Reports settings that the format does not support. */
 export function checkImage(image: ImageSettings, context: z.core.$RefinementCtx): void {
-  const { compressions, subformats, packable, hasVagrantfile } = formatNamed(image.format);
+  const { compressions, subformats, packable, ownBoxFiles } = formatNamed(image.format);
   const refuse = (key: string, message: string): void => {
     context.addIssue({ code: "custom", path: [key], message });
   };
@@ -81,9 +86,14 @@ export function checkImage(image: ImageSettings, context: z.core.$RefinementCtx)
   if (image.pack !== undefined && !packable) {
     refuse("pack", `a file of the format ${image.format} is compressed already`);
   }
-  if (image.vagrantfile !== undefined && hasVagrantfile !== true) {
+  if (image.vagrantfile !== undefined && ownBoxFiles === undefined) {
     refuse("vagrantfile", `an image of the format ${image.format} has no Vagrantfile`);
   }
+  if (image.boxFiles !== undefined && ownBoxFiles === undefined) {
+    refuse("boxFiles", `an image of the format ${image.format} is no Vagrant box`);
+  }
+  const own = ownBoxFiles?.find((name) => image.boxFiles?.[name] !== undefined);
+  if (own !== undefined) refuse("boxFiles", `vmbuild writes ${own} itself`);
 }
 
 /** Fields of an image beside the first one. */
@@ -96,6 +106,7 @@ export const imageFields = {
   subformat: imageSettings.subformat.describe("as output.subformat"),
   pack: imageSettings.pack.describe("as output.pack"),
   vagrantfile: imageSettings.vagrantfile.describe("as output.vagrantfile"),
+  boxFiles: imageSettings.boxFiles.describe("as output.boxFiles"),
 };
 
 const furtherImage = z.strictObject(imageFields).superRefine(checkImage).describe("further image");

@@ -9,6 +9,11 @@ import { qcow2 } from "./qcow2.js";
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
+/** Files of a box. */
+const METADATA = "metadata.json";
+const VAGRANTFILE = "Vagrantfile";
+const DISK = "box.img";
+
 /** Builds of OVMF with code and variables in one file, by the packages of distributions. */
 const LOADERS = [
   "/usr/share/ovmf/OVMF.fd",
@@ -56,13 +61,14 @@ export const vagrantLibvirt: OutputFormat<"vagrant-libvirt", "none"> = {
   // The Vagrantfile has no machine type, for which libvirt chooses that of a PC.
   architectures: ["x86_64"],
   packable: false,
-  hasVagrantfile: true,
+  ownBoxFiles: [METADATA, VAGRANTFILE, DISK],
   programs: [...qcow2.programs, ...programsOfPack("gz")],
   density: () => ({ file: "compressed", scratch: "plain" }),
   diskSize: qcow2.diskSize,
   async convert(conversion, most) {
     const { source, destination, scratch, machine, reproducible, emit, signal } = conversion;
     const text = vagrantfileOf(machine, conversion.vagrantfile);
+    const further = Object.entries(conversion.boxFiles ?? {});
     const disk = join(scratch, "disk");
     await qcow2.convert({ ...conversion, destination: disk, compression: "none" }, most);
     const { virtualSize } = await imageInfo(source, signal, "ARTIFACT_CONVERT");
@@ -70,9 +76,10 @@ export const vagrantLibvirt: OutputFormat<"vagrant-libvirt", "none"> = {
     const virtual_size = Math.ceil(virtualSize / GIB);
     const metadata = { provider: "libvirt", format: "qcow2", virtual_size };
     const archive = archiveStream([
-      { name: "metadata.json", text: `${JSON.stringify(metadata)}\n` },
-      { name: "Vagrantfile", text },
-      { name: "box.img", path: disk },
+      { name: METADATA, text: `${JSON.stringify(metadata)}\n` },
+      { name: VAGRANTFILE, text },
+      ...further.map(([name, content]) => ({ name, text: content })),
+      { name: DISK, path: disk },
     ]);
     const { size: total } = await stat(disk);
     const label = "Writing the archive (vagrant-libvirt)";

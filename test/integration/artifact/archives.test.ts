@@ -98,11 +98,13 @@ describe("a Vagrant box for libvirt", () => {
     test.requireSame(join(test.folder, "box.img"), "qcow2");
   });
 
-  it("has the template's Vagrantfile below the defaults, which it replaces", async () => {
+  it("has the template's files, and its Vagrantfile below the defaults, which it replaces", async () => {
     const own = 'Vagrant.configure("2") do |config|\n  config.ssh.shell = "sh"\nend\n\n';
-    const chosen = test.options({ format: "vagrant-libvirt", vagrantfile: own });
+    const boxFiles = { "info.json": '{"author":"me"}\n' };
+    const chosen = test.options({ format: "vagrant-libvirt", vagrantfile: own, boxFiles });
     await compact(chosen);
-    run("tar", "-C", test.folder, "-xzf", chosen.destination, "Vagrantfile");
+    run("tar", "-C", test.folder, "-xzf", chosen.destination, "Vagrantfile", "info.json");
+    expect(await readFile(join(test.folder, "info.json"), "utf8")).toBe(boxFiles["info.json"]);
     const text = await readFile(join(test.folder, "Vagrantfile"), "utf8");
     expect(text).toMatch(/^Vagrant\.configure\("2"\) do \|config\|\n {2}config\.vm\.provider/);
     expect(text.endsWith(`\nend\n\n${own.trimEnd()}\n`)).toBe(true);

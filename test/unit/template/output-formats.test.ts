@@ -31,6 +31,17 @@ const ROWS: [why: string, more: Record<string, unknown>, ...lines: string[]][] =
     "output.vagrantfile: an image of the format qcow2 has no Vagrantfile",
   ],
   [
+    "further files in an image that is no box, or one that vmbuild writes",
+    {
+      output: {
+        boxFiles: { "info.json": "{}" },
+        formats: [{ format: "vagrant-libvirt", boxFiles: { Vagrantfile: "" } }],
+      },
+    },
+    "output.formats[0].boxFiles: vmbuild writes Vagrantfile itself",
+    "output.boxFiles: an image of the format qcow2 is no Vagrant box",
+  ],
+  [
     "two images with the same default name",
     formats({ format: "vmdk" }, { format: "vmdk", subformat: "streamOptimized" }),
     'output.formats[1]: the image would have the name "demo-0.0.0.vmdk" of output.formats[0]; give it another filename',

@@ -9,6 +9,7 @@ import type { ImageContext } from "../context.js";
 import { textIfReadable } from "../host-files.js";
 import { escapeText } from "../keep.js";
 import { plainOf, textOf } from "../plain.js";
+import type { PlainObject } from "../plain.js";
 import type { PostProcessorKind } from "../post-processor.js";
 import { mapped, nothing, refused } from "../rules.js";
 
@@ -42,6 +43,34 @@ async function vagrantfileOf(
   }
 }
 
+/** Returns the texts of the files that the box contains besides its own, by their names. */
+async function includedFiles(
+  reader: BlockReader,
+  context: ImageContext,
+): Promise<PlainObject | undefined> {
+  const option = "include";
+  const paths = reader.texts(option).filter((path) => path !== "");
+  if (paths.length === 0) return undefined;
+  const files: [string, string][] = [];
+  for (const path of paths) {
+    const text = await textIfReadable(absolutePath(context, path));
+    if (text !== undefined && isText(text)) {
+      files.push([basename(path), escapeText(text, "plain")]);
+      continue;
+    }
+    const why =
+      text === undefined
+        ? "does not exist before the build: it would become part of the template"
+        : "is no text";
+    reader.say(option, "refused", `${path} ${why}; add it to the box in \`after\``);
+    return undefined;
+  }
+  return Object.fromEntries(files);
+}
+
+/** Returns whether what was read as UTF-8 is a text. */
+const isText = (text: string): boolean => !/[\0\uFFFD]/.test(text);
+
 /** Box for vagrant-libvirt. */
 export const vagrantPostProcessor: PostProcessorKind = {
   name: "vagrant",
@@ -54,7 +83,7 @@ export const vagrantPostProcessor: PostProcessorKind = {
     ),
     compression_level: nothing("vmbuild chooses the compression of the box"),
     architecture: nothing("the box is for the architecture of the image"),
-    include: refused("the box contains the image and its metadata only; add files in `after`"),
+    include: mapped("output.formats: boxFiles, with the texts of the files"),
     override: refused("give the options for libvirt themselves"),
     vagrantfile_template: mapped("output.formats: vagrantfile, with the text of the file"),
     vagrantfile_template_generated: nothing(
@@ -67,7 +96,12 @@ export const vagrantPostProcessor: PostProcessorKind = {
     const filename = basename(output);
     const origin = reader.origin("output");
     const vagrantfile = await vagrantfileOf(reader, context);
-    const box = { format: FORMAT, filename, ...(vagrantfile !== undefined && { vagrantfile }) };
+    const boxFiles = await includedFiles(reader, context);
+    const box = {
+      ...{ format: FORMAT, filename },
+      ...(vagrantfile !== undefined && { vagrantfile }),
+      ...(boxFiles !== undefined && { boxFiles }),
+    };
     draft.add(["output", "formats"], box, origin);
     const directory = textOf(draft.get(["output", "directory"])) ?? "";
     if (isBesideImage(context, output) || directory.includes("${")) return;

@@ -121,6 +121,19 @@ describe("post-processors", () => {
     ]);
   });
 
+  it("add texts to the box, and nothing else", async () => {
+    const files = { "tpl/info.json": '{ "author": "${x}" }\n', "efi.fd": "a\0b" };
+    const boxOf = async (include: string) =>
+      convertSource(IMAGE, `post-processor "vagrant" { include = [${include}] }`, { files });
+    const image = await boxOf('"tpl/info.json"');
+    expect(refusedOf(image)).toEqual([]);
+    expect(image.template["output"]).toMatchObject({
+      formats: [{ boxFiles: { "info.json": '{ "author": "$${x}" }\n' } }],
+    });
+    expect(refusedOf(await boxOf('"efi.fd"')).join()).toContain("efi.fd is no text");
+    expect(refusedOf(await boxOf('"out/made"')).join()).toContain("does not exist before");
+  });
+
   it("are refused where they publish the image", async () => {
     const made = await madeBy('post-processor "vagrant-cloud" { box_tag = "a/b" }');
     expect(String(made["refused"])).toContain("post-processor vagrant-cloud: ");
