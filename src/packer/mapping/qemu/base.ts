@@ -91,6 +91,27 @@ interface ConvertedStart {
   readonly isInstalled: boolean;
 }
 
+/**
+ * Attaches CDs that something else makes, as further disks. Without a login of its own, the guest
+ * would find two seeds: that of a CD, and vmbuild's.
+ */
+function attachCds(reader: BlockReader, facts: ArgumentFacts, context: ImageContext): void {
+  const hasLogin = ["ssh_password", "ssh_private_key_file"].some((name) => reader.text(name));
+  for (const [index, file] of facts.cds.filter((one) => !one.includes("${http")).entries()) {
+    if (!hasLogin) {
+      const text =
+        `${file} is a CD that vmbuild does not make; put its user-data into seed.userData, ` +
+        "or upload its files in a step";
+      reader.say("qemuargs", "refused", text);
+      continue;
+    }
+    const disk = { name: `cd${index + 1}`, from: resultPath(context, file) };
+    context.draft.add(["machine", "disks"], disk, reader.origin("qemuargs"));
+    const text = `machine.disks: ${file} is a disk, which the guest finds by its label`;
+    reader.say("qemuargs", "mapped", text);
+  }
+}
+
 async function convertImage(
   reader: BlockReader,
   facts: ArgumentFacts,
@@ -108,13 +129,7 @@ async function convertImage(
     draft.set(["base"], source, reader.origin(reader.has("iso_url") ? "iso_url" : "iso_urls"));
   if (seed) reportSeed(reader, seed);
   reportUnused(reader, seed?.options ?? []);
-  const isOwnDisk = (file: string): boolean => !file.includes("${http") && seed === undefined;
-  for (const file of facts.cds.filter(isOwnDisk)) {
-    const text =
-      `${file} is a CD that vmbuild does not make; put its user-data into seed.userData, ` +
-      "or upload its files in a step";
-    reader.say("qemuargs", "refused", text);
-  }
+  if (seed === undefined) attachCds(reader, facts, context);
   if (facts.kernel !== undefined) {
     const text = "-kernel starts an installer only; let the image start with its own boot loader";
     reader.say("qemuargs", "refused", text);

@@ -94,8 +94,18 @@ describe("other seeds", () => {
     expect(refusedOf(image)).toEqual([]);
   });
 
-  it("refuses a CD that nothing in the template makes", async () => {
+  it("attaches a CD that nothing in the template makes, as a disk", async () => {
     const image = await convertSource(`${LOGIN}\nqemuargs = [["-cdrom", "drivers.iso"]]`);
+    expect(image.template["machine"]).toMatchObject({
+      disks: [{ name: "cd1", from: "drivers.iso" }],
+    });
+    expect(image.template["seed"]).toEqual({ kind: "none" });
+    expect(refusedOf(image)).toEqual([]);
+    expect(image.report.map(({ text }) => text).join()).toContain("drivers.iso is a disk");
+  });
+
+  it("refuses such a CD where nothing but a seed lets the build in", async () => {
+    const image = await convertSource(`${IMAGE}\nqemuargs = [["-cdrom", "drivers.iso"]]`);
     expect(refusedOf(image).join()).toContain("drivers.iso is a CD");
   });
 
