@@ -24,12 +24,15 @@ function isHarmlessImg(value: Plain): boolean {
   return words.every((word) => HARMLESS_CONVERT.test(word));
 }
 
+/** Accelerators of QEMU on macOS, Windows and NetBSD. */
+export const OTHER_HOSTS_ACCELERATORS = ["hvf", "whpx", "hax", "nvmm"];
+
 /** Rules of the machine. */
 export const MACHINE_RULES: RuleTable = {
   accelerator: mapped(
     "machine.accelerator; auto where it is not set, tcg for none",
     oneOf(
-      ["kvm", "tcg", "none"],
+      ["kvm", "tcg", "none", ...OTHER_HOSTS_ACCELERATORS],
       "vmbuild runs on Linux with kvm or tcg; set one of them, or leave it out",
     ),
   ),

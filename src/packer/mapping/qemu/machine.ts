@@ -10,6 +10,7 @@ import type { ArgumentFacts } from "./argument-facts.js";
 import { IGNORED_ARGUMENTS } from "./arguments.js";
 import { addSizedDisks, setFirmware, setNetworks, setTpm } from "./devices.js";
 import { diskText } from "./disk-size.js";
+import { OTHER_HOSTS_ACCELERATORS } from "./machine-rules.js";
 
 /** Packer's defaults. The memory is in megabytes. */
 const DEFAULTS = { memory: 512, disk: "40G", machineType: "pc", cpus: 1 } as const;
@@ -83,6 +84,10 @@ function setAccelerator(reader: BlockReader, facts: ArgumentFacts, { draft }: Im
   const value = known[named ?? ""] ?? "auto";
   const keeps = facts.accelerator === undefined && named === value && kept !== undefined;
   draft.set(["machine", "accelerator"], keeps ? kept : value, reader.origin("accelerator"));
+  const option = reader.text("accelerator") ?? "";
+  if (!OTHER_HOSTS_ACCELERATORS.includes(option)) return;
+  const text = `machine.accelerator: auto, because Linux does not have ${option}`;
+  reader.say("accelerator", "mapped", text);
 }
 
 function setProgram(reader: BlockReader, { draft }: ImageContext): void {

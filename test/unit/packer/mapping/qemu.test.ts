@@ -119,7 +119,7 @@ describe("the machine", () => {
   });
 
   it.each([
-    ['accelerator = "hvf"', "accelerator"],
+    ['accelerator = "xen"', "accelerator"],
     ['disk_interface = "sd"', "disk_interface"],
     ['no_such_option = "x"', "no_such_option"],
     ['ssh_bastion_host = "jump"', "ssh_bastion_host"],
@@ -132,6 +132,13 @@ describe("the machine", () => {
     const image = await convertSource(`${IMAGE}\n${option}`);
     expect(refusedOf(image).join()).toContain(`qemu.debian ${name}: `);
   });
+});
+
+it("leaves the choice of the accelerator to vmbuild where the template is for another host", async () => {
+  const image = await convertSource(`${IMAGE}\naccelerator = "hvf"`);
+  expect(image.template["machine"]).toMatchObject({ accelerator: "auto" });
+  expect(refusedOf(image)).toEqual([]);
+  expect(image.report.map(({ text }) => text).join()).toContain("Linux does not have hvf");
 });
 
 describe("the devices of the machine", () => {

@@ -11,7 +11,7 @@ import { IMAGE, convertSource, packerFolder, template } from "../../../support/p
 const SOURCE = `${IMAGE}
   memory           = 2048
   headless         = true
-  accelerator      = "hvf"
+  accelerator      = "xen"
   shutdown_command = "userdel x && poweroff"
 `;
 const BUILD = `
@@ -25,7 +25,7 @@ describe("renderTemplate", () => {
     expect(text).toMatch(
       /^\/\/ Made by `vmbuild import` from qemu\.debian of a Packer template\.\n/,
     );
-    expect(text).toMatch(/Left to do by hand:\n\/\/ - qemu\.debian accelerator \(\S+:\d+\): "hvf"/);
+    expect(text).toMatch(/Left to do by hand:\n\/\/ - qemu\.debian accelerator \(\S+:\d+\): "xen"/);
     expect(text).toMatch(/Not needed here:\n(\/\/ - .*\n)*\/\/ - qemu\.debian headless/);
     expect(text).toMatch(/\/\/ qemu\.debian memory \(\S+:\d+\)\n\s+"memory": "2048M"/);
     expect(text).toMatch(/\/\/ provisioner shell \(\S+:\d+\)\n\s+\{/);
