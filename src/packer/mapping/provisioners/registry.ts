@@ -4,6 +4,7 @@ import { ansibleLocalProvisioner } from "./ansible-local.js";
 import { ansibleProvisioner } from "./ansible.js";
 import { breakpointProvisioner, sleepProvisioner } from "./breakpoint.js";
 import { fileProvisioner } from "./file.js";
+import { gossProvisioner } from "./goss.js";
 import { localProvisioner } from "./shell-local.js";
 import { shellProvisioner } from "./shell.js";
 
@@ -14,6 +15,7 @@ export const PROVISIONERS: readonly ProvisionerKind[] = [
   fileProvisioner,
   ansibleProvisioner,
   ansibleLocalProvisioner,
+  gossProvisioner,
   breakpointProvisioner,
   sleepProvisioner,
 ];
@@ -26,7 +28,6 @@ export const OTHER_PROVISIONERS: Readonly<
   "windows-shell": { text: "is for Windows guests, which vmbuild does not build", isFatal: true },
   "windows-restart": { text: "is for Windows guests, which vmbuild does not build", isFatal: true },
   "windows-update": { text: "is for Windows guests, which vmbuild does not build", isFatal: true },
-  goss: { text: "upload goss and its files, and run it in `verify` of a step", isFatal: false },
   inspec: { text: "run it from the host in a `local` action, with VMBUILD_SSH_*", isFatal: false },
   "hcp-sbom": { text: "make the SBOM in a step, and `download` it", isFatal: false },
 };
