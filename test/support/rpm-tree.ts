@@ -43,8 +43,8 @@ export interface RpmTree extends Tree {
 /** Path of the public key that signs the packages. */
 export const KEY_PATH = "/etc/pki/rpm-gpg/test.asc";
 
-/** Prepares rpm, dnf and a key. The place of rpm's database and dnf's plugin `local` are Debian's own. */
-const PREPARE = `set -e
+/** Prepares rpm, dnf, zypper where it is installed, and a key. The place of rpm's database and dnf's plugin `local` are Debian's own. */
+export const PREPARE = `set -e
 mkdir -p /etc/rpm /etc/yum.repos.d /etc/dnf/vars /etc/pki/rpm-gpg /var/lib/rpm
 printf '%%_dbpath /var/lib/rpm\\n%%_gpg_name test@example.org\\n%%__gpg /usr/bin/gpg\\n' >/etc/rpm/macros
 rpm --initdb
@@ -52,9 +52,11 @@ echo 8 >/etc/dnf/vars/releasever
 if [ -e /etc/dnf/plugins/local.conf ]; then
   sed -i 's/^enabled *=.*/enabled = false/' /etc/dnf/plugins/local.conf
 fi
-mkdir -p /opt/zypper
-mv /usr/bin/zypper /opt/zypper/
-rm -rf /etc/zypp/repos.d
+if [ -e /usr/bin/zypper ]; then
+  mkdir -p /opt/zypper
+  mv /usr/bin/zypper /opt/zypper/
+  rm -rf /etc/zypp/repos.d
+fi
 gpg --batch --quiet --passphrase '' --quick-generate-key 'Test <test@example.org>' rsa2048 sign never
 gpg --batch --armor --export test@example.org >${KEY_PATH}
 # What remains is a system of rpm's packages only.
@@ -82,7 +84,11 @@ const specOf = ({ name, version, requires, epoch }: RpmPackage): string =>
   ].join("\n");
 
 /** Returns the script that builds the packages into a folder, and creates its repository. */
-function publishScript(folder: string, packages: readonly RpmPackage[], sign: boolean): string {
+export function publishScript(
+  folder: string,
+  packages: readonly RpmPackage[],
+  sign: boolean,
+): string {
   const build = packages.map(
     (one) => `cat >/tmp/one.spec <<'SPEC'
 ${specOf(one)}
