@@ -54,7 +54,7 @@ describe("a Packer template", () => {
 
   it("is inspected with its options in three groups", async () => {
     await write(
-      TEMPLATE.replace("headless         = true", 'headless = true\n accelerator = "hvf"'),
+      TEMPLATE.replace("headless         = true", 'headless = true\n accelerator = "xen"'),
     );
     const args = ["packer/images.pkr.hcl", "--only", "qemu.one", "--var", "greeting=hi", "--json"];
     const { exitCode, stdout } = await home.run("inspect", ...args);
@@ -73,11 +73,11 @@ describe("a Packer template", () => {
   });
 
   it("is refused with the place of each option that cannot be followed", async () => {
-    await write(TEMPLATE.replace("headless         = true", 'no_option = 1\n accelerator = "hvf"'));
+    await write(TEMPLATE.replace("headless         = true", 'no_option = 1\n accelerator = "xen"'));
     const { exitCode, stderr } = await home.run("run", "packer", "--only", "qemu.one");
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/images\.pkr\.hcl:8:\d+: qemu\.one no_option: is not an option/);
-    expect(stderr).toMatch(/images\.pkr\.hcl:9:\d+: qemu\.one accelerator: "hvf"/);
+    expect(stderr).toMatch(/images\.pkr\.hcl:9:\d+: qemu\.one accelerator: "xen"/);
   });
 
   it("is converted, and the results validate", async () => {
