@@ -43,7 +43,10 @@ export interface RpmTree extends Tree {
 /** Path of the public key that signs the packages. */
 export const KEY_PATH = "/etc/pki/rpm-gpg/test.asc";
 
-/** Prepares rpm, dnf, zypper where it is installed, and a key. The place of rpm's database and dnf's plugin `local` are Debian's own. */
+/**
+ * Prepares rpm, dnf, zypper where it is installed, and a key. The place of rpm's database and dnf's
+ * plugin `local` are Debian's own.
+ */
 export const PREPARE = `set -e
 mkdir -p /etc/rpm /etc/yum.repos.d /etc/dnf/vars /etc/pki/rpm-gpg /var/lib/rpm
 printf '%%_dbpath /var/lib/rpm\\n%%_gpg_name test@example.org\\n%%__gpg /usr/bin/gpg\\n' >/etc/rpm/macros

@@ -28,7 +28,7 @@ function guestPath(path: string, home: string): string {
 }
 
 /** Returns the owner that Packer's files have: the user of the login. */
-function ownerOf({ login }: ProvisionerContext) {
+export function ownerOf({ login }: ProvisionerContext) {
   return login.user === "root" ? {} : { owner: `${login.user}:` };
 }
 

@@ -13,6 +13,7 @@ import type { Plain, PlainObject } from "../plain.js";
 import { commonStep } from "../provisioner.js";
 import type { ProvisionerContext, ProvisionerKind } from "../provisioner.js";
 import { mapped, nothing, oneOf } from "../rules.js";
+import { ownerOf } from "./file.js";
 
 /** Defaults of the plugin. */
 const DEFAULTS = { version: "0.3.9", arch: "amd64", folder: "/tmp", sleep: "1s", retry: "0s" };
@@ -53,31 +54,27 @@ const RULES = {
   log_level: nothing("the output is in the step's log"),
 };
 
-/** Paths of the guest. */
+/** Where goss comes from, and paths of the guest. */
 interface Places {
+  readonly address: string;
   readonly program: string;
   readonly folder: string;
-}
-
-function addressOf(reader: BlockReader): string {
-  const version = reader.text("version") || DEFAULTS.version;
-  const arch = reader.text("arch") || DEFAULTS.arch;
-  const own = `https://github.com/goss-org/goss/releases/download/v${version}/goss-linux-${arch}`;
-  return reader.text("url") || own;
 }
 
 function placesOf(reader: BlockReader): Places {
   const version = reader.text("version") || DEFAULTS.version;
   const arch = reader.text("arch") || DEFAULTS.arch;
   const folder = reader.text("remote_folder") || DEFAULTS.folder;
+  const own = `https://github.com/goss-org/goss/releases/download/v${version}/goss-linux-${arch}`;
   return {
+    address: reader.text("url") || own,
     program: reader.text("download_path") || `/tmp/goss-${version}-linux-${arch}`,
     folder: reader.text("remote_path") || posix.join(folder, "goss"),
   };
 }
 
 /** Returns the commands that download goss; wget is used where curl fails, as by the plugin. */
-function installCommands(reader: BlockReader, { program, folder }: Places): string[] {
+function installCommands(reader: BlockReader, { address, program, folder }: Places): string[] {
   const make = `mkdir -p ${shellQuote(folder)}`;
   if (reader.flag("skip_install")) return [make];
   const [user = "", password = ""] = ["username", "password"].map((name) => reader.text(name));
@@ -92,10 +89,10 @@ function installCommands(reader: BlockReader, { program, folder }: Places): stri
     ...(isUnchecked ? ["--no-check-certificate"] : []),
     ...(user === "" ? [] : [shellQuote(`--user=${user}`), shellQuote(`--password=${password}`)]),
   ];
-  const [to, address] = [shellQuote(program), shellQuote(addressOf(reader))];
+  const [to, from] = [shellQuote(program), shellQuote(address)];
   return [
     make,
-    `${curl.join(" ")} -o ${to} ${address} || ${wget.join(" ")} -O ${to} ${address}`,
+    `${curl.join(" ")} -o ${to} ${from} || ${wget.join(" ")} -O ${to} ${from}`,
     `chmod 555 ${to}`,
     `${to} --version`,
   ];
@@ -157,7 +154,7 @@ export const gossProvisioner: ProvisionerKind = {
     const goss = programOf(reader, places);
     const { user } = context.login;
     const asUser: PlainObject = user === "root" ? {} : { user };
-    const owner = user === "root" ? {} : { owner: `${user}:` };
+    const owner = ownerOf(context);
     const run = (commands: readonly string[], more: PlainObject = asUser): Plain => ({
       run: commands.map((command) => escapeText(command, "shell")),
       ...more,

@@ -6,7 +6,7 @@ import { durationText } from "../durations.js";
 import { filesOf } from "../host-files.js";
 import { isPlainObject, textOf } from "../plain.js";
 import type { Plain, PlainObject } from "../plain.js";
-import { cdFiles } from "../seeds/find.js";
+import { SEED_FILES, cdFiles } from "../seeds/find.js";
 import type { FoundSeed } from "../seeds/find.js";
 import type { MediumFiles } from "../seeds/made-media.js";
 import type { ArgumentFacts } from "./argument-facts.js";
@@ -83,12 +83,6 @@ function setServer(reader: BlockReader, context: ImageContext, path: readonly st
   const content = installFiles(new Map(files), context);
   draft.set([...path, "http", "files"], content, reader.origin("http_content"));
 }
-
-/** Names of a seed's files on its disk, and the fields of a found seed. */
-const SEED_FILES = [
-  ["user-data", "userData"],
-  ["network-config", "networkConfig"],
-] as const;
 
 /** Adds the CD of a seed that options other than those of a CD give the guest. */
 function addSeed(

@@ -48,17 +48,19 @@ function remark(files: MediumFiles): string {
   return files.has("meta-data") ? `; vmbuild writes meta-data itself${left}` : left;
 }
 
+/** Names of a NoCloud seed's files on its disk, and the fields of the section `seed`. */
+export const SEED_FILES = [
+  ["user-data", "userData"],
+  ["network-config", "networkConfig"],
+] as const;
+
 function seedOfFiles(
   files: MediumFiles,
   context: ImageContext,
   { options, what }: { readonly options: readonly string[]; readonly what: string },
 ): FoundSeed {
-  const fields = [
-    ["user-data", "userData"],
-    ["network-config", "networkConfig"],
-  ] as const;
   const seed = Object.fromEntries(
-    fields.flatMap(([name, key]): [string, Plain][] => {
+    SEED_FILES.flatMap(([name, key]): [string, Plain][] => {
       const file = files.get(name);
       if (file === undefined) return [];
       const value = "path" in file ? relativePath(context, file.path) : { content: file.content };
