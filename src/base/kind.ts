@@ -168,6 +168,14 @@ export interface BaseKind<D> {
   readonly host?: HostRequirements;
   /** Returns the definition, completed with what the template's machine requires of a base. */
   complete?(definition: D, machine: CompletingMachine): D;
+  /**
+   * Returns the definition that `--base bootstrap` puts in place of one of this kind: of a base with
+   * the same Debian release that is created from packages, or the same one where there is nothing to
+   * replace. Undefined where the definition does not name the release. Kinds that never do, do not
+   * have this function.
+   * @param definition as in the template: not checked, and with its references.
+   */
+  bootstrapped?(definition: Readonly<Record<string, unknown>>): unknown;
   /** Fetches or creates the image, or finds it in the cache. */
   resolve(definition: D, context: BaseContext): Promise<FoundImage>;
   /** Returns the programs of the host that resolving may run. */

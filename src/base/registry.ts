@@ -38,6 +38,16 @@ export function baseKindOf(definition: BaseDefinition): BaseKind<BaseDefinition>
   return kind;
 }
 
+/**
+ * Returns the definition that `--base bootstrap` puts in place of another one; undefined where that
+ * one does not name a Debian release.
+ * @param definition as in the template: not checked, and with its references.
+ */
+export function bootstrappedBase(definition: Readonly<Record<string, unknown>>): unknown {
+  const kinds: readonly Pick<BaseKind<never>, "name" | "bootstrapped">[] = BASE_KINDS;
+  return kinds.find(({ name }) => Object.hasOwn(definition, name))?.bootstrapped?.(definition);
+}
+
 /** Returns a definition, completed with what the template's machine requires of a base. */
 export function completeBase(
   definition: BaseDefinition,

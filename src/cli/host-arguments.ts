@@ -41,7 +41,7 @@ export interface HostArguments {
 /** Returns an option whose value, or the end of it, is a path; undefined for other options. */
 function pathOption({ key, flag, value = "" }: GivenOption): HostArgument | undefined {
   if (key === "varFile" || key === "appliances") return { text: `${flag}=`, path: resolve(value) };
-  if (key === "base" && !value.startsWith("bootstrap:")) {
+  if (key === "base" && !/^bootstrap(:|$)/.test(value)) {
     return { text: `${flag}=`, path: resolve(value) };
   }
   const at = value.indexOf("=");

@@ -31,7 +31,7 @@ const templateOptions = () =>
     .option("--input <name=path>", "use a local file or folder for an input (repeatable)", collect)
     .option("--set <path=value>", "replace a value: --set machine.memory=8G (repeatable)", collect)
     .option("--sink <sink>", "send events to webhook=URL, file=PATH, … (repeatable)", collect)
-    .option("--base <base>", "use another base: bootstrap:SUITE, or the path of an image")
+    .option("--base <base>", "use another base: bootstrap[:SUITE], or the path of an image")
     .addOption(
       new Option("--accel <kind>", "set the accelerator").choices(["kvm", "tcg", "auto"] as const),
     )
@@ -78,20 +78,26 @@ export function addOutputOptions<A extends unknown[], O extends OptionValues>(
   return addGroup(command, outputOptions());
 }
 
+/** Value of `--base` for a base from Debian's packages, of the release that the template names. */
+const BOOTSTRAP = "bootstrap";
+
 /** Parses `--base`: a suite to bootstrap, or a file. */
-function parseBase(text: string, resolvePath: (path: string) => string): unknown {
-  const suite = /^bootstrap:(.+)$/.exec(text)?.[1];
-  if (suite !== undefined) return { bootstrap: { suite } };
-  if (/^https?:/.test(text)) {
+async function baseOverride({ base }: TemplateFlags): Promise<Override[]> {
+  if (base === undefined) return [];
+  if (base === BOOTSTRAP) {
+    const { BOOTSTRAP_OVERRIDE } = await import("../template/bootstrap-override.js");
+    return [BOOTSTRAP_OVERRIDE];
+  }
+  if (/^https?:/.test(base)) {
     throw new VmbuildError(
       "USAGE",
       "--base does not accept a URL, because a download requires a checksum",
-      {
-        hint: `Use --set 'base={"url":"…","checksum":"sha256:…"}'.`,
-      },
+      { hint: `Use --set 'base={"url":"…","checksum":"sha256:…"}'.` },
     );
   }
-  return { path: resolvePath(text) };
+  const suite = /^bootstrap:(.+)$/.exec(base)?.[1];
+  const value = suite === undefined ? { path: resolve(base) } : { bootstrap: { suite } };
+  return [{ source: "--base", path: ["base"], value }];
 }
 
 async function sinksOf({ sink }: TemplateFlags): Promise<Override[]> {
@@ -107,12 +113,12 @@ async function overridesOf(flags: TemplateFlags): Promise<Override[]> {
     ["--cpus", ["machine", "cpus"], flags.cpus],
     ["--memory", ["machine", "memory"], flags.memory],
     ["--disk", ["machine", "disk"], flags.disk],
-    ["--base", ["base"], flags.base && parseBase(flags.base, (path) => resolve(path))],
   ];
   const given = direct.filter(([, , value]) => value !== undefined);
   const fromSet = (flags.set ?? []).map(parseOverride);
   const sinks = await sinksOf(flags);
-  return [...fromSet, ...sinks, ...given.map(([source, path, value]) => ({ source, path, value }))];
+  const options = given.map(([source, path, value]) => ({ source, path, value }));
+  return [...fromSet, ...sinks, ...options, ...(await baseOverride(flags))];
 }
 
 /** Returns what a user gives besides the template; errors are reported before a file is read. */
@@ -205,7 +211,7 @@ export async function loadFromFlags(name: string, flags: TemplateFlags): Promise
 
 /**
  * Finds and loads the template that is the base of another one. Values of variables and inputs
- * apply where it declares them, and so does `--accel`; other flags describe the other template.
+ * apply where it declares them, and so do `--accel` and `--base bootstrap`; other flags describe the other template.
  * @param reference name or path, as the other template names it.
  * @throws {VmbuildError} as {@link loadFromFlags}.
  */
@@ -216,10 +222,11 @@ export async function loadBase(
 ): Promise<Template> {
   const { findTemplateFrom } = await import("../template/find.js");
   const { loadTemplate } = await import("../template/load.js");
-  const { set: _set, base: _base, cpus: _cpus, memory: _memory, disk: _disk, ...rest } = flags;
+  const { set: _set, base, cpus: _cpus, memory: _memory, disk: _disk, ...rest } = flags;
   // Patches are collected only from the templates that are named.
   const { sink: _sink, createPatches: _patches, ...shared } = rest;
-  const { variables, ...given } = await givenValues(shared);
+  const bootstrapped = base === BOOTSTRAP ? { base } : {};
+  const { variables, ...given } = await givenValues({ ...shared, ...bootstrapped });
   const { folder } = from;
   const places = { folder, currentFolder: currentFolder() ?? folder, appliances: flags.appliances };
   const path = await findTemplateFrom(reference, places);

@@ -17,7 +17,7 @@ import { gatherValues } from "./variable-sources.js";
 import type { ValueSources } from "./variable-sources.js";
 import { sinkSecrets } from "../sinks/attach.js";
 import { seedSecrets } from "../seed/registry.js";
-import { applyOverride } from "./overrides.js";
+import { applyOverride, settleOverrides } from "./overrides.js";
 import type { Override } from "./overrides.js";
 import { problemsOf } from "./problems.js";
 import { interpretOverrides } from "./override-values.js";
@@ -178,7 +178,7 @@ async function loadComposition(composition: Composition, given: LoadOptions): Pr
   const options = { ...given, git };
   const overrides = await interpretOverrides(
     composition.value,
-    options.overrides ?? [],
+    settleOverrides(composition.value, options.overrides ?? [], options.ignoreUndeclared ?? false),
     async (readings) => {
       const { parsed } = await interpret(composition, readings, options);
       return parsed.error?.issues ?? [];

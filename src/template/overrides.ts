@@ -1,12 +1,20 @@
 /** Parses and applies overrides of template values: `--set machine.memory=8G`. */
 import { VmbuildError } from "../errors.js";
-import { formatPath } from "./document.js";
+import { formatPath, valueAt } from "./document.js";
 import type { JsonPath } from "./document.js";
 
 /** Value that replaces one of the template. */
 export interface Override {
   readonly path: JsonPath;
   readonly value: unknown;
+  /** Computes the value, in place of `value`. */
+  readonly derived?: {
+    /** Returns the value from the one that it replaces; undefined where that is not possible. */
+    from(current: unknown): unknown;
+    /** Reason why it is not possible, after the path: `names no Debian release`. */
+    readonly problem: string;
+    readonly hint: string;
+  };
   /** Original text, if it may be meant instead of the value: `1.10` is a number, and a version. */
   readonly text?: string;
   /** Option for messages: `--set machine.memory`, `--accel`. */
@@ -84,6 +92,37 @@ export function applyOverride(document: unknown, { path, value, source }: Overri
     return { ...object, [key]: set(child, rest, here) };
   };
   return set(document, path, []);
+}
+
+/**
+ * Returns overrides with the values of those that are computed from the template. An override that
+ * changes nothing is left out.
+ * @param skipsImpossible leaves out also those whose value cannot be computed.
+ * @throws {VmbuildError} USAGE when a value cannot be computed.
+ */
+export function settleOverrides(
+  document: unknown,
+  overrides: readonly Override[],
+  skipsImpossible: boolean,
+): Override[] {
+  const settled: Override[] = [];
+  for (const { derived, ...override } of overrides) {
+    if (derived === undefined) {
+      settled.push(override);
+      continue;
+    }
+    const { path, source } = override;
+    const current = valueAt(settled.reduce<unknown>(applyOverride, document), path);
+    const value = derived.from(current);
+    if (value === current || (value === undefined && skipsImpossible)) continue;
+    if (value === undefined) {
+      const place = `${formatPath(path)} ${derived.problem}`;
+      const message = `${source}: ${place}: ${JSON.stringify(current) ?? "it is not set"}`;
+      throw new VmbuildError("USAGE", message, { hint: derived.hint });
+    }
+    settled.push({ ...override, value });
+  }
+  return settled;
 }
 
 function noPlace(source: string, reason: string): VmbuildError {

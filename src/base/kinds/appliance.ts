@@ -39,6 +39,8 @@ export const applianceBase = defineBaseKind<z.infer<typeof schema>>({
   schema,
   mayUseOtherFiles: true,
   template: ({ appliance }) => appliance,
+  // The base of the other template is replaced.
+  bootstrapped: (definition) => definition,
   async resolve({ appliance }, context) {
     const artifact = await context.findArtifact(appliance);
     const problem = archProblem(appliance, artifact, context.installer.machine.arch);

@@ -99,6 +99,7 @@ export const bootstrapBase = defineBaseKind<Definition>({
       secureBoot: bootstrap.secureBoot || secureBoot,
     },
   }),
+  bootstrapped: (definition) => definition,
   programs: () => BOOTSTRAP_PROGRAMS,
   check: (base, context) => Promise.resolve(check(base, context)),
   system: ({ bootstrap }, { arch }) => cachedSystem(bootstrapSpec(bootstrap, arch)),

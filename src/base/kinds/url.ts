@@ -19,6 +19,12 @@ const schema = z
 
 type Definition = z.infer<typeof schema>;
 
+/**
+ * Matches the suite in the address of one of Debian's cloud images, which may be a reference:
+ * `https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-amd64.qcow2`.
+ */
+const DEBIAN_CLOUD_IMAGE = /\/cloud\/([^/]+)\/(?:[^/]+\/)?debian-[^/]+$/;
+
 const specOf = (base: Definition, folder: string) => urlSpec(base, folder);
 
 /** Disk image that is downloaded. */
@@ -30,6 +36,10 @@ export const urlBase = defineBaseKind<Definition>({
   // artifact.
   mayUseOtherFiles: false,
   source: specOf,
+  bootstrapped({ url }) {
+    const suite = typeof url === "string" ? DEBIAN_CLOUD_IMAGE.exec(url)?.[1] : undefined;
+    return suite === undefined ? undefined : { bootstrap: { suite } };
+  },
   resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
   programs: (base, { templateFolder }) =>
     urlPrograms({ ...specOf(base, templateFolder), unpack: true }),
