@@ -23,7 +23,19 @@ type Definition = z.infer<typeof schema>;
  * Matches the suite in the address of one of Debian's cloud images, which may be a reference:
  * `https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-amd64.qcow2`.
  */
-const DEBIAN_CLOUD_IMAGE = /\/cloud\/([^/]+)\/(?:[^/]+\/)?debian-[^/]+$/;
+const DEBIAN_CLOUD_IMAGE = /\/cloud\/([^/]+)\/(?:[^/]+\/){0,2}debian-[^/]+$/;
+
+/** Matches the architecture in the name of an image with the generic kernel. */
+const GENERIC_KERNEL = /-(?:generic|nocloud)-([a-z0-9]+)[^/]*$/;
+
+/** Returns the base that is created from packages with the suite and the kernel of an image. */
+function bootstrapped(url: string): unknown {
+  const suite = DEBIAN_CLOUD_IMAGE.exec(url)?.[1];
+  if (suite === undefined) return undefined;
+  // Other images have the cloud kernel, as a base that is created from packages has by default.
+  const port = GENERIC_KERNEL.exec(url)?.[1];
+  return { bootstrap: { suite, ...(port ? { packages: [`linux-image-${port}`] } : {}) } };
+}
 
 const specOf = (base: Definition, folder: string) => urlSpec(base, folder);
 
@@ -36,10 +48,7 @@ export const urlBase = defineBaseKind<Definition>({
   // artifact.
   mayUseOtherFiles: false,
   source: specOf,
-  bootstrapped({ url }) {
-    const suite = typeof url === "string" ? DEBIAN_CLOUD_IMAGE.exec(url)?.[1] : undefined;
-    return suite === undefined ? undefined : { bootstrap: { suite } };
-  },
+  bootstrapped: ({ url }) => (typeof url === "string" ? bootstrapped(url) : undefined),
   resolve: (base, context) => resolveFromInput(specOf(base, context.templateFolder), context),
   programs: (base, { templateFolder }) =>
     urlPrograms({ ...specOf(base, templateFolder), unpack: true }),

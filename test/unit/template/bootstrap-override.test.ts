@@ -13,17 +13,23 @@ const cloudImage = (address: string): object => ({
 
 describe("--base bootstrap", () => {
   it.each([
-    "https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-amd64.qcow2",
-    "https://mirror.example.org/cdimage/cloud/trixie/20261112-2294/debian-13-nocloud-arm64.raw",
-    "https://cloud.debian.org/images/cloud/trixie/debian-13-generic-amd64.qcow2",
-  ])("takes the release from %s", async (address) => {
-    const template = await load(templateText({ base: cloudImage(address) }), OVERRIDES);
-    expect(template.base).toMatchObject({ bootstrap: { suite: "trixie" } });
+    ["trixie/latest/debian-13-generic-amd64.qcow2", ["linux-image-amd64"]],
+    ["trixie/20261112-2294/debian-13-nocloud-arm64-20261112-2294.raw", ["linux-image-arm64"]],
+    ["trixie/debian-13-genericcloud-amd64.tar.xz", []],
+    [
+      "trixie/daily/20261112-2294/debian-13-generic-amd64-daily-20261112-2294.qcow2",
+      ["linux-image-amd64"],
+    ],
+  ])("takes the release and the kernel from %s", async (image, packages) => {
+    const base = cloudImage(`https://cloud.debian.org/images/cloud/${image}`);
+    const template = await load(templateText({ base }), OVERRIDES);
+    expect(template.base).toMatchObject({ bootstrap: { suite: "trixie", packages } });
     expect(template.originOf(["base"])).toEqual({ option: "--base bootstrap" });
   });
 
   it("takes the release from a variable in the address", async () => {
-    const address = "https://cloud.debian.org/images/cloud/${var.suite}/latest/debian-x.qcow2";
+    const address =
+      "https://cloud.debian.org/images/cloud/${var.suite}/latest/debian-13-generic-amd64.qcow2";
     const text = templateText({
       variables: { suite: { default: "trixie" } },
       base: cloudImage(address),
@@ -33,7 +39,9 @@ describe("--base bootstrap", () => {
   });
 
   it("applies to a base that another option set before", async () => {
-    const value = cloudImage("https://cloud.debian.org/images/cloud/forky/daily/debian-14.qcow2");
+    const value = cloudImage(
+      "https://cloud.debian.org/images/cloud/forky/daily/debian-14-generic-amd64-daily.qcow2",
+    );
     const options = {
       overrides: [{ source: "--set base", path: ["base"], value }, BOOTSTRAP_OVERRIDE],
     };
@@ -41,14 +49,14 @@ describe("--base bootstrap", () => {
     expect(base).toMatchObject({ bootstrap: { suite: "forky" } });
   });
 
-  it.each([
-    { bootstrap: { suite: "bookworm", packages: ["nginx"] } },
-    { appliance: "debian-13" },
-  ])("leaves %j as it is", async (base) => {
-    const template = await load(templateText({ base }), OVERRIDES);
-    expect(template.base).toMatchObject(base);
-    expect(template.originOf(["base"])).not.toHaveProperty("option");
-  });
+  it.each([{ bootstrap: { suite: "bookworm", packages: ["nginx"] } }, { appliance: "debian-13" }])(
+    "leaves %j as it is",
+    async (base) => {
+      const template = await load(templateText({ base }), OVERRIDES);
+      expect(template.base).toMatchObject(base);
+      expect(template.originOf(["base"])).not.toHaveProperty("option");
+    },
+  );
 
   it.each([
     [cloudImage("https://cloud-images.ubuntu.com/noble/current/noble-server-cloudimg-amd64.img")],
