@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
-VMBUILD := node dist/cli/main.js
+VMBUILD := node dist/bin/vmbuild.js
 
 # Template that `make build` builds; its accelerator: kvm, tcg, or auto (default: that of the
 # template); and the folder of the image (default: output/NAME).
@@ -34,27 +34,27 @@ help: ## List the targets
 .PHONY: build
 build: ## Build the image of NAME, slm-copilot unless given: make build NAME=demo
 	@scripts/setup build packages
-	@$(MAKE) --no-print-directory dist/cli/main.js
+	@$(MAKE) --no-print-directory dist/bin/vmbuild.js
 	$(VMBUILD) run '$(NAME)'$(if $(ACCEL), --accel $(ACCEL))$(if $(OUTPUT_DIR), --output '$(OUTPUT_DIR)')
 
 .PHONY: compile
-compile: dist/cli/main.js ## Compile vmbuild only
+compile: dist/bin/vmbuild.js ## Compile vmbuild only
 
 .PHONY: demo
 demo: ## Set up this host, build the demo image and print how to use it
 	@scripts/setup build packages
-	@$(MAKE) --no-print-directory dist/cli/main.js
+	@$(MAKE) --no-print-directory dist/bin/vmbuild.js
 	@scripts/demo $(or $(ACCEL),auto)
 
 .PHONY: test
 test: ## Run every test (PROJECTS='unit' for some); with ENDPOINT= PASSWORD= test an instance
 ifneq ($(value ENDPOINT),)
 	@[[ -n $$VMBUILD_PASSWORD ]] || { echo 'make test ENDPOINT=https://10.0.0.1 PASSWORD=…: PASSWORD is missing' >&2; exit 2; }
-	@$(MAKE) --no-print-directory dist/cli/main.js
+	@$(MAKE) --no-print-directory dist/bin/vmbuild.js
 	@$(VMBUILD) verify '$(NAME)' --endpoint "$$VMBUILD_ENDPOINT" --password-env VMBUILD_PASSWORD --insecure
 else
 	@scripts/setup build test packages
-	@$(MAKE) --no-print-directory dist/cli/main.js
+	@$(MAKE) --no-print-directory dist/bin/vmbuild.js
 	@node scripts/test.js $(PROJECTS)
 endif
 
@@ -67,13 +67,13 @@ test-quick: ## Run lint, the unit and integration tests, and a build of the demo
 .PHONY: test-nodes
 test-nodes: ## Run the unit and integration tests on other versions of Node.js: NODES='22 24'
 	@scripts/setup build test packages
-	@$(MAKE) --no-print-directory dist/cli/main.js
+	@$(MAKE) --no-print-directory dist/bin/vmbuild.js
 	@for node in $(NODES); do npx --yes --package=node@$$node node scripts/test.js unit integration || exit; done
 
 .PHONY: lint
 lint: ## Check format, types, lint rules, unused code, the package, and shell scripts
 	@scripts/setup lint packages
-	@$(MAKE) --no-print-directory dist/cli/main.js
+	@$(MAKE) --no-print-directory dist/bin/vmbuild.js
 	@scripts/lint
 
 .PHONY: bench
@@ -92,11 +92,11 @@ clean: ## Remove compiled files and the images under output/, but not the caches
 
 # Compiles from scratch, so that no output of a deleted source file remains. Folders count as
 # sources, because they change when a file is deleted.
-dist/cli/main.js: $(shell find src) tsconfig.json tsconfig.build.json package.json package-lock.json
+dist/bin/vmbuild.js: $(shell find src) tsconfig.json tsconfig.build.json package.json package-lock.json
 	@scripts/setup packages
 	@rm -rf dist
 	npm run --silent build
 
-.bench/main.js: $(wildcard bench/*.ts bench/tsconfig.json) dist/cli/main.js
+.bench/main.js: $(wildcard bench/*.ts bench/tsconfig.json) dist/bin/vmbuild.js
 	@rm -rf .bench
 	node_modules/.bin/tsc -p bench/tsconfig.json

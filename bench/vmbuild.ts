@@ -28,7 +28,7 @@ export async function runVmbuild({ host, signal }: Setup, round: Round, run: Run
   const { template, cwd = round.folder, variables, state, quiet = false } = run;
   const image = join(round.folder, "output", run.image);
   const args = [
-    join(ROOT, "dist", "cli", "main.js"),
+    join(ROOT, "dist", "bin", "vmbuild.js"),
     ...["run", template, "--accel", host.accelerator],
     ...(variables ? variableArguments("--var", variables) : ["--output", join(image, "..")]),
     ...["--log-format", quiet ? "plain" : "json"],

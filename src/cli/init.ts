@@ -4,10 +4,10 @@
  */
 import { readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { VmbuildError } from "../errors.js";
 import { identifier } from "../fields.js";
 import { makeFolder, statIfThere } from "../host/files.js";
+import { PACKAGE_ROOT, packageFile } from "../host/package-files.js";
 import { shellQuote } from "../host/programs.js";
 import { newAppliance } from "./init-files.js";
 import { createOutput } from "./output.js";
@@ -21,9 +21,8 @@ export interface InitFlags {
 
 /** Returns the path of vmbuild's own schema if the appliance is in the same tree as vmbuild. */
 async function schemaFor(folder: string): Promise<string | undefined> {
-  const schema = fileURLToPath(new URL("../../schemas/template.schema.json", import.meta.url));
-  const root = dirname(dirname(schema));
-  const isInside = !relative(root, folder).startsWith("..");
+  const schema = packageFile("schemas/template.schema.json");
+  const isInside = !relative(PACKAGE_ROOT, folder).startsWith("..");
   return isInside && (await statIfThere(schema)) ? relative(folder, schema) : undefined;
 }
 

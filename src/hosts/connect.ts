@@ -34,7 +34,7 @@ export function remoteCommand(address: HostAddress, words: readonly string[]): s
     ...(own ? ['export XDG_CACHE_HOME="$folder/cache" XDG_STATE_HOME="$folder/state"'] : []),
     // A context that is in use there is not meant.
     'export VMBUILD_CONTEXT=local VMBUILD_HOSTS_FOLDER="$folder"',
-    `main="$folder/versions/${version}/node_modules/vmbuild/dist/cli/main.js"`,
+    `main="$folder/versions/${version}/node_modules/vmbuild/dist/bin/vmbuild.js"`,
     'if [ -f "$main" ]; then exec node "$main" "$@"; fi',
     // Its messages say why it cannot be started.
     `if [ "$(vmbuild --version)" = ${version} ]; then exec vmbuild "$@"; fi`,

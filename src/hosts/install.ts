@@ -5,10 +5,10 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { VmbuildError, systemCode } from "../errors.js";
 import { programFolder } from "../host/current-folder.js";
 import { Tail } from "../host/lines.js";
+import { PACKAGE_ROOT } from "../host/package-files.js";
 import { missingProgramError, runProgram, shellQuote } from "../host/programs.js";
 import { vmbuildVersion } from "../version.js";
 import { folderExpression, sshArguments } from "./address.js";
@@ -17,8 +17,7 @@ import { SSH_FAILED, connectionError } from "./connect.js";
 
 /** Packs the package to which this file belongs; returns the path of the tarball. */
 async function pack(folder: string, signal: AbortSignal): Promise<string> {
-  const root = fileURLToPath(new URL("../..", import.meta.url));
-  const args = ["pack", "--ignore-scripts", "--pack-destination", folder, root];
+  const args = ["pack", "--ignore-scripts", "--pack-destination", folder, PACKAGE_ROOT];
   const { exitCode, lastLines } = await runProgram("npm", args, { signal });
   const [file] = await readdir(folder);
   if (exitCode === 0 && file !== undefined) return join(folder, file);
@@ -44,7 +43,7 @@ function installScript(address: HostAddress): string {
     'cat > "$new/vmbuild.tgz"',
     "node --version >&2",
     'npm install --prefix "$new" --omit=dev --ignore-scripts --no-audit --no-fund --no-package-lock "$new/vmbuild.tgz" >&2',
-    `[ "$(node "$new/node_modules/vmbuild/dist/cli/main.js" --version)" = ${version} ]`,
+    `[ "$(node "$new/node_modules/vmbuild/dist/bin/vmbuild.js" --version)" = ${version} ]`,
     `rm -rf "$folder/versions/${version}"`,
     `mv "$new" "$folder/versions/${version}"`,
   ];

@@ -1,8 +1,8 @@
 /** Creates the NoCloud seed disk, which configures cloud-init in the guest. */
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { VmbuildError } from "../errors.js";
+import { packageFile } from "../host/package-files.js";
 import { PLACEHOLDER_HOSTNAME } from "./hostname.js";
 import type { BuildKeys } from "./keys.js";
 import { writeTextDisk } from "./iso.js";
@@ -42,7 +42,7 @@ export interface SeedFiles {
 }
 
 /** User-data for templates without their own; its comments explain why it is so short. */
-const MINIMAL = fileURLToPath(new URL("../../cloud-init/minimal.yml", import.meta.url));
+const MINIMAL = packageFile("cloud-init/minimal.yml");
 
 const HEADER = "#cloud-config\n";
 

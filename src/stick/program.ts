@@ -1,7 +1,5 @@
 /** Defines where the installer's program is. */
-import { fileURLToPath } from "node:url";
+import { packageFile } from "../host/package-files.js";
 
 /** Folder with make-live and the installer's program, in the source tree and in the package. */
-export const PROGRAM_FOLDER = fileURLToPath(
-  new URL("../../appliances/usb-installer", import.meta.url),
-);
+export const PROGRAM_FOLDER = packageFile("appliances/usb-installer");

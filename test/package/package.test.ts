@@ -36,7 +36,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 describe("the packed tarball", () => {
   it("contains what is needed to run, and no development files", () => {
-    for (const path of ["LICENSE", "README.md", "package.json", "dist/cli/main.js"]) {
+    for (const path of ["LICENSE", "README.md", "package.json", "dist/bin/vmbuild.js"]) {
       expect(files).toContain(path);
     }
     expect(files.filter((path) => /^(src|test|bench|scripts|node_modules)\//.test(path))).toEqual(

@@ -6,10 +6,10 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 
 /** Compiled command line. */
-export const CLI_MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+export const CLI_MAIN = fileURLToPath(new URL("../../dist/bin/vmbuild.js", import.meta.url));
 
 /** Compiled command line that is called as `packer`. */
-const SHIM_MAIN = fileURLToPath(new URL("../../dist/cli/packer-shim/main.js", import.meta.url));
+const SHIM_MAIN = fileURLToPath(new URL("../../dist/bin/vmbuild-packer.js", import.meta.url));
 
 /** Result of a command. */
 export interface CliResult {

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 
 /** Compiled command line; VMBUILD_CLI selects another build of it. */
-export const CLI = resolve(process.env["VMBUILD_CLI"] ?? "dist/cli/main.js");
+export const CLI = resolve(process.env["VMBUILD_CLI"] ?? "dist/bin/vmbuild.js");
 
 /** Result of a vmbuild process, with all its output. */
 export interface Ended {

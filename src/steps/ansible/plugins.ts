@@ -1,7 +1,5 @@
 /** Finds the callback plugin that reports tasks. */
-import { fileURLToPath } from "node:url";
+import { packageFile } from "../../host/package-files.js";
 
 /** Folder of the plugin in vmbuild's own files; absolute. */
-export const CALLBACK_PLUGINS = fileURLToPath(
-  new URL("../../../ansible/callback_plugins", import.meta.url),
-);
+export const CALLBACK_PLUGINS = packageFile("ansible/callback_plugins");

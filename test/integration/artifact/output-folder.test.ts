@@ -189,7 +189,7 @@ describe("vmbuild run", () => {
     await chown(out, 0, 0);
     await chmod(out, 0o755);
     const user = ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath];
-    const main = join(import.meta.dirname, "../../../dist/cli/main.js");
+    const main = join(import.meta.dirname, "../../../dist/bin/vmbuild.js");
     for (const folder of ["out", "out/deeper"]) {
       const { exitCode, stderr } = await execa(
         "setpriv",

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeCliHome } from "../../support/cli.js";
 import type { CliHome, CliResult } from "../../support/cli.js";
 
-const MAIN = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../../dist/bin/vmbuild.js", import.meta.url));
 const PATH = process.env["PATH"] ?? "/usr/bin:/bin";
 /** User ID that is not in the password database. */
 const NOBODY = 54_321;

@@ -168,7 +168,7 @@ describe("vmbuild logs", () => {
       endedAt: undefined,
     });
     const letGo = await holdLock("demo");
-    const main = new URL("../../../dist/cli/main.js", import.meta.url).pathname;
+    const main = new URL("../../../dist/bin/vmbuild.js", import.meta.url).pathname;
     const following = execa(process.execPath, [main, "logs", "demo", "--console", "--follow"], {
       cwd: home.folder,
       env: home.env,

@@ -14,7 +14,7 @@ import type { CliHome } from "../../support/cli.js";
 import { BOOT_SECTOR } from "../../support/images.js";
 import { exampleManifest } from "../../unit/artifact/example.js";
 
-const MAIN = join(import.meta.dirname, "../../../dist/cli/main.js");
+const MAIN = join(import.meta.dirname, "../../../dist/bin/vmbuild.js");
 const FULL =
   "error: Standard output could not be written; the result is incomplete: ENOSPC: no space left on device, write [HOST_OUTPUT]";
 

@@ -153,7 +153,7 @@ describe.skipIf(!canStartAccounts)("vmbuild run --on", () => {
     // Nothing is installed without --install.
     expect(await stat(builder.installed).catch(() => "missing")).toBe("missing");
 
-    const main = join(builder.installed, "dist/cli/main.js");
+    const main = join(builder.installed, "dist/bin/vmbuild.js");
     await mkdir(dirname(main), { recursive: true });
     await writeFile(main, "console.log('Your Node.js is too old.'); process.exit(3);");
     const broken = await vmbuild("attach", ...ON);
