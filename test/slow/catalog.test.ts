@@ -33,7 +33,9 @@ afterAll(async () => {
 function build(name: string, ...args: string[]): Promise<Ended> {
   const template = resolve("appliances", name, `${name}.json`);
   return sandbox.vmbuild(
-    ...["run", template, "--base", "bootstrap", "--accel", "tcg", "--memory", "1536M"],
+    ...["run", template, "--base", "bootstrap"],
+    // An emulated guest with one CPU does not wait for the other one.
+    ...["--accel", "tcg", "--cpus", "1", "--memory", "1536M"],
     ...["--output", join(sandbox.folder, name), "--log-format", "plain", ...args],
   );
 }
