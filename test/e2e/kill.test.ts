@@ -35,7 +35,8 @@ const random = createRandom(seed);
 /** Fills memory of the guest, so that saving a checkpoint takes as long as with a larger system. */
 const BALLAST = [
   "mkdir -p /run/ballast && mount -t tmpfs ballast /run/ballast",
-  "head -c 128000000 /dev/urandom >/run/ballast/data",
+  "head -c 4000000 /dev/urandom >/run/ballast/part",
+  "for n in $(seq 31); do cat /run/ballast/part; done >/run/ballast/data",
 ];
 
 /**

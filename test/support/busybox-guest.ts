@@ -1,6 +1,6 @@
 /**
  * Makes a small guest of busybox and dropbear: no systemd, bash, sudo, perl, python3 or getent. Its
- * kernel and initrd are those of the bootstrapped base, and QEMU starts them by itself.
+ * kernel is that of the bootstrapped base, and QEMU starts it by itself.
  */
 import {
   appendFile,
@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { bootstrapLocation, bootstrapSpec } from "../../src/base/cached-bootstrap.js";
-import { extractBoot } from "./initramfs.js";
+import { extractKernel, writeModuleInitrd } from "./initramfs.js";
 
 /** Disk image of a guest, and the arguments with which QEMU starts it. */
 export interface BusyboxGuest {
@@ -172,7 +172,10 @@ export async function makeBusyboxGuest(folder: string, password: string): Promis
   await makeBusyboxRoot(root, password);
   await appendFile(join(root, "etc/inittab"), SCREEN);
   const base = bootstrapLocation(bootstrapSpec({ suite: "bookworm", packages: [] }));
-  const { kernel, initrd } = await extractBoot(base, folder);
+  const { kernel, modules } = await extractKernel(base, folder);
+  const initrd = join(folder, "initrd.img");
+  await writeModuleInitrd(modules, BUSYBOX, initrd);
+  await rm(modules, { recursive: true });
   const disk = await makeDisk(root, folder);
   const commandLine = "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet";
   return { disk, arguments: ["-kernel", kernel, "-initrd", initrd, "-append", commandLine] };

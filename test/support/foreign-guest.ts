@@ -2,25 +2,21 @@
  * Makes a small guest of busybox and dropbear for another architecture than the host's, from
  * packages of Debian, which are only unpacked.
  */
-import { copyFile, cp, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { copyFile, cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { hostSources } from "../../src/base/bootstrap/sources.js";
 import { architectureNamed } from "../../src/machine/architectures/registry.js";
 import type { ArchitectureName } from "../../src/machine/architectures/registry.js";
 import { makeBusyboxRoot, makeDisk } from "./busybox-guest.js";
 import type { BusyboxGuest } from "./busybox-guest.js";
-import { cpioArchive } from "./initramfs.js";
+import { writeModuleInitrd } from "./initramfs.js";
 
 /** dropbear and its libraries. */
 const PACKAGES = [
   ...["busybox-static", "dropbear-bin", "libc6", "libcrypt1", "libtomcrypt1", "libtommath1"],
   ...["libgmp10", "zlib1g"],
 ];
-
-/** Modules of the kernel that the guest needs, in any order. */
-const MODULES =
-  /\/(virtio\w*|failover|net_failover|ext4|jbd2|mbcache|crc16|crc32c_generic|libcrc32c)\.ko$/;
 
 /** Returns the names of the packages' files, after a download for another architecture. */
 async function download(folder: string, port: string, names: readonly string[]): Promise<void> {
@@ -49,33 +45,6 @@ async function download(folder: string, port: string, names: readonly string[]):
   const { stdout } = await execa("apt-cache", [...options, "depends", kernel]);
   const image = /Depends: (linux-image-\S+)/.exec(stdout)?.[1] ?? kernel;
   await execa("apt-get", [...options, "-qq", "download", ...names, image], { cwd: folder });
-}
-
-/** Writes an initramfs that loads the modules and starts the system on the first disk. */
-async function writeInitrd(tree: string, path: string): Promise<void> {
-  const names = await readdir(join(tree, "lib/modules"), { recursive: true });
-  const modules = names.filter((name) => MODULES.test(`/${name}`));
-  const files = modules.map(async (name) => ({
-    name: `lib/${basename(name)}`,
-    content: await readFile(join(tree, "lib/modules", name)),
-  }));
-  const init = [
-    "#!/bin/busybox sh",
-    "busybox mount -t proc proc /proc",
-    "busybox mount -t devtmpfs dev /dev",
-    // Each round loads the modules whose own requirements are there.
-    "for round in 1 2 3 4; do for m in /lib/*.ko; do busybox insmod $m 2>/dev/null; done; done",
-    "until busybox mount -t ext4 /dev/vda /mnt 2>/dev/null; do busybox sleep 0.1; done",
-    "busybox mount -o move /dev /mnt/dev",
-    "busybox mount -o move /proc /mnt/proc",
-    "busybox mount -t sysfs sys /mnt/sys",
-    "exec busybox switch_root /mnt /sbin/init",
-    "",
-  ].join("\n");
-  const folders = ["bin", "dev", "lib", "mnt", "proc"].map((name) => ({ name }));
-  const busybox = { name: "bin/busybox", content: await readFile(join(tree, "bin/busybox")) };
-  const entries = [...folders, busybox, ...(await Promise.all(files))];
-  await writeFile(path, cpioArchive([...entries, { name: "init", content: init }]));
 }
 
 /**
@@ -110,7 +79,7 @@ export async function makeForeignGuest(
     }
   });
   const initrd = join(folder, "initrd.img");
-  await writeInitrd(tree, initrd);
+  await writeModuleInitrd(join(tree, "lib/modules"), join(tree, "bin/busybox"), initrd);
   const kernels = await readdir(join(tree, "boot"));
   const kernel = join(tree, "boot", kernels.find((name) => name.startsWith("vmlinuz-")) ?? "");
   const commandLine = `console=${console} net.ifnames=0 quiet`;
