@@ -103,6 +103,7 @@ export async function writeModuleInitrd(
     "  if busybox insmod $m 2>/dev/null; then busybox rm $m; fi",
     "done; done",
     "until busybox mount -t ext4 /dev/vda /mnt 2>/dev/null; do busybox sleep 0.1; done",
+    "busybox mount -t tmpfs -o mode=755 run /mnt/run",
     "busybox mount -o move /dev /mnt/dev",
     "busybox mount -o move /proc /mnt/proc",
     "busybox mount -t sysfs sys /mnt/sys",
