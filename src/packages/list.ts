@@ -54,6 +54,28 @@ const RPM_FIELDS = [
 ];
 
 /**
+ * Shell code that prints the lists of packages that apt reads. Versions of apt before 1.1 do not have
+ * this command.
+ *
+ * apt parses all lists before it answers, which takes many seconds in an emulated guest, and writes
+ * caches, which the seal may have removed just before. It therefore gets a folder with the signed
+ * indexes and empty lists, and no caches.
+ */
+const LIST_APT_INDEXES = `
+lists=/run/vmbuild-apt-lists-$$ own=
+if ls /var/lib/apt/lists/*Release >/dev/null 2>&1 && mkdir -m 700 "$lists" 2>/dev/null; then
+  own="-o Dir::State::lists=$lists -o Dir::State::status=/dev/null"
+  ln -s /var/lib/apt/lists/*Release "$lists"
+  for file in /var/lib/apt/lists/*_Packages*; do
+    [ -e "$file" ] || continue
+    file=\${file##*/}
+    : >"$lists/\${file%_Packages*}_Packages"
+  done
+fi
+apt-get $own -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= indextargets --format '${MARKS.index} $(URI)\t$(METAKEY)' 'Identifier: Packages' 2>/dev/null || :
+rm -rf "$lists"`;
+
+/**
  * Shell code that prints the packages of a guest. Its output is read by {@link readPackages}. A
  * guest without dpkg and rpm prints none.
  */
@@ -64,10 +86,8 @@ export const LIST_PACKAGES = [
   "if command -v dpkg-query >/dev/null && [ -s /var/lib/dpkg/status ]; then",
   `dpkg-query -W -f '${MARKS.deb} ${DEB_FIELDS.join("\\t")}\\n' || exit`,
   "fi",
-  // Versions of apt before 1.1 do not have this command. Without the options it writes caches, which
-  // the seal may have removed just before.
   "if command -v apt-get >/dev/null; then",
-  `apt-get -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= indextargets --format '${MARKS.index} $(URI)\t$(METAKEY)' 'Identifier: Packages' 2>/dev/null || :`,
+  LIST_APT_INDEXES,
   "fi",
   "if command -v rpm >/dev/null; then",
   `rpm -qa --qf '${MARKS.rpm} ${RPM_FIELDS.join("\\t")}\\n' || exit`,

@@ -42,6 +42,8 @@ describe("LIST_PACKAGES", () => {
     const addresses = indexes.map(({ release, packages: path }) => `${release}${path}`);
     const lists = targets.split("\n").filter((line) => /^http.*\/Packages$/.test(line));
     expect(addresses).toEqual(lists);
+    const left = (await readdir("/run")).filter((name) => name.startsWith("vmbuild-apt-lists"));
+    expect(left).toEqual([]);
   });
 
   it("leaves no caches of apt", async () => {
