@@ -22,8 +22,13 @@ drop_key() {
     fi
   done
 }
-patterns=$(cat /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf 2>/dev/null |
-  sed -n 's/^[[:space:]]*[Aa]uthorized[Kk]eys[Ff]ile[[:space:]=]*//p' | sed 's/%[uU]/*/g; s/%h/~/g; s/%%/%/g')
+patterns=$(sed -n '/^[[:space:]]*[Aa]uthorized[Kk]eys[Ff]ile/{
+s/^[[:space:]]*[^[:space:]=]*[[:space:]=]*//
+s/%[uU]/*/g
+s/%h/~/g
+s/%%/%/g
+p
+}' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf 2>/dev/null)
 set -f
 for pattern in $patterns; do
   set +f
@@ -120,7 +125,9 @@ network="/etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init
 network="$network /etc/systemd/network/10-cloud-init-*.network"
 network="$network /etc/NetworkManager/system-connections/cloud-init-*.nmconnection"
 # The network scripts of Red Hat's and SUSE's systems.
-network="$network $(grep -ls 'Created by cloud-init' /etc/sysconfig/network-scripts/ifcfg-* /etc/sysconfig/network/ifcfg-*)"
+for file in /etc/sysconfig/network-scripts/ifcfg-* /etc/sysconfig/network/ifcfg-*; do
+  [ -f "$file" ] && grep -q 'Created by cloud-init' "$file" && network="$network $file"
+done
 command -v cloud-init >/dev/null 2>&1 || network=
 rm -rf $states /var/lib/cloud/instance /var/log/cloud-init.log /var/log/cloud-init-output.log \\
   $network

@@ -64,6 +64,24 @@ describe("the seal in a guest without getent", () => {
     expect((await stat(join(root, path))).mode & 0o777).toBe(0o640);
   });
 
+  it("fails where find does not know an option of the search", async () => {
+    // busybox prefers its own programs to those in PATH, and a function to both.
+    const find = "find() { echo 'find: unrecognized: -prune' >&2; return 1; }";
+    expect(foundPlaces(await runInRoot(root, `${find}\n${sealScript(keys)}`))).toEqual([
+      "the guest's find and grep do not find what is there",
+    ]);
+    expect((await readdir(join(root, "etc"))).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  it("names each file with a trace that it does not remove", async () => {
+    await put("opt/notes", `host key ${keys.host.public}\n`);
+    await put("srv/with space", `${keys.client.public}\n`);
+    expect(foundPlaces(await runInRoot(root, sealScript(keys))).toSorted()).toEqual([
+      "/opt/notes",
+      "/srv/with space",
+    ]);
+  });
+
   it("removes a file that had no other key", async () => {
     await put("root/.ssh/authorized_keys", `${keys.client.public}\n`);
     expect(foundPlaces(await runInRoot(root, sealScript(keys)))).toEqual([]);
