@@ -1,7 +1,7 @@
 /** Reads whether the guest is about to shut down, and whether it would accept a new login. */
 import { z } from "zod";
 import { shellQuote } from "../host/programs.js";
-import { LIST_ACCOUNTS, LOGIN_SHELL } from "./accounts.js";
+import { LOGIN_SHELL } from "./accounts.js";
 
 /** Kind of a shutdown. `unknown` where the init system does not report it. */
 export type ShutdownKind = "reboot" | "poweroff" | "halt" | "unknown";
@@ -29,7 +29,9 @@ say_ending() {
     done </run/systemd/shutdown/scheduled
     echo "${MARKER} at $mode $usec"
   elif [ -d /run/systemd/system ]; then
-    [ "$(systemctl is-system-running 2>/dev/null)" = stopping ] || return 0
+    # The script that stops timers has asked already.
+    [ -n "\${stopping-}" ] || stopping=$(systemctl is-system-running 2>/dev/null)
+    [ "$stopping" = stopping ] || return 0
     job=$(systemctl list-jobs --plain --no-legend 2>/dev/null |
       grep -oE '(poweroff|reboot|halt|kexec)[.]target' | head -n 1)
     echo "${MARKER} now $job"
@@ -52,7 +54,7 @@ say_ending
  * Prints why PAM's account check, or the login shell, would prevent the user from running commands
  * (shadow(5), pam_nologin(8)).
  */
-const loginScript = (user: string): string => `${LIST_ACCOUNTS}${LOGIN_SHELL}
+const loginScript = (user: string): string => `${LOGIN_SHELL}
 say_login() {
   user=${shellQuote(user)}
   if [ "$user" != root ]; then
@@ -72,7 +74,7 @@ say_login() {
   IFS=: read -r _ _ last _ most _ _ end _ <<LINE
 $line
 LINE
-  today=$(($(date +%s) / 86400))
+  today=$((\${EPOCHSECONDS:-$(date +%s)} / 86400))
   if [ "$last" = 0 ]; then
     echo "${MARKER} login its password has to be changed at the next login"
   elif [ -n "$last" ] && [ -n "$most" ] && [ "$most" -ge 0 ] && [ $((last + most)) -lt "$today" ]; then
@@ -86,8 +88,9 @@ say_login`;
 
 /**
  * Returns the shell script whose output {@link parseSystemState} reads.
- * @param first command that runs before the guest is asked for a shutdown. The login is checked
- *   meanwhile, which saves time in a guest with several CPUs.
+ * @param first command that runs before the guest is asked for a shutdown, which it need not be where
+ *   the command sets `$stopping`. The login is checked meanwhile, which saves time in a guest with
+ *   several CPUs.
  */
 export function systemStateScript(user: string, first = ""): string {
   return `${loginScript(user)} &\n${first}\n${SHUTDOWN_SCRIPT}\nwait`;
