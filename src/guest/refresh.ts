@@ -51,8 +51,10 @@ const setClockCommand = (now: Date): string =>
  * several CPUs waits for the slower of the two only. Timers are stopped before, because a clock that
  * is set forward would trigger all that are due.
  */
-const startSettingClock = (now: Date): string =>
-  `{\n${STOP_ACTIVE_TIMERS}\n${setClockCommand(now)}\n} &\nclock=$!`;
+function startSettingClock(now: Date, timersStopped: boolean): string {
+  const stop = timersStopped ? "" : STOP_ACTIVE_TIMERS;
+  return `{\n${stop}\n${setClockCommand(now)}\n} &\nclock=$!`;
+}
 
 /** Shell command that waits for the clock, and fails where it could not be set. */
 const END_SETTING_CLOCK = 'wait "$clock"';
@@ -87,6 +89,8 @@ export interface RefreshOptions {
   readonly hostname: string;
   /** True for a guest restored from a snapshot: its clock and random pool are out of date. */
   readonly restored: boolean;
+  /** True for a snapshot that was saved when timers had just been stopped. */
+  readonly timersStopped?: boolean;
   /** Returns the time of the host. */
   readonly now?: () => Date;
 }
@@ -105,12 +109,12 @@ export interface RefreshResult {
  * @throws {VmbuildError} GUEST_LOST; STEP_FAILED when the clock could not be set.
  */
 export async function refreshGuest(guest: Guest, options: RefreshOptions): Promise<RefreshResult> {
-  const { hostname, restored, now = () => new Date() } = options;
+  const { hostname, restored, timersStopped = false, now = () => new Date() } = options;
   if (!/^[a-z0-9-]+$/.test(hostname)) throw new VmbuildError("DEFECT", `host name ${hostname}`);
   const entropy = randomBytes(ENTROPY_BYTES).toString("hex");
   const script = [
     "set -e",
-    ...(restored ? [startSettingClock(now()), seedScript(entropy)] : []),
+    ...(restored ? [startSettingClock(now(), timersStopped), seedScript(entropy)] : []),
     setHostnameScript(hostname),
     ...(restored ? [END_SETTING_CLOCK] : []),
   ].join("\n");

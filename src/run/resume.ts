@@ -50,7 +50,11 @@ async function resume(start: StartInput, checkpoint: Checkpoint): Promise<ReadyM
     const login = { plan: prepared.login, keys, seed: prepared.seed };
     const guest = await reconnectGuest(context, machine, login, known);
     const hostname = hostnameOf(template.name);
-    const { seeded } = await context.wait(() => refreshGuest(guest, { hostname, restored: true }));
+    // A guest that has just booted may start timers later.
+    const timersStopped = checkpoint.index > 0;
+    const { seeded } = await context.wait(() =>
+      refreshGuest(guest, { hostname, restored: true, timersStopped }),
+    );
     if (!seeded) {
       emit({
         type: "warning",
