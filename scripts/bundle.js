@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
  * Bundles the commands with the packages that they load at every start: a start reads some ten
- * files in place of about a thousand. Writes dist/bin/.
+ * files in place of about a thousand. Writes dist/bin/, with the licenses of these packages.
  */
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -16,6 +16,22 @@ const output = join(root, "dist/bin");
  * ones that few commands load.
  */
 const OUTSIDE = /^(?:ssh2|json-p3|@aws-sdk\/|@octokit\/|@opentelemetry\/)/;
+
+/** Returns the name, version and license text of a package in a folder. */
+function licenseOf(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const file = readdirSync(folder).find((entry) => /^(?:licen[cs]e|copying)\b/i.test(entry));
+  const text =
+    file === undefined ? `License: ${license}` : readFileSync(join(folder, file), "utf8");
+  return `${name} ${version}\n\n${text.trim()}\n`;
+}
+
+/** Returns the folders of the packages from which modules were bundled. */
+function bundledPackages(chunks) {
+  const modules = chunks.flatMap(({ modules = {} }) => Object.keys(modules));
+  const folders = modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []);
+  return [...new Set(folders)].toSorted();
+}
 
 rmSync(output, { recursive: true, force: true });
 const build = await rolldown({
@@ -30,11 +46,13 @@ const build = await rolldown({
   resolve: { mainFields: ["module", "main"] },
   transform: { target: "node20" },
 });
-await build.write({
+const { output: chunks } = await build.write({
   dir: output,
   format: "esm",
   entryFileNames: "[name].js",
   chunkFileNames: "chunks/[name]-[hash].js",
 });
 await build.close();
+const licenses = bundledPackages(chunks).map(licenseOf);
+writeFileSync(join(output, "licenses.txt"), licenses.join(`\n${"-".repeat(72)}\n\n`));
 for (const name of ["vmbuild.js", "vmbuild-packer.js"]) chmodSync(join(output, name), 0o755);

@@ -36,7 +36,13 @@ afterAll(() => rm(folder, { recursive: true }));
 
 describe("the packed tarball", () => {
   it("contains what is needed to run, and no development files", () => {
-    for (const path of ["LICENSE", "README.md", "package.json", "dist/bin/vmbuild.js"]) {
+    for (const path of [
+      "LICENSE",
+      "README.md",
+      "package.json",
+      "dist/bin/vmbuild.js",
+      "dist/bin/licenses.txt",
+    ]) {
       expect(files).toContain(path);
     }
     expect(files.filter((path) => /^(src|test|bench|scripts|node_modules)\//.test(path))).toEqual(
