@@ -30,7 +30,7 @@ function licenseOf(folder) {
 function bundledPackages(chunks) {
   const modules = chunks.flatMap(({ modules = {} }) => Object.keys(modules));
   const folders = modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id) ?? []);
-  return [...new Set(folders)].toSorted();
+  return [...new Set(folders)].toSorted((one, other) => one.localeCompare(other, "en"));
 }
 
 rmSync(output, { recursive: true, force: true });
