@@ -11,11 +11,12 @@ homes=
 while IFS=: read -r _ _ _ _ _ home _; do
   # A directory of a network may have thousands.
   [ "\${#homes}" -gt 20000 ] || case "
-$homes" in *"
+$homes
+" in *"
 $home
 "*) continue ;; esac
-  homes="$homes$home
-"
+  homes="\${homes:+$homes
+}$home"
 done <<ACCOUNTS
 $(list_accounts 2>/dev/null)
 ACCOUNTS`;

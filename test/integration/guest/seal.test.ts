@@ -141,6 +141,11 @@ describe("private keys", () => {
       "The image contains the private key /data/build/.ssh/own key, which all machines made from it will share",
     ]);
   });
+
+  it("are looked for in homes only, and / is nobody's", async () => {
+    await put(".ssh/id_ed25519", KEY, 0o600);
+    expect((await seal()).warnings).toEqual([]);
+  });
 });
 
 describe("the network of the build", () => {
