@@ -1,6 +1,7 @@
 /** Translates the command line of a run for another host: paths, and options that are not for it. */
 import { resolve } from "node:path";
 import { VmbuildError } from "../errors.js";
+import { parseBaseOption } from "./base-option.js";
 import type { GivenOption } from "./elsewhere.js";
 import { optionWords } from "./elsewhere.js";
 
@@ -41,8 +42,9 @@ export interface HostArguments {
 /** Returns an option whose value, or the end of it, is a path; undefined for other options. */
 function pathOption({ key, flag, value = "" }: GivenOption): HostArgument | undefined {
   if (key === "varFile" || key === "appliances") return { text: `${flag}=`, path: resolve(value) };
-  if (key === "base" && !/^bootstrap(:|$)/.test(value)) {
-    return { text: `${flag}=`, path: resolve(value) };
+  if (key === "base") {
+    const option = parseBaseOption(value);
+    return option.kind === "path" ? { text: `${flag}=`, path: option.path } : undefined;
   }
   const at = value.indexOf("=");
   if (key !== "input" || at === -1) return undefined;

@@ -7,6 +7,7 @@ import { currentFolder } from "../host/current-folder.js";
 import type { Template } from "../template/load.js";
 import type { Override } from "../template/overrides.js";
 import { parseAssignments } from "./assignments.js";
+import { parseBaseOption } from "./base-option.js";
 import { addGroup } from "./commands/option-group.js";
 import { COLOR_CHOICES, LOG_FORMATS } from "./output-options.js";
 
@@ -78,16 +79,8 @@ export function addOutputOptions<A extends unknown[], O extends OptionValues>(
   return addGroup(command, outputOptions());
 }
 
-/** Value of `--base` for a base from Debian's packages, of the release that the template names. */
-const BOOTSTRAP = "bootstrap";
-
-/** Parses `--base`: a suite to bootstrap, or a file. */
 async function baseOverride({ base }: TemplateFlags): Promise<Override[]> {
   if (base === undefined) return [];
-  if (base === BOOTSTRAP) {
-    const { BOOTSTRAP_OVERRIDE } = await import("../template/bootstrap-override.js");
-    return [BOOTSTRAP_OVERRIDE];
-  }
   if (/^https?:/.test(base)) {
     throw new VmbuildError(
       "USAGE",
@@ -95,8 +88,13 @@ async function baseOverride({ base }: TemplateFlags): Promise<Override[]> {
       { hint: `Use --set 'base={"url":"…","checksum":"sha256:…"}'.` },
     );
   }
-  const suite = /^bootstrap:(.+)$/.exec(base)?.[1];
-  const value = suite === undefined ? { path: resolve(base) } : { bootstrap: { suite } };
+  const option = parseBaseOption(base);
+  if (option.kind === "release") {
+    const { BOOTSTRAP_OVERRIDE } = await import("../template/bootstrap-override.js");
+    return [BOOTSTRAP_OVERRIDE];
+  }
+  const { kind, ...definition } = option;
+  const value = kind === "suite" ? { bootstrap: definition } : definition;
   return [{ source: "--base", path: ["base"], value }];
 }
 
@@ -211,7 +209,8 @@ export async function loadFromFlags(name: string, flags: TemplateFlags): Promise
 
 /**
  * Finds and loads the template that is the base of another one. Values of variables and inputs
- * apply where it declares them, and so do `--accel` and `--base bootstrap`; other flags describe the other template.
+ * apply where it declares them, and so do `--accel` and `--base bootstrap`; other flags describe the
+ * other template.
  * @param reference name or path, as the other template names it.
  * @throws {VmbuildError} as {@link loadFromFlags}.
  */
@@ -225,8 +224,8 @@ export async function loadBase(
   const { set: _set, base, cpus: _cpus, memory: _memory, disk: _disk, ...rest } = flags;
   // Patches are collected only from the templates that are named.
   const { sink: _sink, createPatches: _patches, ...shared } = rest;
-  const bootstrapped = base === BOOTSTRAP ? { base } : {};
-  const { variables, ...given } = await givenValues({ ...shared, ...bootstrapped });
+  const replacesAll = base !== undefined && parseBaseOption(base).kind === "release";
+  const { variables, ...given } = await givenValues(replacesAll ? { ...shared, base } : shared);
   const { folder } = from;
   const places = { folder, currentFolder: currentFolder() ?? folder, appliances: flags.appliances };
   const path = await findTemplateFrom(reference, places);
