@@ -36,13 +36,26 @@ export function cpioArchive(entries: readonly CpioEntry[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** Content of an initramfs besides busybox and its init. */
+interface InitramfsOptions {
+  /** Path of a static busybox; this host's unless given. */
+  readonly busybox?: string;
+  /** Folders come before what is in them. */
+  readonly entries?: readonly CpioEntry[];
+}
+
 /** Writes an initramfs with busybox, whose programs `init` calls as `busybox NAME`. */
-export async function writeInitramfs(path: string, init: string): Promise<void> {
-  const busybox = execFileSync("which", ["busybox"], { encoding: "utf8" }).trim();
+export async function writeInitramfs(
+  path: string,
+  init: string,
+  { busybox, entries = [] }: InitramfsOptions = {},
+): Promise<void> {
+  const program = busybox ?? execFileSync("which", ["busybox"], { encoding: "utf8" }).trim();
   const folders = ["bin", "dev", "proc", "sys", "tmp"].map((name) => ({ name }));
   const archive = cpioArchive([
     ...folders,
-    { name: "bin/busybox", content: await readFile(busybox) },
+    { name: "bin/busybox", content: await readFile(program) },
+    ...entries,
     { name: "init", content: init },
   ]);
   await writeFile(path, archive);
@@ -110,10 +123,8 @@ export async function writeModuleInitrd(
     "exec busybox switch_root /mnt /sbin/init",
     "",
   ].join("\n");
-  const folders = ["bin", "dev", "lib", "mnt", "proc"].map((name) => ({ name }));
-  const program = { name: "bin/busybox", content: await readFile(busybox) };
-  const entries = [...folders, program, ...(await Promise.all(files))];
-  await writeFile(path, cpioArchive([...entries, { name: "init", content: init }]));
+  const entries = [{ name: "lib" }, { name: "mnt" }, ...(await Promise.all(files))];
+  await writeInitramfs(path, init, { busybox, entries });
 }
 
 /** Runs commands of debugfs on the root file system of a base, which needs no mount. */
