@@ -92,7 +92,7 @@ clean: ## Remove compiled files and the images under output/, but not the caches
 
 # Compiles from scratch, so that no output of a deleted source file remains. Folders count as
 # sources, because they change when a file is deleted.
-dist/bin/vmbuild.js: $(shell find src) tsconfig.json tsconfig.build.json package.json package-lock.json
+dist/bin/vmbuild.js: $(shell find src) tsconfig.json tsconfig.build.json scripts/bundle.js package.json package-lock.json
 	@scripts/setup packages
 	@rm -rf dist
 	npm run --silent build

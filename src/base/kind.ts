@@ -171,8 +171,8 @@ export interface BaseKind<D> {
   /**
    * Returns the definition that `--base bootstrap` puts in place of one of this kind: of a base with
    * the same Debian release that is created from packages, or the same one where there is nothing to
-   * replace. Undefined where the definition does not name the release. Kinds that never do, do not
-   * have this function.
+   * replace. Undefined where the definition does not name the release. Kinds whose definitions
+   * never name one do not have this function.
    * @param definition as in the template: not checked, and with its references.
    */
   bootstrapped?(definition: Readonly<Record<string, unknown>>): unknown;
